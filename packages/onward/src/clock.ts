@@ -1,0 +1,27 @@
+/** Time and chance, injected so that tests and the simulation can own them. All durations in milliseconds. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number
+  /** Calls `run` after `delay` milliseconds; returns the undo. Does not keep the process alive by itself. */
+  after(delay: number, run: () => void): () => void
+  /** Calls `run` once the current turn of the event loop is over. */
+  turn(run: () => void): void
+  /** A number in [0, 1). Never used for secrets. */
+  random(): number
+}
+
+type Timer = number | { unref?(): void }
+
+const { setImmediate } = globalThis as { setImmediate?: (run: () => void) => void }
+
+/** The clock of the machine. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(delay, run) {
+    const timer: Timer = setTimeout(run, delay)
+    if (typeof timer === "object") (timer as { unref?(): void }).unref?.()
+    return () => clearTimeout(timer as number)
+  },
+  turn: setImmediate ? (run) => void setImmediate(run) : (run) => void setTimeout(run, 0),
+  random: () => Math.random(),
+}

@@ -1,0 +1,50 @@
+/** Every code an {@link OnwardError} can carry; docs/errors.md has a heading for each. */
+export type OnwardErrorCode =
+  | "invalid_message"
+  | "message_too_large"
+  | "event_too_large"
+  | "validation_failed"
+  | "invalid_selector"
+  | "too_many_topics"
+  | "cursor_too_long"
+  | "invalid_start"
+  | "too_many_connections"
+  | "too_many_connections_for_key"
+  | "hub_draining"
+  | "hub_closed"
+  | "log_closed"
+  | "log_full"
+  | "log_readonly"
+  | "log_locked"
+  | "log_corrupt"
+  | "log_unavailable"
+  | "source_failed"
+
+/** Codes where the same call may succeed a little later. */
+const RETRYABLE: ReadonlySet<OnwardErrorCode> = new Set([
+  "too_many_connections",
+  "too_many_connections_for_key",
+  "hub_draining",
+  "log_full",
+  "log_locked",
+  "log_unavailable",
+])
+
+/**
+ * The one error type of Onward. Switch on `code`; the message is for people and says what to do next.
+ * Misuse that no input can cause (an unknown option, a wrong type) is a `TypeError` instead.
+ */
+export class OnwardError extends Error {
+  override readonly name = "OnwardError"
+  readonly code: OnwardErrorCode
+
+  constructor(code: OnwardErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+
+  /** True when the same call may succeed later without any change to it. */
+  get retryable(): boolean {
+    return RETRYABLE.has(this.code)
+  }
+}

@@ -1,0 +1,89 @@
+import { OnwardError } from "./errors.ts"
+
+/** The part of Standard Schema v1 (standardschema.dev) that Onward touches: Zod, Valibot, ArkType and others provide it. */
+export interface Schema<Input = unknown, Output = Input> {
+  readonly "~standard": {
+    readonly version: 1
+    readonly vendor: string
+    readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined
+  }
+}
+
+export type SchemaResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly SchemaIssue[] }
+
+export interface SchemaIssue {
+  readonly message: string
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
+}
+
+/** Event names and the schema of each one's data. */
+export type EventSchemas = Readonly<Record<string, Schema<any, any>>> // oxlint-disable-line no-explicit-any -- a bound for inference
+
+type InputOf<S> = S extends Schema<infer Input, unknown> ? Input : never
+type OutputOf<S> = S extends Schema<never, infer Output> ? Output : S extends Schema<any, infer Output> ? Output : never // oxlint-disable-line no-explicit-any
+
+/** What may be published under a contract: one shape a name. */
+export type EventInput<S extends EventSchemas> = { [K in keyof S & string]: { readonly event: K; readonly data: InputOf<S[K]> } }[keyof S & string]
+
+/** What arrives under a contract: one shape a name. */
+export type EventOutput<S extends EventSchemas> = { [K in keyof S & string]: { readonly event: K; readonly data: OutputOf<S[K]> } }[keyof S & string]
+
+/** A contract between publishers and clients: which events there are and what each carries. */
+export interface EventContract<S extends EventSchemas = EventSchemas> {
+  readonly schemas: S
+  /**
+   * Checks one event's data, already parsed from JSON; resolves to what its schema makes of it.
+   * Throws `OnwardError("validation_failed")` for an unknown name or refused data.
+   */
+  validate(event: string, data: unknown): Promise<unknown>
+  /** Reads an event as it arrived (`data` is text) into its typed form; with `validate: false` the shape is believed. */
+  parse(message: { readonly event: string; readonly data: string }, options?: { validate?: boolean }): Promise<EventOutput<S>>
+}
+
+/**
+ * Declares events once for both ends.
+ * @example
+ * const events = defineEvents({ tick: z.object({ symbol: z.string(), price: z.number() }) })
+ * const hub = createHub({ events })
+ * await hub.publish({ topic: "prices", event: "tick", data: { symbol: "ACME", price: 12.5 } })
+ */
+export function defineEvents<const S extends EventSchemas>(schemas: S): EventContract<S> {
+  for (const [name, schema] of Object.entries(schemas)) {
+    if (typeof schema?.["~standard"]?.validate !== "function") {
+      throw new TypeError(`defineEvents: the schema of "${name}" is not a Standard Schema; give one of Zod, Valibot, ArkType, …`)
+    }
+  }
+  const validate = async (event: string, data: unknown): Promise<unknown> => {
+    const schema = Object.hasOwn(schemas, event) ? schemas[event] : undefined
+    if (!schema) throw new OnwardError("validation_failed", `no event "${event}" is defined: add it to defineEvents`)
+    const result = await schema["~standard"].validate(data)
+    if (result.issues) throw new OnwardError("validation_failed", `data of "${event}": ${result.issues.map(describe).join("; ")}`)
+    return result.value
+  }
+  return {
+    schemas,
+    validate,
+    async parse(message, options) {
+      const data = parseJson(message)
+      const value = options?.validate === false ? data : await validate(message.event, data)
+      return { event: message.event, data: value } as EventOutput<S>
+    },
+  }
+}
+
+/** Strings were sent raw, so text that is no JSON is the string itself. */
+function parseJson({ data }: { readonly data: string }): unknown {
+  try {
+    return JSON.parse(data) as unknown
+  } catch {
+    return data
+  }
+}
+
+function describe({ message, path }: SchemaIssue): string {
+  const keys = path?.map((part) => String(typeof part === "object" ? part.key : part))
+  return keys?.length ? `${keys.join(".")}: ${message}` : message
+}

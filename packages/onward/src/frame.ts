@@ -1,0 +1,25 @@
+import { byteLength } from "./bytes.ts"
+
+const encoder = new TextEncoder()
+
+/**
+ * A stretch of event-stream text, turned into bytes at most once per form however many connections get it.
+ * Sinks pick the form they can write: the bare bytes, or the same bytes as one HTTP/1.1 chunk (RFC 9112 section 7.1).
+ */
+export class Frame {
+  readonly text: string
+  #bytes: Uint8Array | undefined
+  #chunk: Uint8Array | undefined
+
+  constructor(text: string) {
+    this.text = text
+  }
+
+  get bytes(): Uint8Array {
+    return (this.#bytes ??= encoder.encode(this.text))
+  }
+
+  get chunk(): Uint8Array {
+    return (this.#chunk ??= encoder.encode(`${byteLength(this.text).toString(16)}\r\n${this.text}\r\n`))
+  }
+}

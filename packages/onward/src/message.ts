@@ -1,0 +1,51 @@
+import { OnwardError } from "./errors.ts"
+
+/** What a publisher gives. Strings in `data` travel raw, everything else as JSON. */
+export interface Message<Data = unknown> {
+  /** The name subscribers ask for: non-empty, at most 1,024 UTF-8 bytes, no control characters, no `*`, no `:name` segment. */
+  readonly topic: string
+  /** The payload. @default "" */
+  readonly data?: Data
+  /** The SSE event name; names starting with `stream.` are reserved. @default "message" */
+  readonly event?: string
+  /** The publisher's own id, emitted verbatim as the SSE `id`; a repeated id is stored once. @default the position */
+  readonly id?: string
+  /** Reconnection time for clients, in milliseconds. */
+  readonly retry?: number
+  /** Idempotency key, never sent to subscribers: while the entry is kept, a repeat of it is stored once. */
+  readonly key?: string
+}
+
+/** A message as logs take it: checked, and its data already text. */
+export interface StoredMessage extends Message<string> {
+  readonly data: string
+}
+
+/** A place in a log: one opaque line, comparable as a string with positions of the same log, safe in headers and URLs. */
+export type Position = string
+
+/** A stored message: message, position and time. */
+export interface Entry extends StoredMessage {
+  readonly position: Position
+  /** When the log took it, in milliseconds since 1970; never smaller than that of an earlier entry. */
+  readonly time: number
+}
+
+/** The SSE `id` of an entry: the publisher's own when there is one, else the position. */
+export const idOf = (entry: Entry): string => entry.id ?? entry.position
+
+/** Payload to text, by the one rule: strings raw, everything else as JSON, nothing as the empty string. */
+export function serialize(data: unknown): string {
+  if (typeof data === "string") return data
+  if (data === undefined) return ""
+  let text: string | undefined
+  try {
+    text = JSON.stringify(data)
+  } catch (cause) {
+    throw new OnwardError("invalid_message", "`data` cannot be written as JSON: give a string or plain data", { cause })
+  }
+  if (text === undefined) {
+    throw new OnwardError("invalid_message", `\`data\` is a ${typeof data}, which JSON cannot hold: give a string or plain data`)
+  }
+  return text
+}

@@ -1,0 +1,118 @@
+import { byteLength } from "./bytes.ts"
+import { OnwardError } from "./errors.ts"
+
+/** Longest topic name and pattern, in UTF-8 bytes. */
+export const MAX_TOPIC_BYTES = 1024
+/** Most wildcards (`*` and `:name`) in one pattern. */
+export const MAX_WILDCARDS = 8
+
+// oxlint-disable-next-line no-control-regex -- control characters are exactly what is looked for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
+/** `*` anywhere, or `:name` at the start of a path segment. */
+const WILDCARD = /\*|(?:^|\/):[A-Za-z_$]/
+/** What else URLPattern gives a meaning that Onward does not support, so nobody is matched by surprise. */
+const UNSUPPORTED = /[{}()\\?+]/
+
+/** True when `selector` is a pattern rather than a topic name. The two never overlap: names cannot hold wildcards. */
+export const isPattern = (selector: string): boolean => WILDCARD.test(selector)
+
+/** Checks a topic name; throws `OnwardError("invalid_selector")`. */
+export function checkTopic(topic: string): void {
+  checkText(topic, "a topic")
+  if (isPattern(topic)) {
+    throw new OnwardError("invalid_selector", "a topic name cannot hold `*` or a `:name` segment: give patterns as `patterns`")
+  }
+}
+
+function checkText(text: unknown, what: string): void {
+  if (typeof text !== "string" || text === "") throw new OnwardError("invalid_selector", `${what} must be a non-empty string`)
+  if (text.length > MAX_TOPIC_BYTES || byteLength(text) > MAX_TOPIC_BYTES) {
+    throw new OnwardError("invalid_selector", `${what} may be ${MAX_TOPIC_BYTES} bytes long at most`)
+  }
+  if (CONTROL.test(text)) throw new OnwardError("invalid_selector", `${what} cannot hold control characters`)
+}
+
+/** Tells whether a topic name matches. */
+export type Matcher = (topic: string) => boolean
+
+/** `*` between two runs, or a literal, or one whole path segment. */
+type Token = { readonly literal: string } | "segment"
+
+/**
+ * Compiles a pattern: URLPattern pathname syntax (WHATWG URL Pattern, section 2), of which `*` (any characters, `/` included) and
+ * `:name` as a whole path segment are supported. Time per match is at most linear in topic length times pattern length,
+ * because a run between two `*` can always be taken at its first fit: an earlier start never ends later.
+ * Throws `OnwardError("invalid_selector")`.
+ */
+export function compilePattern(pattern: string): Matcher {
+  checkText(pattern, "a pattern")
+  if (UNSUPPORTED.test(pattern)) {
+    throw new OnwardError("invalid_selector", "a pattern knows `*` and `/:name/` only, not `{}`, `()`, `?`, `+` or `\\`")
+  }
+  const runs = pattern.split("*").map(tokenize)
+  const wildcards = runs.length - 1 + runs.flat().filter((token) => token === "segment").length
+  if (wildcards > MAX_WILDCARDS) {
+    throw new OnwardError("invalid_selector", `a pattern may hold ${MAX_WILDCARDS} wildcards at most`)
+  }
+  const first = runs[0] ?? []
+  if (runs.length === 1) return (topic) => fit(first, topic, 0) === topic.length
+  const middle = runs.slice(1, -1)
+  const last = runs[runs.length - 1] ?? []
+  return (topic) => {
+    let at = fit(first, topic, 0)
+    for (const run of middle) {
+      if (at < 0) return false
+      at = find(run, topic, at)
+    }
+    return at >= 0 && endsWith(last, topic, at)
+  }
+}
+
+function tokenize(run: string, index: number, runs: readonly string[]): Token[] {
+  const tokens: Token[] = []
+  let rest = run
+  for (;;) {
+    const match = (index === 0 ? /(^|\/):[A-Za-z_$][\w$]*/ : /(\/):[A-Za-z_$][\w$]*/).exec(rest)
+    if (!match) break
+    const start = match.index + (match[1] ?? "").length
+    const end = match.index + match[0].length
+    if (end < rest.length ? rest[end] !== "/" : index < runs.length - 1) {
+      throw new OnwardError("invalid_selector", "`:name` in a pattern must be a whole path segment, like `users/:id/orders`")
+    }
+    if (start > 0) tokens.push({ literal: rest.slice(0, start) })
+    tokens.push("segment")
+    rest = rest.slice(end)
+  }
+  if (rest !== "") tokens.push({ literal: rest })
+  return tokens
+}
+
+/** Where `run` ends when it starts at `at`, or -1. */
+function fit(run: readonly Token[], topic: string, at: number): number {
+  for (const token of run) {
+    if (token === "segment") {
+      const slash = topic.indexOf("/", at)
+      const end = slash < 0 ? topic.length : slash
+      if (end === at) return -1
+      at = end
+    } else {
+      if (!topic.startsWith(token.literal, at)) return -1
+      at += token.literal.length
+    }
+  }
+  return at
+}
+
+function find(run: readonly Token[], topic: string, from: number): number {
+  for (let at = from; at <= topic.length; at++) {
+    const end = fit(run, topic, at)
+    if (end >= 0) return end
+  }
+  return -1
+}
+
+function endsWith(run: readonly Token[], topic: string, from: number): boolean {
+  if (run.length === 0) return true
+  for (let at = topic.length; at >= from; at--) if (fit(run, topic, at) === topic.length) return true
+  return false
+}
