@@ -1,0 +1,48 @@
+import { byteLength } from "../bytes.ts"
+import type { StoredMessage } from "../message.ts"
+import type { Retention } from "./log.ts"
+
+/** What logs keep when they are not told: 100,000 entries or 64 MiB, whichever is less. */
+export const DEFAULT_RETENTION: Retention = { count: 100_000, bytes: 64 * 1024 * 1024 }
+
+/** A {@link Retention} made ready to compare with: absent is Infinity. */
+export interface Limits {
+  readonly count: number
+  readonly bytes: number
+  /** An entry's age does not depend on its topic, so the smaller of the two ages is the only one. */
+  readonly age: number
+  readonly topicCount: number
+  readonly topicBytes: number
+}
+
+/** Reads a retention; throws a `TypeError` on a limit that is no number of things. */
+export function limitsOf(retention: Retention): Limits {
+  const { topic = {}, ...whole } = retention
+  const limit = (name: string, value: number | undefined): number => {
+    if (value === undefined || value === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY
+    if (typeof value === "number" && value >= 0) return value
+    throw new TypeError(`retention.${name} must be a number, 0 or more; leave it out for no limit`)
+  }
+  for (const name of Object.keys(whole)) checkName(name, ["count", "age", "bytes", "topic"], "retention")
+  for (const name of Object.keys(topic)) checkName(name, ["count", "age", "bytes"], "retention.topic")
+  return {
+    count: limit("count", whole.count),
+    bytes: limit("bytes", whole.bytes),
+    age: Math.min(limit("age", whole.age), limit("topic.age", topic.age)),
+    topicCount: limit("topic.count", topic.count),
+    topicBytes: limit("topic.bytes", topic.bytes),
+  }
+}
+
+function checkName(name: string, known: readonly string[], where: string): void {
+  if (!known.includes(name)) throw new TypeError(`${where} has no "${name}": it knows ${known.join(", ")}`)
+}
+
+/** What a message counts for in the `bytes` limits. */
+export function sizeOf({ topic, event, id, key, data }: StoredMessage): number {
+  let size = byteLength(topic) + byteLength(data)
+  if (event !== undefined) size += byteLength(event)
+  if (id !== undefined) size += byteLength(id)
+  if (key !== undefined) size += byteLength(key)
+  return size
+}
