@@ -1,0 +1,90 @@
+import { Sequence } from "./sequence.ts"
+import type { Tally } from "./tally.ts"
+
+const LF = 10
+const CR = 13
+const QUOTE = 34
+/** Bytes of a line cut by a read that are remembered; what is looked at lies within them, the rest is only skipped. */
+const KEPT = 96
+const GAP = Buffer.from("event: stream.gap")
+
+/**
+ * Reads one subscriber's event stream and checks its numbers. It works on bytes and makes no strings and no objects: the
+ * data of each event starts `{"s":<number>,"t":<nanoseconds>`, as the publisher of this bench writes it, and nothing behind that is
+ * looked at. `size` is the length of that data; a line that ends exactly there need not be searched for its end.
+ */
+export class Lines {
+  readonly sequence: Sequence
+  readonly #tally: Tally
+  readonly #size: number
+  /** Start of the line under way when a read ended inside it, and how many bytes of it there were in all. */
+  #start: Uint8Array | undefined
+  #length = 0
+  /** The event under way: its number (0: none yet), when it was sent, and whether it carries data or is a gap. */
+  #number = 0
+  #sent = 0
+  #data = false
+  #gap = false
+
+  constructor(tally: Tally, size: number) {
+    this.#tally = tally
+    this.#size = size
+    this.sequence = new Sequence(tally)
+  }
+
+  push(bytes: Buffer, from: number, to: number): void {
+    let at = from
+    while (at < to) {
+      let end = at + 6 + this.#size
+      if (this.#length > 0 || end >= to || bytes[end] !== LF || bytes[at] !== 0x64) end = bytes.indexOf(LF, at)
+      if (end < 0 || end >= to) return this.#keep(bytes, at, to)
+      if (this.#length > 0) {
+        this.#keep(bytes, at, end)
+        this.#line(this.#start as Uint8Array, 0, Math.min(this.#length, KEPT))
+        this.#length = 0
+      } else this.#line(bytes, at, end)
+      at = end + 1
+    }
+  }
+
+  #keep(bytes: Uint8Array, from: number, to: number): void {
+    const start = (this.#start ??= new Uint8Array(KEPT))
+    for (let i = from, o = this.#length; i < to && o < KEPT; i++, o++) start[o] = bytes[i] as number
+    this.#length += to - from
+  }
+
+  #line(bytes: Uint8Array, from: number, to: number): void {
+    if (from === to || (to === from + 1 && bytes[from] === CR)) return this.#dispatch()
+    // `data:` and `event:`; ids, comments and retries need no look
+    if (bytes[from] === 0x64 && bytes[from + 4] === 0x3a) this.#payload(bytes, from + 5)
+    else if (bytes[from] === 0x65) this.#gap = GAP.every((byte, i) => bytes[from + i] === byte)
+  }
+
+  #payload(bytes: Uint8Array, from: number): void {
+    this.#data = true
+    let at = bytes[from] === 0x20 ? from + 1 : from
+    if (bytes[at + 1] !== QUOTE || bytes[at + 2] !== 0x73 || bytes[at + 3] !== QUOTE) return
+    at += 5
+    let value = 0
+    for (let digit = 0; (digit = (bytes[at] as number) - 48) >= 0 && digit < 10; at++) value = value * 10 + digit
+    this.#number = value
+    at += 5
+    value = 0
+    for (let digit = 0; (digit = (bytes[at] as number) - 48) >= 0 && digit < 10; at++) value = value * 10 + digit
+    this.#sent = value
+  }
+
+  #dispatch(): void {
+    if (!this.#data) return
+    const tally = this.#tally
+    if (this.#number > 0) {
+      this.sequence.take(this.#number)
+      tally.latency.add(tally.now - this.#sent)
+      tally.lastArrival = tally.now
+    } else if (this.#gap) this.sequence.gap()
+    else tally.fault("an event without a sequence number")
+    this.#number = 0
+    this.#data = false
+    this.#gap = false
+  }
+}

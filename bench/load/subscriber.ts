@@ -1,0 +1,90 @@
+import { connect, type Socket } from "node:net"
+import { monotonic } from "./clock.ts"
+import { Chunks } from "./chunks.ts"
+import { Lines } from "./lines.ts"
+import type { Tally } from "./tally.ts"
+
+/** Reads are synchronous, so all sockets can read into the same memory: nothing is allocated for a read. */
+const shared = Buffer.allocUnsafeSlow(256 * 1024)
+/** Connections from one address run out of ports at some 28,000; more addresses also keep port look-ups short. */
+const SOURCES = 8
+let dialled = 0
+
+export interface SubscriberOptions {
+  readonly port: number
+  readonly path: string
+  readonly tally: Tally
+  /** Length of each event's data, see {@link Lines}. */
+  readonly size: number
+  /** Called once, when the head of a 200 response has come. */
+  readonly onOpen: (subscriber: Subscriber) => void
+  /** Called once, when the connection is over. */
+  readonly onClose?: (subscriber: Subscriber) => void
+}
+
+/** One connection: a GET, then its response read and checked. */
+export class Subscriber {
+  readonly lines: Lines
+  opened = false
+  readonly #options: SubscriberOptions
+  readonly #socket: Socket
+  #body: Chunks | Lines | undefined
+  #head = ""
+  #stalled = false
+
+  constructor(options: SubscriberOptions) {
+    this.#options = options
+    this.lines = new Lines(options.tally, options.size)
+    this.#socket = connect({
+      host: "127.0.0.1",
+      port: options.port,
+      localAddress: `127.0.0.${2 + (dialled++ % SOURCES)}`,
+      noDelay: true,
+      onread: { buffer: shared, callback: (length) => this.#read(length) },
+    })
+    this.#socket.write(`GET ${options.path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n`)
+    this.#socket.on("error", (error) => options.tally.fault(`connection: ${error.message}`))
+    this.#socket.on("close", () => options.onClose?.(this))
+  }
+
+  /** Stops reading until `wake`; to be called from `onOpen`. */
+  stall(): void {
+    this.#stalled = true
+  }
+
+  wake(): void {
+    this.#stalled = false
+    this.#socket.resume()
+  }
+
+  close(): void {
+    this.#socket.destroy()
+  }
+
+  #read(length: number): boolean {
+    const { tally } = this.#options
+    tally.now = monotonic()
+    if (this.#body) this.#body.push(shared, 0, length)
+    else this.#open(length)
+    return !this.#stalled
+  }
+
+  #open(length: number): void {
+    const { tally, onOpen } = this.#options
+    const before = this.#head.length
+    this.#head += shared.latin1Slice(0, length)
+    const end = this.#head.indexOf("\r\n\r\n")
+    if (end < 0) return
+    const head = this.#head.slice(0, end).toLowerCase()
+    this.#head = ""
+    if (!head.startsWith("http/1.1 200 ")) {
+      tally.fault(`answer: ${head.slice(0, 200)}`)
+      this.close()
+      return
+    }
+    this.#body = head.includes("transfer-encoding: chunked") ? new Chunks(this.lines, tally) : this.lines
+    this.opened = true
+    onOpen(this)
+    this.#body.push(shared, end + 4 - before, length)
+  }
+}
