@@ -71,7 +71,8 @@ export interface Page {
 export interface Loss {
   /**
    * `trimmed`: retention removed matching entries after `after`. `epoch`: `after` is of another life of the log; the page
-   * starts at the oldest entry. `unknown`: `after` is ahead of the newest entry; the page is empty.
+   * starts at the oldest entry, and `to` is `first` of the bounds. `unknown`: `after` is ahead of the newest entry; the
+   * page is empty, and `to` is the newest position.
    */
   readonly reason: LossReason
   /** Nothing newer than this was lost. */

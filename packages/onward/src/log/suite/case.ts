@@ -1,0 +1,57 @@
+import type { Entry, StoredMessage } from "../../message.ts"
+import type { Log, Retention } from "../log.ts"
+
+/** `sharing`: several logs on one store, at once and one after the other. `clock`: the `now` option. */
+export type Need = "sharing" | "clock"
+
+export interface OpenLogOptions {
+  readonly retention?: Retention
+  /** Milliseconds since 1970. */
+  readonly now?: () => number
+}
+
+export interface Case {
+  readonly name: string
+  readonly needs?: readonly Need[]
+  readonly run: (setting: Setting) => Promise<void>
+}
+
+/** What a case is given: an empty store, and a seed for whatever is random. */
+export interface Setting {
+  readonly seed: number
+  /** Opens a log on the store; it is closed when the case is over. */
+  readonly open: (options?: OpenLogOptions) => Promise<Log>
+}
+
+/** No limits at all, for the cases that are not about them. */
+export const KEEP_ALL: OpenLogOptions = { retention: {} }
+
+export const message = (
+  topic: string,
+  data: string,
+  more: Omit<StoredMessage, "topic" | "data"> = {},
+): StoredMessage => ({
+  topic,
+  data,
+  ...more,
+})
+
+/** `count` messages on `topic` with data `<topic> <from>`, `<topic> <from + 1>`, … */
+export const messages = (topic: string, count: number, from = 1): StoredMessage[] =>
+  Array.from({ length: count }, (_, i) => message(topic, `${topic} ${from + i}`))
+
+export const dataOf = (entries: readonly Entry[]): string[] => entries.map((entry) => entry.data)
+
+/** Retention takes effect by the next append at the latest; where the log can be told to, now. */
+export const settle = async (log: Log): Promise<void> => log.trim?.()
+
+/** Numbers in [0, 1) that depend on nothing but the seed (mulberry32). */
+export function randomFrom(seed: number): () => number {
+  let state = seed | 0
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}

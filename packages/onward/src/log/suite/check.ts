@@ -1,0 +1,88 @@
+import { OnwardError, type OnwardErrorCode } from "../../errors.ts"
+import type { Entry, Position } from "../../message.ts"
+import type { Log } from "../log.ts"
+import { inSameEpoch, parsePosition } from "../position.ts"
+
+/** Fails unless `holds`; `rule` is the sentence that should be true. */
+export function check(holds: boolean, rule: string): asserts holds {
+  if (!holds) throw new Error(`not so: ${rule}`)
+}
+
+/** Fails unless both are made of the same values; undefined members count as absent, maps as sorted pairs. */
+export function equal(actual: unknown, expected: unknown, rule: string): void {
+  const [a, b] = [show(actual), show(expected)]
+  if (a !== b) throw new Error(`not so: ${rule}\n  expected ${shorten(b)}\n  but got  ${shorten(a)}`)
+}
+
+/** Fails unless the call rejects with an `OnwardError` of this code. */
+export async function rejects(call: Promise<unknown>, code: OnwardErrorCode, rule: string): Promise<void> {
+  let outcome: unknown
+  try {
+    outcome = { resolved: await call }
+  } catch (error) {
+    if (error instanceof OnwardError && error.code === code) return
+    outcome = error
+  }
+  const text = outcome instanceof Error ? String(outcome) : show(outcome)
+  throw new Error(`not so: ${rule}\n  expected a rejection with ${code}\n  but got  ${shorten(text)}`, {
+    cause: outcome,
+  })
+}
+
+/** Fails unless `positions` rise, are one life's, and can stand in a header, a query and a URL. */
+export function checkPositions(positions: readonly Position[], rule: string): void {
+  for (const [i, position] of positions.entries()) {
+    check(parsePosition(position) !== undefined, `${position} is written like every position`)
+    check(encodeURIComponent(position) === position, `${position} is safe in a header, a query and a URL`)
+    const before = positions[i - 1]
+    if (before === undefined) continue
+    check(inSameEpoch(before, position), `${position} is of the same life of the log as ${before}`)
+    check(before < position, `${rule} (${position} came after ${before})`)
+  }
+}
+
+/** Reads page after page, to the end or to `until`, and checks on the way what is true of every page. */
+export async function readAll(
+  log: Log,
+  { after, topics, limit = 100 }: { after?: Position; topics?: readonly string[]; limit?: number } = {},
+): Promise<Entry[]> {
+  const { first, last } = await log.bounds()
+  const all: Entry[] = []
+  let at = after ?? first
+  for (;;) {
+    const { entries, next } = await log.read({ after: at, limit, ...(topics && { topics }) })
+    check(entries.length <= limit, `a page holds at most ${limit} entries (it held ${entries.length})`)
+    checkPositions([at, ...entries.map((entry) => entry.position)], "entries come after `after`, oldest first")
+    check(next >= (entries.at(-1)?.position ?? at), "`next` never lies before what was read")
+    all.push(...entries)
+    if (next === at) break
+    at = next
+  }
+  check(
+    at >= last,
+    `reading on from \`next\` comes to the newest position (it stopped at ${at}, the newest is ${last})`,
+  )
+  return all
+}
+
+/** Waits until `holds`, for ten seconds. */
+export async function eventually(holds: () => boolean, rule: string): Promise<void> {
+  for (let waited = 0; !holds(); waited += 5) {
+    check(waited < 10_000, `${rule}, within ten seconds`)
+    await pause(5)
+  }
+}
+
+export const pause = (delay: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, delay))
+
+function show(value: unknown): string {
+  return JSON.stringify(value, (_, member: unknown) => {
+    if (member instanceof Set) return { set: [...(member as Set<unknown>)] }
+    if (member instanceof Map) return { map: [...member].sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)) }
+    if (typeof member !== "object" || member === null || Array.isArray(member)) return member
+    return Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
+  })
+}
+
+const shorten = (text = "undefined"): string =>
+  text.length > 2000 ? `${text.slice(0, 2000)}… (${text.length} characters)` : text

@@ -1,0 +1,91 @@
+import type { StoredMessage } from "../../message.ts"
+import type { Case } from "./case.ts"
+import { dataOf, KEEP_ALL, message, messages, settle } from "./case.ts"
+import { check, equal, readAll } from "./check.ts"
+
+const names = ["id", "key"] as const
+
+export const dedupeCases: readonly Case[] = [
+  ...names.flatMap((name): Case[] => {
+    const named = (value: string, data: string): StoredMessage => message("a", data, { [name]: value })
+    return [
+      {
+        name: `a repeated ${name} is stored once, in later calls and inside one`,
+        async run({ open }) {
+          const log = await open(KEEP_ALL)
+          const one = await log.append([named("x", "first"), named("y", "second"), named("x", "third")])
+          equal(one.positions[2], one.positions[0], "inside one call, the repeat gets the position of the first")
+          const two = await log.append([named("y", "fourth"), named("z", "fifth"), message("a", "sixth")])
+          equal(two.positions[0], one.positions[1], "in a later call, too")
+          equal(
+            dataOf(await readAll(log)),
+            ["first", "second", "fifth", "sixth"],
+            "the first one given is the one kept",
+          )
+          const stored = (await readAll(log)).map((entry) => entry.position)
+          equal(
+            stored,
+            [...one.positions.slice(0, 2), ...two.positions.slice(1)],
+            "the others get positions of their own",
+          )
+        },
+      },
+      {
+        name: `the same ${name} given by many calls at once is stored once`,
+        async run({ open }) {
+          const log = await open(KEEP_ALL)
+          const calls = Array.from({ length: 20 }, (_, i) =>
+            log.append([message("b", String(i)), named("x", String(i))]),
+          )
+          const positions = (await Promise.all(calls)).map((appended) => appended.positions[1])
+          equal(new Set(positions).size, 1, "every call gets the same position")
+          const kept = await readAll(log, { topics: ["a"] })
+          equal(
+            kept.map((entry) => entry.position),
+            [positions[0]],
+            "which is that of the one entry",
+          )
+          equal((await readAll(log, { topics: ["b"] })).length, 20, "what else the calls gave is all stored")
+        },
+      },
+      {
+        name: `the ${name} of a removed entry may be stored again`,
+        async run({ open }) {
+          const log = await open({ retention: { count: 2 } })
+          const one = await log.append([named("x", "first")])
+          await log.append(messages("a", 2))
+          await settle(log)
+          const two = await log.append([named("x", "again")])
+          check((two.positions[0] ?? "") > (one.positions[0] ?? ""), "it gets a new position")
+          await settle(log)
+          equal(dataOf(await readAll(log)), ["a 2", "again"], "it is stored")
+        },
+      },
+    ]
+  }),
+  {
+    name: "ids and keys are different things",
+    async run({ open }) {
+      const log = await open(KEEP_ALL)
+      await log.append([
+        message("a", "1", { id: "x" }),
+        message("a", "2", { key: "x" }),
+        message("b", "3", { id: "y", key: "x" }),
+      ])
+      equal(dataOf(await readAll(log)), ["1", "2"], "an id does not repeat a key; either one repeated is enough")
+      await log.append([message("b", "4", { id: "x", key: "z" })])
+      await log.append([message("b", "5", { id: "w", key: "z" })])
+      equal(dataOf(await readAll(log)), ["1", "2", "5"], "a message that was not stored leaves no id and no key behind")
+    },
+  },
+  {
+    name: "a message whose id and key belong to two entries is not stored",
+    async run({ open }) {
+      const log = await open(KEEP_ALL)
+      const { positions } = await log.append([message("a", "1", { id: "x" }), message("a", "2", { key: "y" })])
+      const repeat = await log.append([message("a", "3", { id: "x", key: "y" })])
+      equal(repeat.positions, positions.slice(0, 1), "its position is that of the entry with its id")
+      equal(dataOf(await readAll(log)), ["1", "2"], "nothing was stored")
+    },
+  },
+]

@@ -1,0 +1,105 @@
+import type { Case } from "./case.ts"
+import { dataOf, KEEP_ALL, message, messages, settle } from "./case.ts"
+import { equal, readAll } from "./check.ts"
+
+export const locateCases: readonly Case[] = [
+  {
+    name: "an entry is located by its id while it is kept",
+    async run({ open }) {
+      const log = await open({ retention: { count: 3 } })
+      const { positions } = await log.append([
+        message("a", "1", { id: "one" }),
+        message("a", "2", { id: "two", key: "k" }),
+      ])
+      equal(await log.locate({ id: "one" }), positions[0], "its position is found")
+      equal(await log.locate({ id: "two" }), positions[1], "each by its own id")
+      equal(await log.locate({ id: "three" }), undefined, "an id that was never given is not found")
+      equal(await log.locate({ id: "k" }), undefined, "a key is not an id")
+      equal(await log.locate({ id: positions[0] ?? "" }), undefined, "a position is not an id")
+      await log.append(messages("a", 2))
+      await settle(log)
+      equal(await log.locate({ id: "one" }), undefined, "once removed it is not found")
+      equal(await log.locate({ id: "two" }), positions[1], "those kept still are")
+      const again = await log.append([message("b", "3", { id: "one" })])
+      equal(await log.locate({ id: "one" }), again.positions[0], "stored again, it is found at its new position")
+    },
+  },
+  {
+    name: "a time is located just before the oldest entry that is not older",
+    needs: ["clock"],
+    async run({ open }) {
+      let now = 1000
+      const log = await open({ ...KEEP_ALL, now: () => now })
+      equal(await log.locate({ since: 0 }), (await log.bounds()).last, "in an empty log, that is its end")
+      await log.append(messages("a", 2))
+      now = 2000
+      await log.append(messages("b", 2))
+      now = 3000
+      await log.append(messages("c", 1))
+      const since = async (time: number): Promise<string[]> => {
+        const after = await log.locate({ since: time })
+        return after === undefined ? [] : dataOf(await readAll(log, { after }))
+      }
+      equal(await since(0), ["a 1", "a 2", "b 1", "b 2", "c 1"], "before everything")
+      equal(await since(1000), ["a 1", "a 2", "b 1", "b 2", "c 1"], "at the oldest")
+      equal(await since(1001), ["b 1", "b 2", "c 1"], "between two")
+      equal(await since(2000), ["b 1", "b 2", "c 1"], "at one")
+      equal(await since(2999.5), ["c 1"], "just before the newest")
+      equal(await log.locate({ since: 3001 }), (await log.bounds()).last, "after everything it is the newest position")
+      equal(await log.locate({ since: Number.MAX_SAFE_INTEGER }), (await log.bounds()).last, "however far")
+    },
+  },
+  {
+    name: "the newest entries are located by their number",
+    async run({ open }) {
+      const log = await open(KEEP_ALL)
+      equal(await log.locate({ last: 3 }), (await log.bounds()).first, "in an empty log, that is its beginning")
+      await log.append(messages("a", 6))
+      const { first, last } = await log.bounds()
+      const after = await log.locate({ last: 2 })
+      equal(dataOf(await readAll(log, { after: after ?? "" })), ["a 5", "a 6"], "after it come so many")
+      equal(await log.locate({ last: 0 }), last, "none are after the newest position")
+      equal(await log.locate({ last: 7 }), first, "when fewer are kept, it is `first`")
+      equal(
+        dataOf(await readAll(log, { after: (await log.locate({ last: 6 })) ?? "" })).length,
+        6,
+        "when just so many are kept, all",
+      )
+    },
+  },
+  {
+    name: "the newest entries of some topics are located by their number",
+    async run({ open }) {
+      const log = await open(KEEP_ALL)
+      for (let i = 1; i <= 5; i++)
+        await log.append([...messages("a", 1, i), ...messages("b", 1, i), ...messages("c", 3, i * 3 - 2)])
+      const after = await log.locate({ last: 3, topics: ["a", "b"] })
+      const topics = ["a", "b"]
+      equal(
+        dataOf(await readAll(log, { after: after ?? "", topics })),
+        ["b 4", "a 5", "b 5"],
+        "counted on these topics together",
+      )
+      const { first } = await log.bounds()
+      equal(await log.locate({ last: 6, topics: ["a", "nobody"] }), first, "when fewer are kept on them, it is `first`")
+      equal(await log.locate({ last: 1, topics: [] }), first, "no topics have no entries")
+    },
+  },
+  {
+    name: "landmarks of a log that lost its oldest entries are those of what is kept",
+    async run({ open }) {
+      const log = await open({ retention: { count: 3 } })
+      await log.append(messages("a", 10))
+      await settle(log)
+      const { first } = await log.bounds()
+      equal(await log.locate({ last: 5 }), first, "fewer are kept")
+      const since = await log.locate({ since: 0 })
+      equal(
+        dataOf(await readAll(log, { after: since ?? "" })),
+        ["a 8", "a 9", "a 10"],
+        "since ever means all that is kept",
+      )
+      equal((await log.read({ after: since ?? "", limit: 1 })).lost, undefined, "nothing is lost after a landmark")
+    },
+  },
+]
