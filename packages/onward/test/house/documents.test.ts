@@ -1,0 +1,82 @@
+import assert from "node:assert/strict"
+import { execFileSync } from "node:child_process"
+import { existsSync, readFileSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { test } from "node:test"
+import { packageRoot, repositoryRoot } from "./imports.ts"
+
+const read = (path: string): string => readFileSync(join(repositoryRoot, path), "utf8")
+
+/** What belongs to the repository, whether it is committed yet or not. */
+function repositoryFiles(): string[] {
+  const list = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
+    cwd: repositoryRoot,
+    encoding: "utf8",
+  })
+  return list.split("\0").filter((file) => file !== "" && existsSync(join(repositoryRoot, file)) && !isFolder(file))
+}
+
+const isFolder = (file: string): boolean => statSync(join(repositoryRoot, file)).isDirectory()
+
+/** Places `pattern` is found, as `file:line`. */
+function find(pattern: RegExp, files: readonly string[]): string[] {
+  return files.flatMap((file) =>
+    read(file)
+      .split("\n")
+      .flatMap((line, index) => (pattern.test(line) ? [`${file}:${index + 1}`] : [])),
+  )
+}
+
+test("docs/errors.md has a heading for each error code, and no other", () => {
+  const source = readFileSync(join(packageRoot, "src/errors.ts"), "utf8")
+  const union = /export type OnwardErrorCode =([^\n]*(?:\n\s+\|[^\n]*)*)/.exec(source)?.[1] ?? ""
+  const codes = [...union.matchAll(/"(\w+)"/g)].map((match) => match[1])
+  const headings = [...read("docs/errors.md").matchAll(/^## `(\w+)`$/gm)].map((match) => match[1])
+  assert.ok(codes.length > 0)
+  assert.deepEqual(headings, codes, "the same codes in the same order")
+})
+
+test("docs/dependencies.md has a row for each development dependency, and no other", () => {
+  const used = ["package.json", "packages/hub/package.json", "examples/package.json", "bench/package.json"].flatMap(
+    (path) => {
+      const { dependencies, devDependencies } = JSON.parse(read(path)) as Record<string, Record<string, string>>
+      return Object.keys({ ...dependencies, ...devDependencies })
+    },
+  )
+  const wanted = new Set(used.filter((name) => name !== "onward"))
+  const named = [...read("docs/dependencies.md").matchAll(/^\| `([^`]+)`/gm)].map((match) => match[1])
+  assert.deepEqual(new Set(named), wanted)
+})
+
+test("every dependency is pinned to one version", () => {
+  const loose = find(/^\s*"(?!node")[@\w/-]+": "[\^~*]/, [
+    "package.json",
+    "examples/package.json",
+    "bench/package.json",
+  ])
+  assert.deepEqual(loose, [])
+})
+
+test("no file knows the machine it was written on", () => {
+  const machinePath = /(?<![\w.~)\]}/-])\/(?:work|root|home)(?=\/\w|[\s"'`]|$)/
+  assert.deepEqual(find(machinePath, repositoryFiles()), [])
+})
+
+test("no file names a package registry, and the lockfile no address to fetch from", () => {
+  assert.deepEqual(find(/\bregistry\.(?:npmjs|yarnpkg|npmmirror)\b|\/\/[\w.-]*registry[\w-]*\./, repositoryFiles()), [])
+  assert.deepEqual(find(/"resolved": "https?:/, ["package-lock.json"]), [])
+})
+
+test("ARCHITECTURE.md can be read in one sitting", () => {
+  const lines = read("ARCHITECTURE.md").trimEnd().split("\n").length
+  assert.ok(lines <= 120, `${lines} lines; 120 are enough`)
+})
+
+test("a file over 400 lines says at its top why it is one file", () => {
+  const code = repositoryFiles().filter((file) => /\.(?:ts|mjs|js|css|html)$/.test(file))
+  const silent = code.filter((file) => {
+    const lines = read(file).split("\n")
+    return lines.length > 401 && !/over 400 lines because/i.test(lines.slice(0, 10).join(" "))
+  })
+  assert.deepEqual(silent, [], "split it, or begin it with a comment: Over 400 lines because …")
+})

@@ -1,0 +1,108 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { type Import, imports, sourceFiles, specifiersOf } from "./imports.ts"
+
+/** Who stands on whom, see ARCHITECTURE.md. A folder is a floor; the files beside the folders are the ground. */
+const FLOORS: Record<string, readonly string[]> = {
+  ground: [],
+  protocol: ["ground"],
+  log: ["ground"],
+  hub: ["ground", "protocol", "log"],
+  server: ["ground", "protocol", "log", "hub"],
+  adapters: ["ground", "protocol", "log", "hub", "server"],
+  runs: ["ground", "protocol", "log", "hub", "server"],
+  client: ["ground", "protocol"],
+  /** The door of the package: it re-exports and does nothing else. */
+  "index.ts": ["ground", "protocol", "log", "hub"],
+}
+
+/** In these folders every entry is its own small house: no entry knows another. */
+const SHELVES: Record<string, RegExp> = {
+  adapters: /^adapters\/([^/.]+)/,
+  log: /^log\/(memory(?=\.ts)|[^/]+(?=\/))/,
+}
+
+/** Drivers that live behind the door of their floor, because they need nothing but JavaScript. */
+const BEHIND_THE_DOOR = new Set(["log/memory"])
+
+/** Only these may need Node itself; all else runs in a browser too. */
+const NEEDS_NODE = /^(?:log\/sqlite|adapters\/node)\b/
+
+function floorOf(file: string): string {
+  if (file === "index.ts") return file
+  return file.includes("/") ? file.slice(0, file.indexOf("/")) : "ground"
+}
+
+function shelfOf(file: string): string | undefined {
+  const floor = floorOf(file)
+  const shelf = SHELVES[floor]?.exec(file)?.[1]
+  return shelf === undefined ? undefined : `${floor}/${shelf}`
+}
+
+const say = ({ from, to }: Import): string => `${from} imports ${to}`
+const inside = (): Import[] => imports().filter((each) => !each.bare)
+
+test("imports are found however they are written", () => {
+  const source = [
+    'import { a } from "./a.ts"',
+    'import type {\n  B,\n  C,\n} from "./b.ts"',
+    'export * from "./c.ts"',
+    'import "./d.ts"',
+    'const e = await import("./e.ts")',
+    'type F = import("./f.ts").F',
+    ' * import { no } from "./comment.ts"',
+    '// const no = import("./comment.ts")',
+  ].join("\n")
+  assert.deepEqual(specifiersOf(source).sort(), ["./a.ts", "./b.ts", "./c.ts", "./d.ts", "./e.ts", "./f.ts"])
+})
+
+test("every folder of src has its place in the table of floors", () => {
+  const homeless = sourceFiles().filter((file) => !(floorOf(file) in FLOORS))
+  assert.deepEqual(homeless, [], "give the folder a floor in this test and in ARCHITECTURE.md")
+})
+
+test("no floor imports from one that does not carry it, types included", () => {
+  const wrong = inside().filter(({ from, to }) => {
+    const [here, there] = [floorOf(from), floorOf(to)]
+    return here !== there && !FLOORS[here]?.includes(there)
+  })
+  assert.deepEqual(wrong.map(say), [], "move what is shared down to a floor both stand on")
+})
+
+test("adapters and drivers do not know each other", () => {
+  const wrong = inside().filter(({ from, to }) => {
+    const [here, there] = [shelfOf(from), shelfOf(to)]
+    if (here === there || there === undefined) return false
+    if (here === undefined && floorOf(from) === floorOf(to)) return !BEHIND_THE_DOOR.has(there)
+    return here !== undefined
+  })
+  assert.deepEqual(wrong.map(say), [], "move what they share down to the floor below")
+})
+
+test("a folder is entered through its index.ts, and the ground file by file", () => {
+  const wrong = inside().filter(({ from, to }) => {
+    const there = floorOf(to)
+    return there !== floorOf(from) && there !== "ground" && to !== `${there}/index.ts`
+  })
+  assert.deepEqual(wrong.map(say), [])
+})
+
+test("nothing imports in a circle, types included", () => {
+  const graph = Map.groupBy(inside(), ({ from }) => from)
+  const done = new Set<string>()
+  const circles: string[] = []
+  const visit = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(" → "))
+    else if (!done.has(file)) {
+      for (const { to } of graph.get(file) ?? []) visit(to, [...path, file])
+      done.add(file)
+    }
+  }
+  for (const file of graph.keys()) visit(file, [])
+  assert.deepEqual(circles, [])
+})
+
+test("only drivers and adapters that need Node import it, and nothing imports a package", () => {
+  const wrong = imports().filter(({ from, to, bare }) => bare && !(to.startsWith("node:") && NEEDS_NODE.test(from)))
+  assert.deepEqual(wrong.map(say), [])
+})

@@ -1,0 +1,20 @@
+// npm run build: what gets published, into each package's dist.
+import { copyFileSync, rmSync } from "node:fs"
+import { execute } from "./command.ts"
+
+/** In this order, because the hub is compiled against what users get: the built library. */
+const PACKAGES = ["onward", "hub"]
+
+for (const name of PACKAGES) {
+  const folder = `packages/${name}`
+  rmSync(`${folder}/dist`, { recursive: true, force: true })
+  const built = await execute({
+    name,
+    program: "tsc",
+    args: ["--project", `${folder}/tsconfig.build.json`],
+  })
+  process.stdout.write(built.output)
+  if (!built.passed) process.exit(1)
+  copyFileSync("LICENSE", `${folder}/LICENSE`)
+}
+copyFileSync("README.md", "packages/onward/README.md")

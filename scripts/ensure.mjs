@@ -1,0 +1,109 @@
+// Installs what is missing and nothing else. Plain JavaScript without dependencies, because it runs before there are any,
+// on the oldest Node a machine may bring (20).
+import { spawnSync } from "node:child_process"
+import { accessSync, constants, readFileSync } from "node:fs"
+import { delimiter, join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+export const root = fileURLToPath(new URL("..", import.meta.url))
+export const binaries = join(root, "node_modules", ".bin")
+/** The Node this repository is developed on: the dev dependency `node`, whatever the machine has. */
+export const pinnedNode = join(binaries, process.platform === "win32" ? "node.exe" : "node")
+
+const OLDEST_NODE = 20
+const CHROMIUM_NAMES = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"]
+
+/** What may be missing, why it is needed, and how it gets here. */
+const needs = {
+  packages: {
+    present: () => packagesMatchLock() && pinnedNodeWorks(),
+    announce: "Installing the npm packages of package-lock.json (under a minute) …",
+    install: () => run("npm", ["ci", "--loglevel=error", "--no-progress"]) && pinnedNodeWorks(),
+    remedy:
+      "The npm packages could not be installed: check the network, then run `npm ci --foreground-scripts` to see why.",
+  },
+  chromium: {
+    present: () => CHROMIUM_NAMES.some(onPath),
+    announce: "Installing Debian's chromium for the browser tests (under a minute) …",
+    install: () => installDebianPackage("chromium"),
+    remedy: "Chromium is missing and the browser tests need it: run `apt-get install chromium` as root.",
+    optional: !process.env.CI,
+  },
+}
+
+/**
+ * Makes sure that everything named is there; returns false, having said what to do, when something cannot be installed.
+ * @param {(keyof typeof needs)[]} names
+ */
+export function ensure(names) {
+  if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
+    console.error(`Node ${process.versions.node} is too old: install Node ${OLDEST_NODE} or newer.`)
+    return false
+  }
+  for (const name of names) {
+    const need = needs[name]
+    if (need === undefined) throw new TypeError(`ensure: nothing is known about "${name}"`)
+    if (need.present()) continue
+    console.error(need.announce)
+    if (need.install()) continue
+    console.error(need.remedy)
+    if (!need.optional) return false
+  }
+  return true
+}
+
+/** npm writes what it installed to a hidden lockfile as its last step, so an interrupted installation is noticed too. */
+function packagesMatchLock() {
+  const wanted = readLock("package-lock.json")
+  const installed = readLock("node_modules/.package-lock.json")
+  if (wanted === undefined || installed === undefined) return false
+  return Object.entries(wanted).every(([path, { version, link, optional }]) => {
+    if (!path.includes("node_modules/") || link) return true
+    return installed[path] === undefined ? optional === true : installed[path].version === version
+  })
+}
+
+function readLock(path) {
+  try {
+    return JSON.parse(readFileSync(join(root, path), "utf8")).packages
+  } catch {
+    return undefined
+  }
+}
+
+function pinnedNodeWorks() {
+  const wanted = readLock("package-lock.json")?.["node_modules/node"]?.version
+  return spawnSync(pinnedNode, ["--version"], { encoding: "utf8" }).stdout?.trim() === `v${wanted}`
+}
+
+function onPath(name) {
+  return (process.env.PATH ?? "").split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, name), constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
+
+/** The package lists of a fresh machine are empty and those of an old one are stale, so a failure is tried again updated. */
+function installDebianPackage(name) {
+  if (!onPath("apt-get")) return false
+  const apt = asRoot(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet=2"])
+  if (apt === undefined) return false
+  const install = [...apt.slice(1), "install", "--yes", "--no-install-recommends", name]
+  if (run(apt[0], install, { stdio: "ignore" })) return true
+  return run(apt[0], [...apt.slice(1), "update"]) && run(apt[0], install)
+}
+
+function asRoot(command) {
+  if (process.getuid?.() === 0) return command
+  if (!onPath("sudo")) return undefined
+  return process.stdin.isTTY ? ["sudo", ...command] : ["sudo", "--non-interactive", ...command]
+}
+
+function run(command, args, options) {
+  const shell = process.platform === "win32"
+  return spawnSync(command, args, { cwd: root, stdio: ["ignore", 2, 2], shell, ...options }).status === 0
+}

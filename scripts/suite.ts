@@ -1,0 +1,59 @@
+import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { execute } from "./command.ts"
+import type { Totals } from "./totals.ts"
+
+/** Files whose names end in `.slow.test.ts` run last: real browsers, kills, long streams. */
+export type Pace = "fast" | "slow"
+
+/** How long one file may take before it counts as hanging, in milliseconds. */
+const TIMEOUT: Record<Pace, number> = { fast: 120_000, slow: 240_000 }
+/** The developers' machines and CI have two cores at least. */
+const CONCURRENCY = 2
+
+/** The test files of the workspace. */
+export function testFiles(pace: Pace): string[] {
+  const all = globSync(["packages/*/test/**/*.test.ts", "examples/**/*.test.ts"], { exclude: ["**/node_modules/**"] })
+  return all.filter((file) => file.endsWith(".slow.test.ts") === (pace === "slow")).sort()
+}
+
+export interface SuiteOptions {
+  /** The Node that runs the tests. @default the one running now */
+  readonly node?: string
+  /** Flags for it, handed down to whatever the tests start. */
+  readonly flags?: readonly string[]
+}
+
+/** Runs test files with Node's own runner; resolves to its totals. */
+export async function runSuite(pace: Pace, options: SuiteOptions = {}): Promise<Totals> {
+  const files = testFiles(pace)
+  if (files.length === 0) return { passed: 0, failed: 0, skipped: [], todo: [] }
+  const folder = mkdtempSync(join(tmpdir(), "onward-suite-"))
+  try {
+    const report = join(folder, "totals.json")
+    const ran = await execute(
+      {
+        name: `${pace} tests`,
+        program: options.node ?? process.execPath,
+        args: [
+          "--conditions=onward-source",
+          "--test",
+          `--test-concurrency=${CONCURRENCY}`,
+          `--test-timeout=${TIMEOUT[pace]}`,
+          `--test-reporter=${process.env.CI ? "spec" : "dot"}`,
+          "--test-reporter-destination=stdout",
+          "--test-reporter=./scripts/totals.ts",
+          `--test-reporter-destination=${report}`,
+          ...files,
+        ],
+      },
+      { loud: true, env: { NODE_OPTIONS: [process.env.NODE_OPTIONS, ...(options.flags ?? [])].join(" ").trim() } },
+    )
+    const totals = JSON.parse(readFileSync(report, "utf8")) as Totals
+    // The runner can fail without a failing test, for instance when a file does not compile.
+    return !ran.passed && totals.failed === 0 ? { ...totals, failed: 1 } : totals
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}

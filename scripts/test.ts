@@ -1,0 +1,42 @@
+// npm test: the cheapest answers first, ending at the first group that fails. With --fast, only the fast tests.
+import { packageChecks, staticChecks } from "./checks.ts"
+import { type Command, executeAll } from "./command.ts"
+import { type Pace, runSuite } from "./suite.ts"
+
+const fast = process.argv.includes("--fast")
+let passed = 0
+let failed = 0
+
+async function check(commands: readonly Command[]): Promise<void> {
+  failed += await executeAll(commands)
+}
+
+async function test(pace: Pace): Promise<void> {
+  const totals = await runSuite(pace)
+  passed += totals.passed
+  failed += totals.failed
+  for (const name of totals.skipped) console.log(`SKIPPED ${name}`)
+  for (const name of totals.todo) console.log(`TODO    ${name}`)
+  // What CI skips nobody ever ran, so there it is a failure.
+  if (process.env.CI) failed += totals.skipped.length + totals.todo.length
+}
+
+const groups: Record<string, () => Promise<void>> = {
+  "static checks": () => check(staticChecks),
+  build: () => check([{ name: "build", program: process.execPath, args: ["scripts/build.ts"] }]),
+  "fast tests": () => test("fast"),
+  "package checks": () => check(packageChecks),
+  "slow tests": () => test("slow"),
+}
+
+for (const [name, run] of Object.entries(groups)) {
+  if (fast && name !== "fast tests") continue
+  const started = performance.now()
+  console.log(`\n${name}`)
+  await run()
+  console.log(`${name}: ${((performance.now() - started) / 1000).toFixed(1)} s`)
+  if (failed > 0) break
+}
+
+console.log(`\n${passed} passed, ${failed} failed`)
+process.exitCode = failed > 0 ? 1 : 0

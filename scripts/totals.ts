@@ -1,0 +1,36 @@
+import type { TestEvent } from "node:test/reporters"
+
+/** What a run of the suite came to. */
+export interface Totals {
+  readonly passed: number
+  readonly failed: number
+  /** Names of the tests that did not run, with the reason given. */
+  readonly skipped: readonly string[]
+  /** Names of the tests whose failure does not count. */
+  readonly todo: readonly string[]
+}
+
+/**
+ * A reporter for `node --test` that writes {@link Totals} as JSON once all is over. The runner's own summary counts; its
+ * events give the names, those of skipped suites too, which the summary leaves out.
+ */
+async function* totals(source: AsyncIterable<TestEvent>): AsyncGenerator<string, void> {
+  let passed = 0
+  let failed = 0
+  const skipped: string[] = []
+  const todo: string[] = []
+  for await (const event of source) {
+    if (event.type === "test:pass" || event.type === "test:fail") {
+      const { name, skip, todo: later } = event.data
+      if (skip !== undefined) skipped.push(typeof skip === "string" ? `${name} (${skip})` : name)
+      else if (later !== undefined) todo.push(typeof later === "string" ? `${name} (${later})` : name)
+    } else if (event.type === "test:summary" && event.data.file === undefined) {
+      passed = event.data.counts.passed
+      failed = event.data.counts.tests - passed - event.data.counts.skipped - event.data.counts.todo
+    }
+  }
+  yield JSON.stringify({ passed, failed, skipped, todo } satisfies Totals)
+}
+
+// oxlint-disable-next-line import/no-default-export -- what the runner loads
+export default totals
