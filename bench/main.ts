@@ -30,10 +30,10 @@ const { values: flags, positionals } = parseArgs({
   },
 })
 const all = scenarios({ quick: flags.quick })
-const names = [...all.map(({ name }) => name), ...PROGRAMS]
+const names = new Set([...all.map(({ name }) => name), ...PROGRAMS])
 const peers = flags.peers.split(",")
 const runs = Number(flags.runs ?? (flags.quick ? 1 : 3))
-const unknown = positionals.filter((name) => !names.includes(name))
+const unknown = positionals.filter((name) => !names.has(name))
 if (flags.list || unknown.length > 0 || peers.some((peer) => !PEERS.includes(peer)) || !(runs >= 1)) {
   for (const { name, about } of all) console.log(`${name.padEnd(12)}${about}`)
   for (const name of PROGRAMS) console.log(`${name.padEnd(12)}bench/${name}.ts`)
@@ -48,10 +48,15 @@ const wanted = (name: string): boolean => positionals.length === 0 || positional
 const chosen = all.filter(({ name }) => wanted(name))
 
 const notes = [...shortcomings]
-if (chosen.length > 0) notes.push(...(flags.netns ? [enterNamespace()] : ["in the machine's own network"]).filter((note) => note !== undefined))
+if (chosen.length > 0)
+  notes.push(
+    ...(flags.netns ? [enterNamespace()] : ["in the machine's own network"]).filter((note) => note !== undefined),
+  )
 const say = (text: string): void => void (flags.markdown || console.error(text))
 
-console.log(`Node ${process.versions.node}, ${cpus()[0]?.model ?? "unknown processor"}, ${cpus().length} cores; median (least–most) of ${runs}.`)
+console.log(
+  `Node ${process.versions.node}, ${cpus()[0]?.model ?? "unknown processor"}, ${cpus().length} cores; median (least–most) of ${runs}.`,
+)
 for (const note of notes) console.log(`Note: ${note}.`)
 const results: Result[] = []
 for (const scenario of chosen) {
@@ -99,6 +104,10 @@ async function round(scenario: Scenario, run: number): Promise<Round> {
 }
 
 function tooFewDescriptors({ load }: Scenario): string | undefined {
-  const limit = Number(/Max open files\s+\S+\s+(\d+)/.exec(readFileSync("/proc/self/limits", "latin1"))?.[1] ?? Infinity)
-  return load.connections + 200 > limit ? `${load.connections} connections need more than ${limit} open files` : undefined
+  const limit = Number(
+    /Max open files\s+\S+\s+(\d+)/.exec(readFileSync("/proc/self/limits", "latin1"))?.[1] ?? Infinity,
+  )
+  return load.connections + 200 > limit
+    ? `${load.connections} connections need more than ${limit} open files`
+    : undefined
 }

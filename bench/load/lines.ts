@@ -35,8 +35,9 @@ export class Lines {
   push(bytes: Buffer, from: number, to: number): void {
     let at = from
     while (at < to) {
-      let end = at + 6 + this.#size
-      if (this.#length > 0 || end >= to || bytes[end] !== LF || bytes[at] !== 0x64) end = bytes.indexOf(LF, at)
+      let end = at + this.#size + (bytes[at + 5] === 0x20 ? 6 : 5)
+      const fits = this.#length === 0 && end < to && bytes[end] === LF && bytes[end - 1] === 0x7d && bytes[at] === 0x64
+      if (!fits) end = bytes.indexOf(LF, at)
       if (end < 0 || end >= to) return this.#keep(bytes, at, to)
       if (this.#length > 0) {
         this.#keep(bytes, at, end)

@@ -72,7 +72,7 @@ export class Subscriber {
   #open(length: number): void {
     const { tally, onOpen } = this.#options
     const before = this.#head.length
-    this.#head += shared.latin1Slice(0, length)
+    this.#head += shared.toString("latin1", 0, length)
     const end = this.#head.indexOf("\r\n\r\n")
     if (end < 0) return
     const head = this.#head.slice(0, end).toLowerCase()

@@ -29,7 +29,11 @@ const bench = join(import.meta.dirname, "..")
 
 /** Runs a server on core 0 and the load generator on core 1, and watches the server. */
 export async function measure({ server: name, serverFlags = [], load }: Setup, scenario: Scenario): Promise<Sample> {
-  const server = new Helper({ core: 0, flags: ["--expose-gc", ...serverFlags], file: join(bench, "servers", `${name}.ts`) })
+  const server = new Helper({
+    core: 0,
+    flags: ["--expose-gc", ...serverFlags],
+    file: join(bench, "servers", `${name}.ts`),
+  })
   let generator: Helper | undefined
   try {
     const { port } = await server.hear<{ port: number }>(20)
@@ -69,7 +73,10 @@ async function memoryOf(server: Helper): Promise<{ plain: number; collected: num
   return { plain, collected: residentKiB(server.pid) }
 }
 
-function judge({ lost, duplicated, reordered, missing, faults, faultText }: LoadReport, { overload }: Scenario): string | undefined {
+function judge(
+  { lost, duplicated, reordered, missing, faults, faultText }: LoadReport,
+  { overload }: Scenario,
+): string | undefined {
   const problems = [
     lost > 0 && `${lost} events lost`,
     duplicated > 0 && `${duplicated} twice`,

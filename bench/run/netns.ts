@@ -23,7 +23,10 @@ exec "$@"`
 export function enterNamespace(): string | undefined {
   if (process.env[MARK]) return undefined
   if (process.getuid?.() !== 0) return "no network namespace (not root)"
-  for (const probe of [["unshare", "-n", "true"], ["ip", "-V"]] as const) {
+  for (const probe of [
+    ["unshare", "-n", "true"],
+    ["ip", "-V"],
+  ] as const) {
     if (spawnSync(probe[0], probe.slice(1)).status !== 0) return `no network namespace (\`${probe.join(" ")}\` fails)`
   }
   const command = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]

@@ -30,7 +30,11 @@ export class Helper {
     const command = [
       ...(priority ? ["nice", "-n", "-19"] : []),
       ...(pinning ? ["taskset", "-c", String(core)] : []),
-      ...[process.execPath, "--conditions=onward-source", ...flags, file, ...args],
+      process.execPath,
+      "--conditions=onward-source",
+      ...flags,
+      file,
+      ...args,
     ]
     // nice and taskset replace themselves by what they start, so there is one process and its id is known
     this.#child = spawn(command[0] as string, command.slice(1), { stdio: ["pipe", "pipe", "inherit"] })

@@ -25,13 +25,18 @@ export const p99: Metric = ({ sample }) => sample.report.p99
 export const perSecond: Metric = ({ sample }) => sample.report.perSecond
 export const share: Metric = ({ sample }) => 100 * sample.share
 export const idlePlain: Metric = ({ sample: { memory } }, { load }) => (memory.before - memory.empty) / load.connections
-export const idleCollected: Metric = ({ sample: { collected } }, { load }) => (collected.after - collected.empty) / load.connections
+export const idleCollected: Metric = ({ sample: { collected } }, { load }) =>
+  (collected.after - collected.empty) / load.connections
 /** MiB that the process grew by, after garbage collection. */
 export const growth: Metric = ({ sample: { collected } }) => (collected.after - collected.empty) / 1024
-export const growthOfControl: Metric = ({ control }) => (control ? (control.collected.after - control.collected.empty) / 1024 : Number.NaN)
-export const aboveControl: Metric = (measured, scenario) => growth(measured, scenario) - growthOfControl(measured, scenario)
+export const growthOfControl: Metric = ({ control }) =>
+  control ? (control.collected.after - control.collected.empty) / 1024 : Number.NaN
+export const aboveControl: Metric = (measured, scenario) =>
+  growth(measured, scenario) - growthOfControl(measured, scenario)
 export const peakAboveControl: Metric = ({ sample, control }) =>
-  control ? (sample.memory.peak - sample.memory.empty - (control.memory.peak - control.memory.empty)) / 1024 : Number.NaN
+  control
+    ? (sample.memory.peak - sample.memory.empty - (control.memory.peak - control.memory.empty)) / 1024
+    : Number.NaN
 
 /** The metric of one server in every round that counts. */
 export function values({ rounds, scenario }: Result, server: string, metric: Metric): number[] {
@@ -49,6 +54,7 @@ export function ratios({ rounds, scenario }: Result, server: string, other: stri
   })
 }
 
-export const medianOf = (result: Result, server: string, metric: Metric): number => median(values(result, server, metric))
+export const medianOf = (result: Result, server: string, metric: Metric): number =>
+  median(values(result, server, metric))
 
 export const failureOf = ({ sample, control }: Measured): string | undefined => sample.failure ?? control?.failure

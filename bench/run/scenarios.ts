@@ -53,7 +53,8 @@ export function scenarios({ quick }: { quick: boolean }): readonly Scenario[] {
     },
     {
       name: "slow",
-      about: "100 readers and one that never reads, events of 64 KiB at 200 a second; memory above the same without that one",
+      about:
+        "100 readers and one that never reads, events of 64 KiB at 200 a second; memory above the same without that one",
       unit: "delivery",
       load: { ...slow, connections: 101, stalled: 1, count: few(800, 300) },
       control: { ...slow, count: few(800, 300) },

@@ -33,14 +33,20 @@ function columnsOf({ scenario }: Result): readonly Column[] {
   return scenario.unit === "delivery" || scenario.unit === "token" ? [us, pace, ...latency] : [us, pace]
 }
 
-const plural = (unit: string): string => (unit === "delivery" ? "deliveries" : unit === "publish" ? "publishes" : `${unit}s`)
+const plural = (unit: string): string =>
+  unit === "delivery" ? "deliveries" : unit === "publish" ? "publishes" : `${unit}s`
 
 /** One scenario as a Markdown table: medians with least and most, and ratios taken within the rounds. */
 export function tableOf(result: Result): string {
   const columns = columnsOf(result)
   const [, primary] = columns[0] as Column
   const others = result.scenario.control ? [] : result.servers
-  const header = ["server", ...columns.map(([title]) => title), ...others.map((other) => `× ${other}`), "lost, twice, out of order"]
+  const header = [
+    "server",
+    ...columns.map(([title]) => title),
+    ...others.map((other) => `× ${other}`),
+    "lost, twice, out of order",
+  ]
   const rows = result.servers.map((server) => [
     server,
     ...columns.map(([, metric]) => spread(results.values(result, server, metric))),
@@ -62,6 +68,7 @@ function verdict({ rounds, scenario }: Result, server: string): string {
 /** Aligned, so that it reads well unrendered too. */
 export function markdown([header = [], ...rows]: readonly (readonly string[])[]): string {
   const widths = header.map((_, column) => Math.max(3, ...[header, ...rows].map((row) => (row[column] ?? "").length)))
-  const write = (row: readonly string[]): string => `| ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(" | ")} |`
+  const write = (row: readonly string[]): string =>
+    `| ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(" | ")} |`
   return [write(header), write(widths.map((width) => "-".repeat(width))), ...rows.map(write)].join("\n")
 }

@@ -24,7 +24,13 @@ const targets: readonly Target[] = [
     unit: "× node-http",
     limit: 0.8,
   },
-  { text: "bursts of 100 to 2,000: CPU a delivery", scenario: "burst", figure: times(results.cpu), unit: "× node-http", limit: 1 / 30 },
+  {
+    text: "bursts of 100 to 2,000: CPU a delivery",
+    scenario: "burst",
+    figure: times(results.cpu),
+    unit: "× node-http",
+    limit: 1 / 30,
+  },
   {
     text: "400,000 deliveries/s wanted: delivered in time",
     scenario: "overload",
@@ -34,9 +40,27 @@ const targets: readonly Target[] = [
     atLeast: true,
   },
   { text: "400,000 deliveries/s wanted: p99", scenario: "overload", figure: own(results.p99), unit: "ms", limit: 50 },
-  { text: "idle connection: memory", scenario: "idle", figure: times(results.idleCollected), unit: "× node-http", limit: 1 },
-  { text: "one stalled reader: memory above the control", scenario: "slow", figure: own(results.aboveControl), unit: "MiB", limit: 2 },
-  { text: "tokens from a generator: CPU a token", scenario: "tokens", figure: times(results.cpu), unit: "× node-http", limit: 0.8 },
+  {
+    text: "idle connection: memory",
+    scenario: "idle",
+    figure: times(results.idleCollected),
+    unit: "× node-http",
+    limit: 1,
+  },
+  {
+    text: "one stalled reader: memory above the control",
+    scenario: "slow",
+    figure: own(results.aboveControl),
+    unit: "MiB",
+    limit: 2,
+  },
+  {
+    text: "tokens from a generator: CPU a token",
+    scenario: "tokens",
+    figure: times(results.cpu),
+    unit: "× node-http",
+    limit: 0.8,
+  },
 ]
 
 /** Each target with what was reached; undefined when no scenario of this run has one. */
@@ -47,7 +71,9 @@ export function targetTable(all: readonly Result[]): string | undefined {
     const reached = of(result)
     if (Number.isNaN(reached)) return [[text, `${atLeast ? "≥" : "≤"} ${figure(limit)} ${unit}`, "–", "not measured"]]
     const met = atLeast ? reached >= limit : reached <= limit
-    return [[text, `${atLeast ? "≥" : "≤"} ${figure(limit)} ${unit}`, `${figure(reached)} ${unit}`, met ? "met" : "NOT MET"]]
+    return [
+      [text, `${atLeast ? "≥" : "≤"} ${figure(limit)} ${unit}`, `${figure(reached)} ${unit}`, met ? "met" : "NOT MET"],
+    ]
   })
   return rows.length > 0 ? `### Targets\n\n${markdown([["target", "wanted", "reached", ""], ...rows])}` : undefined
 }
