@@ -14,7 +14,9 @@ const CONCURRENCY = 2
 
 /** The test files of the workspace. */
 export function testFiles(pace: Pace): string[] {
-  const all = globSync(["packages/*/test/**/*.test.ts", "examples/**/*.test.ts"], { exclude: ["**/node_modules/**"] })
+  const all = globSync(["{packages/*,bench}/test/**/*.test.ts", "examples/**/*.test.ts"], {
+    exclude: ["**/node_modules/**"],
+  })
   return all.filter((file) => file.endsWith(".slow.test.ts") === (pace === "slow")).sort()
 }
 

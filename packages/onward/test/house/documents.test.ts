@@ -3,6 +3,8 @@ import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { test } from "node:test"
+import { OnwardError, type OnwardErrorCode } from "../../src/errors.ts"
+import { statusOf } from "../../src/server/index.ts"
 import { packageRoot, repositoryRoot } from "./imports.ts"
 
 const read = (path: string): string => readFileSync(join(repositoryRoot, path), "utf8")
@@ -34,6 +36,19 @@ test("docs/errors.md has a heading for each error code, and no other", () => {
   const headings = [...read("docs/errors.md").matchAll(/^## `(\w+)`$/gm)].map((match) => match[1])
   assert.ok(codes.length > 0)
   assert.deepEqual(headings, codes, "the same codes in the same order")
+})
+
+test("docs/errors.md gives the HTTP statuses that adapters answer with", () => {
+  for (const [, code, status] of read("docs/errors.md").matchAll(/^## `(\w+)`\n\nHTTP status: (\d+)/gm)) {
+    assert.equal(Number(status), statusOf(new OnwardError(code as OnwardErrorCode, "")), code)
+  }
+})
+
+test("docs/errors.md marks the codes worth trying again, and no other", () => {
+  for (const [, code, text] of read("docs/errors.md").matchAll(/^## `(\w+)`\n([^#]*)/gm)) {
+    const isMarked = text?.includes("*try again later*")
+    assert.equal(isMarked, new OnwardError(code as OnwardErrorCode, "").retryable, code)
+  }
 })
 
 test("docs/dependencies.md has a row for each development dependency, and no other", () => {

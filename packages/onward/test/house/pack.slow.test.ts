@@ -1,0 +1,103 @@
+import assert from "node:assert/strict"
+import { execFileSync } from "node:child_process"
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { after, before, test } from "node:test"
+import { packageRoot, repositoryRoot } from "./imports.ts"
+
+/** What `npm pack --json` says about a tarball. */
+interface Tarball {
+  readonly filename: string
+  readonly files: readonly { readonly path: string }[]
+}
+
+const PACKAGES = ["onward", "onward-hub"]
+const folder = mkdtempSync(join(tmpdir(), "onward-pack-"))
+const project = join(folder, "project")
+const { exports } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as { exports: object }
+const entries = Object.keys(exports)
+  .filter((path) => path !== "./package.json")
+  .map((path) => join("onward", path))
+
+/** Whoever installs the packages has none of the flags and settings this suite runs with. */
+const { NODE_OPTIONS: _flags, npm_config_local_prefix: _workspace, ...env } = process.env
+
+const run = (program: string, args: readonly string[], cwd: string): string =>
+  execFileSync(program, args, { cwd, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] })
+
+function pack(into: string): Tarball[] {
+  mkdirSync(join(folder, into))
+  const workspaces = PACKAGES.map((name) => `--workspace=${name}`)
+  const args = ["pack", "--json", "--ignore-scripts", "--pack-destination", join(folder, into), ...workspaces]
+  const packed: unknown = JSON.parse(run("npm", args, repositoryRoot))
+  return Object.values(packed as Record<string, Tarball>)
+}
+
+let tarballs: Tarball[] = []
+
+before(() => {
+  run("npm", ["run", "build"], repositoryRoot)
+  tarballs = pack("first")
+  mkdirSync(project)
+  writeFileSync(join(project, "package.json"), JSON.stringify({ name: "project", private: true, type: "module" }))
+  const files = tarballs.map(({ filename }) => join(folder, "first", filename))
+  run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", ...files], project)
+})
+
+after(() => rmSync(folder, { recursive: true }))
+
+test("packing twice gives the same bytes", () => {
+  assert.equal(tarballs.length, PACKAGES.length)
+  for (const { filename } of pack("second")) {
+    const [first, second] = ["first", "second"].map((each) => readFileSync(join(folder, each, filename)))
+    assert.ok(first && second && first.equals(second), filename)
+  }
+})
+
+test("each tarball holds its licence, its README and its build, and no tests", () => {
+  for (const { filename, files } of tarballs) {
+    const paths = files.map((file) => file.path)
+    for (const path of ["LICENSE", "README.md", "package.json"]) assert.ok(paths.includes(path), `${filename}: ${path}`)
+    assert.ok(paths.some((path) => path.startsWith("dist/")))
+    const surplus = paths.filter((path) => /(?:^|\/)test\/|\.test\.|tsconfig|\.tsbuildinfo$/.test(path))
+    assert.deepEqual(surplus, [], filename)
+  }
+})
+
+test("every map leads to a source that is in the tarball", () => {
+  for (const { files } of tarballs) {
+    const paths = new Set(files.map((file) => file.path))
+    const built = [...paths].filter((path) => path.startsWith("dist/") && path.endsWith(".map"))
+    assert.ok(built.length > 0)
+    for (const path of built) {
+      const source = path.replace(/^dist/, "src").replace(/(?:\.d\.ts|\.js)\.map$/, ".ts")
+      assert.ok(paths.has(source), `${path} without ${source}`)
+    }
+  }
+})
+
+for (const entry of entries) {
+  test(`${entry} can be imported from the installed package`, () => {
+    const script = `const entry = await import("${entry}"); console.log(Object.keys(entry).length)`
+    const names = Number(run(process.execPath, ["--input-type=module", "--eval", script], project))
+    assert.ok(names > 0, "it exports nothing")
+  })
+}
+
+test("TypeScript users get types from every entry without skipLibCheck", () => {
+  const source = entries.map((entry, index) => `import * as entry${index} from "${entry}"\nvoid entry${index}\n`)
+  writeFileSync(join(project, "types.ts"), source.join(""))
+  cpSync(join(repositoryRoot, "node_modules/@types"), join(project, "node_modules/@types"), { recursive: true })
+  cpSync(join(repositoryRoot, "node_modules/undici-types"), join(project, "node_modules/undici-types"), {
+    recursive: true,
+  })
+  const tsc = join(repositoryRoot, "node_modules/.bin/tsc")
+  const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2023", "--types", "node", "types.ts"]
+  assert.equal(run(tsc, options, project), "")
+})
+
+test("onward-hub installs the command `onward`", () => {
+  assert.ok(existsSync(join(project, "node_modules/.bin/onward")))
+  assert.match(run(join(project, "node_modules/.bin/onward"), ["--help"], project), /onward serve/)
+})
