@@ -9,6 +9,10 @@ import { packageRoot, repositoryRoot } from "./imports.ts"
 
 const read = (path: string): string => readFileSync(join(repositoryRoot, path), "utf8")
 
+interface Locked {
+  readonly optionalDependencies?: Readonly<Record<string, string>>
+}
+
 /** What belongs to the repository, whether it is committed yet or not. */
 function repositoryFiles(): string[] {
   const list = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
@@ -39,13 +43,13 @@ test("docs/errors.md has a heading for each error code, and no other", () => {
 })
 
 test("docs/errors.md gives the HTTP statuses that adapters answer with", () => {
-  for (const [, code, status] of read("docs/errors.md").matchAll(/^## `(\w+)`\n\nHTTP status: (\d+)/gm)) {
+  for (const [, code = "", status] of read("docs/errors.md").matchAll(/^## `(\w+)`\n\nHTTP status: (\d+)/gm)) {
     assert.equal(Number(status), statusOf(new OnwardError(code as OnwardErrorCode, "")), code)
   }
 })
 
 test("docs/errors.md marks the codes worth trying again, and no other", () => {
-  for (const [, code, text] of read("docs/errors.md").matchAll(/^## `(\w+)`\n([^#]*)/gm)) {
+  for (const [, code = "", text] of read("docs/errors.md").matchAll(/^## `(\w+)`\n([^#]*)/gm)) {
     const isMarked = text?.includes("*try again later*")
     assert.equal(isMarked, new OnwardError(code as OnwardErrorCode, "").retryable, code)
   }
@@ -70,6 +74,16 @@ test("every dependency is pinned to one version", () => {
     "bench/package.json",
   ])
   assert.deepEqual(loose, [])
+})
+
+test("the lockfile names the native parts of every platform, or npm ci would refuse it", () => {
+  const { packages } = JSON.parse(read("package-lock.json")) as { packages: Record<string, Locked> }
+  const missing = Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
+    Object.keys(optionalDependencies).filter(
+      (name) => !(`node_modules/${name}` in packages || `${path}/node_modules/${name}` in packages),
+    ),
+  )
+  assert.deepEqual(missing, [], "npm run lock adds them")
 })
 
 test("no file knows the machine it was written on", () => {
