@@ -11,6 +11,8 @@ const END = 4
 export class Chunks {
   readonly #lines: Lines
   readonly #tally: Tally
+  /** The last chunk has come. */
+  ended = false
   #state = SIZE
   #left = 0
 
@@ -37,13 +39,18 @@ export class Chunks {
     } else if (this.#state !== END) {
       if (byte === 10) {
         this.#state = this.#left > 0 ? DATA : END
-        if (this.#state === END) this.#tally.ended++
+        if (this.#state === END) this.#end()
       } else if (this.#state === SIZE) {
         const digit = hex(byte)
         if (digit >= 0) this.#left = this.#left * 16 + digit
         else this.#state = EXTENSION
       }
     }
+  }
+
+  #end(): void {
+    this.ended = true
+    this.#tally.ended++
   }
 }
 

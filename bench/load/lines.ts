@@ -6,6 +6,8 @@ const CR = 13
 const QUOTE = 34
 /** Bytes of a line cut by a read that are remembered; what is looked at lies within them, the rest is only skipped. */
 const KEPT = 96
+/** Events about the stream, which are in no log; of these a gap says that events are missing. */
+const CONTROL = Buffer.from("event: stream.")
 const GAP = Buffer.from("event: stream.gap")
 
 /**
@@ -20,10 +22,11 @@ export class Lines {
   /** Start of the line under way when a read ended inside it, and how many bytes of it there were in all. */
   #start: Uint8Array | undefined
   #length = 0
-  /** The event under way: its number (0: none yet), when it was sent, and whether it carries data or is a gap. */
+  /** The event under way: its number (0: none yet), when it was sent, whether it has data, and whether it is a control event. */
   #number = 0
   #sent = 0
   #data = false
+  #control = false
   #gap = false
 
   constructor(tally: Tally, size: number) {
@@ -58,7 +61,10 @@ export class Lines {
     if (from === to || (to === from + 1 && bytes[from] === CR)) return this.#dispatch()
     // `data:` and `event:`; ids, comments and retries need no look
     if (bytes[from] === 0x64 && bytes[from + 4] === 0x3a) this.#payload(bytes, from + 5)
-    else if (bytes[from] === 0x65) this.#gap = GAP.every((byte, i) => bytes[from + i] === byte)
+    else if (bytes[from] === 0x65) {
+      this.#control = startsWith(bytes, from, CONTROL)
+      this.#gap = this.#control && startsWith(bytes, from, GAP)
+    }
   }
 
   #payload(bytes: Uint8Array, from: number): void {
@@ -83,9 +89,15 @@ export class Lines {
       tally.latency.add(tally.now - this.#sent)
       tally.lastArrival = tally.now
     } else if (this.#gap) this.sequence.gap()
-    else tally.fault("an event without a sequence number")
+    else if (!this.#control) tally.fault("an event without a sequence number")
     this.#number = 0
     this.#data = false
+    this.#control = false
     this.#gap = false
   }
+}
+
+function startsWith(bytes: Uint8Array, from: number, wanted: Uint8Array): boolean {
+  for (let i = 0; i < wanted.length; i++) if (bytes[from + i] !== wanted[i]) return false
+  return true
 }

@@ -47,6 +47,11 @@ export class Subscriber {
     this.#socket.on("close", () => options.onClose?.(this))
   }
 
+  /** The response is complete, as HTTP says. */
+  get ended(): boolean {
+    return this.#body instanceof Chunks && this.#body.ended
+  }
+
   /** Stops reading until `wake`; to be called from `onOpen`. */
   stall(): void {
     this.#stalled = true

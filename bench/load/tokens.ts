@@ -14,7 +14,9 @@ export async function readTokens(options: LoadOptions, tally: Tally): Promise<nu
       tally,
       size: 0,
       onOpen: () => undefined,
-      onClose: () => tally.fault("a token stream was cut"),
+      onClose: ({ ended }) => {
+        if (!ended) tally.fault("a token stream was cut")
+      },
     })
   }
   const deadline = monotonic() + grace * 1e9

@@ -53,7 +53,15 @@ export function tableOf(result: Result): string {
     ...others.map((other) => (other === server ? "1" : figure(median(results.ratios(result, server, other, primary))))),
     verdict(result, server),
   ])
-  return `### ${result.scenario.name}\n\n${result.scenario.about}.\n\n${markdown([header, ...rows])}`
+  const { name, about } = result.scenario
+  return `### ${name}\n\n${about}.${theft(result)}\n\n${markdown([header, ...rows])}`
+}
+
+/** Worth saying when the host of a virtual machine took more than a twentieth of its time in some round. */
+function theft({ rounds }: Result): string {
+  const stolen = rounds.flatMap((round) => [...round.values()].map(({ sample }) => 100 * sample.stolen))
+  const most = Math.max(...stolen)
+  return most > 5 ? ` The host took ${figure(median(stolen))} % of the machine's time, at most ${figure(most)} %.` : ""
 }
 
 function verdict({ rounds, scenario }: Result, server: string): string {

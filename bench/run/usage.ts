@@ -30,3 +30,10 @@ export function watchMemory(pid: number): { stop(): number } {
     },
   }
 }
+
+/** Seconds of all cores together: what has passed, and what the host gave to others (a virtual machine's "steal"). */
+export function machineSeconds(): { total: number; stolen: number } {
+  const ticks = (/^cpu +(.*)$/m.exec(readFileSync("/proc/stat", "latin1"))?.[1] ?? "").split(" ").map(Number)
+  // user, nice, system, idle, iowait, irq, softirq, steal; guest time is in user already
+  return { total: ticks.slice(0, 8).reduce((sum, part) => sum + part, 0) / 100, stolen: (ticks[7] ?? 0) / 100 }
+}

@@ -45,5 +45,6 @@ test("what is lost, repeated, out of order or not numbered is told apart", () =>
     outcome(`${events(1)}event: stream.gap\ndata: {"reason":"trimmed"}\n\n${events(4, 5)}`),
     [3, 0, 0, 0, 1, 2, 0],
   )
+  assert.deepEqual(outcome(`${events(1)}event: stream.end\ndata: \n\n`), [1, 0, 0, 0, 0, 0, 0])
   assert.deepEqual(outcome("data: hello\n\n"), [0, 0, 0, 0, 0, 0, 1])
 })
