@@ -71,16 +71,18 @@ export async function measure({ server: name, serverFlags = [], load }: Setup, s
   }
 }
 
-async function memoryOf(server: Helper): Promise<{ plain: number; collected: number }> {
+/** Resident memory in KiB, as it is and after garbage collection. */
+export async function memoryOf(server: Helper): Promise<{ plain: number; collected: number }> {
   const plain = residentKiB(server.pid)
   server.say("gc")
   await server.hear()
   return { plain, collected: residentKiB(server.pid) }
 }
 
-function judge(
+/** What is wrong with a run, if anything. */
+export function judge(
   { lost, duplicated, reordered, missing, faults, faultText }: LoadReport,
-  { overload }: Scenario,
+  { overload }: Pick<Scenario, "overload">,
 ): string | undefined {
   const problems = [
     lost > 0 && `${lost} events lost`,
