@@ -40,7 +40,6 @@ export function execute(command: Command, options: ExecuteOptions = {}): Promise
       cwd: command.cwd,
       env: { ...process.env, ...options.env },
       stdio: options.loud ? "inherit" : ["ignore", "pipe", "pipe"],
-      shell: process.platform === "win32",
     })
     running.add(child)
     let output = ""

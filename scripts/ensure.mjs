@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url"
 export const root = fileURLToPath(new URL("..", import.meta.url))
 export const binaries = join(root, "node_modules", ".bin")
 /** The Node this repository is developed on: the dev dependency `node`, whatever the machine has. */
-export const pinnedNode = join(binaries, process.platform === "win32" ? "node.exe" : "node")
+export const pinnedNode = join(binaries, "node")
 
 const OLDEST_NODE = 20
 const CHROMIUM_NAMES = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"]
@@ -104,6 +104,5 @@ function asRoot(command) {
 }
 
 function run(command, args, options) {
-  const shell = process.platform === "win32"
-  return spawnSync(command, args, { cwd: root, stdio: ["ignore", 2, 2], shell, ...options }).status === 0
+  return spawnSync(command, args, { cwd: root, stdio: ["ignore", 2, 2], ...options }).status === 0
 }
