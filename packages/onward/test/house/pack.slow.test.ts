@@ -85,6 +85,27 @@ for (const entry of entries) {
   })
 }
 
+test("a hub on a file serves its history from the installed package", () => {
+  const script = `
+    import { once } from "node:events"
+    import { createServer } from "node:http"
+    import { createHub } from "onward"
+    import { sse } from "onward/node"
+    import { sqliteLog } from "onward/sqlite"
+    const hub = createHub({ log: sqliteLog("events.db") })
+    const server = createServer((req, res) => sse(req, res, hub.subscribe({ topics: ["news"] }))).listen(0, "127.0.0.1")
+    await once(server, "listening")
+    await hub.publish({ topic: "news", data: "kept" })
+    const { port } = server.address()
+    const { body } = await fetch(\`http://127.0.0.1:\${port}/?last_event_id=earliest\`)
+    let text = ""
+    for await (const chunk of body.pipeThrough(new TextDecoderStream())) if ((text += chunk).includes("data: kept")) break
+    await hub.close()
+    server.close()
+    console.log("served")`
+  assert.match(run(process.execPath, ["--input-type=module", "--eval", script], project), /served/)
+})
+
 test("TypeScript users get types from every entry without skipLibCheck", () => {
   const source = entries.map((entry, index) => `import * as entry${index} from "${entry}"\nvoid entry${index}\n`)
   writeFileSync(join(project, "types.ts"), source.join(""))
