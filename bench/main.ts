@@ -1,4 +1,4 @@
-// `npm run bench -- [scenario…] [--peers a,b] [--runs 3] [--quick] [--markdown] [--no-netns] [--list]`, see docs/benchmarks.md.
+// `npm run bench -- [scenario…] [--peers a,b] [--runs 3] [--quick] [--markdown] [--no-netns] [--profile folder] [--list]`, see docs/benchmarks.md.
 import { spawnSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { cpus } from "node:os"
@@ -26,6 +26,7 @@ const { values: flags, positionals } = parseArgs({
     quick: { type: "boolean", default: false },
     markdown: { type: "boolean", default: false },
     netns: { type: "boolean", default: true },
+    profile: { type: "string" },
     list: { type: "boolean", default: false },
   },
 })
@@ -52,6 +53,8 @@ if (chosen.length > 0)
   notes.push(
     ...(flags.netns ? [enterNamespace()] : ["in the machine's own network"]).filter((note) => note !== undefined),
   )
+// the profiler costs time itself: good for finding what is slow, not for figures
+const serverFlags = flags.profile ? ["--cpu-prof", `--cpu-prof-dir=${flags.profile}`] : []
 const say = (text: string): void => void (flags.markdown || console.error(text))
 
 console.log(
@@ -87,8 +90,8 @@ async function round(scenario: Scenario, run: number): Promise<Round> {
   const round = new Map<string, Measured>()
   for (const server of peers) {
     try {
-      const control = scenario.control && (await measure({ server, load: scenario.control }, scenario))
-      const sample = await measure({ server, load: scenario.load }, scenario)
+      const control = scenario.control && (await measure({ server, serverFlags, load: scenario.control }, scenario))
+      const sample = await measure({ server, serverFlags, load: scenario.load }, scenario)
       const measured = control ? { sample, control } : { sample }
       round.set(server, measured)
       const { p50, p99, perSecond, behind, cpu } = sample.report
