@@ -18,8 +18,8 @@ const { setImmediate } = globalThis as { setImmediate?: (run: () => void) => voi
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(delay, run) {
-    const timer: Timer = setTimeout(run, delay)
-    if (typeof timer === "object") (timer as { unref?(): void }).unref?.()
+    const timer = setTimeout(run, delay) as Timer
+    if (typeof timer === "object") timer.unref?.()
     return () => clearTimeout(timer as number)
   },
   turn: setImmediate ? (run) => void setImmediate(run) : (run) => void setTimeout(run, 0),

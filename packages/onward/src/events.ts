@@ -26,10 +26,14 @@ type InputOf<S> = S extends Schema<infer Input, unknown> ? Input : never
 type OutputOf<S> = S extends Schema<never, infer Output> ? Output : S extends Schema<any, infer Output> ? Output : never // oxlint-disable-line no-explicit-any
 
 /** What may be published under a contract: one shape a name. */
-export type EventInput<S extends EventSchemas> = { [K in keyof S & string]: { readonly event: K; readonly data: InputOf<S[K]> } }[keyof S & string]
+export type EventInput<S extends EventSchemas> = {
+  [K in keyof S & string]: { readonly event: K; readonly data: InputOf<S[K]> }
+}[keyof S & string]
 
 /** What arrives under a contract: one shape a name. */
-export type EventOutput<S extends EventSchemas> = { [K in keyof S & string]: { readonly event: K; readonly data: OutputOf<S[K]> } }[keyof S & string]
+export type EventOutput<S extends EventSchemas> = {
+  [K in keyof S & string]: { readonly event: K; readonly data: OutputOf<S[K]> }
+}[keyof S & string]
 
 /** A contract between publishers and clients: which events there are and what each carries. */
 export interface EventContract<S extends EventSchemas = EventSchemas> {
@@ -40,7 +44,10 @@ export interface EventContract<S extends EventSchemas = EventSchemas> {
    */
   validate(event: string, data: unknown): Promise<unknown>
   /** Reads an event as it arrived (`data` is text) into its typed form; with `validate: false` the shape is believed. */
-  parse(message: { readonly event: string; readonly data: string }, options?: { validate?: boolean }): Promise<EventOutput<S>>
+  parse(
+    message: { readonly event: string; readonly data: string },
+    options?: { validate?: boolean },
+  ): Promise<EventOutput<S>>
 }
 
 /**
@@ -53,14 +60,17 @@ export interface EventContract<S extends EventSchemas = EventSchemas> {
 export function defineEvents<const S extends EventSchemas>(schemas: S): EventContract<S> {
   for (const [name, schema] of Object.entries(schemas)) {
     if (typeof schema?.["~standard"]?.validate !== "function") {
-      throw new TypeError(`defineEvents: the schema of "${name}" is not a Standard Schema; give one of Zod, Valibot, ArkType, …`)
+      throw new TypeError(
+        `defineEvents: the schema of "${name}" is not a Standard Schema; give one of Zod, Valibot, ArkType, …`,
+      )
     }
   }
   const validate = async (event: string, data: unknown): Promise<unknown> => {
     const schema = Object.hasOwn(schemas, event) ? schemas[event] : undefined
     if (!schema) throw new OnwardError("validation_failed", `no event "${event}" is defined: add it to defineEvents`)
     const result = await schema["~standard"].validate(data)
-    if (result.issues) throw new OnwardError("validation_failed", `data of "${event}": ${result.issues.map(describe).join("; ")}`)
+    if (result.issues)
+      throw new OnwardError("validation_failed", `data of "${event}": ${result.issues.map(describe).join("; ")}`)
     return result.value
   }
   return {

@@ -8,7 +8,10 @@ export interface Message<Data = unknown> {
   readonly data?: Data
   /** The SSE event name; names starting with `stream.` are reserved. @default "message" */
   readonly event?: string
-  /** The publisher's own id, emitted verbatim as the SSE `id`; a repeated id is stored once. @default the position */
+  /**
+   * The publisher's own id, emitted verbatim as the SSE `id`; while its entry is kept, a repeat of it is stored once. Never give
+   * it to another message later: a client that resumes by it would carry on after the newer one. @default the position
+   */
   readonly id?: string
   /** Reconnection time for clients, in milliseconds. */
   readonly retry?: number
@@ -45,7 +48,10 @@ export function serialize(data: unknown): string {
     throw new OnwardError("invalid_message", "`data` cannot be written as JSON: give a string or plain data", { cause })
   }
   if (text === undefined) {
-    throw new OnwardError("invalid_message", `\`data\` is a ${typeof data}, which JSON cannot hold: give a string or plain data`)
+    throw new OnwardError(
+      "invalid_message",
+      `\`data\` is a ${typeof data}, which JSON cannot hold: give a string or plain data`,
+    )
   }
   return text
 }

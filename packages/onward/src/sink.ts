@@ -1,13 +1,19 @@
 import type { Frame } from "./frame.ts"
 
-/** Where a stream's bytes go: a Node response, an HTTP/2 stream, a web ReadableStream. */
+/** Where a stream's bytes go: a Node response, an HTTP/2 stream, a web ReadableStream. Adapters make them. */
 export interface Sink {
-  /** Takes the frame, always; false means: full, call nothing but `close` until `onDrain` was called. */
+  /** Who is told what becomes of the stream; set before the first write. An object, not closures: there are many sinks. */
+  owner: SinkOwner | undefined
+  /** Takes the frame in any case. False means full: write nothing more until `owner.onDrain` was called. */
   write(frame: Frame): boolean
-  /** Called when a sink that answered false has room again. Set by whoever writes. */
-  onDrain: (() => void) | undefined
-  /** Called once when the stream is over, however it ended: client gone, error, or our own close. Set by whoever writes. */
-  onClose: (() => void) | undefined
-  /** Ends the stream after what was written; with `abort` at once, dropping what the client did not take. */
-  close(options?: { abort?: boolean }): void
+  /** Ends the stream after what was written; with `abort` at once, dropping what the client did not take. Repeats are fine. */
+  close(options?: { readonly abort?: boolean }): void
+}
+
+/** What a sink calls. Never from inside `write`. */
+export interface SinkOwner {
+  /** A sink that answered false has room again. */
+  onDrain(): void
+  /** The stream is over, however it ended: client gone, error, or our own close. Called once. */
+  onClose(): void
 }

@@ -20,12 +20,16 @@ export const isPattern = (selector: string): boolean => WILDCARD.test(selector)
 export function checkTopic(topic: string): void {
   checkText(topic, "a topic")
   if (isPattern(topic)) {
-    throw new OnwardError("invalid_selector", "a topic name cannot hold `*` or a `:name` segment: give patterns as `patterns`")
+    throw new OnwardError(
+      "invalid_selector",
+      "a topic name cannot hold `*` or a `:name` segment: give patterns as `patterns`",
+    )
   }
 }
 
 function checkText(text: unknown, what: string): void {
-  if (typeof text !== "string" || text === "") throw new OnwardError("invalid_selector", `${what} must be a non-empty string`)
+  if (typeof text !== "string" || text === "")
+    throw new OnwardError("invalid_selector", `${what} must be a non-empty string`)
   if (text.length > MAX_TOPIC_BYTES || byteLength(text) > MAX_TOPIC_BYTES) {
     throw new OnwardError("invalid_selector", `${what} may be ${MAX_TOPIC_BYTES} bytes long at most`)
   }
@@ -47,7 +51,10 @@ type Token = { readonly literal: string } | "segment"
 export function compilePattern(pattern: string): Matcher {
   checkText(pattern, "a pattern")
   if (UNSUPPORTED.test(pattern)) {
-    throw new OnwardError("invalid_selector", "a pattern knows `*` and `/:name/` only, not `{}`, `()`, `?`, `+` or `\\`")
+    throw new OnwardError(
+      "invalid_selector",
+      "a pattern knows `*` and `/:name/` only, not `{}`, `()`, `?`, `+` or `\\`",
+    )
   }
   const runs = pattern.split("*").map(tokenize)
   const wildcards = runs.length - 1 + runs.flat().filter((token) => token === "segment").length
@@ -77,7 +84,10 @@ function tokenize(run: string, index: number, runs: readonly string[]): Token[] 
     const start = match.index + (match[1] ?? "").length
     const end = match.index + match[0].length
     if (end < rest.length ? rest[end] !== "/" : index < runs.length - 1) {
-      throw new OnwardError("invalid_selector", "`:name` in a pattern must be a whole path segment, like `users/:id/orders`")
+      throw new OnwardError(
+        "invalid_selector",
+        "`:name` in a pattern must be a whole path segment, like `users/:id/orders`",
+      )
     }
     if (start > 0) tokens.push({ literal: rest.slice(0, start) })
     tokens.push("segment")

@@ -26,3 +26,6 @@ export function createEpoch(random: () => number = Math.random): string {
   while (epoch.length < 8) epoch += Math.floor(random() * 36).toString(36)
   return epoch
 }
+
+/** True when both positions are of the same life of a log, so that comparing them means something. */
+export const inSameEpoch = (a: Position, b: Position): boolean => a.slice(0, 9) === b.slice(0, 9)

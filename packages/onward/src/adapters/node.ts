@@ -1,0 +1,126 @@
+import { ServerResponse, type IncomingMessage } from "node:http"
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2"
+import type { Socket } from "node:net"
+import type { Frame } from "../frame.ts"
+import { answer, type Answer, type Source, type SseOptions } from "../server/index.ts"
+import type { Sink, SinkOwner } from "../sink.ts"
+
+export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, Yielded } from "../server/index.ts"
+
+export type NodeRequest = IncomingMessage | Http2ServerRequest
+export type NodeResponse = ServerResponse | Http2ServerResponse
+
+/**
+ * Before the first TCP keep-alive probe. libuv sends ten, a second apart: a dead peer is known after 12 s, sooner than a
+ * heartbeat (13.5 s and up by default) can be written to it, whose retransmissions would hide its death for 15 minutes.
+ */
+const KEEP_ALIVE_MS = 2_000
+
+/**
+ * Answers a request of `node:http`, `node:https` or `node:http2` with an event stream.
+ * @param source a hub subscription, an async iterable, a ReadableStream, or a function `({ lastEventId, signal })` that makes one
+ * @example
+ * http.createServer((req, res) => sse(req, res, hub.subscribe({ topics: ["prices"] }))).listen(3000)
+ * @example
+ * sse(req, res, async function* ({ signal }) { for await (const line of tail("app.log", { signal })) yield line })
+ */
+export function sse(req: NodeRequest, res: NodeResponse, source: Source, options?: SseOptions): void {
+  const decided = answer(
+    { method: req.method ?? "GET", url: req.url ?? "", header: (name) => headerOf(req, name) },
+    source,
+    options,
+  )
+  if ("then" in decided) void decided.then((later) => reply(req, res, later))
+  else reply(req, res, decided)
+}
+
+function headerOf(req: NodeRequest, name: string): string | undefined {
+  const value = req.headers[name]
+  return Array.isArray(value) ? value.join(", ") : value
+}
+
+function reply(req: NodeRequest, res: NodeResponse, { status, headers, body, start }: Answer): void {
+  if (!start) {
+    // ServerResponse and Http2ServerResponse have the same methods, but no type in common
+    const response = (res as ServerResponse).writeHead(status, headers)
+    if (body === undefined || req.method === "HEAD") response.end()
+    else response.end(body)
+    return
+  }
+  const { socket } = req
+  if (req.httpVersionMajor === 1) socket.setKeepAlive(true, KEEP_ALIVE_MS)
+  // an HTTP/2 stream that is reset with an error code makes its request emit one
+  else req.on("error", () => {})
+  // head, opening and first events leave together
+  if (req.httpVersionMajor === 1) socket.cork()
+  ;(res as ServerResponse).writeHead(status, headers).flushHeaders()
+  const sink = canWriteBelow(res) ? new SocketSink(res) : new ResponseSink(res)
+  start(sink)
+  if (req.httpVersionMajor === 1) socket.uncork()
+  // the client left while the source was starting
+  if (res.closed || res.destroyed) sink.owner?.onClose()
+}
+
+/**
+ * Whether whole HTTP/1.1 chunks may go to the socket, below the response: not when a middleware (compression) has put itself
+ * before `write`, not without chunked coding (HTTP/1.0), not while an earlier pipelined response has the socket.
+ */
+function canWriteBelow(res: NodeResponse): res is ServerResponse & { socket: Socket } {
+  return (
+    res instanceof ServerResponse &&
+    res.write === ServerResponse.prototype.write &&
+    res.chunkedEncoding &&
+    res.socket !== null
+  )
+}
+
+/** Shared, ready-made chunks straight to the socket: no copy, no string, no work of the response for each write. */
+class SocketSink implements Sink {
+  owner: SinkOwner | undefined
+  readonly #res: ServerResponse
+  readonly #socket: Socket
+
+  constructor(res: ServerResponse & { socket: Socket }) {
+    this.#res = res
+    this.#socket = res.socket
+    res.on("close", () => this.owner?.onClose())
+  }
+
+  write(frame: Frame): boolean {
+    const socket = this.#socket
+    // a write larger than the buffer says false even if the kernel took it all
+    if (socket.write(frame.chunk) || socket.writableLength === 0) return true
+    socket.once("drain", () => this.owner?.onDrain())
+    return false
+  }
+
+  close(options?: { abort?: boolean }): void {
+    if (options?.abort) this.#socket.destroy()
+    // not kept alive: an idle connection would hold up `server.close()`
+    else this.#res.end(() => this.#socket.destroySoon())
+  }
+}
+
+/** Through the response: HTTP/2, HTTP/1.0, and middleware that must see every byte. */
+class ResponseSink implements Sink {
+  owner: SinkOwner | undefined
+  readonly #res: NodeResponse & { flush?: () => void }
+
+  constructor(res: NodeResponse) {
+    this.#res = res
+    res.on("close", () => this.owner?.onClose())
+    res.on("drain", () => this.owner?.onDrain())
+  }
+
+  write(frame: Frame): boolean {
+    const hasRoom = (this.#res as ServerResponse).write(frame.bytes)
+    // compression holds what it got until it is told
+    this.#res.flush?.()
+    return hasRoom
+  }
+
+  close(options?: { abort?: boolean }): void {
+    if (options?.abort) this.#res.destroy()
+    else this.#res.end()
+  }
+}

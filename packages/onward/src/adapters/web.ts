@@ -1,0 +1,77 @@
+import type { Frame } from "../frame.ts"
+import { answer, type Answer, type Source, type SseOptions } from "../server/index.ts"
+import type { Sink, SinkOwner } from "../sink.ts"
+
+export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, Yielded } from "../server/index.ts"
+
+/** Bytes buffered for one client before its stream counts as full. */
+const HIGH_WATER_BYTES = 65_536
+
+/**
+ * Answers a fetch-style request with an event stream: Bun, Deno, Cloudflare Workers, Next.js, SvelteKit, Hono, …
+ * @param source a hub subscription, an async iterable, a ReadableStream, or a function `({ lastEventId, signal })` that makes one
+ * @example
+ * export default { fetch: (request) => sse(request, hub.subscribe({ topics: ["prices"] })) }
+ */
+export async function sse(request: Request, source: Source, options?: SseOptions): Promise<Response> {
+  const header = (name: string) => request.headers.get(name) ?? undefined
+  return respond(request, await answer({ method: request.method, url: request.url, header }, source, options))
+}
+
+function respond(request: Request, { status, headers, body, start }: Answer): Response {
+  if (!start) return new Response(body ?? null, { status, headers: { ...headers } })
+  const sink = new StreamSink(request.signal)
+  start(sink)
+  return new Response(sink.readable, { status, headers: { ...headers } })
+}
+
+class StreamSink implements Sink {
+  owner: SinkOwner | undefined
+  readonly readable: ReadableStream<Uint8Array>
+  readonly #signal: AbortSignal
+  #controller!: ReadableStreamDefaultController<Uint8Array>
+  #isOver = false
+
+  constructor(signal: AbortSignal) {
+    this.readable = new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          this.#controller = controller
+        },
+        pull: () => this.owner?.onDrain(),
+        cancel: () => this.#left(),
+      },
+      new ByteLengthQueuingStrategy({ highWaterMark: HIGH_WATER_BYTES }),
+    )
+    // runtimes tell that the client left by cancelling the body, by aborting the request, or both
+    this.#signal = signal
+    if (signal.aborted) queueMicrotask(() => this.#aborted())
+    else signal.addEventListener("abort", this.#aborted)
+  }
+
+  write(frame: Frame): boolean {
+    if (this.#isOver) return true
+    this.#controller.enqueue(frame.bytes)
+    return (this.#controller.desiredSize ?? 0) > 0
+  }
+
+  close(options?: { abort?: boolean }): void {
+    if (this.#isOver) return
+    if (options?.abort) this.#controller.error(new DOMException("The client did not read.", "AbortError"))
+    else this.#controller.close()
+    this.#left()
+  }
+
+  readonly #aborted = (): void => {
+    if (this.#isOver) return
+    this.#controller.error(this.#signal.reason)
+    this.#left()
+  }
+
+  #left(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#signal.removeEventListener("abort", this.#aborted)
+    this.owner?.onClose()
+  }
+}

@@ -1,0 +1,20 @@
+import { Frame } from "../frame.ts"
+import type { LossReason } from "../log/index.ts"
+import { encode, encodeComment } from "../protocol/index.ts"
+
+/**
+ * Frames that are not in the log. They carry no id, or clients would resume past entries they never got; only
+ * `stream.end` does, since nothing comes after it.
+ */
+
+/** Who comes back with this id has had everything and is answered 204, at which a native EventSource stops. */
+export const END_ID = "stream.end"
+
+export const end: Frame = new Frame(encode({ event: "stream.end", id: END_ID, data: {} }))
+
+/** Keeps a quiet stream alive on its way through proxies. */
+export const comment: Frame = new Frame(encodeComment(""))
+
+/** `stream.gap`: entries after `from` (an id) up to `to` (a position) may be missing; those still kept follow. */
+export const gap = (reason: LossReason, from: string, to: string): string =>
+  encode({ event: "stream.gap", data: { reason, from, to } })

@@ -1,0 +1,158 @@
+import type { Clock } from "../clock.ts"
+import { OnwardError } from "../errors.ts"
+import type { Log } from "../log/index.ts"
+import type { Sink } from "../sink.ts"
+import { Wheel } from "../wheel.ts"
+import type { Selection } from "./audience.ts"
+import { comment } from "./control.ts"
+import { Cursor } from "./cursor.ts"
+import { FanOut } from "./fan-out.ts"
+import type { Limits } from "./limits.ts"
+import type { StartPoint } from "./start.ts"
+import { Tail } from "./tail.ts"
+import { Window, type WindowOptions } from "./window.ts"
+
+const RETRY_MS = 1_000
+
+export interface CoreOptions {
+  readonly log: Log
+  readonly clock: Clock
+  readonly limits: Limits
+  readonly window: WindowOptions
+  readonly heartbeat: number
+  readonly stallTimeout: number
+  readonly onError: (error: unknown) => void
+}
+
+/** How one stream is opened. */
+export interface OpenOptions {
+  readonly start: StartPoint
+  readonly key: string | undefined
+  readonly signal: AbortSignal | undefined
+}
+
+/** What the parts of a hub share: the log with its tail and window, the fan-out, and who is connected. */
+export class Core {
+  readonly log: Log
+  readonly clock: Clock
+  readonly limits: Limits
+  readonly window: Window
+  readonly heartbeat: number
+  readonly stallTimeout: number
+  readonly onError: (error: unknown) => void
+  readonly fanOut: FanOut
+  readonly wheel: Wheel
+  readonly tail: Tail
+  isClosed = false
+  /** Called when the last connection has gone. */
+  onEmpty: (() => void) | undefined
+  #refusal: OnwardError | undefined
+  readonly #keys = new Map<string, number>()
+  readonly #signals = new Map<AbortSignal, Set<Cursor>>()
+  #reportedAt = -Infinity
+  #reported: unknown
+
+  constructor(options: CoreOptions) {
+    this.log = options.log
+    this.clock = options.clock
+    this.limits = options.limits
+    this.heartbeat = options.heartbeat
+    this.stallTimeout = options.stallTimeout
+    this.onError = options.onError
+    this.window = new Window(options.window, "")
+    this.fanOut = new FanOut(options.clock, options.limits.patterns)
+    this.wheel = new Wheel(options.clock)
+    this.tail = new Tail(this)
+  }
+
+  get connections(): number {
+    return this.wheel.size
+  }
+
+  *cursors(): IterableIterator<Cursor> {
+    for (const member of this.wheel.members()) yield member as Cursor
+  }
+
+  /** From now on nobody new is let in. */
+  refuse(error: OnwardError): void {
+    this.#refusal = error
+  }
+
+  /** Throws when one more stream under `key` is over a limit, or the hub lets nobody in any more. */
+  admit(key: string | undefined): void {
+    if (this.#refusal) throw this.#refusal
+    if (this.connections >= this.limits.connections) {
+      throw new OnwardError(
+        "too_many_connections",
+        "this process has as many streams open as it may: come back later, or raise limits.connections",
+      )
+    }
+    if (key !== undefined && (this.#keys.get(key) ?? 0) >= this.limits.connectionsPerKey) {
+      throw new OnwardError(
+        "too_many_connections_for_key",
+        "too many streams are open under this key: close one, or raise limits.connectionsPerKey",
+      )
+    }
+  }
+
+  open(selection: Selection, sink: Sink, { start, key, signal }: OpenOptions): Cursor {
+    const cursor = new Cursor(this, this.fanOut.enter(selection), sink, { key, signal })
+    this.wheel.add(cursor, this.heartbeat * (0.9 + this.clock.random() * 0.1))
+    if (key !== undefined) this.#keys.set(key, (this.#keys.get(key) ?? 0) + 1)
+    if (signal) this.#follow(signal, cursor)
+    cursor.start(start)
+    return cursor
+  }
+
+  left(cursor: Cursor): void {
+    const { key, signal } = cursor
+    this.wheel.delete(cursor)
+    this.fanOut.leave(cursor.audience)
+    if (key !== undefined) {
+      const count = (this.#keys.get(key) ?? 1) - 1
+      if (count > 0) this.#keys.set(key, count)
+      else this.#keys.delete(key)
+    }
+    if (signal) this.#signals.get(signal)?.delete(cursor)
+    if (this.connections === 0) this.onEmpty?.()
+  }
+
+  /** One listener a signal, however many streams it ends. */
+  #follow(signal: AbortSignal, cursor: Cursor): void {
+    let cursors = this.#signals.get(signal)
+    if (!cursors) {
+      cursors = new Set()
+      this.#signals.set(signal, cursors)
+      const end = () => {
+        this.#signals.delete(signal)
+        for (const each of cursors ?? []) each.end(comment)
+      }
+      signal.addEventListener("abort", end, { once: true })
+    }
+    cursors.add(cursor)
+  }
+
+  /** Does `question` until it succeeds, about once a second; undefined once `isOver`. */
+  async persist<T>(question: () => Promise<T>, isOver: () => boolean): Promise<T | undefined> {
+    for (;;) {
+      if (isOver()) return undefined
+      try {
+        return await question()
+      } catch (error) {
+        if (isOver()) return undefined
+        this.#report(error)
+      }
+      await new Promise<void>((resolve) => this.clock.after(RETRY_MS * (0.5 + this.clock.random()), resolve))
+    }
+  }
+
+  /** Thousands of streams share one store's trouble: the same one is reported once in ten seconds. */
+  #report(error: unknown): void {
+    const kind = error instanceof OnwardError ? error.code : error
+    const now = this.clock.now()
+    if (kind === this.#reported && now - this.#reportedAt < 10_000) return
+    this.#reported = kind
+    this.#reportedAt = now
+    this.onError(error)
+  }
+}

@@ -1,0 +1,279 @@
+import { Frame } from "../frame.ts"
+import { inSameEpoch, type Loss } from "../log/index.ts"
+import type { Entry, Position } from "../message.ts"
+import type { Sink, SinkOwner } from "../sink.ts"
+import type { Beating } from "../wheel.ts"
+import type { Audience, Listener } from "./audience.ts"
+import { comment, end, gap } from "./control.ts"
+import type { Core } from "./core.ts"
+import { findStart, type Found } from "./find-start.ts"
+import { Misses } from "./misses.ts"
+import { cut, PART_CHARS } from "./run.ts"
+import type { StartPoint } from "./start.ts"
+
+const MAX_PAGE = 512
+
+/**
+ * asking: an answer of the log is awaited · reading: catching up · waiting: for this process's tail · full: for room in the
+ * sink · live: fed by the fan-out · over.
+ */
+type State = "asking" | "reading" | "waiting" | "full" | "live" | "over"
+
+/**
+ * One connection's place in the log. It reads on by itself, from the window or the log, until it has all that this process
+ * knows; then it is live. When its sink is full it stops being live and catches up once there is room: nothing is queued.
+ */
+export class Cursor implements Listener, SinkOwner, Beating {
+  slot = 0
+  readonly key: string | undefined
+  readonly signal: AbortSignal | undefined
+  readonly audience: Audience
+  readonly #core: Core
+  readonly #sink: Sink
+  #state: State = "asking"
+  /** Everything up to here is written. While live, the tail's position counts instead. */
+  #position: Position = ""
+  /** The newest position the client was shown as an id. */
+  #shown: Position = ""
+  #wroteAt: number
+  #misses: Misses | undefined
+  #pageSize = 64
+
+  constructor(
+    core: Core,
+    audience: Audience,
+    sink: Sink,
+    options: { key?: string | undefined; signal?: AbortSignal | undefined },
+  ) {
+    this.#core = core
+    this.audience = audience
+    this.#sink = sink
+    this.key = options.key
+    this.signal = options.signal
+    this.#wroteAt = core.clock.now()
+    sink.owner = this
+  }
+
+  get isLive(): boolean {
+    return this.#state === "live"
+  }
+
+  /** Begins at `start`: at once when nothing must be asked of the log. */
+  start(start: StartPoint): void {
+    const { tail } = this.#core
+    if (start === "live" && tail.isReady) return this.#begin({ position: tail.position })
+    void this.#find(start)
+  }
+
+  async #find(start: StartPoint): Promise<void> {
+    const { tail } = this.#core
+    await tail.ready
+    const asked = tail.position
+    const found = await this.#ask(() => findStart(this.#core, this.audience, start, asked))
+    if (found) this.#begin(found)
+  }
+
+  #begin({ position, given, unknown, asked }: Found): void {
+    this.#position = position
+    if (given === position) this.#shown = position
+    if (given !== undefined || asked !== undefined) this.#misses = new Misses(unknown ? undefined : given, asked)
+    this.#state = "reading"
+    if (unknown && !this.#write(new Frame(gap("unknown", given ?? "", position)))) return this.#wait()
+    this.#read()
+  }
+
+  // As a listener of the fan-out.
+
+  write(frame: Frame): boolean {
+    return this.#sink.write(frame)
+  }
+
+  fallBehind(position: Position): void {
+    this.#position = position
+    this.#shown = position
+    this.#wroteAt = this.#core.clock.now()
+    this.#wait()
+  }
+
+  catchUp(position: Position): void {
+    this.#position = position
+    this.#state = "reading"
+    this.#read()
+  }
+
+  finish(): void {
+    this.end(end)
+  }
+
+  // As the owner of a sink.
+
+  onDrain(): void {
+    if (this.#state === "full") this.catchUp(this.#position)
+  }
+
+  onClose(): void {
+    if (this.#state === "over") return
+    this.audience.live.delete(this)
+    this.#core.tail.waiting.delete(this)
+    this.#state = "over"
+    this.#core.left(this)
+  }
+
+  /** Ends the stream, with a last frame if there is room for one. */
+  end(last?: Frame): void {
+    if (this.#state === "over") return
+    const abort = this.#state === "full"
+    if (last && !abort) this.#sink.write(last)
+    this.onClose()
+    this.#sink.close({ abort })
+  }
+
+  // As a member of the wheel.
+
+  beat(now: number): number {
+    const { clock, heartbeat, stallTimeout } = this.#core
+    const silence = now - (this.isLive ? Math.max(this.#wroteAt, this.audience.wroteAt) : this.#wroteAt)
+    if (this.#state === "full") {
+      if (silence >= stallTimeout) this.end()
+      return stallTimeout - silence
+    }
+    if (silence < heartbeat * 0.9) return heartbeat - silence
+    if (this.isLive) this.#beatLive()
+    else this.#write(comment)
+    // jitter, so that those who connected together do not beat together for ever
+    return heartbeat * (0.9 + clock.random() * 0.1)
+  }
+
+  /** A checkpoint when the position moved, else a comment. */
+  #beatLive(): void {
+    const { fanOut, tail } = this.#core
+    // a checkpoint must not overtake entries of this turn
+    fanOut.flush()
+    if (!this.isLive) return
+    const isShown = this.#shown === tail.position || this.audience.shown === tail.position
+    this.#shown = tail.position
+    if (this.#write(isShown ? comment : tail.checkpoint)) return
+    this.audience.live.delete(this)
+    this.fallBehind(tail.position)
+  }
+
+  // Catching up.
+
+  #read(): void {
+    const { window } = this.#core
+    while (this.#state === "reading") {
+      if (!window.covers(this.#position)) return void this.#readLog()
+      this.#misses?.forgiveNoMore()
+      const { entries, next } = window.read(this.#position, this.audience, PART_CHARS)
+      if (!this.#deliver(entries)) return
+      this.#position = next
+      if (next === window.end) return this.#goLive()
+    }
+  }
+
+  async #readLog(): Promise<void> {
+    const { log, tail, clock } = this.#core
+    const { topics, hasPatterns } = this.audience
+    const after = this.#position
+    const page = await this.#ask(() => log.read({ after, limit: this.#pageSize, ...(!hasPatterns && { topics }) }))
+    if (!page) return
+    // ahead of the tail, or in a life of the log that the tail has not seen yet: whatever comes, comes by the tail
+    const isAhead = !inSameEpoch(after, tail.position) || after > tail.position
+    const { lost } = page
+    if (!lost ? isAhead : lost.reason === "trimmed" && (isAhead || lost.to > tail.position)) return this.#waitForTail()
+    if (lost && !this.#announce(lost)) return
+    if (this.#position !== after) return this.#read()
+    const entries = page.entries.filter(
+      (entry) => entry.position <= tail.position && this.audience.matches(entry.topic),
+    )
+    if (!this.#deliver(entries)) {
+      this.#pageSize = Math.max(8, this.#pageSize >> 1)
+      return
+    }
+    this.#pageSize = Math.min(MAX_PAGE, this.#pageSize * 2)
+    this.#position = page.next < tail.position ? page.next : tail.position
+    if (this.#position !== after) return this.#read()
+    // a log that does not show yet what the tail has seen: ask again, but not at once
+    this.#state = "asking"
+    clock.after(50, () => {
+      if (this.#state === "asking") this.catchUp(after)
+    })
+  }
+
+  /** Tells the client what it missed, if it missed anything; false when the sink is full now. */
+  #announce(lost: Loss): boolean {
+    const from = this.#misses?.given ?? this.#position
+    this.#misses ??= new Misses()
+    const to = this.#misses.missed(lost, this.#position, this.audience)
+    if (lost.reason !== "trimmed") this.#position = lost.to
+    if (to === undefined || this.#write(new Frame(gap(lost.reason, from, to)))) return true
+    this.#wait()
+    return false
+  }
+
+  /** Writes entries; false when it stopped there, because the sink is full or the stream has ended. */
+  #deliver(entries: readonly Entry[]): boolean {
+    if (entries.length === 0) return true
+    const { until } = this.audience
+    const last = until ? entries.findIndex(until) : -1
+    const parts = cut((last < 0 ? entries : entries.slice(0, last + 1)).map((entry) => ({ entry, text: undefined })))
+    for (const [i, part] of parts.entries()) {
+      this.#position = part.end
+      this.#shown = part.end
+      const hasRoom = this.#write(part.frame)
+      if (last >= 0 && i === parts.length - 1) break
+      if (hasRoom) continue
+      this.#wait()
+      return false
+    }
+    if (last >= 0) this.finish()
+    return last < 0
+  }
+
+  #goLive(): void {
+    const { fanOut, tail } = this.#core
+    if (!this.#misses?.isAheadOf(tail.position)) this.#misses = undefined
+    this.#state = "live"
+    fanOut.join(this.audience, this)
+    // so that even a client that leaves before its first event can say where it was
+    if (this.#shown !== tail.position) {
+      this.#shown = tail.position
+      if (this.#write(tail.checkpoint)) return
+      this.audience.live.delete(this)
+      this.fallBehind(tail.position)
+    }
+  }
+
+  #write(frame: Frame): boolean {
+    this.#wroteAt = this.#core.clock.now()
+    return this.#sink.write(frame)
+  }
+
+  #wait(): void {
+    if (this.#state !== "over") this.#state = "full"
+  }
+
+  #waitForTail(): void {
+    this.#state = "waiting"
+    this.#core.tail.waiting.add(this)
+    this.#core.tail.wake()
+  }
+
+  /** Told by the tail, for each who waits, that it has moved. */
+  onTail(): void {
+    if (this.#state === "waiting") this.catchUp(this.#position)
+  }
+
+  /** Asks the log, again and again while it is away; undefined when the stream ended meanwhile. */
+  async #ask<T>(question: () => Promise<T>): Promise<T | undefined> {
+    this.#state = "asking"
+    const answer = await this.#core.persist(question, () => this.#state === "over")
+    if (this.#over()) return undefined
+    this.#state = "reading"
+    return answer
+  }
+
+  #over(): boolean {
+    return this.#state === "over"
+  }
+}

@@ -1,0 +1,192 @@
+import type { Clock } from "../clock.ts"
+import { OnwardError } from "../errors.ts"
+import type { Entry, Position } from "../message.ts"
+import { compilePattern, type Matcher } from "../topic.ts"
+import { Audience, type Listener, type Selection } from "./audience.ts"
+import { cut, Run, type Fresh, type Part } from "./run.ts"
+
+/** Most topics whose matching patterns are remembered. */
+const CACHED_TOPICS = 10_000
+
+interface PatternGroup {
+  readonly matches: Matcher
+  readonly audiences: Set<Audience>
+}
+
+/**
+ * From entries to live connections. Everything that arrives within one turn of the event loop goes out as one write a
+ * connection at the turn's end; what a turn holds is encoded once for all audiences that get the same of it.
+ */
+export class FanOut {
+  readonly #clock: Clock
+  readonly #maxPatterns: number
+  readonly #audiences = new Map<string, Audience>()
+  readonly #byTopic = new Map<string, Set<Audience>>()
+  readonly #byPattern = new Map<string, PatternGroup>()
+  /** Which pattern groups a topic matches; emptied whenever a pattern comes or goes. */
+  readonly #matching = new Map<string, readonly PatternGroup[]>()
+  #dirty: Audience[] = []
+  #pending = false
+  #privateKeys = 0
+
+  constructor(clock: Clock, maxPatterns: number) {
+    this.#clock = clock
+    this.#maxPatterns = maxPatterns
+  }
+
+  get topics(): number {
+    return this.#byTopic.size
+  }
+
+  /** The audience for a selection, with one member more; `leave` undoes it. Throws when there are too many patterns. */
+  enter(selection: Selection): Audience {
+    // what ends by its own rule cannot share what it gets with others
+    const key = selection.until ? `#${this.#privateKeys++}` : JSON.stringify([selection.topics, selection.patterns])
+    const audience = this.#audiences.get(key) ?? this.#add(key, selection)
+    audience.members++
+    return audience
+  }
+
+  leave(audience: Audience): void {
+    if (--audience.members > 0) return
+    this.#audiences.delete(audience.key)
+    for (const topic of audience.topics) {
+      const set = this.#byTopic.get(topic)
+      set?.delete(audience)
+      if (set?.size === 0) this.#byTopic.delete(topic)
+    }
+    for (const pattern of audience.patterns) {
+      const group = this.#byPattern.get(pattern)
+      group?.audiences.delete(audience)
+      if (group?.audiences.size !== 0) continue
+      this.#byPattern.delete(pattern)
+      this.#matching.clear()
+    }
+  }
+
+  /** From now on `listener` gets what arrives; it must have everything that arrived before. */
+  join(audience: Audience, listener: Listener): void {
+    // what is still to go out this turn is for those who were live before
+    this.flush()
+    audience.live.add(listener)
+  }
+
+  arrive(entry: Entry): void {
+    const fresh: Fresh = { entry, text: undefined }
+    for (const audience of this.#byTopic.get(entry.topic) ?? []) this.#mark(audience, fresh)
+    if (this.#byPattern.size > 0) {
+      for (const group of this.#groups(entry.topic)) for (const audience of group.audiences) this.#mark(audience, fresh)
+    }
+  }
+
+  /** Writes what arrived since the last flush to everyone who is live. Runs by itself at the end of the turn. */
+  flush(): void {
+    if (this.#dirty.length === 0) return
+    const dirty = this.#dirty
+    this.#dirty = []
+    const now = this.#clock.now()
+    for (const audience of dirty) {
+      const run = audience.run as Run
+      audience.run = undefined
+      audience.wroteAt = now
+      audience.shown = run.end.position
+      const last = audience.until && run.entries().findIndex(audience.until)
+      if (last === undefined || last < 0) write(audience, run.parts())
+      else finish(audience, run.entries().slice(0, last + 1))
+    }
+  }
+
+  /** Nobody is live any longer: all have what arrived up to `position` and read on from there by themselves. */
+  interrupt(position: Position): void {
+    this.flush()
+    for (const audience of this.#audiences.values()) {
+      const listeners = [...audience.live]
+      audience.live.clear()
+      for (const listener of listeners) listener.catchUp(position)
+    }
+  }
+
+  #mark(audience: Audience, fresh: Fresh): void {
+    if (audience.live.size === 0) return
+    const { run } = audience
+    if (!run) {
+      this.#dirty.push(audience)
+      if (!this.#pending) this.#schedule()
+      audience.run = this.#first(fresh)
+    } else if (run.end !== fresh.entry) audience.run = run.with(fresh)
+  }
+
+  #newest: { fresh: Fresh; run: Run } | undefined
+
+  /** One node for all audiences whose turn begins with this entry. */
+  #first(fresh: Fresh): Run {
+    if (this.#newest?.fresh !== fresh) this.#newest = { fresh, run: new Run(fresh) }
+    return this.#newest.run
+  }
+
+  #schedule(): void {
+    this.#pending = true
+    this.#clock.turn(() => {
+      this.#pending = false
+      this.#newest = undefined
+      this.flush()
+    })
+  }
+
+  #add(key: string, selection: Selection): Audience {
+    const fresh = selection.patterns.filter((pattern) => !this.#byPattern.has(pattern))
+    if (this.#byPattern.size + fresh.length > this.#maxPatterns) {
+      throw new OnwardError(
+        "too_many_connections",
+        "too many different patterns are in use at once: try later, or raise limits.patterns",
+      )
+    }
+    const matchers = selection.patterns.map(
+      (pattern) => this.#byPattern.get(pattern)?.matches ?? compilePattern(pattern),
+    )
+    const audience = new Audience(key, selection, matchers)
+    this.#audiences.set(key, audience)
+    for (const topic of selection.topics) {
+      const set = this.#byTopic.get(topic)
+      if (set) set.add(audience)
+      else this.#byTopic.set(topic, new Set([audience]))
+    }
+    for (const [i, pattern] of selection.patterns.entries()) {
+      const group = this.#byPattern.get(pattern)
+      if (group) group.audiences.add(audience)
+      else this.#byPattern.set(pattern, { matches: matchers[i] as Matcher, audiences: new Set([audience]) })
+    }
+    if (fresh.length > 0) this.#matching.clear()
+    return audience
+  }
+
+  #groups(topic: string): readonly PatternGroup[] {
+    let groups = this.#matching.get(topic)
+    if (!groups) {
+      groups = [...this.#byPattern.values()].filter((group) => group.matches(topic))
+      if (this.#matching.size >= CACHED_TOPICS) this.#matching.clear()
+      this.#matching.set(topic, groups)
+    }
+    return groups
+  }
+}
+
+function write(audience: Audience, parts: readonly Part[]): void {
+  for (const { frame, end } of parts) {
+    for (const listener of audience.live) {
+      if (listener.write(frame)) continue
+      audience.live.delete(listener)
+      listener.fallBehind(end)
+    }
+  }
+}
+
+function finish(audience: Audience, entries: readonly Entry[]): void {
+  const parts = cut(entries.map((entry) => ({ entry, text: undefined })))
+  const last = parts.pop()
+  write(audience, parts)
+  for (const listener of audience.live) {
+    if (last) listener.write(last.frame)
+    listener.finish()
+  }
+}

@@ -1,0 +1,74 @@
+import { inSameEpoch, parsePosition } from "../log/index.ts"
+import type { Position } from "../message.ts"
+import type { Audience } from "./audience.ts"
+import type { Core } from "./core.ts"
+import type { StartPoint } from "./start.ts"
+
+/** Where a stream begins. */
+export interface Found {
+  /** Read after this. */
+  readonly position: Position
+  /** The cursor as the client gave it. */
+  readonly given?: string
+  /** The given id means nothing here. */
+  readonly unknown?: boolean
+  /** For a place described by what the log keeps, not by what the client has seen: the end of the log when it was asked. */
+  readonly asked?: Position
+}
+
+type Landmark = Extract<StartPoint, { since: unknown } | { last: unknown }>
+
+/** Most entries looked at to find the last few that match a pattern. */
+const MAX_LOOK_BACK = 100_000
+
+/** Asks the log where a stream begins; `asked` is the end of the log at the time of the request. */
+export async function findStart(core: Core, audience: Audience, start: StartPoint, asked: Position): Promise<Found> {
+  if (start === "live") return { position: asked }
+  if (typeof start === "object" && "after" in start) return findCursor(core, start.after)
+  const position = await findLandmark(core, audience, start)
+  // the log answers later than it was asked: what came meanwhile, be it a new life of the log, is no history but news
+  const isNews = position === undefined || !inSameEpoch(position, asked) || position > asked
+  return { position: isNews ? asked : position, asked }
+}
+
+async function findLandmark(
+  core: Core,
+  audience: Audience,
+  start: "earliest" | Landmark,
+): Promise<Position | undefined> {
+  if (start === "earliest") return (await core.log.bounds()).first
+  return "since" in start ? core.log.locate({ since: Number(start.since) }) : findLast(core, audience, start.last)
+}
+
+async function findCursor({ log }: Core, given: string): Promise<Found> {
+  if (parsePosition(given)) return { position: given, given }
+  const position = await log.locate({ id: given })
+  if (position !== undefined) return { position, given }
+  // never seen, or no longer kept: then everything kept may be new to this client
+  return { position: (await log.bounds()).first, given, unknown: true }
+}
+
+async function findLast({ log, window, tail }: Core, audience: Audience, count: number): Promise<Position> {
+  if (count === 0) return tail.position
+  const inWindow = window.beforeLast(count, audience)
+  if (inWindow !== undefined) return inWindow
+  const { topics, hasPatterns } = audience
+  if (!hasPatterns) return (await log.locate({ last: count, topics })) ?? tail.position
+  // a log knows no patterns: look at ever more of its end until enough of it matches
+  const { first, last } = await log.bounds()
+  for (let back = count; ; back *= 4) {
+    const from = (await log.locate({ last: Math.min(back, MAX_LOOK_BACK) })) ?? first
+    const found: Position[] = []
+    let before = from
+    for (let at = from; at < last;) {
+      const page = await log.read({ after: at, limit: 512 })
+      for (const entry of page.entries) {
+        if (audience.matches(entry.topic)) found.push(before)
+        before = entry.position
+      }
+      if (page.next === at) break
+      at = page.next
+    }
+    if (found.length >= count || from <= first || back >= MAX_LOOK_BACK) return found.at(-count) ?? from
+  }
+}

@@ -1,0 +1,180 @@
+import { systemClock, type Clock } from "../clock.ts"
+import { OnwardError } from "../errors.ts"
+import type { EventContract, EventInput, EventSchemas } from "../events.ts"
+import { Frame } from "../frame.ts"
+import { memoryLog, type Log } from "../log/index.ts"
+import type { Message, StoredMessage } from "../message.ts"
+import { encode } from "../protocol/index.ts"
+import { checkMessage } from "./check.ts"
+import { comment } from "./control.ts"
+import { Core } from "./core.ts"
+import { resolveLimits, type Limits } from "./limits.ts"
+import { Subscription, type SubscribeOptions } from "./subscription.ts"
+import type { WindowOptions } from "./window.ts"
+
+export interface HubOptions<S extends EventSchemas = EventSchemas> {
+  /** Where entries are kept; the hub closes it when it is closed itself. @default memoryLog() */
+  readonly log?: Log
+  /** The events that may be published, from `defineEvents`; publishing then validates. @default any */
+  readonly events?: EventContract<S>
+  /** How much of the log's end stays in memory. */
+  readonly window?: Partial<WindowOptions>
+  /** Longest silence on a stream, in ms. @default 15_000 */
+  readonly heartbeat?: number
+  /** How long a full connection may take nothing before it is closed, in ms; its client resumes when it is back. @default 120_000 */
+  readonly stallTimeout?: number
+  readonly limits?: Partial<Limits>
+  /** Told of trouble that no caller waits for, such as a store that is away. @default console.error */
+  readonly onError?: (error: unknown) => void
+  /** @default the machine's */
+  readonly clock?: Clock
+}
+
+/** A message that fits the hub's contract. */
+export type MessageOf<S extends EventSchemas> = string extends keyof S
+  ? Message
+  : Omit<Message, "event" | "data"> & EventInput<S>
+
+/** What a hub is doing now. */
+export interface HubStats {
+  readonly connections: number
+  /** Connections that are fed as entries arrive; the others are catching up or full. */
+  readonly live: number
+  /** Exact topics somebody is subscribed to. */
+  readonly topics: number
+  /** Entries and characters of data in the window. */
+  readonly window: { readonly entries: number; readonly chars: number }
+}
+
+/** A log plus this process's live subscribers. */
+export interface Hub<S extends EventSchemas = EventSchemas> {
+  /**
+   * Publishes one message; resolves to its SSE id once the log holds it, as durably as the log promises.
+   * @throws OnwardError `invalid_message`, `message_too_large`, `validation_failed`, `invalid_selector`, `hub_closed`, `log_…`
+   */
+  publish(message: MessageOf<S>): Promise<string>
+  /** Publishes messages together: all or nothing, in order, next to each other in the log. */
+  publishMany(messages: readonly MessageOf<S>[]): Promise<string[]>
+  /** Says what a stream is to carry; give it to an adapter's `sse`. Throws for topics that are none. */
+  subscribe(options: SubscribeOptions): Subscription
+  stats(): HubStats
+  /**
+   * Lets nobody new in, and closes every stream, evenly over `over` ms, each with a reconnection time of its own so that
+   * clients come back (elsewhere) spread out. Publishing goes on. Resolves when no stream is left.
+   */
+  drain(options?: DrainOptions): Promise<void>
+  /** Closes every stream at once, and the log. */
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+export interface DrainOptions {
+  /** How long closing the streams may take, in ms. @default 5_000 */
+  readonly over?: number
+}
+
+/**
+ * Makes a hub.
+ * @example
+ * const hub = createHub({ log: sqliteLog("events.db") })
+ * http.createServer((req, res) => sse(req, res, hub.subscribe({ topics: ["prices"] }))).listen(3000)
+ * await hub.publish({ topic: "prices", event: "tick", data: { symbol: "ACME", price: 12.5 } })
+ */
+export function createHub<S extends EventSchemas = EventSchemas>(options: HubOptions<S> = {}): Hub<S> {
+  const { events } = options
+  const core = new Core({
+    log: options.log ?? memoryLog(),
+    clock: options.clock ?? systemClock,
+    limits: resolveLimits(options.limits),
+    window: { entries: options.window?.entries ?? 10_000, chars: options.window?.chars ?? 16_777_216 },
+    heartbeat: options.heartbeat ?? 15_000,
+    stallTimeout: options.stallTimeout ?? 120_000,
+    onError: options.onError ?? ((error) => console.error("onward:", error)),
+  })
+
+  const check = (message: Message): StoredMessage => checkMessage(message, core.limits.messageBytes)
+
+  async function validated(message: Message): Promise<StoredMessage> {
+    if (!events) return check(message)
+    return check({ ...message, data: await events.validate(message.event ?? "message", message.data) })
+  }
+
+  async function append(messages: readonly StoredMessage[]): Promise<string[]> {
+    if (core.isClosed) throw new OnwardError("hub_closed", "this hub is closed: nothing was published")
+    // who was live before this publish must get it, so the tail must know where it began
+    if (!core.tail.isReady) {
+      await core.log.bounds() // a store that is away fails this publish, instead of holding it up
+      await core.tail.ready
+    }
+    const appended = await core.log.append(messages)
+    core.tail.appended(messages, appended)
+    return messages.map(({ id }, i) => id ?? (appended.positions[i] as string))
+  }
+
+  return {
+    async publish(message) {
+      const [id] = await append([events ? await validated(message) : check(message)])
+      return id as string
+    },
+
+    async publishMany(messages) {
+      return append(
+        events
+          ? await Promise.all((messages as readonly Message[]).map(validated))
+          : (messages as readonly Message[]).map(check),
+      )
+    },
+
+    subscribe: (subscribeOptions) => new Subscription(core, subscribeOptions),
+
+    stats() {
+      let live = 0
+      for (const cursor of core.cursors()) if (cursor.isLive) live++
+      return {
+        connections: core.connections,
+        live,
+        topics: core.fanOut.topics,
+        window: { entries: core.window.size, chars: core.window.chars },
+      }
+    },
+
+    async drain({ over = 5_000 } = {}) {
+      core.refuse(
+        new OnwardError("hub_draining", "this hub is closing: connect again, to another process if there is one"),
+      )
+      await closeEvenly(core, over)
+    },
+
+    async close() {
+      if (core.isClosed) return
+      core.isClosed = true
+      core.refuse(new OnwardError("hub_closed", "this hub is closed"))
+      for (const cursor of [...core.cursors()]) cursor.end(comment)
+      await core.tail.stop()
+      await core.log.close()
+    },
+
+    [Symbol.asyncDispose]() {
+      return this.close()
+    },
+  }
+}
+
+/** Ends all streams over a time, in even steps; each client is told another time to come back after. */
+async function closeEvenly(core: Core, over: number): Promise<void> {
+  const cursors = [...core.cursors()]
+  const endsAt = core.clock.now() + over
+  while (cursors.length > 0) {
+    const left = endsAt - core.clock.now()
+    const share = left <= 0 ? cursors.length : Math.ceil((cursors.length * 50) / left)
+    for (const cursor of cursors.splice(-share)) {
+      cursor.end(new Frame(encode({ retry: 500 + Math.floor(core.clock.random() * 2_500) })))
+    }
+    if (cursors.length > 0) await new Promise<void>((resolve) => core.clock.after(50, resolve))
+  }
+  if (core.connections > 0) {
+    await new Promise<void>((resolve) => {
+      core.onEmpty = resolve
+    })
+  }
+}

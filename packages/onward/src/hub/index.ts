@@ -1,0 +1,6 @@
+export { createHub, type DrainOptions, type Hub, type HubOptions, type HubStats, type MessageOf } from "./hub.ts"
+export { comment, END_ID, end } from "./control.ts"
+export type { Limits } from "./limits.ts"
+export type { StartPoint } from "./start.ts"
+export { Subscription, type Opening, type SubscribeOptions } from "./subscription.ts"
+export type { WindowOptions } from "./window.ts"

@@ -1,0 +1,38 @@
+/** What a hub allows. Passing a limit is refused with an `OnwardError` before any byte of a stream is sent; nobody is evicted. */
+export interface Limits {
+  /** Streams open at once in this process. 503 `too_many_connections`. @default 50_000 */
+  readonly connections: number
+  /** Streams open at once under one `key` (a user, an address). 429 `too_many_connections_for_key`. @default 100 */
+  readonly connectionsPerKey: number
+  /** Topics and patterns of one subscription together. 400 `too_many_topics`. @default 100 */
+  readonly topics: number
+  /** Different patterns in use at once in this process; each is tried once for every new topic. 503 `too_many_connections`. @default 1_000 */
+  readonly patterns: number
+  /** Length of a client's `Last-Event-ID`, in UTF-8 bytes. 400 `cursor_too_long`. @default 1_024 */
+  readonly cursorBytes: number
+  /** Size of a published message: topic, event, id, key and data, in UTF-8 bytes. 413 `message_too_large`. @default 1_048_576 */
+  readonly messageBytes: number
+  /** Most entries a client may ask for with `last`. 400 `invalid_start`. @default 10_000 */
+  readonly last: number
+}
+
+export const defaultLimits: Limits = {
+  connections: 50_000,
+  connectionsPerKey: 100,
+  topics: 100,
+  patterns: 1_000,
+  cursorBytes: 1_024,
+  messageBytes: 1_048_576,
+  last: 10_000,
+}
+
+/** Defaults with the given ones over them; throws `TypeError` for a name or value that is none. */
+export function resolveLimits(given: Partial<Limits> = {}): Limits {
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(defaultLimits, name)) {
+      throw new TypeError(`limits.${name} does not exist; there are ${Object.keys(defaultLimits).join(", ")}`)
+    }
+    if (typeof value !== "number" || !(value >= 0)) throw new TypeError(`limits.${name} must be a number from 0 up`)
+  }
+  return { ...defaultLimits, ...given }
+}

@@ -1,0 +1,77 @@
+import type { Entry } from "../message.ts"
+import { OnwardError } from "../errors.ts"
+import type { Sink } from "../sink.ts"
+import { checkTopic, compilePattern } from "../topic.ts"
+import type { Selection } from "./audience.ts"
+import type { Core } from "./core.ts"
+import { checkStart, type StartPoint } from "./start.ts"
+
+export interface SubscribeOptions {
+  /** Exact topic names. Safe to build from user input: a name that would be a pattern is refused. */
+  readonly topics?: readonly string[]
+  /** Patterns: `*` for any characters, `:name` for one path segment, as in `news/*` or `users/:id`; `*` alone is every topic. */
+  readonly patterns?: readonly string[]
+  /** Where to begin when the client names no place. @default "live" */
+  readonly from?: StartPoint
+  /** Whether a client without a cursor may choose its beginning (`earliest`, `since`, `last`). @default true */
+  readonly allowHistory?: boolean
+  /** Whose stream it is: counted against `limits.connectionsPerKey`. @default nobody's */
+  readonly key?: string
+  /** The stream ends, with `stream.end`, after the first entry for which this is true. @default never */
+  readonly until?: (entry: Entry) => boolean
+  /** Ends the streams of this subscription when aborted; clients will reconnect. */
+  readonly signal?: AbortSignal
+}
+
+/** A stream that can be started once its head is sent. */
+export interface Opening {
+  start(sink: Sink): void
+}
+
+/**
+ * What a stream is to carry, checked and ready to be opened any number of times. Give it to an adapter's `sse`; `open` is for
+ * transports of your own.
+ */
+export class Subscription {
+  readonly #core: Core
+  readonly #selection: Selection
+  readonly #options: SubscribeOptions
+
+  /** Made by `hub.subscribe`. */
+  constructor(core: Core, options: SubscribeOptions) {
+    this.#core = core
+    this.#options = options
+    const topics = [...new Set(options.topics)].sort()
+    const patterns = [...new Set(options.patterns)].sort()
+    const count = topics.length + patterns.length
+    if (count === 0) throw new TypeError("subscribe needs `topics` or `patterns`")
+    if (count > core.limits.topics) {
+      throw new OnwardError(
+        "too_many_topics",
+        `a subscription may have ${core.limits.topics} topics and patterns, not ${count}`,
+      )
+    }
+    for (const topic of topics) checkTopic(topic)
+    for (const pattern of patterns) compilePattern(pattern)
+    this.#selection = { topics, patterns, until: options.until }
+    if (options.from !== undefined) checkStart(options.from, core.limits)
+  }
+
+  /**
+   * Checks limits and the client's start point, before anything is sent.
+   * @param asked where the client wants to begin; undefined when it does not say
+   * @throws OnwardError `too_many_connections`, `too_many_connections_for_key`, `hub_draining`, `hub_closed`, `cursor_too_long`, `invalid_start`
+   */
+  open(asked?: StartPoint): Opening {
+    const { key, signal, from = "live", allowHistory = true } = this.#options
+    const isResume = typeof asked === "object" && "after" in asked
+    const start = asked !== undefined && (isResume || allowHistory) ? checkStart(asked, this.#core.limits) : from
+    this.#core.admit(key)
+    return {
+      start: (sink) => {
+        if (signal?.aborted) sink.close()
+        else this.#core.open(this.#selection, sink, { start, key, signal })
+      },
+    }
+  }
+}

@@ -1,0 +1,148 @@
+import { Frame } from "../frame.ts"
+import { inSameEpoch, type Appended } from "../log/index.ts"
+import type { Entry, Position, StoredMessage } from "../message.ts"
+import { encode } from "../protocol/index.ts"
+import type { Core } from "./core.ts"
+import type { Cursor } from "./cursor.ts"
+
+const PAGE = 1_000
+
+/** Follows the end of the log, once per process, and hands every entry to the window and the fan-out, in order. */
+export class Tail {
+  /** Everything up to here has been handed on. */
+  position: Position = ""
+  /** Resolves when the end of the log is known. */
+  readonly ready: Promise<void>
+  isReady = false
+  /** Cursors that are ahead of this process. */
+  readonly waiting: Set<Cursor> = new Set()
+  readonly #core: Core
+  #reading = false
+  #again = false
+  #isScheduled = false
+  #mustRead = false
+  #newest: Position = ""
+  #checkpoint: Frame | undefined
+  #unwatch: (() => Promise<void>) | undefined
+
+  constructor(core: Core) {
+    this.#core = core
+    this.ready = this.#start()
+  }
+
+  /** A block with only an id, which moves the client's resume point to here and fires nothing. */
+  get checkpoint(): Frame {
+    return (this.#checkpoint ??= new Frame(encode({ id: this.position })))
+  }
+
+  async #start(): Promise<void> {
+    const core = this.#core
+    const isOver = () => core.isClosed
+    const bounds = await core.persist(() => core.log.bounds(), isOver)
+    if (!bounds || core.isClosed) return
+    this.position = bounds.last
+    core.window.reset(bounds.last)
+    this.isReady = true
+    void this.#watch(isOver)
+  }
+
+  async #watch(isOver: () => boolean): Promise<void> {
+    const { log } = this.#core
+    const unwatch = await this.#core.persist(() => log.watch((newest) => this.wake(newest)), isOver)
+    if (isOver()) await unwatch?.()
+    else this.#unwatch = unwatch
+    // what came before the log knew who to wake
+    this.wake()
+  }
+
+  /** There may be more to read; `newest`, when known, is the newest position there is. Hints may come late, in any order. */
+  wake(newest?: Position): void {
+    if (newest === undefined || !inSameEpoch(newest, this.position)) this.#mustRead = true
+    else if (newest > this.#newest) this.#newest = newest
+    if (this.#isScheduled || !this.isReady) return
+    this.#isScheduled = true
+    // not at once: what this process appended itself is about to arrive without being read
+    this.#core.clock.turn(() => {
+      this.#isScheduled = false
+      const hasMore = this.#mustRead || this.#newest > this.position
+      this.#mustRead = false
+      if (hasMore) void this.#read()
+    })
+  }
+
+  /** What this process appended: taken as it is when nothing lies between, else read back. */
+  appended(messages: readonly StoredMessage[], { positions, previous, time }: Appended): void {
+    if (!this.isReady) return
+    if (this.#reading || previous !== this.position) return this.wake()
+    for (const [i, message] of messages.entries()) {
+      const position = positions[i] as Position
+      // a repeat has the position of an entry that is there already
+      if (position > this.position) this.#arrive({ ...message, position, time })
+    }
+    this.#moved()
+  }
+
+  async #read(): Promise<void> {
+    if (this.#reading) {
+      this.#again = true
+      return
+    }
+    this.#reading = true
+    do {
+      this.#again = false
+      await this.#readOn()
+    } while (this.#again && !this.#core.isClosed)
+    this.#reading = false
+  }
+
+  /** Reads pages until there is nothing more. */
+  async #readOn(): Promise<void> {
+    const core = this.#core
+    for (;;) {
+      const page = await core.persist(
+        () => core.log.read({ after: this.position, limit: PAGE }),
+        () => core.isClosed,
+      )
+      if (!page || core.isClosed) return
+      // something was removed before this process saw it: the window has a hole, and each cursor must find out for itself
+      if (page.lost) this.#restart(page.lost.to)
+      else {
+        for (const entry of page.entries) this.#arrive(entry)
+        if (page.next > this.position) this.position = core.window.end = page.next
+        this.#checkpoint = undefined
+        this.#moved()
+        if (page.entries.length < PAGE) return
+      }
+      await new Promise<void>((resolve) => core.clock.turn(resolve))
+    }
+  }
+
+  #arrive(entry: Entry): void {
+    this.position = entry.position
+    this.#checkpoint = undefined
+    this.#core.window.push(entry)
+    this.#core.fanOut.arrive(entry)
+  }
+
+  #restart(position: Position): void {
+    const { fanOut, window } = this.#core
+    const before = this.position
+    this.position = position
+    this.#newest = ""
+    this.#checkpoint = undefined
+    window.reset(position)
+    fanOut.interrupt(before)
+    this.#moved()
+  }
+
+  #moved(): void {
+    if (this.waiting.size === 0) return
+    const waiting = [...this.waiting]
+    this.waiting.clear()
+    for (const cursor of waiting) cursor.onTail()
+  }
+
+  async stop(): Promise<void> {
+    await this.#unwatch?.()
+  }
+}

@@ -1,0 +1,164 @@
+import type { Entry, Position } from "../message.ts"
+import { inSameEpoch } from "../log/index.ts"
+
+export interface WindowOptions {
+  /** Most entries kept in memory. @default 10_000 */
+  readonly entries: number
+  /** Most characters of data kept in memory. @default 16_777_216 */
+  readonly chars: number
+}
+
+/** Who reads from the window: exact topics, and whether patterns must be tried too. */
+export interface Reader {
+  readonly topics: readonly string[]
+  readonly hasPatterns: boolean
+  matches(topic: string): boolean
+}
+
+/** Numbers of one topic's entries, oldest first; the first `head` are gone. */
+interface TopicIndex {
+  numbers: number[]
+  head: number
+}
+
+/**
+ * The newest entries of the log, complete from `start` to `end`, in memory and indexed by topic: what reconnecting and
+ * slow readers are served from. Entries get running numbers here because positions cannot be counted with.
+ */
+export class Window {
+  /** Everything after this, up to `end`, is in the window. */
+  start: Position
+  end: Position
+  chars = 0
+  readonly #options: WindowOptions
+  readonly #topics = new Map<string, TopicIndex>()
+  #entries: (Entry | undefined)[] = []
+  #head = 0
+  /** Number of the entry at `#entries[0]`. */
+  #base = 0
+
+  constructor(options: WindowOptions, position: Position) {
+    this.#options = options
+    this.start = position
+    this.end = position
+  }
+
+  get size(): number {
+    return this.#entries.length - this.#head
+  }
+
+  covers(position: Position): boolean {
+    return inSameEpoch(position, this.end) && position >= this.start && position <= this.end
+  }
+
+  push(entry: Entry): void {
+    const number = this.#base + this.#entries.length
+    this.#entries.push(entry)
+    this.chars += entry.data.length
+    this.end = entry.position
+    const index = this.#topics.get(entry.topic)
+    if (index) index.numbers.push(number)
+    else this.#topics.set(entry.topic, { numbers: [number], head: 0 })
+    while (this.size > this.#options.entries || (this.chars > this.#options.chars && this.size > 0)) this.#drop()
+  }
+
+  /** Forgets everything: what is before `position` may have holes. */
+  reset(position: Position): void {
+    this.#base += this.#entries.length
+    this.#entries = []
+    this.#head = 0
+    this.#topics.clear()
+    this.chars = 0
+    this.start = position
+    this.end = position
+  }
+
+  /**
+   * Matching entries after `after`, which the window must cover: until they hold `maxChars` of data (at least one entry), and
+   * how far was looked.
+   */
+  read(after: Position, reader: Reader, maxChars: number): { entries: Entry[]; next: Position } {
+    const entries: Entry[] = []
+    let chars = 0
+    for (const number of this.#numbers(this.#find(after), reader)) {
+      const entry = this.#at(number)
+      entries.push(entry)
+      chars += entry.data.length
+      if (chars >= maxChars) return { entries, next: entry.position }
+    }
+    return { entries, next: this.end }
+  }
+
+  /** The position just before the `count` newest matching entries; undefined when fewer are in the window. */
+  beforeLast(count: number, reader: Reader): Position | undefined {
+    const numbers = [...this.#numbers(this.#base + this.#head, reader)]
+    const number = numbers.at(-count)
+    if (number === undefined) return undefined
+    return number > this.#base + this.#head ? this.#at(number - 1).position : this.start
+  }
+
+  *#numbers(from: number, reader: Reader): Iterable<number> {
+    const to = this.#base + this.#entries.length
+    if (reader.hasPatterns) {
+      for (let number = from; number < to; number++) if (reader.matches(this.#at(number).topic)) yield number
+      return
+    }
+    const [only] = reader.topics
+    if (only !== undefined && reader.topics.length === 1) return yield* this.#after(only, from)
+    const all = reader.topics.flatMap((topic) => [...this.#after(topic, from)])
+    yield* all.sort((a, b) => a - b)
+  }
+
+  *#after(topic: string, from: number): Iterable<number> {
+    const index = this.#topics.get(topic)
+    if (!index) return
+    const { numbers } = index
+    for (
+      let i = lowerBound(index.head, numbers.length, (i) => (numbers[i] as number) >= from);
+      i < numbers.length;
+      i++
+    ) {
+      yield numbers[i] as number
+    }
+  }
+
+  /** Number of the first entry after a position. */
+  #find(after: Position): number {
+    const last = this.#entries[this.#entries.length - 1]
+    if (!last || last.position <= after) return this.#base + this.#entries.length
+    const at = lowerBound(this.#head, this.#entries.length, (i) => (this.#entries[i] as Entry).position > after)
+    return this.#base + at
+  }
+
+  #at(number: number): Entry {
+    return this.#entries[number - this.#base] as Entry
+  }
+
+  #drop(): void {
+    const entry = this.#entries[this.#head] as Entry
+    this.#entries[this.#head++] = undefined
+    this.chars -= entry.data.length
+    this.start = entry.position
+    const index = this.#topics.get(entry.topic) as TopicIndex
+    if (++index.head === index.numbers.length) this.#topics.delete(entry.topic)
+    else if (index.head > 64 && index.head * 2 > index.numbers.length) {
+      index.numbers = index.numbers.slice(index.head)
+      index.head = 0
+    }
+    if (this.#head > 1024 && this.#head * 2 > this.#entries.length) {
+      this.#entries = this.#entries.slice(this.#head)
+      this.#base += this.#head
+      this.#head = 0
+    }
+  }
+}
+
+/** The smallest i in [low, high) for which `holds`, or `high`; `holds` must be false up to some point and true after it. */
+function lowerBound(low: number, high: number, holds: (i: number) => boolean): number {
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (holds(middle)) high = middle
+    else low = middle + 1
+  }
+  return low
+}

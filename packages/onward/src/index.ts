@@ -1,0 +1,22 @@
+export { OnwardError, type OnwardErrorCode } from "./errors.ts"
+export {
+  defineEvents,
+  type EventContract,
+  type EventInput,
+  type EventOutput,
+  type EventSchemas,
+  type Schema,
+} from "./events.ts"
+export {
+  createHub,
+  type DrainOptions,
+  type Hub,
+  type HubOptions,
+  type HubStats,
+  type Limits,
+  type StartPoint,
+  type SubscribeOptions,
+  type Subscription,
+} from "./hub/index.ts"
+export { memoryLog, type Log, type Retention } from "./log/index.ts"
+export type { Entry, Message, Position } from "./message.ts"

@@ -1,0 +1,191 @@
+import { systemClock } from "../clock.ts"
+import { OnwardError, type OnwardErrorCode } from "../errors.ts"
+import { Frame } from "../frame.ts"
+import { END_ID, Subscription, type StartPoint } from "../hub/index.ts"
+import { encode, encodeComment } from "../protocol/index.ts"
+import type { Sink } from "../sink.ts"
+import { corsHeaders, preflightHeaders, type CorsOptions } from "./cors.ts"
+import { Pump } from "./pump.ts"
+import type { StreamRequest } from "./request.ts"
+import { discard, openSource, type Source } from "./source.ts"
+import { startPointOf } from "./start-point.ts"
+
+export interface SseOptions {
+  /** Who may read the stream from other origins. @default nobody */
+  readonly cors?: CorsOptions
+  /** More response headers. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** Reconnection time sent first, in ms. @default the browser's */
+  readonly retry?: number
+  /** Longest silence on the stream of a source of your own, in ms; a hub has its own. @default 15_000 */
+  readonly heartbeat?: number
+  /** Whether a source of your own that ends is followed by `stream.end`, at which clients stop reconnecting. @default true */
+  readonly end?: boolean
+  /** Told what a source of your own threw. Clients are never. @default console.error */
+  readonly onError?: (error: unknown) => void
+}
+
+/** How a request is answered: at once, or with a stream that `start` begins once the head is sent. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  /** Text of an answer that is no stream. */
+  readonly body?: string
+  readonly start?: (sink: Sink) => void
+}
+
+const METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
+
+/** A cache must not store it, a proxy not transform or buffer it: docs/production.md. */
+const STREAM_HEADERS: Readonly<Record<string, string>> = {
+  "content-type": "text/event-stream; charset=utf-8",
+  "cache-control": "no-store, no-transform",
+  "x-accel-buffering": "no",
+}
+
+const OPENING = encodeComment("")
+
+/** Decides by a request's method, headers and start point what it gets. A source that is not used is disposed of. */
+export function answer(request: StreamRequest, source: Source, options: SseOptions = {}): Answer | Promise<Answer> {
+  const cors = options.cors && corsHeaders(request, options.cors)
+  const refused = refuse(request, cors)
+  if (refused) {
+    discard(source)
+    return refused
+  }
+  const headers = { ...STREAM_HEADERS, ...cors, ...options.headers }
+  const opening = new Frame(options.retry === undefined ? OPENING : OPENING + encode({ retry: options.retry }))
+  try {
+    const asked = startPointOf(request, systemClock.now())
+    if (isEnd(asked)) {
+      discard(source)
+      return { status: 204, headers: { "cache-control": "no-store", ...cors } }
+    }
+    if (request.method === "HEAD") {
+      if (source instanceof Subscription) source.open(asked)
+      discard(source)
+      return { status: 200, headers }
+    }
+    if (source instanceof Subscription) {
+      const stream = source.open(asked)
+      return {
+        status: 200,
+        headers,
+        start(sink) {
+          sink.write(opening)
+          stream.start(sink)
+        },
+      }
+    }
+    return answerOwn(source, asked, { headers, opening, options, cors })
+  } catch (error) {
+    discard(source)
+    return problem(error, cors)
+  }
+}
+
+const isEnd = (asked: StartPoint | undefined): boolean =>
+  typeof asked === "object" && "after" in asked && asked.after === END_ID
+
+interface Head {
+  readonly headers: Record<string, string>
+  readonly opening: Frame
+  readonly options: SseOptions
+  readonly cors: Record<string, string> | undefined
+}
+
+async function answerOwn(
+  source: Exclude<Source, Subscription>,
+  asked: StartPoint | undefined,
+  head: Head,
+): Promise<Answer> {
+  const { headers, opening, options, cors } = head
+  const { onError = (error) => console.error("onward:", error), heartbeat = 15_000, end = true } = options
+  const lastEventId =
+    typeof asked === "object" && "after" in asked ? asked.after : asked === "earliest" ? asked : undefined
+  try {
+    const opened = await openSource(source, lastEventId)
+    if (!opened) return { status: 204, headers: { "cache-control": "no-store", ...cors } }
+    return {
+      status: 200,
+      headers,
+      start(sink) {
+        sink.write(opening)
+        void new Pump(sink, opened, { onError, heartbeat, end }).run()
+      },
+    }
+  } catch (error) {
+    onError(error)
+    return problem(error, cors)
+  }
+}
+
+function refuse(request: StreamRequest, cors: Record<string, string> | undefined): Answer | undefined {
+  const { method } = request
+  if (method === "OPTIONS") {
+    const isAllowed = cors?.["access-control-allow-origin"] !== undefined
+    return { status: 204, headers: { allow: METHODS.join(", "), ...cors, ...(isAllowed && preflightHeaders(METHODS)) } }
+  }
+  if (!METHODS.includes(method)) {
+    return {
+      ...text(405, "This is an event stream: use GET or POST."),
+      headers: { ...PLAIN, allow: METHODS.join(", "), ...cors },
+    }
+  }
+  if (!acceptsStream(request.header("accept"))) {
+    return { ...text(406, "This is an event stream: accept text/event-stream."), headers: { ...PLAIN, ...cors } }
+  }
+  return undefined
+}
+
+/** RFC 9110 section 12.5.1: absent accepts everything; the most specific range with a weight above 0 decides. */
+function acceptsStream(accept: string | undefined): boolean {
+  if (accept === undefined || accept === "") return true
+  let best = -1
+  let weight = 0
+  for (const part of accept.split(",")) {
+    const [range = "", ...parameters] = part.split(";").map((piece) => piece.trim().toLowerCase())
+    const rank = ["*/*", "text/*", "text/event-stream"].indexOf(range)
+    if (rank < best || rank < 0) continue
+    const q = parameters.find((parameter) => parameter.startsWith("q="))
+    best = rank
+    weight = q === undefined ? 1 : Number.parseFloat(q.slice(2))
+  }
+  return best >= 0 && weight > 0
+}
+
+const PLAIN: Readonly<Record<string, string>> = {
+  "content-type": "text/plain; charset=utf-8",
+  "cache-control": "no-store",
+}
+
+const text = (status: number, body: string): Answer => ({ status, headers: PLAIN, body: `${body}\n` })
+
+const STATUS: Readonly<Partial<Record<OnwardErrorCode, number>>> = {
+  invalid_message: 400,
+  invalid_selector: 400,
+  invalid_start: 400,
+  too_many_topics: 400,
+  cursor_too_long: 400,
+  message_too_large: 413,
+  validation_failed: 422,
+  too_many_connections_for_key: 429,
+}
+
+/** The HTTP status that tells a client of an error: 503 for what is not its own fault but ours, 500 for what is no `OnwardError`. */
+export const statusOf = (error: unknown): number => (error instanceof OnwardError ? (STATUS[error.code] ?? 503) : 500)
+
+/** An error as an answer. What is no fault of the client's is not described to it. */
+export function problem(error: unknown, cors?: Record<string, string>): Answer {
+  const status = statusOf(error)
+  const body =
+    error instanceof OnwardError && (status < 500 || !error.code.startsWith("log_"))
+      ? error.message
+      : "The stream could not be started."
+  const isLater = status === 503 || status === 429
+  return {
+    ...text(status, body),
+    // jittered, or all who were refused come back together
+    headers: { ...PLAIN, ...cors, ...(isLater && { "retry-after": String(1 + Math.floor(systemClock.random() * 5)) }) },
+  }
+}

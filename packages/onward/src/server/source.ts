@@ -1,0 +1,81 @@
+import { Subscription } from "../hub/index.ts"
+import type { WireMessage } from "../protocol/index.ts"
+
+/** What a source of your own may yield: a message, or its data alone. */
+export type Yielded = string | WireMessage
+
+/** What a source function is given. */
+export interface SourceContext {
+  /** The SSE id the client saw last, when it comes back. Hostile input: it proves nothing. */
+  readonly lastEventId: string | undefined
+  /** Aborted once, when the stream is over, however it ended. */
+  readonly signal: AbortSignal
+}
+
+type Stream = AsyncIterable<Yielded> | ReadableStream<Yielded>
+
+/** Makes the stream for one request; nothing (or null) says there is nothing to stream: 204, at which an EventSource stops. */
+export type SourceFunction = (context: SourceContext) => Stream | null | undefined | Promise<Stream | null | undefined>
+
+/** Where a stream's events come from: a hub, or anything of your own that yields. */
+export type Source = Subscription | Stream | SourceFunction
+
+/** A source of one's own that runs. */
+export interface Opened {
+  readonly iterator: AsyncIterator<Yielded>
+  /** Its first result, asked for already: an error at once is still in time for a proper status. */
+  readonly first: Promise<IteratorResult<Yielded>>
+  /** Ends what the source function began. */
+  readonly controller: AbortController | undefined
+}
+
+/** Starts a source; throws what it throws within the first turn. Undefined when it has nothing to stream. */
+export async function openSource(
+  source: Stream | SourceFunction,
+  lastEventId: string | undefined,
+): Promise<Opened | undefined> {
+  const controller = typeof source === "function" ? new AbortController() : undefined
+  const stream =
+    typeof source === "function"
+      ? await source({ lastEventId, signal: (controller as AbortController).signal })
+      : source
+  if (stream === null || stream === undefined) return undefined
+  const iterator = iterate(stream)
+  const first = iterator.next()
+  let isEarly = true
+  const failed = new Promise<never>((_, reject) => {
+    first.catch((error: unknown) => isEarly && reject(error))
+  })
+  try {
+    await Promise.race([failed, new Promise<void>((resolve) => setTimeout(resolve, 0))])
+  } catch (error) {
+    controller?.abort()
+    throw error
+  } finally {
+    isEarly = false
+  }
+  return { iterator, first, controller }
+}
+
+/** Disposes of a source that is not used after all. A function was never called, so it holds nothing. */
+export function discard(source: Source): void {
+  if (typeof source === "function" || source instanceof Subscription) return
+  if ("cancel" in source) source.cancel().catch(() => {})
+  else
+    source[Symbol.asyncIterator]()
+      .return?.()
+      .catch(() => {})
+}
+
+/** Not every runtime can iterate a ReadableStream. */
+function iterate(stream: Stream): AsyncIterator<Yielded> {
+  if (!("getReader" in stream)) return stream[Symbol.asyncIterator]()
+  const reader = stream.getReader()
+  return {
+    next: () => reader.read() as Promise<IteratorResult<Yielded>>,
+    async return() {
+      await reader.cancel()
+      return { done: true, value: undefined }
+    },
+  }
+}

@@ -1,0 +1,41 @@
+import { OnwardError } from "../errors.ts"
+import type { StartPoint } from "../hub/index.ts"
+import { decodeHeader, type StreamRequest } from "./request.ts"
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/**
+ * Where a request wants its stream to begin: the `Last-Event-ID` header, else the query's `last_event_id` (or `lastEventId`),
+ * `since` or `last`; undefined when it does not say. Throws `OnwardError("invalid_start")`.
+ */
+export function startPointOf(request: StreamRequest, now: number): StartPoint | undefined {
+  const header = request.header("last-event-id")
+  if (header) return startAfter(decodeHeader(header))
+  const at = request.url.indexOf("?")
+  if (at < 0) return undefined
+  const query = new URLSearchParams(request.url.slice(at + 1))
+  const id = query.get("last_event_id") ?? query.get("lastEventId")
+  if (id) return startAfter(id)
+  const since = query.get("since")
+  if (since !== null) return { since: parseSince(since, now) }
+  const last = query.get("last")
+  if (last === null) return undefined
+  if (!/^\d{1,9}$/.test(last)) throw new OnwardError("invalid_start", "`last` must be a whole number, like 20")
+  return { last: Number(last) }
+}
+
+const startAfter = (id: string): StartPoint => (id === "earliest" ? "earliest" : { after: id })
+
+/** `10m` and the like before now, milliseconds since 1970, or an ISO 8601 time. */
+function parseSince(text: string, now: number): number {
+  const [, amount, unit = ""] = /^(\d{1,12})(ms|s|m|h|d)$/.exec(text) ?? []
+  if (amount !== undefined) return now - Number(amount) * (UNITS[unit] as number)
+  const time = /^\d{1,15}$/.test(text) ? Number(text) : /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN
+  if (Number.isNaN(time)) {
+    throw new OnwardError(
+      "invalid_start",
+      "`since` must be a duration like 30s, 10m or 2h, an ISO 8601 time, or milliseconds since 1970",
+    )
+  }
+  return time
+}

@@ -1,0 +1,215 @@
+import { createHub, type Hub, type StartPoint, type SubscribeOptions } from "../../../src/hub/index.ts"
+import type { Retention } from "../../../src/log/index.ts"
+import type { Message } from "../../../src/message.ts"
+import { Chance } from "./chance.ts"
+import { checkClient } from "./check.ts"
+import { Client } from "./client.ts"
+import { Store } from "./store.ts"
+import { World } from "./world.ts"
+
+/** What one seed's run came to. */
+export interface Outcome {
+  /** Digest of everything that happened: equal for equal seeds. */
+  readonly trace: number
+  readonly published: number
+  readonly received: number
+  readonly gaps: number
+  /** What went wrong, if anything did. */
+  readonly failure: string | undefined
+}
+
+const TOPICS = ["a", "b", "news/x", "news/y"]
+
+/**
+ * Runs one world: publishers here and in other processes, subscribers that are slow, cut off and come back, a store that trims,
+ * fails, answers late and is lost, a hub that is drained, killed and started anew. In the end everything calms down, and every
+ * subscriber's entries are compared with the store's.
+ */
+export async function simulate(seed: number): Promise<Outcome> {
+  const chance = new Chance(seed)
+  const world = new World(chance)
+  const store = new Store(world, retention(chance))
+  const sim = new Simulation(world, store)
+  let failure: string | undefined
+  try {
+    const steps = 60 + chance.below(200)
+    for (let i = 0; i < steps; i++) {
+      if (chance.percent(45)) sim.act()
+      await world.step()
+    }
+    await sim.calm()
+    await sim.check()
+  } catch (error) {
+    failure = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  }
+  return {
+    trace: world.trace,
+    published: store.facts.length,
+    received: sim.clients.reduce((sum, { received }) => sum + received.length, 0),
+    gaps: sim.clients.reduce((sum, { announced }) => sum + announced.length, 0),
+    failure,
+  }
+}
+
+function retention(chance: Chance): Retention {
+  const count = chance.pick([3, 8, 20, 1_000])
+  return chance.percent(40) ? { count, topic: { count: chance.pick([1, 2, 5]) } } : { count }
+}
+
+class Simulation {
+  readonly clients: Client[] = []
+  readonly #world: World
+  readonly #store: Store
+  #hub: Hub
+  #numbers = 0
+  /** Acknowledged publishes: what must be in the store. */
+  readonly #acked: string[] = []
+  readonly #recent: Message[] = []
+
+  constructor(world: World, store: Store) {
+    this.#world = world
+    this.#store = store
+    this.#hub = this.#start()
+    const count = 1 + world.chance.below(4)
+    for (let i = 0; i < count; i++) this.clients.push(this.#client())
+  }
+
+  #start(): Hub {
+    const { chance } = this.#world
+    return createHub({
+      log: this.#store.connect(),
+      clock: this.#world,
+      window: { entries: chance.pick([1, 3, 10, 1_000]) },
+      onError: () => {},
+    })
+  }
+
+  #client(): Client {
+    const { chance } = this.#world
+    const selection: SubscribeOptions = chance.pick([
+      { topics: ["a"] },
+      { topics: ["a", "b"] },
+      { topics: ["b"], patterns: ["news/*"] },
+      { patterns: ["news/:name"] },
+      { patterns: ["*"] },
+    ])
+    const start: StartPoint = chance.pick([
+      "live",
+      "live",
+      "earliest",
+      { last: 3 },
+      { since: this.#world.now() - 5_000 },
+    ])
+    const options = chance.percent(10)
+      ? { ...selection, until: ({ data }: { data: string }) => Number(data) % 13 === 7 }
+      : selection
+    return new Client(this.#world, options, start)
+  }
+
+  /** From which entry on a live stream that begins now is owed everything. */
+  get #owedFrom(): number {
+    return this.#store.isSlowToStart ? Infinity : this.#store.facts.length
+  }
+
+  /** Something happens that is nobody's consequence. */
+  act(): void {
+    const { chance } = this.#world
+    const dice = chance.below(100)
+    const client = chance.pick(this.clients)
+    if (dice < 30) this.#publish()
+    else if (dice < 40) this.#publishElsewhere()
+    else if (dice < 60) client.connect(this.#hub, this.#owedFrom)
+    else if (dice < 80) client.read(chance.pick([1, 10, 50, Infinity]))
+    else if (dice < 88) client.cut()
+    else if (dice < 95) this.#world.pass(chance.pick([1, 100, 3_000, 20_000, 200_000]))
+    else if (dice < 97) this.#restart()
+    else if (dice < 98 && chance.percent(30)) {
+      this.#store.recreate()
+      this.#recent.length = 0
+    }
+  }
+
+  #message(): Message {
+    const { chance } = this.#world
+    const data = String(this.#numbers++)
+    // a repeat: stored only if what it repeats is not kept any more
+    if (this.#recent.length > 0 && chance.percent(10)) return { ...chance.pick(this.#recent), data }
+    const topic = chance.pick(TOPICS)
+    const message = chance.percent(25)
+      ? { topic, data, id: `p-${data}` }
+      : chance.percent(25)
+        ? { topic, data, key: data }
+        : { topic, data }
+    // an id is never given to another entry once its own is gone: clients could not tell the two apart
+    if ("key" in message || ("id" in message && this.#store.keepsAll)) this.#recent.push(message)
+    return message
+  }
+
+  #publish(): void {
+    const { chance } = this.#world
+    const messages = Array.from({ length: 1 + chance.below(4) }, () => this.#message())
+    const life = this.#store.life
+    void this.#hub.publishMany(messages).then(
+      () => {
+        const fresh = messages.filter(({ id, key }) => id === undefined && key === undefined)
+        if (life === this.#store.life) this.#acked.push(...fresh.map(({ data }) => String(data)))
+      },
+      () => {},
+    )
+  }
+
+  #publishElsewhere(): void {
+    const message = this.#message()
+    this.#world.soon(() => void this.#store.append([{ ...message, data: String(message.data) }]))
+  }
+
+  #restart(): void {
+    const { chance } = this.#world
+    const old = this.#hub
+    if (chance.percent(50)) void old.close()
+    else void old.drain({ over: chance.pick([0, 500, 5_000]) }).then(() => old.close())
+    this.#hub = this.#start()
+  }
+
+  /** No more faults: everyone reads all there is. */
+  async calm(): Promise<void> {
+    this.#store.faults = false
+    for (let round = 0; round < 60; round++) {
+      for (const client of this.clients) client.connect(this.#hub, this.#owedFrom)
+      for (let i = 0; i < 400 && !this.#world.isIdle; i++) await this.#world.step()
+      for (const client of this.clients) client.read()
+      this.#world.pass(1_600)
+      await this.#world.step()
+      if (round > 20 && this.#world.isIdle && this.clients.every((client) => client.hasEnded || client.isCaughtUp))
+        break
+    }
+    for (let i = 0; i < 5; i++) {
+      for (const client of this.clients) client.read()
+      while (!this.#world.isIdle) await this.#world.step()
+    }
+    const { connections, live } = this.#hub.stats()
+    const open = this.clients.filter((client) => !client.hasEnded).length
+    if (connections !== open || live !== open)
+      throw new Error(`${open} streams should be live in the end, ${live} of ${connections} are`)
+    const old = this.#hub
+    void old.close()
+    for (let i = 0; i < 200; i++) await this.#world.step()
+    if (old.stats().connections !== 0) throw new Error("a closed hub still has connections")
+  }
+
+  async check(): Promise<void> {
+    const stored = new Set(this.#store.facts.map(({ data }) => data))
+    for (const data of this.#acked)
+      if (!stored.has(data)) throw new Error(`publish of ${data} was acknowledged but not stored`)
+    const kept = await this.#store.kept()
+    for (const [i, client] of this.clients.entries()) {
+      try {
+        checkClient(client, this.#store.facts, kept)
+      } catch (error) {
+        throw new Error(`client ${i} (${JSON.stringify(client.options)}): ${(error as Error).message}`, {
+          cause: error,
+        })
+      }
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import { OnwardError } from "../../../src/errors.ts"
+import {
+  memoryLog,
+  type Appended,
+  type Landmark,
+  type Log,
+  type Page,
+  type ReadQuery,
+  type Retention,
+} from "../../../src/log/index.ts"
+import type { Position, StoredMessage } from "../../../src/message.ts"
+import type { World } from "./world.ts"
+
+/** An entry as it truly was stored, in the one order of all lives of the store. */
+export interface Fact {
+  readonly life: number
+  readonly position: Position
+  readonly topic: string
+  readonly data: string
+  readonly id: string | undefined
+}
+
+/**
+ * The store that all processes share. It does what it is asked some time after it is asked, answers some time after that, fails
+ * now and then before or after doing it, and sends its hints late and twice.
+ */
+export class Store {
+  readonly facts: Fact[] = []
+  life = 0
+  faults = true
+  /** Whether even the first question of a new process takes its time: then nobody can say where "live" began. */
+  readonly isSlowToStart: boolean
+  readonly #world: World
+  readonly #retention: Retention
+  readonly #wakes = new Set<(newest?: Position) => void>()
+  #inner: Log
+
+  constructor(world: World, retention: Retention) {
+    this.#world = world
+    this.#retention = retention
+    this.isSlowToStart = world.chance.percent(20)
+    this.#inner = this.#create()
+  }
+
+  #create(): Log {
+    const epoch = `life${String(this.life).padStart(4, "0")}`
+    return memoryLog({ retention: this.#retention, now: () => this.#world.now(), epoch })
+  }
+
+  /** Whether retention never removes anything. */
+  get keepsAll(): boolean {
+    return this.#retention.count === 1_000 && !this.#retention.topic
+  }
+
+  /** The store is lost and made anew, empty. */
+  recreate(): void {
+    this.life++
+    this.#inner = this.#create()
+    this.#hint(undefined)
+  }
+
+  /** The data of every kept entry. */
+  async kept(): Promise<ReadonlySet<string>> {
+    const { first } = await this.#inner.bounds()
+    const { entries } = await this.#inner.read({ after: first, limit: 100_000 })
+    return new Set(entries.map(({ data }) => data))
+  }
+
+  async append(messages: readonly StoredMessage[]): Promise<Appended> {
+    const life = this.life
+    const appended = await this.#inner.append(messages)
+    for (const [i, message] of messages.entries()) {
+      const position = appended.positions[i] as Position
+      if (position <= appended.previous || this.facts.some((fact) => fact.position === position)) continue
+      this.facts.push({ life, position, topic: message.topic, data: message.data, id: message.id })
+    }
+    this.#hint((await this.#inner.bounds()).last)
+    return appended
+  }
+
+  #hint(newest: Position | undefined): void {
+    for (const wake of this.#wakes) {
+      const times = this.#world.chance.percent(10) ? 2 : 1
+      for (let i = 0; i < times; i++) {
+        this.#world.soon(() => this.#wakes.has(wake) && wake(this.#world.chance.percent(50) ? newest : undefined))
+      }
+    }
+  }
+
+  /** One process's way to the store. */
+  connect(): Log {
+    let isClosed = false
+    const call = <T>(act: () => Promise<T>): Promise<T> =>
+      new Promise((resolve, reject) => {
+        const { chance } = this.#world
+        const fail = () =>
+          reject(new OnwardError(isClosed ? "log_closed" : "log_unavailable", "the simulated store failed"))
+        this.#world.soon(() => {
+          if (isClosed || (this.faults && chance.percent(3))) return fail()
+          act().then(
+            (result) => this.#world.soon(() => (this.faults && chance.percent(2) ? fail() : resolve(result))),
+            (error: unknown) => this.#world.soon(() => reject(error)),
+          )
+        })
+      })
+    return {
+      append: (messages) => call(() => this.append(messages)),
+      read: (query: ReadQuery): Promise<Page> => call(() => this.#inner.read(query)),
+      bounds: () => (this.isSlowToStart ? call(() => this.#inner.bounds()) : this.#inner.bounds()),
+      locate: (landmark: Landmark) => call(() => this.#inner.locate(landmark)),
+      watch: (wake) =>
+        call(async () => {
+          this.#wakes.add(wake)
+          return async () => {
+            this.#wakes.delete(wake)
+          }
+        }),
+      async close() {
+        isClosed = true
+      },
+    }
+  }
+}
