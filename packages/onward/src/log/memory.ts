@@ -1,7 +1,8 @@
 import { OnwardError } from "../errors.ts"
 import type { Entry, Position, StoredMessage } from "../message.ts"
 import { Deque } from "./deque.ts"
-import type { Appended, Landmark, Log, Loss, Page, ReadQuery, Retention } from "./log.ts"
+import type { Appended, Landmark, Log, Page, ReadQuery, Retention } from "./log.ts"
+import { lossOf, placeOf } from "./loss.ts"
 import { Marks } from "./marks.ts"
 import { merge } from "./merge.ts"
 import { createEpoch, formatPosition, parsePosition } from "./position.ts"
@@ -60,6 +61,7 @@ export function memoryLog(options: MemoryLogOptions = {}): Log {
   let count = 0
   let size = 0
   let last = 0
+  /** That of the newest entry. */
   let time = 0
   let newestRemoved = 0
   let isWaking = false
@@ -68,45 +70,52 @@ export function memoryLog(options: MemoryLogOptions = {}): Log {
   const positionOf = (sequence: number): Position => formatPosition(epoch, sequence)
   const first = (): number => (count > 0 ? order.at(0).sequence - 1 : last)
 
-  function open(): void {
+  /** Begins a call: removes what is too old, and tells the time, which never runs backwards. */
+  function open(): number {
     if (isClosed) throw new OnwardError("log_closed", "the log is closed: create a new one")
-    time = Math.max(time, now())
-    while (count > 0 && order.at(0).entry.time < time - limits.age) remove(order.at(0))
+    const present = Math.max(time, now())
+    while (count > 0 && order.at(0).entry.time < present - limits.age) remove(order.at(0))
+    return present
   }
 
   function append(messages: readonly StoredMessage[]): Appended {
-    open()
+    const present = open()
     const previous = last
     const touched = new Set<Topic>()
     const positions = messages.map((message) => {
       const twin =
         (message.id !== undefined && ids.get(message.id)) || (message.key !== undefined && keys.get(message.key))
       if (twin) return twin.entry.position
-      const { entry, topic } = store(message)
+      const { entry, topic } = store(message, present)
       if (hasTopicLimits) touched.add(topic)
       return entry.position
     })
-    // only now, so that a message given twice in one call is stored once whatever the limits are
-    while (count > limits.count || size > limits.bytes) remove(order.at(0))
+    // only now, so that a message given twice in one call is stored once whatever the limits are; topics first, because
+    // what they remove need not be removed elsewhere
     for (const topic of touched) {
       while (topic.kept.length > limits.topicCount || topic.size > limits.topicBytes) remove(topic.kept.at(0))
     }
-    if (last > previous) wakeSoon()
-    return { positions, previous: positionOf(previous), time }
+    while (count > limits.count || size > limits.bytes) remove(order.at(0))
+    if (last > previous) {
+      time = present
+      wakeSoon()
+    }
+    return { positions, previous: positionOf(previous), time: present }
   }
 
-  function store(message: StoredMessage): Kept {
+  function store(message: StoredMessage, present: number): Kept {
     const sequence = ++last
-    const entry: Entry = { ...message, position: positionOf(sequence), time }
+    const entry: Entry = { ...message, position: positionOf(sequence), time: present }
     const topic = topicOf(message.topic)
-    const kept: Kept = { sequence, size: sizeOf(message), entry, topic, isGone: false }
+    const { data, event, id, key } = message
+    const kept: Kept = { sequence, size: sizeOf(topic.name, data, event, id, key), entry, topic, isGone: false }
     order.push(kept)
     topic.kept.push(kept)
     count += 1
     size += kept.size
     topic.size += kept.size
-    if (message.id !== undefined) ids.set(message.id, kept)
-    if (message.key !== undefined) keys.set(message.key, kept)
+    if (id !== undefined) ids.set(id, kept)
+    if (key !== undefined) keys.set(key, kept)
     return kept
   }
 
@@ -145,16 +154,9 @@ export function memoryLog(options: MemoryLogOptions = {}): Log {
 
   function read({ after, topics: names, limit }: ReadQuery): Page {
     open()
-    const from = parsePosition(after)
-    if (from?.epoch !== epoch) {
-      const to = positionOf(first())
-      return { ...page(first(), names, limit), lost: { reason: "epoch", to } }
-    }
-    if (from.sequence > last) {
-      return { entries: [], next: positionOf(last), lost: { reason: "unknown", to: positionOf(last) } }
-    }
-    const lost = lossAfter(from.sequence, names)
-    return { ...page(from.sequence, names, limit), ...(lost && { lost }) }
+    const place = placeOf(after, epoch, first(), last)
+    const lost = place.lost ?? (place.from < newestRemoved ? lossOf(epoch, place.from, removed(names)) : undefined)
+    return { ...page(place.from, names, limit), ...(lost && { lost }) }
   }
 
   function page(after: number, names: readonly string[] | undefined, limit: number): Page {
@@ -169,8 +171,12 @@ export function memoryLog(options: MemoryLogOptions = {}): Log {
   function keptAfter(after: number, names: readonly string[] | undefined): Iterable<Kept> {
     const isAfter = (kept: Kept): boolean => kept.sequence > after
     if (!names) return livingFrom(order.search(isAfter))
-    const parts = topicsNamed(names).map(({ kept }) => ({ items: kept, next: kept.search(isAfter) }))
-    return merge(parts, (a, b) => a.sequence - b.sequence)
+    const lists = topicsNamed(names).map(({ kept }) => itemsFrom(kept, kept.search(isAfter)))
+    return merge(lists, (a, b) => a.sequence - b.sequence)
+  }
+
+  function* itemsFrom(kept: Deque<Kept>, start: number): Generator<Kept> {
+    for (let i = start; i < kept.length; i++) yield kept.at(i)
   }
 
   function* livingFrom(start: number): Iterable<Kept> {
@@ -183,31 +189,19 @@ export function memoryLog(options: MemoryLogOptions = {}): Log {
   const topicsNamed = (names: readonly string[]): Topic[] =>
     [...new Set(names)].flatMap((name) => topics.get(name) ?? [])
 
-  function lossAfter(after: number, names: readonly string[] | undefined): Loss | undefined {
-    if (after >= newestRemoved) return undefined
-    const lost = new Map<string, number>()
-    const note = (name: string, to: number): void => {
-      if (to > after) lost.set(name, Math.max(to, lost.get(name) ?? 0))
-    }
+  /** How far each topic was removed, of those named or of all. */
+  function* removed(names: readonly string[] | undefined): Generator<[topic: string, to: number]> {
     if (names) {
       for (const name of names) {
         const topic = topics.get(name)
         const { to, isOwn } = topic ? { to: topic.trimmedTo, isOwn: topic.isOwnMark } : marks.get(name)
-        note(isOwn ? name : "*", to)
+        yield [isOwn ? name : "*", to]
       }
-    } else {
-      for (const { name, trimmedTo, isOwnMark } of topics.values()) note(isOwnMark ? name : "*", trimmedTo)
-      for (const [name, to] of marks) note(name, to)
-      note("*", marks.floor)
+      return
     }
-    if (lost.size === 0) return undefined
-    const positions = new Map<string, Position>()
-    let to = 0
-    for (const [name, mark] of lost) {
-      positions.set(name, positionOf(mark))
-      to = Math.max(to, mark)
-    }
-    return { reason: "trimmed", to: positionOf(to), topics: positions }
+    for (const { name, trimmedTo, isOwnMark } of topics.values()) yield [isOwnMark ? name : "*", trimmedTo]
+    yield* marks
+    yield ["*", marks.floor]
   }
 
   function locate(landmark: Landmark): Position | undefined {

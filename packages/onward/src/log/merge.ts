@@ -1,42 +1,45 @@
-/** A sorted list, from `next` on. */
-export interface Part<Item> {
-  readonly items: { readonly length: number; at(index: number): Item | undefined }
-  next: number
+interface Head<Item> {
+  readonly rest: Iterator<Item>
+  item: Item
 }
 
-/** Goes through sorted parts as one sorted list; the parts are moved on. Costs log(parts) an item: a binary heap. */
-export function* merge<Item>(parts: readonly Part<Item>[], compare: (a: Item, b: Item) => number): Iterable<Item> {
-  const head = (part: Part<Item>): Item => part.items.at(part.next) as Item
-  const heap = parts.filter((part) => part.next < part.items.length)
-  heap.sort((a, b) => compare(head(a), head(b)))
+/**
+ * Goes through sorted lists as one sorted list, taking from each no further than needed. A binary heap of their heads:
+ * an item costs log(lists).
+ */
+export function* merge<Item>(lists: readonly Iterator<Item>[], compare: (a: Item, b: Item) => number): Generator<Item> {
+  const heap: Head<Item>[] = []
+  for (const rest of lists) {
+    const first = rest.next()
+    if (!first.done) heap.push({ rest, item: first.value })
+  }
+  heap.sort((a, b) => compare(a.item, b.item))
   for (;;) {
-    const part = heap[0]
-    if (!part) return
-    if (heap.length === 1) {
-      while (part.next < part.items.length) yield part.items.at(part.next++) as Item
-      return
-    }
-    yield head(part)
-    part.next += 1
-    if (part.next === part.items.length) {
-      const replacement = heap.pop() as Part<Item>
-      if (replacement === part) return
+    const head = heap[0]
+    if (!head) return
+    yield head.item
+    const next = head.rest.next()
+    if (!next.done) head.item = next.value
+    else {
+      const replacement = heap.pop() as Head<Item>
+      if (replacement === head) return
       heap[0] = replacement
     }
-    sink(heap, (a, b) => compare(head(a), head(b)))
+    sink(heap, compare)
   }
 }
 
-/** Puts the first element of an otherwise ordered heap where it belongs. */
-function sink<T>(heap: T[], compare: (a: T, b: T) => number): void {
+/** Puts the first head of an otherwise ordered heap where it belongs. */
+function sink<Item>(heap: Head<Item>[], compare: (a: Item, b: Item) => number): void {
+  const moving = heap[0] as Head<Item>
   let at = 0
-  const moving = heap[0] as T
   for (;;) {
     let child = at * 2 + 1
     if (child >= heap.length) break
-    if (child + 1 < heap.length && compare(heap[child + 1] as T, heap[child] as T) < 0) child += 1
-    if (compare(moving, heap[child] as T) <= 0) break
-    heap[at] = heap[child] as T
+    if (child + 1 < heap.length && compare((heap[child + 1] as Head<Item>).item, (heap[child] as Head<Item>).item) < 0)
+      child += 1
+    if (compare(moving.item, (heap[child] as Head<Item>).item) <= 0) break
+    heap[at] = heap[child] as Head<Item>
     at = child
   }
   heap[at] = moving

@@ -1,5 +1,4 @@
 import { byteLength } from "../bytes.ts"
-import type { StoredMessage } from "../message.ts"
 import type { Retention } from "./log.ts"
 
 /** What logs keep when they are not told: 100,000 entries or 64 MiB, whichever is less. */
@@ -38,11 +37,13 @@ function checkName(name: string, known: readonly string[], where: string): void 
   if (!known.includes(name)) throw new TypeError(`${where} has no "${name}": it knows ${known.join(", ")}`)
 }
 
+type Text = string | null | undefined
+
 /** What a message counts for in the `bytes` limits. */
-export function sizeOf({ topic, event, id, key, data }: StoredMessage): number {
+export function sizeOf(topic: string, data: string, event: Text, id: Text, key: Text): number {
   let size = byteLength(topic) + byteLength(data)
-  if (event !== undefined) size += byteLength(event)
-  if (id !== undefined) size += byteLength(id)
-  if (key !== undefined) size += byteLength(key)
+  if (event != null) size += byteLength(event)
+  if (id != null) size += byteLength(id)
+  if (key != null) size += byteLength(key)
   return size
 }

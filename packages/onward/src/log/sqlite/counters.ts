@@ -1,0 +1,148 @@
+import { MAX_MARKS } from "../marks.ts"
+import type { Limits } from "../retention.ts"
+import type { WriterSql } from "./writer-sql.ts"
+
+/** Most topics remembered between transactions. */
+const MAX_CACHED = 10_000
+
+export interface LogRow {
+  last: number
+  time: number
+  count: number
+  bytes: number
+  trimmed: number
+  floor: number
+  empty_topics: number
+}
+
+interface TopicRow {
+  readonly id: number
+  readonly name: string
+  count: number
+  bytes: number
+  trimmed: number
+  own: number
+}
+
+export interface Topic extends TopicRow {
+  /** `count` as the file has it. */
+  storedCount: number
+}
+
+/**
+ * How much is kept and how far it was removed, of the log and of each topic. Remembered from transaction to transaction, so
+ * that the usual one reads nothing; read anew when another connection has committed in between.
+ */
+export class Counters {
+  readonly touched: Set<Topic> = new Set()
+  readonly #sql: WriterSql
+  #log: LogRow | undefined
+  #hasChanged = false
+  #version: unknown
+  readonly #byName = new Map<string, Topic>()
+  readonly #byId = new Map<number, Topic>()
+
+  constructor(sql: WriterSql) {
+    this.#sql = sql
+  }
+
+  get log(): LogRow {
+    return (this.#log ??= { ...(this.#sql.readLog.get() as unknown as LogRow) })
+  }
+
+  /** To be called in each transaction, before anything else. */
+  begin(): void {
+    const version = this.#sql.dataVersion.get()?.["data_version"]
+    if (version === this.#version && this.#byName.size < MAX_CACHED) return
+    this.#version = version
+    this.#log = undefined
+    this.#byName.clear()
+    this.#byId.clear()
+  }
+
+  /** The topic of this name, made if there is none. */
+  topicNamed(name: string): Topic {
+    const known = this.#byName.get(name) ?? this.#remember(this.#sql.topicByName.get(name))
+    if (known) return known
+    const id = Number(this.#sql.insertTopic.run(name, this.log.floor).lastInsertRowid)
+    this.log.empty_topics += 1
+    return this.#remember({ id, name, count: 0, bytes: 0, trimmed: this.log.floor, own: 0 }) as Topic
+  }
+
+  /** The topic an entry names. */
+  topicWithId(id: number): Topic {
+    const topic = this.#byId.get(id) ?? this.#remember(this.#sql.topicById.get(id))
+    if (!topic) throw Object.assign(new Error(`an entry names topic ${id}, which is missing`), { errcode: 11 })
+    return topic
+  }
+
+  /** Some topics over their limits. */
+  topicsOver({ topicCount, topicBytes }: Limits): Topic[] {
+    const limits = [topicCount, topicBytes].map((limit) => Math.min(limit, Number.MAX_SAFE_INTEGER))
+    return this.#sql.topicsOver.all(...limits).map(({ id }) => this.topicWithId(id as number))
+  }
+
+  /** Counts a new entry in and returns its sequence number. */
+  added(topic: Topic, size: number): number {
+    this.log.count += 1
+    this.log.bytes += size
+    topic.count += 1
+    topic.bytes += size
+    this.#touch(topic)
+    return ++this.log.last
+  }
+
+  /** Counts a removed entry out: the oldest of its topic. */
+  removed(topic: Topic, sequence: number, size: number): void {
+    this.log.count -= 1
+    this.log.bytes -= size
+    this.log.trimmed = Math.max(this.log.trimmed, sequence)
+    topic.count -= 1
+    topic.bytes -= size
+    topic.trimmed = sequence
+    topic.own = 1
+    this.#touch(topic)
+  }
+
+  /** Writes down what has changed. */
+  write(): void {
+    if (!this.#hasChanged) return
+    for (const topic of this.touched) {
+      const { id, count, bytes, trimmed, own } = topic
+      this.#sql.updateTopic.run(count, bytes, trimmed, own, id)
+      if (topic.storedCount === 0 && count > 0) this.log.empty_topics -= 1
+      if (topic.storedCount > 0 && count === 0) this.log.empty_topics += 1
+      topic.storedCount = count
+    }
+    this.touched.clear()
+    if (this.log.empty_topics > MAX_MARKS) this.#fold()
+    const { last, time, count, bytes, trimmed, floor, empty_topics } = this.log
+    this.#sql.updateLog.run(last, time, count, bytes, trimmed, floor, empty_topics)
+    this.#hasChanged = false
+  }
+
+  /** Folds the smallest marks into the floor: see `Marks`. */
+  #fold(): void {
+    for (const row of this.#sql.smallestMarks.all(this.log.empty_topics - MAX_MARKS + MAX_MARKS / 10)) {
+      const { id, name, trimmed } = row as unknown as TopicRow
+      this.#sql.deleteTopic.run(id)
+      this.#byName.delete(name)
+      this.#byId.delete(id)
+      this.log.floor = Math.max(this.log.floor, trimmed)
+      this.log.empty_topics -= 1
+    }
+  }
+
+  #touch(topic: Topic): void {
+    this.touched.add(topic)
+    this.#hasChanged = true
+  }
+
+  #remember(row: object | undefined): Topic | undefined {
+    if (!row) return undefined
+    const topic = { ...(row as TopicRow), storedCount: (row as TopicRow).count }
+    this.#byName.set(topic.name, topic)
+    this.#byId.set(topic.id, topic)
+    return topic
+  }
+}

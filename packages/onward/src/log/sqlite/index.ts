@@ -1,0 +1,1 @@
+export { sqliteLog, type SqliteLogOptions } from "./sqlite-log.ts"

@@ -1,0 +1,118 @@
+import { accessSync, constants, statSync } from "node:fs"
+import { dirname } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { OnwardError } from "../../errors.ts"
+import { createEpoch } from "../position.ts"
+import { failureOf, isBusy, toOnwardError } from "./failure.ts"
+import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from "./schema.ts"
+
+/** How much of the write-ahead log is left on disk after a checkpoint has emptied it. */
+const WAL_LIMIT = 16 * 1024 * 1024
+
+/** Opens the file, creates what is missing, and refuses what is not a log. Waits for locks, on this thread. */
+export function openFile(path: string, busyTimeout: number): { database: DatabaseSync; epoch: string } {
+  checkPlace(path)
+  const deadline = performance.now() + busyTimeout
+  for (;;) {
+    let database: DatabaseSync | undefined
+    try {
+      database = new DatabaseSync(path)
+      return { database, epoch: prepareFile(database, path) }
+    } catch (error) {
+      database?.close()
+      if (error instanceof OnwardError) throw error
+      const failure = failureOf(error)
+      if (!isBusy(failure) || performance.now() > deadline) throw toOnwardError(path, failure)
+      sleep(5)
+    }
+  }
+}
+
+/** Opens a file that {@link openFile} has prepared, for writing. */
+export function openForWriting(path: string, durability: "full" | "normal"): DatabaseSync {
+  const database = new DatabaseSync(path)
+  configure(database)
+  // in WAL mode FULL flushes the write-ahead log with every commit, NORMAL with every checkpoint only
+  // (sqlite.org/pragma.html#pragma_synchronous)
+  database.exec(`PRAGMA synchronous = ${durability === "full" ? "FULL" : "NORMAL"}`)
+  database.exec(`PRAGMA journal_size_limit = ${WAL_LIMIT}`)
+  return database
+}
+
+function checkPlace(path: string): void {
+  const folder = dirname(path)
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new OnwardError("log_unavailable", `log ${path}: there is no folder ${folder}: create it first`)
+  }
+  const file = statSync(path, { throwIfNoEntry: false })
+  if (file?.isDirectory()) {
+    throw new OnwardError("log_unavailable", `log ${path}: this is a folder: give the path of a file in it`)
+  }
+  // SQLite would open a file it cannot write without a word, and fail with the first append
+  try {
+    accessSync(folder, constants.W_OK)
+    if (file) accessSync(path, constants.W_OK)
+  } catch (cause) {
+    throw new OnwardError(
+      "log_readonly",
+      `log ${path}: it cannot be written: check the permissions of the file and its folder, and how the disk is mounted`,
+      { cause },
+    )
+  }
+}
+
+/** Makes a log of an empty file, checks any other, and returns its epoch. */
+function prepareFile(database: DatabaseSync, path: string): string {
+  configure(database)
+  if (isEmpty(database)) {
+    database.exec("PRAGMA journal_mode = WAL")
+    database.exec("BEGIN IMMEDIATE")
+    // another process may have been quicker
+    if (isEmpty(database)) create(database)
+    database.exec("COMMIT")
+  }
+  const version = pragma(database, "user_version")
+  if (pragma(database, "application_id") !== APPLICATION_ID) {
+    throw new OnwardError("log_corrupt", `log ${path}: this is a database of another application: choose another path`)
+  }
+  if (version > SCHEMA_VERSION) {
+    throw new OnwardError(
+      "log_corrupt",
+      `log ${path}: it was written by a newer version of onward (schema ${version}, this one knows ${SCHEMA_VERSION}): update onward`,
+    )
+  }
+  // a copy that somebody converted would work, but slowly and with readers in the way
+  database.exec("PRAGMA journal_mode = WAL")
+  const row = database.prepare("SELECT epoch FROM log").get()
+  if (typeof row?.["epoch"] !== "string")
+    throw new OnwardError("log_corrupt", `log ${path}: it has lost its epoch: put back a backup`)
+  return row["epoch"]
+}
+
+function create(database: DatabaseSync): void {
+  database.exec(SCHEMA)
+  database.prepare("INSERT INTO log VALUES (?, 0, 0, 0, 0, 0, 0, 0)").run(createEpoch())
+  database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`)
+  database.exec(`PRAGMA application_id = ${APPLICATION_ID}`)
+}
+
+const isEmpty = (database: DatabaseSync): boolean =>
+  pragma(database, "application_id") === 0 &&
+  pragma(database, "user_version") === 0 &&
+  database.prepare("SELECT 1 FROM sqlite_schema").get() === undefined
+
+function pragma(database: DatabaseSync, name: string): number {
+  return Number(database.prepare(`PRAGMA ${name}`).get()?.[name])
+}
+
+function configure(database: DatabaseSync): void {
+  // whoever waits for a lock does so above SQLite: its own waits grow to 100 ms each and starve under load
+  database.exec("PRAGMA busy_timeout = 0")
+  // the file may be anybody's: nothing in its schema may run functions with side effects (sqlite.org/security.html)
+  database.exec("PRAGMA trusted_schema = OFF")
+}
+
+const lock = new Int32Array(new SharedArrayBuffer(4))
+
+/** Stops this thread for a while. */
+export const sleep = (delay: number): void => void Atomics.wait(lock, 0, 0, delay)

@@ -1,0 +1,51 @@
+import type { StoredMessage } from "../../message.ts"
+import type { Limits } from "../retention.ts"
+import type { Failure } from "./failure.ts"
+
+/** What the writer's thread starts with. */
+export interface WriterOptions {
+  readonly path: string
+  /** The life of the log that was opened: entries must not get into another one's file. */
+  readonly epoch: string
+  readonly limits: Limits
+  readonly durability: "full" | "normal"
+  readonly busyTimeout: number
+}
+
+/** An append on its way to the writer. Messages are flat lists of columns: cloning those is several times as quick as objects. */
+export interface AppendCall {
+  readonly ticket: number
+  readonly now: number
+  readonly columns: readonly Column[]
+}
+
+export type Column = string | number | null
+
+/** Columns of a message: topic, data, event, id, key, retry. */
+export const WIDTH = 6
+
+export function columnsOf(messages: readonly StoredMessage[]): Column[] {
+  const columns: Column[] = []
+  for (const { topic, data, event = null, id = null, key = null, retry = null } of messages) {
+    columns.push(topic, data, event, id, key, retry)
+  }
+  return columns
+}
+
+export type Request =
+  | { readonly kind: "append"; readonly calls: readonly AppendCall[] }
+  | { readonly kind: "trim"; readonly now: number; readonly ticket?: number }
+  | { readonly kind: "close" }
+
+/** What an append did, as sequence numbers. */
+export interface Stored {
+  readonly sequences: readonly number[]
+  readonly previous: number
+  readonly time: number
+}
+
+export interface Answer {
+  readonly ticket: number
+  readonly stored?: Stored
+  readonly failure?: Failure
+}

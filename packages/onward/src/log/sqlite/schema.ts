@@ -1,0 +1,48 @@
+/** "Onwd", so that `file events.db` and we know our own (sqlite.org/fileformat.html, section 1.3.9). */
+export const APPLICATION_ID = 0x4f6e7764
+
+/** Raised with every change of the tables; a file with a greater one is refused. */
+export const SCHEMA_VERSION = 1
+
+/**
+ * Sequence numbers are given by `log.last`, inside the transaction that stores the entries, and never twice. Counts and
+ * sizes are kept along with the entries, because counting them would cost more the more there are. A topic without kept
+ * entries stays for its mark: `trimmed` is how far it was removed, and its own when `own` is 1 (see `Mark`).
+ */
+export const SCHEMA = `
+  CREATE TABLE log (
+    epoch TEXT NOT NULL,
+    last INTEGER NOT NULL,
+    time REAL NOT NULL,
+    count INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    trimmed INTEGER NOT NULL,
+    floor INTEGER NOT NULL,
+    empty_topics INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE topics (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    count INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    trimmed INTEGER NOT NULL,
+    own INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX topics_empty ON topics (trimmed) WHERE count = 0;
+
+  CREATE TABLE entries (
+    sequence INTEGER PRIMARY KEY,
+    topic INTEGER NOT NULL,
+    time REAL NOT NULL,
+    size INTEGER NOT NULL,
+    event TEXT,
+    id TEXT,
+    key TEXT,
+    retry REAL,
+    data TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX entries_topic ON entries (topic);
+  CREATE UNIQUE INDEX entries_id ON entries (id) WHERE id IS NOT NULL;
+  CREATE UNIQUE INDEX entries_key ON entries (key) WHERE key IS NOT NULL;
+`

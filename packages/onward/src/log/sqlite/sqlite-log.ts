@@ -1,0 +1,161 @@
+import { resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import { OnwardError } from "../../errors.ts"
+import type { Log, Retention } from "../log.ts"
+import { formatPosition } from "../position.ts"
+import { limitsOf } from "../retention.ts"
+import { failureOf, isBusy, toOnwardError } from "./failure.ts"
+import { openFile } from "./open.ts"
+import { Reader } from "./reader.ts"
+import { WriterThread } from "./writer-thread.ts"
+
+export interface SqliteLogOptions {
+  /** What is kept. @default 1,000,000 entries, 1 GiB */
+  readonly retention?: Retention
+  /**
+   * `full`: an acknowledged message survives a power failure, as far as the disk keeps what it says it has flushed.
+   * `normal`: it survives the end of the process, however sudden; a power failure may take the last ones. Quicker.
+   * @default "full"
+   */
+  readonly durability?: "full" | "normal"
+  /** How long to wait for another process's lock, in milliseconds. @default 5_000 */
+  readonly busyTimeout?: number
+  /** How often to look for what other processes appended, while watched, in milliseconds. @default 100 */
+  readonly pollInterval?: number
+  /** Milliseconds since 1970. @default Date.now */
+  readonly now?: () => number
+}
+
+const DEFAULT_RETENTION: Retention = { count: 1_000_000, bytes: 1024 ** 3 }
+
+/**
+ * A log in an SQLite file, which any number of processes of one machine may share. Writing is done by a thread of its own;
+ * what is appended while it commits goes into the next commit together. Watchers are woken right before the appends that
+ * woke them resolve, and at the latest a `pollInterval` after those of other processes.
+ *
+ * Throws an `OnwardError` when the file cannot be opened or is not a log. Needs `node:sqlite`.
+ *
+ * @example
+ * const hub = createHub({ log: sqliteLog("events.db") })
+ */
+export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): Log {
+  const {
+    retention = DEFAULT_RETENTION,
+    durability = "full",
+    busyTimeout = 5000,
+    pollInterval = 100,
+    now = Date.now,
+  } = options
+  const file = fileOf(path)
+  const limits = limitsOf(retention)
+  if (durability !== "full" && durability !== "normal") throw new TypeError('durability must be "full" or "normal"')
+  for (const [name, value] of Object.entries({ busyTimeout, pollInterval })) {
+    if (!(value >= 0)) throw new TypeError(`${name} must be a number of milliseconds`)
+  }
+
+  const { database, epoch } = openFile(file, busyTimeout)
+  const reader = new Reader(database, epoch)
+  const writer = new WriterThread({ path: file, epoch, limits, durability, busyTimeout }, wakeAll)
+  const watchers = new Set<{ readonly wake: () => void }>()
+  const underWay = new Set<Promise<unknown>>()
+  let seenVersion: unknown
+  let polling: NodeJS.Timeout | undefined
+  let closing: Promise<void> | undefined
+
+  // what was too old or too much already, or becomes too old while nobody appends
+  writer.sweep(now())
+  const sweepEvery = Math.min(Math.max(limits.age / 10, 1000), 60_000)
+  const sweeping = limits.age < Infinity ? setInterval(() => writer.sweep(now()), sweepEvery).unref() : undefined
+
+  /** Runs a call unless the log is closed, and lets close wait for it. */
+  async function call<T>(run: () => Promise<T>): Promise<T> {
+    if (closing) throw new OnwardError("log_closed", "the log is closed: create a new one")
+    const running = run()
+    underWay.add(running)
+    try {
+      return await running
+    } finally {
+      underWay.delete(running)
+    }
+  }
+
+  /** Readers hardly ever meet a lock; when they do, they wait without stopping this thread. */
+  async function ask<T>(question: () => T): Promise<T> {
+    const deadline = performance.now() + busyTimeout
+    for (;;) {
+      try {
+        return question()
+      } catch (error) {
+        const failure = failureOf(error)
+        if (!isBusy(failure) || performance.now() > deadline) throw toOnwardError(file, failure)
+      }
+      await new Promise((resolve) => void setTimeout(resolve, 10))
+    }
+  }
+
+  function wakeAll(): void {
+    if (watchers.size === 0) return
+    hasNews()
+    for (const { wake } of watchers) wake()
+  }
+
+  /** True when somebody has committed since the last time, or when that cannot be told: a read will. */
+  function hasNews(): boolean {
+    try {
+      const version = reader.dataVersion()
+      const isNew = version !== seenVersion
+      seenVersion = version
+      return isNew
+    } catch {
+      return true
+    }
+  }
+
+  function poll(): void {
+    if (hasNews()) for (const { wake } of watchers) wake()
+  }
+
+  return {
+    append: (messages) =>
+      call(async () => {
+        const { sequences, previous, time } = await writer.append(messages, now())
+        const positions = sequences.map((sequence) => formatPosition(epoch, sequence))
+        return { positions, previous: formatPosition(epoch, previous), time }
+      }),
+    read: (query) => call(() => ask(() => reader.read(query))),
+    bounds: () => call(() => ask(() => reader.bounds())),
+    locate: (landmark) => call(() => ask(() => reader.locate(landmark))),
+    watch: (wake) =>
+      call(async () => {
+        if (watchers.size === 0) {
+          hasNews()
+          polling = setInterval(poll, pollInterval).unref()
+        }
+        const watcher = { wake }
+        watchers.add(watcher)
+        return async () => {
+          watchers.delete(watcher)
+          if (watchers.size === 0) clearInterval(polling)
+        }
+      }),
+    trim: () => call(() => writer.trim(now())),
+    close: () => (closing ??= close()),
+  }
+
+  async function close(): Promise<void> {
+    clearInterval(polling)
+    clearInterval(sweeping)
+    await Promise.allSettled(underWay)
+    watchers.clear()
+    // the writer goes last: the last to close empties the write-ahead log, which may take a while
+    database.close()
+    await writer.close()
+  }
+}
+
+function fileOf(path: string | URL): string {
+  if (path instanceof URL) return fileURLToPath(path)
+  if (typeof path !== "string" || path === "") throw new TypeError("sqliteLog needs the path of a file")
+  if (path === ":memory:") throw new TypeError("sqliteLog needs a file: for a log in memory use memoryLog()")
+  return resolve(path)
+}

@@ -1,0 +1,91 @@
+import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from "node:worker_threads"
+import { failureOf, type Failure } from "./failure.ts"
+import type { Answer, AppendCall, Request, WriterOptions } from "./protocol.ts"
+import { WIDTH } from "./protocol.ts"
+import { Writer } from "./writer.ts"
+
+/** Most messages in one commit, unless a single call has more. */
+const MAX_GROUP = 4096
+
+// The thread of the writer. Whatever arrived while it committed goes into the next commit together.
+
+const port = parentPort as MessagePort
+const writer = new Writer(workerData as WriterOptions)
+const calls: AppendCall[] = []
+const trims: number[] = []
+let now = 0
+let mustSweep = false
+let isClosing = false
+
+port.on("message", (request: Request) => {
+  take(request)
+  do takeAll()
+  while (work())
+})
+
+function takeAll(): void {
+  for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) take(next.message as Request)
+}
+
+function take(request: Request): void {
+  switch (request.kind) {
+    case "append":
+      for (const call of request.calls) calls.push(call)
+      break
+    case "trim":
+      if (request.ticket !== undefined) trims.push(request.ticket)
+      now = request.now
+      mustSweep = true
+      break
+    case "close":
+      isClosing = true
+      break
+  }
+}
+
+/** Does one thing, the most urgent; false when there was nothing to do. */
+function work(): boolean {
+  if (calls.length > 0) {
+    answer(writer.append(group()))
+    mustSweep ||= writer.isBehind
+    return true
+  }
+  if (mustSweep) {
+    sweep()
+    return true
+  }
+  if (isClosing) {
+    writer.close()
+    port.close()
+  }
+  return false
+}
+
+function group(): AppendCall[] {
+  let count = 0
+  const end = calls.findIndex(({ columns }, i) => {
+    count += columns.length / WIDTH
+    return i > 0 && count > MAX_GROUP
+  })
+  const group = calls.splice(0, end < 0 ? calls.length : end)
+  now = Math.max(now, ...group.map((call) => call.now))
+  return group
+}
+
+function sweep(): void {
+  let failure: Failure | undefined
+  try {
+    writer.sweep(now)
+    mustSweep = writer.isBehind
+  } catch (error) {
+    // whoever asked is told; unasked for, it is tried again with the next append or the next time
+    failure = failureOf(error)
+    mustSweep = false
+  }
+  if (mustSweep) return
+  answer(trims.splice(0).map((ticket) => (failure ? { ticket, failure } : { ticket })))
+}
+
+function answer(answers: readonly Answer[]): void {
+  if (answers.length > 0) port.postMessage(answers)
+}

@@ -1,0 +1,219 @@
+import { statSync } from "node:fs"
+import type { DatabaseSync, SQLInputValue } from "node:sqlite"
+import type { Limits } from "../retention.ts"
+import { sizeOf } from "../retention.ts"
+import { Counters, type Topic } from "./counters.ts"
+import { failureOf, isBusy, isOfOneCall } from "./failure.ts"
+import { openForWriting, sleep } from "./open.ts"
+import { WIDTH, type Answer, type AppendCall, type Column, type Stored, type WriterOptions } from "./protocol.ts"
+import { prepareWriterSql, type WriterSql } from "./writer-sql.ts"
+
+/** Most entries removed in one transaction, besides as many as it stores: a lowered limit must not hold up appends. */
+const SWEEP = 2000
+
+const GONE = "its file was removed or replaced while it was open: restart what uses it"
+
+interface Connection {
+  readonly database: DatabaseSync
+  /** Which file it is, whatever its name. */
+  readonly inode: number
+  readonly sql: WriterSql
+  readonly counters: Counters
+}
+
+/** The one who writes. It works on its own thread, so it may wait: for the disk, and for writers of other processes. */
+export class Writer {
+  /** True when there is more to remove than the last transaction could: `sweep` goes on with it. */
+  isBehind = false
+  readonly #options: WriterOptions
+  readonly #limits: Limits
+  #connection: Connection | undefined
+  /** Entries that may still be removed in this transaction. */
+  #budget = 0
+  #now = 0
+
+  constructor(options: WriterOptions) {
+    this.#options = options
+    this.#limits = options.limits
+  }
+
+  /** Stores each call's messages, all calls in one commit if possible. Never throws: failures are answers. */
+  append(calls: readonly AppendCall[]): Answer[] {
+    try {
+      return this.#transaction((connection) => {
+        const answers = calls.map((call) => ({ ticket: call.ticket, stored: this.#store(connection, call) }))
+        this.#applyLimits(connection)
+        return answers
+      })
+    } catch (error) {
+      const failure = failureOf(error)
+      // one call's odd data must not fail its neighbours
+      if (calls.length > 1 && isOfOneCall(failure)) return calls.flatMap((call) => this.append([call]))
+      return calls.map(({ ticket }) => ({ ticket, failure }))
+    }
+  }
+
+  /** Applies retention, as much as fits in one transaction. Throws what SQLite throws. */
+  sweep(now: number): void {
+    this.#transaction((connection) => {
+      this.#now = Math.max(now, connection.counters.log.time)
+      const topics = connection.counters.topicsOver(this.#limits)
+      for (const topic of topics) this.#trimTopic(connection, topic)
+      this.#applyLimits(connection)
+      // there may be more topics than were looked at
+      if (topics.length > 0) this.isBehind = true
+    })
+  }
+
+  close(): void {
+    this.#connection?.database.close()
+    this.#connection = undefined
+  }
+
+  #transaction<T>(work: (connection: Connection) => T): T {
+    let isDone = false
+    try {
+      const connection = (this.#connection ??= this.#connect())
+      this.#begin(connection.sql)
+      connection.counters.begin()
+      this.#budget = SWEEP
+      this.#now = 0
+      this.isBehind = false
+      const result = work(connection)
+      connection.counters.write()
+      connection.sql.commit.run()
+      // what was written to a file that is not there any more is not kept
+      if (this.#inode() !== connection.inode) throw new Error(GONE)
+      isDone = true
+      return result
+    } finally {
+      if (!isDone) this.#abandon()
+    }
+  }
+
+  #connect(): Connection {
+    const { path, epoch, durability } = this.#options
+    const inode = this.#inode()
+    if (inode === undefined) throw new Error(GONE)
+    const database = openForWriting(path, durability)
+    try {
+      const sql = prepareWriterSql(database)
+      if (sql.epoch.get()?.["epoch"] !== epoch) throw new Error(GONE)
+      return { database, inode, sql, counters: new Counters(sql) }
+    } catch (error) {
+      database.close()
+      throw error
+    }
+  }
+
+  #inode(): number | undefined {
+    return statSync(this.#options.path, { throwIfNoEntry: false })?.ino
+  }
+
+  /** Waits in short random steps, so that writers of several processes get their turns. */
+  #begin(sql: WriterSql): void {
+    const deadline = performance.now() + this.#options.busyTimeout
+    for (;;) {
+      try {
+        sql.begin.run()
+        return
+      } catch (error) {
+        if (!isBusy(failureOf(error)) || performance.now() > deadline) throw error
+      }
+      sleep(0.2 + Math.random() * 2)
+    }
+  }
+
+  /** Undoes what is under way. What a failed connection is still good for is unknown: the next transaction opens another. */
+  #abandon(): void {
+    const connection = this.#connection
+    this.#connection = undefined
+    for (const undo of [() => connection?.sql.rollback.run(), () => connection?.database.close()]) {
+      try {
+        undo()
+      } catch {
+        // SQLite has rolled back or closed by itself; the failure that led here is the one to tell
+      }
+    }
+  }
+
+  #store(connection: Connection, { now, columns }: AppendCall): Stored {
+    const { log } = connection.counters
+    const time = Math.max(log.time, now)
+    const previous = log.last
+    this.#now = Math.max(this.#now, time)
+    this.#budget += columns.length / WIDTH
+    // what earlier calls of this commit pushed out is gone for this one, as if they had been committed before it
+    if (hasNames(columns)) this.#applyLimits(connection)
+    const sequences: number[] = []
+    for (let at = 0; at < columns.length; at += WIDTH) {
+      sequences.push(this.#storeMessage(connection, columns.slice(at, at + WIDTH), time))
+    }
+    if (log.last > previous) log.time = time
+    return { sequences, previous, time }
+  }
+
+  #storeMessage({ sql, counters }: Connection, message: readonly Column[], time: number): number {
+    const [topicName, data, event, id, key, retry] = message as [string, string, ...(string | null)[]]
+    const twin = (id != null && sql.findId.get(id)) || (key != null && sql.findKey.get(key))
+    if (twin) return twin["sequence"] as number
+    const size = sizeOf(topicName, data, event, id, key)
+    const topic = counters.topicNamed(topicName)
+    const sequence = counters.added(topic, size)
+    const row = [sequence, topic.id, time, size, event, id, key, retry, data] as SQLInputValue[]
+    sql.insert.run(...row)
+    return sequence
+  }
+
+  /** Removes what is over the limits, oldest first, as far as the budget goes. */
+  #applyLimits(connection: Connection): void {
+    const { counters, sql } = connection
+    const { log } = counters
+    const { count, bytes, age } = this.#limits
+    // topics first, because what they remove need not be removed elsewhere
+    if (hasTopicLimits(this.#limits)) for (const topic of counters.touched) this.#trimTopic(connection, topic)
+    const isOver = (time: number): boolean => log.count > count || log.bytes > bytes || time < this.#now - age
+    const mayBeOver = (): boolean => log.count > 0 && (age < Infinity || isOver(this.#now))
+    for (let page = 1; this.#budget > 0 && mayBeOver(); page = Math.min(page * 4, 1024)) {
+      let upTo = 0
+      for (const row of sql.oldest.all(Math.max(page, Math.min(log.count - count, this.#budget)))) {
+        if (this.#budget <= 0 || !isOver(row["time"] as number)) break
+        upTo = row["sequence"] as number
+        this.#budget -= 1
+        counters.removed(counters.topicWithId(row["topic"] as number), upTo, row["size"] as number)
+      }
+      if (upTo === 0) break
+      sql.deleteUpTo.run(upTo)
+    }
+    if (this.#budget <= 0) this.isBehind = true
+  }
+
+  #trimTopic({ counters, sql }: Connection, topic: Topic): void {
+    const { topicCount, topicBytes } = this.#limits
+    const isOver = (): boolean => topic.count > topicCount || topic.bytes > topicBytes
+    for (let page = 1; this.#budget > 0 && isOver(); page = Math.min(page * 4, 1024)) {
+      let upTo = 0
+      for (const row of sql.oldestOfTopic.all(
+        topic.id,
+        Math.max(page, Math.min(topic.count - topicCount, this.#budget)),
+      )) {
+        if (this.#budget <= 0 || !isOver()) break
+        upTo = row["sequence"] as number
+        this.#budget -= 1
+        counters.removed(topic, upTo, row["size"] as number)
+      }
+      if (upTo === 0) break
+      sql.deleteOfTopic.run(topic.id, upTo)
+    }
+  }
+}
+
+const hasTopicLimits = ({ topicCount, topicBytes }: Limits): boolean => topicCount < Infinity || topicBytes < Infinity
+
+/** True when any of the messages has an id or a key. */
+function hasNames(columns: readonly Column[]): boolean {
+  for (let at = 0; at < columns.length; at += WIDTH) {
+    if (columns[at + 3] !== null || columns[at + 4] !== null) return true
+  }
+  return false
+}

@@ -1,0 +1,276 @@
+import assert from "node:assert/strict"
+import { execFileSync } from "node:child_process"
+import { randomBytes } from "node:crypto"
+import { once } from "node:events"
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+  closeSync,
+} from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { test, type TestContext } from "node:test"
+import { OnwardError, type OnwardErrorCode } from "../../src/errors.ts"
+import type { Log, StoredMessage } from "../../src/log/index.ts"
+import { sqliteLog } from "../../src/log/sqlite/index.ts"
+import { output, start } from "./program.ts"
+import { temporaryFolder } from "./temporary-folder.ts"
+
+const message = (data: string): StoredMessage => ({ topic: "a", data })
+
+/** What `assert.throws` and `assert.rejects` compare with. */
+const failure = (code: OnwardErrorCode, text: RegExp) => (error: unknown) => {
+  assert.ok(error instanceof OnwardError, String(error))
+  assert.equal(error.code, code)
+  assert.match(error.message, text)
+  return true
+}
+
+async function dataIn(log: Log): Promise<string[]> {
+  const { entries } = await log.read({ after: (await log.bounds()).first, limit: 1000 })
+  return entries.map(({ data }) => data)
+}
+
+const asRoot = process.getuid?.() === 0 ? [] : ["sudo", "-n"]
+
+function run(...words: string[]): void {
+  const [command = "", ...args] = [...asRoot, ...words]
+  execFileSync(command, args, { stdio: "pipe" })
+}
+
+/** A small disk of its own, where one can be made; elsewhere the test is skipped, which CI does not accept. */
+function smallDisk(t: TestContext): string | undefined {
+  const disk = mkdtempSync(join(tmpdir(), "onward-disk-"))
+  try {
+    run("mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk)
+  } catch (error) {
+    rmSync(disk, { recursive: true })
+    const reason = "needs Linux, and root or sudo, to make a small disk"
+    if (process.env["CI"] === "true") throw new Error(reason, { cause: error })
+    t.skip(reason)
+    return undefined
+  }
+  t.after(() => {
+    run("umount", "-l", disk)
+    rmSync(disk, { recursive: true })
+  })
+  return disk
+}
+
+function fill(path: string): void {
+  const file = openSync(path, "w")
+  try {
+    for (const size of [65_536, 4096]) {
+      try {
+        for (;;) writeSync(file, Buffer.alloc(size))
+      } catch (error) {
+        assert.equal((error as NodeJS.ErrnoException).code, "ENOSPC")
+      }
+    }
+  } finally {
+    closeSync(file)
+  }
+}
+
+test("on a full disk nothing is acknowledged, and once there is room the log goes on", async (t) => {
+  const disk = smallDisk(t)
+  if (!disk) return
+  const log = sqliteLog(join(disk, "events.db"))
+  const { positions } = await log.append([message("before")])
+  fill(join(disk, "ballast"))
+  const calls = Array.from({ length: 5 }, (_, i) => log.append([message(`${i}`.repeat(10_000))]))
+  for (const call of calls) await assert.rejects(call, failure("log_full", /disk is full/))
+  assert.deepEqual(await dataIn(log), ["before"])
+  rmSync(join(disk, "ballast"))
+  const { previous } = await log.append([message("after")])
+  assert.equal(previous, positions[0])
+  assert.deepEqual(await dataIn(log), ["before", "after"])
+  await log.close()
+})
+
+test("a log cannot be created on a full disk", (t) => {
+  const disk = smallDisk(t)
+  if (!disk) return
+  fill(join(disk, "ballast"))
+  assert.throws(() => sqliteLog(join(disk, "events.db")), failure("log_full", /disk is full/))
+})
+
+test("a read-only disk is refused, and the log is intact once it can be written again", async (t) => {
+  const disk = smallDisk(t)
+  if (!disk) return
+  const path = join(disk, "events.db")
+  const log = sqliteLog(path)
+  await log.append([message("1")])
+  await log.close()
+  run("mount", "-o", "remount,ro", disk)
+  assert.throws(() => sqliteLog(path), failure("log_readonly", /cannot be written/))
+  run("mount", "-o", "remount,rw", disk)
+  const again = sqliteLog(path)
+  await again.append([message("2")])
+  assert.deepEqual(await dataIn(again), ["1", "2"])
+  await again.close()
+})
+
+// root may write anything
+if (process.getuid?.() !== 0) {
+  test("a file without write permission is refused", async (t) => {
+    const path = join(temporaryFolder(t), "events.db")
+    await sqliteLog(path).close()
+    chmodSync(path, 0o444)
+    assert.throws(() => sqliteLog(path), failure("log_readonly", /cannot be written/))
+  })
+}
+
+test("a lock of another process is waited for, then told, and appends work once it is gone", async (t) => {
+  const path = join(temporaryFolder(t), "events.db")
+  const log = sqliteLog(path, { busyTimeout: 100 })
+  await log.append([message("before")])
+  const holder = start("hold-lock", path)
+  await output(holder)
+  const calls = [log.append([message("one")]), log.append([message("two")])]
+  for (const call of calls) await assert.rejects(call, failure("log_locked", /another process kept it locked/))
+  assert.deepEqual(await dataIn(log), ["before"], "reading does not wait for who writes")
+  const patient = sqliteLog(path, { busyTimeout: 20_000 })
+  const waiting = patient.append([message("after")])
+  holder.stdin.end()
+  await Promise.all([waiting, once(holder, "exit")])
+  await log.append([message("later")])
+  assert.deepEqual(await dataIn(log), ["before", "after", "later"])
+  await Promise.all([log.close(), patient.close()])
+})
+
+test("what is no database is refused", (t) => {
+  const path = join(temporaryFolder(t), "events.db")
+  writeFileSync(path, randomBytes(100_000))
+  assert.throws(() => sqliteLog(path), failure("log_corrupt", /not an SQLite database/))
+  assert.equal(statSync(path).size, 100_000, "and left as it was")
+})
+
+test("the database of another application is refused and left as it was", (t) => {
+  const path = join(temporaryFolder(t), "events.db")
+  const database = new DatabaseSync(path)
+  database.exec("CREATE TABLE accounts (id INTEGER PRIMARY KEY)")
+  database.close()
+  const before = readFileSync(path)
+  assert.throws(() => sqliteLog(path), failure("log_corrupt", /another application/))
+  assert.deepEqual(readFileSync(path), before)
+})
+
+test("the log of a newer version is refused", async (t) => {
+  const path = join(temporaryFolder(t), "events.db")
+  await sqliteLog(path).close()
+  const database = new DatabaseSync(path)
+  database.exec("PRAGMA user_version = 99")
+  database.close()
+  assert.throws(() => sqliteLog(path), failure("log_corrupt", /newer version of onward \(schema 99/))
+})
+
+/** Every way of damage must be told, when the file is opened or by the calls that meet it; none may be acknowledged. */
+async function assertTold(path: string): Promise<void> {
+  let log: Log
+  try {
+    log = sqliteLog(path)
+  } catch (error) {
+    failure("log_corrupt", /damaged|lost its epoch/)(error)
+    return
+  }
+  const { last } = await log.bounds().catch(() => ({ last: "" }))
+  await assert.rejects(log.append([message("x")]), failure("log_corrupt", /damaged/))
+  await assert.rejects(
+    async () => {
+      await log.read({ after: last, limit: 1 })
+      await log.locate({ last: 1_000_000 })
+      for (let i = 0; i < 500; i++) await log.locate({ id: `id ${i}` })
+    },
+    failure("log_corrupt", /damaged/),
+  )
+  await log.close()
+}
+
+/** A log of some hundred pages, closed. */
+async function writtenLog(folder: string): Promise<string> {
+  const path = join(folder, "events.db")
+  const log = sqliteLog(path)
+  await log.append(
+    Array.from({ length: 500 }, (_, i) => ({ topic: `t${i % 50}`, data: "x".repeat(1000), id: `id ${i}` })),
+  )
+  await log.close()
+  assert.ok(!existsSync(`${path}-wal`), "everything is in the file itself")
+  return path
+}
+
+test("a file cut short is told to be damaged", async (t) => {
+  const path = await writtenLog(temporaryFolder(t))
+  truncateSync(path, Math.floor(statSync(path).size / 8192) * 4096)
+  await assertTold(path)
+})
+
+test("pages overwritten with garbage are told to be damaged", async (t) => {
+  const path = await writtenLog(temporaryFolder(t))
+  const file = openSync(path, "r+")
+  const { size } = statSync(path)
+  writeSync(file, randomBytes(size - 4096), 0, size - 4096, 4096)
+  closeSync(file)
+  await assertTold(path)
+})
+
+test("a folder in place of the file, or no folder around it, is told", (t) => {
+  const folder = temporaryFolder(t)
+  assert.throws(() => sqliteLog(folder), failure("log_unavailable", /this is a folder/))
+  const missing = join(folder, "not", "there")
+  assert.throws(
+    () => sqliteLog(join(missing, "events.db")),
+    failure("log_unavailable", /there is no folder .*there: create it/),
+  )
+  assert.ok(!existsSync(missing))
+})
+
+test("nothing is acknowledged once the file is removed or replaced", async (t) => {
+  const folder = temporaryFolder(t)
+  const path = join(folder, "events.db")
+  const log = sqliteLog(path)
+  await log.append([message("1")])
+  renameSync(path, `${path}.old`)
+  await assert.rejects(log.append([message("2")]), failure("log_unavailable", /removed or replaced/))
+  assert.ok(!existsSync(path), "no new file takes its place")
+  const other = sqliteLog(path)
+  await other.append([message("other")])
+  await assert.rejects(log.append([message("3")]), failure("log_unavailable", /removed or replaced/))
+  assert.deepEqual(await dataIn(other), ["other"], "nothing gets into the other log")
+  await Promise.all([log.close(), other.close()])
+})
+
+test("odd data fails its own append and none of its neighbours", async (t) => {
+  const log = sqliteLog(join(temporaryFolder(t), "events.db"))
+  const odd = { topic: "a", data: { not: "text" } as unknown as string }
+  const calls = [log.append([message("1")]), log.append([message("half"), odd]), log.append([message("2")])]
+  await assert.rejects(calls[1] as Promise<unknown>, failure("log_unavailable", /./))
+  const appended = await Promise.all([calls[0], calls[2]])
+  assert.equal(appended[1]?.previous, appended[0]?.positions[0], "no position was used up")
+  assert.deepEqual(await dataIn(log), ["1", "2"])
+  const unsendable = { topic: "a", data: (() => {}) as unknown as string }
+  await assert.rejects(log.append([unsendable]), failure("log_unavailable", /./))
+  await log.append([message("3")])
+  await log.close()
+})
+
+test("options that make no sense are TypeErrors", (t) => {
+  const path = join(temporaryFolder(t), "events.db")
+  assert.throws(() => sqliteLog(""), TypeError)
+  assert.throws(() => sqliteLog(":memory:"), /memoryLog/)
+  assert.throws(() => sqliteLog(path, { durability: "off" as "full" }), TypeError)
+  assert.throws(() => sqliteLog(path, { busyTimeout: -1 }), TypeError)
+  assert.throws(() => sqliteLog(path, { retention: { count: Number.NaN } }), TypeError)
+  assert.throws(() => sqliteLog(path, { retention: { counts: 1 } as object }), /retention has no "counts"/)
+  assert.ok(!existsSync(path))
+})
