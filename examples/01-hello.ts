@@ -1,0 +1,14 @@
+// A live feed: everyone on a topic, resumable. Try: curl -N http://localhost:3000
+import http from "node:http"
+import { createHub } from "onward"
+import { sse } from "onward/node"
+
+const hub = createHub()
+
+http
+  .createServer((req, res) => sse(req, res, hub.subscribe({ topics: ["news"] })))
+  .listen(Number(process.env.PORT ?? 3000))
+
+setInterval(async () => {
+  await hub.publish({ topic: "news", event: "tick", data: { at: new Date() } })
+}, 1000)

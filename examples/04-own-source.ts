@@ -1,0 +1,17 @@
+// Your own source: backpressure, heartbeats, clean-up and errors are handled. `signal` fires when the client has left.
+import http from "node:http"
+import { setTimeout as sleep } from "node:timers/promises"
+import { sse } from "onward/node"
+
+const words = "Every word of this answer arrives as soon as it is there.".split(" ")
+
+http
+  .createServer((req, res) =>
+    sse(req, res, async function* ({ lastEventId, signal }) {
+      for (let i = lastEventId ? Number(lastEventId) : 0; i < words.length; i++) {
+        await sleep(50, undefined, { signal })
+        yield { id: String(i + 1), data: words[i] }
+      }
+    }),
+  )
+  .listen(Number(process.env.PORT ?? 3000))

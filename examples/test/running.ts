@@ -1,0 +1,61 @@
+import { spawn, type ChildProcess } from "node:child_process"
+import { once } from "node:events"
+import { createServer, type AddressInfo } from "node:net"
+import { setTimeout as sleep } from "node:timers/promises"
+import { parse, type ParsedEvent } from "onward/protocol"
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const { port } = server.address() as AddressInfo
+  server.close()
+  return port
+}
+
+/** Runs an example as its reader would, until the test is over or `stop` is called. */
+export class Running {
+  readonly process: ChildProcess
+  output = ""
+
+  constructor(file: string, env: Record<string, string> = {}, flags: readonly string[] = []) {
+    const path = new URL(`../${file}`, import.meta.url).pathname
+    this.process = spawn(process.execPath, ["--conditions=onward-source", ...flags, path], {
+      env: { ...process.env, ...env, NODE_OPTIONS: "" },
+      stdio: ["ignore", "pipe", "pipe"],
+    })
+    for (const stream of [this.process.stdout, this.process.stderr])
+      stream?.on("data", (text) => (this.output += String(text)))
+  }
+
+  async stop(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    if (this.process.exitCode !== null || this.process.signalCode !== null) return
+    this.process.kill(signal)
+    await once(this.process, "exit")
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+}
+
+/** Asks until the server answers. */
+export async function fetchSoon(url: string, init?: RequestInit): Promise<Response> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await fetch(url, init)
+    } catch (error) {
+      if (tries > 200) throw error
+      await sleep(50)
+    }
+  }
+}
+
+/** The first `count` events of a stream, which is left after them. */
+export async function take(response: Response, count: number): Promise<ParsedEvent[]> {
+  const events: ParsedEvent[] = []
+  for await (const event of parse(response.body as ReadableStream<Uint8Array>)) {
+    events.push(event)
+    if (events.length === count) break
+  }
+  return events
+}
