@@ -1,0 +1,64 @@
+import assert from "node:assert/strict"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { after, test } from "node:test"
+import { repositoryRoot } from "./imports.ts"
+
+const folder = mkdtempSync(join(tmpdir(), "onward-run-"))
+after(() => rmSync(folder, { recursive: true }))
+
+const { scripts, devDependencies } = JSON.parse(readFileSync(join(repositoryRoot, "package.json"), "utf8")) as {
+  readonly scripts: Readonly<Record<string, string>>
+  readonly devDependencies: Readonly<Record<string, string>>
+}
+
+/** Starts a program the way the npm scripts do. */
+function start(program: string, ...args: string[]) {
+  const file = join(folder, "program.ts")
+  writeFileSync(file, program)
+  return spawn(process.execPath, [join(repositoryRoot, "scripts/run.mjs"), file, ...args], {
+    stdio: ["ignore", "pipe", "inherit"],
+  })
+}
+
+test("npm scripts run on the pinned Node, from source, with their arguments", async () => {
+  const program = `
+    console.log(JSON.stringify([process.versions.node, process.execArgv[0], ...process.argv.slice(2)]))
+    process.exitCode = 3
+  `
+  const child = start(program, "--port", "4100")
+  const output = (await child.stdout.toArray()).join("")
+  assert.deepEqual(JSON.parse(output), [devDependencies["node"], "--conditions=onward-source", "--port", "4100"])
+  assert.equal(child.exitCode ?? (await once(child, "exit"))[0], 3)
+})
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  test(`${signal} reaches the program once, which may take its time`, async () => {
+    const child = start(`
+      let count = 0
+      const alive = setInterval(() => {}, 1000)
+      process.on("${signal}", () => {
+        count++
+        clearInterval(alive)
+        setTimeout(() => console.log("signals:", count), 50)
+      })
+      console.log("ready")
+    `)
+    const exit = once(child, "exit")
+    let output = ""
+    for await (const chunk of child.stdout) {
+      output += String(chunk)
+      if (output === "ready\n") child.kill(signal)
+    }
+    assert.equal(output, "ready\nsignals: 1\n")
+    assert.deepEqual(await exit, [0, null])
+  })
+}
+
+test("every npm script that starts a program replaces its shell, which npm would signal instead", () => {
+  const wrong = Object.entries(scripts).filter(([, script]) => /^(?!exec ).*scripts\/run\.mjs/.test(script))
+  assert.deepEqual(wrong, [])
+})
