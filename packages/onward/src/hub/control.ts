@@ -15,6 +15,9 @@ export const end: Frame = new Frame(encode({ event: "stream.end", id: END_ID, da
 /** Keeps a quiet stream alive on its way through proxies. */
 export const comment: Frame = new Frame(encodeComment(""))
 
+/** Before a close that clients are to come back from: a reconnection time of 0.5 to 3 s, another for each, so that they come apart. */
+export const comeBack = (random: number): Frame => new Frame(encode({ retry: 500 + Math.floor(random * 2_500) }))
+
 /** `stream.gap`: entries after `from` (an id) up to `to` (a position) may be missing; those still kept follow. */
 export const gap = (reason: LossReason, from: string, to: string): string =>
   encode({ event: "stream.gap", data: { reason, from, to } })

@@ -21,6 +21,7 @@ export interface CoreOptions {
   readonly window: WindowOptions
   readonly heartbeat: number
   readonly stallTimeout: number
+  readonly maxAge: number
   readonly onError: (error: unknown) => void
 }
 
@@ -39,6 +40,7 @@ export class Core {
   readonly window: Window
   readonly heartbeat: number
   readonly stallTimeout: number
+  readonly maxAge: number
   readonly onError: (error: unknown) => void
   readonly fanOut: FanOut
   readonly wheel: Wheel
@@ -58,6 +60,7 @@ export class Core {
     this.limits = options.limits
     this.heartbeat = options.heartbeat
     this.stallTimeout = options.stallTimeout
+    this.maxAge = options.maxAge
     this.onError = options.onError
     this.window = new Window(options.window, "")
     this.fanOut = new FanOut(options.clock, options.limits.patterns)

@@ -4,7 +4,7 @@ import type { Entry, Position } from "../message.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
 import type { Beating } from "../wheel.ts"
 import type { Audience, Listener } from "./audience.ts"
-import { comment, end, gap } from "./control.ts"
+import { comeBack, comment, end, gap } from "./control.ts"
 import type { Core } from "./core.ts"
 import { findStart, type Found } from "./find-start.ts"
 import { Misses } from "./misses.ts"
@@ -36,6 +36,7 @@ export class Cursor implements Listener, SinkOwner, Beating {
   /** The newest position the client was shown as an id. */
   #shown: Position = ""
   #wroteAt: number
+  readonly #endsAt: number
   #misses: Misses | undefined
   #pageSize = 64
 
@@ -51,6 +52,7 @@ export class Cursor implements Listener, SinkOwner, Beating {
     this.key = options.key
     this.signal = options.signal
     this.#wroteAt = core.clock.now()
+    this.#endsAt = this.#wroteAt + core.maxAge * (1 - core.clock.random() * 0.1)
     sink.owner = this
   }
 
@@ -132,6 +134,10 @@ export class Cursor implements Listener, SinkOwner, Beating {
 
   beat(now: number): number {
     const { clock, heartbeat, stallTimeout } = this.#core
+    if (now >= this.#endsAt) {
+      this.end(comeBack(clock.random()))
+      return heartbeat
+    }
     const silence = now - (this.isLive ? Math.max(this.#wroteAt, this.audience.wroteAt) : this.#wroteAt)
     if (this.#state === "full") {
       if (silence >= stallTimeout) this.end()

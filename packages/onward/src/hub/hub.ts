@@ -1,12 +1,10 @@
 import { systemClock, type Clock } from "../clock.ts"
 import { OnwardError } from "../errors.ts"
 import type { EventContract, EventInput, EventSchemas } from "../events.ts"
-import { Frame } from "../frame.ts"
 import { memoryLog, type Log } from "../log/index.ts"
 import type { Message, StoredMessage } from "../message.ts"
-import { encode } from "../protocol/index.ts"
 import { checkMessage } from "./check.ts"
-import { comment } from "./control.ts"
+import { comeBack, comment } from "./control.ts"
 import { Core } from "./core.ts"
 import { resolveLimits, type Limits } from "./limits.ts"
 import { Subscription, type SubscribeOptions } from "./subscription.ts"
@@ -23,6 +21,11 @@ export interface HubOptions<S extends EventSchemas = EventSchemas> {
   readonly heartbeat?: number
   /** How long a full connection may take nothing before it is closed, in ms; its client resumes when it is back. @default 120_000 */
   readonly stallTimeout?: number
+  /**
+   * Longest life of a stream, in ms: its client is told to come back, which it does elsewhere after a deploy, or before a proxy's
+   * own limit cuts it. Up to a tenth less, so that those who came together do not leave together. @default Infinity
+   */
+  readonly maxAge?: number
   readonly limits?: Partial<Limits>
   /** Told of trouble that no caller waits for, such as a store that is away. @default console.error */
   readonly onError?: (error: unknown) => void
@@ -89,6 +92,7 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
     window: { entries: options.window?.entries ?? 10_000, chars: options.window?.chars ?? 16_777_216 },
     heartbeat: options.heartbeat ?? 15_000,
     stallTimeout: options.stallTimeout ?? 120_000,
+    maxAge: options.maxAge ?? Infinity,
     onError: options.onError ?? ((error) => console.error("onward:", error)),
   })
 
@@ -168,7 +172,7 @@ async function closeEvenly(core: Core, over: number): Promise<void> {
     const left = endsAt - core.clock.now()
     const share = left <= 0 ? cursors.length : Math.ceil((cursors.length * 50) / left)
     for (const cursor of cursors.splice(-share)) {
-      cursor.end(new Frame(encode({ retry: 500 + Math.floor(core.clock.random() * 2_500) })))
+      cursor.end(comeBack(core.clock.random()))
     }
     if (cursors.length > 0) await new Promise<void>((resolve) => core.clock.after(50, resolve))
   }
