@@ -1,0 +1,105 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { Wheel, type Beating } from "../../src/wheel.ts"
+import { VirtualClock } from "./virtual-clock.ts"
+
+/** Counts its visits, and says each time to come again after `every` milliseconds. */
+class Member implements Beating {
+  slot = 0
+  readonly visits: number[] = []
+  every: number
+
+  constructor(every: number) {
+    this.every = every
+  }
+
+  beat(now: number): number {
+    this.visits.push(now)
+    return this.every
+  }
+}
+
+test("members are visited when they asked to be, to half a second, never later", async () => {
+  const clock = new VirtualClock()
+  const start = clock.now()
+  const wheel = new Wheel(clock)
+  const members = [500, 1_000, 2_400, 15_000, 63_000].map((every) => new Member(every))
+  for (const member of members) wheel.add(member, member.every)
+  await clock.pass(130_000)
+  for (const { every, visits } of members) {
+    let before = start
+    assert.ok(
+      visits.length >= Math.floor(130_000 / every),
+      `one that waits ${every} ms was visited ${visits.length} times`,
+    )
+    for (const visit of visits) {
+      assert.ok(visit - before <= every && visit - before > every - 500, `${visit - before} ms instead of ${every}`)
+      before = visit
+    }
+  }
+})
+
+test("a wait shorter than a tick takes one tick, one longer than the ring is visited early", async () => {
+  const clock = new VirtualClock()
+  const wheel = new Wheel(clock, 8)
+  const short = new Member(1)
+  const long = new Member(1_000_000)
+  wheel.add(short, 1)
+  wheel.add(long, 1_000_000)
+  await clock.pass(3_500)
+  assert.equal(short.visits.length, 7)
+  assert.equal(long.visits.length, 1)
+})
+
+test("there is one timer however many members there are, and none when there are none", async () => {
+  const clock = new VirtualClock()
+  const wheel = new Wheel(clock)
+  assert.equal(clock.timers, 0)
+  const members = Array.from({ length: 1_000 }, (_, i) => new Member(500 + i * 10))
+  for (const member of members) wheel.add(member, member.every)
+  assert.equal(clock.timers, 1)
+  assert.equal(wheel.size, 1_000)
+  assert.equal([...wheel.members()].length, 1_000)
+  await clock.pass(20_000)
+  assert.equal(clock.timers, 1)
+  for (const member of members) wheel.delete(member)
+  assert.equal(wheel.size, 0)
+  assert.equal(clock.timers, 0)
+})
+
+test("a member that is gone is not visited, even when it goes while the wheel turns", async () => {
+  const clock = new VirtualClock()
+  const wheel = new Wheel(clock)
+  const victim = new Member(1_000)
+  const suicidal = new (class extends Member {
+    override beat(now: number): number {
+      wheel.delete(this)
+      wheel.delete(victim)
+      return super.beat(now)
+    }
+  })(1_000)
+  wheel.add(suicidal, 1_000)
+  wheel.add(victim, 1_000)
+  await clock.pass(10_000)
+  assert.equal(suicidal.visits.length, 1)
+  assert.equal(victim.visits.length, 0)
+  assert.equal(wheel.size, 0)
+  assert.equal(clock.timers, 0)
+  wheel.delete(victim)
+  assert.equal(wheel.size, 0, "leaving twice counts once")
+})
+
+test("a member that comes while the wheel turns is visited in its time", async () => {
+  const clock = new VirtualClock()
+  const wheel = new Wheel(clock)
+  const late = new Member(1_000)
+  const host = new (class extends Member {
+    override beat(now: number): number {
+      if (this.visits.length === 0) wheel.add(late, late.every)
+      return super.beat(now)
+    }
+  })(500)
+  wheel.add(host, 500)
+  await clock.pass(3_500)
+  assert.equal(late.visits.length, 3)
+})
