@@ -1,16 +1,18 @@
-/** Each power of two is divided into this many steps, so that a percentile is exact within 3 %. */
+/** Each power of two is divided into this many steps (itself one), so that a percentile is exact within 3 %. */
 const STEPS = 32
+const BITS = 5
 
-/** A histogram of durations in nanoseconds: constant memory, one increment a sample. */
+/** A histogram of durations: constant memory, and a few integer instructions a sample. */
 export class Latency {
-  readonly #counts = new Float64Array(64 * STEPS)
+  /** By microseconds: up to 2 × STEPS one slot each, then STEPS slots for each power of two. */
+  readonly #counts = new Float64Array(32 * STEPS)
   #samples = 0
   #max = 0
 
   add(nanoseconds: number, times = 1): void {
-    const value = nanoseconds < STEPS ? STEPS : nanoseconds
-    const power = Math.floor(Math.log2(value))
-    const slot = power * STEPS + Math.floor((value / 2 ** power - 1) * STEPS)
+    const microseconds = (nanoseconds / 1000) | 0
+    const shift = Math.max(0, 31 - BITS - Math.clz32(microseconds))
+    const slot = (shift << BITS) + (microseconds >>> shift)
     this.#counts[slot] = (this.#counts[slot] as number) + times
     this.#samples += times
     if (nanoseconds > this.#max) this.#max = nanoseconds
@@ -22,7 +24,9 @@ export class Latency {
     let seen = 0
     for (let slot = 0; slot < this.#counts.length; slot++) {
       seen += this.#counts[slot] as number
-      if (seen > wanted) return (2 ** Math.floor(slot / STEPS) * (1 + ((slot % STEPS) + 0.5) / STEPS)) / 1e6
+      if (seen <= wanted) continue
+      const shift = Math.max(0, (slot >> BITS) - 1)
+      return ((slot - (shift << BITS) + 0.5) * 2 ** shift) / 1000
     }
     return this.#max / 1e6
   }

@@ -40,7 +40,7 @@ export class Lines {
     while (at < to) {
       let end = at + this.#size + (bytes[at + 5] === 0x20 ? 6 : 5)
       const fits = this.#length === 0 && end < to && bytes[end] === LF && bytes[end - 1] === 0x7d && bytes[at] === 0x64
-      if (!fits) end = bytes.indexOf(LF, at)
+      if (!fits) end = lineEnd(bytes, at, to)
       if (end < 0 || end >= to) return this.#keep(bytes, at, to)
       if (this.#length > 0) {
         this.#keep(bytes, at, end)
@@ -95,6 +95,13 @@ export class Lines {
     this.#control = false
     this.#gap = false
   }
+}
+
+/** Most lines that are searched are short ids, for which a call into the platform costs more than a look at each byte. */
+function lineEnd(bytes: Buffer, from: number, to: number): number {
+  const near = Math.min(to, from + 48)
+  for (let at = from; at < near; at++) if (bytes[at] === LF) return at
+  return near === to ? -1 : bytes.indexOf(LF, near)
 }
 
 function startsWith(bytes: Uint8Array, from: number, wanted: Uint8Array): boolean {
