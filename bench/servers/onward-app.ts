@@ -13,8 +13,6 @@ export function onwardApp(hub: Hub): Server {
         res.writeHead(204).end()
       })
     }
-    return sse(req, res, async function* () {
-      for await (const data of tokens(req.url ?? "")) yield { data }
-    })
+    return sse(req, res, tokens(req.url ?? ""))
   })
 }

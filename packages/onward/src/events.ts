@@ -76,20 +76,30 @@ export function defineEvents<const S extends EventSchemas>(schemas: S): EventCon
   return {
     schemas,
     validate,
-    async parse(message, options) {
-      const data = parseJson(message)
-      const value = options?.validate === false ? data : await validate(message.event, data)
-      return { event: message.event, data: value } as EventOutput<S>
+    async parse({ event, data: text }, options) {
+      const typed = (data: unknown) => ({ event, data }) as EventOutput<S>
+      const data = parseJson(text)
+      if (options?.validate === false) return typed(data)
+      try {
+        return typed(await validate(event, data))
+      } catch (error) {
+        // strings were sent raw, so what looks like JSON may have been one
+        if (typeof data === "string") throw error
+        const asText = await validate(event, text).catch(() => undefined)
+        if (asText === undefined) throw error
+        return typed(asText)
+      }
     },
   }
 }
 
-/** Strings were sent raw, so text that is no JSON is the string itself. */
-function parseJson({ data }: { readonly data: string }): unknown {
+/** Strings were sent raw: text that is no JSON, or JSON of a string, is the string itself. */
+function parseJson(text: string): unknown {
   try {
-    return JSON.parse(data) as unknown
+    const data = JSON.parse(text) as unknown
+    return typeof data === "string" ? text : data
   } catch {
-    return data
+    return text
   }
 }
 

@@ -6,6 +6,8 @@ export interface Sink {
   owner: SinkOwner | undefined
   /** Takes the frame in any case. False means full: write nothing more until `owner.onDrain` was called. */
   write(frame: Frame): boolean
+  /** The same for text that no other sink gets, so that no bytes need to be made of it to be shared. */
+  writeText(text: string): boolean
   /** Ends the stream after what was written; with `abort` at once, dropping what the client did not take. Repeats are fine. */
   close(options?: { readonly abort?: boolean }): void
 }

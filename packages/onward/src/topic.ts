@@ -11,7 +11,7 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
 /** `*` anywhere, or `:name` at the start of a path segment. */
 const WILDCARD = /\*|(?:^|\/):[A-Za-z_$]/
 /** What else URLPattern gives a meaning that Onward does not support, so nobody is matched by surprise. */
-const UNSUPPORTED = /[{}()\\?+]/
+const UNSUPPORTED = /[{}()\\?+]|\*\*/
 
 /** True when `selector` is a pattern rather than a topic name. The two never overlap: names cannot hold wildcards. */
 export const isPattern = (selector: string): boolean => WILDCARD.test(selector)
@@ -53,7 +53,7 @@ export function compilePattern(pattern: string): Matcher {
   if (UNSUPPORTED.test(pattern)) {
     throw new OnwardError(
       "invalid_selector",
-      "a pattern knows `*` and `/:name/` only, not `{}`, `()`, `?`, `+` or `\\`",
+      "a pattern knows `*` and `/:name/` only, not `**`, `{}`, `()`, `?`, `+` or `\\`",
     )
   }
   const runs = pattern.split("*").map(tokenize)

@@ -87,9 +87,21 @@ class SocketSink implements Sink {
   }
 
   write(frame: Frame): boolean {
+    return this.#hasRoom(this.#socket.write(frame.chunk))
+  }
+
+  writeText(text: string): boolean {
+    const bytes = Buffer.byteLength(text)
+    // ASCII goes out as it lies in memory
+    return this.#hasRoom(
+      this.#socket.write(`${bytes.toString(16)}\r\n${text}\r\n`, bytes === text.length ? "latin1" : "utf8"),
+    )
+  }
+
+  #hasRoom(isBelowMark: boolean): boolean {
     const socket = this.#socket
     // a write larger than the buffer says false even if the kernel took it all
-    if (socket.write(frame.chunk) || socket.writableLength === 0) return true
+    if (isBelowMark || socket.writableLength === 0) return true
     socket.once("drain", () => this.owner?.onDrain())
     return false
   }
@@ -113,7 +125,15 @@ class ResponseSink implements Sink {
   }
 
   write(frame: Frame): boolean {
-    const hasRoom = (this.#res as ServerResponse).write(frame.bytes)
+    return this.#write(frame.bytes)
+  }
+
+  writeText(text: string): boolean {
+    return this.#write(text)
+  }
+
+  #write(data: Uint8Array | string): boolean {
+    const hasRoom = (this.#res as ServerResponse).write(data)
     // compression holds what it got until it is told
     this.#res.flush?.()
     return hasRoom

@@ -4,6 +4,8 @@ import type { Sink, SinkOwner } from "../sink.ts"
 
 export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, Yielded } from "../server/index.ts"
 
+const encoder = new TextEncoder()
+
 /** Bytes buffered for one client before its stream counts as full. */
 const HIGH_WATER_BYTES = 65_536
 
@@ -50,8 +52,16 @@ class StreamSink implements Sink {
   }
 
   write(frame: Frame): boolean {
+    return this.#enqueue(frame.bytes)
+  }
+
+  writeText(text: string): boolean {
+    return this.#enqueue(encoder.encode(text))
+  }
+
+  #enqueue(bytes: Uint8Array): boolean {
     if (this.#isOver) return true
-    this.#controller.enqueue(frame.bytes)
+    this.#controller.enqueue(bytes)
     return (this.#controller.desiredSize ?? 0) > 0
   }
 

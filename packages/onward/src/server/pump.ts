@@ -1,5 +1,4 @@
 import { systemClock } from "../clock.ts"
-import { Frame } from "../frame.ts"
 import { comment, end } from "../hub/index.ts"
 import { encode } from "../protocol/index.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
@@ -13,7 +12,7 @@ export interface PumpOptions {
 }
 
 /** What went wrong stays here: `onError` has it. */
-const failed = new Frame(encode({ event: "stream.error", data: { code: "source_failed" } }))
+const failed = encode({ event: "stream.error", data: { code: "source_failed" } })
 const wheel = new Wheel(systemClock)
 
 /** Moves one source of one's own into one sink, as fast as the client takes it, and cleans up once however it ends. */
@@ -40,13 +39,13 @@ export class Pump implements SinkOwner, Beating {
     try {
       let result = await this.#source.first
       while (!result.done && !this.#isOver) {
-        if (!this.#write(frameOf(result.value))) await this.#room()
+        if (!this.#write(textOf(result.value))) await this.#room()
         if (this.#isOver) return
         result = await iterator.next()
       }
       if (this.#isOver) return
       this.#isDone = true
-      if (this.#options.end) this.#write(end)
+      if (this.#options.end) this.#write(end.text)
     } catch (error) {
       this.#options.onError(error)
       if (this.#isOver) return
@@ -76,13 +75,13 @@ export class Pump implements SinkOwner, Beating {
     const { heartbeat } = this.#options
     const silence = now - this.#wroteAt
     if (silence < heartbeat * 0.9) return heartbeat - silence
-    if (!this.#resume) this.#write(comment)
+    if (!this.#resume) this.#write(comment.text)
     return heartbeat
   }
 
-  #write(frame: Frame): boolean {
+  #write(text: string): boolean {
     this.#wroteAt = systemClock.now()
-    return this.#sink.write(frame)
+    return this.#sink.writeText(text)
   }
 
   #room(): Promise<void> {
@@ -92,10 +91,10 @@ export class Pump implements SinkOwner, Beating {
   }
 }
 
-function frameOf(value: Yielded): Frame {
-  if (typeof value === "string") return new Frame(encode({ data: value }))
+function textOf(value: Yielded): string {
+  if (typeof value === "string") return encode({ data: value })
   if (value === null || typeof value !== "object" || ArrayBuffer.isView(value)) {
     throw new TypeError("a source must yield strings or messages like { data, event, id }")
   }
-  return new Frame(encode(value))
+  return encode(value)
 }

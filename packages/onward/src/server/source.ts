@@ -1,3 +1,4 @@
+import { systemClock } from "../clock.ts"
 import { Subscription } from "../hub/index.ts"
 import type { WireMessage } from "../protocol/index.ts"
 
@@ -47,7 +48,7 @@ export async function openSource(
     first.catch((error: unknown) => isEarly && reject(error))
   })
   try {
-    await Promise.race([failed, new Promise<void>((resolve) => setTimeout(resolve, 0))])
+    await Promise.race([failed, new Promise<void>((resolve) => systemClock.turn(resolve))])
   } catch (error) {
     controller?.abort()
     throw error

@@ -35,8 +35,12 @@ class Socket implements Sink {
   }
 
   write(frame: Frame): boolean {
+    return this.writeText(frame.text)
+  }
+
+  writeText(text: string): boolean {
     if (this.isOver) return true
-    this.buffer += frame.text
+    this.buffer += text
     this.isFull = this.buffer.length > this.#room
     return !this.isFull
   }
