@@ -1,3 +1,4 @@
+import assert from "node:assert/strict"
 import { test } from "node:test"
 import { memoryLog } from "../../src/log/index.ts"
 import { logCases } from "../../src/log/suite/index.ts"
@@ -8,3 +9,56 @@ const cases = logCases({
 })
 
 for (const { name, skip, run } of cases) if (skip === undefined) test(name, run)
+
+const message = (data: string) => ({ topic: "a", data })
+
+test("watchers are woken before the caller of append goes on, once for all appends of a turn", async () => {
+  const log = memoryLog()
+  const order: string[] = []
+  await log.watch(() => order.push("woken"))
+  await Promise.all([1, 2].map((i) => log.append([message("")]).then(() => order.push(`appended ${i}`))))
+  assert.deepEqual(order, ["woken", "appended 1", "appended 2"])
+  await log.append([])
+  assert.equal(order.length, 3, "nothing stored, nobody woken")
+})
+
+test("no read shows what is too old, though nothing was appended", async () => {
+  let now = 1000
+  const log = memoryLog({ retention: { age: 100 }, now: () => now })
+  const { positions } = await log.append([message("1")])
+  now = 1101
+  const { entries, lost } = await log.read({ after: (await log.bounds()).first, limit: 10 })
+  assert.deepEqual(entries, [])
+  assert.equal(lost, undefined, "`first` has moved past it")
+  assert.deepEqual(await log.bounds(), { first: positions[0], last: positions[0] })
+})
+
+test("what is done to a message after it was appended changes nothing", async () => {
+  const log = memoryLog()
+  const given = { topic: "a", data: "as given" }
+  const { previous } = await log.append([given])
+  given.data = "changed"
+  assert.equal((await log.read({ after: previous, limit: 1 })).entries[0]?.data, "as given")
+})
+
+test("two memory logs are two lives, unless they are given the same epoch", async () => {
+  const { last } = await memoryLog().bounds()
+  assert.equal((await memoryLog().read({ after: last, limit: 1 })).lost?.reason, "epoch")
+  assert.deepEqual(await memoryLog({ epoch: "0000abcd" }).bounds(), { first: "0000abcd~10", last: "0000abcd~10" })
+  assert.throws(() => memoryLog({ epoch: "short" }), TypeError)
+})
+
+test("by default a memory log keeps 100,000 entries and 64 MiB", async () => {
+  const log = memoryLog()
+  for (let i = 0; i < 101; i++) await log.append(Array.from({ length: 1000 }, () => message("")))
+  const { first, last } = await log.bounds()
+  assert.equal((await log.read({ after: first, limit: 200_000 })).entries.length, 100_000)
+  for (let i = 0; i < 65; i++) await log.append([message("x".repeat(1024 * 1024 - 1))])
+  assert.equal((await log.read({ after: last, limit: 200_000 })).entries.length, 64)
+})
+
+test("a retention that makes no sense is a TypeError", () => {
+  assert.throws(() => memoryLog({ retention: { count: -1 } }), /retention.count must be a number/)
+  assert.throws(() => memoryLog({ retention: { topic: { bytes: Number.NaN } } }), /retention.topic.bytes/)
+  assert.throws(() => memoryLog({ retention: { topic: { size: 1 } as object } }), /retention.topic has no "size"/)
+})

@@ -1,9 +1,14 @@
-import { mkdtempSync, rmSync } from "node:fs"
+import assert from "node:assert/strict"
+import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { pathToFileURL } from "node:url"
+import { DatabaseSync } from "node:sqlite"
 import { test } from "node:test"
+import type { Entry, Log } from "../../src/log/index.ts"
 import { logCases } from "../../src/log/suite/index.ts"
 import { sqliteLog } from "../../src/log/sqlite/index.ts"
+import { temporaryFolder } from "./temporary-folder.ts"
 
 const cases = logCases({
   create() {
@@ -16,3 +21,124 @@ const cases = logCases({
 })
 
 for (const { name, run } of cases) test(name, run)
+
+async function entriesOf(log: Log): Promise<readonly Entry[]> {
+  return (await log.read({ after: (await log.bounds()).first, limit: 1000 })).entries
+}
+
+test("a path may be a file URL, and a relative one", async (t) => {
+  const path = join(temporaryFolder(t), "events.db")
+  const log = sqliteLog(pathToFileURL(path))
+  await log.append([{ topic: "a", data: "" }])
+  await log.close()
+  assert.ok(existsSync(path))
+})
+
+test("a closed log leaves one file, and the write-ahead log stays small while it is open", async (t) => {
+  const path = join(temporaryFolder(t), "events.db")
+  const log = sqliteLog(path, { durability: "normal" })
+  for (let i = 0; i < 60; i++) await log.append([{ topic: "a", data: "x".repeat(500_000) }])
+  // it is emptied at 1,000 pages of 4 KiB, and holds the last commit besides
+  assert.ok(statSync(`${path}-wal`).size < 17 * 1024 * 1024, String(statSync(`${path}-wal`).size))
+  await log.close()
+  assert.ok(!existsSync(`${path}-wal`))
+  assert.ok(!existsSync(`${path}-shm`))
+})
+
+test("the file does not grow for ever: what retention removes makes room for what comes", async (t) => {
+  const path = join(temporaryFolder(t), "events.db")
+  const log = sqliteLog(path, { durability: "normal", retention: { count: 200, topic: { count: 20 } } })
+  const append = () =>
+    log.append(Array.from({ length: 100 }, (_, i) => ({ topic: `t${i % 30}`, data: "x".repeat(1000 + i) })))
+  for (let i = 0; i < 10; i++) await append()
+  const pages = (): unknown => {
+    const database = new DatabaseSync(path)
+    const { page_count } = database.prepare("PRAGMA page_count").get() as { page_count: number }
+    database.close()
+    return page_count
+  }
+  const before = pages() as number
+  for (let i = 0; i < 60; i++) await append()
+  assert.ok((pages() as number) <= before * 1.2, `${before} pages became ${pages()}`)
+  await log.close()
+})
+
+test("a limit lowered while the log was closed is applied when it is opened, and appends do not wait for it", async (t) => {
+  const path = join(temporaryFolder(t), "events.db")
+  const log = sqliteLog(path, { retention: {} })
+  const batch = Array.from({ length: 5000 }, (_, i) => ({ topic: `t${i % 7}`, data: "" }))
+  for (let i = 0; i < 3; i++) await log.append(batch)
+  await log.close()
+  const lowered = sqliteLog(path, { retention: { count: 10, topic: { count: 2 } } })
+  await lowered.append([{ topic: "new", data: "1" }])
+  await lowered.trim?.()
+  const kept = await entriesOf(lowered)
+  assert.equal(kept.length, 10)
+  assert.deepEqual(kept.at(-1)?.topic, "new")
+  await lowered.close()
+})
+
+test("what is too old goes by itself, while nobody appends", async (t) => {
+  let now = 1000
+  const log = sqliteLog(join(temporaryFolder(t), "events.db"), { retention: { age: 500 }, now: () => now })
+  await log.append([{ topic: "a", data: "" }])
+  now = 2000
+  const deadline = Date.now() + 10_000
+  while ((await entriesOf(log)).length > 0) {
+    assert.ok(Date.now() < deadline, "within seconds")
+    await new Promise((resolve) => void setTimeout(resolve, 50))
+  }
+  await log.close()
+})
+
+test("what waits to be written is bounded, and the log goes on", async (t) => {
+  const log = sqliteLog(join(temporaryFolder(t), "events.db"), { durability: "normal" })
+  const large = log.append([{ topic: "a", data: "x".repeat(60 * 1024 * 1024) }])
+  await assert.rejects(log.append([{ topic: "a", data: "x".repeat(10 * 1024 * 1024) }]), {
+    code: "log_unavailable",
+    retryable: true,
+  })
+  await large
+  await log.append([{ topic: "a", data: "small" }])
+  await log.close()
+})
+
+test("a page of large entries ends early, and reading on gives the rest", async (t) => {
+  const log = sqliteLog(join(temporaryFolder(t), "events.db"), { durability: "normal" })
+  const { previous } = await log.append(
+    Array.from({ length: 9 }, (_, i) => ({ topic: "a", data: String(i).repeat(1_000_000) })),
+  )
+  for (const query of [{}, { topics: ["a"] }]) {
+    const sizes: number[] = []
+    let at = previous
+    for (;;) {
+      const { entries, next } = await log.read({ after: at, limit: 100, ...query })
+      if (entries.length === 0) break
+      sizes.push(entries.length)
+      at = next
+    }
+    assert.deepEqual(sizes, [3, 3, 3])
+  }
+  await log.close()
+})
+
+test("what is appended while the log commits goes into one commit", async (t) => {
+  const path = join(temporaryFolder(t), "events.db")
+  const log = sqliteLog(path)
+  await log.append([{ topic: "a", data: "" }])
+  let commits = 0
+  const watcher = new DatabaseSync(path)
+  const version = watcher.prepare("PRAGMA data_version")
+  let last = version.get()?.["data_version"]
+  const calls = Array.from({ length: 200 }, () =>
+    log.append([{ topic: "a", data: "" }]).then(() => {
+      const now = version.get()?.["data_version"]
+      if (now !== last) commits += 1
+      last = now
+    }),
+  )
+  await Promise.all(calls)
+  assert.ok(commits >= 1 && commits <= 3, `${commits} commits for 200 appends of one turn`)
+  watcher.close()
+  await log.close()
+})

@@ -5,8 +5,9 @@ import { lossOf, placeOf } from "../loss.ts"
 import { merge } from "../merge.ts"
 import { formatPosition } from "../position.ts"
 
-/** Bytes of entries after which a page ends, so that no read holds up the event loop for long. */
+/** Bytes and number of entries after which a page ends, so that no read holds up the event loop for long. */
 const PAGE_BYTES = 2 * 1024 * 1024
+const PAGE_ENTRIES = 4096
 
 const ENTRY = `
   entries.sequence, topics.name AS topic, entries.time, entries.size,
@@ -78,7 +79,7 @@ export class Reader {
       const { from, lost } = placeOf(after, this.#epoch, this.#first(log), log.last)
       const loss =
         lost ?? (from < log.trimmed ? lossOf(this.#epoch, from, this.#removed(from, log, topics)) : undefined)
-      return { ...this.#page(from, log, topics, limit), ...(loss && { lost: loss }) }
+      return { ...this.#page(from, log, topics, Math.min(limit, PAGE_ENTRIES)), ...(loss && { lost: loss }) }
     })
   }
 
@@ -123,7 +124,6 @@ export class Reader {
   #page(from: number, log: LogState, topics: readonly string[] | undefined, limit: number): Page {
     const chosen = topics && this.#chosen(from, topics, limit)
     const rows = chosen ? this.#sql.chosen.iterate(JSON.stringify(chosen)) : this.#sql.page.iterate(from, limit)
-    const wanted = chosen ? chosen.length : limit
     const entries: Entry[] = []
     let bytes = 0
     for (const row of rows as Iterable<unknown> as Iterable<Row>) {
@@ -132,8 +132,8 @@ export class Reader {
       if (bytes >= PAGE_BYTES) break
     }
     const newest = entries.at(-1)
-    const isCut = entries.length === limit || (newest !== undefined && bytes >= PAGE_BYTES && entries.length <= wanted)
-    return { entries, next: newest && isCut ? newest.position : this.#position(log.last) }
+    const isFull = entries.length === limit || bytes >= PAGE_BYTES
+    return { entries, next: newest && isFull ? newest.position : this.#position(log.last) }
   }
 
   #entry({ sequence, topic, time, event, id, key, retry, data }: Row): Entry {

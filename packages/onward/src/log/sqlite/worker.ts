@@ -50,7 +50,8 @@ function work(): boolean {
     mustSweep ||= writer.isBehind
     return true
   }
-  if (mustSweep) {
+  // who closes does not wait for what the next to open can do
+  if (mustSweep && !isClosing) {
     sweep()
     return true
   }

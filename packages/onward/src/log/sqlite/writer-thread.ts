@@ -130,7 +130,8 @@ export class WriterThread {
   #lose(worker: Worker, cause: unknown): void {
     if (this.#worker !== worker) return
     this.#worker = undefined
-    const message = `log ${this.#options.path}: its writer has died: whether what it was given is stored is unknown, ask again with a \`key\``
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    const message = `log ${this.#options.path}: its writer has died, and may have stored this or not: repeat it with a \`key\` (${reason})`
     for (const { reject } of this.#waiting.values()) reject(new OnwardError("log_unavailable", message, { cause }))
     this.#waiting.clear()
     this.#chars = 0

@@ -1,4 +1,4 @@
-import type { Entry, StoredMessage } from "../../message.ts"
+import type { StoredMessage } from "../../message.ts"
 import type { Log, Retention } from "../log.ts"
 
 /** `sharing`: several logs on one store, at once and one after the other. `clock`: the `now` option. */
@@ -19,6 +19,8 @@ export interface Case {
 /** What a case is given: an empty store, and a seed for whatever is random. */
 export interface Setting {
   readonly seed: number
+  /** How long to wait for what must happen some time, in milliseconds. */
+  readonly patience: number
   /** Opens a log on the store; it is closed when the case is over. */
   readonly open: (options?: OpenLogOptions) => Promise<Log>
 }
@@ -40,7 +42,7 @@ export const message = (
 export const messages = (topic: string, count: number, from = 1): StoredMessage[] =>
   Array.from({ length: count }, (_, i) => message(topic, `${topic} ${from + i}`))
 
-export const dataOf = (entries: readonly Entry[]): string[] => entries.map((entry) => entry.data)
+export const dataOf = (entries: readonly StoredMessage[]): string[] => entries.map(({ data }) => data)
 
 /** Retention takes effect by the next append at the latest; where the log can be told to, now. */
 export const settle = async (log: Log): Promise<void> => log.trim?.()

@@ -65,10 +65,11 @@ export async function readAll(
   return all
 }
 
-/** Waits until `holds`, for ten seconds. */
-export async function eventually(holds: () => boolean, rule: string): Promise<void> {
-  for (let waited = 0; !holds(); waited += 5) {
-    check(waited < 10_000, `${rule}, within ten seconds`)
+/** Waits until `holds`, at most `patience` milliseconds. */
+export async function eventually(holds: () => boolean, patience: number, rule: string): Promise<void> {
+  const deadline = Date.now() + patience
+  while (!holds()) {
+    check(Date.now() < deadline, `${rule}, within ${patience} ms`)
     await pause(5)
   }
 }

@@ -2,7 +2,7 @@ import type { Entry, Position, StoredMessage } from "../../message.ts"
 import type { Appended, Log } from "../log.ts"
 import type { Case, Setting } from "./case.ts"
 import { dataOf, KEEP_ALL, message, randomFrom } from "./case.ts"
-import { check, checkPositions, equal, readAll } from "./check.ts"
+import { check, checkPositions, equal, pause, readAll } from "./check.ts"
 
 const CALLS = 100
 const TOPICS = ["a", "b", "c"]
@@ -24,21 +24,14 @@ export const concurrencyCases: readonly Case[] = [
   },
 ]
 
-async function followed({ open, seed }: Setting, handles: number): Promise<void> {
+async function followed({ open, seed, patience }: Setting, handles: number): Promise<void> {
   const random = randomFrom(seed)
   const logs: Log[] = []
   for (let i = 0; i < handles; i++) logs.push(await open(KEEP_ALL))
   const logOf = (i: number): Log => logs[i % handles] as Log
 
   const { last: start } = await logOf(0).bounds()
-  let isOver = false
-  const finished = (): boolean => isOver
-  const readers = [
-    follow(logOf(0), start, { limit: 1000 }, finished),
-    follow(logOf(1), start, { limit: 3 }, finished),
-    follow(logOf(2), start, { limit: 5, topics: ["a", "c"] }, finished),
-  ]
-  const calls = await Promise.all(
+  const appending = Promise.all(
     Array.from({ length: CALLS }, async (_, i): Promise<Call> => {
       const log = logOf(i)
       const messages = Array.from({ length: 1 + Math.floor(random() * 12) }, (_, j) =>
@@ -47,28 +40,23 @@ async function followed({ open, seed }: Setting, handles: number): Promise<void>
       const startsAt = random() * 60
       await new Promise((resolve) => void setTimeout(resolve, startsAt))
       const appended = await log.append(messages)
-      const page = await logOf(i + 1).read({ after: appended.previous, limit: messages.length })
-      const given = messages.map(({ data }) => data)
-      equal(
-        dataOf(page.entries),
-        given,
-        "once an append has resolved, every log on the store shows its entries after `previous`",
-      )
+      const after = await readAll(logOf(i + 1), { after: appended.previous })
+      const rule = "once an append has resolved, every log on the store shows its entries after `previous`"
+      equal(dataOf(after).slice(0, messages.length), dataOf(messages), rule)
       return { messages, appended }
     }),
   )
-  isOver = true
-
+  const [calls, wide, narrow, filtered] = await Promise.all([
+    appending,
+    follow(logOf(0), start, { limit: 1000 }, appending, patience),
+    follow(logOf(1), start, { limit: 3 }, appending, patience),
+    follow(logOf(2), start, { limit: 5, topics: ["a", "c"] }, appending, patience),
+  ])
   const all = await readAll(logOf(0), { after: start })
   checkCalls(calls, all, start)
-  const [wide, narrow, filtered] = await Promise.all(readers)
-  equal(dataOf(wide ?? []), dataOf(all), "a reader of large pages sees all")
-  equal(dataOf(narrow ?? []), dataOf(all), "a reader of small pages sees all")
-  equal(
-    dataOf(filtered ?? []),
-    dataOf(all.filter(({ topic }) => topic !== "b")),
-    "a reader of two topics sees all of them",
-  )
+  equal(dataOf(wide), dataOf(all), "a reader of large pages sees all")
+  equal(dataOf(narrow), dataOf(all), "a reader of small pages sees all")
+  equal(dataOf(filtered), dataOf(all.filter(({ topic }) => topic !== "b")), "a reader of two topics sees all of them")
 }
 
 /** Every call's entries lie together, in order, right after its `previous`. */
@@ -101,31 +89,40 @@ function checkCalls(calls: readonly Call[], all: readonly Entry[], start: Positi
   )
 }
 
-/** Reads on whenever woken, until it stands at the end of what was appended when `finished`. */
+/** Reads on whenever woken, until it stands at the end of all that was appended. */
 async function follow(
   log: Log,
   start: Position,
   query: { limit: number; topics?: readonly string[] },
-  finished: () => boolean,
+  appending: Promise<unknown>,
+  patience: number,
 ): Promise<Entry[]> {
   const seen: Entry[] = []
   let at = start
   let wake = (): void => {}
-  let woken = new Promise<void>((resolve) => (wake = resolve))
   const stop = await log.watch(() => wake())
-  for (;;) {
-    const wasFinished = finished()
+  let deadline = Infinity
+  const end = appending.then(async () => {
+    deadline = Date.now() + patience
     const { last } = await log.bounds()
+    wake()
+    return last
+  })
+  let last: Position | undefined
+  end.then(
+    (position) => (last = position),
+    () => (last = ""), // told by who appends
+  )
+  while (last === undefined || at < last) {
+    const woken = new Promise<void>((resolve) => (wake = resolve))
     const { entries, next, lost } = await log.read({ after: at, ...query })
     check(lost === undefined, "nothing is lost while nothing is removed")
     checkPositions([at, ...entries.map(({ position }) => position)], "entries come after those already read")
     seen.push(...entries)
-    const hasMore = next !== at
+    check(Date.now() < deadline, `who reads on whenever woken comes to the end, within ${patience} ms`)
+    // once all is appended, no more wakes need to come
+    if (next === at) await Promise.race([woken, end.then(() => pause(5))])
     at = next
-    if (hasMore) continue
-    if (wasFinished && at >= last) break
-    await Promise.race([woken, new Promise((resolve) => void setTimeout(resolve, 50))])
-    woken = new Promise<void>((resolve) => (wake = resolve))
   }
   await stop()
   return seen

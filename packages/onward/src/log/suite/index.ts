@@ -28,6 +28,8 @@ export interface LogCasesOptions {
   readonly lacks?: { readonly [need in Need]?: string }
   /** Where the randomness starts; a failure names it. @default the time */
   readonly seed?: number
+  /** How long to wait for a wake before calling it lost, in milliseconds. @default 10_000 */
+  readonly patience?: number
 }
 
 /** One promise of the contract as a test. */
@@ -48,13 +50,14 @@ export interface LogCase {
  *   test(name, { skip }, run)
  * }
  */
-export function logCases({ create, lacks = {}, seed = Date.now() }: LogCasesOptions): LogCase[] {
+export function logCases({ create, lacks = {}, seed = Date.now(), patience = 10_000 }: LogCasesOptions): LogCase[] {
   const runCase = async ({ run }: Case): Promise<void> => {
     const store = await create()
     const logs: Log[] = []
     try {
       await run({
         seed,
+        patience,
         async open(options = {}) {
           const log = await store.open(options)
           logs.push(log)

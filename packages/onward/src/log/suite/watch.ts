@@ -13,32 +13,37 @@ async function counted(log: Log): Promise<{ count: number; stop: () => Promise<v
 export const watchCases: readonly Case[] = [
   {
     name: "a watcher is woken after every append, and what was appended can be read then",
-    async run({ open }) {
+    async run({ open, patience }) {
       const log = await open(KEEP_ALL)
-      let woken = (): void => {}
-      await log.watch(() => woken())
+      const { first: after } = await log.bounds()
+      const reads: Promise<void>[] = []
+      let seen = 0
+      await log.watch(() => {
+        reads.push(
+          log.read({ after, limit: 10 }).then(({ entries }) => {
+            seen = Math.max(seen, entries.length)
+          }),
+        )
+      })
       for (let i = 1; i <= 5; i++) {
-        let seen = 0
-        woken = async () => {
-          seen = (await readAll(log)).length
-        }
         await log.append(messages("a", 1, i))
-        await eventually(() => seen === i, `append ${i} wakes the watcher`)
+        await eventually(() => seen === i, patience, `append ${i} wakes the watcher`)
       }
+      await Promise.all(reads)
     },
   },
   {
     name: "every watcher is woken, and one that stops is not woken any more",
-    async run({ open }) {
+    async run({ open, patience }) {
       const log = await open(KEEP_ALL)
       const [one, two] = [await counted(log), await counted(log)]
       await log.append(messages("a", 1))
-      await eventually(() => one.count > 0 && two.count > 0, "both are woken")
+      await eventually(() => one.count > 0 && two.count > 0, patience, "both are woken")
       await one.stop()
       const before = one.count
       two.count = 0
       await log.append(messages("a", 1))
-      await eventually(() => two.count > 0, "the other is still woken")
+      await eventually(() => two.count > 0, patience, "the other is still woken")
       await pause(20)
       equal(one.count, before, "the one that stopped is not")
       await one.stop()
@@ -47,44 +52,46 @@ export const watchCases: readonly Case[] = [
   },
   {
     name: "the same function may watch twice, and stops once at a time",
-    async run({ open }) {
+    async run({ open, patience }) {
       const log = await open(KEEP_ALL)
       let count = 0
       const wake = (): void => void count++
       const [stop] = [await log.watch(wake), await log.watch(wake)]
       await stop()
       await log.append(messages("a", 1))
-      await eventually(() => count > 0, "the watch that did not stop is woken")
+      await eventually(() => count > 0, patience, "the watch that did not stop is woken")
     },
   },
   {
     name: "a watcher is woken by what another log on the same store appends",
     needs: ["sharing"],
-    async run({ open }) {
+    async run({ open, patience }) {
       const [here, there] = [await open(KEEP_ALL), await open(KEEP_ALL)]
       const watcher = await counted(here)
       for (let i = 1; i <= 3; i++) {
         watcher.count = 0
         await there.append(messages("a", 1, i))
-        await eventually(() => watcher.count > 0, `append ${i} there wakes the watcher here`)
+        await eventually(() => watcher.count > 0, patience, `append ${i} there wakes the watcher here`)
         equal((await readAll(here)).length, i, "what was appended there can be read here")
       }
     },
   },
   {
     name: "who reads on whenever woken sees everything, once and in order",
-    async run({ open }) {
+    async run({ open, patience }) {
       const log = await open(KEEP_ALL)
       const { last: start } = await log.bounds()
       const seen: string[] = []
       let at = start
       let reading = Promise.resolve()
+      const readOn = async (): Promise<void> => {
+        const entries = await readAll(log, { after: at, limit: 7 })
+        at = entries.at(-1)?.position ?? at
+        seen.push(...dataOf(entries))
+      }
       const stop = await log.watch(() => {
-        reading = reading.then(async () => {
-          const entries = await readAll(log, { after: at, limit: 7 })
-          at = entries.at(-1)?.position ?? at
-          seen.push(...dataOf(entries))
-        })
+        reading = reading.then(readOn)
+        reading.catch(() => {}) // it is awaited below
       })
       const expected: string[] = []
       for (let i = 0; i < 40; i++) {
@@ -92,7 +99,7 @@ export const watchCases: readonly Case[] = [
         expected.push(...batch.map(({ data }) => data))
         await log.append(batch)
       }
-      await eventually(() => seen.length >= expected.length, "the last wake comes after the last append")
+      await eventually(() => seen.length >= expected.length, patience, "the last wake comes after the last append")
       await stop()
       await reading
       equal(seen, expected, "nothing is missed, doubled or out of order")
