@@ -1,0 +1,68 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Hub, Log } from "onward"
+import type { AccessLog } from "./access-log.ts"
+import { createBodies } from "./body.ts"
+import type { Demo } from "./demo/index.ts"
+import { events } from "./events.ts"
+import { guard, type Address } from "./guard.ts"
+import { health } from "./health.ts"
+import { HttpError } from "./http-error.ts"
+import { publish } from "./publish.ts"
+import { sendProblem } from "./respond.ts"
+import { READ, WRITE, type Route } from "./route.ts"
+
+export interface AppOptions {
+  readonly hub: Hub
+  readonly log: Log
+  readonly accessLog: AccessLog
+  /** Where the server listens, known once it does. */
+  readonly address: () => Address
+  /** The page at `/` and its streams. @default none */
+  readonly demo?: Demo | undefined
+  readonly onError: (error: unknown) => void
+}
+
+/** The hub's HTTP interface: who may ask, what is asked, what is written down. */
+export function createApp(options: AppOptions): (req: IncomingMessage, res: ServerResponse) => void {
+  const { hub, log, accessLog, address, demo, onError } = options
+  const bodies = createBodies()
+  const routes = new Map<string, Route>([
+    ["/publish", { methods: WRITE, answer: (req, res) => publish(hub, bodies, req, res) }],
+    ["/healthz", { methods: READ, answer: (_, res) => health(hub, log, res) }],
+    [
+      "/events",
+      {
+        methods: READ,
+        answer(req, res, url) {
+          demo?.follow(req, res, url)
+          events(hub, req, res, url)
+        },
+      },
+    ],
+    ...(demo?.routes(bodies) ?? []),
+  ])
+
+  async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    guard(req, address())
+    const { method = "GET", url: target = "" } = req
+    const url = target.startsWith("/") ? URL.parse(`http://hub${target}`) : null
+    if (!url) throw new HttpError(400, "invalid_request", "The request's target is not a path.")
+    const route = routes.get(url.pathname)
+    if (!route) {
+      if (READ.includes(method) && (await demo?.sendFile(res, url.pathname))) return
+      throw new HttpError(404, "not_found", "There is nothing here: try /events?topic=…, /publish or /healthz.")
+    }
+    if (!route.methods.includes(method)) {
+      const allow = route.methods.join(", ")
+      throw new HttpError(405, "method_not_allowed", `Use ${allow}.`, { allow })
+    }
+    await route.answer(req, res, url)
+  }
+
+  return (req, res) => {
+    accessLog.watch(req, res)
+    // a client that leaves is no news
+    req.on("error", () => {})
+    answer(req, res).catch((error: unknown) => sendProblem(req, res, error, onError))
+  }
+}

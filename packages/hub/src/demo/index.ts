@@ -1,0 +1,152 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Hub, Log } from "onward"
+import { sse } from "onward/node"
+import type { Bodies } from "../body.ts"
+import { RETRY_MS } from "../events.ts"
+import { createFiles } from "../files.ts"
+import { HttpError } from "../http-error.ts"
+import { parseJson } from "../json.ts"
+import { sendLibrary } from "../library.ts"
+import { SECURITY_HEADERS, sendJson } from "../respond.ts"
+import { READ, WRITE, type Route } from "../route.ts"
+import { createCounter } from "./counter.ts"
+import { followFile } from "./follow-file.ts"
+import { createMachine } from "./machine.ts"
+import { modelFrom } from "./model.ts"
+import { createRuns } from "./runs.ts"
+import { createTabs } from "./tabs.ts"
+
+const SAMPLE_MS = 1_000
+/** What is published while a tab is cut off. */
+const WHILE_CUT = 100
+const BURST = { events: 3_000, bytes: 4_096, batch: 100 }
+
+export interface DemoOptions {
+  readonly hub: Hub
+  readonly log: Log
+  readonly accessLogPath: string
+  readonly onError: (error: unknown) => void
+}
+
+/** The page at `/` and what feeds it: everything it shows goes through the hub and its log, as anybody's events would. */
+export interface Demo {
+  /** Remembers which tab a stream belongs to, if it says so. */
+  follow(req: IncomingMessage, res: ServerResponse, url: URL): void
+  routes(bodies: Bodies): [path: string, route: Route][]
+  /** Sends a file of the page or of the library it uses; false when there is none. */
+  sendFile(res: ServerResponse, path: string): Promise<boolean>
+  close(): Promise<void>
+}
+
+export async function createDemo({ hub, log, accessLogPath, onError }: DemoOptions): Promise<Demo> {
+  const tabs = createTabs()
+  const files = createFiles(new URL("../../page/", import.meta.url))
+  const runs = createRuns(hub, log, modelFrom(process.env), onError)
+  const closing = new AbortController()
+  const machine = createMachine()
+  const [countSample, countEvent, countBurst] = await Promise.all(
+    ["demo/machine", "demo/count", "demo/burst"].map((topic) => createCounter(log, topic)),
+  )
+  let isBursting = false
+
+  const sampling = setInterval(() => {
+    const sample = machine.sample()
+    // an idle hub writes nothing
+    if (!tabs.isWatched) return
+    hub
+      .publish({ topic: "demo/machine", event: "sample", data: { n: countSample?.(), at: Date.now(), ...sample } })
+      .catch(onError)
+  }, SAMPLE_MS)
+
+  const tabOf = (url: URL): string | null => url.searchParams.get("tab")
+
+  async function cut(res: ServerResponse, url: URL): Promise<void> {
+    const streams = tabs.cut(tabOf(url))
+    if (streams === 0) throw new HttpError(404, "no_such_tab", "This tab has no stream open just now.")
+    const data = Array.from({ length: WHILE_CUT }, () => ({ n: countEvent?.() }))
+    await hub.publishMany(data.map((each) => ({ topic: "demo/count", event: "count", data: each })))
+    sendJson(res, 200, { streams, first: data[0]?.n, last: data.at(-1)?.n })
+  }
+
+  async function burst(res: ServerResponse): Promise<void> {
+    if (isBursting) throw new HttpError(429, "busy", "A burst is being published already: wait for it.")
+    isBursting = true
+    try {
+      const { events, bytes, batch } = BURST
+      const padding = "x".repeat(bytes)
+      let first: number | undefined
+      let last: number | undefined
+      for (let done = 0; done < events; done += batch) {
+        const data = Array.from({ length: batch }, () => ({ n: countBurst?.(), padding }))
+        first ??= data[0]?.n
+        last = data.at(-1)?.n
+        await hub.publishMany(data.map((each) => ({ topic: "demo/burst", event: "burst", data: each })))
+      }
+      sendJson(res, 200, { first, last, events, bytes: events * bytes })
+    } finally {
+      isBursting = false
+    }
+  }
+
+  async function start(bodies: Bodies, req: IncomingMessage, res: ServerResponse): Promise<void> {
+    if (!/^application\/json\b/.test(req.headers["content-type"] ?? "")) {
+      throw new HttpError(415, "unsupported_media_type", "Send application/json.")
+    }
+    using body = await bodies.read(req, res)
+    const { prompt } = Object(parseJson(body.text)) as { readonly prompt?: unknown }
+    sendJson(res, 202, { id: await runs.start(prompt), model: runs.model ?? null })
+  }
+
+  async function readRun(req: IncomingMessage, res: ServerResponse, url: URL): Promise<void> {
+    const subscription = await runs.read(url.searchParams.get("id") ?? "")
+    if (!subscription) throw new HttpError(404, "no_such_run", "This run is not kept (any longer).")
+    tabs.add(tabOf(url), "run", res)
+    sse(req, res, subscription, { retry: RETRY_MS, headers: SECURITY_HEADERS })
+  }
+
+  function followLog(req: IncomingMessage, res: ServerResponse, url: URL): void {
+    tabs.add(tabOf(url), "log", res)
+    sse(
+      req,
+      res,
+      ({ lastEventId, signal }) => followFile(accessLogPath, lastEventId, AbortSignal.any([signal, closing.signal])),
+      // the file has no end: when the hub leaves, readers come back
+      { end: false, retry: RETRY_MS, headers: SECURITY_HEADERS, onError },
+    )
+  }
+
+  return {
+    follow(_req, res, url) {
+      const isBurst = url.searchParams.getAll("topic").includes("demo/burst")
+      tabs.add(tabOf(url), isBurst ? "burst" : "events", res)
+    },
+    routes: (bodies) => [
+      ["/demo/about", { methods: READ, answer: (_, res) => sendJson(res, 200, { model: runs.model ?? null }) }],
+      ["/demo/log", { methods: READ, answer: followLog }],
+      ["/demo/run", { methods: READ, answer: readRun }],
+      ["/demo/runs", { methods: WRITE, answer: (req, res) => start(bodies, req, res) }],
+      ["/demo/cut", { methods: WRITE, answer: (_, res, url) => cut(res, url) }],
+      ["/demo/burst", { methods: WRITE, answer: (_, res) => burst(res) }],
+      [
+        "/demo/stats",
+        {
+          methods: READ,
+          answer: (_, res, url) =>
+            sendJson(res, 200, { ...hub.stats(), burst: tabs.stateOf(tabOf(url), "burst") ?? null }),
+        },
+      ],
+    ],
+    async sendFile(res, path) {
+      const name = path === "/" ? "index.html" : path.slice(1)
+      if (!files.has(name)) return sendLibrary(res, path)
+      await files.send(res, name)
+      return true
+    },
+    async close() {
+      clearInterval(sampling)
+      machine.close()
+      closing.abort()
+      await runs.close()
+    },
+  }
+}

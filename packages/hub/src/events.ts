@@ -1,0 +1,26 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Hub } from "onward"
+import { sse } from "onward/node"
+import { HttpError } from "./http-error.ts"
+import { SECURITY_HEADERS } from "./respond.ts"
+
+/** What cannot be a topic's name is a pattern: `*` anywhere, or a `:name` segment. */
+const PATTERN = /\*|(?:^|\/):[A-Za-z_$]/
+
+/** Sooner than browsers by themselves, in ms: a break should hardly be seen. */
+export const RETRY_MS = 1_000
+
+/** `GET /events?topic=…`: everything published on the topics, from where the client wants it. */
+export function events(hub: Hub, req: IncomingMessage, res: ServerResponse, url: URL): void {
+  const asked = url.searchParams.getAll("topic")
+  if (asked.length === 0) {
+    throw new HttpError(400, "no_topic", "Say what you want to hear: /events?topic=hello, as often as you like.")
+  }
+  const { remoteAddress } = req.socket
+  const subscription = hub.subscribe({
+    topics: asked.filter((selector) => !PATTERN.test(selector)),
+    patterns: asked.filter((selector) => PATTERN.test(selector)),
+    ...(remoteAddress !== undefined && { key: remoteAddress }),
+  })
+  sse(req, res, subscription, { retry: RETRY_MS, headers: SECURITY_HEADERS })
+}

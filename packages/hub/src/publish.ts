@@ -1,0 +1,26 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Hub } from "onward"
+import type { Bodies } from "./body.ts"
+import { HttpError } from "./http-error.ts"
+import { readMessages } from "./messages.ts"
+import { sendJson } from "./respond.ts"
+
+/** Topics under it are the hub's own: who sees them may trust that the hub said it. */
+export const RESERVED = "demo/"
+
+/** `POST /publish`: answers with the id, or the ids of a batch, once the log holds the messages. */
+export async function publish(hub: Hub, bodies: Bodies, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const encoding = req.headers["content-encoding"]
+  if (encoding !== undefined && encoding !== "identity") {
+    throw new HttpError(415, "unsupported_encoding", "Send the body without content-encoding.")
+  }
+  using body = await bodies.read(req, res)
+  const { messages, isBatch } = readMessages(req.headers["content-type"], body.text)
+  for (const { topic } of messages) {
+    if (typeof topic === "string" && topic.startsWith(RESERVED)) {
+      throw new HttpError(403, "reserved_topic", `Topics under \`${RESERVED}\` are the hub's own: choose another.`)
+    }
+  }
+  const ids = await hub.publishMany(messages)
+  sendJson(res, 200, isBatch ? { ids } : { id: ids[0] })
+}

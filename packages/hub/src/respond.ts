@@ -1,0 +1,50 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { toHttpError } from "./http-error.ts"
+
+/** On every answer: nothing is guessed, stored, framed or handed to other sites. */
+export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+  "x-content-type-options": "nosniff",
+  "cross-origin-resource-policy": "same-origin",
+  "referrer-policy": "no-referrer",
+}
+
+/** How long a refused client may go on sending, in ms: closed at once, it would see a reset instead of the answer. */
+const LINGER_MS = 1_000
+
+export function sendJson(
+  res: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  res.writeHead(status, jsonHead(headers)).end(`${JSON.stringify(body)}\n`)
+}
+
+/** Answers with an error as `{"error":{"code","message"}}`; tells `onError` of what was nobody's intention. */
+export function sendProblem(
+  req: IncomingMessage,
+  res: ServerResponse,
+  error: unknown,
+  onError: (error: unknown) => void,
+): void {
+  const { status, code, message, headers } = toHttpError(error)
+  if (status >= 500) onError(error)
+  if (res.headersSent) return void res.destroy()
+  const problem = { error: { code, message } }
+  if (req.complete || req.destroyed) return sendJson(res, status, problem, headers)
+  // the body is still on its way: answer now, drop the rest for a moment, then close
+  const text = `${JSON.stringify(problem)}\n`
+  const length = String(Buffer.byteLength(text))
+  res.writeHead(status, jsonHead({ ...headers, connection: "close", "content-length": length })).write(text)
+  const end = (): void => void res.end()
+  const timer = setTimeout(end, LINGER_MS)
+  req.once("close", () => clearTimeout(timer))
+  req.once("end", end).resume()
+}
+
+const jsonHead = (headers: Readonly<Record<string, string>>): Record<string, string> => ({
+  "content-type": "application/json; charset=utf-8",
+  "cache-control": "no-store",
+  ...SECURITY_HEADERS,
+  ...headers,
+})

@@ -1,0 +1,72 @@
+import { OnwardError } from "onward"
+import type { ServeOptions } from "./command-line.ts"
+import { startServer, type HubServer } from "./server.ts"
+
+/** `onward serve`: runs a hub until it is told to stop. Trouble at the start is one line and exit code 1. */
+export async function serve(options: ServeOptions): Promise<void> {
+  let server: HubServer
+  try {
+    server = await startServer(options, (error) => console.error(`onward: ${describe(error)}`))
+  } catch (error) {
+    console.error(`onward: ${explain(error, options)}`)
+    process.exitCode = 1
+    return
+  }
+  console.log(greeting(server, options))
+  let isLeaving = false
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      if (isLeaving) process.exit(1)
+      isLeaving = true
+      console.log("Closing; once more to stop at once.")
+      server.close().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          console.error(`onward: ${describe(error)}`)
+          process.exit(1)
+        },
+      )
+    })
+  }
+}
+
+function greeting({ address }: HubServer, { data, demo }: ServeOptions): string {
+  const anywhere = address.host === "0.0.0.0" || address.host === "::"
+  const name = anywhere ? "127.0.0.1" : address.host.includes(":") ? `[${address.host}]` : address.host
+  const url = `http://${name}:${address.port}`
+  return `
+  Onward listens on ${url}, its log is in ${data}
+
+  Listen:   curl -N "${url}/events?topic=hello"
+  Publish:  curl -d topic=hello -d data=world ${url}/publish
+${demo ? `\n  Or see it work: ${url}/\n` : ""}`
+}
+
+const SYSTEM: Readonly<Record<string, (options: ServeOptions) => string>> = {
+  EADDRINUSE: ({ host, port }) =>
+    `port ${port} on ${host} is in use: stop what listens there, or choose another --port`,
+  EADDRNOTAVAIL: ({ host }) => `this machine has no address ${host}: choose another --host`,
+  ENOTFOUND: ({ host }) => `there is no host ${host}: choose another --host`,
+  ENOTDIR: ({ data }) => `${data} cannot be a folder, because a file is in its way: choose another --data`,
+  EEXIST: ({ data }) => `${data} is a file: choose a folder for --data`,
+  EROFS: ({ data }) => `the folder ${data} cannot be written: choose another --data`,
+  ENOSPC: ({ data }) => `the disk of ${data} is full: make room, or choose another --data`,
+}
+
+function explain(error: unknown, options: ServeOptions): string {
+  const { code = "", syscall } = error as { readonly code?: string; readonly syscall?: string }
+  if (code === "EACCES" || code === "EPERM") {
+    return syscall === "listen"
+      ? `port ${options.port} is not for everyone: choose one from 1024 up with --port`
+      : `the folder ${options.data} cannot be written: change its permissions, or choose another --data`
+  }
+  return SYSTEM[code]?.(options) ?? describe(error)
+}
+
+/** One line; what is not of our own making comes with its place. */
+function describe(error: unknown): string {
+  if (error instanceof OnwardError) return `${error.message} (${error.code})`
+  if (!(error instanceof Error)) return String(error)
+  const isSystem = "syscall" in error
+  return (isSystem ? error.message : (error.stack ?? error.message)).replaceAll(/\s*\n\s*/g, " ")
+}

@@ -1,0 +1,68 @@
+import { once } from "node:events"
+import { mkdirSync } from "node:fs"
+import { createServer, type Server } from "node:http"
+import type { AddressInfo } from "node:net"
+import { join } from "node:path"
+import { createHub } from "onward"
+import { sqliteLog } from "onward/sqlite"
+import { openAccessLog } from "./access-log.ts"
+import { createApp } from "./app.ts"
+import type { ServeOptions } from "./command-line.ts"
+import { createDemo } from "./demo/index.ts"
+import type { Address } from "./guard.ts"
+
+/** How long leaving may take: streams are closed over the first part of it, what is left then is cut. */
+const DRAIN_MS = 500
+const CUT_AFTER_MS = 3_000
+
+/** A hub that listens. */
+export interface HubServer {
+  readonly address: Address
+  /** Sends everyone away and closes everything; what was acknowledged is kept. */
+  close(): Promise<void>
+}
+
+/** Starts a hub server. Rejects with an `OnwardError` when there is trouble with the log, else with what the system says. */
+export async function startServer(
+  { port, host, data, demo: hasDemo }: ServeOptions,
+  onError: (error: unknown) => void,
+): Promise<HubServer> {
+  mkdirSync(data, { recursive: true })
+  const log = sqliteLog(join(data, "events.db"))
+  const hub = createHub({ log, onError })
+  let address: Address = { host, port }
+  const undo: (() => void | Promise<void>)[] = [() => hub.close()]
+  try {
+    const accessLog = openAccessLog(join(data, "access.log"), onError)
+    undo.unshift(() => accessLog.close())
+    const demo = hasDemo ? await createDemo({ hub, log, accessLogPath: accessLog.path, onError }) : undefined
+    if (demo) undo.unshift(() => demo.close())
+    const app = createApp({ hub, log, accessLog, address: () => address, demo, onError })
+    const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000 }, app)
+    // answered before the body is sent, when it is too large
+    server.on("checkContinue", app)
+    server.listen(port, host)
+    await once(server, "listening")
+    const { address: bound, port: actual } = server.address() as AddressInfo
+    address = { host: bound, port: actual }
+    undo.unshift(() => closeServer(server))
+    return {
+      address: { host, port: actual },
+      async close() {
+        const gone = demo?.close()
+        await hub.drain({ over: DRAIN_MS })
+        await gone
+        for (const step of undo) await step()
+      },
+    }
+  } catch (error) {
+    for (const step of undo) await step()
+    throw error
+  }
+}
+
+async function closeServer(server: Server): Promise<void> {
+  const timer = setTimeout(() => server.closeAllConnections(), CUT_AFTER_MS)
+  await new Promise((resolve) => void server.close(resolve))
+  clearTimeout(timer)
+}
