@@ -36,6 +36,12 @@ test("an event is read back into its typed form", async () => {
   await assert.rejects(events.parse({ event: "other", data: "1" }), refused)
 })
 
+test("a text that looks like JSON is read back as the text it was", async () => {
+  for (const text of ["42", "true", "null", '"quoted"', "{}"]) {
+    assert.deepEqual(await events.parse({ event: "note", data: text }), { event: "note", data: text })
+  }
+})
+
 test("with validation off the shape is believed", async () => {
   assert.deepEqual(await events.parse({ event: "tick", data: '{"price":"x"}' }, { validate: false }), {
     event: "tick",

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { memoryLog } from "../../src/log/index.ts"
+import { at, stage } from "./stage.ts"
+
+/** Too small to serve anyone, so that the log must be asked. */
+const window = { entries: 1 }
+
+test("entries that retention removed after the cursor are announced before those still kept", async () => {
+  const { connect, publish } = await stage({ window, retention: { count: 3 } })
+  await publish("a", "1", "2", "3", "4", "5", "6")
+  const client = await connect({ topics: ["a"] }, { after: at(1) })
+  assert.deepEqual(client.events.slice(0, 2), [
+    { event: "stream.gap", data: JSON.stringify({ reason: "trimmed", from: at(1), to: at(3) }) },
+    { id: at(4), data: "4" },
+  ])
+  assert.deepEqual(client.data, ["4", "5", "6"])
+  assert.equal(client.gaps.length, 1)
+})
+
+test("a gap names the place as the client gave it, a publisher's id too", async () => {
+  const { connect, hub, publish } = await stage({ window, retention: { topic: { count: 1 } } })
+  await hub.publish({ topic: "marks", data: "", id: "mark" })
+  await publish("a", "1", "2", "3")
+  const client = await connect({ topics: ["a"] }, { after: "mark" })
+  assert.deepEqual(client.gaps, [{ reason: "trimmed", from: "mark", to: at(3) }])
+  assert.deepEqual(client.data, ["3"])
+})
+
+test("a quiet topic has no gap, however much of the others was removed", async () => {
+  const { connect, publish } = await stage({ window, retention: { count: 3 } })
+  await publish("quiet", "once")
+  const client = await connect({ topics: ["quiet"] })
+  const place = client.lastEventId ?? ""
+  client.leave()
+  await publish("busy", "1", "2", "3", "4", "5", "6")
+  for (const options of [{ topics: ["quiet"] }, { patterns: ["quiet*"] }, { topics: ["never", "quiet"] }]) {
+    const back = await connect(options, { after: place })
+    assert.deepEqual(back.events, [], JSON.stringify(options))
+  }
+  const pattern = await connect({ patterns: ["b*"] }, { after: place })
+  assert.deepEqual(pattern.gaps, [{ reason: "trimmed", from: place, to: at(4) }])
+})
+
+test("a cursor at the very edge of what is kept has no gap", async () => {
+  const { connect, publish } = await stage({ window, retention: { count: 3 } })
+  await publish("a", "1", "2", "3", "4", "5", "6")
+  const client = await connect({ topics: ["a"] }, { after: at(3) })
+  assert.deepEqual(client.gaps, [])
+  assert.deepEqual(client.data, ["4", "5", "6"])
+})
+
+test("what the log removed and this process still has in its window is delivered, without a gap", async () => {
+  const { connect, publish } = await stage({ retention: { count: 1 } })
+  await publish("a", "1", "2", "3", "4")
+  const client = await connect({ topics: ["a"] }, { after: at(1) })
+  assert.deepEqual(client.gaps, [])
+  assert.deepEqual(client.data, ["2", "3", "4"])
+})
+
+test("a cursor of another life of the log is a gap, and everything kept follows", async () => {
+  const { connect, publish } = await stage()
+  await publish("a", "1", "2")
+  const client = await connect({ topics: ["a"] }, { after: "otherlif~15" })
+  assert.deepEqual(client.gaps, [{ reason: "epoch", from: "otherlif~15", to: at(0) }])
+  assert.deepEqual(client.data, ["1", "2"])
+  assert.deepEqual(client.events[0]?.event, "stream.gap")
+})
+
+test("an id that nobody gave out is a gap, and everything kept follows", async () => {
+  const { connect, publish } = await stage()
+  await publish("a", "1", "2")
+  const client = await connect({ topics: ["a"] }, { after: "who knows" })
+  assert.deepEqual(client.gaps, [{ reason: "unknown", from: "who knows", to: at(0) }])
+  assert.deepEqual(client.data, ["1", "2"])
+})
+
+test("a position ahead of the log is a gap, and news follow", async () => {
+  const { connect, publish } = await stage()
+  await publish("a", "1", "2")
+  const client = await connect({ topics: ["a"] }, { after: at(999) })
+  assert.deepEqual(client.gaps, [{ reason: "unknown", from: at(999), to: at(2) }])
+  await publish("a", "3")
+  assert.deepEqual(client.data, ["3"])
+})
+
+test("a log that starts anew under a running hub is told to the streams that are open", async () => {
+  let current = memoryLog({ epoch: "life0000" })
+  const wakes = new Set<() => void>()
+  const log: typeof current = {
+    append: (messages) => current.append(messages),
+    read: (query) => current.read(query),
+    bounds: () => current.bounds(),
+    locate: (landmark) => current.locate(landmark),
+    async watch(wake) {
+      wakes.add(wake)
+      return async () => void wakes.delete(wake)
+    },
+    close: () => current.close(),
+  }
+  const { clock, connect, publish } = await stage({ log })
+  const client = await connect({ topics: ["a"] })
+  await publish("a", "1", "2")
+  current = memoryLog({ epoch: "life0001" })
+  await current.append([{ topic: "a", data: "3" }])
+  for (const wake of wakes) wake()
+  await clock.settle()
+  assert.deepEqual(client.gaps, [{ reason: "epoch", from: at(2), to: "life0001~10" }])
+  assert.deepEqual(client.data, ["1", "2", "3"])
+})
+
+test("control events carry no id, except the one after which nothing comes", async () => {
+  const { connect, publish, hub, clock } = await stage({ window, retention: { count: 1 } })
+  await publish("a", "1", "2", "3")
+  const client = await connect({ topics: ["a"], until: ({ data }) => data === "end" }, { after: at(1) })
+  await hub.publish({ topic: "a", data: "end" })
+  await clock.settle()
+  const control = client.events.filter(({ event }) => event?.startsWith("stream."))
+  assert.deepEqual(
+    control.map(({ event, id }) => [event, id]),
+    [
+      ["stream.gap", undefined],
+      ["stream.end", "stream.end"],
+    ],
+  )
+})

@@ -1,0 +1,102 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { createHub } from "../../src/hub/index.ts"
+import { stage } from "./stage.ts"
+
+test("one connection too many is refused before it begins, and there is room when another has gone", async () => {
+  const { connect, hub } = await stage({ limits: { connections: 2 } })
+  const one = await connect({ topics: ["a"] })
+  await connect({ topics: ["a"] })
+  await assert.rejects(connect({ topics: ["a"] }), {
+    name: "OnwardError",
+    code: "too_many_connections",
+    retryable: true,
+  })
+  assert.equal(hub.stats().connections, 2, "nobody was evicted")
+  one.leave()
+  await connect({ topics: ["a"] })
+})
+
+test("one connection too many under a key is refused, other keys and none are not", async () => {
+  const { connect } = await stage({ limits: { connectionsPerKey: 2 } })
+  const options = { topics: ["a"], key: "ann" }
+  const one = await connect(options)
+  await connect({ ...options, topics: ["b"] })
+  await assert.rejects(connect(options), { name: "OnwardError", code: "too_many_connections_for_key", retryable: true })
+  await connect({ topics: ["a"], key: "bob" })
+  await connect({ topics: ["a"] })
+  one.leave()
+  await connect(options)
+})
+
+test("a subscription with too many topics and patterns is refused, repeats not counted", async () => {
+  const { hub } = await stage({ limits: { topics: 3 } })
+  hub.subscribe({ topics: ["a", "b"], patterns: ["c*"] })
+  hub.subscribe({ topics: ["a", "a", "a", "a"] })
+  assert.throws(() => hub.subscribe({ topics: ["a", "b"], patterns: ["c*", "d*"] }), {
+    name: "OnwardError",
+    code: "too_many_topics",
+    retryable: false,
+  })
+})
+
+test("a cursor longer than any that was given out is refused, counted in bytes", async () => {
+  const { hub } = await stage({ limits: { cursorBytes: 10 } })
+  const subscription = hub.subscribe({ topics: ["a"] })
+  subscription.open({ after: "1234567890" })
+  subscription.open({ after: "ééééé" })
+  const refused = { name: "OnwardError", code: "cursor_too_long" }
+  assert.throws(() => subscription.open({ after: "12345678901" }), refused)
+  assert.throws(() => subscription.open({ after: "éééééé" }), refused)
+  assert.throws(() => subscription.open({ after: "x".repeat(65_536) }), refused)
+})
+
+test("a message larger than the limit is refused, and stored nowhere", async () => {
+  const { hub, connect } = await stage({ limits: { messageBytes: 100 } })
+  const refused = { name: "OnwardError", code: "message_too_large" }
+  await hub.publish({ topic: "a", data: "x".repeat(99) })
+  await assert.rejects(hub.publish({ topic: "a", data: "x".repeat(100) }), refused)
+  await assert.rejects(hub.publish({ topic: "a", data: "é".repeat(50) }), refused)
+  await assert.rejects(hub.publish({ topic: "a", data: { text: "x".repeat(100) } }), refused)
+  await assert.rejects(hub.publish({ topic: "a", data: "x".repeat(60), key: "k".repeat(60) }), refused)
+  assert.equal((await connect({ topics: ["a"] }, "earliest")).data.length, 1)
+})
+
+test("a client may ask for so many of the last entries, and no more", async () => {
+  const { hub } = await stage({ limits: { last: 20 } })
+  const subscription = hub.subscribe({ topics: ["a"] })
+  subscription.open({ last: 20 })
+  for (const last of [21, -1, 1.5, Number.NaN, Infinity, 1e300]) {
+    assert.throws(() => subscription.open({ last }), { name: "OnwardError", code: "invalid_start" }, String(last))
+  }
+  for (const since of [Number.NaN, Infinity, -Infinity, new Date("never")]) {
+    assert.throws(() => subscription.open({ since }), { name: "OnwardError", code: "invalid_start" }, String(since))
+  }
+})
+
+test("limits that do not exist or are none are refused when the hub is made, by name", () => {
+  assert.throws(() => createHub({ limits: { conections: 1 } as never }), {
+    name: "TypeError",
+    message: /conections.*connections/s,
+  })
+  for (const value of [-1, Number.NaN, "5"]) {
+    assert.throws(() => createHub({ limits: { connections: value as number } }), {
+      name: "TypeError",
+      message: /connections/,
+    })
+  }
+})
+
+test("a subscription to nothing, or with a start that is none, is refused", async () => {
+  const { hub } = await stage()
+  assert.throws(() => hub.subscribe({}), TypeError)
+  assert.throws(() => hub.subscribe({ topics: [], patterns: [] }), TypeError)
+  assert.throws(() => hub.subscribe({ topics: ["a"], from: "latest" as never }), TypeError)
+  assert.throws(() => hub.subscribe({ topics: ["a"], from: { last: -1 } }), { code: "invalid_start" })
+  for (const topic of ["", "user:*", "a/:id", "a\nb"]) {
+    assert.throws(() => hub.subscribe({ topics: [topic] }), { name: "OnwardError", code: "invalid_selector" })
+  }
+  for (const pattern of ["", "a{b}", "a/:id.json"]) {
+    assert.throws(() => hub.subscribe({ patterns: [pattern] }), { name: "OnwardError", code: "invalid_selector" })
+  }
+})

@@ -1,0 +1,124 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { stage } from "./stage.ts"
+
+const numbers = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => String(from + i))
+
+test("a connection that is full gets nothing more, and is not live", async () => {
+  const { connect, hub, publish } = await stage()
+  const client = await connect({ topics: ["a"] })
+  client.room = 10
+  await publish("a", "0")
+  const written = client.frames.length
+  await publish("a", ...numbers(1, 50))
+  assert.equal(client.frames.length, written)
+  assert.equal(hub.stats().live, 0)
+  assert.equal(hub.stats().connections, 1)
+})
+
+test("with room again it catches up from the window, each entry once, and is live", async () => {
+  const { clock, connect, hub, publish } = await stage()
+  const client = await connect({ topics: ["a"] })
+  client.room = 10
+  await publish("a", ...numbers(0, 50))
+  client.drain()
+  await clock.settle()
+  assert.deepEqual(client.data, numbers(0, 50))
+  assert.equal(hub.stats().live, 1)
+  await publish("a", "50")
+  assert.deepEqual(client.data, numbers(0, 51))
+})
+
+test("when the window has moved on it catches up from the log", async () => {
+  const { clock, connect, hub, publish } = await stage({ window: { entries: 3 } })
+  const client = await connect({ patterns: ["a*"] })
+  client.room = 10
+  await publish("a", "0")
+  for (let i = 1; i < 1_500; i += 100)
+    await hub.publishMany(numbers(i, Math.min(i + 100, 1_500)).map((data) => ({ topic: "a", data })))
+  await clock.settle()
+  client.drain()
+  await clock.settle()
+  assert.deepEqual(client.data, numbers(0, 1_500))
+  assert.deepEqual(client.gaps, [])
+  assert.equal(hub.stats().live, 1)
+})
+
+test("one that takes a little at a time gets everything once, whatever is published meanwhile", async () => {
+  const { clock, connect, publish } = await stage({ window: { entries: 20 } })
+  const client = await connect({ topics: ["a"] })
+  client.room = 0
+  let next = 0
+  for (let i = 0; i < 60; i++) {
+    await publish("a", ...numbers(next, (next += 7)))
+    client.drain(1 + ((i * 37) % 200))
+    await clock.settle()
+  }
+  client.drain()
+  await clock.settle()
+  assert.deepEqual(client.data, numbers(0, next))
+  assert.deepEqual(client.gaps, [])
+})
+
+test("what the log removed meanwhile is announced, and the rest follows", async () => {
+  const { clock, connect, publish } = await stage({ window: { entries: 3 }, retention: { count: 5 } })
+  const client = await connect({ topics: ["a"] })
+  client.room = 10
+  const ids = await publish("a", ...numbers(0, 20))
+  client.drain()
+  await clock.settle()
+  assert.deepEqual(client.data, ["0", ...numbers(15, 20)])
+  assert.deepEqual(client.gaps, [{ reason: "trimmed", from: ids[0], to: ids[14] }])
+  await publish("a", "20")
+  assert.deepEqual(client.data.at(-1), "20")
+})
+
+test("one that takes nothing for the stall timeout is closed, at once, and others are not", async () => {
+  const { clock, connect, hub, publish } = await stage({ stallTimeout: 60_000 })
+  const stalled = await connect({ topics: ["a"] })
+  const healthy = await connect({ topics: ["a"] })
+  stalled.room = 10
+  await publish("a", "1")
+  await clock.pass(59_000)
+  assert.equal(stalled.closed, undefined)
+  await clock.pass(16_000)
+  assert.equal(stalled.closed, "aborted")
+  assert.equal(healthy.closed, undefined)
+  assert.equal(hub.stats().connections, 1)
+})
+
+test("one that takes something now and then is not closed", async () => {
+  const { clock, connect, publish } = await stage({ stallTimeout: 60_000 })
+  const slow = await connect({ topics: ["a"] })
+  for (let i = 0; i < 20; i++) {
+    slow.drain(1)
+    await publish("a", String(i))
+    await clock.pass(50_000)
+  }
+  assert.equal(slow.closed, undefined)
+  slow.drain()
+  await clock.settle()
+  assert.deepEqual(slow.data, numbers(0, 20))
+})
+
+test("a full connection gets no heartbeats", async () => {
+  const { clock, connect, publish } = await stage()
+  const client = await connect({ topics: ["a"] })
+  client.room = 10
+  await publish("a", "1")
+  const written = client.frames.length
+  await clock.pass(60_000)
+  assert.equal(client.frames.length, written)
+})
+
+test("a connection that goes while it is full leaves nothing behind", async () => {
+  const { clock, connect, hub, publish } = await stage()
+  const client = await connect({ topics: ["a"] })
+  client.room = 10
+  await publish("a", "1", "2")
+  client.leave()
+  client.drain()
+  await clock.settle()
+  assert.deepEqual([hub.stats().connections, hub.stats().topics, clock.timers], [0, 0, 0])
+  assert.deepEqual(client.data, ["1"])
+})

@@ -1,0 +1,156 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { at, stage } from "./stage.ts"
+
+test("a live stream carries what is published from now on, and begins with a checkpoint", async () => {
+  const { connect, publish } = await stage()
+  await publish("a", "before")
+  const client = await connect({ topics: ["a"] })
+  assert.deepEqual(client.blocks, [{ id: at(1) }])
+  await publish("a", "one", "two")
+  assert.deepEqual(client.events, [
+    { id: at(2), data: "one" },
+    { id: at(3), data: "two" },
+  ])
+})
+
+test("a stream opened in the same breath as its hub gets what is published next", async () => {
+  const { another, clock, connect } = await stage()
+  const hub = another()
+  const opening = connect({ topics: ["a"] }, undefined, hub)
+  const published = hub.publish({ topic: "a", data: "first" })
+  await clock.settle()
+  await published
+  assert.deepEqual((await opening).data, ["first"])
+})
+
+test("a stream carries on after a position, for all its topics at once", async () => {
+  const { connect, publish } = await stage()
+  for (const text of ["1", "2", "3"]) for (const topic of ["a", "b", "c"]) await publish(topic, topic + text)
+  const client = await connect({ topics: ["a", "b"] }, { after: at(4) })
+  assert.deepEqual(client.data, ["b2", "a3", "b3"])
+  assert.deepEqual(client.gaps, [])
+  await publish("b", "b4")
+  assert.deepEqual(client.data.at(-1), "b4")
+})
+
+test("a stream carries on after its publisher's own id", async () => {
+  const { connect, hub } = await stage()
+  for (const n of [1, 2, 3]) await hub.publish({ topic: "a", data: String(n), id: `order-${n}` })
+  const client = await connect({ topics: ["a"] }, { after: "order-1" })
+  assert.deepEqual(client.events, [
+    { id: "order-2", data: "2" },
+    { id: "order-3", data: "3" },
+  ])
+  assert.deepEqual(client.gaps, [])
+})
+
+test("a publisher's id of another topic is a place too", async () => {
+  const { connect, hub } = await stage()
+  await hub.publish({ topic: "a", data: "old" })
+  await hub.publish({ topic: "b", data: "mark", id: "mark" })
+  await hub.publish({ topic: "a", data: "new" })
+  assert.deepEqual((await connect({ topics: ["a"] }, { after: "mark" })).data, ["new"])
+})
+
+test("a stream from the earliest entry has everything kept, and no gap for what was removed before", async () => {
+  const { connect, publish } = await stage({ retention: { count: 3 } })
+  await publish("a", "1", "2", "3", "4", "5")
+  const client = await connect({ topics: ["a"] }, "earliest")
+  assert.deepEqual(client.data, ["3", "4", "5"])
+  assert.deepEqual(client.gaps, [])
+})
+
+test("a stream since a time begins with the oldest entry that is not older", async () => {
+  const { clock, connect, publish } = await stage()
+  await publish("a", "old")
+  await clock.pass(60_000)
+  const since = clock.now()
+  await publish("a", "exactly")
+  await clock.pass(60_000)
+  await publish("a", "new")
+  assert.deepEqual((await connect({ topics: ["a"] }, { since })).data, ["exactly", "new"])
+  assert.deepEqual((await connect({ topics: ["a"] }, { since: new Date(since + 1) })).data, ["new"])
+  assert.deepEqual((await connect({ topics: ["a"] }, { since: 0 })).data, ["old", "exactly", "new"])
+  assert.deepEqual((await connect({ topics: ["a"] }, { since: -1e300 })).data, ["old", "exactly", "new"])
+  assert.deepEqual((await connect({ topics: ["a"] }, { since: clock.now() + 1e9 })).data, [])
+  assert.deepEqual((await connect({ topics: ["a"] }, { since: 1e300 })).data, [])
+})
+
+const tails: readonly (readonly [selector: string, last: number, expected: readonly string[]])[] = [
+  ["a", 0, []],
+  ["a", 1, ["a5"]],
+  ["a", 3, ["a3", "a4", "a5"]],
+  ["a", 5, ["a1", "a2", "a3", "a4", "a5"]],
+  ["a", 100, ["a1", "a2", "a3", "a4", "a5"]],
+  ["n/*", 2, ["n/5", "n/x5"]],
+  ["n/*", 3, ["n/x4", "n/5", "n/x5"]],
+  ["n/*", 100, ["n/1", "n/x1", "n/2", "n/x2", "n/3", "n/x3", "n/4", "n/x4", "n/5", "n/x5"]],
+  ["n/:id", 1, ["n/x5"]],
+  ["*", 4, ["a5", "n/5", "n/x5", "z5"]],
+]
+
+for (const where of ["the window", "the log"] as const) {
+  test(`the last n entries, from ${where}, are exactly that many of what was asked for`, async () => {
+    const { another, clock, connect, publish } = await stage()
+    const topics = ["a", "n/", "n/x", "z"]
+    for (const text of ["1", "2", "3", "4", "5"])
+      for (const topic of topics) await publish(topic === "n/" ? "n/1" : topic, topic + text)
+    // a process that was not there when they were published has an empty window
+    const hub = where === "the log" ? another() : undefined
+    await clock.settle()
+    for (const [selector, last, expected] of tails) {
+      const options = /[*:]/.test(selector) ? { patterns: [selector] } : { topics: [selector] }
+      const client = await connect(options, { last }, hub)
+      assert.deepEqual(client.data, expected, `last ${last} of ${selector}`)
+      assert.deepEqual(client.gaps, [])
+    }
+    const both = await connect({ topics: ["a"], patterns: ["n/*"] }, { last: 3 }, hub)
+    assert.deepEqual(both.data, ["a5", "n/5", "n/x5"])
+  })
+}
+
+test("the last n are what is kept of them when retention removed the others, without a gap", async () => {
+  const { another, clock, connect, publish } = await stage({ retention: { topic: { count: 2 } } })
+  await publish("a", "1", "2", "3")
+  const hub = another()
+  await clock.settle()
+  for (const options of [{ topics: ["a"] }, { patterns: ["a*"] }]) {
+    const client = await connect(options, { last: 10 }, hub)
+    assert.deepEqual(client.data, ["2", "3"])
+    assert.deepEqual(client.gaps, [])
+  }
+})
+
+test("the subscription's own beginning counts when the client names no place, and only then", async () => {
+  const { connect, publish } = await stage()
+  await publish("a", "1", "2", "3")
+  assert.deepEqual((await connect({ topics: ["a"], from: "earliest" })).data, ["1", "2", "3"])
+  assert.deepEqual((await connect({ topics: ["a"], from: { last: 1 } })).data, ["3"])
+  assert.deepEqual((await connect({ topics: ["a"], from: "earliest" }, { after: at(2) })).data, ["3"])
+  assert.deepEqual((await connect({ topics: ["a"], from: "earliest" }, { last: 2 })).data, ["2", "3"])
+})
+
+test("without history a client resumes, but chooses no beginning", async () => {
+  const { connect, publish } = await stage()
+  await publish("a", "1", "2", "3")
+  const options = { topics: ["a"], from: { last: 1 }, allowHistory: false } as const
+  for (const start of ["earliest", { since: 0 }, { last: 3 }] as const) {
+    assert.deepEqual((await connect(options, start)).data, ["3"])
+  }
+  assert.deepEqual((await connect(options, { after: at(1) })).data, ["2", "3"])
+})
+
+test("history and news meet without a seam while others publish", async () => {
+  const { clock, connect, hub, publish } = await stage({ window: { entries: 5 } })
+  await publish("a", ...Array.from({ length: 200 }, (_, i) => String(i)))
+  const connecting = connect({ topics: ["a"] }, "earliest")
+  const publishing = Array.from({ length: 100 }, (_, i) => hub.publish({ topic: "a", data: String(200 + i) }))
+  const client = await connecting
+  await Promise.all(publishing)
+  await clock.settle()
+  assert.deepEqual(
+    client.data,
+    Array.from({ length: 300 }, (_, i) => String(i)),
+  )
+})
