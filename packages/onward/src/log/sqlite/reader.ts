@@ -1,68 +1,23 @@
-import type { DatabaseSync, StatementSync } from "node:sqlite"
+import type { DatabaseSync } from "node:sqlite"
 import type { Entry, Position } from "../../message.ts"
 import type { Bounds, Landmark, Page, ReadQuery } from "../log.ts"
 import { lossOf, placeOf } from "../loss.ts"
 import { merge } from "../merge.ts"
 import { formatPosition } from "../position.ts"
+import { entryOf, prepareReaderSql, type LogState, type ReaderSql, type Row } from "./reader-sql.ts"
 
 /** Bytes and number of entries after which a page ends, so that no read holds up the event loop for long. */
 const PAGE_BYTES = 2 * 1024 * 1024
 const PAGE_ENTRIES = 4096
 
-const ENTRY = `
-  entries.sequence, topics.name AS topic, entries.time, entries.size,
-  entries.event, entries.id, entries.key, entries.retry, entries.data`
-
-const SQL = {
-  begin: "BEGIN",
-  commit: "COMMIT",
-  rollback: "ROLLBACK",
-  dataVersion: "PRAGMA data_version",
-  log: "SELECT last, trimmed, floor FROM log",
-  oldest: "SELECT sequence FROM entries ORDER BY sequence LIMIT 1",
-  page: `
-    SELECT ${ENTRY}
-    FROM entries CROSS JOIN topics ON topics.id = entries.topic
-    WHERE sequence > ? ORDER BY sequence LIMIT ?`,
-  chosen: `
-    SELECT ${ENTRY}
-    FROM json_each(?) CROSS JOIN entries ON sequence = value CROSS JOIN topics ON topics.id = entries.topic`,
-  topicAfter: "SELECT sequence FROM entries WHERE topic = ? AND sequence > ? ORDER BY sequence LIMIT ?",
-  topicNewest: "SELECT sequence FROM entries WHERE topic = ? ORDER BY sequence DESC LIMIT ?",
-  newest: "SELECT sequence FROM entries ORDER BY sequence DESC LIMIT 1 OFFSET ?",
-  topic: "SELECT id, trimmed, own FROM topics WHERE name = ?",
-  removed: "SELECT name, trimmed, own FROM topics WHERE trimmed > ?",
-  entryFrom: "SELECT sequence, time FROM entries WHERE sequence >= ? ORDER BY sequence LIMIT 1",
-  withId: "SELECT sequence FROM entries WHERE id = ?",
-} as const
-
-interface LogState {
-  readonly last: number
-  readonly trimmed: number
-  readonly floor: number
-}
-
-interface Row {
-  readonly sequence: number
-  readonly topic: string
-  readonly time: number
-  readonly size: number
-  readonly event: string | null
-  readonly id: string | null
-  readonly key: string | null
-  readonly retry: number | null
-  readonly data: string
-}
-
 /** Reads on this thread, each answer in one short read transaction. Throws what SQLite throws. */
 export class Reader {
   readonly #epoch: string
-  readonly #sql: Readonly<Record<keyof typeof SQL, StatementSync>>
+  readonly #sql: ReaderSql
 
   constructor(database: DatabaseSync, epoch: string) {
     this.#epoch = epoch
-    const statements = Object.entries(SQL).map(([name, text]) => [name, database.prepare(text)])
-    this.#sql = Object.fromEntries(statements) as Record<keyof typeof SQL, StatementSync>
+    this.#sql = prepareReaderSql(database)
   }
 
   /** Another number than last time when any other connection, our own writer's too, has committed in between. */
@@ -127,26 +82,13 @@ export class Reader {
     const entries: Entry[] = []
     let bytes = 0
     for (const row of rows as Iterable<unknown> as Iterable<Row>) {
-      entries.push(this.#entry(row))
+      entries.push(entryOf(row, this.#position(row.sequence)))
       bytes += row.size
       if (bytes >= PAGE_BYTES) break
     }
     const newest = entries.at(-1)
     const isFull = entries.length === limit || bytes >= PAGE_BYTES
     return { entries, next: newest && isFull ? newest.position : this.#position(log.last) }
-  }
-
-  #entry({ sequence, topic, time, event, id, key, retry, data }: Row): Entry {
-    return {
-      topic,
-      data,
-      ...(event !== null && { event }),
-      ...(id !== null && { id }),
-      ...(key !== null && { key }),
-      ...(retry !== null && { retry }),
-      position: this.#position(sequence),
-      time,
-    }
   }
 
   /** Sequence numbers of the first `limit` entries on these topics. */

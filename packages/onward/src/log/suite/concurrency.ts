@@ -108,12 +108,12 @@ async function follow(
     wake()
     return last
   })
-  let last: Position | undefined
+  const goal: { last?: Position } = {}
   end.then(
-    (position) => (last = position),
-    () => (last = ""), // told by who appends
+    (position) => (goal.last = position),
+    () => (goal.last = ""), // told by who appends
   )
-  while (last === undefined || at < last) {
+  while (goal.last === undefined || at < goal.last) {
     const woken = new Promise<void>((resolve) => (wake = resolve))
     const { entries, next, lost } = await log.read({ after: at, ...query })
     check(lost === undefined, "nothing is lost while nothing is removed")
