@@ -1,0 +1,74 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite"
+import type { Entry, Position } from "../../message.ts"
+
+const sql = (text: (column: string) => string) => ({
+  begin: "BEGIN",
+  commit: "COMMIT",
+  rollback: "ROLLBACK",
+  dataVersion: "PRAGMA data_version",
+  log: "SELECT last, trimmed, floor FROM log",
+  oldest: "SELECT sequence FROM entries ORDER BY sequence LIMIT 1",
+  page: `
+    SELECT ${columns(text)}
+    FROM entries CROSS JOIN topics ON topics.id = entries.topic
+    WHERE sequence > ? ORDER BY sequence LIMIT ?`,
+  chosen: `
+    SELECT ${columns(text)}
+    FROM json_each(?) CROSS JOIN entries ON sequence = value CROSS JOIN topics ON topics.id = entries.topic`,
+  topicAfter: "SELECT sequence FROM entries WHERE topic = ? AND sequence > ? ORDER BY sequence LIMIT ?",
+  topicNewest: "SELECT sequence FROM entries WHERE topic = ? ORDER BY sequence DESC LIMIT ?",
+  newest: "SELECT sequence FROM entries ORDER BY sequence DESC LIMIT 1 OFFSET ?",
+  topic: "SELECT id, trimmed, own FROM topics WHERE name = ?",
+  removed: "SELECT name, trimmed, own FROM topics WHERE trimmed > ?",
+  entryFrom: "SELECT sequence, time FROM entries WHERE sequence >= ? ORDER BY sequence LIMIT 1",
+  withId: "SELECT sequence FROM entries WHERE id = ?",
+})
+
+const columns = (text: (column: string) => string): string => `
+  entries.sequence, topics.name AS topic, entries.time, entries.size, entries.retry,
+  ${["event", "id", "key", "data"].map((column) => `${text(`entries.${column}`)} AS ${column}`).join(", ")}`
+
+export type ReaderSql = Readonly<Record<keyof ReturnType<typeof sql>, StatementSync>>
+
+export interface LogState {
+  readonly last: number
+  readonly trimmed: number
+  readonly floor: number
+}
+
+/** Bytes where this version of Node cannot read text. */
+type Text = string | Uint8Array
+
+export interface Row {
+  readonly sequence: number
+  readonly topic: string
+  readonly time: number
+  readonly size: number
+  readonly retry: number | null
+  readonly event: Text | null
+  readonly id: Text | null
+  readonly key: Text | null
+  readonly data: Text
+}
+
+export function prepareReaderSql(database: DatabaseSync): ReaderSql {
+  // Node 22 reads text up to its first NUL only; as bytes it reads all of it, less quickly
+  const isCut = database.prepare("SELECT char(0, 97) AS text").get()?.["text"] === ""
+  const texts = sql(isCut ? (column) => `CAST(${column} AS BLOB)` : (column) => column)
+  return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, database.prepare(text)])) as ReaderSql
+}
+
+export function entryOf({ topic, time, event, id, key, retry, data }: Row, position: Position): Entry {
+  return {
+    topic,
+    data: textOf(data),
+    ...(event !== null && { event: textOf(event) }),
+    ...(id !== null && { id: textOf(id) }),
+    ...(key !== null && { key: textOf(key) }),
+    ...(retry !== null && { retry }),
+    position,
+    time,
+  }
+}
+
+const textOf = (text: Text): string => (typeof text === "string" ? text : Buffer.from(text).toString())
