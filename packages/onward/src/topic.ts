@@ -33,6 +33,7 @@ function checkText(text: unknown, what: string): void {
   if (text.length > MAX_TOPIC_BYTES || byteLength(text) > MAX_TOPIC_BYTES) {
     throw new OnwardError("invalid_selector", `${what} may be ${MAX_TOPIC_BYTES} bytes long at most`)
   }
+  if (!text.isWellFormed()) throw new OnwardError("invalid_selector", `${what} holds half a surrogate pair`)
   if (CONTROL.test(text)) throw new OnwardError("invalid_selector", `${what} cannot hold control characters`)
 }
 

@@ -33,7 +33,7 @@ export function checkMessage(message: Message, maxBytes: number): StoredMessage 
     ...(retry !== undefined && { retry }),
     ...(key !== undefined && { key }),
   }
-  const size = byteLength(data) + topic.length + (event?.length ?? 0) + (id?.length ?? 0) + (key?.length ?? 0)
+  const size = [topic, data, event, id, key].reduce((sum, text) => sum + (text === undefined ? 0 : byteLength(text)), 0)
   if (size > maxBytes) {
     throw new OnwardError(
       "message_too_large",

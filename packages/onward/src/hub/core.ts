@@ -50,7 +50,7 @@ export class Core {
   onEmpty: (() => void) | undefined
   #refusal: OnwardError | undefined
   readonly #keys = new Map<string, number>()
-  readonly #signals = new Map<AbortSignal, Set<Cursor>>()
+  readonly #signals = new Map<AbortSignal, SignalGroup>()
   #reportedAt = -Infinity
   #reported: unknown
 
@@ -81,9 +81,10 @@ export class Core {
     this.#refusal = error
   }
 
-  /** Throws when one more stream under `key` is over a limit, or the hub lets nobody in any more. */
-  admit(key: string | undefined): void {
+  /** Throws when one more stream is over a limit, or the hub lets nobody in any more. */
+  admit(selection: Selection, key: string | undefined): void {
     if (this.#refusal) throw this.#refusal
+    this.fanOut.admit(selection)
     if (this.connections >= this.limits.connections) {
       throw new OnwardError(
         "too_many_connections",
@@ -98,13 +99,14 @@ export class Core {
     }
   }
 
-  open(selection: Selection, sink: Sink, { start, key, signal }: OpenOptions): Cursor {
+  open(selection: Selection, sink: Sink, { start, key, signal }: OpenOptions): void {
+    // let in just before the hub began to close
+    if (this.#refusal || signal?.aborted) return sink.close()
     const cursor = new Cursor(this, this.fanOut.enter(selection), sink, { key, signal })
     this.wheel.add(cursor, this.heartbeat * (0.9 + this.clock.random() * 0.1))
     if (key !== undefined) this.#keys.set(key, (this.#keys.get(key) ?? 0) + 1)
     if (signal) this.#follow(signal, cursor)
     cursor.start(start)
-    return cursor
   }
 
   left(cursor: Cursor): void {
@@ -116,23 +118,17 @@ export class Core {
       if (count > 0) this.#keys.set(key, count)
       else this.#keys.delete(key)
     }
-    if (signal) this.#signals.get(signal)?.delete(cursor)
+    if (signal) this.#signals.get(signal)?.leave(cursor)
     if (this.connections === 0) this.onEmpty?.()
   }
 
-  /** One listener a signal, however many streams it ends. */
   #follow(signal: AbortSignal, cursor: Cursor): void {
-    let cursors = this.#signals.get(signal)
-    if (!cursors) {
-      cursors = new Set()
-      this.#signals.set(signal, cursors)
-      const end = () => {
-        this.#signals.delete(signal)
-        for (const each of cursors ?? []) each.end(comment)
-      }
-      signal.addEventListener("abort", end, { once: true })
+    let group = this.#signals.get(signal)
+    if (!group) {
+      group = new SignalGroup(signal, () => this.#signals.delete(signal))
+      this.#signals.set(signal, group)
     }
-    cursors.add(cursor)
+    group.cursors.add(cursor)
   }
 
   /** Does `question` until it succeeds, about once a second; undefined once `isOver`. */
@@ -157,5 +153,29 @@ export class Core {
     this.#reported = kind
     this.#reportedAt = now
     this.onError(error)
+  }
+}
+
+/** The streams that end with one signal: one listener, however many they are, and none when there are none. */
+class SignalGroup {
+  readonly cursors: Set<Cursor> = new Set()
+  readonly #signal: AbortSignal
+  readonly #onEmpty: () => void
+
+  constructor(signal: AbortSignal, onEmpty: () => void) {
+    this.#signal = signal
+    this.#onEmpty = onEmpty
+    signal.addEventListener("abort", this.#end)
+  }
+
+  leave(cursor: Cursor): void {
+    this.cursors.delete(cursor)
+    if (this.cursors.size > 0) return
+    this.#signal.removeEventListener("abort", this.#end)
+    this.#onEmpty()
+  }
+
+  readonly #end = (): void => {
+    for (const cursor of [...this.cursors]) cursor.end(comment)
   }
 }

@@ -70,6 +70,7 @@ export class Cursor implements Listener, SinkOwner, Beating {
   async #find(start: StartPoint): Promise<void> {
     const { tail } = this.#core
     await tail.ready
+    if (this.#over()) return
     const asked = tail.position
     const found = await this.#ask(() => findStart(this.#core, this.audience, start, asked))
     if (found) this.#begin(found)

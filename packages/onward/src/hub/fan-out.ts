@@ -38,7 +38,17 @@ export class FanOut {
     return this.#byTopic.size
   }
 
-  /** The audience for a selection, with one member more; `leave` undoes it. Throws when there are too many patterns. */
+  /** Throws when a selection would bring too many different patterns into use. */
+  admit({ patterns }: Selection): void {
+    const fresh = patterns.filter((pattern) => !this.#byPattern.has(pattern))
+    if (fresh.length === 0 || this.#byPattern.size + fresh.length <= this.#maxPatterns) return
+    throw new OnwardError(
+      "too_many_connections",
+      "too many different patterns are in use at once: try later, or raise limits.patterns",
+    )
+  }
+
+  /** The audience for a selection, with one member more; `leave` undoes it. */
   enter(selection: Selection): Audience {
     // what ends by its own rule cannot share what it gets with others
     const key = selection.until ? `#${this.#privateKeys++}` : JSON.stringify([selection.topics, selection.patterns])
@@ -134,13 +144,6 @@ export class FanOut {
   }
 
   #add(key: string, selection: Selection): Audience {
-    const fresh = selection.patterns.filter((pattern) => !this.#byPattern.has(pattern))
-    if (this.#byPattern.size + fresh.length > this.#maxPatterns) {
-      throw new OnwardError(
-        "too_many_connections",
-        "too many different patterns are in use at once: try later, or raise limits.patterns",
-      )
-    }
     const matchers = selection.patterns.map(
       (pattern) => this.#byPattern.get(pattern)?.matches ?? compilePattern(pattern),
     )
@@ -156,7 +159,7 @@ export class FanOut {
       if (group) group.audiences.add(audience)
       else this.#byPattern.set(pattern, { matches: matchers[i] as Matcher, audiences: new Set([audience]) })
     }
-    if (fresh.length > 0) this.#matching.clear()
+    if (selection.patterns.length > 0) this.#matching.clear()
     return audience
   }
 

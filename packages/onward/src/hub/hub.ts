@@ -2,7 +2,7 @@ import { systemClock, type Clock } from "../clock.ts"
 import { OnwardError } from "../errors.ts"
 import type { EventContract, EventInput, EventSchemas } from "../events.ts"
 import { memoryLog, type Log } from "../log/index.ts"
-import type { Message, StoredMessage } from "../message.ts"
+import type { Message, Position, StoredMessage } from "../message.ts"
 import { checkMessage } from "./check.ts"
 import { comeBack, comment } from "./control.ts"
 import { Core } from "./core.ts"
@@ -104,15 +104,19 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
   }
 
   async function append(messages: readonly StoredMessage[]): Promise<string[]> {
-    if (core.isClosed) throw new OnwardError("hub_closed", "this hub is closed: nothing was published")
-    // who was live before this publish must get it, so the tail must know where it began
-    if (!core.tail.isReady) {
-      await core.log.bounds() // a store that is away fails this publish, instead of holding it up
-      await core.tail.ready
+    try {
+      if (core.isClosed) throw closed()
+      // who was live before this publish must get it, so the tail must know where it began
+      if (!core.tail.isReady) {
+        await core.log.bounds() // a store that is away fails this publish, instead of holding it up
+        await core.tail.ready
+      }
+      const appended = await core.log.append(messages)
+      core.tail.appended(messages, appended)
+      return messages.map((message, i) => idFor(message, appended.positions[i] as Position, appended.previous))
+    } catch (error) {
+      throw core.isClosed ? closed(error) : error
     }
-    const appended = await core.log.append(messages)
-    core.tail.appended(messages, appended)
-    return messages.map(({ id }, i) => id ?? (appended.positions[i] as string))
   }
 
   return {
@@ -164,17 +168,24 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
   }
 }
 
+const closed = (cause?: unknown): OnwardError =>
+  new OnwardError("hub_closed", "this hub is closed: nothing was published", { cause })
+
+/** What resuming after a message takes: its SSE id, or for one that repeated a key, whose entry may have another id, the position. */
+function idFor({ id, key }: StoredMessage, position: Position, previous: Position): string {
+  return id !== undefined && (key === undefined || position > previous) ? id : position
+}
+
 /** Ends all streams over a time, in even steps; each client is told another time to come back after. */
 async function closeEvenly(core: Core, over: number): Promise<void> {
   const cursors = [...core.cursors()]
-  const endsAt = core.clock.now() + over
-  while (cursors.length > 0) {
-    const left = endsAt - core.clock.now()
-    const share = left <= 0 ? cursors.length : Math.ceil((cursors.length * 50) / left)
-    for (const cursor of cursors.splice(-share)) {
-      cursor.end(comeBack(core.clock.random()))
+  const startedAt = core.clock.now()
+  for (let ended = 0; ended < cursors.length;) {
+    const share = over > 0 ? Math.min(1, (core.clock.now() - startedAt) / over) : 1
+    for (const due = Math.floor(cursors.length * share); ended < due; ended++) {
+      cursors[ended]?.end(comeBack(core.clock.random()))
     }
-    if (cursors.length > 0) await new Promise<void>((resolve) => core.clock.after(50, resolve))
+    if (ended < cursors.length) await new Promise<void>((resolve) => core.clock.after(50, resolve))
   }
   if (core.connections > 0) {
     await new Promise<void>((resolve) => {

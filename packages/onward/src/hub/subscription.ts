@@ -23,6 +23,14 @@ export interface SubscribeOptions {
   readonly signal?: AbortSignal
 }
 
+const OPTIONS: ReadonlySet<string> = new Set(["topics", "patterns", "from", "allowHistory", "key", "until", "signal"])
+
+/** Sorted and each once, so that equal wishes are seen to be equal. */
+function listOf(name: string, list: readonly string[] = []): string[] {
+  if (!Array.isArray(list)) throw new TypeError(`subscribe: \`${name}\` must be an array of strings`)
+  return [...new Set(list as readonly string[])].sort()
+}
+
 /** A stream that can be started once its head is sent. */
 export interface Opening {
   start(sink: Sink): void
@@ -41,8 +49,12 @@ export class Subscription {
   constructor(core: Core, options: SubscribeOptions) {
     this.#core = core
     this.#options = options
-    const topics = [...new Set(options.topics)].sort()
-    const patterns = [...new Set(options.patterns)].sort()
+    for (const name of Object.keys(options)) {
+      if (!OPTIONS.has(name))
+        throw new TypeError(`subscribe has no option "${name}"; there are ${[...OPTIONS].join(", ")}`)
+    }
+    const topics = listOf("topics", options.topics)
+    const patterns = listOf("patterns", options.patterns)
     const count = topics.length + patterns.length
     if (count === 0) throw new TypeError("subscribe needs `topics` or `patterns`")
     if (count > core.limits.topics) {
@@ -66,12 +78,7 @@ export class Subscription {
     const { key, signal, from = "live", allowHistory = true } = this.#options
     const isResume = typeof asked === "object" && "after" in asked
     const start = asked !== undefined && (isResume || allowHistory) ? checkStart(asked, this.#core.limits) : from
-    this.#core.admit(key)
-    return {
-      start: (sink) => {
-        if (signal?.aborted) sink.close()
-        else this.#core.open(this.#selection, sink, { start, key, signal })
-      },
-    }
+    this.#core.admit(this.#selection, key)
+    return { start: (sink) => this.#core.open(this.#selection, sink, { start, key, signal }) }
   }
 }

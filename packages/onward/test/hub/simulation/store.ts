@@ -66,8 +66,12 @@ export class Store {
     return new Set(entries.map(({ data }) => data))
   }
 
-  async append(messages: readonly StoredMessage[]): Promise<Appended> {
+  async append(given: readonly StoredMessage[]): Promise<Appended> {
     const life = this.life
+    // an id from an earlier life is not given to another entry: who resumes by it could not tell the two apart
+    const isOld = (id: string | undefined) =>
+      id !== undefined && this.facts.some((fact) => fact.id === id && fact.life < life)
+    const messages = given.map(({ id, ...message }) => (id === undefined || isOld(id) ? message : { ...message, id }))
     const appended = await this.#inner.append(messages)
     for (const [i, message] of messages.entries()) {
       const position = appended.positions[i] as Position
