@@ -11,6 +11,8 @@ export interface Announced {
   readonly to: Position
   /** How many entries had been received before it. */
   readonly after: number
+  /** On which connection, counted from 1. */
+  readonly connection: number
 }
 
 /** A stream that began without a cursor. */
@@ -53,7 +55,7 @@ class Socket implements Sink {
 
 /** A subscriber as the WHATWG standard has it, or (`forgetful`) as engines are that forget ids without an event. */
 export class Client {
-  readonly received: { id: string; data: string }[] = []
+  readonly received: { id: string; data: string; connection: number }[] = []
   readonly announced: Announced[] = []
   readonly beginnings: Beginning[] = []
   lastEventId = ""
@@ -63,6 +65,7 @@ export class Client {
   readonly #forgetful: boolean
   readonly #start: StartPoint
   #socket: Socket | undefined
+  #connection = 0
   #text = ""
 
   constructor(world: World, options: SubscribeOptions, start: StartPoint) {
@@ -93,6 +96,7 @@ export class Client {
     }
     if (!hasCursor) this.beginnings.push({ at: this.received.length, known, start })
     this.#text = ""
+    this.#connection++
     const socket = new Socket(this.#world.chance.pick([0, 40, 200, 100_000]))
     this.#socket = socket
     opening.start(socket)
@@ -147,8 +151,8 @@ export class Client {
     const event = fields.get("event")
     if (event === "stream.gap") {
       const { reason, from, to } = JSON.parse(data) as Announced
-      this.announced.push({ reason, from, to, after: this.received.length })
+      this.announced.push({ reason, from, to, after: this.received.length, connection: this.#connection })
     } else if (event === "stream.end") this.hasEnded = true
-    else this.received.push({ id: id ?? "", data })
+    else this.received.push({ id: id ?? "", data, connection: this.#connection })
   }
 }

@@ -71,7 +71,9 @@ export class Store {
     // an id from an earlier life is not given to another entry: who resumes by it could not tell the two apart
     const isOld = (id: string | undefined) =>
       id !== undefined && this.facts.some((fact) => fact.id === id && fact.life < life)
-    const messages = given.map(({ id, ...message }) => (id === undefined || isOld(id) ? message : { ...message, id }))
+    const messages = given.map(({ id, ...rest }): StoredMessage =>
+      id === undefined || isOld(id) ? rest : { ...rest, id },
+    )
     const appended = await this.#inner.append(messages)
     for (const [i, message] of messages.entries()) {
       const position = appended.positions[i] as Position
