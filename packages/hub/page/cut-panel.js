@@ -1,0 +1,72 @@
+import { post } from "./ask.js"
+import { byId, report, show } from "./elements.js"
+import { tab } from "./stream.js"
+
+const GIVE_UP_MS = 15_000
+const buttons = [byId("cut"), byId("cut-here")]
+
+/** What is known of the cut under way. */
+let cut
+
+/** Told of each event of the page's main stream. */
+export function noteEvent({ type, data, lastEventId }) {
+  if (!cut) return
+  if (cut.backAt !== undefined && cut.after === undefined) {
+    cut.after = lastEventId
+    show("proof-after", lastEventId)
+  }
+  if (type === "count") cut.numbers.push(JSON.parse(data).n)
+  judge()
+}
+
+/** Told when the main stream is lost and open again. */
+export function noteState(state) {
+  if (!cut) return
+  if (state === "lost") cut.lostAt ??= performance.now()
+  if (state !== "open" || cut.lostAt === undefined || cut.backAt !== undefined) return
+  cut.backAt = performance.now()
+  show("proof-time", `${((cut.backAt - cut.lostAt) / 1_000).toFixed(2)} s`)
+}
+
+/** Once the last of the numbers has come, or never came: how many are missing, how many came twice. */
+function judge(isLate = false) {
+  if (!cut?.published) return
+  const { first, last } = cut.published
+  const mine = cut.numbers.filter((n) => n >= first && n <= last)
+  if (!isLate && !mine.includes(last)) return
+  const missing = last - first + 1 - new Set(mine).size
+  const twice = mine.length - new Set(mine).size
+  show("proof-missing", missing)
+  show("proof-twice", twice)
+  finish(
+    missing + twice === 0 ? "Back, with everything, once." : "Not everything came back as it should have.",
+    missing + twice > 0,
+  )
+}
+
+function finish(text, isBad) {
+  clearTimeout(cut?.timer)
+  cut = undefined
+  for (const button of buttons) button.disabled = false
+  report("proof-result", text, isBad)
+}
+
+/** Makes the buttons cut `stream`. */
+export function setUpCut(stream) {
+  const onClick = async () => {
+    for (const button of buttons) button.disabled = true
+    cut = { numbers: [], timer: setTimeout(() => judge(true), GIVE_UP_MS) }
+    for (const id of ["after", "time", "published", "missing", "twice"]) show(`proof-${id}`, "–")
+    show("proof-before", stream.lastId || "none yet")
+    report("proof-result", "Cut off.")
+    try {
+      const published = await post(`/demo/cut?tab=${tab}`)
+      show("proof-published", published.last - published.first + 1)
+      cut.published = published
+      judge()
+    } catch (error) {
+      finish(error.message, true)
+    }
+  }
+  for (const button of buttons) button.addEventListener("click", onClick)
+}

@@ -1,0 +1,26 @@
+/** The element with this id, which the page has. */
+export const byId = (id) => document.getElementById(id)
+
+/** Everything that arrives is shown as text, never as markup. */
+export function show(id, text) {
+  byId(id).textContent = text
+}
+
+/** Says how something went, and whether it went badly. */
+export function report(id, text, isBad = false) {
+  const element = byId(id)
+  element.textContent = text
+  element.classList.toggle("bad", isBad)
+}
+
+/** A new element with text in it. */
+export function create(name, className, text = "") {
+  const element = document.createElement(name)
+  element.className = className
+  element.textContent = text
+  return element
+}
+
+const numbers = new Intl.NumberFormat("en")
+
+export const format = (number) => numbers.format(number)

@@ -1,0 +1,37 @@
+import { ask } from "./ask.js"
+import { byId, create, report } from "./elements.js"
+import { openStream } from "./stream.js"
+
+const MAX_LINES = 200
+const list = byId("log")
+const STATES = { connecting: "Connecting.", open: "Following.", lost: "Cut off; coming back.", paused: "Paused." }
+
+function append(line) {
+  const isAtEnd = list.scrollTop + list.clientHeight > list.scrollHeight - 24
+  const item = document.createElement("li")
+  // the time of day, the request and its status are worth the space
+  const [, time, request, rest] = /^\S+T(\S{8})\S* \S+ "((?:[^"\\]|\\.)*)" (.*?)(?: "[^"]*")?$/.exec(line) ?? [
+    "",
+    "",
+    line,
+    "",
+  ]
+  item.append(`${time} `, create("span", "request", request), ` ${rest}`)
+  item.title = line
+  list.append(item)
+  if (list.children.length > MAX_LINES) list.firstElementChild.remove()
+  if (isAtEnd) list.scrollTop = list.scrollHeight
+}
+
+/** The hub's access log; `data` of each event is a line. */
+export const logStream = openStream("/demo/log", [], { message: ({ data }) => append(data) }, (state) =>
+  report("log-state", STATES[state]),
+)
+
+byId("knock").addEventListener("click", async () => {
+  try {
+    await ask("/healthz")
+  } catch (error) {
+    report("log-state", error.message, true)
+  }
+})

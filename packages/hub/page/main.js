@@ -1,0 +1,66 @@
+import { noteEvent, noteState, setUpCut } from "./cut-panel.js"
+import { byId, format, report, show } from "./elements.js"
+import "./log-panel.js"
+import { drawSample } from "./machine.js"
+import { addNote } from "./notifications.js"
+import "./run-panel.js"
+import { createSequence } from "./sequence.js"
+import "./slow-panel.js"
+import { openStream } from "./stream.js"
+
+const STATES = { connecting: "Connecting", open: "Connected", lost: "Cut off, coming back", paused: "Resting" }
+const samples = createSequence()
+const counts = createSequence()
+const totals = { events: 0, reconnects: -1 }
+
+/** Every event of the stream passes here first. */
+function through(handle) {
+  return (event) => {
+    totals.events++
+    handle(event)
+    noteEvent(event)
+    showTotals()
+  }
+}
+
+function showTotals() {
+  show("status-id", stream.lastId || "none yet")
+  show("total-events", format(totals.events))
+  show("total-reconnects", format(Math.max(0, totals.reconnects)))
+  show("total-missing", format(samples.missing + counts.missing))
+  show("total-twice", format(samples.twice + counts.twice))
+}
+
+const note = through(addNote)
+const stream = openStream(
+  "/events",
+  [
+    ["topic", "demo/machine"],
+    ["topic", "demo/count"],
+    ["topic", "hello"],
+    ["topic", "hello/*"],
+    ["since", "60s"],
+  ],
+  {
+    sample: through(({ data }) => {
+      const sample = JSON.parse(data)
+      samples.take(sample.n)
+      drawSample(sample)
+    }),
+    count: through(({ data }) => counts.take(JSON.parse(data).n)),
+    message: note,
+    note,
+    alert: note,
+    "stream.gap": ({ data }) => report("proof-result", `The hub says something was lost: ${data}`, true),
+  },
+  (state) => {
+    if (state === "open") totals.reconnects++
+    byId("status").dataset.state = state
+    show("status-text", STATES[state])
+    noteState(state)
+  },
+)
+setUpCut(stream)
+
+show("curl-publish", `curl -d topic=hello -d data=world ${location.origin}/publish`)
+show("curl-listen", `curl -N "${location.origin}/events?topic=hello"`)

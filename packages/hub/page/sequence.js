@@ -1,0 +1,19 @@
+/** Checks that numbers come one after the other: counts those left out, and those that came again. */
+export function createSequence() {
+  let last
+  const sequence = {
+    received: 0,
+    missing: 0,
+    twice: 0,
+    take(n) {
+      sequence.received++
+      if (last !== undefined && n <= last) {
+        sequence.twice++
+        return
+      }
+      if (last !== undefined) sequence.missing += n - last - 1
+      last = n
+    },
+  }
+  return sequence
+}
