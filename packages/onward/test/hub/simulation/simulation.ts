@@ -80,6 +80,8 @@ class Simulation {
       log: this.#store.connect(),
       clock: this.#world,
       window: { entries: chance.pick([1, 3, 10, 1_000]) },
+      // often enough to meet entries that are about to go out
+      heartbeat: chance.pick([100, 15_000]),
       onError: () => {},
     })
   }
@@ -120,8 +122,8 @@ class Simulation {
     else if (dice < 40) this.#publishElsewhere()
     else if (dice < 60) client.connect(this.#hub, this.#owedFrom)
     else if (dice < 80) client.read(chance.pick([1, 10, 50, Infinity]))
-    else if (dice < 88) client.cut()
-    else if (dice < 95) this.#world.pass(chance.pick([1, 100, 3_000, 20_000, 200_000]))
+    else if (dice < 86) client.cut()
+    else if (dice < 95) this.#world.pass(chance.pick([1, 100, 600, 600, 3_000, 20_000, 200_000]))
     else if (dice < 97) this.#restart()
     else if (dice < 98 && chance.percent(30)) {
       this.#store.recreate()
