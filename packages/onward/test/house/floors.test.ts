@@ -1,6 +1,9 @@
 import assert from "node:assert/strict"
+import { join } from "node:path"
 import { test } from "node:test"
-import { type Import, imports, sourceFiles, specifiersOf } from "./imports.ts"
+import { type Import, imports, repositoryRoot, sourceFiles, specifiersOf, src } from "./imports.ts"
+
+const hubSrc = join(repositoryRoot, "packages/hub/src")
 
 /** Who stands on whom, see ARCHITECTURE.md. A folder is a floor; the files beside the folders are the ground. */
 const FLOORS: Record<string, readonly string[]> = {
@@ -87,19 +90,31 @@ test("a folder is entered through its index.ts, and the ground file by file", ()
   assert.deepEqual(wrong.map(say), [])
 })
 
-test("nothing imports in a circle, types included", () => {
-  const graph = Map.groupBy(inside(), ({ from }) => from)
-  const done = new Set<string>()
-  const circles: string[] = []
-  const visit = (file: string, path: readonly string[]): void => {
-    if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(" → "))
-    else if (!done.has(file)) {
-      for (const { to } of graph.get(file) ?? []) visit(to, [...path, file])
-      done.add(file)
+for (const [name, folder] of [["onward", src] as const, ["onward-hub", hubSrc] as const]) {
+  test(`nothing in ${name} imports in a circle, types included`, () => {
+    const graph = Map.groupBy(
+      imports(folder).filter((each) => !each.bare),
+      ({ from }) => from,
+    )
+    const done = new Set<string>()
+    const circles: string[] = []
+    const visit = (file: string, path: readonly string[]): void => {
+      if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(" → "))
+      else if (!done.has(file)) {
+        for (const { to } of graph.get(file) ?? []) visit(to, [...path, file])
+        done.add(file)
+      }
     }
-  }
-  for (const file of graph.keys()) visit(file, [])
-  assert.deepEqual(circles, [])
+    for (const file of graph.keys()) visit(file, [])
+    assert.deepEqual(circles, [])
+  })
+}
+
+test("the hub and the examples use the library through its public entries", () => {
+  const wrong = [hubSrc, join(repositoryRoot, "examples")].flatMap((folder) =>
+    imports(folder).filter(({ to, bare }) => !bare && to.startsWith("..")),
+  )
+  assert.deepEqual(wrong.map(say), [])
 })
 
 test("only drivers and adapters that need Node import it, and nothing imports a package", () => {

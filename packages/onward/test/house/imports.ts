@@ -7,9 +7,9 @@ export const repositoryRoot = fileURLToPath(new URL("../../../..", import.meta.u
 
 /** One import, re-export or dynamic import, types included. */
 export interface Import {
-  /** The importing file, relative to `src`. */
+  /** The importing file, relative to the folder looked into. */
   readonly from: string
-  /** What is imported: a file relative to `src`, or the bare name as written. */
+  /** What is imported: a file relative to that folder, or the bare name as written. */
   readonly to: string
   readonly bare: boolean
 }
@@ -23,18 +23,20 @@ export function specifiersOf(source: string): string[] {
   return [...source.matchAll(STATIC), ...source.matchAll(DYNAMIC)].map((match) => match[1] ?? match[2] ?? "")
 }
 
-/** The library's source files, relative to `src`. */
-export function sourceFiles(): string[] {
-  return globSync("**/*.ts", { cwd: join(packageRoot, "src") }).sort()
+/** The library's source. */
+export const src = join(packageRoot, "src")
+
+/** The TypeScript files below a folder, relative to it. */
+export function sourceFiles(folder: string = src): string[] {
+  return globSync("**/*.ts", { cwd: folder, exclude: ["**/node_modules/**"] }).sort()
 }
 
-/** Every import in the library's source. */
-export function imports(): Import[] {
-  const src = join(packageRoot, "src")
-  return sourceFiles().flatMap((from) =>
-    specifiersOf(readFileSync(join(src, from), "utf8")).map((specifier): Import => {
+/** Every import in the files below a folder. */
+export function imports(folder: string = src): Import[] {
+  return sourceFiles(folder).flatMap((from) =>
+    specifiersOf(readFileSync(join(folder, from), "utf8")).map((specifier): Import => {
       const bare = !specifier.startsWith(".")
-      return { from, bare, to: bare ? specifier : relative(src, join(src, dirname(from), specifier)) }
+      return { from, bare, to: bare ? specifier : relative(folder, join(folder, dirname(from), specifier)) }
     }),
   )
 }
