@@ -56,7 +56,7 @@ export function memoryLog(options: MemoryLogOptions = {}): Log {
   const marks = new Marks()
   const ids = new Map<string, Kept>()
   const keys = new Map<string, Kept>()
-  const watchers = new Set<{ readonly wake: () => void }>()
+  const watchers = new Set<{ readonly wake: (newest: Position) => void }>()
 
   let count = 0
   let size = 0
@@ -237,7 +237,7 @@ export function memoryLog(options: MemoryLogOptions = {}): Log {
     isWaking = true
     queueMicrotask(() => {
       isWaking = false
-      for (const { wake } of watchers) wake()
+      for (const { wake } of watchers) wake(positionOf(last))
     })
   }
 

@@ -42,7 +42,7 @@ export const SCHEMA = `
     retry REAL,
     data TEXT NOT NULL
   ) STRICT;
-  CREATE INDEX entries_topic ON entries (topic);
+  CREATE INDEX entries_topic ON entries (sequence >> 12, topic);
   CREATE UNIQUE INDEX entries_id ON entries (id) WHERE id IS NOT NULL;
   CREATE UNIQUE INDEX entries_key ON entries (key) WHERE key IS NOT NULL;
 `

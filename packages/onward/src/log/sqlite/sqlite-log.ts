@@ -2,6 +2,7 @@ import { resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { OnwardError } from "../../errors.ts"
 import type { Log, Retention } from "../log.ts"
+import type { Position } from "../../message.ts"
 import { formatPosition } from "../position.ts"
 import { limitsOf } from "../retention.ts"
 import { failureOf, isBusy, toOnwardError } from "./failure.ts"
@@ -56,7 +57,7 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
   const { database, epoch } = openFile(file, busyTimeout)
   const reader = new Reader(database, epoch)
   const writer = new WriterThread({ path: file, epoch, limits, durability, busyTimeout }, wakeAll)
-  const watchers = new Set<{ readonly wake: () => void }>()
+  const watchers = new Set<{ readonly wake: (newest?: Position) => void }>()
   const underWay = new Set<Promise<unknown>>()
   let seenVersion: unknown
   let polling: NodeJS.Timeout | undefined
@@ -93,10 +94,9 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
     }
   }
 
-  function wakeAll(): void {
-    if (watchers.size === 0) return
-    hasNews()
-    for (const { wake } of watchers) wake()
+  function wakeAll(newest: number): void {
+    // what other processes committed just after is not in it: that is left to the poll
+    for (const { wake } of watchers) wake(formatPosition(epoch, newest))
   }
 
   /** True when somebody has committed since the last time, or when that cannot be told: a read will. */

@@ -16,15 +16,15 @@ interface Waiting {
 /** The writer's thread, as the main thread sees it. It does not keep the process alive while nothing waits for it. */
 export class WriterThread {
   readonly #options: WriterOptions
-  readonly #onStored: () => void
+  readonly #onStored: (newest: number) => void
   readonly #waiting = new Map<number, Waiting>()
   #worker: Worker | undefined
   #calls: AppendCall[] = []
   #ticket = 0
   #chars = 0
 
-  /** `onStored` is called when appends were acknowledged, before their callers go on. */
-  constructor(options: WriterOptions, onStored: () => void) {
+  /** `onStored` is told the newest sequence number of the appends just acknowledged, before their callers go on. */
+  constructor(options: WriterOptions, onStored: (newest: number) => void) {
     this.#options = options
     this.#onStored = onStored
   }
@@ -123,7 +123,8 @@ export class WriterThread {
       else waiting?.resolve(stored)
     }
     if (this.#waiting.size === 0) this.#worker?.unref()
-    if (answers.some(({ stored }) => stored)) this.#onStored()
+    const newest = Math.max(...answers.map(({ stored }) => stored?.sequences.at(-1) ?? 0))
+    if (newest > 0) this.#onStored(newest)
   }
 
   /** The thread has died: what waits for it fails, what comes next starts another. */
