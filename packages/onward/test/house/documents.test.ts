@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync, statSync } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { test } from "node:test"
 import { OnwardError, type OnwardErrorCode } from "../../src/errors.ts"
 import { statusOf } from "../../src/server/index.ts"
@@ -91,6 +91,16 @@ test("no file knows the machine it was written on", () => {
 test("no file names a package registry, and the lockfile no address to fetch from", () => {
   assert.deepEqual(find(/\bregistry\.(?:npmjs|yarnpkg|npmmirror)\b|\/\/[\w.-]*registry[\w-]*\./, repositoryFiles()), [])
   assert.deepEqual(find(/"resolved": "https?:/, ["package-lock.json"]), [])
+})
+
+test("every link between the documents leads somewhere", () => {
+  const documents = repositoryFiles().filter((file) => file.endsWith(".md"))
+  const dead = documents.flatMap((file) =>
+    [...read(file).matchAll(/\]\((?!\w+:|#)([^)#\s]+)[^)]*\)/g)].flatMap(([, link = ""]) =>
+      existsSync(join(repositoryRoot, dirname(file), link)) ? [] : [`${file}: ${link}`],
+    ),
+  )
+  assert.deepEqual(dead, [])
 })
 
 test("ARCHITECTURE.md can be read in one sitting", () => {
