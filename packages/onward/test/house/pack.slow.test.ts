@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { execFileSync } from "node:child_process"
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { delimiter, dirname, join } from "node:path"
 import { after, before, test } from "node:test"
 import { packageRoot, repositoryRoot } from "./imports.ts"
 
@@ -21,7 +21,8 @@ const entries = Object.keys(exports)
   .map((path) => join("onward", path))
 
 /** Whoever installs the packages has none of the flags and settings this suite runs with. */
-const { NODE_OPTIONS: _flags, npm_config_local_prefix: _workspace, ...env } = process.env
+const { NODE_OPTIONS: _flags, npm_config_local_prefix: _workspace, ...inherited } = process.env
+const env = { ...inherited, PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}` }
 
 const run = (program: string, args: readonly string[], cwd: string): string =>
   execFileSync(program, args, { cwd, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] })
