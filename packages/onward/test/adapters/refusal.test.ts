@@ -1,0 +1,108 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { createHub, type Hub } from "onward"
+import { rigs, withServer, type Running } from "./rigs.ts"
+
+/** A server that streams the topic "a" of a hub. */
+async function serving(
+  rig: (typeof rigs)[number],
+  use: (ask: Running["ask"], hub: Hub) => Promise<void>,
+): Promise<void> {
+  await using hub = createHub()
+  await withServer(
+    rig,
+    ({ sse }) => sse(hub.subscribe({ topics: ["a"] })),
+    (ask) => use(ask, hub),
+  )
+}
+
+for (const rig of rigs) {
+  test(`${rig.name}: a start that is none, or a cursor that is too long, is refused before the stream`, async () => {
+    await serving(rig, async (ask) => {
+      const refused = [
+        { path: "/?last=-1" },
+        { path: "/?last=many" },
+        { path: "/?last=1.5" },
+        { path: "/?last=" },
+        { path: "/?last=10001" },
+        { path: "/?since=yesterday" },
+        { path: "/?since=" },
+        { path: "/?since=10y" },
+        { path: "/?since=-5m" },
+        { headers: { "last-event-id": "x".repeat(1_025) } },
+        { path: `/?last_event_id=${"x".repeat(8_000)}` },
+        { path: `/?last_event_id=${encodeURIComponent("é".repeat(513))}` },
+      ]
+      for (const asked of refused) {
+        const exchange = await ask(asked)
+        assert.equal(exchange.status, 400, JSON.stringify(asked))
+        assert.equal(exchange.headers["content-type"], "text/plain; charset=utf-8")
+        assert.equal(exchange.headers["cache-control"], "no-store")
+        assert.equal(await exchange.over(), "ended")
+        assert.match(exchange.text, /last|since|id/)
+      }
+    })
+  })
+
+  test(`${rig.name}: HEAD has the head and no body, other methods are refused, and an end is final`, async () => {
+    await serving(rig, async (ask, hub) => {
+      const head = await ask({ method: "HEAD" })
+      assert.equal(head.status, 200)
+      assert.equal(head.headers["content-type"], "text/event-stream; charset=utf-8")
+      assert.equal(await head.over(), "ended")
+      assert.equal(head.text, "")
+      for (const method of ["PUT", "DELETE", "PATCH"]) {
+        const exchange = await ask({ method })
+        assert.equal(exchange.status, 405)
+        assert.equal(exchange.headers.allow, "GET, HEAD, POST, OPTIONS")
+        assert.equal(await exchange.over(), "ended")
+      }
+      const wrong = await ask({ headers: { accept: "application/json" } })
+      assert.equal(wrong.status, 406)
+      const ended = await ask({ headers: { "last-event-id": "stream.end" } })
+      assert.equal(ended.status, 204)
+      assert.equal(await ended.over(), "ended")
+      const options = await ask({ method: "OPTIONS" })
+      assert.equal(options.status, 204)
+      assert.equal(options.headers.allow, "GET, HEAD, POST, OPTIONS")
+      assert.equal(hub.stats().connections, 0)
+    })
+  })
+
+  test(`${rig.name}: a full hub answers 503, a busy key 429, each with a time to come back`, async () => {
+    await using hub = createHub({ limits: { connections: 3, connectionsPerKey: 1 } })
+    await withServer(
+      rig,
+      ({ sse }) => sse(hub.subscribe({ topics: ["a"], key: "ann" })),
+      async (ask) => {
+        const first = await ask()
+        await first.has("id:")
+        const busy = await ask()
+        assert.equal(busy.status, 429)
+        assert.match(busy.headers["retry-after"] ?? "", /^[1-5]$/)
+        assert.equal(await busy.over(), "ended")
+        assert.equal((await ask({ method: "HEAD" })).status, 429)
+        void hub.drain({ over: 0 })
+        assert.equal(await first.over(), "ended")
+        assert.match(first.text, /retry: \d+\n\n$/)
+        const closed = await ask()
+        assert.equal(closed.status, 503)
+        assert.match(closed.headers["retry-after"] ?? "", /^[1-5]$/)
+      },
+    )
+  })
+}
+
+test("the time to come back differs from client to client", async () => {
+  await using hub = createHub({ limits: { connections: 0 } })
+  const rig = rigs[6] as (typeof rigs)[number]
+  const times = new Set<string | undefined>()
+  await withServer(
+    rig,
+    ({ sse }) => sse(hub.subscribe({ topics: ["a"] })),
+    async (ask) => {
+      for (let i = 0; i < 60; i++) times.add((await ask()).headers["retry-after"])
+    },
+  )
+  assert.ok(times.size >= 3, [...times].join())
+})

@@ -1,0 +1,167 @@
+import assert from "node:assert/strict"
+import { setImmediate as turn } from "node:timers/promises"
+import { test } from "node:test"
+import type { Source, SseOptions } from "onward/node"
+import type { Exchange } from "./exchange.ts"
+import { rigs, withServer, type Asked } from "./rigs.ts"
+
+const SECRET = "the password is hunter2"
+
+/** Asks once for a stream of `source`, with the errors its server was told of. */
+async function streamed(
+  rig: (typeof rigs)[number],
+  make: () => Source,
+  use: (exchange: Exchange, errors: unknown[]) => Promise<void>,
+  { asked, ...options }: SseOptions & { asked?: Asked } = {},
+): Promise<void> {
+  const errors: unknown[] = []
+  await withServer(
+    rig,
+    ({ sse }) => sse(make(), { onError: (error) => errors.push(error), ...options }),
+    async (ask) => use(await ask(asked), errors),
+  )
+}
+
+async function* three(): AsyncGenerator<string> {
+  for (const text of ["one", "two", "three"]) {
+    yield text
+    await turn()
+  }
+}
+
+function readable(): ReadableStream<string> {
+  const iterator = three()
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await iterator.next()
+      if (done) controller.close()
+      else controller.enqueue(value)
+    },
+  })
+}
+
+const sources: Readonly<Record<string, () => Source>> = {
+  "a generator function": () => three,
+  "an async iterable": three,
+  "an async iterable without return": () => {
+    const iterator = three()
+    const iterable: AsyncIterable<string> = { [Symbol.asyncIterator]: () => ({ next: () => iterator.next() }) }
+    return iterable
+  },
+  "a ReadableStream": () => readable(),
+  "a function that gives a ReadableStream": () => () => readable(),
+  "an async function that gives an async iterable": () => async () => {
+    await turn()
+    return three()
+  },
+}
+
+for (const rig of rigs) {
+  for (const [name, make] of Object.entries(sources)) {
+    test(`${rig.name}: ${name} is streamed, and its end is the end`, async () => {
+      await streamed(rig, make, async (exchange, errors) => {
+        assert.equal(exchange.status, 200)
+        assert.equal(await exchange.over(), "ended")
+        assert.deepEqual(exchange.blocks, [
+          { comment: "" },
+          { data: "one" },
+          { data: "two" },
+          { data: "three" },
+          { event: "stream.end", id: "stream.end", data: "{}" },
+        ])
+        assert.deepEqual(errors, [])
+      })
+    })
+  }
+
+  test(`${rig.name}: a source says its messages in full, with what it knows of the client`, async () => {
+    const asked = { headers: { "last-event-id": Buffer.from("größe").toString("latin1") } }
+    const source: Source = async function* ({ lastEventId, signal }) {
+      yield { event: "hello", id: "7", retry: 1_000, data: { lastEventId, aborted: signal.aborted } }
+      yield { data: "größe\r\n東京\r🦊" }
+      yield { comment: "for people" }
+      yield { id: "8" }
+    }
+    const use = async (exchange: Exchange) => {
+      await exchange.over()
+      assert.deepEqual(exchange.blocks, [
+        { comment: "" },
+        { retry: "99" },
+        { event: "hello", retry: "1000", id: "7", data: '{"lastEventId":"größe","aborted":false}' },
+        { data: "größe\n東京\n🦊" },
+        { comment: "for people" },
+        { id: "8" },
+      ])
+    }
+    await streamed(rig, () => source, use, { asked, end: false, retry: 99 })
+  })
+
+  test(`${rig.name}: a function with nothing to stream is answered 204`, async () => {
+    for (const nothing of [null, undefined]) {
+      for (const source of [() => nothing, async () => nothing] as Source[]) {
+        await streamed(
+          rig,
+          () => source,
+          async (exchange) => {
+            assert.equal(exchange.status, 204)
+            assert.equal(exchange.headers["cache-control"], "no-store")
+            assert.equal(await exchange.over(), "ended")
+          },
+        )
+      }
+    }
+  })
+
+  test(`${rig.name}: what throws at once is answered 500, and says nothing of why`, async () => {
+    const failing: Source[] = [
+      () => {
+        throw new Error(SECRET)
+      },
+      async () => {
+        throw new Error(SECRET)
+      },
+      // oxlint-disable-next-line eslint/require-yield -- it throws before
+      async function* () {
+        throw new Error(SECRET)
+      },
+      () => new ReadableStream({ start: (controller) => controller.error(new Error(SECRET)) }),
+    ]
+    for (const source of failing) {
+      await streamed(
+        rig,
+        () => source,
+        async (exchange, errors) => {
+          assert.equal(exchange.status, 500)
+          assert.equal(exchange.headers["content-type"], "text/plain; charset=utf-8")
+          assert.equal(await exchange.over(), "ended")
+          assert.ok(!exchange.text.includes("hunter2"))
+          assert.deepEqual(errors.map(String), [`Error: ${SECRET}`])
+        },
+      )
+    }
+  })
+
+  test(`${rig.name}: what throws later is stream.error, and says nothing of why`, async () => {
+    let signals = 0
+    const source: Source = async function* ({ signal }) {
+      signal.addEventListener("abort", () => signals++)
+      yield "one"
+      await turn()
+      throw new Error(SECRET)
+    }
+    await streamed(
+      rig,
+      () => source,
+      async (exchange, errors) => {
+        assert.equal(exchange.status, 200)
+        assert.equal(await exchange.over(), "ended")
+        assert.deepEqual(exchange.blocks.slice(1), [
+          { data: "one" },
+          { event: "stream.error", data: '{"code":"source_failed"}' },
+        ])
+        assert.deepEqual(errors.map(String), [`Error: ${SECRET}`])
+        assert.equal(signals, 1)
+      },
+    )
+  })
+}
