@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { DatabaseSync } from "node:sqlite"
 import { test } from "node:test"
-import type { Entry, Log } from "../../src/log/index.ts"
+import type { Entry, Log, Position } from "../../src/log/index.ts"
 import { logCases } from "../../src/log/suite/index.ts"
 import { sqliteLog } from "../../src/log/sqlite/index.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
@@ -119,6 +119,67 @@ test("a page of large entries ends early, and reading on gives the rest", async 
     }
     assert.deepEqual(sizes, [3, 3, 3])
   }
+  await log.close()
+})
+
+/** All pages of a reader of some topics: data a page. */
+async function pagesOf(log: Log, after: Position, topics: readonly string[], limit: number): Promise<string[][]> {
+  const pages: string[][] = []
+  for (;;) {
+    const { entries, next } = await log.read({ after, topics, limit })
+    if (next === after) return pages
+    pages.push(entries.map(({ data }) => data))
+    after = next
+  }
+}
+
+test("topics are read, located and limited across segments of the log", async (t) => {
+  const path = join(temporaryFolder(t), "events.db")
+  const log = sqliteLog(path, { durability: "normal", retention: {} })
+  const { first } = await log.bounds()
+  const noise = Array.from({ length: 3000 }, () => ({ topic: "busy", data: "" }))
+  const quiet: Position[] = []
+  for (let i = 0; i < 5; i++) {
+    const { positions } = await log.append([{ topic: "quiet", data: String(i) }, ...noise])
+    quiet.push(positions[0] ?? "")
+  }
+  assert.deepEqual((await pagesOf(log, first, ["quiet"], 2)).flat(), ["0", "1", "2", "3", "4"])
+  for (let count = 1; count <= 5; count++) {
+    const after = (await log.locate({ last: count, topics: ["quiet"] })) ?? ""
+    assert.equal((await pagesOf(log, after, ["quiet"], 10)).flat().length, count)
+  }
+  assert.equal(await log.locate({ last: 6, topics: ["quiet"] }), first)
+  assert.deepEqual(await log.locate({ last: 1, topics: ["quiet", "busy"] }), await log.locate({ last: 1 }))
+  await log.close()
+
+  const limited = sqliteLog(path, { durability: "normal", retention: { topic: { count: 2 } } })
+  await limited.trim?.()
+  const { entries, lost } = await limited.read({ after: first, topics: ["quiet"], limit: 10 })
+  assert.deepEqual(
+    entries.map(({ data }) => data),
+    ["3", "4"],
+  )
+  assert.deepEqual(lost?.topics, new Map([["quiet", quiet[2]]]))
+  await limited.append([{ topic: "quiet", data: "5" }])
+  assert.deepEqual(
+    (await entriesOf(limited)).map(({ data }) => data),
+    ["4", "", "", "5"],
+  )
+  await limited.close()
+})
+
+test("a reader of very many topics gets pages that end early, and comes to the end", async (t) => {
+  const log = sqliteLog(join(temporaryFolder(t), "events.db"), { durability: "normal", retention: {} })
+  const topics = Array.from({ length: 4500 }, (_, i) => `user/${i}`)
+  const { previous } = await log.append(topics.map((topic, i) => ({ topic, data: String(i) })))
+  for (let i = 0; i < 3; i++) await log.append(Array.from({ length: 5000 }, () => ({ topic: "busy", data: "" })))
+  await log.append([{ topic: "user/7", data: "last" }])
+  const pages = await pagesOf(log, previous, topics, 3000)
+  assert.deepEqual(pages.flat(), [...topics.keys(), "last"].map(String))
+  assert.ok(
+    pages.some((page) => page.length === 0),
+    "some pages only move on",
+  )
   await log.close()
 })
 

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite"
 import type { Entry, Position } from "../../message.ts"
+import { SEGMENT } from "./schema.ts"
 
 const sql = (text: (column: string) => string) => ({
   begin: "BEGIN",
@@ -15,10 +16,15 @@ const sql = (text: (column: string) => string) => ({
   chosen: `
     SELECT ${columns(text)}
     FROM json_each(?) CROSS JOIN entries ON sequence = value CROSS JOIN topics ON topics.id = entries.topic`,
-  topicAfter: "SELECT sequence FROM entries WHERE topic = ? AND sequence > ? ORDER BY sequence LIMIT ?",
-  topicNewest: "SELECT sequence FROM entries WHERE topic = ? ORDER BY sequence DESC LIMIT ?",
+  /** Of one segment and some topics. */
+  oldestOf: `
+    SELECT sequence FROM entries
+    WHERE ${SEGMENT} = ? AND topic IN (SELECT value FROM json_each(?)) AND sequence > ? ORDER BY sequence LIMIT ?`,
+  newestOf: `
+    SELECT sequence FROM entries
+    WHERE ${SEGMENT} = ? AND topic IN (SELECT value FROM json_each(?)) ORDER BY sequence DESC LIMIT ?`,
   newest: "SELECT sequence FROM entries ORDER BY sequence DESC LIMIT 1 OFFSET ?",
-  topic: "SELECT id, trimmed, own FROM topics WHERE name = ?",
+  topic: "SELECT id, count, trimmed, own FROM topics WHERE name = ?",
   removed: "SELECT name, trimmed, own FROM topics WHERE trimmed > ?",
   entryFrom: "SELECT sequence, time FROM entries WHERE sequence >= ? ORDER BY sequence LIMIT 1",
   withId: "SELECT sequence FROM entries WHERE id = ?",

@@ -2,13 +2,15 @@ import type { DatabaseSync } from "node:sqlite"
 import type { Entry, Position } from "../../message.ts"
 import type { Bounds, Landmark, Page, ReadQuery } from "../log.ts"
 import { lossOf, placeOf } from "../loss.ts"
-import { merge } from "../merge.ts"
 import { formatPosition } from "../position.ts"
 import { entryOf, prepareReaderSql, type LogState, type ReaderSql, type Row } from "./reader-sql.ts"
+import { endOfSegment, segmentOf } from "./schema.ts"
 
 /** Bytes and number of entries after which a page ends, so that no read holds up the event loop for long. */
 const PAGE_BYTES = 2 * 1024 * 1024
 const PAGE_ENTRIES = 4096
+/** Topics times segments after which a page ends, found something or not, for the same reason. */
+const PAGE_SEEKS = 4096
 
 /** Reads on this thread, each answer in one short read transaction. Throws what SQLite throws. */
 export class Reader {
@@ -77,8 +79,10 @@ export class Reader {
   }
 
   #page(from: number, log: LogState, topics: readonly string[] | undefined, limit: number): Page {
-    const chosen = topics && this.#chosen(from, topics, limit)
-    const rows = chosen ? this.#sql.chosen.iterate(JSON.stringify(chosen)) : this.#sql.page.iterate(from, limit)
+    const chosen = topics && this.#chosen(from, log, topics, limit)
+    const rows = chosen
+      ? this.#sql.chosen.iterate(JSON.stringify(chosen.sequences))
+      : this.#sql.page.iterate(from, limit)
     const entries: Entry[] = []
     let bytes = 0
     for (const row of rows as Iterable<unknown> as Iterable<Row>) {
@@ -88,36 +92,43 @@ export class Reader {
     }
     const newest = entries.at(-1)
     const isFull = entries.length === limit || bytes >= PAGE_BYTES
-    return { entries, next: newest && isFull ? newest.position : this.#position(log.last) }
+    return { entries, next: newest && isFull ? newest.position : this.#position(chosen?.upTo ?? log.last) }
   }
 
-  /** Sequence numbers of the first `limit` entries on these topics. */
-  #chosen(from: number, topics: readonly string[], limit: number): number[] {
-    const ids = this.#ids(topics)
-    const page = Math.max(16, Math.ceil((2 * limit) / ids.length))
+  /** The first `limit` entries on these topics, as far as they were looked for: up to and including `upTo`. */
+  #chosen(
+    from: number,
+    log: LogState,
+    topics: readonly string[],
+    limit: number,
+  ): { sequences: number[]; upTo: number } {
+    const { ids } = this.#kept(topics)
     const sequences: number[] = []
-    for (const sequence of merge(
-      ids.map((id) => this.#sequences(id, from, page)),
-      (a, b) => a - b,
-    )) {
-      sequences.push(sequence)
+    const end = segmentOf(log.last)
+    if (ids.length === 0) return { sequences, upTo: log.last }
+    const wanted = JSON.stringify(ids)
+    let segment = segmentOf(Math.max(from, this.#first(log)) + 1)
+    for (let seeks = ids.length; segment <= end; segment++, seeks += ids.length) {
+      for (const { sequence } of this.#sql.oldestOf.all(segment, wanted, from, limit - sequences.length)) {
+        sequences.push(sequence as number)
+      }
       if (sequences.length >= limit) break
+      if (seeks >= PAGE_SEEKS && segment < end) return { sequences, upTo: endOfSegment(segment) }
     }
-    return sequences
+    return { sequences, upTo: log.last }
   }
 
-  /** Sequence numbers of a topic after `from`, looked up page by page. */
-  *#sequences(topic: number, from: number, page: number): Generator<number> {
-    for (;;) {
-      const rows = this.#sql.topicAfter.all(topic, from, page)
-      for (const { sequence } of rows) yield (from = sequence as number)
-      if (rows.length < page) return
+  /** Those of the topics that have entries, and how many entries that is. */
+  #kept(topics: readonly string[]): { ids: number[]; count: number } {
+    const ids: number[] = []
+    let count = 0
+    for (const topic of new Set(topics)) {
+      const row = this.#sql.topic.get(topic)
+      if (!row || row["count"] === 0) continue
+      ids.push(row["id"] as number)
+      count += row["count"] as number
     }
-  }
-
-  #ids(topics: readonly string[]): number[] {
-    const rows = [...new Set(topics)].map((topic) => this.#sql.topic.get(topic))
-    return rows.flatMap((row) => (row ? (row["id"] as number) : []))
+    return { ids, count }
   }
 
   /** How far each topic was removed, of those named or of all. */
@@ -158,11 +169,15 @@ export class Reader {
       const row = this.#sql.newest.get(count - 1)
       return row ? (row["sequence"] as number) - 1 : this.#first(log)
     }
-    // the newest of all are among the newest of each
-    const newest = this.#ids(topics).flatMap((id) =>
-      this.#sql.topicNewest.all(id, count).map(({ sequence }) => sequence as number),
-    )
-    const oldest = newest.sort((a, b) => b - a)[count - 1]
-    return oldest === undefined ? this.#first(log) : oldest - 1
+    const kept = this.#kept(topics)
+    if (kept.count < count) return this.#first(log)
+    const wanted = JSON.stringify(kept.ids)
+    const first = this.#first(log)
+    for (let segment = segmentOf(log.last), left = count; segment >= segmentOf(first); segment--) {
+      const rows = this.#sql.newestOf.all(segment, wanted, left)
+      left -= rows.length
+      if (left === 0) return (rows.at(-1)?.["sequence"] as number) - 1
+    }
+    return first
   }
 }

@@ -5,6 +5,22 @@ export const APPLICATION_ID = 0x4f6e7764
 export const SCHEMA_VERSION = 1
 
 /**
+ * Entries of one topic are looked up segment by segment of so many sequence numbers, as bits. An index by topic alone would
+ * touch a page for every topic of a commit; this one touches the few pages of the newest segment, which makes a commit of
+ * 100 messages on 50 topics a quarter as large.
+ */
+const SEGMENT_BITS = 12
+
+/** The segment a sequence number is in; `entries_topic` is by the same. */
+export const segmentOf = (sequence: number): number => Math.floor(sequence / 2 ** SEGMENT_BITS)
+
+/** The last sequence number of a segment. */
+export const endOfSegment = (segment: number): number => (segment + 1) * 2 ** SEGMENT_BITS - 1
+
+/** The segment of an entry in SQL. */
+export const SEGMENT = `sequence >> ${SEGMENT_BITS}`
+
+/**
  * Sequence numbers are given by `log.last`, inside the transaction that stores the entries, and never twice. Counts and
  * sizes are kept along with the entries, because counting them would cost more the more there are. A topic without kept
  * entries stays for its mark: `trimmed` is how far it was removed, and its own when `own` is 1 (see `Mark`).
@@ -42,7 +58,7 @@ export const SCHEMA = `
     retry REAL,
     data TEXT NOT NULL
   ) STRICT;
-  CREATE INDEX entries_topic ON entries (sequence >> 12, topic);
+  CREATE INDEX entries_topic ON entries (${SEGMENT}, topic);
   CREATE UNIQUE INDEX entries_id ON entries (id) WHERE id IS NOT NULL;
   CREATE UNIQUE INDEX entries_key ON entries (key) WHERE key IS NOT NULL;
 `

@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite"
+import { SEGMENT } from "./schema.ts"
 
 const SQL = {
   begin: "BEGIN IMMEDIATE",
@@ -17,8 +18,9 @@ const SQL = {
     "INSERT INTO entries (sequence, topic, time, size, event, id, key, retry, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
   oldest: "SELECT sequence, topic, time, size FROM entries ORDER BY sequence LIMIT ?",
   deleteUpTo: "DELETE FROM entries WHERE sequence <= ?",
-  oldestOfTopic: "SELECT sequence, size FROM entries WHERE topic = ? ORDER BY sequence LIMIT ?",
-  deleteOfTopic: "DELETE FROM entries WHERE topic = ? AND sequence <= ?",
+  /** Of one segment. */
+  oldestOfTopic: `SELECT sequence, size FROM entries WHERE ${SEGMENT} = ? AND topic = ? ORDER BY sequence LIMIT ?`,
+  deleteOfTopic: `DELETE FROM entries WHERE ${SEGMENT} = ? AND topic = ? AND sequence <= ?`,
 
   topicByName: "SELECT id, name, count, bytes, trimmed, own FROM topics WHERE name = ?",
   topicById: "SELECT id, name, count, bytes, trimmed, own FROM topics WHERE id = ?",

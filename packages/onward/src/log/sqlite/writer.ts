@@ -1,11 +1,12 @@
 import { statSync } from "node:fs"
-import type { DatabaseSync, SQLInputValue } from "node:sqlite"
+import type { DatabaseSync } from "node:sqlite"
 import type { Limits } from "../retention.ts"
 import { sizeOf } from "../retention.ts"
 import { Counters, type Topic } from "./counters.ts"
 import { failureOf, isBusy, isOfOneCall } from "./failure.ts"
 import { openForWriting, sleep } from "./open.ts"
 import { WIDTH, type Answer, type AppendCall, type Column, type Stored, type WriterOptions } from "./protocol.ts"
+import { segmentOf } from "./schema.ts"
 import { prepareWriterSql, type WriterSql } from "./writer-sql.ts"
 
 /** Most entries removed in one transaction, besides as many as it stores: a lowered limit must not hold up appends. */
@@ -146,22 +147,24 @@ export class Writer {
     // what earlier calls of this commit pushed out is gone for this one, as if they had been committed before it
     if (hasNames(columns)) this.#applyLimits(connection)
     const sequences: number[] = []
-    for (let at = 0; at < columns.length; at += WIDTH) {
-      sequences.push(this.#storeMessage(connection, columns.slice(at, at + WIDTH), time))
-    }
+    for (let at = 0; at < columns.length; at += WIDTH) sequences.push(this.#storeMessage(connection, columns, at, time))
     if (log.last > previous) log.time = time
     return { sequences, previous, time }
   }
 
-  #storeMessage({ sql, counters }: Connection, message: readonly Column[], time: number): number {
-    const [topicName, data, event, id, key, retry] = message as [string, string, ...(string | null)[]]
-    const twin = (id != null && sql.findId.get(id)) || (key != null && sql.findKey.get(key))
+  #storeMessage({ sql, counters }: Connection, columns: readonly Column[], at: number, time: number): number {
+    const topicName = columns[at] as string
+    const data = columns[at + 1] as string
+    const event = columns[at + 2] as string | null
+    const id = columns[at + 3] as string | null
+    const key = columns[at + 4] as string | null
+    const retry = columns[at + 5] as number | null
+    const twin = (id !== null && sql.findId.get(id)) || (key !== null && sql.findKey.get(key))
     if (twin) return twin["sequence"] as number
     const size = sizeOf(topicName, data, event, id, key)
     const topic = counters.topicNamed(topicName)
     const sequence = counters.added(topic, size)
-    const row = [sequence, topic.id, time, size, event, id, key, retry, data] as SQLInputValue[]
-    sql.insert.run(...row)
+    sql.insert.run(sequence, topic.id, time, size, event, id, key, retry, data)
     return sequence
   }
 
@@ -191,19 +194,26 @@ export class Writer {
   #trimTopic({ counters, sql }: Connection, topic: Topic): void {
     const { topicCount, topicBytes } = this.#limits
     const isOver = (): boolean => topic.count > topicCount || topic.bytes > topicBytes
-    for (let page = 1; this.#budget > 0 && isOver(); page = Math.min(page * 4, 1024)) {
-      let upTo = 0
-      for (const row of sql.oldestOfTopic.all(
+    if (!isOver()) return
+    // nothing of a topic is kept below its mark, nor of any topic below the oldest entry
+    const oldest = sql.oldest.get(1)?.["sequence"] as number
+    let segment = segmentOf(Math.max(topic.trimmed + 1, oldest))
+    const end = segmentOf(counters.log.last)
+    for (let page = 1; this.#budget > 0 && isOver() && segment <= end; page = Math.min(page * 4, 1024)) {
+      const rows = sql.oldestOfTopic.all(
+        segment,
         topic.id,
         Math.max(page, Math.min(topic.count - topicCount, this.#budget)),
-      )) {
+      )
+      let upTo = 0
+      for (const row of rows) {
         if (this.#budget <= 0 || !isOver()) break
         upTo = row["sequence"] as number
         this.#budget -= 1
         counters.removed(topic, upTo, row["size"] as number)
       }
-      if (upTo === 0) break
-      sql.deleteOfTopic.run(topic.id, upTo)
+      if (upTo > 0) sql.deleteOfTopic.run(segment, topic.id, upTo)
+      else segment += 1
     }
   }
 }
