@@ -4,6 +4,7 @@ import type { Command } from "./command.ts"
 export const staticChecks: readonly Command[] = [
   { name: "types", program: "tsc", args: ["--project", "tsconfig.json"] },
   { name: "types without Node", program: "tsc", args: ["--project", "tsconfig.browser.json"] },
+  { name: "types as declared", program: "tsc", args: ["--project", "packages/onward/tsconfig.build.json", "--noEmit"] },
   { name: "lint", program: "oxlint", args: ["--deny-warnings", "--report-unused-disable-directives"] },
   { name: "format", program: "oxfmt", args: ["--check"] },
   { name: "unused code and dependencies", program: "knip", args: ["--no-progress"] },

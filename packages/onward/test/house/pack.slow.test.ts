@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { execFileSync } from "node:child_process"
+import { spawnSync } from "node:child_process"
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { delimiter, dirname, join } from "node:path"
@@ -24,8 +24,11 @@ const entries = Object.keys(exports)
 const { NODE_OPTIONS: _flags, npm_config_local_prefix: _workspace, ...inherited } = process.env
 const env = { ...inherited, PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}` }
 
-const run = (program: string, args: readonly string[], cwd: string): string =>
-  execFileSync(program, args, { cwd, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] })
+function run(program: string, args: readonly string[], cwd: string): string {
+  const { status, stdout, stderr } = spawnSync(program, args, { cwd, env, encoding: "utf8" })
+  assert.equal(status, 0, `${program} ${args.join(" ")}\n${stdout}${stderr}`)
+  return stdout
+}
 
 function pack(into: string): Tarball[] {
   mkdirSync(join(folder, into))
