@@ -1,8 +1,9 @@
 import assert from "node:assert/strict"
 import { getEventListeners } from "node:events"
 import { test } from "node:test"
-import type { Recorder } from "./recorder.ts"
-import { stage } from "./stage.ts"
+import { memoryLog } from "../../src/log/index.ts"
+import { Recorder } from "./recorder.ts"
+import { at, stage } from "./stage.ts"
 
 test("a drain closes streams evenly over its time, each with another time to come back", async () => {
   const { clock, connect, hub } = await stage()
@@ -166,4 +167,78 @@ test("a stream older than it may become is closed, and its client told when to c
   assert.equal(client.closed, "ended")
   assert.ok(Number(client.blocks.at(-1)?.retry) >= 500)
   assert.equal(client.events.length, 1)
+})
+
+for (const start of ["earliest", { last: 1 }, { after: at(1) }, { since: 0 }] as const) {
+  test(`a client that leaves the moment its stream begins with ${JSON.stringify(start)} gets nothing more`, async () => {
+    const { clock, connect, hub, publish } = await stage({ window: { entries: 1 } })
+    await publish("a", "1", "2", "3")
+    const other = await connect({ topics: ["a"] })
+    const client = new Recorder()
+    hub
+      .subscribe({ topics: ["a"] })
+      .open(start)
+      .start(client)
+    client.leave()
+    await clock.settle()
+    await publish("a", "4")
+    assert.deepEqual(client.frames, [])
+    other.leave()
+    assert.deepEqual([hub.stats().connections, clock.timers], [0, 0])
+  })
+}
+
+test("a hub that is closed the moment a stream begins ends it, and writes nothing after that", async () => {
+  const { clock, hub, publish } = await stage()
+  await publish("a", "1", "2", "3")
+  const client = new Recorder()
+  hub
+    .subscribe({ topics: ["a"] })
+    .open("earliest")
+    .start(client)
+  await hub.close()
+  await clock.settle()
+  assert.equal(client.closed, "ended")
+  assert.deepEqual(client.data, [])
+})
+
+test("a signal that outlives its streams holds nothing of them", async () => {
+  const { connect } = await stage()
+  const { signal } = new AbortController()
+  const clients = [await connect({ topics: ["a"], signal }), await connect({ topics: ["b"], signal })]
+  assert.equal(getEventListeners(signal, "abort").length, 1)
+  for (const client of clients) client.leave()
+  assert.equal(getEventListeners(signal, "abort").length, 0)
+})
+
+test("a drain ends a stream that was let in before it and began after it", async () => {
+  const { clock, hub } = await stage()
+  const opening = hub.subscribe({ topics: ["a"] }).open()
+  let isDone = false
+  void hub.drain({ over: 1_000 }).then(() => (isDone = true))
+  const late = new Recorder()
+  opening.start(late)
+  await clock.pass(2_000)
+  assert.equal(late.closed, "ended")
+  assert.ok(isDone)
+})
+
+test("publishing while the hub closes is refused as closed", async () => {
+  const { another, clock } = await stage({ log: memoryLog({ epoch: "life0000" }) })
+  const hub = another()
+  const published = hub.publish({ topic: "a" })
+  const refused = assert.rejects(published, { code: "hub_closed" })
+  await hub.close()
+  await clock.settle()
+  await refused
+})
+
+test("a few streams are drained over the whole time too", async () => {
+  const { clock, connect, hub } = await stage()
+  const clients: Recorder[] = []
+  for (let i = 0; i < 10; i++) clients.push(await connect({ topics: ["a"] }))
+  void hub.drain({ over: 10_000 })
+  await clock.pass(5_000)
+  const left = clients.filter(({ closed }) => closed === undefined).length
+  assert.ok(left >= 4 && left <= 6, `${left} of 10 are left after half of the time`)
 })

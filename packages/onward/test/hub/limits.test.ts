@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { createHub } from "../../src/hub/index.ts"
+import { Recorder } from "./recorder.ts"
 import { stage } from "./stage.ts"
 
 test("one connection too many is refused before it begins, and there is room when another has gone", async () => {
@@ -99,4 +100,32 @@ test("a subscription to nothing, or with a start that is none, is refused", asyn
   for (const pattern of ["", "a{b}", "a/:id.json"]) {
     assert.throws(() => hub.subscribe({ patterns: [pattern] }), { name: "OnwardError", code: "invalid_selector" })
   }
+})
+
+test("too many different patterns are refused before the stream begins", async () => {
+  const { connect, hub } = await stage({ limits: { patterns: 2 } })
+  const one = await connect({ patterns: ["a/*", "b/*"] })
+  await connect({ patterns: ["b/*"] })
+  assert.throws(() => hub.subscribe({ patterns: ["c/*"] }).open(), { code: "too_many_connections" })
+  one.leave()
+  hub
+    .subscribe({ patterns: ["c/*"] })
+    .open()
+    .start(new Recorder())
+})
+
+test("a message's size is counted in bytes, whatever field holds them", async () => {
+  const { hub } = await stage({ limits: { messageBytes: 100 } })
+  const refused = { code: "message_too_large" }
+  await assert.rejects(hub.publish({ topic: "é".repeat(60) }), refused)
+  await assert.rejects(hub.publish({ topic: "a", id: "é".repeat(60) }), refused)
+  await assert.rejects(hub.publish({ topic: "a", event: "é".repeat(60), data: "" }), refused)
+  await assert.rejects(hub.publish({ topic: "a", key: "é".repeat(60) }), refused)
+})
+
+test("topics that are no list are refused, instead of being taken apart into letters", async () => {
+  const { hub } = await stage()
+  assert.throws(() => hub.subscribe({ topics: "news" as never }), TypeError)
+  assert.throws(() => hub.subscribe({ patterns: "news*" as never }), TypeError)
+  assert.throws(() => hub.subscribe({ topic: ["a"], topics: ["b"] } as never), TypeError)
 })

@@ -240,3 +240,19 @@ test("hostile data is text like any other", async () => {
   )
   assert.ok(client.events.every(({ event }) => event === undefined))
 })
+
+test("a topic with half a surrogate pair is refused: no store could keep it", async () => {
+  const { hub } = await stage()
+  await assert.rejects(hub.publish({ topic: "a\ud800" }), { code: "invalid_selector" })
+  assert.throws(() => hub.subscribe({ topics: ["a\udc00b"] }), { code: "invalid_selector" })
+})
+
+test("a repeat by key resolves to an id that is in the log, whatever id it was given", async () => {
+  const { connect, hub } = await stage()
+  await hub.publish({ topic: "a", data: "1", id: "first", key: "k" })
+  await hub.publish({ topic: "a", data: "2" })
+  const repeat = await hub.publish({ topic: "a", data: "1", id: "second", key: "k" })
+  const client = await connect({ topics: ["a"] }, { after: repeat })
+  assert.deepEqual(client.gaps, [])
+  assert.deepEqual(client.data, ["2"])
+})

@@ -64,22 +64,9 @@ test("a start that is none is refused, and says what it should be", () => {
     const url = `/?last=${encodeURIComponent(last)}`
     assert.throws(() => startPointOf(asking(url), NOW), { code: "invalid_start", message: /last/ }, url)
   }
-  for (const since of [
-    "",
-    "10",
-    "m",
-    "10 m",
-    "10y",
-    "-10m",
-    "1.5h",
-    "yesterday",
-    "2023",
-    "2023-99-99",
-    "NaN",
-    "9".repeat(16),
-  ]) {
+  const sinces = ["", "m", "10 m", "10y", "-10m", "1.5h", "yesterday", "2023-11", "2023-99-99", "NaN", "9".repeat(16)]
+  for (const since of sinces) {
     const url = `/?since=${encodeURIComponent(since)}`
-    if (since === "10") assert.deepEqual(startPointOf(asking(url), NOW), { since: 10 })
-    else assert.throws(() => startPointOf(asking(url), NOW), { code: "invalid_start", message: /since/ }, url)
+    assert.throws(() => startPointOf(asking(url), NOW), { code: "invalid_start", message: /since/ }, url)
   }
 })
