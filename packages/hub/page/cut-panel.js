@@ -1,8 +1,11 @@
 import { post } from "./ask.js"
-import { byId, report, show } from "./elements.js"
+import { byId, create, report, show } from "./elements.js"
 import { tab } from "./stream.js"
 
 const GIVE_UP_MS = 15_000
+const EVENTS = 100
+const cells = Array.from({ length: EVENTS }, () => create("span", ""))
+byId("proof-cells").append(...cells)
 const buttons = [byId("cut"), byId("cut-here")]
 
 /** What is known of the cut under way. */
@@ -33,9 +36,11 @@ function judge(isLate = false) {
   if (!cut?.published) return
   const { first, last } = cut.published
   const mine = cut.numbers.filter((n) => n >= first && n <= last)
+  const here = new Set(mine)
+  const twice = mine.length - here.size
+  for (const n of here) cells[n - first]?.classList.add("here")
   if (!isLate && !mine.includes(last)) return
-  const missing = last - first + 1 - new Set(mine).size
-  const twice = mine.length - new Set(mine).size
+  const missing = last - first + 1 - here.size
   show("proof-missing", missing)
   show("proof-twice", twice)
   finish(
@@ -56,6 +61,7 @@ export function setUpCut(stream) {
   const onClick = async () => {
     for (const button of buttons) button.disabled = true
     cut = { numbers: [], timer: setTimeout(() => judge(true), GIVE_UP_MS) }
+    for (const cell of cells) cell.className = ""
     for (const id of ["after", "time", "published", "missing", "twice"]) show(`proof-${id}`, "–")
     show("proof-before", stream.lastId || "none yet")
     report("proof-result", "Cut off.")

@@ -21,6 +21,17 @@ export function create(name, className, text = "") {
   return element
 }
 
+/** Keeps a list scrolled to its end, unless somebody scrolled back to read; returns what to call after adding to it. */
+export function followEnd(element) {
+  let isFollowing = true
+  element.addEventListener("scroll", () => {
+    isFollowing = element.scrollTop + element.clientHeight > element.scrollHeight - 24
+  })
+  return () => {
+    if (isFollowing) element.scrollTop = element.scrollHeight
+  }
+}
+
 const numbers = new Intl.NumberFormat("en")
 
 export const format = (number) => numbers.format(number)

@@ -1,13 +1,13 @@
 import { ask } from "./ask.js"
-import { byId, create, report } from "./elements.js"
+import { byId, create, followEnd, report } from "./elements.js"
 import { openStream } from "./stream.js"
 
 const MAX_LINES = 200
 const list = byId("log")
+const scroll = followEnd(list)
 const STATES = { connecting: "Connecting.", open: "Following.", lost: "Cut off; coming back.", paused: "Paused." }
 
 function append(line) {
-  const isAtEnd = list.scrollTop + list.clientHeight > list.scrollHeight - 24
   const item = document.createElement("li")
   // the time of day, the request and its status are worth the space
   const [, time, request, rest] = /^\S+T(\S{8})\S* \S+ "((?:[^"\\]|\\.)*)" (.*?)(?: "[^"]*")?$/.exec(line) ?? [
@@ -20,7 +20,7 @@ function append(line) {
   item.title = line
   list.append(item)
   if (list.children.length > MAX_LINES) list.firstElementChild.remove()
-  if (isAtEnd) list.scrollTop = list.scrollHeight
+  scroll()
 }
 
 /** The hub's access log; `data` of each event is a line. */

@@ -1,11 +1,12 @@
 import { ask, post } from "./ask.js"
-import { byId, format, report, show } from "./elements.js"
+import { byId, followEnd, format, report, show } from "./elements.js"
 import { createSequence } from "./sequence.js"
 import { openStream } from "./stream.js"
 
 const KEPT = "onward-run"
 const form = byId("run")
 const written = byId("written")
+const scroll = followEnd(written)
 let stream
 
 /** Shows a run from its beginning, or on from where it was cut, to its end. */
@@ -24,10 +25,9 @@ function follow(id) {
     {
       token({ data }) {
         const { n, text } = JSON.parse(data)
-        const isAtEnd = written.scrollTop + written.clientHeight > written.scrollHeight - 24
         sequence.take(n)
         written.append(text)
-        if (isAtEnd) written.scrollTop = written.scrollHeight
+        scroll()
       },
       done({ data }) {
         const { error } = JSON.parse(data)

@@ -63,7 +63,6 @@ export function readCommandLine(args: readonly string[], env: Readonly<Record<st
   }
 }
 
-// oxlint-disable-next-line typescript/explicit-function-return-type, typescript/explicit-module-boundary-types -- inferred from OPTIONS
 function parse(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true, allowNegative: true })

@@ -1,0 +1,70 @@
+import { accessSync, constants } from "node:fs"
+import { delimiter, join } from "node:path"
+import type { TestContext } from "node:test"
+import { launch, type Browser, type Page } from "puppeteer-core"
+import { temporaryFolder } from "./temporary-folder.ts"
+
+const NAMES = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"]
+const ARGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+]
+
+/** The Chromium or Chrome of this machine, if it has one. */
+export function findChromium(): string | undefined {
+  const folders = (process.env["PATH"] ?? "").split(delimiter)
+  return folders
+    .flatMap((folder) => NAMES.map((name) => join(folder, name)))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK)
+        return true
+      } catch {
+        return false
+      }
+    })
+}
+
+/** Starts Chromium with nothing remembered; it is closed when the test is over. */
+export async function openBrowser(t: TestContext, executablePath: string): Promise<Browser> {
+  const userDataDir = temporaryFolder(t)
+  const browser = await launch({ executablePath, headless: true, userDataDir, args: ARGS })
+  t.after(() => browser.close())
+  return browser
+}
+
+/** A tab; what its scripts throw, and what its policies refuse, is added to `errors`. */
+export async function openTab(browser: Browser, url: string, errors: string[]): Promise<Page> {
+  const page = await browser.newPage()
+  // both tabs of a test are looked at
+  await page.emulateFocusedPage(true)
+  page.on("pageerror", (error) => errors.push(String(error)))
+  page.on("console", (message) => {
+    // connections that break are what these tests are about
+    if (message.type() === "error" && !/net::ERR_/.test(message.text())) errors.push(message.text())
+  })
+  await page.goto(url)
+  return page
+}
+
+export const textOf = (page: Page, selector: string): Promise<string> =>
+  page.$eval(selector, (element) => element.textContent?.trim() ?? "")
+
+export const click = (page: Page, selector: string): Promise<void> =>
+  page.$eval(selector, (element) => (element as HTMLElement).click())
+
+/** Waits until the text of an element satisfies `is`; fails with the text when it never does. */
+export async function waitForText(page: Page, selector: string, is: RegExp, timeout = 30_000): Promise<string> {
+  const deadline = performance.now() + timeout
+  for (;;) {
+    const text = await textOf(page, selector)
+    if (is.test(text)) return text
+    if (performance.now() > deadline) throw new Error(`${selector} says "${text}", never ${String(is)}`)
+    await new Promise((resolve) => void setTimeout(resolve, 50))
+  }
+}

@@ -1,0 +1,132 @@
+import assert from "node:assert/strict"
+import { once } from "node:events"
+import { mkdirSync, writeFileSync } from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { join } from "node:path"
+import { test } from "node:test"
+import { readCommandLine } from "../src/command-line.ts"
+import { runOnward, serveOnward } from "./onward.ts"
+import { publish } from "./server.ts"
+import { temporaryFolder } from "./temporary-folder.ts"
+
+const DEFAULTS = { name: "serve", port: 4000, host: "127.0.0.1", data: "./data", demo: true }
+
+const understood: [args: string, env: Record<string, string>, command: object][] = [
+  ["serve", {}, DEFAULTS],
+  ["serve", { PORT: "5000" }, { ...DEFAULTS, port: 5000 }],
+  ["serve", { PORT: "" }, DEFAULTS],
+  ["serve --port 6000", { PORT: "5000" }, { ...DEFAULTS, port: 6000 }],
+  ["serve --port=0 --data=/tmp/x", {}, { ...DEFAULTS, port: 0, data: "/tmp/x" }],
+  ["serve --host 0.0.0.0", {}, { ...DEFAULTS, host: "0.0.0.0", demo: false }],
+  ["serve --host 0.0.0.0 --demo", {}, { ...DEFAULTS, host: "0.0.0.0" }],
+  ["serve --host ::1", {}, { ...DEFAULTS, host: "::1" }],
+  ["serve --no-demo", {}, { ...DEFAULTS, demo: false }],
+  ["--help", {}, { name: "help" }],
+  ["serve -h", {}, { name: "help" }],
+  ["--version", {}, { name: "version" }],
+]
+
+for (const [args, env, command] of understood) {
+  test(`"onward ${args}" is understood with ${JSON.stringify(env)}`, () => {
+    assert.deepEqual(readCommandLine(args.split(" "), env), command)
+  })
+}
+
+const refused: [args: string[], message: RegExp][] = [
+  [[], /say what to do: onward serve/],
+  [["serv"], /there is no command "serv": did you mean serve\?/],
+  [["publish"], /there is no command "publish": onward --help/],
+  [["serve", "now"], /"now" is one word too many/],
+  [["serve", "--prot", "1"], /there is no option "--prot": did you mean --port\?/],
+  [["serve", "--dta=x"], /did you mean --data\?/],
+  [["serve", "-x"], /there is no option "-x"/],
+  [["serve", "--port"], /--port is not used like this/],
+  [["serve", "--demo=yes"], /--demo is not used like this/],
+  [["serve", "--port", "http"], /--port must be a number from 0 to 65535, not "http"/],
+  [["serve", "--port", "65536"], /--port must be/],
+  [["serve", "--port", "-1"], /--port is not used like this/],
+  [["serve", "--data", ""], /--data is empty/],
+]
+
+for (const [args, message] of refused) {
+  test(`"onward ${args.join(" ")}" is refused in one line`, () => {
+    assert.throws(
+      () => readCommandLine(args, {}),
+      (error: Error) => error.name === "UsageError" && message.test(error.message) && !error.message.includes("\n"),
+    )
+  })
+}
+
+test("a command line that makes no sense ends with exit code 2", async (t) => {
+  const onward = runOnward(t, ["serve", "--prot", "1"])
+  assert.equal(await onward.ended, 2)
+  assert.equal(onward.printed(), 'onward: there is no option "--prot": did you mean --port?\n')
+})
+
+test("a busy port is one line and exit code 1", async (t) => {
+  const other = createServer().listen(0, "127.0.0.1")
+  await once(other, "listening")
+  t.after(() => other.close())
+  const { port } = other.address() as AddressInfo
+  const onward = runOnward(t, ["serve", "--port", String(port), "--data", temporaryFolder(t)])
+  assert.equal(await onward.ended, 1)
+  assert.match(onward.printed(), new RegExp(`^onward: port ${port} on 127\\.0\\.0\\.1 is in use: [^\\n]*--port\\n$`))
+})
+
+test("a data folder that cannot be one is one line and exit code 1", async (t) => {
+  const folder = temporaryFolder(t)
+  const file = join(folder, "file")
+  writeFileSync(file, "")
+  for (const data of [file, join(file, "below")]) {
+    const onward = runOnward(t, ["serve", "--port", "0", "--data", data])
+    assert.equal(await onward.ended, 1)
+    assert.match(onward.printed(), /^onward: [^\n]*(?:is a file|cannot be a folder)[^\n]*--data\n$/)
+  }
+})
+
+test("a data folder that cannot be written is one line and exit code 1", async (t) => {
+  // the superuser may write everywhere but where the kernel itself says no
+  const isRoot = process.getuid?.() === 0
+  const folder = isRoot ? "/sys/kernel" : join(temporaryFolder(t), "read-only")
+  mkdirSync(folder, { recursive: true, mode: 0o500 })
+  for (const data of [join(folder, "below"), ...(isRoot ? [] : [folder])]) {
+    const onward = runOnward(t, ["serve", "--port", "0", "--data", data])
+    assert.equal(await onward.ended, 1)
+    assert.match(onward.printed(), /^onward: [^\n]*cannot be written[^\n]*\n$/)
+  }
+})
+
+test("a log that is damaged is one line with its code and exit code 1", async (t) => {
+  const folder = temporaryFolder(t)
+  writeFileSync(join(folder, "events.db"), "this is no database, however long it may be. ".repeat(100))
+  const onward = runOnward(t, ["serve", "--port", "0", "--data", folder])
+  assert.equal(await onward.ended, 1)
+  assert.match(onward.printed(), /^onward: log [^\n]*\(log_corrupt\)\n$/)
+})
+
+test("what it prints to try works as it is", async (t) => {
+  const onward = await serveOnward(t, { data: temporaryFolder(t) })
+  const listen = /curl -N "([^"]+)"/.exec(onward.printed())?.[1] ?? ""
+  assert.equal(listen, `${onward.url}/events?topic=hello`)
+  assert.ok(onward.printed().includes(`curl -d topic=hello -d data=world ${onward.url}/publish\n`))
+  const response = await fetch(listen)
+  await publish(onward.url, { topic: "hello", data: "world" })
+  let text = ""
+  for await (const chunk of response.body ?? []) {
+    text += Buffer.from(chunk).toString()
+    if (text.includes("data: world\n\n")) break
+  }
+})
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  test(`${signal} ends it with exit code 0, streams and all`, async (t) => {
+    const onward = await serveOnward(t, { data: temporaryFolder(t) })
+    const streams = await Promise.all(["/events?topic=a", "/demo/log"].map((path) => fetch(onward.url + path)))
+    onward.child.kill(signal)
+    const texts = await Promise.all(streams.map((stream) => stream.text()))
+    assert.match(texts[0] ?? "", /retry: \d+\n\n$/, "told when to come back")
+    assert.ok(!texts[1]?.includes("stream.end"), "the file goes on, so the reader comes back")
+    assert.equal(await onward.ended, 0)
+  })
+}

@@ -1,0 +1,236 @@
+import assert from "node:assert/strict"
+import { join } from "node:path"
+import { test, type TestContext } from "node:test"
+import type { Page } from "puppeteer-core"
+import { click, findChromium, openBrowser, openTab, textOf, waitForText } from "./browser.ts"
+import { serveOnward, type Listening } from "./onward.ts"
+import { readUntil } from "./read-events.ts"
+import { publish } from "./server.ts"
+import { temporaryFolder } from "./temporary-folder.ts"
+
+const chromium = findChromium()
+const skip = chromium === undefined && "Chromium is missing: install it to test the page"
+
+/** What a tab got of some events, as [number, id], in order. Gathered from the page's own connections. */
+type Got = Record<"sample" | "count" | "token" | "message", [value: string, id: string][]>
+
+interface Opened {
+  readonly hub: Listening
+  readonly data: string
+  readonly tabs: Page[]
+  readonly errors: string[]
+}
+
+/** A hub and a browser with tabs on its page, each of which keeps a list of what its EventSources were given. */
+async function open(t: TestContext, tabCount = 1): Promise<Opened> {
+  const data = join(temporaryFolder(t), "data")
+  const hub = await serveOnward(t, { data, env: { OPENAI_BASE_URL: "", OPENAI_MODEL: "" } })
+  const browser = await openBrowser(t, chromium ?? "")
+  const errors: string[] = []
+  const tabs = []
+  for (let i = 0; i < tabCount; i++) {
+    const page = await openTab(browser, "about:blank", errors)
+    await page.evaluateOnNewDocument(recordEvents)
+    await page.goto(hub.url)
+    await waitForText(page, "#status-text", /^Connected$/)
+    tabs.push(page)
+  }
+  return { hub, data, tabs, errors }
+}
+
+/** Runs in the page, before its own scripts. */
+function recordEvents(): void {
+  const got: Got = { sample: [], count: [], token: [], message: [] }
+  Object.assign(globalThis, { got })
+  const Native = EventSource
+  class Recording extends Native {
+    constructor(url: string | URL) {
+      super(url)
+      for (const [name, list] of Object.entries(got)) {
+        if (name === "message" && String(url).startsWith("/demo")) continue
+        this.addEventListener(name, ({ data, lastEventId }) => list.push([data as string, lastEventId]))
+      }
+    }
+  }
+  globalThis.EventSource = Recording
+}
+
+const gotBy = (page: Page, name: keyof Got): Promise<[string, string][]> =>
+  page.evaluate((key) => (globalThis as unknown as { got: Got }).got[key], name)
+
+/** What the log holds of a topic, over the range a tab has seen. */
+async function inLog(hub: Listening, topic: string, got: readonly [string, string][]): Promise<[string, string][]> {
+  const [first, last] = [got[0]?.[1], got.at(-1)?.[1]]
+  assert.ok(first !== undefined && last !== undefined, `nothing arrived on ${topic}`)
+  const events = await readUntil(`${hub.url}/events?topic=${topic}&last=10000`, ({ id }) => id === last)
+  return events.slice(events.findIndex(({ id }) => id === first)).map(({ data, id }) => [data, id])
+}
+
+test("all four streams move, and a message arrives in two tabs as it was typed", { skip }, async (t) => {
+  const { hub, tabs, errors } = await open(t, 2)
+  const [one, two] = tabs as [Page, Page]
+  for (const page of [one, two]) {
+    await waitForText(page, "#machine-note", /sample \d+/)
+    const before = await textOf(page, "#machine-note")
+    await waitForText(page, "#chart-cpu output", /^\d+ %$/)
+    await waitForText(page, "#chart-memory output", /^\d+ %$/)
+    await waitForText(page, "#chart-delay output", /^[\d.]+ ms$/)
+    await waitForText(page, "#machine-note", new RegExp(`^(?!${before}$)`))
+    assert.notEqual(await page.$eval("#chart-cpu .curve", (curve) => curve.getAttribute("d")), "")
+  }
+
+  const typed = `<img src=x onerror="document.title='owned'"> </script>{{1}} ‮ää`
+  await one.type("#publish input", typed)
+  await click(one, "#publish button")
+  const id = /id (\S+)\.$/.exec(await waitForText(one, "#publish-result", /On disk/))?.[1]
+  for (const page of [one, two]) {
+    assert.equal(await waitForText(page, "#notes .id", /./), id)
+    assert.equal(await textOf(page, "#notes .text"), typed)
+    assert.equal(await textOf(page, "#notes .badge"), "message")
+  }
+  assert.match(await one.title(), /^Onward/)
+  await one.select("#publish select[name=topic]", "hello/team")
+  await one.select("#publish select[name=event]", "alert")
+  await one.type("#publish input", "second")
+  await click(one, "#publish button")
+  await waitForText(two, "#notes li:first-child", /^alertsecond/)
+  await publish(hub.url, { topic: "hello", data: "from a terminal", event: "note" })
+  for (const page of [one, two]) await waitForText(page, "#notes li:first-child", /^notefrom a terminal/)
+
+  await fetch(`${hub.url}/from-the-test`, { headers: { "user-agent": "<script>alert(1)</script>" } })
+  for (const page of [one, two]) await waitForText(page, "#log", /GET \/from-the-test 404/)
+
+  await waitForText(one, "#run-source", /^A canned text/)
+  await click(one, "#run button")
+  await waitForText(one, "#run-state", /^Done: \d+ pieces, 0 missing, 0 twice\.$/)
+  assert.match(await textOf(one, "#written"), /^No model is connected[^]*on this machine too\.$/)
+  assert.deepEqual(errors, [])
+})
+
+test("a cut connection carries on: everything once, in a run too", { skip }, async (t) => {
+  const { hub, tabs, errors } = await open(t)
+  const [page] = tabs as [Page]
+  await waitForText(page, "#machine-note", /sample \d+/)
+  await click(page, "#run button")
+  await waitForText(page, "#written", /sent word by word/)
+  for (let round = 0; round < 3; round++) {
+    await click(page, "#cut")
+    await waitForText(page, "#proof-result", /^Cut off/)
+    await waitForText(page, "#proof-result", /^Back, with everything, once\.$/)
+    assert.equal(await textOf(page, "#proof-published"), "100")
+    assert.equal(await textOf(page, "#proof-missing"), "0")
+    assert.equal(await textOf(page, "#proof-twice"), "0")
+    assert.equal((await page.$$("#proof-cells .here")).length, 100)
+    const [before, after] = [await textOf(page, "#proof-before"), await textOf(page, "#proof-after")]
+    assert.ok(before < after, `${before} comes before ${after}`)
+  }
+  await waitForText(page, "#run-state", /^Done: \d+ pieces, 0 missing, 0 twice\.$/)
+  const counts = await gotBy(page, "count")
+  assert.equal(counts.length, 300)
+  assert.deepEqual(counts, await inLog(hub, "demo/count", counts))
+  const samples = await gotBy(page, "sample")
+  assert.deepEqual(samples, await inLog(hub, "demo/machine", samples))
+  const words = (await gotBy(page, "token")).map(([data]) => (JSON.parse(data) as { text: string }).text)
+  assert.equal((await textOf(page, "#written")).trim(), words.join("").trim())
+  await waitForText(page, "#log-state", /^Following\.$/)
+  assert.deepEqual(errors, [])
+})
+
+test("a tab that stops reading is let be, and gets all of it when it reads again", { skip }, async (t) => {
+  const { hub, tabs, errors } = await open(t)
+  const [page] = tabs as [Page]
+  await waitForText(page, "#log-state", /^Following\.$/)
+  await click(page, "#slow")
+  await waitForText(page, "#slow-tab", /^not reading$/)
+  await click(page, "#burst")
+  await waitForText(page, "#slow-result", /^Published 3,000 events, 12 MiB\.$/)
+  await waitForText(page, "#slow-hub", /^full: let be$/)
+  const waiting = Number((await textOf(page, "#slow-waiting")).replace(/\D/g, ""))
+  assert.ok(waiting < 1024, `${waiting} KiB wait in the hub, of 12 MiB`)
+  assert.match(await textOf(page, "#slow-received"), /^0 of 3,000$/)
+  // others are not held up
+  await publish(hub.url, { topic: "hello", data: "meanwhile" })
+  await waitForText(page, "#notes .text", /^meanwhile$/)
+  // and a cut while it is full costs nothing either
+  await click(page, "#cut")
+  await waitForText(page, "#proof-result", /^Back, with everything, once\.$/)
+  await click(page, "#slow")
+  await waitForText(page, "#slow-result", /^Caught up: 3,000 of 3,000, in order, once\.$/)
+  assert.equal(await textOf(page, "#slow-missing"), "0")
+  assert.equal(await textOf(page, "#slow-twice"), "0")
+  await waitForText(page, "#log-state", /^Following\.$/)
+  assert.deepEqual(errors, [])
+})
+
+test(
+  "killed and started again, the hub carries on with both tabs, nothing missing and nothing twice",
+  { skip },
+  async (t) => {
+    const { hub, data, tabs, errors } = await open(t, 2)
+    const [one, two] = tabs as [Page, Page]
+    let current = hub
+    const acknowledged: string[] = []
+    for (let round = 0; round < 2; round++) {
+      await waitForText(one, "#machine-note", /sample \d+/)
+      const before = (await gotBy(one, "sample")).length
+      // publishing until the very end: whatever was acknowledged must arrive
+      const publishing = (async () => {
+        for (let i = 0; ; i++) {
+          const text = `${round}.${i}`
+          try {
+            await publish(current.url, { topic: "hello", data: text })
+          } catch {
+            return
+          }
+          acknowledged.push(text)
+        }
+      })()
+      await waitForText(two, "#notes li:first-child", new RegExp(`^message${round}\\.\\d\\d`))
+      current.child.kill("SIGKILL")
+      await current.ended
+      await publishing
+      await waitForText(one, "#status-text", /^Cut off/)
+      current = await serveOnward(t, { data, port: hub.port })
+      for (const page of [one, two]) await waitForText(page, "#status-text", /^Connected$/)
+      await one.waitForFunction(
+        (count) => (globalThis as unknown as { got: Got }).got.sample.length > count + 1,
+        {},
+        before,
+      )
+    }
+    const last = await publish(current.url, { topic: "hello", data: "the end" })
+    for (const page of [one, two]) {
+      await waitForText(page, "#notes .id", new RegExp(`^${last}$`))
+      const messages = await gotBy(page, "message")
+      assert.deepEqual(messages, await inLog(current, "hello", messages), "what the log holds, in its order")
+      const texts = new Set(messages.map(([text]) => text))
+      assert.deepEqual(
+        acknowledged.filter((text) => !texts.has(text)),
+        [],
+        "acknowledged, so kept",
+      )
+      const samples = await gotBy(page, "sample")
+      assert.deepEqual(samples, await inLog(current, "demo/machine", samples))
+      assert.equal(await textOf(page, "#total-missing"), "0")
+      assert.equal(await textOf(page, "#total-twice"), "0")
+      await waitForText(page, "#log-state", /^Following\.$/)
+    }
+    assert.deepEqual(errors, [])
+  },
+)
+
+test("a run that was interrupted by a kill says so, and keeps what was written", { skip }, async (t) => {
+  const { hub, data, tabs } = await open(t)
+  const [page] = tabs as [Page]
+  await waitForText(page, "#run-source", /^A canned text/)
+  await click(page, "#run button")
+  await waitForText(page, "#written", /sent word by word/)
+  hub.child.kill("SIGKILL")
+  await hub.ended
+  await serveOnward(t, { data, port: hub.port })
+  await waitForText(page, "#run-state", /\(interrupted\) \d+ pieces, 0 missing, 0 twice\.$/)
+  const written = await textOf(page, "#written")
+  await page.reload()
+  await waitForText(page, "#run-state", /\(interrupted\)/)
+  assert.equal(await textOf(page, "#written"), written)
+})

@@ -1,0 +1,35 @@
+import { join } from "node:path"
+import type { TestContext } from "node:test"
+import { startServer } from "../src/server.ts"
+import { temporaryFolder } from "./temporary-folder.ts"
+
+/** A hub server in this process. */
+export interface TestServer {
+  readonly url: string
+  readonly port: number
+  readonly data: string
+  /** What went wrong in it. */
+  readonly errors: unknown[]
+  close(): Promise<void>
+}
+
+/** Starts a hub server on a free port, with a folder of its own unless one is given. */
+export async function testServer(
+  t: TestContext,
+  { data = join(temporaryFolder(t), "data"), demo = false, host = "127.0.0.1" } = {},
+): Promise<TestServer> {
+  const errors: unknown[] = []
+  const server = await startServer({ port: 0, host, data, demo }, (error) => errors.push(error))
+  let closing: Promise<void> | undefined
+  const close = (): Promise<void> => (closing ??= server.close())
+  t.after(close)
+  return { url: `http://127.0.0.1:${server.address.port}`, port: server.address.port, data, errors, close }
+}
+
+/** Publishes a form; resolves to the id. */
+export async function publish(url: string, fields: Record<string, string>): Promise<string> {
+  const response = await fetch(`${url}/publish`, { method: "POST", body: new URLSearchParams(fields) })
+  const answer = (await response.json()) as { id: string }
+  if (response.status !== 200) throw new Error(`${response.status} ${JSON.stringify(answer)}`)
+  return answer.id
+}
