@@ -2,7 +2,15 @@ import { ServerResponse, type IncomingMessage } from "node:http"
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2"
 import type { Socket } from "node:net"
 import type { Frame } from "../frame.ts"
-import { answer, type Answer, type Source, type SseOptions } from "../server/index.ts"
+import {
+  answer,
+  discard,
+  report,
+  type Answer,
+  type Source,
+  type SseOptions,
+  type StreamRequest,
+} from "../server/index.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
 
 export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, Yielded } from "../server/index.ts"
@@ -16,6 +24,9 @@ export type NodeResponse = ServerResponse | Http2ServerResponse
  */
 const KEEP_ALIVE_MS = 2_000
 
+/** How long a client may take nothing of the rest once its stream has ended. */
+const LINGER_MS = 30_000
+
 /**
  * Answers a request of `node:http`, `node:https` or `node:http2` with an event stream.
  * @param source a hub subscription, an async iterable, a ReadableStream, or a function `({ lastEventId, signal })` that makes one
@@ -24,41 +35,54 @@ const KEEP_ALIVE_MS = 2_000
  * @example
  * sse(req, res, async function* ({ signal }) { for await (const line of tail("app.log", { signal })) yield line })
  */
-export function sse(req: NodeRequest, res: NodeResponse, source: Source, options?: SseOptions): void {
-  const decided = answer(
-    { method: req.method ?? "GET", url: req.url ?? "", header: (name) => headerOf(req, name) },
-    source,
-    options,
-  )
-  if ("then" in decided) void decided.then((later) => reply(req, res, later))
+export function sse(req: NodeRequest, res: NodeResponse, source: Source, options: SseOptions = {}): void {
+  if (hasLeft(res)) return discard(source)
+  const request: StreamRequest = {
+    method: req.method ?? "GET",
+    url: req.url ?? "",
+    header: (name) => headerOf(req, name),
+    onLeave(left) {
+      res.on("close", left)
+      return () => void res.off("close", left)
+    },
+  }
+  const decided = answer(request, source, options)
+  if ("then" in decided) decided.then((later) => reply(req, res, later)).catch(options.onError ?? report)
   else reply(req, res, decided)
 }
+
+const hasLeft = (res: NodeResponse): boolean => (res instanceof ServerResponse ? res.destroyed : res.stream.destroyed)
 
 function headerOf(req: NodeRequest, name: string): string | undefined {
   const value = req.headers[name]
   return Array.isArray(value) ? value.join(", ") : value
 }
 
-function reply(req: NodeRequest, res: NodeResponse, { status, headers, body, start }: Answer): void {
+function reply(req: NodeRequest, res: NodeResponse, { status, headers, body, start, cancel }: Answer): void {
+  // ServerResponse and Http2ServerResponse have the same methods, but no type in common
+  const response = res as ServerResponse
   if (!start) {
-    // ServerResponse and Http2ServerResponse have the same methods, but no type in common
-    const response = (res as ServerResponse).writeHead(status, headers)
-    if (body === undefined || req.method === "HEAD") response.end()
-    else response.end(body)
+    if (hasLeft(res)) return
+    response.writeHead(status, headers)
+    response.end(req.method === "HEAD" ? undefined : body)
     return
   }
-  const { socket } = req
-  if (req.httpVersionMajor === 1) socket.setKeepAlive(true, KEEP_ALIVE_MS)
+  const socket = req.httpVersionMajor === 1 ? req.socket : undefined
+  socket?.setKeepAlive(true, KEEP_ALIVE_MS)
   // an HTTP/2 stream that is reset with an error code makes its request emit one
-  else req.on("error", () => {})
+  if (!socket) req.on("error", () => {})
   // head, opening and first events leave together
-  if (req.httpVersionMajor === 1) socket.cork()
-  ;(res as ServerResponse).writeHead(status, headers).flushHeaders()
-  const sink = canWriteBelow(res) ? new SocketSink(res) : new ResponseSink(res)
-  start(sink)
-  if (req.httpVersionMajor === 1) socket.uncork()
-  // the client left while the source was starting
-  if (res.closed || res.destroyed) sink.owner?.onClose()
+  socket?.cork()
+  try {
+    response.writeHead(status, headers).flushHeaders()
+    start(canWriteBelow(res) ? new SocketSink(res) : new ResponseSink(res))
+  } catch (error) {
+    cancel?.()
+    res.destroy()
+    throw error
+  } finally {
+    socket?.uncork()
+  }
 }
 
 /**
@@ -107,9 +131,10 @@ class SocketSink implements Sink {
   }
 
   close(options?: { abort?: boolean }): void {
-    if (options?.abort) this.#socket.destroy()
+    if (options?.abort) return void this.#socket.destroy()
     // not kept alive: an idle connection would hold up `server.close()`
-    else this.#res.end(() => this.#socket.destroySoon())
+    this.#res.end(() => this.#socket.destroySoon())
+    linger(this.#res)
   }
 }
 
@@ -140,7 +165,13 @@ class ResponseSink implements Sink {
   }
 
   close(options?: { abort?: boolean }): void {
-    if (options?.abort) this.#res.destroy()
-    else this.#res.end()
+    if (options?.abort) return void this.#res.destroy()
+    this.#res.end()
+    linger(this.#res)
   }
+}
+
+/** A client that does not take the rest of what it was sent must not hold its connection for ever. */
+function linger(res: NodeResponse): void {
+  ;(res as ServerResponse).setTimeout(LINGER_MS, () => res.destroy())
 }

@@ -16,15 +16,31 @@ const HIGH_WATER_BYTES = 65_536
  * export default { fetch: (request) => sse(request, hub.subscribe({ topics: ["prices"] })) }
  */
 export async function sse(request: Request, source: Source, options?: SseOptions): Promise<Response> {
-  const header = (name: string) => request.headers.get(name) ?? undefined
-  return respond(request, await answer({ method: request.method, url: request.url, header }, source, options))
+  const { method, url, headers, signal } = request
+  const decided = answer(
+    {
+      method,
+      url,
+      header: (name) => headers.get(name) ?? undefined,
+      onLeave(left) {
+        signal.addEventListener("abort", left)
+        return () => signal.removeEventListener("abort", left)
+      },
+    },
+    source,
+    options,
+  )
+  // without a needless turn in between, in which others would pass the same limits
+  return respond(request, "then" in decided ? await decided : decided)
 }
 
-function respond(request: Request, { status, headers, body, start }: Answer): Response {
-  if (!start) return new Response(body ?? null, { status, headers: { ...headers } })
-  const sink = new StreamSink(request.signal)
+function respond({ method, signal }: Request, { status, headers, body, start }: Answer): Response {
+  const init = { status, headers: { ...headers } }
+  if (!start) return new Response(method === "HEAD" ? null : (body ?? null), init)
+  const sink = new StreamSink(signal)
+  const response = new Response(sink.readable, init)
   start(sink)
-  return new Response(sink.readable, { status, headers: { ...headers } })
+  return response
 }
 
 class StreamSink implements Sink {

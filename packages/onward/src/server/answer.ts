@@ -7,7 +7,7 @@ import type { Sink } from "../sink.ts"
 import { corsHeaders, preflightHeaders, type CorsOptions } from "./cors.ts"
 import { Pump } from "./pump.ts"
 import type { StreamRequest } from "./request.ts"
-import { discard, openSource, type Source } from "./source.ts"
+import { close, discard, openSource, type Source } from "./source.ts"
 import { startPointOf } from "./start-point.ts"
 
 export interface SseOptions {
@@ -19,6 +19,8 @@ export interface SseOptions {
   readonly retry?: number
   /** Longest silence on the stream of a source of your own, in ms; a hub has its own. @default 15_000 */
   readonly heartbeat?: number
+  /** How long a client of a source of your own may take nothing before it is closed, in ms; a hub has its own. @default 120_000 */
+  readonly stallTimeout?: number
   /** Whether a source of your own that ends is followed by `stream.end`, at which clients stop reconnecting. @default true */
   readonly end?: boolean
   /** Told what a source of your own threw. Clients are never. @default console.error */
@@ -32,6 +34,8 @@ export interface Answer {
   /** Text of an answer that is no stream. */
   readonly body?: string
   readonly start?: (sink: Sink) => void
+  /** Instead of `start`, when the head could not be sent. */
+  readonly cancel?: () => void
 }
 
 const METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
@@ -77,12 +81,16 @@ export function answer(request: StreamRequest, source: Source, options: SseOptio
         },
       }
     }
-    return answerOwn(source, asked, { headers, opening, options, cors })
+    return answerOwn(request, source, asked, { headers, opening, options, cors })
   } catch (error) {
     discard(source)
+    if (!(error instanceof OnwardError)) throw error
     return problem(error, cors)
   }
 }
+
+/** Where errors go that nobody else asked for. */
+export const report = (error: unknown): void => console.error("onward:", error)
 
 const isEnd = (asked: StartPoint | undefined): boolean =>
   typeof asked === "object" && "after" in asked && asked.after === END_ID
@@ -95,24 +103,26 @@ interface Head {
 }
 
 async function answerOwn(
+  request: StreamRequest,
   source: Exclude<Source, Subscription>,
   asked: StartPoint | undefined,
   head: Head,
 ): Promise<Answer> {
   const { headers, opening, options, cors } = head
-  const { onError = (error) => console.error("onward:", error), heartbeat = 15_000, end = true } = options
+  const { onError = report, heartbeat = 15_000, stallTimeout = 120_000, end = true } = options
   const lastEventId =
     typeof asked === "object" && "after" in asked ? asked.after : asked === "earliest" ? asked : undefined
   try {
-    const opened = await openSource(source, lastEventId)
+    const opened = await openSource(source, lastEventId, request)
     if (!opened) return { status: 204, headers: { "cache-control": "no-store", ...cors } }
     return {
       status: 200,
       headers,
       start(sink) {
         sink.write(opening)
-        void new Pump(sink, opened, { onError, heartbeat, end }).run()
+        void new Pump(sink, opened, { onError, heartbeat, stallTimeout, end }).run()
       },
+      cancel: () => close(opened, onError),
     }
   } catch (error) {
     onError(error)

@@ -3,11 +3,12 @@ import { comment, end } from "../hub/index.ts"
 import { encode } from "../protocol/index.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
 import { Wheel, type Beating } from "../wheel.ts"
-import type { Opened, Yielded } from "./source.ts"
+import { close, type Opened, type Yielded } from "./source.ts"
 
 export interface PumpOptions {
   readonly onError: (error: unknown) => void
   readonly heartbeat: number
+  readonly stallTimeout: number
   readonly end: boolean
 }
 
@@ -22,6 +23,7 @@ export class Pump implements SinkOwner, Beating {
   readonly #source: Opened
   readonly #options: PumpOptions
   #isOver = false
+  #isAsking = false
   #isDone = false
   #wroteAt = systemClock.now()
   #resume: (() => void) | undefined
@@ -35,25 +37,39 @@ export class Pump implements SinkOwner, Beating {
   }
 
   async run(): Promise<void> {
-    const { iterator } = this.#source
+    let last = this.#options.end ? end.text : ""
+    let failure: { readonly error: unknown } | undefined
     try {
-      let result = await this.#source.first
-      while (!result.done && !this.#isOver) {
-        if (!this.#write(textOf(result.value))) await this.#room()
-        if (this.#isOver) return
-        result = await iterator.next()
+      await this.#pump()
+    } catch (error) {
+      // a source whose `next` has failed is done; one that yielded what cannot be sent still wants to be returned
+      this.#isDone = this.#isAsking
+      failure = { error }
+      last = failed
+    }
+    if (!this.#isOver) {
+      if (last !== "") this.#write(last)
+      this.onClose()
+      this.#sink.close()
+    }
+    if (failure) this.#options.onError(failure.error)
+  }
+
+  async #pump(): Promise<void> {
+    const { iterator, first } = this.#source
+    let next = first
+    while (!this.#isOver) {
+      this.#isAsking = true
+      const result = await next
+      this.#isAsking = false
+      if (result.done) {
+        this.#isDone = true
+        return
       }
       if (this.#isOver) return
-      this.#isDone = true
-      if (this.#options.end) this.#write(end.text)
-    } catch (error) {
-      this.#options.onError(error)
-      if (this.#isOver) return
-      this.#isDone = true
-      this.#write(failed)
+      if (!this.#write(textOf(result.value))) await this.#room()
+      if (!this.#isOver) next = iterator.next()
     }
-    this.onClose()
-    this.#sink.close()
   }
 
   onDrain(): void {
@@ -66,17 +82,26 @@ export class Pump implements SinkOwner, Beating {
     this.#isOver = true
     wheel.delete(this)
     this.onDrain()
-    this.#source.controller?.abort()
-    // not awaited: a generator returns when it comes to its next yield, which the signal may be needed for
-    if (!this.#isDone) this.#source.iterator.return?.().catch(this.#options.onError)
+    if (this.#isDone) this.#source.controller?.abort()
+    else close(this.#source, this.#options.onError)
   }
 
   beat(now: number): number {
-    const { heartbeat } = this.#options
+    const { heartbeat, stallTimeout } = this.#options
     const silence = now - this.#wroteAt
+    if (this.#resume) {
+      if (silence >= stallTimeout) this.#giveUp()
+      return stallTimeout - silence
+    }
     if (silence < heartbeat * 0.9) return heartbeat - silence
-    if (!this.#resume) this.#write(comment.text)
+    this.#write(comment.text)
     return heartbeat
+  }
+
+  /** The client has taken nothing for too long. */
+  #giveUp(): void {
+    this.onClose()
+    this.#sink.close({ abort: true })
   }
 
   #write(text: string): boolean {

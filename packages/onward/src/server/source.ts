@@ -1,6 +1,7 @@
 import { systemClock } from "../clock.ts"
 import { Subscription } from "../hub/index.ts"
 import type { WireMessage } from "../protocol/index.ts"
+import type { StreamRequest } from "./request.ts"
 
 /** What a source of your own may yield: a message, or its data alone. */
 export type Yielded = string | WireMessage
@@ -30,36 +31,59 @@ export interface Opened {
   readonly controller: AbortController | undefined
 }
 
-/** Starts a source; throws what it throws within the first turn. Undefined when it has nothing to stream. */
+/**
+ * Starts a source, and fires its signal should the client leave meanwhile. Undefined when there is nothing to stream, or nobody to
+ * stream it to. Throws what the source throws within the first turn.
+ */
 export async function openSource(
   source: Stream | SourceFunction,
   lastEventId: string | undefined,
+  request: StreamRequest,
 ): Promise<Opened | undefined> {
   const controller = typeof source === "function" ? new AbortController() : undefined
-  const stream =
-    typeof source === "function"
-      ? await source({ lastEventId, signal: (controller as AbortController).signal })
-      : source
-  if (stream === null || stream === undefined) return undefined
-  const iterator = iterate(stream)
-  const first = iterator.next()
-  let isEarly = true
-  const failed = new Promise<never>((_, reject) => {
-    first.catch((error: unknown) => isEarly && reject(error))
+  let hasLeft = false
+  const stopWatching = request.onLeave(() => {
+    hasLeft = true
+    controller?.abort()
   })
   try {
-    await Promise.race([failed, new Promise<void>((resolve) => systemClock.turn(resolve))])
+    const stream =
+      typeof source === "function"
+        ? await source({ lastEventId, signal: (controller as AbortController).signal })
+        : source
+    if (stream === null || stream === undefined) return undefined
+    if (hasLeft) return discard(stream)
+    const opened = { iterator: iterate(stream), controller }
+    const first = opened.iterator.next()
+    await firstTurn(first)
+    if (!hasLeft) return { ...opened, first }
+    close(opened)
   } catch (error) {
     controller?.abort()
     throw error
   } finally {
-    isEarly = false
+    stopWatching()
   }
-  return { iterator, first, controller }
+  return undefined
+}
+
+/** Waits until the turn is over; throws if `first` fails within it. */
+async function firstTurn(first: Promise<unknown>): Promise<void> {
+  const isOver = new Promise<void>((resolve) => systemClock.turn(resolve))
+  await Promise.race([first, isOver])
+}
+
+/** Ends a running source; `onError` gets what it throws in doing so. Not awaited: a generator returns at its next yield. */
+export function close(
+  { iterator, controller }: Omit<Opened, "first">,
+  onError: (error: unknown) => void = () => {},
+): void {
+  controller?.abort()
+  iterator.return?.().catch(onError)
 }
 
 /** Disposes of a source that is not used after all. A function was never called, so it holds nothing. */
-export function discard(source: Source): void {
+export function discard(source: Source): undefined {
   if (typeof source === "function" || source instanceof Subscription) return
   if ("cancel" in source) source.cancel().catch(() => {})
   else
