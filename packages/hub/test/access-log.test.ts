@@ -1,0 +1,108 @@
+import assert from "node:assert/strict"
+import { readFileSync, statSync, writeFileSync } from "node:fs"
+import { createServer } from "node:http"
+import { connect, type AddressInfo } from "node:net"
+import { join } from "node:path"
+import { once } from "node:events"
+import { test, type TestContext } from "node:test"
+import { openAccessLog } from "../src/access-log.ts"
+import { temporaryFolder } from "./temporary-folder.ts"
+
+interface Logged {
+  readonly path: string
+  readonly errors: unknown[]
+  /** Sends these bytes as one request and waits for its answer. */
+  send(request: string): Promise<void>
+}
+
+/** A server that does nothing but write its access log. */
+async function logged(t: TestContext, options?: { maxBytes: number }, before = ""): Promise<Logged> {
+  const path = join(temporaryFolder(t), "access.log")
+  if (before !== "") writeFileSync(path, before)
+  const errors: unknown[] = []
+  const log = openAccessLog(path, (error) => errors.push(error), options)
+  const server = createServer((req, res) => {
+    log.watch(req, res)
+    res.end()
+  }).listen(0, "127.0.0.1")
+  await once(server, "listening")
+  t.after(() => {
+    server.close()
+    log.close()
+  })
+  const { port } = server.address() as AddressInfo
+  return {
+    path,
+    errors,
+    async send(request) {
+      const socket = connect(port, "127.0.0.1")
+      socket.end(Buffer.from(request, "latin1"))
+      await socket.resume().toArray()
+    },
+  }
+}
+
+const linesOf = (path: string): string[] => readFileSync(path, "utf8").trimEnd().split("\n")
+const request = (target: string, headers = ""): string =>
+  `GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${headers}\r\n`
+
+test("a request is a line: time, address, request, status, duration, user agent", async (t) => {
+  const { path, send } = await logged(t)
+  await send(request("/events?topic=hello", "User-Agent: curl/8\r\n"))
+  const line = /^\d{4}-\d\d-\d\dT[\d:.]+Z 127\.0\.0\.1 "GET \/events\?topic=hello" 200 \d+\.\dms "curl\/8"\n$/
+  assert.match(readFileSync(path, "utf8"), line)
+})
+
+test("nothing a client sends can begin a line, end a quote or reach a terminal", async (t) => {
+  const { path, send } = await logged(t)
+  const agents = [
+    '"quoted" \\ back',
+    "\u001b[2Jgone",
+    "\u0085next\u009b31m",
+    "t\tab",
+    "\u007f\u0000".slice(0, 1),
+    "ÿþ",
+    "<script>alert(1)</script>",
+  ]
+  for (const agent of agents) await send(request("/", `User-Agent: ${agent}\r\n`))
+  await send(request('/%0d%0a"x"\u0085'))
+  const lines = linesOf(path)
+  for (const line of lines)
+    assert.match(
+      line,
+      /^[ !#-[\]-~]* "(?:[ !#-[\]-~]|\\u\{[\da-f]+\})*" \d+ [\d.]+ms "(?:[ !#-[\]-~]|\\u\{[\da-f]+\})*"$/,
+    )
+  assert.ok(
+    lines.length > 0 && lines.length <= agents.length + 1,
+    "at most one line a request; some the parser refuses",
+  )
+})
+
+test("what may be secret in a query is not written down", async (t) => {
+  const { path, send } = await logged(t)
+  await send(
+    request(
+      "/events?topic=a&token=s3cret&s3cret&Authorization=s3cret&last=5&topic%3d=s3cret",
+      "Authorization: Bearer s3cret\r\nCookie: s3cret\r\n",
+    ),
+  )
+  const text = readFileSync(path, "utf8")
+  assert.ok(!text.includes("s3cret"), text)
+  assert.match(text, /"GET \/events\?topic=a&\*\*\*&\*\*\*&\*\*\*&last=5&\*\*\*"/)
+})
+
+test("a request's length does not decide that of its line", async (t) => {
+  const { path, send } = await logged(t)
+  await send(request(`/${"x".repeat(8_000)}`, `User-Agent: ${"\u00e4".repeat(4_000)}\r\n`))
+  assert.ok(statSync(path).size < 8_000)
+})
+
+test("the log is rotated when it is full, also when it was full before, and one old one is kept", async (t) => {
+  const { path, send, errors } = await logged(t, { maxBytes: 300 }, "old\n".repeat(100))
+  await send(request("/first"))
+  assert.equal(readFileSync(`${path}.1`, "utf8"), "old\n".repeat(100))
+  for (let i = 0; i < 20; i++) await send(request(`/${i}`))
+  assert.ok(statSync(path).size < 400 && statSync(`${path}.1`).size < 400)
+  assert.match(linesOf(path).at(-1) ?? "", /"GET \/19"/)
+  assert.deepEqual(errors, [])
+})
