@@ -34,10 +34,10 @@ export async function sse(request: Request, source: Source, options?: SseOptions
   return respond(request, "then" in decided ? await decided : decided)
 }
 
-function respond({ method, signal }: Request, { status, headers, body, start }: Answer): Response {
+function respond(request: Request, { status, headers, body, start }: Answer): Response {
   const init = { status, headers: { ...headers } }
-  if (!start) return new Response(method === "HEAD" ? null : (body ?? null), init)
-  const sink = new StreamSink(signal)
+  if (!start) return new Response(request.method === "HEAD" ? null : (body ?? null), init)
+  const sink = new StreamSink(request)
   const response = new Response(sink.readable, init)
   start(sink)
   return response
@@ -46,11 +46,12 @@ function respond({ method, signal }: Request, { status, headers, body, start }: 
 class StreamSink implements Sink {
   owner: SinkOwner | undefined
   readonly readable: ReadableStream<Uint8Array>
-  readonly #signal: AbortSignal
+  /** Kept whole: in undici its signal no longer follows the one it was made from once the request is garbage. */
+  readonly #request: Request
   #controller!: ReadableStreamDefaultController<Uint8Array>
   #isOver = false
 
-  constructor(signal: AbortSignal) {
+  constructor(request: Request) {
     this.readable = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
@@ -62,9 +63,9 @@ class StreamSink implements Sink {
       new ByteLengthQueuingStrategy({ highWaterMark: HIGH_WATER_BYTES }),
     )
     // runtimes tell that the client left by cancelling the body, by aborting the request, or both
-    this.#signal = signal
-    if (signal.aborted) queueMicrotask(() => this.#aborted())
-    else signal.addEventListener("abort", this.#aborted)
+    this.#request = request
+    if (request.signal.aborted) queueMicrotask(() => this.#aborted())
+    else request.signal.addEventListener("abort", this.#aborted)
   }
 
   write(frame: Frame): boolean {
@@ -90,14 +91,14 @@ class StreamSink implements Sink {
 
   readonly #aborted = (): void => {
     if (this.#isOver) return
-    this.#controller.error(this.#signal.reason)
+    this.#controller.error(this.#request.signal.reason)
     this.#left()
   }
 
   #left(): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#signal.removeEventListener("abort", this.#aborted)
+    this.#request.signal.removeEventListener("abort", this.#aborted)
     this.owner?.onClose()
   }
 }
