@@ -181,7 +181,7 @@ async function assertTold(path: string): Promise<void> {
   try {
     log = sqliteLog(path)
   } catch (error) {
-    failure("log_corrupt", /damaged|lost its epoch/)(error)
+    failure("log_corrupt", /damaged|epoch is missing/)(error)
     return
   }
   const { last } = await log.bounds().catch(() => ({ last: "" }))
@@ -262,6 +262,25 @@ test("odd data fails its own append and none of its neighbours", async (t) => {
   await assert.rejects(log.append([unsendable]), failure("log_unavailable", /./))
   await log.append([message("3")])
   await log.close()
+})
+
+test("a restored backup that is given a new epoch tells old cursors so", async (t) => {
+  const path = join(temporaryFolder(t), "events.db")
+  const log = sqliteLog(path)
+  const { positions } = await log.append([message("1")])
+  await log.close()
+  const database = new DatabaseSync(path)
+  database.exec("UPDATE log SET epoch = lower(hex(randomblob(4)))")
+  database.close()
+  const restored = sqliteLog(path)
+  const { entries, lost } = await restored.read({ after: positions[0] ?? "", limit: 10 })
+  assert.equal(lost?.reason, "epoch")
+  assert.deepEqual(
+    entries.map(({ data }) => data),
+    ["1"],
+  )
+  await restored.append([message("2")])
+  await restored.close()
 })
 
 test("options that make no sense are TypeErrors", (t) => {

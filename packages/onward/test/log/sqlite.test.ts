@@ -37,9 +37,8 @@ test("a path may be a file URL, and a relative one", async (t) => {
 test("a closed log leaves one file, and the write-ahead log stays small while it is open", async (t) => {
   const path = join(temporaryFolder(t), "events.db")
   const log = sqliteLog(path, { durability: "normal" })
-  for (let i = 0; i < 60; i++) await log.append([{ topic: "a", data: "x".repeat(500_000) }])
-  // it is emptied at 1,000 pages of 4 KiB, and holds the last commit besides
-  assert.ok(statSync(`${path}-wal`).size < 17 * 1024 * 1024, String(statSync(`${path}-wal`).size))
+  for (let i = 0; i < 80; i++) await log.append([{ topic: "a", data: "x".repeat(500_000) }])
+  assert.ok(statSync(`${path}-wal`).size < 20 * 1024 * 1024, String(statSync(`${path}-wal`).size))
   await log.close()
   assert.ok(!existsSync(`${path}-wal`))
   assert.ok(!existsSync(`${path}-shm`))

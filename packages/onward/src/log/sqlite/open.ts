@@ -2,11 +2,11 @@ import { accessSync, constants, statSync } from "node:fs"
 import { dirname } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { OnwardError } from "../../errors.ts"
-import { createEpoch } from "../position.ts"
+import { createEpoch, formatPosition, parsePosition } from "../position.ts"
 import { failureOf, isBusy, toOnwardError } from "./failure.ts"
 import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from "./schema.ts"
 
-/** How much of the write-ahead log is left on disk after a checkpoint has emptied it. */
+/** Bytes of the write-ahead log after which it is emptied into the file, and cut to if a commit made it larger. */
 const WAL_LIMIT = 16 * 1024 * 1024
 
 /** Opens the file, creates what is missing, and refuses what is not a log. Waits for locks, on this thread. */
@@ -35,7 +35,8 @@ export function openForWriting(path: string, durability: "full" | "normal"): Dat
   // in WAL mode FULL flushes the write-ahead log with every commit, NORMAL with every checkpoint only
   // (sqlite.org/pragma.html#pragma_synchronous)
   database.exec(`PRAGMA synchronous = ${durability === "full" ? "FULL" : "NORMAL"}`)
-  database.exec(`PRAGMA journal_size_limit = ${WAL_LIMIT}`)
+  // pages written again and again, as those of the counters are, go into the file once a checkpoint
+  database.exec(`PRAGMA wal_autocheckpoint = ${WAL_LIMIT / 4096}; PRAGMA journal_size_limit = ${WAL_LIMIT}`)
   return database
 }
 
@@ -83,10 +84,12 @@ function prepareFile(database: DatabaseSync, path: string): string {
   }
   // a copy that somebody converted would work, but slowly and with readers in the way
   database.exec("PRAGMA journal_mode = WAL")
-  const row = database.prepare("SELECT epoch FROM log").get()
-  if (typeof row?.["epoch"] !== "string")
-    throw new OnwardError("log_corrupt", `log ${path}: it has lost its epoch: put back a backup`)
-  return row["epoch"]
+  const epoch = database.prepare("SELECT epoch FROM log").get()?.["epoch"]
+  if (typeof epoch === "string" && parsePosition(formatPosition(epoch, 0))) return epoch
+  throw new OnwardError(
+    "log_corrupt",
+    `log ${path}: its epoch is missing or not eight characters of 0-9 and a-z: put back a backup`,
+  )
 }
 
 function create(database: DatabaseSync): void {

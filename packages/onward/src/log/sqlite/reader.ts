@@ -79,6 +79,7 @@ export class Reader {
   }
 
   #page(from: number, log: LogState, topics: readonly string[] | undefined, limit: number): Page {
+    if (from === log.last) return { entries: [], next: this.#position(from) }
     const chosen = topics && this.#chosen(from, log, topics, limit)
     const rows = chosen
       ? this.#sql.chosen.iterate(JSON.stringify(chosen.sequences))
