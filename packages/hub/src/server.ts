@@ -32,6 +32,9 @@ export async function startServer(
   const hub = createHub({ log, onError })
   let address: Address = { host, port }
   const undo: (() => void | Promise<void>)[] = [() => hub.close()]
+  const undoAll = async (): Promise<void> => {
+    for (const step of undo) await step()
+  }
   try {
     const accessLog = openAccessLog(join(data, "access.log"), onError)
     undo.unshift(() => accessLog.close())
@@ -45,18 +48,17 @@ export async function startServer(
     await once(server, "listening")
     const { address: bound, port: actual } = server.address() as AddressInfo
     address = { host: bound, port: actual }
-    undo.unshift(() => closeServer(server))
     return {
       address: { host, port: actual },
       async close() {
-        const gone = demo?.close()
-        await hub.drain({ over: DRAIN_MS })
-        await gone
-        for (const step of undo) await step()
+        // first of all nobody new: an EventSource tries again when it finds nobody, and gives up when it is refused
+        const closed = closeServer(server)
+        await Promise.all([demo?.close(), hub.drain({ over: DRAIN_MS }), closed])
+        await undoAll()
       },
     }
   } catch (error) {
-    for (const step of undo) await step()
+    await undoAll()
     throw error
   }
 }

@@ -9,17 +9,17 @@ import { parseJson } from "../json.ts"
 import { sendLibrary } from "../library.ts"
 import { SECURITY_HEADERS, sendJson } from "../respond.ts"
 import { READ, WRITE, type Route } from "../route.ts"
-import { createCounter } from "./counter.ts"
 import { followFile } from "./follow-file.ts"
 import { createMachine } from "./machine.ts"
 import { modelFrom } from "./model.ts"
+import { createNumbered } from "./numbered.ts"
 import { createRuns } from "./runs.ts"
 import { createTabs } from "./tabs.ts"
 
 const SAMPLE_MS = 1_000
 /** What is published while a tab is cut off. */
 const WHILE_CUT = 100
-const BURST = { events: 3_000, bytes: 4_096, batch: 100 }
+const BURST = { batches: 30, batch: 100, bytes: 4_096 }
 
 export interface DemoOptions {
   readonly hub: Hub
@@ -44,45 +44,41 @@ export async function createDemo({ hub, log, accessLogPath, onError }: DemoOptio
   const runs = createRuns(hub, log, modelFrom(process.env), onError)
   const closing = new AbortController()
   const machine = createMachine()
-  const [countSample, countEvent, countBurst] = await Promise.all(
-    ["demo/machine", "demo/count", "demo/burst"].map((topic) => createCounter(log, topic)),
-  )
+  const samples = await createNumbered(hub, log, "demo/machine", "sample")
+  const counts = await createNumbered(hub, log, "demo/count", "count")
+  const bursts = await createNumbered(hub, log, "demo/burst", "burst")
+  let isSampling = false
   let isBursting = false
 
-  const sampling = setInterval(() => {
-    const sample = machine.sample()
-    // an idle hub writes nothing
-    if (!tabs.isWatched) return
-    hub
-      .publish({ topic: "demo/machine", event: "sample", data: { n: countSample?.(), at: Date.now(), ...sample } })
-      .catch(onError)
-  }, SAMPLE_MS)
+  async function sample(): Promise<void> {
+    const measured = machine.sample()
+    // an idle hub writes nothing, and one whose log is slow does not queue up
+    if (!tabs.isWatched || isSampling) return
+    isSampling = true
+    await samples([{ at: Date.now(), ...measured }]).catch(onError)
+    isSampling = false
+  }
+  const sampling = setInterval(() => void sample(), SAMPLE_MS)
 
   const tabOf = (url: URL): string | null => url.searchParams.get("tab")
 
   async function cut(res: ServerResponse, url: URL): Promise<void> {
     const streams = tabs.cut(tabOf(url))
     if (streams === 0) throw new HttpError(404, "no_such_tab", "This tab has no stream open just now.")
-    const data = Array.from({ length: WHILE_CUT }, () => ({ n: countEvent?.() }))
-    await hub.publishMany(data.map((each) => ({ topic: "demo/count", event: "count", data: each })))
-    sendJson(res, 200, { streams, first: data[0]?.n, last: data.at(-1)?.n })
+    const published = await counts(Array.from({ length: WHILE_CUT }, () => ({})))
+    sendJson(res, 200, { streams, ...published })
   }
 
   async function burst(res: ServerResponse): Promise<void> {
     if (isBursting) throw new HttpError(429, "busy", "A burst is being published already: wait for it.")
     isBursting = true
     try {
-      const { events, bytes, batch } = BURST
-      const padding = "x".repeat(bytes)
-      let first: number | undefined
-      let last: number | undefined
-      for (let done = 0; done < events; done += batch) {
-        const data = Array.from({ length: batch }, () => ({ n: countBurst?.(), padding }))
-        first ??= data[0]?.n
-        last = data.at(-1)?.n
-        await hub.publishMany(data.map((each) => ({ topic: "demo/burst", event: "burst", data: each })))
-      }
-      sendJson(res, 200, { first, last, events, bytes: events * bytes })
+      const { batches, batch, bytes } = BURST
+      const data = Array.from({ length: batch }, () => ({ padding: "x".repeat(bytes) }))
+      const { first, last: end } = await bursts(data)
+      let last = end
+      for (let done = 1; done < batches; done++) ({ last } = await bursts(data))
+      sendJson(res, 200, { first, last, bytes: batches * batch * bytes })
     } finally {
       isBursting = false
     }
