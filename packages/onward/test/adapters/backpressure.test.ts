@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import type { Source } from "onward/node"
 import { eventually, settled } from "./exchange.ts"
 import { rigs, withServer } from "./rigs.ts"
 
@@ -28,6 +29,31 @@ for (const rig of rigs) {
         const frames = CHUNKS * (MIB + "data: \n\n".length)
         assert.equal(exchange.length, ": \n".length + frames + "event: stream.end\nid: stream.end\ndata: {}\n\n".length)
         await eventually("the source ended", () => isDone)
+      },
+    )
+  })
+}
+
+// one for each kind of sink
+for (const rig of rigs.filter(({ name }) => ["node:http", "node:http2 secure", "web"].includes(name))) {
+  test(`${rig.name}: a client that takes nothing for the stall timeout is closed, and its source returned`, async () => {
+    let returns = 0
+    let signals = 0
+    const source: Source = async function* ({ signal }) {
+      signal.addEventListener("abort", () => signals++)
+      try {
+        for (;;) yield "x".repeat(1_048_576)
+      } finally {
+        returns++
+      }
+    }
+    await withServer(
+      rig,
+      ({ sse }) => sse(source, { heartbeat: 500, stallTimeout: 500 }),
+      async (ask) => {
+        await ask({ reads: false })
+        await eventually("the source is told", () => returns > 0)
+        assert.deepEqual([returns, signals], [1, 1])
       },
     )
   })

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { createHub, type Hub } from "onward"
+import { sse } from "onward/web"
 import { rigs, withServer, type Running } from "./rigs.ts"
 
 /** A server that streams the topic "a" of a hub. */
@@ -21,14 +22,8 @@ for (const rig of rigs) {
     await serving(rig, async (ask) => {
       const refused = [
         { path: "/?last=-1" },
-        { path: "/?last=many" },
-        { path: "/?last=1.5" },
-        { path: "/?last=" },
         { path: "/?last=10001" },
         { path: "/?since=yesterday" },
-        { path: "/?since=" },
-        { path: "/?since=10y" },
-        { path: "/?since=-5m" },
         { headers: { "last-event-id": "x".repeat(1_025) } },
         { path: `/?last_event_id=${"x".repeat(8_000)}` },
         { path: `/?last_event_id=${encodeURIComponent("é".repeat(513))}` },
@@ -91,6 +86,23 @@ for (const rig of rigs) {
       },
     )
   })
+
+  test(`${rig.name}: a hub with too many patterns in use answers 503`, async () => {
+    await using hub = createHub({ limits: { patterns: 1 } })
+    let patterns = ["a*"]
+    await withServer(
+      rig,
+      ({ sse }) => sse(hub.subscribe({ patterns })),
+      async (ask) => {
+        const first = await ask()
+        await first.has("id:")
+        patterns = ["b*"]
+        const second = await ask()
+        assert.equal(second.status, 503)
+        assert.match(second.headers["retry-after"] ?? "", /^\d$/)
+      },
+    )
+  })
 }
 
 test("the time to come back differs from client to client", async () => {
@@ -105,4 +117,22 @@ test("the time to come back differs from client to client", async () => {
     },
   )
   assert.ok(times.size >= 3, [...times].join())
+})
+
+test("web: requests of one turn cannot pass a limit together", async () => {
+  await using hub = createHub({ limits: { connections: 3 } })
+  const responses = await Promise.all(
+    Array.from({ length: 10 }, () => sse(new Request("http://localhost/"), hub.subscribe({ topics: ["a"] }))),
+  )
+  assert.equal(responses.filter(({ status }) => status === 200).length, 3)
+  assert.equal(responses.filter(({ status }) => status === 503).length, 7)
+})
+
+test("web: a HEAD that is refused has no body", async () => {
+  const response = await sse(
+    new Request("http://localhost/", { method: "HEAD", headers: { accept: "text/html" } }),
+    () => null,
+  )
+  assert.equal(response.status, 406)
+  assert.equal(await response.text(), "")
 })

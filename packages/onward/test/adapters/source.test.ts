@@ -1,8 +1,9 @@
 import assert from "node:assert/strict"
+import http from "node:http"
 import { setImmediate as turn } from "node:timers/promises"
 import { test } from "node:test"
-import type { Source, SseOptions } from "onward/node"
-import type { Exchange } from "./exchange.ts"
+import { sse as nodeSse, type Source, type SseOptions } from "onward/node"
+import { eventually, type Exchange } from "./exchange.ts"
 import { rigs, withServer, type Asked } from "./rigs.ts"
 
 const SECRET = "the password is hunter2"
@@ -164,4 +165,67 @@ for (const rig of rigs) {
       },
     )
   })
+
+  test(`${rig.name}: a source that yields nonsense is stream.error, and is returned`, async () => {
+    for (const nonsense of [7, null, undefined, {}, new Uint8Array(4), { id: "a\nb" }, { event: "a" }, { data: 1n }]) {
+      const errors: unknown[] = []
+      let returns = 0
+      let signals = 0
+      const source: Source = async function* ({ signal }) {
+        signal.addEventListener("abort", () => signals++)
+        try {
+          yield "one"
+          yield nonsense as never
+          yield "never"
+        } finally {
+          returns++
+        }
+      }
+      await withServer(
+        rig,
+        ({ sse }) => sse(source, { onError: (error) => errors.push(error) }),
+        async (ask) => {
+          const exchange = await ask()
+          assert.equal(await exchange.over(), "ended")
+          assert.deepEqual(exchange.blocks.slice(1), [
+            { data: "one" },
+            { event: "stream.error", data: '{"code":"source_failed"}' },
+          ])
+          assert.equal(errors.length, 1)
+          assert.equal(signals, 1)
+          assert.equal(returns, 1, `the generator was told after a ${typeof nonsense}`)
+        },
+      )
+    }
+  })
 }
+
+test("node: a head that cannot be sent is an error for onError, and the source is returned", async () => {
+  const errors: unknown[] = []
+  let signals = 0
+  const source: Source = async function* ({ signal }) {
+    signal.addEventListener("abort", () => signals++)
+    yield "one"
+    yield "two"
+  }
+  const server = http.createServer((req, res) =>
+    nodeSse(req, res, source, { headers: { "x-bad": "a\nb" }, onError: (error) => errors.push(error) }),
+  )
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  try {
+    const request = http.get({ port: (server.address() as { port: number }).port, agent: false })
+    let isOver = false
+    request
+      .on("error", () => (isOver = true))
+      .on("response", (response) => {
+        isOver = true
+        response.resume()
+      })
+    await eventually("the client is not left waiting", () => isOver)
+    assert.equal(errors.length, 1)
+    await eventually("the source is told", () => signals === 1)
+  } finally {
+    server.closeAllConnections()
+    server.close()
+  }
+})

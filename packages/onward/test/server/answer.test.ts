@@ -11,7 +11,11 @@ const answered = async (
   headers: Readonly<Record<string, string>> = {},
   options: SseOptions = {},
 ): Promise<Answer> =>
-  answer({ method, url: "/", header: (name) => headers[name] }, hub.subscribe({ topics: ["a"] }), options)
+  answer(
+    { method, url: "/", header: (name) => headers[name], onLeave: () => () => {} },
+    hub.subscribe({ topics: ["a"] }),
+    options,
+  )
 
 const accepts: readonly (readonly [accept: string | undefined, status: number])[] = [
   [undefined, 200],

@@ -9,6 +9,7 @@ const asking = (url: string, headers: Readonly<Record<string, string>> = {}): St
   method: "GET",
   url,
   header: (name) => headers[name],
+  onLeave: () => () => {},
 })
 
 test("a header's bytes are read as the UTF-8 they were, and left alone when they are none", () => {
