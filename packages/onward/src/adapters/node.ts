@@ -74,7 +74,8 @@ function reply(req: NodeRequest, res: NodeResponse, { status, headers, body, sta
   // head, opening and first events leave together
   socket?.cork()
   try {
-    response.writeHead(status, headers).flushHeaders()
+    // nothing comes after a stream, and a connection kept alive would hold up `server.close()`
+    response.writeHead(status, socket ? { ...headers, connection: "close" } : headers).flushHeaders()
     start(canWriteBelow(res) ? new SocketSink(res) : new ResponseSink(res))
   } catch (error) {
     cancel?.()
@@ -132,8 +133,7 @@ class SocketSink implements Sink {
 
   close(options?: { abort?: boolean }): void {
     if (options?.abort) return void this.#socket.destroy()
-    // not kept alive: an idle connection would hold up `server.close()`
-    this.#res.end(() => this.#socket.destroySoon())
+    this.#res.end()
     linger(this.#res)
   }
 }

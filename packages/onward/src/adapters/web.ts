@@ -1,5 +1,5 @@
 import type { Frame } from "../frame.ts"
-import { answer, type Answer, type Source, type SseOptions } from "../server/index.ts"
+import { answer, discard, type Answer, type Source, type SseOptions } from "../server/index.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
 
 export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, Yielded } from "../server/index.ts"
@@ -17,6 +17,10 @@ const HIGH_WATER_BYTES = 65_536
  */
 export async function sse(request: Request, source: Source, options?: SseOptions): Promise<Response> {
   const { method, url, headers, signal } = request
+  if (signal.aborted) {
+    discard(source)
+    return new Response(null, { status: 499 })
+  }
   const decided = answer(
     {
       method,
@@ -64,8 +68,7 @@ class StreamSink implements Sink {
     )
     // runtimes tell that the client left by cancelling the body, by aborting the request, or both
     this.#request = request
-    if (request.signal.aborted) queueMicrotask(() => this.#aborted())
-    else request.signal.addEventListener("abort", this.#aborted)
+    request.signal.addEventListener("abort", this.#aborted)
   }
 
   write(frame: Frame): boolean {
