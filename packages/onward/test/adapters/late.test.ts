@@ -236,3 +236,17 @@ test("web: a hub forgets a request that is aborted already", async () => {
   await eventually("nobody is connected", () => hub.stats().connections === 0)
   await response?.body?.cancel().catch(() => {})
 })
+
+test("web: a source is not begun for a request that is aborted already, or is told at once", async () => {
+  let isTold = true
+  const source: Source = async ({ signal }) => {
+    isTold = signal.aborted
+    if (!signal.aborted) {
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()))
+      isTold = true
+    }
+    return null
+  }
+  void webSse(new Request("http://localhost/", { signal: AbortSignal.abort() }), source).catch(() => {})
+  await eventually("it is over", () => isTold)
+})

@@ -8,7 +8,12 @@ const STREAMS = 100
 
 const hub = createHub()
 const server = http.createServer((req, res) => {
-  if (req.url === "/hub") sse(req, res, hub.subscribe({ topics: ["a"] }))
+  if (req.url === "/wrapped") {
+    // a middleware, such as compression, that has put itself before the response
+    const write = res.write.bind(res)
+    res.write = ((...args: Parameters<typeof write>) => write(...args)) as typeof res.write
+    sse(req, res, hub.subscribe({ topics: ["a"] }))
+  } else if (req.url === "/hub") sse(req, res, hub.subscribe({ topics: ["a"] }))
   else {
     sse(req, res, async function* ({ signal }) {
       yield "one"
@@ -16,14 +21,16 @@ const server = http.createServer((req, res) => {
     })
   }
 })
+// as raised for load balancers: a connection that is merely kept alive would hold up the end
+server.keepAliveTimeout = 60_000
 await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
 const { port } = server.address() as AddressInfo
 const agent = new http.Agent({ keepAlive: true })
 const endings = Array.from(
   { length: STREAMS },
-  () =>
+  (_, i) =>
     new Promise<string>((resolve) => {
-      http.get({ port, path: "/hub", agent }, (res) => {
+      http.get({ port, path: i % 10 ? "/hub" : "/wrapped", agent }, (res) => {
         let text = ""
         res.on("data", (chunk: Buffer) => (text += chunk.toString()))
         res.on("end", () => resolve(text))
