@@ -84,7 +84,10 @@ test("one burst at a time", async (t) => {
   const statuses = await Promise.all(
     [1, 2, 3].map(() => fetch(`${url}/demo/burst`, { method: "POST" }).then(({ status }) => status)),
   )
-  assert.deepEqual(statuses.sort((a, b) => a - b), [200, 429, 429])
+  assert.deepEqual(
+    statuses.sort((a, b) => a - b),
+    [200, 429, 429],
+  )
 })
 
 test("prompts are limited, and so are runs", async (t) => {
@@ -95,7 +98,10 @@ test("prompts are limited, and so are runs", async (t) => {
     assert.equal(((await response.json()) as { error: { code: string } }).error.code, "invalid_prompt")
   }
   const statuses = (await Promise.all([1, 2, 3, 4, 5].map((n) => ask(url, String(n))))).map(({ status }) => status)
-  assert.deepEqual(statuses.sort((a, b) => a - b), [202, 202, 202, 202, 429])
+  assert.deepEqual(
+    statuses.sort((a, b) => a - b),
+    [202, 202, 202, 202, 429],
+  )
   for (const id of ["", "x", "00000000-0000-0000-0000-000000000000"]) {
     assert.equal((await fetch(`${url}/demo/run?id=${id}`)).status, 404)
   }
