@@ -14,9 +14,12 @@ export {
   type HubOptions,
   type HubStats,
   type Limits,
+  type MessageOf,
+  type Opening,
   type StartPoint,
   type SubscribeOptions,
   type Subscription,
+  type WindowOptions,
 } from "./hub/index.ts"
 export { memoryLog, type Log, type Retention } from "./log/index.ts"
 export type { Entry, Message, Position } from "./message.ts"

@@ -57,7 +57,7 @@ export class Run {
 
   #all(): Fresh[] {
     const all: Fresh[] = []
-    for (let run: Run | undefined = this; run; run = run.#before) all.push(run.#last) // oxlint-disable-line no-this-alias, no-this-assignment -- walks up
+    for (let run: Run | undefined = this; run; run = run.#before) all.push(run.#last) // oxlint-disable-line no-this-alias -- walks up
     return all.reverse()
   }
 }
