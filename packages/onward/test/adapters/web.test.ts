@@ -1,6 +1,8 @@
 import assert from "node:assert/strict"
+import { execFile } from "node:child_process"
 import { getEventListeners } from "node:events"
 import { test } from "node:test"
+import { promisify } from "node:util"
 import { createHub } from "onward"
 import { sse, type Source } from "onward/web"
 import { eventually } from "./exchange.ts"
@@ -53,6 +55,7 @@ test("a body is written ahead of its reader up to 64 KiB, counted in bytes, and 
       yield "é".repeat(4_096)
     }
   })
+  await eventually("it is full", () => pulled >= 8)
   await new Promise((resolve) => setTimeout(resolve, 20))
   assert.equal(pulled, 8, "eight times 8 KiB")
   const reader = response.body?.getReader()
@@ -124,4 +127,11 @@ test("a source whose cleanup fails is reported once", async () => {
   await eventually("it is reported", () => errors.length > 0)
   await new Promise((resolve) => setTimeout(resolve, 10))
   assert.deepEqual(errors.map(String), ["Error: in cleaning up"])
+})
+
+test("a stream is told that its client left even when nobody else keeps its request", async () => {
+  const program = new URL("programs/collected-request.ts", import.meta.url).pathname
+  const flags = ["--expose-gc", "--conditions=onward-source"]
+  const { stdout } = await promisify(execFile)(process.execPath, [...flags, program])
+  assert.equal(stdout, "1 before, 0 after\n")
 })
