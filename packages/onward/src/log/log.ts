@@ -61,7 +61,10 @@ export interface ReadQuery {
 /** One read's result. */
 export interface Page {
   readonly entries: readonly Entry[]
-  /** How far was looked: read after this to carry on. With no entries it may still move on. */
+  /**
+   * How far was looked: read after this to carry on. With no entries it may still move on, and a page with fewer than
+   * `limit` entries need not be the last: the end is where `next` does not move any more.
+   */
   readonly next: Position
   /** Set when entries after `after` that match the query are gone, or `after` means nothing here. */
   readonly lost?: Loss

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto"
 import { once } from "node:events"
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   mkdtempSync,
   openSync,
@@ -247,7 +248,10 @@ test("nothing is acknowledged once the file is removed or replaced", async (t) =
   await other.append([message("other")])
   await assert.rejects(log.append([message("3")]), failure("log_unavailable", /removed or replaced/))
   assert.deepEqual(await dataIn(other), ["other"], "nothing gets into the other log")
-  await Promise.all([log.close(), other.close()])
+  await other.close()
+  copyFileSync(`${path}.old`, path)
+  await assert.rejects(log.append([message("4")]), failure("log_unavailable", /removed or replaced/), "nor into a copy")
+  await log.close()
 })
 
 test("odd data fails its own append and none of its neighbours", async (t) => {

@@ -9,15 +9,22 @@ import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from "./schema.ts"
 /** Bytes of the write-ahead log after which it is emptied into the file, and cut to if a commit made it larger. */
 const WAL_LIMIT = 16 * 1024 * 1024
 
+export interface OpenFile {
+  readonly database: DatabaseSync
+  readonly epoch: string
+  /** Which file it is, whatever its name. */
+  readonly inode: number
+}
+
 /** Opens the file, creates what is missing, and refuses what is not a log. Waits for locks, on this thread. */
-export function openFile(path: string, busyTimeout: number): { database: DatabaseSync; epoch: string } {
+export function openFile(path: string, busyTimeout: number): OpenFile {
   checkPlace(path)
   const deadline = performance.now() + busyTimeout
   for (;;) {
     let database: DatabaseSync | undefined
     try {
       database = new DatabaseSync(path)
-      return { database, epoch: prepareFile(database, path) }
+      return { database, epoch: prepareFile(database, path), inode: statSync(path).ino }
     } catch (error) {
       database?.close()
       if (error instanceof OnwardError) throw error

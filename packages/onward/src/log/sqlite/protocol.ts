@@ -5,8 +5,8 @@ import type { Failure } from "./failure.ts"
 /** What the writer's thread starts with. */
 export interface WriterOptions {
   readonly path: string
-  /** The life of the log that was opened: entries must not get into another one's file. */
-  readonly epoch: string
+  /** Which file was opened, whatever its name: entries must not get into another one that takes its place. */
+  readonly inode: number
   readonly limits: Limits
   readonly durability: "full" | "normal"
   readonly busyTimeout: number

@@ -27,6 +27,10 @@ export class Reader {
     return this.#sql.dataVersion.get()?.["data_version"]
   }
 
+  newest(): Position {
+    return this.#position((this.#sql.log.get() as unknown as LogState).last)
+  }
+
   bounds(): Bounds {
     return this.#snapshot((log) => ({ first: this.#position(this.#first(log)), last: this.#position(log.last) }))
   }

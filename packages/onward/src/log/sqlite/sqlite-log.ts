@@ -54,9 +54,11 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
     if (!(value >= 0)) throw new TypeError(`${name} must be a number of milliseconds`)
   }
 
-  const { database, epoch } = openFile(file, busyTimeout)
+  const { database, epoch, inode } = openFile(file, busyTimeout)
   const reader = new Reader(database, epoch)
-  const writer = new WriterThread({ path: file, epoch, limits, durability, busyTimeout }, wakeAll)
+  const writer = new WriterThread({ path: file, inode, limits, durability, busyTimeout }, (newest) =>
+    wakeAll(formatPosition(epoch, newest)),
+  )
   const watchers = new Set<{ readonly wake: (newest?: Position) => void }>()
   const underWay = new Set<Promise<unknown>>()
   let seenVersion: unknown
@@ -94,25 +96,26 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
     }
   }
 
-  function wakeAll(newest: number): void {
-    // what other processes committed just after is not in it: that is left to the poll
-    for (const { wake } of watchers) wake(formatPosition(epoch, newest))
+  function wakeAll(newest?: Position): void {
+    for (const { wake } of watchers) wake(newest)
   }
 
-  /** True when somebody has committed since the last time, or when that cannot be told: a read will. */
+  /** True when somebody has committed since the last time. */
   function hasNews(): boolean {
-    try {
-      const version = reader.dataVersion()
-      const isNew = version !== seenVersion
-      seenVersion = version
-      return isNew
-    } catch {
-      return true
-    }
+    const version = reader.dataVersion()
+    const isNew = version !== seenVersion
+    seenVersion = version
+    return isNew
   }
 
+  /** Our own commits count as news too: what others committed at the same time must not be taken for them. */
   function poll(): void {
-    if (hasNews()) for (const { wake } of watchers) wake()
+    try {
+      if (hasNews()) wakeAll(reader.newest())
+    } catch {
+      // whoever is woken reads, and is told what is wrong
+      wakeAll()
+    }
   }
 
   return {
@@ -127,15 +130,14 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
     locate: (landmark) => call(() => ask(() => reader.locate(landmark))),
     watch: (wake) =>
       call(async () => {
-        if (watchers.size === 0) {
-          hasNews()
-          polling = setInterval(poll, pollInterval).unref()
-        }
         const watcher = { wake }
         watchers.add(watcher)
+        polling ??= setInterval(poll, pollInterval).unref()
         return async () => {
           watchers.delete(watcher)
-          if (watchers.size === 0) clearInterval(polling)
+          if (watchers.size > 0) return
+          clearInterval(polling)
+          polling = undefined
         }
       }),
     trim: () => call(() => writer.trim(now())),

@@ -8,7 +8,6 @@ const SQL = {
   /** Changes when another connection has committed (sqlite.org/pragma.html#pragma_data_version). */
   dataVersion: "PRAGMA data_version",
 
-  epoch: "SELECT epoch FROM log",
   readLog: "SELECT last, time, count, bytes, trimmed, floor, empty_topics FROM log",
   updateLog: "UPDATE log SET last = ?, time = ?, count = ?, bytes = ?, trimmed = ?, floor = ?, empty_topics = ?",
 

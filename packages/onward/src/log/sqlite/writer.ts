@@ -12,12 +12,8 @@ import { prepareWriterSql, type WriterSql } from "./writer-sql.ts"
 /** Most entries removed in one transaction, besides as many as it stores: a lowered limit must not hold up appends. */
 const SWEEP = 2000
 
-const GONE = "its file was removed or replaced while it was open: restart what uses it"
-
 interface Connection {
   readonly database: DatabaseSync
-  /** Which file it is, whatever its name. */
-  readonly inode: number
   readonly sql: WriterSql
   readonly counters: Counters
 }
@@ -84,7 +80,7 @@ export class Writer {
       connection.counters.write()
       connection.sql.commit.run()
       // what was written to a file that is not there any more is not kept
-      if (this.#inode() !== connection.inode) throw new Error(GONE)
+      this.#checkFile()
       isDone = true
       return result
     } finally {
@@ -93,22 +89,21 @@ export class Writer {
   }
 
   #connect(): Connection {
-    const { path, epoch, durability } = this.#options
-    const inode = this.#inode()
-    if (inode === undefined) throw new Error(GONE)
-    const database = openForWriting(path, durability)
+    this.#checkFile()
+    const database = openForWriting(this.#options.path, this.#options.durability)
     try {
       const sql = prepareWriterSql(database)
-      if (sql.epoch.get()?.["epoch"] !== epoch) throw new Error(GONE)
-      return { database, inode, sql, counters: new Counters(sql) }
+      return { database, sql, counters: new Counters(sql) }
     } catch (error) {
       database.close()
       throw error
     }
   }
 
-  #inode(): number | undefined {
-    return statSync(this.#options.path, { throwIfNoEntry: false })?.ino
+  #checkFile(): void {
+    const { path, inode } = this.#options
+    if (statSync(path, { throwIfNoEntry: false })?.ino === inode) return
+    throw new Error("its file was removed or replaced while it was open: restart what uses it")
   }
 
   /** Waits in short random steps, so that writers of several processes get their turns. */

@@ -33,6 +33,29 @@ export const watchCases: readonly Case[] = [
     },
   },
   {
+    name: "a wake names no position, or one up to which everything can be read",
+    async run({ open, patience }) {
+      const log = await open(KEEP_ALL)
+      const named: (string | undefined)[] = []
+      await log.watch((newest) => void named.push(newest))
+      for (let i = 1; i <= 5; i++) {
+        named.length = 0
+        const { positions } = await log.append(messages("a", 3, i))
+        const isEnough = (newest: string | undefined): boolean => newest === undefined || newest >= (positions[2] ?? "")
+        await eventually(
+          () => named.some(isEnough),
+          patience,
+          `a wake after append ${i} names none or at least its last`,
+        )
+      }
+      const { last } = await log.bounds()
+      check(
+        named.every((newest) => newest === undefined || newest <= last),
+        "no wake names what is not there yet",
+      )
+    },
+  },
+  {
     name: "every watcher is woken, and one that stops is not woken any more",
     async run({ open, patience }) {
       const log = await open(KEEP_ALL)
