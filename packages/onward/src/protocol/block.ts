@@ -1,0 +1,220 @@
+import { byteLength } from "../bytes.ts"
+import { cut } from "./cut.ts"
+import { ManyLines } from "./many-lines.ts"
+
+const COLON = 0x3a
+const SPACE = 0x20
+const A = 0x61
+const D = 0x64
+const E = 0x65
+const I = 0x69
+const N = 0x6e
+const R = 0x72
+const T = 0x74
+const V = 0x76
+
+/** Up to so many data lines are concatenated, which is fastest. Engines build a tree of it, some 32 bytes a node: no good for a million. */
+export const FEW = 32
+
+/** An event as WHATWG HTML section 9.2.6 dispatches it. */
+export interface ParsedEvent {
+  /** The type; "message" when the stream named none. */
+  readonly event: string
+  /** The data lines, joined by LF. */
+  readonly data: string
+  /** The last event id when the event was dispatched, so that of an earlier block when this one had none; "" before the first. */
+  readonly id: string
+}
+
+/** What a parser calls. A handler that throws stops nothing: the chunk is parsed to its end, then `push` throws the first such error. */
+export interface ParserHandlers {
+  /** Called with each event. */
+  onEvent(event: ParsedEvent): void
+  /** Called when a block that set the last event id ends, before its event; a block without data, a checkpoint, has only this. */
+  onId?(id: string): void
+  /** Called with each valid reconnection time, in milliseconds, as soon as its line is read. Timers need it clamped to 2^31 - 1. */
+  onRetry?(retry: number): void
+  /** Called with the text of each comment line. Without it comments cost no memory. */
+  onComment?(comment: string): void
+}
+
+/** Whether `text` has "data:" at `at`. Compared unit by unit: a call that searches costs more than the answer. */
+export const isData = (text: string, at: number): boolean =>
+  text.charCodeAt(at) === D &&
+  text.charCodeAt(at + 4) === COLON &&
+  text.charCodeAt(at + 1) === A &&
+  text.charCodeAt(at + 2) === T &&
+  text.charCodeAt(at + 3) === A
+
+/** Where the value begins after the colon at `colon`: one space is not part of it. */
+export const afterColon = (text: string, colon: number): number =>
+  text.charCodeAt(colon + 1) === SPACE ? colon + 2 : colon + 1
+
+/** Where the value begins when the name ends at `colon`; -1 when it does not. A line that is all name has an empty value. */
+const valueAt = (text: string, colon: number, end: number): number =>
+  colon === end ? end : text.charCodeAt(colon) === COLON ? afterColon(text, colon) : -1
+
+const isEvent = (text: string, at: number): boolean =>
+  text.charCodeAt(at + 1) === V &&
+  text.charCodeAt(at + 2) === E &&
+  text.charCodeAt(at + 3) === N &&
+  text.charCodeAt(at + 4) === T
+
+/** Interprets lines: WHATWG HTML section 9.2.6, "Interpreting an event stream". One block is one event, or less. */
+export class Block {
+  lastEventId: string
+  retry: number | undefined
+  /** At least the UTF-8 bytes of the data gathered, a LF counted for each line. */
+  bytes = 0
+  /** How many data lines the block has so far. */
+  dataLines = 0
+  /** A handler ended or reset the parser: the rest of the chunk is not for it. */
+  stopped = false
+  /** Nothing was set in the block so far. */
+  fresh = true
+  /** Events handed out. */
+  events = 0
+  /** The most bytes a character of the text at hand can have: 1 when it is known to be ASCII, else 3 per UTF-16 unit. */
+  width: 1 | 3 = 3
+  /** The first error a handler threw. */
+  failure: { readonly error: unknown } | undefined
+  readonly #handlers: ParserHandlers
+  #data = ""
+  readonly #more = new ManyLines()
+  #event = ""
+  #id: string
+  #idSet = false
+
+  constructor(handlers: ParserHandlers, lastEventId: string) {
+    this.#handlers = handlers
+    this.lastEventId = lastEventId
+    this.#id = lastEventId
+  }
+
+  /** Takes the line `text[start, end)`, which is not empty. */
+  line(text: string, start: number, end: number): void {
+    if (isData(text, start)) this.addData(cut(text, afterColon(text, start + 4), end), 1)
+    else this.field(text, start, end)
+  }
+
+  /** Takes a line that is not "data:". Comparing runs into the next line at worst, and its line end matches no name. */
+  field(text: string, start: number, end: number): void {
+    let at: number
+    switch (text.charCodeAt(start)) {
+      case E:
+        at = valueAt(text, start + 5, end)
+        if (at === -1 || !isEvent(text, start)) return
+        this.#event = cut(text, at, end)
+        this.fresh = false
+        return
+      case I:
+        at = valueAt(text, start + 2, end)
+        if (at !== -1 && text.charCodeAt(start + 1) === D) this.#setId(cut(text, at, end))
+        return
+      case R:
+        at = valueAt(text, start + 5, end)
+        if (at !== -1 && text.startsWith("retry", start)) this.#setRetry(text.slice(at, end))
+        return
+      case D:
+        if (end === start + 4 && text.startsWith("data", start)) this.addData("", 1)
+        return
+      case COLON:
+        if (this.#handlers.onComment !== undefined) this.#comment(cut(text, afterColon(text, start), end))
+    }
+  }
+
+  /** Takes the value of a data line, or of several, joined by LF. */
+  addData(value: string, lines: number): void {
+    this.fresh = false
+    this.bytes += this.width * value.length + 1
+    if (this.dataLines === 0) this.#data = value
+    else if (this.dataLines < FEW) this.#data = this.#data + "\n" + value
+    else this.#more.add(value)
+    this.dataLines += lines
+  }
+
+  /** Takes a blank line: the block is over. */
+  end(): void {
+    if (this.fresh) return
+    if (this.dataLines === 0) {
+      this.fresh = true
+      this.#event = ""
+      this.#commitId()
+      return
+    }
+    const data = this.#more.empty ? this.#data : this.#data + "\n" + this.#more.take()
+    this.#data = ""
+    this.dataLines = 0
+    this.bytes = 0
+    this.dispatch(data)
+  }
+
+  /** Ends the block with `data`. All state is that of the next block before a handler runs, so that it may throw or reset. */
+  dispatch(data: string): void {
+    const event = this.#event === "" ? "message" : this.#event
+    this.fresh = true
+    this.#event = ""
+    this.#commitId()
+    this.emit(event, data)
+  }
+
+  /** Hands out an event; enough for a block that is `fresh` but for its data. Kept this small so that it is inlined where it matters. */
+  emit(event: string, data: string): void {
+    this.events++
+    try {
+      this.#handlers.onEvent({ event, data, id: this.lastEventId })
+    } catch (error) {
+      this.failure ??= { error }
+    }
+  }
+
+  /** Makes `bytes`, which is an upper bound, exact. */
+  count(): void {
+    if (this.dataLines > 0) this.bytes = byteLength(this.#data) + 1 + this.#more.byteLength()
+  }
+
+  /** Forgets the block; the last event id and the reconnection time stay. */
+  clear(): void {
+    this.#data = ""
+    this.#more.clear()
+    this.dataLines = 0
+    this.bytes = 0
+    this.fresh = true
+    this.#event = ""
+    this.#id = this.lastEventId
+    this.#idSet = false
+  }
+
+  #setId(id: string): void {
+    if (id.indexOf("\0") !== -1) return
+    this.#id = id
+    this.#idSet = true
+    this.fresh = false
+  }
+
+  #commitId(): void {
+    if (!this.#idSet) return
+    this.#idSet = false
+    this.lastEventId = this.#id
+    if (this.#handlers.onId !== undefined) this.#call(() => this.#handlers.onId?.(this.lastEventId))
+  }
+
+  #setRetry(digits: string): void {
+    if (!/^[0-9]+$/.test(digits)) return
+    const retry = Math.min(Number(digits), Number.MAX_SAFE_INTEGER)
+    this.retry = retry
+    this.#call(() => this.#handlers.onRetry?.(retry))
+  }
+
+  #comment(text: string): void {
+    this.#call(() => this.#handlers.onComment?.(text))
+  }
+
+  #call(handler: () => void): void {
+    try {
+      handler()
+    } catch (error) {
+      this.failure ??= { error }
+    }
+  }
+}

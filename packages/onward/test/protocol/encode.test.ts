@@ -1,0 +1,102 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { encode, encodeComment, type WireMessage } from "../../src/protocol/index.ts"
+
+const refused = { name: "OnwardError", code: "invalid_message" }
+
+test("a block has comment, event, retry, id and data, in this order, and a blank line", () => {
+  const text = encode({ data: "d", id: "7", retry: 100, event: "tick", comment: "note" })
+  assert.equal(text, ": note\nevent: tick\nretry: 100\nid: 7\ndata: d\n\n")
+})
+
+test("strings travel raw, everything else as JSON", () => {
+  assert.equal(encode({ data: '{"a":' }), 'data: {"a":\n\n')
+  assert.equal(encode({ data: { a: [1, "x\ny"] } }), 'data: {"a":[1,"x\\ny"]}\n\n')
+  assert.equal(encode({ data: 0 }), "data: 0\n\n")
+  assert.equal(encode({ data: null }), "data: null\n\n")
+  assert.equal(encode({ data: JSON.stringify({ a: 1 }, null, 1) }), 'data: {\ndata:  "a": 1\ndata: }\n\n')
+})
+
+test("each line of data and of a comment becomes a line, whatever ended it", () => {
+  assert.equal(encode({ data: "a\nb\r\nc\rd" }), "data: a\ndata: b\ndata: c\ndata: d\n\n")
+  assert.equal(encode({ data: "\n" }), "data: \ndata: \n\n")
+  assert.equal(encode({ data: "\r\r\n\n" }), "data: \ndata: \ndata: \ndata: \n\n")
+  assert.equal(encodeComment("a\nb\r\nc\rd"), ": a\n: b\n: c\n: d\n")
+  assert.equal(encodeComment(""), ": \n")
+})
+
+test("empty data is an event, absent data is none", () => {
+  assert.equal(encode({ data: "" }), "data: \n\n")
+  assert.equal(encode({ id: "7", data: undefined }), "id: 7\n\n")
+  assert.equal(encode({ retry: 0 }), "retry: 0\n\n")
+  assert.equal(encode({ comment: "hi" }), ": hi\n\n")
+})
+
+test("an empty event name is none, an empty id takes the id back", () => {
+  assert.equal(encode({ event: "", data: "x" }), "data: x\n\n")
+  assert.equal(encode({ event: "", id: "1" }), "id: 1\n\n")
+  assert.equal(encode({ id: "", data: "x" }), "id: \ndata: x\n\n")
+})
+
+test("a block that nobody would notice is refused: nothing at all, or an event without data", () => {
+  assert.throws(() => encode({}), refused)
+  assert.throws(() => encode({ event: "" }), refused)
+  assert.throws(() => encode({ event: "tick" }), refused)
+  assert.throws(() => encode({ event: "tick", id: "7" }), refused)
+  assert.throws(() => encode("text" as unknown as WireMessage), refused)
+})
+
+test("event and id cannot hold what would end a line, be ignored or not come back", () => {
+  for (const bad of ["\n", "\r", "\r\n", "\0", "\ud83e", "\udd8a"]) {
+    for (const text of [bad, `x${bad}`, `${bad}x`, `x${bad}x`, "x".repeat(100) + bad, `é${bad}`]) {
+      assert.throws(() => encode({ event: text, data: "" }), refused, JSON.stringify(text))
+      assert.throws(() => encode({ id: text, data: "" }), refused, JSON.stringify(text))
+    }
+  }
+})
+
+test("a name that was refused is refused again, and one that was good stays good", () => {
+  assert.equal(encode({ event: "good", data: "" }), "event: good\ndata: \n\n")
+  assert.throws(() => encode({ event: "bad\n", data: "" }), refused)
+  assert.throws(() => encode({ event: "bad\n", data: "" }), refused)
+  assert.equal(encode({ event: "good", data: "" }), "event: good\ndata: \n\n")
+})
+
+test("what looks like a line end and is none is left alone", () => {
+  const text = "\u000b\f\u0085\u2028\u2029🦊"
+  assert.equal(encode({ event: text, id: text, data: text }), `event: ${text}\nid: ${text}\ndata: ${text}\n\n`)
+})
+
+test("retry is a whole number of milliseconds", () => {
+  assert.equal(encode({ retry: Number.MAX_SAFE_INTEGER }), "retry: 9007199254740991\n\n")
+  for (const retry of [-1, 0.5, NaN, Infinity, 2 ** 53, "100", null, 10n]) {
+    assert.throws(() => encode({ retry } as unknown as WireMessage), refused, String(retry))
+  }
+})
+
+test("wrong types are refused, not written", () => {
+  for (const wrong of [1, null, {}, ["\n"], { length: 1, charCodeAt: () => 65, toString: () => "\n" }]) {
+    assert.throws(() => encode({ event: wrong, data: "" } as unknown as WireMessage), refused)
+    assert.throws(() => encode({ id: wrong, data: "" } as unknown as WireMessage), refused)
+    assert.throws(() => encode({ comment: wrong, data: "" } as unknown as WireMessage), refused)
+    assert.throws(() => encodeComment(wrong as string), refused)
+  }
+  for (const data of [() => {}, Symbol("x"), 10n]) assert.throws(() => encode({ data }), refused)
+})
+
+test("no field of a message can bring in a line of its own", () => {
+  const attacks = [
+    "x\ndata: forged",
+    "x\r\n\r\ndata: forged\r\n\r\n",
+    "x\rid: 9",
+    "\n\nevent: stream.end\ndata: {}\n\n",
+    "\0\n: ",
+  ]
+  const lines = /^(?:(?:: |event: |retry: |id: |data: )[^\r\n]*\n)+\n$/
+  for (const attack of attacks) {
+    assert.match(encode({ data: attack, comment: attack }), lines)
+    assert.match(encode({ data: { [attack]: attack } }), lines)
+    assert.match(encode({ data: { toJSON: () => attack } }), lines)
+    for (const field of ["event", "id"]) assert.throws(() => encode({ data: "", [field]: attack }), refused)
+  }
+})

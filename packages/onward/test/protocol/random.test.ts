@@ -1,0 +1,61 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { cutAt, feed } from "./feed.ts"
+import { interpret, weigh } from "./reference.ts"
+import { chance, seed } from "./seed.ts"
+
+/** What streams are made of, and what breaks them. */
+const PIECES = [
+  ..."\n\n\n\n\r\r: abdeint0",
+  ..."data: |data:|data|event: |event:|id: |id|retry: |retry|:|datax|even|\r\n|\r\n\r\n|\n\n|data: x\n\n|12|\0".split(
+    "|",
+  ),
+  ..."é|火|🦊|\ufeff|\ufffd|data: a fair amount of text, so that it is not copied\n".split("|"),
+].map((text) => Buffer.from(text))
+/** Bytes that are no UTF-8: truncated, overlong, a surrogate, a stray continuation. */
+const BROKEN = ["ff", "e282", "f09fa6", "c0af", "eda080", "80", "efbb"].map((hex) => Buffer.from(hex, "hex"))
+
+function stream(): Uint8Array {
+  const pieces = Array.from({ length: chance.below(60) }, () => chance.pick(chance.percent(5) ? BROKEN : PIECES))
+  if (chance.percent(10)) pieces.unshift(Buffer.from("\ufeff"))
+  if (chance.percent(5)) pieces.push(Buffer.from("x".repeat(chance.below(70_000)) + "\n\n"))
+  if (chance.percent(5)) pieces.push(Buffer.from("data: 火\n\n".repeat(chance.below(3_000))))
+  return Uint8Array.from(Buffer.concat(pieces))
+}
+
+function cuts(length: number): number[] {
+  const all = Array.from({ length: chance.below(12) }, () => chance.below(length + 1))
+  return all.sort((a, b) => a - b)
+}
+
+test("any bytes, cut anywhere, mean what the standard says", () => {
+  for (let i = 0; i < 5_000; i++) {
+    const bytes = stream()
+    const at = cuts(bytes.length)
+    const expected = interpret(bytes)
+    const how = `SEED=${seed}, stream ${i} cut at ${at}`
+    assert.deepEqual(feed(cutAt(bytes, at)), expected, how)
+    if (i % 16 === 0) assert.deepEqual(feed([...bytes].map((byte) => Uint8Array.of(byte))), expected, how)
+  }
+})
+
+test("whether an event is too large depends on its bytes alone, not on how they are cut", () => {
+  for (let i = 0; i < 5_000; i++) {
+    const bytes = Buffer.from(Buffer.from(stream()).toString())
+    const at = cuts(bytes.length)
+    const chunks = cutAt(bytes, at)
+    const most = weigh(bytes)
+    const how = `SEED=${seed}, stream ${i} cut at ${at}, ${most} bytes`
+    assert.deepEqual(feed(chunks, { maxEventBytes: most }), interpret(bytes), how)
+    if (most > 1) assert.throws(() => feed(chunks, { maxEventBytes: most - 1 }), { code: "event_too_large" }, how)
+  }
+})
+
+test("text in strings means the same as its bytes, even cut inside a surrogate pair", () => {
+  for (let i = 0; i < 2_000; i++) {
+    const text = Buffer.from(stream()).toString().slice(0, 500)
+    const at = cuts(text.length)
+    const chunks = [0, ...at].map((cut, n) => text.slice(cut, at[n]))
+    assert.deepEqual(feed(chunks), interpret(Buffer.from(text)), `SEED=${seed}, text ${i} cut at ${at}`)
+  }
+})
