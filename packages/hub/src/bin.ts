@@ -1,13 +1,21 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs"
 import { readCommandLine, USAGE, UsageError } from "./command-line.ts"
-import { serve } from "./serve.ts"
+
+// what Node thinks of its own features is no news to those who run a hub
+process.removeAllListeners("warning").on("warning", (warning) => {
+  if (warning.name !== "ExperimentalWarning") console.error(`onward: ${warning.name}: ${warning.message}`)
+})
 
 try {
   const command = readCommandLine(process.argv.slice(2), process.env)
   if (command.name === "help") process.stdout.write(USAGE)
   else if (command.name === "version") console.log(version())
-  else await serve(command)
+  else {
+    // not before it is told: Node 22 and 24 warn as soon as they load SQLite
+    const { serve } = await import("./serve.ts")
+    await serve(command)
+  }
 } catch (error) {
   if (!(error instanceof UsageError)) throw error
   console.error(`onward: ${error.message}`)

@@ -8,48 +8,40 @@ export interface BodiesOptions {
   readonly totalBytes?: number
 }
 
-/** A request's body; disposing of it gives its share of memory back. */
-export interface Body extends Disposable {
-  readonly text: string
-}
-
 /** Reads request bodies within limits. */
 export interface Bodies {
-  /** Throws `HttpError`: 413 as soon as the body is too large, 503 when too many are on their way, 400 when it is no UTF-8. */
-  read(req: IncomingMessage, res: ServerResponse): Promise<Body>
+  /**
+   * Reads a body and calls `use` with its text; the body counts until `use` has settled. Throws `HttpError`: 413 as soon as the body is too
+   * large, 503 when too many are being handled, 400 when it is no UTF-8.
+   */
+  read<T>(req: IncomingMessage, res: ServerResponse, use: (text: string) => Promise<T>): Promise<T>
 }
 
 export function createBodies({ maxBytes = 4 * 1024 ** 2, totalBytes = 64 * 1024 ** 2 }: BodiesOptions = {}): Bodies {
   let total = 0
 
-  async function read(req: IncomingMessage, res: ServerResponse): Promise<Body> {
-    let held = 0
-    const release = (): void => {
-      total -= held
-      held = 0
-    }
-    const take = (bytes: number): void => {
-      held += bytes
-      total += bytes
-      if (held > maxBytes) {
-        throw new HttpError(413, "body_too_large", `The body may have ${maxBytes} bytes at most: send less at once.`)
+  return {
+    async read(req, res, use) {
+      let held = 0
+      const take = (bytes: number): void => {
+        held += bytes
+        total += bytes
+        if (held > maxBytes) {
+          throw new HttpError(413, "body_too_large", `The body may have ${maxBytes} bytes at most: send less at once.`)
+        }
+        if (total > totalBytes) {
+          throw new HttpError(503, "busy", "Too many large requests at once: try again.", { "retry-after": "1" })
+        }
       }
-      if (total > totalBytes) {
-        throw new HttpError(503, "busy", "Too many large requests at once: try again.", { "retry-after": "1" })
+      try {
+        if (Number(req.headers["content-length"] ?? 0) > maxBytes) take(maxBytes + 1)
+        if (req.headers.expect !== undefined) res.writeContinue()
+        return await use(decode(Buffer.concat(await collect(req, take))))
+      } finally {
+        total -= held
       }
-    }
-    try {
-      if (Number(req.headers["content-length"] ?? 0) > maxBytes) take(maxBytes + 1)
-      if (req.headers.expect !== undefined) res.writeContinue()
-      const chunks = await collect(req, take)
-      return { text: decode(Buffer.concat(chunks)), [Symbol.dispose]: release }
-    } catch (error) {
-      release()
-      throw error
-    }
+    },
   }
-
-  return { read }
 }
 
 /** By events, because leaving a `for await` early would destroy the connection before it is answered. */

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises"
 import type { ServerResponse } from "node:http"
-import * as nodeModule from "node:module"
+import { stripTypeScriptTypes } from "node:module"
 import { sendText } from "./files.ts"
 import { HttpError } from "./http-error.ts"
 
@@ -23,17 +23,6 @@ export async function sendLibrary(res: ServerResponse, path: string): Promise<bo
     if (cause.code === "ENOENT") throw new HttpError(404, "not_found", "There is nothing here.")
     throw cause
   })
-  sendText(res, "module.js", extension === ".ts" ? stripTypes(source) : source)
+  sendText(res, "module.js", extension === ".ts" ? stripTypeScriptTypes(source) : source)
   return true
-}
-
-/** Silently: it is only done while developing, where the platform's warning would be the first thing on the terminal. */
-function stripTypes(source: string): string {
-  const emit = process.emitWarning.bind(process)
-  process.emitWarning = () => {}
-  try {
-    return nodeModule.stripTypeScriptTypes(source)
-  } finally {
-    process.emitWarning = emit
-  }
 }

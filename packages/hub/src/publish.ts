@@ -14,13 +14,14 @@ export async function publish(hub: Hub, bodies: Bodies, req: IncomingMessage, re
   if (encoding !== undefined && encoding !== "identity") {
     throw new HttpError(415, "unsupported_encoding", "Send the body without content-encoding.")
   }
-  using body = await bodies.read(req, res)
-  const { messages, isBatch } = readMessages(req.headers["content-type"], body.text)
-  for (const { topic } of messages) {
-    if (typeof topic === "string" && topic.startsWith(RESERVED)) {
-      throw new HttpError(403, "reserved_topic", `Topics under \`${RESERVED}\` are the hub's own: choose another.`)
+  await bodies.read(req, res, async (text) => {
+    const { messages, isBatch } = readMessages(req.headers["content-type"], text)
+    for (const { topic } of messages) {
+      if (typeof topic === "string" && topic.startsWith(RESERVED)) {
+        throw new HttpError(403, "reserved_topic", `Topics under \`${RESERVED}\` are the hub's own: choose another.`)
+      }
     }
-  }
-  const ids = await hub.publishMany(messages)
-  sendJson(res, 200, isBatch ? { ids } : { id: ids[0] })
+    const ids = await hub.publishMany(messages)
+    sendJson(res, 200, isBatch ? { ids } : { id: ids[0] })
+  })
 }

@@ -1,6 +1,6 @@
 import { once } from "node:events"
 import { mkdirSync } from "node:fs"
-import { createServer, type Server } from "node:http"
+import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { createHub } from "onward"
@@ -52,19 +52,16 @@ export async function startServer(
       address: { host, port: actual },
       async close() {
         // first of all nobody new: an EventSource tries again when it finds nobody, and gives up when it is refused
-        const closed = closeServer(server)
+        const closed = new Promise((resolve) => void server.close(resolve))
+        // until the end: it also keeps the process alive, which draining by itself does not
+        const timer = setTimeout(() => server.closeAllConnections(), CUT_AFTER_MS)
         await Promise.all([demo?.close(), hub.drain({ over: DRAIN_MS }), closed])
         await undoAll()
+        clearTimeout(timer)
       },
     }
   } catch (error) {
     await undoAll()
     throw error
   }
-}
-
-async function closeServer(server: Server): Promise<void> {
-  const timer = setTimeout(() => server.closeAllConnections(), CUT_AFTER_MS)
-  await new Promise((resolve) => void server.close(resolve))
-  clearTimeout(timer)
 }

@@ -22,7 +22,7 @@ export interface Listening extends Onward {
 export function runOnward(t: TestContext, args: readonly string[], env: NodeJS.ProcessEnv = {}): Onward {
   const child = spawn(process.execPath, ["--conditions=onward-source", bin, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, NODE_OPTIONS: "", ...env },
+    env: { ...process.env, ...env },
   })
   let text = ""
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (chunk) => (text += chunk))

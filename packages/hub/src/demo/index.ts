@@ -88,9 +88,10 @@ export async function createDemo({ hub, log, accessLogPath, onError }: DemoOptio
     if (!/^application\/json\b/.test(req.headers["content-type"] ?? "")) {
       throw new HttpError(415, "unsupported_media_type", "Send application/json.")
     }
-    using body = await bodies.read(req, res)
-    const { prompt } = Object(parseJson(body.text)) as { readonly prompt?: unknown }
-    sendJson(res, 202, { id: await runs.start(prompt), model: runs.model ?? null })
+    await bodies.read(req, res, async (text) => {
+      const { prompt } = Object(parseJson(text)) as { readonly prompt?: unknown }
+      sendJson(res, 202, { id: await runs.start(prompt), model: runs.model ?? null })
+    })
   }
 
   async function readRun(req: IncomingMessage, res: ServerResponse, url: URL): Promise<void> {

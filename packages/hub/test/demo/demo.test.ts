@@ -70,7 +70,9 @@ test("a tab that is cut is cut at once, and others are not", async (t) => {
   const [mine, other] = await Promise.all(["one", "two"].map((tab) => fetch(`${url}/events?topic=a&tab=${tab}`)))
   const cut = await fetch(`${url}/demo/cut?tab=one`, { method: "POST" })
   assert.deepEqual(await cut.json(), { streams: 1, first: 1, last: 100 })
-  await assert.rejects(mine?.text() ?? Promise.resolve(), "broken off, without an end")
+  // an error to most clients, since the last chunk is missing; older ones take it for the end
+  const text = await mine?.text().catch(() => "broken off")
+  assert.ok(!text?.includes("stream.end"), "no goodbye, so an EventSource comes back")
   const stats = (await (await fetch(`${url}/healthz`)).json()) as { connections: number }
   assert.equal(stats.connections, 1)
   await other?.body?.cancel()
