@@ -97,13 +97,18 @@ export class LineBuffer {
     this.#block = block
   }
 
-  /** Turns the block into text, with what the chunk has of its last character; returns where the next one begins. */
+  /**
+   * Turns the block into text, completing its last character from the chunk; returns where the rest of the chunk begins. When
+   * the chunk is too short even for that, the character begins the next block.
+   */
   #spill(chunk: Uint8Array, start: number, end: number): number {
     let at = start
     while (at < end && at < start + SPARE && isContinuation(chunk[at] as number)) at++
     this.#copy(chunk, start, at)
-    this.#parts.push(decode(this.#block, 0, this.#size))
-    this.#size = 0
+    const stop = at < end ? this.#size : characterEnd(this.#block, 0, this.#size)
+    this.#parts.push(decode(this.#block, 0, stop))
+    this.#block.copyWithin(0, stop, this.#size)
+    this.#size -= stop
     return at
   }
 }

@@ -79,7 +79,7 @@ test("wrong types are refused, not written", () => {
     assert.throws(() => encode({ event: wrong, data: "" } as unknown as WireMessage), refused)
     assert.throws(() => encode({ id: wrong, data: "" } as unknown as WireMessage), refused)
     assert.throws(() => encode({ comment: wrong, data: "" } as unknown as WireMessage), refused)
-    assert.throws(() => encodeComment(wrong as string), refused)
+    assert.throws(() => encodeComment(wrong as unknown as string), refused)
   }
   for (const data of [() => {}, Symbol("x"), 10n]) assert.throws(() => encode({ data }), refused)
 })

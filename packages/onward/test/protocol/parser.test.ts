@@ -224,6 +224,6 @@ test("misuse is told", () => {
     new Uint16Array(8),
     new DataView(new ArrayBuffer(1)),
   ]) {
-    assert.throws(() => parser.push(chunk as unknown as Uint8Array), { name: "TypeError", message: /Uint8Array/ })
+    assert.throws(() => parser.push(chunk as Uint8Array), { name: "TypeError", message: /Uint8Array/ })
   }
 })

@@ -6,19 +6,18 @@ import { chance, seed } from "./seed.ts"
 
 /** What streams are made of, and what breaks them. */
 const PIECES = [
-  ..."\n\n\n\n\r\r: abdeint0",
-  ..."data: |data:|data|event: |event:|id: |id|retry: |retry|:|datax|even|\r\n|\r\n\r\n|\n\n|data: x\n\n|12|\0".split(
-    "|",
-  ),
-  ..."é|火|🦊|\ufeff|\ufffd|data: a fair amount of text, so that it is not copied\n".split("|"),
-].map((text) => Buffer.from(text))
+  "\n|\n|\n|\n|\r|\r|:| |a|b|d|e|i|0|data: |data:|data|event: |event:|id: |id|retry: |retry|datax|even|\r\n|\r\n\r\n",
+  "\n\n|data: x\n\n|12|\0|é|火|🦊|\ufeff|\ufffd|data: a fair amount of text, so that it is not copied\n",
+]
+  .flatMap((list) => list.split("|"))
+  .map((text) => Buffer.from(text))
 /** Bytes that are no UTF-8: truncated, overlong, a surrogate, a stray continuation. */
 const BROKEN = ["ff", "e282", "f09fa6", "c0af", "eda080", "80", "efbb"].map((hex) => Buffer.from(hex, "hex"))
 
 function stream(): Uint8Array {
   const pieces = Array.from({ length: chance.below(60) }, () => chance.pick(chance.percent(5) ? BROKEN : PIECES))
   if (chance.percent(10)) pieces.unshift(Buffer.from("\ufeff"))
-  if (chance.percent(5)) pieces.push(Buffer.from("x".repeat(chance.below(70_000)) + "\n\n"))
+  if (chance.percent(5)) pieces.push(Buffer.from("xé火🦊".repeat(chance.below(8_000)) + "\n\n"))
   if (chance.percent(5)) pieces.push(Buffer.from("data: 火\n\n".repeat(chance.below(3_000))))
   return Uint8Array.from(Buffer.concat(pieces))
 }

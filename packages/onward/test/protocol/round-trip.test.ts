@@ -5,7 +5,11 @@ import { encode, type ParsedEvent, type WireMessage } from "../../src/protocol/i
 import { bytesOf, feed } from "./feed.ts"
 import { chance, seed } from "./seed.ts"
 
-const UNITS = [..."ab 0:{}é火🦊\n\r\0\ufeff\ufffd\u2028", "\r\n", "data: ", "\nid: 9", "\n\n", "\ud83e", "\udd8a", ": "]
+const UNITS = [
+  "a|b| |0|:|{|}|é|火|🦊|\n|\r|\0|\ufeff|\ufffd|\u2028|\r\n|data: |\nid: 9|\n\n|: ".split("|"),
+  "\ud83e",
+  "\udd8a",
+].flat()
 
 /** Up to nine pieces, as hostile as they come, and now and then long. */
 function text(): string {

@@ -36,9 +36,10 @@ const chunkOf = (chunk: Vector["chunks"][number]): Uint8Array =>
     : bytesOf(textOf(chunk))
 
 function check({ expect }: Vector, outcome: Outcome, how: string): void {
-  const dispatched = Array.isArray(expect.events)
-    ? expect.events
-    : [...expect.events.first, ...Array.from({ length: expect.events.times }, () => expect.events.repeat)]
+  const dispatched =
+    "first" in expect.events
+      ? [...expect.events.first, ...Array.from<Dispatched>({ length: expect.events.times }).fill(expect.events.repeat)]
+      : expect.events
   const events = dispatched.map(({ event, data, lastEventId }) => ({ event, data: textOf(data), id: lastEventId }))
   assert.deepEqual(outcome.events, events, how)
   assert.equal(outcome.retry ?? null, expect.retry, how)
