@@ -38,8 +38,9 @@ const sources: Readonly<Record<string, (hub: Hub) => { source: Source; begun: ()
   }
 
 for (const [name, make] of Object.entries(sources)) {
-  test(`node:http: ${name} is let go when the client left before its request was answered`, async () => {
-    await using hub = createHub()
+  test(`node:http: ${name} is let go when the client left before its request was answered`, async (t) => {
+    const hub = createHub()
+    t.after(() => hub.close())
     const { source, isOver } = make(hub)
     let answered = 0
     const server = http.createServer((req, res) => {
@@ -64,8 +65,9 @@ for (const [name, make] of Object.entries(sources)) {
     }
   })
 
-  test(`node:http2: ${name} is let go when the client left before its request was answered`, async () => {
-    await using hub = createHub()
+  test(`node:http2: ${name} is let go when the client left before its request was answered`, async (t) => {
+    const hub = createHub()
+    t.after(() => hub.close())
     const { source, isOver } = make(hub)
     let answered = 0
     let asked = false
@@ -96,8 +98,9 @@ for (const [name, make] of Object.entries(sources)) {
   })
 }
 
-test("publishing to a client that is just leaving is no error of the server's", async () => {
-  await using hub = createHub()
+test("publishing to a client that is just leaving is no error of the server's", async (t) => {
+  const hub = createHub()
+  t.after(() => hub.close())
   const errors: unknown[] = []
   const server = http.createServer((req, res) => sse(req, res, hub.subscribe({ topics: ["a"] })))
   server.on("clientError", (error, socket) => {
@@ -127,8 +130,9 @@ test("publishing to a client that is just leaving is no error of the server's", 
   }
 })
 
-test("an HTTP/2 server closes after a drain, though its clients keep their connections", async () => {
-  await using hub = createHub()
+test("an HTTP/2 server closes after a drain, though its clients keep their connections", async (t) => {
+  const hub = createHub()
+  t.after(() => hub.close())
   const server = http2.createServer((req, res) => sse(req, res, hub.subscribe({ topics: ["a"] })))
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
   const session = http2.connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
@@ -229,8 +233,9 @@ test("an HTTP/2 client that leaves while its source starts is noticed", async ()
   }
 })
 
-test("web: a hub forgets a request that is aborted already", async () => {
-  await using hub = createHub()
+test("web: a hub forgets a request that is aborted already", async (t) => {
+  const hub = createHub()
+  t.after(() => hub.close())
   const request = new Request("http://localhost/", { signal: AbortSignal.abort() })
   const response = await webSse(request, hub.subscribe({ topics: ["a"] })).catch(() => undefined)
   await eventually("nobody is connected", () => hub.stats().connections === 0)

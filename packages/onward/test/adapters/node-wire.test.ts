@@ -66,8 +66,9 @@ test("what a source yields is, below the response, chunked coding to the letter"
   })
 })
 
-test("what a hub publishes is, below the response, chunked coding to the letter", async () => {
-  await using hub = createHub()
+test("what a hub publishes is, below the response, chunked coding to the letter", async (t) => {
+  const hub = createHub()
+  t.after(() => hub.close())
   await wired(
     (req, res) => sse(req, res, hub.subscribe({ topics: ["a"], until: ({ data }) => data === "end" })),
     async ({ connect }) => {
@@ -93,8 +94,9 @@ test("what a hub publishes is, below the response, chunked coding to the letter"
   )
 })
 
-test("the head and the first events leave the server together", async () => {
-  await using hub = createHub()
+test("the head and the first events leave the server together", async (t) => {
+  const hub = createHub()
+  t.after(() => hub.close())
   await hub.publish({ topic: "a", data: "history" })
   await wired(
     (req, res) => sse(req, res, hub.subscribe({ topics: ["a"] })),
@@ -107,8 +109,9 @@ test("the head and the first events leave the server together", async () => {
   )
 })
 
-test("a client of HTTP/1.0 gets the bare stream, ended by the end of the connection", async () => {
-  await using hub = createHub()
+test("a client of HTTP/1.0 gets the bare stream, ended by the end of the connection", async (t) => {
+  const hub = createHub()
+  t.after(() => hub.close())
   await wired(
     (req, res) => sse(req, res, hub.subscribe({ topics: ["a"], until: ({ data }) => data === "end" })),
     async ({ connect }) => {
@@ -129,8 +132,9 @@ test("a client of HTTP/1.0 gets the bare stream, ended by the end of the connect
   )
 })
 
-test("a stream that was asked for behind another request of the same connection follows its response", async () => {
-  await using hub = createHub()
+test("a stream that was asked for behind another request of the same connection follows its response", async (t) => {
+  const hub = createHub()
+  t.after(() => hub.close())
   await wired(
     (req, res) => {
       if (req.url === "/") sse(req, res, hub.subscribe({ topics: ["a"], until: ({ data }) => data === "end" }))
@@ -156,8 +160,9 @@ test("a stream that was asked for behind another request of the same connection 
   )
 })
 
-test("a second stream on one connection is never mixed into the first", async () => {
-  await using hub = createHub()
+test("a second stream on one connection is never mixed into the first", async (t) => {
+  const hub = createHub()
+  t.after(() => hub.close())
   await wired(
     (req, res) => sse(req, res, hub.subscribe({ topics: [req.url ?? ""] })),
     async ({ connect }) => {
@@ -175,8 +180,9 @@ test("a second stream on one connection is never mixed into the first", async ()
   )
 })
 
-test("a middleware that wraps the response sees every byte, and is flushed after each write", async () => {
-  await using hub = createHub()
+test("a middleware that wraps the response sees every byte, and is flushed after each write", async (t) => {
+  const hub = createHub()
+  t.after(() => hub.close())
   const seen: Buffer[] = []
   let unflushed = 0
   await wired(
@@ -224,9 +230,10 @@ test("a middleware that wraps the response sees every byte, and is flushed after
   )
 })
 
-test("the connection is probed sooner than heartbeats could hide that its peer is dead", async () => {
+test("the connection is probed sooner than heartbeats could hide that its peer is dead", async (t) => {
   const probes: unknown[][] = []
-  await using hub = createHub()
+  const hub = createHub()
+  t.after(() => hub.close())
   await wired(
     (req, res) => {
       req.socket.setKeepAlive = function (...args: unknown[]) {
@@ -247,8 +254,9 @@ test("the connection is probed sooner than heartbeats could hide that its peer i
   )
 })
 
-test("a reader that stalls costs no more than one buffer and one write, and gets everything when it wakes", async () => {
-  await using hub = createHub()
+test("a reader that stalls costs no more than one buffer and one write, and gets everything when it wakes", async (t) => {
+  const hub = createHub()
+  t.after(() => hub.close())
   const sockets: Socket[] = []
   await wired(
     (req, res) => {
@@ -283,8 +291,9 @@ test("a reader that stalls costs no more than one buffer and one write, and gets
   )
 })
 
-test("a stalled reader is closed after the stall timeout", async () => {
-  await using hub = createHub({ stallTimeout: 500, heartbeat: 500 })
+test("a stalled reader is closed after the stall timeout", async (t) => {
+  const hub = createHub({ stallTimeout: 500, heartbeat: 500 })
+  t.after(() => hub.close())
   await wired(
     (req, res) => sse(req, res, hub.subscribe({ topics: ["a"] })),
     async ({ connect }) => {

@@ -9,12 +9,16 @@ async function serving(
   rig: (typeof rigs)[number],
   use: (ask: Running["ask"], hub: Hub) => Promise<void>,
 ): Promise<void> {
-  await using hub = createHub()
-  await withServer(
-    rig,
-    ({ sse }) => sse(hub.subscribe({ topics: ["a"] })),
-    (ask) => use(ask, hub),
-  )
+  const hub = createHub()
+  try {
+    await withServer(
+      rig,
+      ({ sse }) => sse(hub.subscribe({ topics: ["a"] })),
+      (ask) => use(ask, hub),
+    )
+  } finally {
+    await hub.close()
+  }
 }
 
 for (const rig of rigs) {
@@ -64,8 +68,9 @@ for (const rig of rigs) {
     })
   })
 
-  test(`${rig.name}: a full hub answers 503, a busy key 429, each with a time to come back`, async () => {
-    await using hub = createHub({ limits: { connections: 3, connectionsPerKey: 1 } })
+  test(`${rig.name}: a full hub answers 503, a busy key 429, each with a time to come back`, async (t) => {
+    const hub = createHub({ limits: { connections: 3, connectionsPerKey: 1 } })
+    t.after(() => hub.close())
     await withServer(
       rig,
       ({ sse }) => sse(hub.subscribe({ topics: ["a"], key: "ann" })),
@@ -87,8 +92,9 @@ for (const rig of rigs) {
     )
   })
 
-  test(`${rig.name}: a hub with too many patterns in use answers 503`, async () => {
-    await using hub = createHub({ limits: { patterns: 1 } })
+  test(`${rig.name}: a hub with too many patterns in use answers 503`, async (t) => {
+    const hub = createHub({ limits: { patterns: 1 } })
+    t.after(() => hub.close())
     let patterns = ["a*"]
     await withServer(
       rig,
@@ -105,8 +111,9 @@ for (const rig of rigs) {
   })
 }
 
-test("the time to come back differs from client to client", async () => {
-  await using hub = createHub({ limits: { connections: 0 } })
+test("the time to come back differs from client to client", async (t) => {
+  const hub = createHub({ limits: { connections: 0 } })
+  t.after(() => hub.close())
   const rig = rigs[6] as (typeof rigs)[number]
   const times = new Set<string | undefined>()
   await withServer(
@@ -119,8 +126,9 @@ test("the time to come back differs from client to client", async () => {
   assert.ok(times.size >= 3, [...times].join())
 })
 
-test("web: requests of one turn cannot pass a limit together", async () => {
-  await using hub = createHub({ limits: { connections: 3 } })
+test("web: requests of one turn cannot pass a limit together", async (t) => {
+  const hub = createHub({ limits: { connections: 3 } })
+  t.after(() => hub.close())
   const responses = await Promise.all(
     Array.from({ length: 10 }, () => sse(new Request("http://localhost/"), hub.subscribe({ topics: ["a"] }))),
   )

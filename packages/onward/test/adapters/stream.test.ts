@@ -9,12 +9,16 @@ async function serving(
   rig: (typeof rigs)[number],
   use: (ask: Running["ask"], hub: Hub) => Promise<void>,
 ): Promise<void> {
-  await using hub = createHub({ log: memoryLog({ epoch: "life0000" }) })
-  await withServer(
-    rig,
-    ({ sse }) => sse(hub.subscribe({ topics: ["a"] }), { retry: 4_321, headers: { "x-mine": "yes" } }),
-    (ask) => use(ask, hub),
-  )
+  const hub = createHub({ log: memoryLog({ epoch: "life0000" }) })
+  try {
+    await withServer(
+      rig,
+      ({ sse }) => sse(hub.subscribe({ topics: ["a"] }), { retry: 4_321, headers: { "x-mine": "yes" } }),
+      (ask) => use(ask, hub),
+    )
+  } finally {
+    await hub.close()
+  }
 }
 
 for (const rig of rigs) {
@@ -94,8 +98,9 @@ for (const rig of rigs) {
     })
   })
 
-  test(`${rig.name}: a stream that has its end says so, and closes`, async () => {
-    await using hub = createHub()
+  test(`${rig.name}: a stream that has its end says so, and closes`, async (t) => {
+    const hub = createHub()
+    t.after(() => hub.close())
     await withServer(
       rig,
       ({ sse }) => sse(hub.subscribe({ topics: ["a"], until: ({ data }) => data === "done" })),

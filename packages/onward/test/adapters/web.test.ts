@@ -12,8 +12,9 @@ const ask = (init?: RequestInit): Request =>
 
 const listeners = (request: Request): number => getEventListeners(request.signal, "abort").length
 
-test("a request's signal is let go of when its stream ends, however it ends", async () => {
-  await using hub = createHub()
+test("a request's signal is let go of when its stream ends, however it ends", async (t) => {
+  const hub = createHub()
+  t.after(() => hub.close())
   const generator: Source = async function* () {
     yield "one"
   }
@@ -65,8 +66,9 @@ test("a body is written ahead of its reader up to 64 KiB, counted in bytes, and 
   await reader?.cancel()
 })
 
-test("a stalled body of a hub's stream holds one part, and gets everything when it is read", async () => {
-  await using hub = createHub()
+test("a stalled body of a hub's stream holds one part, and gets everything when it is read", async (t) => {
+  const hub = createHub()
+  t.after(() => hub.close())
   const response = await sse(ask(), hub.subscribe({ topics: ["a"] }))
   await eventually("it is live", () => hub.stats().live === 1)
   for (let i = 0; i < 100; i++) {
@@ -99,8 +101,9 @@ test("a reader is told by an error when its stream is dropped, by an end when it
   assert.match(await healthy.text(), /^: \n/)
 })
 
-test("an aborted request ends its body with the reason", async () => {
-  await using hub = createHub()
+test("an aborted request ends its body with the reason", async (t) => {
+  const hub = createHub()
+  t.after(() => hub.close())
   const gone = new AbortController()
   const response = await sse(ask({ signal: gone.signal }), hub.subscribe({ topics: ["a"] }))
   const reason = new Error("the client left")
