@@ -130,7 +130,11 @@ test("publishing to a client that is just leaving is no error of the server's", 
   }
 })
 
-test("an HTTP/2 server closes after a drain, though its clients keep their connections", async (t) => {
+/** Before, an HTTP/2 server waited for its idle sessions, which are the user's to close. */
+const closesSessions = Number(process.versions.node.split(".")[0]) >= 24
+const skip = closesSessions ? false : "the HTTP/2 server of this Node does not close idle sessions"
+
+test("an HTTP/2 server closes after a drain, though its clients keep their connections", { skip }, async (t) => {
   const hub = createHub()
   t.after(() => hub.close())
   const server = http2.createServer((req, res) => sse(req, res, hub.subscribe({ topics: ["a"] })))

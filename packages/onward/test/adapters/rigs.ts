@@ -146,6 +146,9 @@ const askHttp2 =
   (port: number, { method = "GET", path = "/", headers = {}, body, reads = true }: Asked): Promise<Exchange> =>
     new Promise((resolve, reject) => {
       const session = http2.connect(`${scheme}://127.0.0.1:${port}`, { rejectUnauthorized: false })
+      // what `session.socket` gives cannot be destroyed
+      let connection: Socket | undefined
+      session.on("connect", (_, socket) => (connection = socket as Socket))
       session.on("error", reject)
       const stream = session.request(
         { ":method": method, ":path": path, ...headers },
@@ -162,7 +165,7 @@ const askHttp2 =
             "cancelling the stream": () => stream.close(http2.constants.NGHTTP2_CANCEL),
             "a stream error": () => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR),
             "closing the connection": () => session.destroy(),
-            "a reset": () => void (session.socket as Socket & { destroy(): void }).destroy(),
+            "a reset": () => connection?.destroy(),
           },
         })
         stream.on("close", () => {
