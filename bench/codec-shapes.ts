@@ -88,12 +88,14 @@ export const shapes: readonly Shape[] = [
   { name: "one 8 MiB line, 64 KiB chunks", chunks: () => cutTo(big(8 * MIB), 64 * KIB, 8 * MIB), target: 0.95 },
 ]
 
-/** Shapes that slow a careless parser down more than they grow: `size` doubles, and so should the time. */
-export const growing: ReadonlyArray<{
+export interface Growing {
   readonly name: string
   readonly chunks: (size: number) => Uint8Array[]
   readonly size: number
-}> = [
+}
+
+/** Shapes that slow a careless parser down more than they grow: `size` doubles, and so should the time. */
+export const growing: readonly Growing[] = [
   { name: "one line, 1-byte chunks", chunks: (size) => cutTo(big(size), 1, size), size: 2 * MIB },
   { name: "one line, 1460-byte chunks", chunks: (size) => cutTo(big(size), 1460, size), size: 4 * MIB },
   {

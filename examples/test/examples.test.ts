@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { promisify } from "node:util"
 import { handler } from "../05-fetch.ts"
 import { arrived, events, hub } from "../06-typed-events.ts"
-import { fetchSoon, freePort, Running, take } from "./running.ts"
+import { fetchSoon, freePort, Running, running, take } from "./running.ts"
 
 test("README.md shows the examples as they are", async () => {
   const script = new URL("../../scripts/readme.ts", import.meta.url).pathname
@@ -17,21 +17,25 @@ test("README.md shows the examples as they are", async () => {
 
 test("01: a live feed reaches curl, and a reconnect carries on after the last event", async () => {
   const port = await freePort()
-  await using _server = new Running("01-hello.ts", { PORT: String(port) })
-  const url = `http://127.0.0.1:${port}/`
-  const [first, second] = await take(await fetchSoon(url), 2)
-  assert.equal(first?.event, "tick")
-  const [again] = await take(await fetch(url, { headers: { "last-event-id": first.id } }), 1)
-  assert.deepEqual(again, second)
+  await running(new Running("01-hello.ts", { PORT: String(port) }), async () => {
+    const url = `http://127.0.0.1:${port}/`
+    const [first, second] = await take(await fetchSoon(url), 2)
+    assert.equal(first?.event, "tick")
+    const [again] = await take(await fetch(url, { headers: { "last-event-id": first.id } }), 1)
+    assert.deepEqual(again, second)
+  })
 })
 
 test("02: the browser's EventSource prints ticks with their ids", async () => {
   const port = await freePort()
-  await using _server = new Running("01-hello.ts", { PORT: String(port) })
-  await fetchSoon(`http://127.0.0.1:${port}/`, { method: "HEAD" })
-  await using client = new Running("02-client.ts", { URL: `http://127.0.0.1:${port}/` }, ["--experimental-eventsource"])
-  for (let i = 0; i < 200 && !client.output.includes("at:"); i++) await sleep(50)
-  assert.match(client.output, /^\w{8}~\w+ \{ at: '/m)
+  const url = `http://127.0.0.1:${port}/`
+  await running(new Running("01-hello.ts", { PORT: String(port) }), async () => {
+    await fetchSoon(url, { method: "HEAD" })
+    await running(new Running("02-client.ts", { URL: url }, ["--experimental-eventsource"]), async (client) => {
+      for (let i = 0; i < 200 && !client.output.includes("at:"); i++) await sleep(50)
+      assert.match(client.output, /^\w{8}~\w+ \{ at: '/m)
+    })
+  })
 })
 
 test("03: notifications survive kill -9 of the server, for all topics of a connection", async () => {
@@ -41,18 +45,18 @@ test("03: notifications survive kill -9 of the server, for all topics of a conne
     const env = { PORT: String(port), FILE: join(folder, "events.db") }
     const url = `http://127.0.0.1:${port}/?user=ada`
     let id = ""
-    {
-      await using server = new Running("03-notifications.ts", env)
+    await running(new Running("03-notifications.ts", env), async (server) => {
       id = (await (await fetchSoon(url, { method: "POST" })).text()).trim()
       const [notice] = await take(await fetch(url), 1)
       assert.deepEqual(notice, { event: "notice", data: "Your order has shipped.", id })
       await (await fetch(url, { method: "POST" })).text()
       await server.stop("SIGKILL")
-    }
-    await using _server = new Running("03-notifications.ts", env)
-    const [missed] = await take(await fetchSoon(url, { headers: { "last-event-id": id } }), 1)
-    assert.equal(missed?.event, "notice")
-    assert.ok(missed.id > id)
+    })
+    await running(new Running("03-notifications.ts", env), async () => {
+      const [missed] = await take(await fetchSoon(url, { headers: { "last-event-id": id } }), 1)
+      assert.equal(missed?.event, "notice")
+      assert.ok(missed.id > id)
+    })
   } finally {
     await rm(folder, { recursive: true })
   }
@@ -60,15 +64,16 @@ test("03: notifications survive kill -9 of the server, for all topics of a conne
 
 test("04: an own source resumes where its ids say, ends with stream.end, and then answers 204", async () => {
   const port = await freePort()
-  await using _server = new Running("04-own-source.ts", { PORT: String(port) })
-  const url = `http://127.0.0.1:${port}/`
-  const rest = await take(await fetchSoon(url, { headers: { "last-event-id": "10" } }), 3)
-  assert.deepEqual(rest, [
-    { event: "message", data: "is", id: "11" },
-    { event: "message", data: "there.", id: "12" },
-    { event: "stream.end", data: "{}", id: "stream.end" },
-  ])
-  assert.equal((await fetch(url, { headers: { "last-event-id": "stream.end" } })).status, 204)
+  await running(new Running("04-own-source.ts", { PORT: String(port) }), async () => {
+    const url = `http://127.0.0.1:${port}/`
+    const rest = await take(await fetchSoon(url, { headers: { "last-event-id": "10" } }), 3)
+    assert.deepEqual(rest, [
+      { event: "message", data: "is", id: "11" },
+      { event: "message", data: "there.", id: "12" },
+      { event: "stream.end", data: "{}", id: "stream.end" },
+    ])
+    assert.equal((await fetch(url, { headers: { "last-event-id": "stream.end" } })).status, 204)
+  })
 })
 
 test("05: a fetch-style handler streams what is published", async () => {

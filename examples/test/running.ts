@@ -32,9 +32,14 @@ export class Running {
     this.process.kill(signal)
     await once(this.process, "exit")
   }
+}
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop()
+/** Runs an example for as long as `use` takes. */
+export async function running(example: Running, use: (example: Running) => Promise<void>): Promise<void> {
+  try {
+    await use(example)
+  } finally {
+    await example.stop()
   }
 }
 

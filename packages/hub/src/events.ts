@@ -1,11 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { Hub } from "onward"
+import { isPattern, type Hub } from "onward"
 import { sse } from "onward/node"
 import { HttpError } from "./http-error.ts"
 import { SECURITY_HEADERS } from "./respond.ts"
-
-/** What cannot be a topic's name is a pattern: `*` anywhere, or a `:name` segment. */
-const PATTERN = /\*|(?:^|\/):[A-Za-z_$]/
 
 /** Sooner than browsers by themselves, in ms: a break should hardly be seen. */
 export const RETRY_MS = 1_000
@@ -18,8 +15,8 @@ export function events(hub: Hub, req: IncomingMessage, res: ServerResponse, url:
   }
   const { remoteAddress } = req.socket
   const subscription = hub.subscribe({
-    topics: asked.filter((selector) => !PATTERN.test(selector)),
-    patterns: asked.filter((selector) => PATTERN.test(selector)),
+    topics: asked.filter((selector) => !isPattern(selector)),
+    patterns: asked.filter(isPattern),
     ...(remoteAddress !== undefined && { key: remoteAddress }),
   })
   sse(req, res, subscription, { retry: RETRY_MS, headers: SECURITY_HEADERS })

@@ -4,6 +4,8 @@ export interface Clock {
   now(): number
   /** Calls `run` after `delay` milliseconds; returns the undo. Does not keep the process alive by itself. */
   after(delay: number, run: () => void): () => void
+  /** Keeps the process alive until undone. */
+  hold(): () => void
   /** Calls `run` once the current turn of the event loop is over. */
   turn(run: () => void): void
   /** A number in [0, 1). Never used for secrets. */
@@ -21,6 +23,10 @@ export const systemClock: Clock = {
     const timer = setTimeout(run, delay) as Timer
     if (typeof timer === "object") timer.unref?.()
     return () => clearTimeout(timer as number)
+  },
+  hold() {
+    const timer = setInterval(() => {}, 1_000_000)
+    return () => clearInterval(timer)
   },
   turn: setImmediate ? (run) => void setImmediate(run) : (run) => void setTimeout(run, 0),
   random: () => Math.random(),

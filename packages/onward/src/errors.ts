@@ -20,6 +20,18 @@ export type OnwardErrorCode =
   | "log_unavailable"
   | "source_failed"
 
+/** HTTP statuses of what the asker can be blamed for; everything else is 503. */
+const STATUS: Readonly<Partial<Record<OnwardErrorCode, number>>> = {
+  invalid_message: 400,
+  invalid_selector: 400,
+  invalid_start: 400,
+  too_many_topics: 400,
+  cursor_too_long: 400,
+  message_too_large: 413,
+  validation_failed: 422,
+  too_many_connections_for_key: 429,
+}
+
 /** Codes where the same call may succeed a little later. */
 const RETRYABLE: ReadonlySet<OnwardErrorCode> = new Set([
   "too_many_connections",
@@ -41,6 +53,11 @@ export class OnwardError extends Error {
   constructor(code: OnwardErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options)
     this.code = code
+  }
+
+  /** The HTTP status that tells a client of it (RFC 9110 section 15). */
+  get status(): number {
+    return STATUS[this.code] ?? 503
   }
 
   /** True when the same call may succeed later without any change to it. */

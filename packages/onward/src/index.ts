@@ -23,3 +23,4 @@ export {
 } from "./hub/index.ts"
 export { memoryLog, type Log, type Retention } from "./log/index.ts"
 export type { Entry, Message, Position } from "./message.ts"
+export { isPattern } from "./topic.ts"

@@ -76,7 +76,10 @@ function reply(req: NodeRequest, res: NodeResponse, { status, headers, body, sta
   try {
     // nothing comes after a stream, and a connection kept alive would hold up `server.close()`
     response.writeHead(status, socket ? { ...headers, connection: "close" } : headers).flushHeaders()
-    start(canWriteBelow(res) ? new SocketSink(res) : new ResponseSink(res))
+    const sink = canWriteBelow(res) ? new SocketSink(res) : new ResponseSink(res)
+    // on Node 22 a pipelined response whose turn never came does not tell that its connection is gone
+    if (socket && res.socket === null) socket.once("close", () => sink.owner?.onClose())
+    start(sink)
   } catch (error) {
     cancel?.()
     res.destroy()

@@ -5,6 +5,7 @@ import type { Sink } from "../sink.ts"
 import { Wheel } from "../wheel.ts"
 import type { Selection } from "./audience.ts"
 import { comment } from "./control.ts"
+import type { Context, Member } from "./context.ts"
 import { Cursor } from "./cursor.ts"
 import { FanOut } from "./fan-out.ts"
 import type { Limits } from "./limits.ts"
@@ -33,7 +34,7 @@ export interface OpenOptions {
 }
 
 /** What the parts of a hub share: the log with its tail and window, the fan-out, and who is connected. */
-export class Core {
+export class Core implements Context {
   readonly log: Log
   readonly clock: Clock
   readonly limits: Limits
@@ -46,8 +47,6 @@ export class Core {
   readonly wheel: Wheel
   readonly tail: Tail
   isClosed = false
-  /** Called when the last connection has gone. */
-  onEmpty: (() => void) | undefined
   #refusal: OnwardError | undefined
   readonly #keys = new Map<string, number>()
   readonly #signals = new Map<AbortSignal, SignalGroup>()
@@ -109,17 +108,16 @@ export class Core {
     cursor.start(start)
   }
 
-  left(cursor: Cursor): void {
-    const { key, signal } = cursor
-    this.wheel.delete(cursor)
-    this.fanOut.leave(cursor.audience)
+  left(member: Member): void {
+    const { key, signal, audience } = member
+    this.wheel.delete(member as Cursor)
+    this.fanOut.leave(audience)
     if (key !== undefined) {
       const count = (this.#keys.get(key) ?? 1) - 1
       if (count > 0) this.#keys.set(key, count)
       else this.#keys.delete(key)
     }
-    if (signal) this.#signals.get(signal)?.leave(cursor)
-    if (this.connections === 0) this.onEmpty?.()
+    if (signal) this.#signals.get(signal)?.leave(member as Cursor)
   }
 
   #follow(signal: AbortSignal, cursor: Cursor): void {
@@ -131,7 +129,6 @@ export class Core {
     group.cursors.add(cursor)
   }
 
-  /** Does `question` until it succeeds, about once a second; undefined once `isOver`. */
   async persist<T>(question: () => Promise<T>, isOver: () => boolean): Promise<T | undefined> {
     for (;;) {
       if (isOver()) return undefined

@@ -5,7 +5,7 @@ import type { Sink, SinkOwner } from "../sink.ts"
 import type { Beating } from "../wheel.ts"
 import type { Audience, Listener } from "./audience.ts"
 import { comeBack, comment, end, gap } from "./control.ts"
-import type { Core } from "./core.ts"
+import type { Context, Member, Waiting } from "./context.ts"
 import { findStart, type Found } from "./find-start.ts"
 import { Misses } from "./misses.ts"
 import { cut, PART_CHARS } from "./run.ts"
@@ -23,12 +23,12 @@ type State = "asking" | "reading" | "waiting" | "full" | "live" | "over"
  * One connection's place in the log. It reads on by itself, from the window or the log, until it has all that this process
  * knows; then it is live. When its sink is full it stops being live and catches up once there is room: nothing is queued.
  */
-export class Cursor implements Listener, SinkOwner, Beating {
+export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
   slot = 0
   readonly key: string | undefined
   readonly signal: AbortSignal | undefined
   readonly audience: Audience
-  readonly #core: Core
+  readonly #core: Context
   readonly #sink: Sink
   #state: State = "asking"
   /** Everything up to here is written. While live, the tail's position counts instead. */
@@ -41,7 +41,7 @@ export class Cursor implements Listener, SinkOwner, Beating {
   #pageSize = 64
 
   constructor(
-    core: Core,
+    core: Context,
     audience: Audience,
     sink: Sink,
     options: { key?: string | undefined; signal?: AbortSignal | undefined },

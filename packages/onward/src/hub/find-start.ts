@@ -1,7 +1,7 @@
 import { inSameEpoch, parsePosition } from "../log/index.ts"
 import type { Position } from "../message.ts"
 import type { Audience } from "./audience.ts"
-import type { Core } from "./core.ts"
+import type { Context } from "./context.ts"
 import type { StartPoint } from "./start.ts"
 
 /** Where a stream begins. */
@@ -22,7 +22,7 @@ type Landmark = Extract<StartPoint, { since: unknown } | { last: unknown }>
 const MAX_LOOK_BACK = 100_000
 
 /** Asks the log where a stream begins; `asked` is the end of the log at the time of the request. */
-export async function findStart(core: Core, audience: Audience, start: StartPoint, asked: Position): Promise<Found> {
+export async function findStart(core: Context, audience: Audience, start: StartPoint, asked: Position): Promise<Found> {
   if (start === "live") return { position: asked }
   if (typeof start === "object" && "after" in start) return findCursor(core, start.after)
   const position = await findLandmark(core, audience, start)
@@ -32,7 +32,7 @@ export async function findStart(core: Core, audience: Audience, start: StartPoin
 }
 
 async function findLandmark(
-  core: Core,
+  core: Context,
   audience: Audience,
   start: "earliest" | Landmark,
 ): Promise<Position | undefined> {
@@ -40,7 +40,7 @@ async function findLandmark(
   return "since" in start ? core.log.locate({ since: Number(start.since) }) : findLast(core, audience, start.last)
 }
 
-async function findCursor({ log }: Core, given: string): Promise<Found> {
+async function findCursor({ log }: Context, given: string): Promise<Found> {
   if (parsePosition(given)) return { position: given, given }
   const position = await log.locate({ id: given })
   if (position !== undefined) return { position, given }
@@ -48,7 +48,7 @@ async function findCursor({ log }: Core, given: string): Promise<Found> {
   return { position: (await log.bounds()).first, given, unknown: true }
 }
 
-async function findLast({ log, window, tail }: Core, audience: Audience, count: number): Promise<Position> {
+async function findLast({ log, window, tail }: Context, audience: Audience, count: number): Promise<Position> {
   if (count === 0) return tail.position
   const inWindow = window.beforeLast(count, audience)
   if (inWindow !== undefined) return inWindow

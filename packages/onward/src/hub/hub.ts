@@ -3,6 +3,7 @@ import { OnwardError } from "../errors.ts"
 import type { EventContract, EventInput, EventSchemas } from "../events.ts"
 import { memoryLog, type Log } from "../log/index.ts"
 import type { Message, Position, StoredMessage } from "../message.ts"
+import { checkNames, durationOf } from "../options.ts"
 import { checkMessage } from "./check.ts"
 import { comeBack, comment } from "./control.ts"
 import { Core } from "./core.ts"
@@ -76,6 +77,8 @@ export interface DrainOptions {
   readonly over?: number
 }
 
+const OPTIONS = ["log", "events", "window", "heartbeat", "stallTimeout", "maxAge", "limits", "onError", "clock"]
+
 /**
  * Makes a hub.
  * @example
@@ -84,15 +87,17 @@ export interface DrainOptions {
  * await hub.publish({ topic: "prices", event: "tick", data: { symbol: "ACME", price: 12.5 } })
  */
 export function createHub<S extends EventSchemas = EventSchemas>(options: HubOptions<S> = {}): Hub<S> {
+  checkNames("createHub", options, OPTIONS)
+  checkNames("createHub's window", options.window ?? {}, ["entries", "chars"])
   const { events } = options
   const core = new Core({
     log: options.log ?? memoryLog(),
     clock: options.clock ?? systemClock,
     limits: resolveLimits(options.limits),
     window: { entries: options.window?.entries ?? 10_000, chars: options.window?.chars ?? 16_777_216 },
-    heartbeat: options.heartbeat ?? 15_000,
-    stallTimeout: options.stallTimeout ?? 120_000,
-    maxAge: options.maxAge ?? Infinity,
+    heartbeat: durationOf("heartbeat", options.heartbeat, 15_000),
+    stallTimeout: durationOf("stallTimeout", options.stallTimeout, 120_000),
+    maxAge: durationOf("maxAge", options.maxAge, Infinity),
     onError: options.onError ?? ((error) => console.error("onward:", error)),
   })
 
@@ -178,18 +183,16 @@ function idFor({ id, key }: StoredMessage, position: Position, previous: Positio
 
 /** Ends all streams over a time, in even steps; each client is told another time to come back after. */
 async function closeEvenly(core: Core, over: number): Promise<void> {
+  const { clock } = core
   const cursors = [...core.cursors()]
-  const startedAt = core.clock.now()
-  for (let ended = 0; ended < cursors.length;) {
-    const share = over > 0 ? Math.min(1, (core.clock.now() - startedAt) / over) : 1
+  const startedAt = clock.now()
+  const letGo = clock.hold()
+  for (let ended = 0; core.connections > 0;) {
+    const share = over > 0 ? Math.min(1, (clock.now() - startedAt) / over) : 1
     for (const due = Math.floor(cursors.length * share); ended < due; ended++) {
-      cursors[ended]?.end(comeBack(core.clock.random()))
+      cursors[ended]?.end(comeBack(clock.random()))
     }
-    if (ended < cursors.length) await new Promise<void>((resolve) => core.clock.after(50, resolve))
+    if (core.connections > 0) await new Promise<void>((resolve) => clock.after(50, resolve))
   }
-  if (core.connections > 0) {
-    await new Promise<void>((resolve) => {
-      core.onEmpty = resolve
-    })
-  }
+  letGo()
 }

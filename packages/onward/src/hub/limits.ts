@@ -1,3 +1,5 @@
+import { checkNames } from "../options.ts"
+
 /** What a hub allows. Passing a limit is refused with an `OnwardError` before any byte of a stream is sent; nobody is evicted. */
 export interface Limits {
   /** Streams open at once in this process. 503 `too_many_connections`. @default 50_000 */
@@ -28,10 +30,8 @@ export const defaultLimits: Limits = {
 
 /** Defaults with the given ones over them; throws `TypeError` for a name or value that is none. */
 export function resolveLimits(given: Partial<Limits> = {}): Limits {
+  checkNames("limits", given, Object.keys(defaultLimits))
   for (const [name, value] of Object.entries(given)) {
-    if (!Object.hasOwn(defaultLimits, name)) {
-      throw new TypeError(`limits.${name} does not exist; there are ${Object.keys(defaultLimits).join(", ")}`)
-    }
     if (typeof value !== "number" || !(value >= 0)) throw new TypeError(`limits.${name} must be a number from 0 up`)
   }
   return { ...defaultLimits, ...given }

@@ -1,5 +1,6 @@
 import type { Entry } from "../message.ts"
 import { OnwardError } from "../errors.ts"
+import { checkNames } from "../options.ts"
 import type { Sink } from "../sink.ts"
 import { checkTopic, compilePattern } from "../topic.ts"
 import type { Selection } from "./audience.ts"
@@ -23,12 +24,24 @@ export interface SubscribeOptions {
   readonly signal?: AbortSignal
 }
 
-const OPTIONS: ReadonlySet<string> = new Set(["topics", "patterns", "from", "allowHistory", "key", "until", "signal"])
+const OPTIONS = ["topics", "patterns", "from", "allowHistory", "key", "until", "signal"]
 
 /** Sorted and each once, so that equal wishes are seen to be equal. */
 function listOf(name: string, list: readonly string[] = []): string[] {
   if (!Array.isArray(list)) throw new TypeError(`subscribe: \`${name}\` must be an array of strings`)
   return [...new Set(list as readonly string[])].sort()
+}
+
+/** An `until` that throws ends its own stream, and nobody else's. */
+function guarded(until: (entry: Entry) => boolean, { onError }: Core): (entry: Entry) => boolean {
+  return (entry) => {
+    try {
+      return until(entry)
+    } catch (error) {
+      onError(error)
+      return true
+    }
+  }
 }
 
 /** A stream that can be started once its head is sent. */
@@ -49,10 +62,7 @@ export class Subscription {
   constructor(core: Core, options: SubscribeOptions) {
     this.#core = core
     this.#options = options
-    for (const name of Object.keys(options)) {
-      if (!OPTIONS.has(name))
-        throw new TypeError(`subscribe has no option "${name}"; there are ${[...OPTIONS].join(", ")}`)
-    }
+    checkNames("subscribe", options, OPTIONS)
     const topics = listOf("topics", options.topics)
     const patterns = listOf("patterns", options.patterns)
     const count = topics.length + patterns.length
@@ -65,7 +75,7 @@ export class Subscription {
     }
     for (const topic of topics) checkTopic(topic)
     for (const pattern of patterns) compilePattern(pattern)
-    this.#selection = { topics, patterns, until: options.until }
+    this.#selection = { topics, patterns, until: options.until && guarded(options.until, core) }
     if (options.from !== undefined) checkStart(options.from, core.limits)
   }
 

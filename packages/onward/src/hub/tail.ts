@@ -2,21 +2,17 @@ import { Frame } from "../frame.ts"
 import { inSameEpoch, type Appended } from "../log/index.ts"
 import type { Entry, Position, StoredMessage } from "../message.ts"
 import { encode } from "../protocol/index.ts"
-import type { Core } from "./core.ts"
-import type { Cursor } from "./cursor.ts"
+import type { Context, End, Waiting } from "./context.ts"
 
 const PAGE = 1_000
 
 /** Follows the end of the log, once per process, and hands every entry to the window and the fan-out, in order. */
-export class Tail {
-  /** Everything up to here has been handed on. */
+export class Tail implements End {
   position: Position = ""
-  /** Resolves when the end of the log is known. */
   readonly ready: Promise<void>
   isReady = false
-  /** Cursors that are ahead of this process. */
-  readonly waiting: Set<Cursor> = new Set()
-  readonly #core: Core
+  readonly waiting: Set<Waiting> = new Set()
+  readonly #core: Context
   #reading = false
   #again = false
   #isScheduled = false
@@ -25,12 +21,11 @@ export class Tail {
   #checkpoint: Frame | undefined
   #unwatch: (() => Promise<void>) | undefined
 
-  constructor(core: Core) {
+  constructor(core: Context) {
     this.#core = core
     this.ready = this.#start()
   }
 
-  /** A block with only an id, which moves the client's resume point to here and fires nothing. */
   get checkpoint(): Frame {
     return (this.#checkpoint ??= new Frame(encode({ id: this.position })))
   }
@@ -55,7 +50,6 @@ export class Tail {
     this.wake()
   }
 
-  /** There may be more to read; `newest`, when known, is the newest position there is. Hints may come late, in any order. */
   wake(newest?: Position): void {
     if (newest === undefined || !inSameEpoch(newest, this.position)) this.#mustRead = true
     else if (newest > this.#newest) this.#newest = newest

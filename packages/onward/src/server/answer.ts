@@ -1,8 +1,9 @@
 import { systemClock } from "../clock.ts"
-import { OnwardError, type OnwardErrorCode } from "../errors.ts"
+import { OnwardError } from "../errors.ts"
 import { Frame } from "../frame.ts"
 import { END_ID, Subscription, type StartPoint } from "../hub/index.ts"
 import { encode, encodeComment } from "../protocol/index.ts"
+import { checkNames, durationOf } from "../options.ts"
 import type { Sink } from "../sink.ts"
 import { corsHeaders, preflightHeaders, type CorsOptions } from "./cors.ts"
 import { Pump } from "./pump.ts"
@@ -38,6 +39,8 @@ export interface Answer {
   readonly cancel?: () => void
 }
 
+const OPTIONS = ["cors", "headers", "retry", "heartbeat", "stallTimeout", "end", "onError"]
+
 const METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
 
 /** A cache must not store it, a proxy not transform or buffer it: docs/production.md. */
@@ -51,6 +54,7 @@ const OPENING = encodeComment("")
 
 /** Decides by a request's method, headers and start point what it gets. A source that is not used is disposed of. */
 export function answer(request: StreamRequest, source: Source, options: SseOptions = {}): Answer | Promise<Answer> {
+  checkNames("sse", options, OPTIONS)
   const cors = options.cors && corsHeaders(request, options.cors)
   const refused = refuse(request, cors)
   if (refused) {
@@ -109,7 +113,9 @@ async function answerOwn(
   head: Head,
 ): Promise<Answer> {
   const { headers, opening, options, cors } = head
-  const { onError = report, heartbeat = 15_000, stallTimeout = 120_000, end = true } = options
+  const { onError = report, end = true } = options
+  const heartbeat = durationOf("heartbeat", options.heartbeat, 15_000)
+  const stallTimeout = durationOf("stallTimeout", options.stallTimeout, 120_000)
   const lastEventId =
     typeof asked === "object" && "after" in asked ? asked.after : asked === "earliest" ? asked : undefined
   try {
@@ -171,30 +177,14 @@ const PLAIN: Readonly<Record<string, string>> = {
 
 const text = (status: number, body: string): Answer => ({ status, headers: PLAIN, body: `${body}\n` })
 
-const STATUS: Readonly<Partial<Record<OnwardErrorCode, number>>> = {
-  invalid_message: 400,
-  invalid_selector: 400,
-  invalid_start: 400,
-  too_many_topics: 400,
-  cursor_too_long: 400,
-  message_too_large: 413,
-  validation_failed: 422,
-  too_many_connections_for_key: 429,
-}
-
-/** The HTTP status that tells a client of an error: 503 for what is not its own fault but ours, 500 for what is no `OnwardError`. */
-export const statusOf = (error: unknown): number => (error instanceof OnwardError ? (STATUS[error.code] ?? 503) : 500)
-
 /** An error as an answer. What is no fault of the client's is not described to it. */
 export function problem(error: unknown, cors?: Record<string, string>): Answer {
-  const status = statusOf(error)
-  const body =
-    error instanceof OnwardError && (status < 500 || !error.code.startsWith("log_"))
-      ? error.message
-      : "The stream could not be started."
+  const known = error instanceof OnwardError ? error : undefined
+  const status = known?.status ?? 500
+  const isTold = known !== undefined && !known.code.startsWith("log_")
   const isLater = status === 503 || status === 429
   return {
-    ...text(status, body),
+    ...text(status, isTold ? known.message : "The stream could not be started."),
     // jittered, or all who were refused come back together
     headers: { ...PLAIN, ...cors, ...(isLater && { "retry-after": String(1 + Math.floor(systemClock.random() * 5)) }) },
   }

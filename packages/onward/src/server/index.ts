@@ -1,4 +1,4 @@
-export { answer, problem, report, statusOf, type Answer, type SseOptions } from "./answer.ts"
+export { answer, problem, report, type Answer, type SseOptions } from "./answer.ts"
 export type { CorsOptions } from "./cors.ts"
 export type { StreamRequest } from "./request.ts"
 export { discard } from "./source.ts"

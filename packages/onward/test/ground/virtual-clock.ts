@@ -23,6 +23,10 @@ export class VirtualClock implements Clock {
     return () => void this.#timers.delete(timer)
   }
 
+  hold(): () => void {
+    return () => {}
+  }
+
   turn(run: () => void): void {
     this.#turns.push(run)
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { createHub } from "../../src/hub/index.ts"
 import { OnwardError, type OnwardErrorCode } from "../../src/errors.ts"
-import { answer, problem, statusOf, type Answer, type SseOptions } from "../../src/server/index.ts"
+import { answer, problem, type Answer, type SseOptions } from "../../src/server/index.ts"
 
 const hub = createHub()
 
@@ -167,14 +167,14 @@ const statuses: Readonly<Record<OnwardErrorCode, number>> = {
 test("every error has its status, and what is not the client's fault is not described to it", () => {
   for (const [code, status] of Object.entries(statuses) as [OnwardErrorCode, number][]) {
     const error = new OnwardError(code, "the reason: /var/lib/secret.db")
-    assert.equal(statusOf(error), status, code)
+    assert.equal(error.status, status, code)
     const { body = "", headers } = problem(error)
     assert.equal(body.includes("secret.db"), !code.startsWith("log_"), code)
     assert.equal(headers["retry-after"] !== undefined, status === 503 || status === 429, code)
     assert.equal(headers["cache-control"], "no-store")
   }
   for (const error of [new Error("secret.db"), "secret.db", undefined, null]) {
-    assert.equal(statusOf(error), 500)
+    assert.equal(problem(error).status, 500)
     assert.ok(!problem(error).body?.includes("secret.db"))
     assert.equal(problem(error).headers["retry-after"], undefined)
   }

@@ -18,14 +18,14 @@ export const segmentOf = (sequence: number): number => Math.floor(sequence / 2 *
 export const endOfSegment = (segment: number): number => (segment + 1) * 2 ** SEGMENT_BITS - 1
 
 /** The segment of an entry in SQL. */
-export const SEGMENT = `sequence >> ${SEGMENT_BITS}`
+export const SEGMENT: string = `sequence >> ${SEGMENT_BITS}`
 
 /**
  * Sequence numbers are given by `log.last`, inside the transaction that stores the entries, and never twice. Counts and
  * sizes are kept along with the entries, because counting them would cost more the more there are. A topic without kept
  * entries stays for its mark: `trimmed` is how far it was removed, and its own when `own` is 1 (see `Mark`).
  */
-export const SCHEMA = `
+export const SCHEMA: string = `
   CREATE TABLE log (
     epoch TEXT NOT NULL,
     last INTEGER NOT NULL,

@@ -17,9 +17,12 @@ const SQL = {
     "INSERT INTO entries (sequence, topic, time, size, event, id, key, retry, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
   oldest: "SELECT sequence, topic, time, size FROM entries ORDER BY sequence LIMIT ?",
   deleteUpTo: "DELETE FROM entries WHERE sequence <= ?",
+  // oxlint-disable typescript/no-unnecessary-type-assertion -- the compiler cannot declare a template's type by itself
   /** Of one segment. */
-  oldestOfTopic: `SELECT sequence, size FROM entries WHERE ${SEGMENT} = ? AND topic = ? ORDER BY sequence LIMIT ?`,
-  deleteOfTopic: `DELETE FROM entries WHERE ${SEGMENT} = ? AND topic = ? AND sequence <= ?`,
+  oldestOfTopic:
+    `SELECT sequence, size FROM entries WHERE ${SEGMENT} = ? AND topic = ? ORDER BY sequence LIMIT ?` as string,
+  deleteOfTopic: `DELETE FROM entries WHERE ${SEGMENT} = ? AND topic = ? AND sequence <= ?` as string,
+  // oxlint-enable typescript/no-unnecessary-type-assertion
 
   topicByName: "SELECT id, name, count, bytes, trimmed, own FROM topics WHERE name = ?",
   topicById: "SELECT id, name, count, bytes, trimmed, own FROM topics WHERE id = ?",

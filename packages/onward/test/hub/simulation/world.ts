@@ -31,6 +31,10 @@ export class World implements Clock {
     }
   }
 
+  hold(): () => void {
+    return () => {}
+  }
+
   turn(run: () => void): void {
     this.soon(run)
   }

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { Recorder } from "./recorder.ts"
+import { stage } from "./stage.ts"
+
+const failing = () => {
+  throw new Error("a bug in until")
+}
+
+test("an `until` that throws ends its own stream, is reported, and costs nobody else an event", async () => {
+  const { clock, connect, hub, errors } = await stage()
+  const before = await connect({ topics: ["a"] })
+  const broken = await connect({ topics: ["a"], until: failing })
+  const after = await connect({ topics: ["a", "b"] })
+  await hub.publish({ topic: "a", data: "1" })
+  try {
+    await clock.settle()
+  } catch {
+    assert.fail("it reached the event loop: the process would have crashed")
+  }
+  assert.deepEqual(before.data, ["1"])
+  assert.deepEqual(after.data, ["1"])
+  assert.deepEqual(errors.map(String), ["Error: a bug in until"])
+  assert.notEqual(broken.closed, undefined)
+})
+
+test("an `until` that throws at history ends its stream and is reported", async () => {
+  const { clock, hub, publish, errors } = await stage()
+  await publish("a", "1")
+  const client = new Recorder()
+  let crash: unknown
+  const onCrash = (error: unknown) => (crash = error)
+  process.once("unhandledRejection", onCrash)
+  hub
+    .subscribe({ topics: ["a"], until: failing })
+    .open("earliest")
+    .start(client)
+  await clock.settle()
+  process.removeListener("unhandledRejection", onCrash)
+  assert.equal(crash, undefined, "the process would have crashed")
+  assert.deepEqual(errors.map(String), ["Error: a bug in until"])
+  assert.notEqual(client.closed, undefined)
+})
