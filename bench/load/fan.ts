@@ -29,7 +29,7 @@ export async function openSubscribers(options: LoadOptions, tally: Tally): Promi
             dial()
           },
           onClose: (subscriber) => {
-            if (!subscriber.opened) reject(new Error(`connection ${index} failed: ${tally.faultText}`))
+            if (!subscriber.isOpen) reject(new Error(`connection ${index} failed: ${tally.faultText}`))
             else tally.fault("the server closed a connection")
           },
         }),

@@ -6,9 +6,9 @@ import type { Tally } from "./tally.ts"
 
 /** Reads are synchronous, so all sockets can read into the same memory: nothing is allocated for a read. */
 const shared = Buffer.allocUnsafeSlow(256 * 1024)
-/** Connections from one address run out of ports at some 28,000; more addresses also keep port look-ups short. */
-const SOURCES = 8
-let dialled = 0
+/** Connections from one address, which by default has some 28,000 ports. */
+const PER_ADDRESS = 20_000
+let connections = 0
 
 export interface SubscriberOptions {
   readonly port: number
@@ -25,7 +25,7 @@ export interface SubscriberOptions {
 /** One connection: a GET, then its response read and checked. */
 export class Subscriber {
   readonly lines: Lines
-  opened = false
+  isOpen = false
   readonly #options: SubscriberOptions
   readonly #socket: Socket
   #body: Chunks | Lines | undefined
@@ -38,13 +38,18 @@ export class Subscriber {
     this.#socket = connect({
       host: "127.0.0.1",
       port: options.port,
-      localAddress: `127.0.0.${2 + (dialled++ % SOURCES)}`,
+      // chosen only where there is need: the kernel looks for a free port far longer when the address is given
+      ...(connections >= PER_ADDRESS && { localAddress: `127.0.0.${1 + Math.floor(connections / PER_ADDRESS)}` }),
       noDelay: true,
       onread: { buffer: shared, callback: (length) => this.#read(length) },
     })
     this.#socket.write(`GET ${options.path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n`)
     this.#socket.on("error", (error) => options.tally.fault(`connection: ${error.message}`))
-    this.#socket.on("close", () => options.onClose?.(this))
+    connections++
+    this.#socket.on("close", () => {
+      connections--
+      options.onClose?.(this)
+    })
   }
 
   /** The response is complete, as HTTP says. */
@@ -88,7 +93,7 @@ export class Subscriber {
       return
     }
     this.#body = head.includes("transfer-encoding: chunked") ? new Chunks(this.lines, tally) : this.lines
-    this.opened = true
+    this.isOpen = true
     onOpen(this)
     this.#body.push(shared, end + 4 - before, length)
   }
