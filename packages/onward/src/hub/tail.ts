@@ -58,9 +58,9 @@ export class Tail implements End {
     // not at once: what this process appended itself is about to arrive without being read
     this.#core.clock.turn(() => {
       this.#isScheduled = false
-      const hasMore = this.#mustRead || this.#newest > this.position
+      const target = this.#mustRead ? undefined : this.#newest
       this.#mustRead = false
-      if (hasMore) void this.#read()
+      if (target === undefined || target > this.position) void this.#read(target)
     })
   }
 
@@ -76,25 +76,27 @@ export class Tail implements End {
     this.#moved()
   }
 
-  async #read(): Promise<void> {
+  async #read(target: Position | undefined): Promise<void> {
     if (this.#reading) {
       this.#again = true
       return
     }
     this.#reading = true
-    do {
+    await this.#readTo(target)
+    while (this.#again && !this.#core.isClosed) {
       this.#again = false
-      await this.#readOn()
-    } while (this.#again && !this.#core.isClosed)
+      await this.#readTo(undefined)
+    }
     this.#reading = false
   }
 
-  /** Reads pages until there is nothing more. */
-  async #readOn(): Promise<void> {
+  /** Reads pages up to `target`, or as long as there is more: a page may end early, so only a read that gets nowhere is the end. */
+  async #readTo(target: Position | undefined): Promise<void> {
     const core = this.#core
     for (;;) {
+      const before = this.position
       const page = await core.persist(
-        () => core.log.read({ after: this.position, limit: PAGE }),
+        () => core.log.read({ after: before, limit: PAGE }),
         () => core.isClosed,
       )
       if (!page || core.isClosed) return
@@ -105,7 +107,7 @@ export class Tail implements End {
         if (page.next > this.position) this.position = core.window.end = page.next
         this.#checkpoint = undefined
         this.#moved()
-        if (page.entries.length < PAGE) return
+        if (page.next === before || (target !== undefined && page.next >= target)) return
       }
       await new Promise<void>((resolve) => core.clock.turn(resolve))
     }

@@ -42,8 +42,11 @@ export function checkClient(client: Client, facts: readonly Fact[], kept: Readon
     const before = client.announced[i - 1]
     // after an unknown cursor nobody can say what the client has seen
     if (gap.reason !== "trimmed" || (before?.reason === "unknown" && before.after === gap.after)) continue
-    // what came on a later connection came from a process that still had it
-    const isMissing = (place: number) => client.received[seen.indexOf(place)]?.connection !== gap.connection
+    // what came all the same came from a window that still had it, here or in another process
+    const isMissing = (place: number) => {
+      const got = client.received[seen.indexOf(place)]
+      return got?.connection !== gap.connection || !kept.has(got.data)
+    }
     const isTrue = facts.some(
       (fact, place) => matches(fact.topic) && covers(gap, fact, facts, seen) && isMissing(place),
     )

@@ -111,7 +111,11 @@ export class Store {
       })
     return {
       append: (messages) => call(() => this.append(messages)),
-      read: (query: ReadQuery): Promise<Page> => call(() => this.#inner.read(query)),
+      read: (query: ReadQuery): Promise<Page> => {
+        // a page may end before its limit
+        const limit = this.#world.chance.percent(30) ? 1 + this.#world.chance.below(3) : query.limit
+        return call(() => this.#inner.read({ ...query, limit: Math.min(limit, query.limit) }))
+      },
       bounds: () => (this.isSlowToStart ? call(() => this.#inner.bounds()) : this.#inner.bounds()),
       locate: (landmark: Landmark) => call(() => this.#inner.locate(landmark)),
       watch: (wake) =>
