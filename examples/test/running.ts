@@ -20,7 +20,7 @@ export class Running {
   constructor(file: string, env: Record<string, string> = {}, flags: readonly string[] = []) {
     const path = new URL(`../${file}`, import.meta.url).pathname
     this.process = spawn(process.execPath, ["--conditions=onward-source", ...flags, path], {
-      env: { ...process.env, ...env, NODE_OPTIONS: "" },
+      env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     })
     for (const stream of [this.process.stdout, this.process.stderr])

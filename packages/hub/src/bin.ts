@@ -7,7 +7,12 @@ process.removeAllListeners("warning").on("warning", (warning) => {
   if (warning.name !== "ExperimentalWarning") console.error(`onward: ${warning.name}: ${warning.message}`)
 })
 
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
+
 try {
+  if (major < 22 || (major === 22 && minor < 13)) {
+    throw new UsageError(`Node ${process.versions.node} is too old: install Node 22.13 or later`)
+  }
   const command = readCommandLine(process.argv.slice(2), process.env)
   if (command.name === "help") process.stdout.write(USAGE)
   else if (command.name === "version") console.log(version())
