@@ -79,7 +79,7 @@ if (targets) console.log(`\n${targets}`)
 let failed = results.some(({ rounds }) => rounds.some((round) => [...round.values()].some(failureOf)))
 for (const name of PROGRAMS.filter(wanted)) {
   console.log("")
-  const args = [...process.execArgv, join(import.meta.dirname, `${name}.ts`), ...(flags.quick ? ["--quick"] : [])]
+  const args = [...process.execArgv, join(import.meta.dirname, `${name}.ts`)]
   if (spawnSync(process.execPath, args, { stdio: "inherit" }).status !== 0) failed = true
 }
 if (failed) console.error("\nFAILED: see the tables above.")
