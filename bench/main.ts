@@ -97,7 +97,7 @@ async function round(scenario: Scenario, run: number): Promise<Round> {
       const { p50, p99, perSecond, behind, cpu } = sample.report
       say(
         `${scenario.name} ${run} ${server}: ${figure(sample.us)} µs, ${figure(perSecond)}/s, p50 ${figure(p50)}, p99 ${figure(p99)} ms, ` +
-          `generator ${figure(cpu)} s CPU and ${figure(behind)} ms behind, ${figure(100 * sample.stolen)} % stolen ${failureOf(measured) ?? ""}`,
+          `generator ${figure(cpu)} s CPU and ${figure(behind)} ms behind, ${figure(100 * sample.stolen)} % stolen, ${figure(100 * sample.waited)} % waited ${failureOf(measured) ?? ""}`,
       )
     } catch (error) {
       console.error(`${scenario.name} ${run} ${server}: ${(error as Error).message}`)

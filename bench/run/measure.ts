@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import type { LoadOptions, LoadReport } from "../load/options.ts"
 import { Helper } from "./process.ts"
 import type { Scenario } from "./scenarios.ts"
-import { cpuSeconds, machineSeconds, residentKiB, watchMemory } from "./usage.ts"
+import { cpuSeconds, machineSeconds, residentKiB, waitingSeconds, watchMemory } from "./usage.ts"
 
 /** One server in one scenario, once. Memory in KiB. */
 export interface Sample {
@@ -14,6 +14,8 @@ export interface Sample {
   readonly share: number
   /** Share of the machine's time that its host gave to others meanwhile: it makes latencies worse, CPU time hardly. */
   readonly stolen: number
+  /** Share of the time that the server was kept from its core by others: it then coalesces more, which looks like less work. */
+  readonly waited: number
   /** Resident memory: just started, connected, at most, at the end, and at the end after garbage collection. */
   readonly memory: { readonly empty: number; readonly before: number; readonly peak: number; readonly after: number }
   readonly collected: { readonly empty: number; readonly after: number }
@@ -49,10 +51,13 @@ export async function measure({ server: name, serverFlags = [], load }: Setup, s
     const watch = watchMemory(server.pid)
     const cpu = cpuSeconds(server.pid)
     const machine = machineSeconds()
+    const waiting = waitingSeconds(server.pid)
+    const started = performance.now()
     generator.say("go")
     const report = await generator.hear<LoadReport>()
     const used = cpuSeconds(server.pid) - cpu
     const { total, stolen } = machineSeconds()
+    const waited = (waitingSeconds(server.pid) - waiting) / ((performance.now() - started) / 1000)
     const peak = watch.stop()
     const after = await memoryOf(server)
     const wanted = report.done + report.missing
@@ -61,6 +66,7 @@ export async function measure({ server: name, serverFlags = [], load }: Setup, s
       report,
       share: wanted > 0 ? report.done / wanted : 1,
       stolen: (stolen - machine.stolen) / Math.max(1, total - machine.total),
+      waited,
       memory: { empty: empty.plain, before, peak, after: after.plain },
       collected: { empty: empty.collected, after: after.collected },
       failure: judge(report, scenario),

@@ -13,7 +13,6 @@ for net in 127.0.0.0/8 127.0.0.1; do
 done
 echo 65535 > /proc/sys/net/core/somaxconn
 echo "10000 65535" > /proc/sys/net/ipv4/ip_local_port_range
-{ echo -19 > /proc/self/autogroup; } 2>/dev/null
 exec "$@"`
 
 /**

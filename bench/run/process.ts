@@ -1,4 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process"
+import { writeFileSync } from "node:fs"
 import { createInterface } from "node:readline"
 import type { Readable, Writable } from "node:stream"
 
@@ -21,6 +22,15 @@ export interface StartOptions {
   readonly args?: readonly string[]
 }
 
+/** Niceness counts only within a scheduling group (autogroup, sched(7)), so the group that its own session made gets it too. */
+function raiseGroup(pid: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/autogroup`, "-19")
+  } catch {
+    // a kernel without such groups needs no more
+  }
+}
+
 /** A Node process of the bench that speaks in lines of JSON and ends when its stdin does. */
 export class Helper {
   readonly #child: ChildProcess
@@ -37,7 +47,8 @@ export class Helper {
       ...args,
     ]
     // nice and taskset replace themselves by what they start, so there is one process and its id is known
-    this.#child = spawn(command[0] as string, command.slice(1), { stdio: ["pipe", "pipe", "inherit"] })
+    this.#child = spawn(command[0] as string, command.slice(1), { stdio: ["pipe", "pipe", "inherit"], detached: true })
+    if (priority) raiseGroup(this.pid)
     this.#child.stdin?.on("error", () => undefined)
     this.#lines = createInterface({ input: this.#child.stdout as Readable })[Symbol.asyncIterator]()
   }

@@ -54,14 +54,26 @@ export function tableOf(result: Result): string {
     verdict(result, server),
   ])
   const { name, about } = result.scenario
-  return `### ${name}\n\n${about}.${theft(result)}\n\n${markdown([header, ...rows])}`
+  return `### ${name}\n\n${about}.${disturbances(result)}\n\n${markdown([header, ...rows])}`
 }
 
-/** Worth saying when the host of a virtual machine took more than a twentieth of its time in some round. */
-function theft({ rounds }: Result): string {
-  const stolen = rounds.flatMap((round) => [...round.values()].map(({ sample }) => 100 * sample.stolen))
-  const most = Math.max(...stolen)
-  return most > 5 ? ` The host took ${figure(median(stolen))} % of the machine's time, at most ${figure(most)} %.` : ""
+/** Worth saying when something else had more than a twentieth of the time in some round. */
+function disturbances({ rounds }: Result): string {
+  const samples = rounds.flatMap((round) => [...round.values()].map(({ sample }) => sample))
+  const say = (what: string, shares: number[]): string => {
+    const most = Math.max(...shares)
+    return most > 0.05 ? ` ${what} ${figure(100 * median(shares))} % of the time, at most ${figure(100 * most)} %.` : ""
+  }
+  return (
+    say(
+      "The machine's host gave its time to others",
+      samples.map(({ stolen }) => stolen),
+    ) +
+    say(
+      "A server was kept from its core",
+      samples.map(({ waited }) => waited),
+    )
+  )
 }
 
 function verdict({ rounds, scenario }: Result, server: string): string {

@@ -12,6 +12,11 @@ export function cpuSeconds(pid: number): number {
   return nanoseconds / 1e9
 }
 
+/** Seconds that a process's main thread was ready to run while its core was busy with something else. */
+export function waitingSeconds(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, "latin1").split(" ")[1]) / 1e9
+}
+
 /** Resident memory of a process in KiB. */
 export function residentKiB(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1] ?? 0)
