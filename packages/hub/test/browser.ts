@@ -52,8 +52,9 @@ export async function openTab(browser: Browser, url: string, errors: string[]): 
   return page
 }
 
+/** The text of an element; "" while there is none. */
 export const textOf = (page: Page, selector: string): Promise<string> =>
-  page.$eval(selector, (element) => element.textContent?.trim() ?? "")
+  page.evaluate((selector) => document.querySelector(selector)?.textContent?.trim() ?? "", selector)
 
 export const click = (page: Page, selector: string): Promise<void> =>
   page.$eval(selector, (element) => (element as HTMLElement).click())

@@ -38,7 +38,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
   #wroteAt: number
   readonly #endsAt: number
   #misses: Misses | undefined
-  #pageSize = 64
+  #pageSize = 16
 
   constructor(
     core: Context,
@@ -193,11 +193,11 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
     const entries = page.entries.filter(
       (entry) => entry.position <= tail.position && this.audience.matches(entry.topic),
     )
-    if (!this.#deliver(entries)) {
-      this.#pageSize = Math.max(8, this.#pageSize >> 1)
-      return
-    }
-    this.#pageSize = Math.min(MAX_PAGE, this.#pageSize * 2)
+    // next time as many as make a few writes: entries may be large, and many may read at once
+    const chars = page.entries.reduce((sum, { data }) => sum + data.length, 1)
+    const fit = Math.ceil((page.entries.length * 4 * PART_CHARS) / chars)
+    this.#pageSize = Math.max(1, Math.min(MAX_PAGE, this.#pageSize * 2, fit || MAX_PAGE))
+    if (!this.#deliver(entries)) return
     this.#position = page.next < tail.position ? page.next : tail.position
     if (this.#position !== after) return this.#read()
     // a log that does not show yet what the tail has seen: ask again, but not at once
@@ -223,13 +223,12 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
     if (entries.length === 0) return true
     const { until } = this.audience
     const last = until ? entries.findIndex(until) : -1
-    const parts = cut((last < 0 ? entries : entries.slice(0, last + 1)).map((entry) => ({ entry, text: undefined })))
-    for (const [i, part] of parts.entries()) {
+    const wanted = last < 0 ? entries : entries.slice(0, last + 1)
+    for (const part of cut(wanted.map((entry) => ({ entry, text: undefined })))) {
       this.#position = part.end
       this.#shown = part.end
-      const hasRoom = this.#write(part.frame)
-      if (last >= 0 && i === parts.length - 1) break
-      if (hasRoom) continue
+      if (this.#write(part.frame)) continue
+      if (last >= 0 && part.end === wanted.at(-1)?.position) break
       this.#wait()
       return false
     }

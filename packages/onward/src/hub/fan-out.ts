@@ -185,7 +185,7 @@ function write(audience: Audience, parts: readonly Part[]): void {
 }
 
 function finish(audience: Audience, entries: readonly Entry[]): void {
-  const parts = cut(entries.map((entry) => ({ entry, text: undefined })))
+  const parts = [...cut(entries.map((entry) => ({ entry, text: undefined })))]
   const last = parts.pop()
   write(audience, parts)
   for (const listener of audience.live) {

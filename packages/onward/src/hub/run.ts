@@ -52,7 +52,7 @@ export class Run {
   }
 
   parts(): readonly Part[] {
-    return (this.#parts ??= cut(this.#all()))
+    return (this.#parts ??= [...cut(this.#all())])
   }
 
   #all(): Fresh[] {
@@ -62,15 +62,13 @@ export class Run {
   }
 }
 
-/** Joins entries into parts of about {@link PART_CHARS}. */
-export function cut(entries: readonly Fresh[]): Part[] {
-  const parts: Part[] = []
+/** Joins entries into parts of about {@link PART_CHARS}, each made when it is asked for: a full sink takes few of them. */
+export function* cut(entries: readonly Fresh[]): Generator<Part> {
   let text = ""
   for (const [i, fresh] of entries.entries()) {
     text += fresh.text ??= encodeEntry(fresh.entry)
     if (text.length < PART_CHARS && i < entries.length - 1) continue
-    parts.push({ frame: new Frame(text), end: fresh.entry.position })
+    yield { frame: new Frame(text), end: fresh.entry.position }
     text = ""
   }
-  return parts
 }
