@@ -2,8 +2,9 @@ import { byteLength } from "../bytes.ts"
 import { cut } from "./cut.ts"
 import { ManyLines } from "./many-lines.ts"
 
-const COLON = 0x3a
+// In each file that runs hot its own: V8 folds the constants of a module into its code, but loads imported ones each time.
 const SPACE = 0x20
+const COLON = 0x3a
 const A = 0x61
 const D = 0x64
 const E = 0x65
@@ -14,7 +15,7 @@ const T = 0x74
 const V = 0x76
 
 /** Up to so many data lines are concatenated, which is fastest. Engines build a tree of it, some 32 bytes a node: no good for a million. */
-export const FEW = 32
+const FEW = 32
 
 /** An event as WHATWG HTML section 9.2.6 dispatches it. */
 export interface ParsedEvent {
@@ -29,17 +30,17 @@ export interface ParsedEvent {
 /** What a parser calls. A handler that throws stops nothing: the chunk is parsed to its end, then `push` throws the first such error. */
 export interface ParserHandlers {
   /** Called with each event. */
-  onEvent(event: ParsedEvent): void
+  readonly onEvent: (event: ParsedEvent) => void
   /** Called when a block that set the last event id ends, before its event; a block without data, a checkpoint, has only this. */
-  onId?(id: string): void
+  readonly onId?: ((id: string) => void) | undefined
   /** Called with each valid reconnection time, in milliseconds, as soon as its line is read. Timers need it clamped to 2^31 - 1. */
-  onRetry?(retry: number): void
+  readonly onRetry?: ((retry: number) => void) | undefined
   /** Called with the text of each comment line. Without it comments cost no memory. */
-  onComment?(comment: string): void
+  readonly onComment?: ((comment: string) => void) | undefined
 }
 
 /** Whether `text` has "data:" at `at`. Compared unit by unit: a call that searches costs more than the answer. */
-export const isData = (text: string, at: number): boolean =>
+const isData = (text: string, at: number): boolean =>
   text.charCodeAt(at) === D &&
   text.charCodeAt(at + 4) === COLON &&
   text.charCodeAt(at + 1) === A &&
@@ -47,7 +48,7 @@ export const isData = (text: string, at: number): boolean =>
   text.charCodeAt(at + 3) === A
 
 /** Where the value begins after the colon at `colon`: one space is not part of it. */
-export const afterColon = (text: string, colon: number): number =>
+const afterColon = (text: string, colon: number): number =>
   text.charCodeAt(colon + 1) === SPACE ? colon + 2 : colon + 1
 
 /** Where the value begins when the name ends at `colon`; -1 when it does not. A line that is all name has an empty value. */
@@ -66,13 +67,11 @@ export class Block {
   retry: number | undefined
   /** At least the UTF-8 bytes of the data gathered, a LF counted for each line. */
   bytes = 0
-  /** How many data lines the block has so far. */
-  dataLines = 0
   /** A handler ended or reset the parser: the rest of the chunk is not for it. */
   stopped = false
   /** Nothing was set in the block so far. */
   fresh = true
-  /** Events handed out. */
+  /** Events handed out, roughly. */
   events = 0
   /** The most bytes a character of the text at hand can have: 1 when it is known to be ASCII, else 3 per UTF-16 unit. */
   width: 1 | 3 = 3
@@ -80,6 +79,8 @@ export class Block {
   failure: { readonly error: unknown } | undefined
   readonly #handlers: ParserHandlers
   #data = ""
+  /** How many data lines there were; those beyond `FEW` are in `more`. */
+  #lines = 0
   readonly #more = new ManyLines()
   #event = ""
   #id: string
@@ -93,7 +94,7 @@ export class Block {
 
   /** Takes the line `text[start, end)`, which is not empty. */
   line(text: string, start: number, end: number): void {
-    if (isData(text, start)) this.addData(cut(text, afterColon(text, start + 4), end), 1)
+    if (isData(text, start)) this.addData(cut(text, afterColon(text, start + 4), end))
     else this.field(text, start, end)
   }
 
@@ -116,51 +117,38 @@ export class Block {
         if (at !== -1 && text.startsWith("retry", start)) this.#setRetry(text.slice(at, end))
         return
       case D:
-        if (end === start + 4 && text.startsWith("data", start)) this.addData("", 1)
+        if (end === start + 4 && text.startsWith("data", start)) this.addData("")
         return
       case COLON:
         if (this.#handlers.onComment !== undefined) this.#comment(cut(text, afterColon(text, start), end))
     }
   }
 
-  /** Takes the value of a data line, or of several, joined by LF. */
-  addData(value: string, lines: number): void {
+  /** Takes the value of a data line. */
+  addData(value: string): void {
     this.fresh = false
     this.bytes += this.width * value.length + 1
-    if (this.dataLines === 0) this.#data = value
-    else if (this.dataLines < FEW) this.#data = this.#data + "\n" + value
+    const before = this.#lines++
+    if (before === 0) this.#data = value
+    else if (before < FEW) this.#data = this.#data + "\n" + value
     else this.#more.add(value)
-    this.dataLines += lines
   }
 
-  /** Takes a blank line: the block is over. */
+  /** Takes a blank line: the block is over. All is set for the next one before a handler runs, so that it may throw or reset. */
   end(): void {
     if (this.fresh) return
-    if (this.dataLines === 0) {
-      this.fresh = true
-      this.#event = ""
-      this.#commitId()
-      return
-    }
-    const data = this.#more.empty ? this.#data : this.#data + "\n" + this.#more.take()
-    this.#data = ""
-    this.dataLines = 0
-    this.bytes = 0
-    this.dispatch(data)
-  }
-
-  /** Ends the block with `data`. All state is that of the next block before a handler runs, so that it may throw or reset. */
-  dispatch(data: string): void {
     const event = this.#event === "" ? "message" : this.#event
+    const data = this.#lines === 0 ? undefined : this.#takeData()
     this.fresh = true
     this.#event = ""
     this.#commitId()
+    if (data === undefined || this.stopped) return
+    this.events++
     this.emit(event, data)
   }
 
   /** Hands out an event; enough for a block that is `fresh` but for its data. Kept this small so that it is inlined where it matters. */
   emit(event: string, data: string): void {
-    this.events++
     try {
       this.#handlers.onEvent({ event, data, id: this.lastEventId })
     } catch (error) {
@@ -170,19 +158,27 @@ export class Block {
 
   /** Makes `bytes`, which is an upper bound, exact. */
   count(): void {
-    if (this.dataLines > 0) this.bytes = byteLength(this.#data) + 1 + this.#more.byteLength()
+    if (this.#lines > 0) this.bytes = byteLength(this.#data) + 1 + this.#more.byteLength()
   }
 
   /** Forgets the block; the last event id and the reconnection time stay. */
   clear(): void {
     this.#data = ""
     this.#more.clear()
-    this.dataLines = 0
+    this.#lines = 0
     this.bytes = 0
     this.fresh = true
     this.#event = ""
     this.#id = this.lastEventId
     this.#idSet = false
+  }
+
+  #takeData(): string {
+    const data = this.#lines > FEW ? this.#data + "\n" + this.#more.take() : this.#data
+    this.#data = ""
+    this.#lines = 0
+    this.bytes = 0
+    return data
   }
 
   #setId(id: string): void {

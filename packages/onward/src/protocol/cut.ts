@@ -1,5 +1,5 @@
 /** Text up to this length may be kept alive by any part of it; of longer text, only by a part of at least an eighth. */
-const SMALL_TEXT = 32_768
+export const SMALL_TEXT = 32_768
 
 /**
  * `text.slice(start, end)` that keeps little alive. Engines make a slice point into its parent, so one kept id could hold

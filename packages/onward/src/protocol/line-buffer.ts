@@ -59,6 +59,11 @@ export class LineBuffer {
     this.#copy(chunk, start, end)
   }
 
+  /** What was added, from 0 to `length`, until more is; undefined when a part of it was decoded already. */
+  get bytes(): Uint8Array | undefined {
+    return this.#parts.length === 0 ? this.#block : undefined
+  }
+
   /** What was added, as text; the buffer is empty afterwards. */
   take(): string {
     const last = decode(this.#block, 0, this.#size)

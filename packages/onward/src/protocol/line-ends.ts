@@ -1,7 +1,7 @@
 import { indexOf, lastIndexOf } from "./native.ts"
 
-export const LF = 0x0a
-export const CR = 0x0d
+const LF = 0x0a
+const CR = 0x0d
 
 /** So far a line end is looked for byte by byte: less work than the calls it takes to have the platform look. */
 const NEAR = 32

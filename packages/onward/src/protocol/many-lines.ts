@@ -7,10 +7,6 @@ export class ManyLines {
   #blocks: string[] = []
   #lines: string[] = []
 
-  get empty(): boolean {
-    return this.#lines.length === 0 && this.#blocks.length === 0
-  }
-
   add(line: string): void {
     if (this.#lines.push(line) < BLOCK) return
     this.#blocks.push(this.#lines.join("\n"))

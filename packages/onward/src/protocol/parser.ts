@@ -1,10 +1,12 @@
 import { OnwardError } from "../errors.ts"
 import { Block, type ParserHandlers } from "./block.ts"
 import { LineBuffer } from "./line-buffer.ts"
-import { CR, findLineEnd, lastLineEnd, LF, nextLine } from "./line-ends.ts"
-import { decode, indexOf } from "./native.ts"
-import { readText } from "./text-lines.ts"
+import { findLineEnd, lastLineEnd, nextLine } from "./line-ends.ts"
+import { indexOf } from "./native.ts"
+import { readBytes, readDecoded } from "./text-lines.ts"
 
+const LF = 0x0a
+const CR = 0x0d
 const BOM: readonly number[] = [0xef, 0xbb, 0xbf]
 const encoder = new TextEncoder()
 
@@ -138,7 +140,8 @@ class StreamParser implements Parser {
         if (!this.#hasRoom(line.length + stop - at)) return this.#readLines(chunk, at, end)
         const first = stop - at <= JOINED ? stop : wholeEvent(chunk, findLineEnd(chunk, at, end))
         line.add(chunk, at, first)
-        this.#readText(line.length, line.take())
+        const { bytes, length } = line
+        readDecoded(this.#block, line.take(), bytes, 0, length)
         if (this.#block.stopped) return
         at = first
       }
@@ -167,7 +170,7 @@ class StreamParser implements Parser {
       if (next - at === 1) block.end()
       else if (this.#hasRoom(next - at)) {
         const before = block.events
-        this.#readText(next - at, decode(chunk, at, next))
+        readBytes(block, chunk, at, next)
         const events = block.events - before
         if (events > EVENTS && this.#stretch > SHORTEST) this.#stretch >>= 1
         if (events < EVENTS / 2 && this.#stretch < LONGEST) this.#stretch <<= 1
@@ -198,12 +201,6 @@ class StreamParser implements Parser {
       if (block.stopped) return
       at = nextLine(chunk, stop)
     }
-  }
-
-  /** Reads whole lines that were `bytes` long before they were decoded. */
-  #readText(bytes: number, text: string): void {
-    this.#block.width = bytes === text.length ? 1 : 3
-    readText(this.#block, text)
   }
 
   #hold(chunk: Uint8Array, start: number, end: number): void {

@@ -1,52 +1,80 @@
-import { afterColon, type Block, FEW, isData } from "./block.ts"
-import { cut } from "./cut.ts"
+import type { Block } from "./block.ts"
+import { SMALL_TEXT } from "./cut.ts"
+import { decode, indexOf } from "./native.ts"
 
+// Its own, as in block.ts.
 const LF = 0x0a
+const SPACE = 0x20
+const COLON = 0x3a
+const A = 0x61
+const D = 0x64
+const T = 0x74
 
-/** Gives each line of `text`, which ends in a line end, to `block`; stops when a handler made the block stop. */
-export function readText(block: Block, text: string): void {
-  if (text.indexOf("\r") === -1) readLf(block, text)
-  else readMixed(block, text)
+/** Gives each line in `bytes[start, end)`, which ends in a line end, to `block`; stops when a handler made the block stop. */
+export function readBytes(block: Block, bytes: Uint8Array, start: number, end: number): void {
+  readDecoded(block, decode(bytes, start, end), bytes, start, end)
 }
 
-/** Lines that end in LF. The first branch is nearly every event there is: one data line and a blank one. */
-function readLf(block: Block, text: string): void {
+/** The same when they are decoded already; without the bytes when it was done in parts. */
+export function readDecoded(
+  block: Block,
+  text: string,
+  bytes: Uint8Array | undefined,
+  start: number,
+  end: number,
+): void {
+  const { length } = text
+  block.width = length === end - start ? 1 : 3
+  const isMostlyAscii = end - start < 1.25 * length
+  if (bytes !== undefined && isMostlyAscii && length <= SMALL_TEXT && text.indexOf("\r") === -1) {
+    readLf(block, text, bytes, start)
+  } else readMixed(block, text)
+}
+
+/**
+ * Lines that end in LF, and are short. What a line is, is seen in the bytes: a character of a string costs several times as much
+ * to look at. `offset` is how far the bytes are ahead of the text. The first branch is nearly every event there is: one data
+ * line and a blank one.
+ */
+function readLf(block: Block, text: string, bytes: Uint8Array, start: number): void {
   const { length } = text
   let at = 0
+  let offset = start
+  let events = 0
   while (at < length) {
-    const lf = text.indexOf("\n", at)
-    if (isData(text, at)) {
-      const value = cut(text, afterColon(text, at + 4), lf)
+    if (isData(bytes, offset + at)) {
+      const from = bytes[offset + at + 5] === SPACE ? at + 6 : at + 5
+      const lf = text.indexOf("\n", from)
+      const value = text.slice(from, lf)
+      if (bytes[offset + lf] !== LF) offset = findLf(bytes, offset + lf) - lf
       at = lf + 1
-      if (text.charCodeAt(at) === LF && block.fresh) {
+      if (at < length && bytes[offset + at] === LF && block.fresh) {
         at++
+        events++
         block.emit("message", value)
-      } else at = readData(block, text, at, value)
+      } else block.addData(value)
+    } else if (bytes[offset + at] === LF) {
+      at++
+      block.end()
     } else {
-      if (lf === at) block.end()
-      else block.field(text, at, lf)
+      const lf = text.indexOf("\n", at)
+      block.field(text, at, lf)
+      if (bytes[offset + lf] !== LF) offset = findLf(bytes, offset + lf) - lf
       at = lf + 1
     }
     if (block.stopped) return
   }
+  block.events += events
 }
 
-/** Joins the data lines that follow the first one, up to some, and ends the block if a blank line is next. Returns where it got to. */
-function readData(block: Block, text: string, start: number, first: string): number {
-  let at = start
-  let value = first
-  let lines = 1
-  for (; lines < FEW && isData(text, at); lines++) {
-    const lf = text.indexOf("\n", at)
-    value = value + "\n" + cut(text, afterColon(text, at + 4), lf)
-    at = lf + 1
-  }
-  if (text.charCodeAt(at) !== LF || block.dataLines > 0) {
-    block.addData(value, lines)
-    return at
-  }
-  block.dispatch(value)
-  return at + 1
+const isData = (bytes: Uint8Array, at: number): boolean =>
+  bytes[at] === D && bytes[at + 4] === COLON && bytes[at + 1] === A && bytes[at + 2] === T && bytes[at + 3] === A
+
+/** First LF at or after `from`; most often but a few bytes away, as far as the characters before it were not ASCII. */
+function findLf(bytes: Uint8Array, from: number): number {
+  let at = from
+  while (at < from + 16 && bytes[at] !== LF) at++
+  return bytes[at] === LF ? at : indexOf(bytes, LF, at)
 }
 
 /** Lines of which some end in CR. Each search is kept until it is used up: a lone CR far away is found once, not once a line. */

@@ -124,7 +124,7 @@ for (const [what, leave] of [
         if (what === "ends") assert.throws(() => parser.push("data: c\n\n"), TypeError)
         parser.reset()
         parser.push("data: next\n\n")
-        assert.equal(data.at(-1), handler === "onEvent" ? undefined : "next")
+        assert.deepEqual(data, handler === "onEvent" ? [] : ["next"], handler)
       }
     }
   })
