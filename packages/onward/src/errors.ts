@@ -19,6 +19,15 @@ export type OnwardErrorCode =
   | "log_corrupt"
   | "log_unavailable"
   | "source_failed"
+  | "stream_ended"
+  | "network_error"
+  | "bad_status"
+  | "bad_content_type"
+  | "redirect_refused"
+  | "connect_timeout"
+  | "idle_timeout"
+  | "event_timeout"
+  | "not_repeatable"
 
 /** HTTP statuses of what the asker can be blamed for; everything else is 503. */
 const STATUS: Readonly<Partial<Record<OnwardErrorCode, number>>> = {
@@ -40,7 +49,16 @@ const RETRYABLE: ReadonlySet<OnwardErrorCode> = new Set([
   "log_full",
   "log_locked",
   "log_unavailable",
+  "source_failed",
+  "stream_ended",
+  "network_error",
+  "connect_timeout",
+  "idle_timeout",
+  "event_timeout",
 ])
+
+/** Statuses that say "later": 408, 425, 429 and whatever is the server's fault (RFC 9110 section 15, RFC 6585 section 4). */
+const isLater = (status: number): boolean => status === 408 || status === 425 || status === 429 || status >= 500
 
 /**
  * The one error type of Onward. Switch on `code`; the message is for people and says what to do next.
@@ -49,19 +67,21 @@ const RETRYABLE: ReadonlySet<OnwardErrorCode> = new Set([
 export class OnwardError extends Error {
   override readonly name = "OnwardError"
   readonly code: OnwardErrorCode
+  readonly #status: number | undefined
 
-  constructor(code: OnwardErrorCode, message: string, options?: { cause?: unknown }) {
+  constructor(code: OnwardErrorCode, message: string, options?: { cause?: unknown; status?: number }) {
     super(message, options)
     this.code = code
+    this.#status = options?.status
   }
 
-  /** The HTTP status that tells a client of it (RFC 9110 section 15). */
+  /** On a server the HTTP status that tells a client of it (RFC 9110 section 15); in a client the one it was answered with. */
   get status(): number {
-    return STATUS[this.code] ?? 503
+    return this.#status ?? STATUS[this.code] ?? 503
   }
 
   /** True when the same call may succeed later without any change to it. */
   get retryable(): boolean {
-    return RETRYABLE.has(this.code)
+    return RETRYABLE.has(this.code) || (this.code === "bad_status" && isLater(this.status))
   }
 }

@@ -1,0 +1,285 @@
+import { systemClock, type Clock } from "../clock.ts"
+import { OnwardError, type OnwardErrorCode } from "../errors.ts"
+import { createSmallParser, type ParsedEvent } from "../protocol/index.ts"
+import { checkResponse, initOf, methodOf, type Attempt, type FetchedResponse, type RequestOptions } from "./request.ts"
+import { delayOf, retryAfterOf, type RetryOptions } from "./retry.ts"
+
+export interface ConnectionOptions extends RequestOptions {
+  /** How long the head of an answer may take, in ms. @default Infinity */
+  readonly connectTimeout?: number
+  /**
+   * How long no byte may come, in ms; then the connection counts as dead and is replaced. @default twice the heartbeat that a server of
+   * Onward announces, else Infinity
+   */
+  readonly idleTimeout?: number
+  /** The same for events, which heartbeats are not. @default Infinity */
+  readonly eventTimeout?: number
+  /** Time and chance; for tests. @default the machine's */
+  readonly clock?: Clock
+}
+
+/** What becomes of a connection whose request ended. */
+export interface Policy {
+  /** Delays; false is the standard: only what is no answer is tried again, and the first time without jitter. */
+  readonly retry: false | RetryOptions
+  /** The delay the server did not set, in ms. */
+  readonly reconnectionTime: number
+  /** Whether the request may be made again. */
+  canRepeat(lastEventId: string, error: OnwardError | undefined): boolean
+  /** Where to carry on, by GET, instead of making the same request again. */
+  resume?(response: FetchedResponse, lastEventId: string): string | URL
+  /** Whether a stream is over when it ends without a word. */
+  readonly isFinite: boolean
+}
+
+/** Who has a connection. What it throws makes `run` reject. */
+export interface ConnectionOwner {
+  onConnecting?(attempt: Attempt): void
+  onOpen(response: FetchedResponse): void
+  onEvent(event: ParsedEvent): void
+  onReconnecting(error: OnwardError | undefined, delay: number): void
+  /** Asked after each chunk: the next one is read once the promise resolves. */
+  room?(): Promise<void> | undefined
+}
+
+/** One event stream, over any number of requests. */
+export interface Connection {
+  /** Connects, and again, by the processing model of WHATWG HTML section 9.2.3. Resolves when the stream is over; rejects when no attempt may help. */
+  run(): Promise<void>
+  /** Ends it, from within a callback too: nothing is called any more. */
+  close(): void
+  /**
+   * Time has passed, or the network changed, of which no error may tell: what waits tries now, what was silent for too long, or is known to be
+   * lost, is replaced.
+   */
+  wake(isLost?: boolean): void
+  /** Forgets the event that has come in part. */
+  reset(): void
+  readonly lastEventId: string
+  /** What the server set as reconnection time, in ms. */
+  readonly retry: number | undefined
+}
+
+/** Deadlines are looked at this often, in ms, by the time of day: timers stand still while a machine sleeps. */
+const LOOK = 1_000
+/** A stream that was open so long, in ms, was no failure, with or without events. */
+const GOOD = 10_000
+
+/** Makes a connection; `run` starts it. */
+export function createConnection(
+  url: string,
+  options: ConnectionOptions,
+  policy: Policy,
+  owner: ConnectionOwner,
+): Connection {
+  const { clock = systemClock, connectTimeout = Infinity, eventTimeout = Infinity } = options
+  let controller = new AbortController()
+  let attempt: Attempt = { number: 0, lastEventId: options.lastEventId ?? "", error: undefined }
+  /** The last answer that was a stream. */
+  let opened: FetchedResponse | undefined
+  let phase: "connecting" | "reading" | "resting"
+  /** When the phase began, the last byte came, the last event did. */
+  let since: number
+  let byteAt: number
+  let eventAt: number
+  /** The longest silence of the server, as it says itself. */
+  let heartbeat = Infinity
+  let failures = 0
+  let retryAfter = 0
+  let isOver = false
+  let isRefreshing = false
+  let isHurried = false
+  let hurry: (() => void) | undefined
+  let stopLooking: (() => void) | undefined
+
+  const parser = createSmallParser(
+    {
+      onEvent(event) {
+        failures = 0
+        eventAt = byteAt
+        owner.onEvent(event)
+      },
+      onComment(text) {
+        const announced = /^heartbeat (\d+)$/.exec(text)
+        if (!announced) return
+        heartbeat = +(announced[1] as string)
+        look()
+      },
+    },
+    options,
+  )
+
+  const idleTimeout = (): number => options.idleTimeout ?? 2 * heartbeat
+
+  function expire(code: OnwardErrorCode): void {
+    controller.abort(new OnwardError(code, `nothing came in time: ${code}`, { status: 0 }))
+  }
+
+  /** Ends the attempt when a deadline has passed, else looks again in a while. */
+  function look(): void {
+    stopLooking?.()
+    const now = clock.now()
+    let next = Infinity
+    const check = (at: number, code: OnwardErrorCode): void => {
+      if (at <= now) expire(code)
+      next = Math.min(next, at - now)
+    }
+    if (phase === "connecting") check(since + connectTimeout, "connect_timeout")
+    if (phase === "reading") {
+      check(byteAt + idleTimeout(), "idle_timeout")
+      check(eventAt + eventTimeout, "event_timeout")
+    }
+    if (next > 0 && next < Infinity) stopLooking = clock.after(Math.min(next, LOOK), look)
+  }
+
+  function enter(next: typeof phase): void {
+    phase = next
+    since = byteAt = eventAt = clock.now()
+    look()
+  }
+
+  async function ask(signal: AbortSignal): Promise<FetchedResponse> {
+    const { fetch = globalThis.fetch } = options
+    const target = opened && policy.resume?.(opened, parser.lastEventId)
+    const init = await initOf(options, attempt, target !== undefined)
+    return fetch(new URL(target ?? url, url).href, { ...init, signal })
+  }
+
+  async function read({ body }: FetchedResponse, signal: AbortSignal): Promise<void> {
+    const reader = body?.getReader()
+    // a body that is not of a fetch knows nothing of the signal
+    signal.addEventListener("abort", () => void reader?.cancel().catch(() => {}))
+    while (reader && !signal.aborted) {
+      const { done, value } = await reader.read().catch(failed)
+      if (done || signal.aborted) return
+      byteAt = clock.now()
+      parser.push(value as Uint8Array)
+      const room = owner.room?.()
+      if (!room) continue
+      // when we do not read, silence is no fault of the server's
+      enter("resting")
+      await room
+      enter("reading")
+    }
+  }
+
+  /** One request, to its end; throws how it ended, unless that was the end of all. */
+  async function connect(): Promise<void> {
+    const { signal } = (controller = new AbortController())
+    retryAfter = 0
+    try {
+      enter("connecting")
+      owner.onConnecting?.(attempt)
+      const response = await Promise.race([ask(signal).catch(failed), aborted(signal)])
+      const { status, headers } = response
+      if (status === 204) close()
+      if (isOver) return
+      if (status !== 200) retryAfter = retryAfterOf(headers.get("retry-after"), clock.now())
+      checkResponse(response)
+      isRefreshing = false
+      opened = response
+      enter("reading")
+      owner.onOpen(response)
+      await read(response, signal)
+      signal.throwIfAborted()
+      throw new OnwardError("stream_ended", "the stream ended without saying so", { status })
+    } catch (error) {
+      throw signal.aborted ? signal.reason : error
+    } finally {
+      if (phase === "reading" && clock.now() - since > GOOD) failures = 0
+      enter("resting")
+      parser.reset()
+      controller.abort()
+    }
+  }
+
+  /** How long to wait after an attempt that ended so; throws when there is to be none, or closes. */
+  function judge(error: OnwardError): number {
+    const { code, status, retryable } = error
+    const { retry, isFinite } = policy
+    const isStatus = code === "bad_status"
+    if (isStatus && status === 401 && typeof options.headers === "function" && !isRefreshing) {
+      isRefreshing = true
+      return 0
+    }
+    const isRepeatable = (policy.resume && opened) || policy.canRepeat(parser.lastEventId, error)
+    if (code === "stream_ended" && (isFinite || !isRepeatable)) close()
+    else if (!retryable || (isStatus && !retry) || (retry && failures >= (retry.attempts ?? Infinity))) throw error
+    else if (!isRepeatable) {
+      throw new OnwardError("not_repeatable", `${methodOf(options)} is not repeated: there is no id to carry on from`, {
+        cause: error,
+        status,
+      })
+    }
+    const least = Math.max(parser.retry ?? policy.reconnectionTime, retryAfter)
+    const delay = delayOf(retry || { base: failures && 1_000 }, failures++, least, clock.random())
+    return isHurried ? 0 : delay
+  }
+
+  function wait(delay: number): Promise<void> {
+    return new Promise((resolve) => {
+      const letGo = clock.hold()
+      const cancel = clock.after(delay, () => hurry?.())
+      hurry = () => {
+        hurry = undefined
+        cancel()
+        letGo()
+        resolve()
+      }
+    })
+  }
+
+  function close(): void {
+    isOver = true
+    parser.reset()
+    controller.abort()
+    hurry?.()
+  }
+
+  return {
+    async run() {
+      while (!isOver) {
+        try {
+          await connect()
+        } catch (error) {
+          if (isOver) return
+          if (!(error instanceof OnwardError)) throw error
+          const delay = judge(error)
+          isHurried = false
+          if (isOver) return
+          attempt = { number: attempt.number + 1, lastEventId: parser.lastEventId, error }
+          owner.onReconnecting(error, delay)
+          if (!isOver) await wait(delay)
+        }
+      }
+    },
+    close,
+    wake(isLost) {
+      hurry?.()
+      const silence = clock.now() - byteAt
+      if (phase === "resting" || !(isLost || silence > Math.min(1.5 * heartbeat, idleTimeout()))) return
+      isHurried = true
+      expire("idle_timeout")
+    },
+    reset: parser.reset,
+    get lastEventId() {
+      return parser.lastEventId
+    },
+    get retry() {
+      return parser.retry
+    },
+  }
+}
+
+/** Platforms word network errors differently, so they are never told apart by their words. */
+function failed(cause: unknown): never {
+  if (cause instanceof OnwardError) throw cause
+  throw new OnwardError("network_error", "the server could not be reached, or the connection was cut", {
+    cause,
+    status: 0,
+  })
+}
+
+/** Rejects once `signal` is aborted: a `fetch` or a function given as option may not care. */
+const aborted = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)))

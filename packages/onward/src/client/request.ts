@@ -1,0 +1,93 @@
+import { OnwardError } from "../errors.ts"
+
+/** One try to connect, as functions given as options see it. */
+export interface Attempt {
+  /** 0 for the first, then 1, 2, … */
+  readonly number: number
+  /** What the server is asked to carry on after; "" when nothing is known. */
+  readonly lastEventId: string
+  /** What ended the attempt before this one; undefined for the first, and after a stream that just ended. */
+  readonly error: OnwardError | undefined
+}
+
+/** What is asked of a `fetch`; that of the platform fits. */
+export type FetchLike = (url: string, init: RequestInit) => Promise<FetchedResponse>
+
+/** What is used of its answer. */
+export interface FetchedResponse {
+  readonly status: number
+  /** Where redirects led; "" when unknown. */
+  readonly url: string
+  readonly type?: string
+  readonly headers: { get(name: string): string | null }
+  readonly body: { getReader(): ByteReader } | null
+}
+
+export interface ByteReader {
+  cancel(): Promise<void>
+  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>
+}
+
+export type Body = NonNullable<RequestInit["body"]>
+
+export interface RequestOptions {
+  /** @default "GET", or "POST" when there is a `body` */
+  readonly method?: string
+  /**
+   * Request headers. A function is called for each attempt, and once more at once when the answer is 401. Whatever they hold
+   * stays with the origin they were meant for: over a redirect to another one `authorization` is dropped, and where the
+   * platform follows redirects by itself (browsers), a redirect is refused when there are headers it would not drop.
+   */
+  readonly headers?: HeadersInit | ((attempt: Attempt) => HeadersInit | Promise<HeadersInit>)
+  /** The body of each attempt; a function makes it anew. */
+  readonly body?: Body | ((attempt: Attempt) => Body | Promise<Body>) | undefined
+  /** @default the platform's; in Node `node:http`, which neither ends quiet streams nor costs as much */
+  readonly fetch?: FetchLike
+  /** @default "same-origin" */
+  readonly credentials?: RequestCredentials
+  /** Ends everything. */
+  readonly signal?: AbortSignal
+  /** Where to begin: the server is asked for what came after this id. @default "" */
+  readonly lastEventId?: string
+  /** The longest event, in UTF-16 units. @default 16 Mi */
+  readonly maxEventLength?: number
+}
+
+/** Names that platforms drop on the way to another origin (Fetch section 4.4), or that give nothing away. */
+const HARMLESS = /^(accept(-language)?|authorization|cache-control|content-(type|language)|last-event-id)$/
+
+/** The request of one attempt: its headers are those of WHATWG HTML section 9.2.2, then the caller's. */
+export async function initOf(options: RequestOptions, attempt: Attempt, isResume: boolean): Promise<RequestInit> {
+  const { headers: given, body: source, credentials = "same-origin" } = options
+  const headers = new Headers(typeof given === "function" ? await given(attempt) : given)
+  if (!headers.has("accept")) headers.set("accept", "text/event-stream")
+  if (attempt.lastEventId !== "") headers.set("last-event-id", toHeader(attempt.lastEventId))
+  const init: RequestInit = { method: "GET", headers, credentials, cache: "no-store" }
+  if (!isResume) {
+    init.method = methodOf(options)
+    init.body = (typeof source === "function" ? await source(attempt) : source) ?? null
+  }
+  if ([...headers.keys()].some((name) => !HARMLESS.test(name))) init.redirect = "manual"
+  return init
+}
+
+export const methodOf = ({ method, body }: RequestOptions): string => method ?? (body === undefined ? "GET" : "POST")
+
+/** Whether the answer is an event stream; throws what it is otherwise. */
+export function checkResponse({ status, type, headers }: FetchedResponse): void {
+  if (type === "opaqueredirect" || (status > 300 && status < 400 && headers.get("location") !== null)) {
+    throw new OnwardError(
+      "redirect_refused",
+      "your headers would follow the redirect: use the final URL, or the `authorization` header alone",
+      { status },
+    )
+  }
+  if (status !== 200) throw new OnwardError("bad_status", `the server answered with status ${status}`, { status })
+  const contentType = headers.get("content-type") ?? ""
+  if (!/^\s*text\/event-stream\s*(;|$)/i.test(contentType)) {
+    throw new OnwardError("bad_content_type", `the server sent "${contentType}", not text/event-stream`, { status })
+  }
+}
+
+/** A header's bytes are Latin-1 to `fetch`; ids are sent as UTF-8 (WHATWG HTML section 9.2.4). */
+const toHeader = (id: string): string => String.fromCharCode(...new TextEncoder().encode(id))

@@ -1,0 +1,31 @@
+export interface RetryOptions {
+  /** Longest random delay before the first retry, in ms; doubled with each failure in a row. @default 1_000 */
+  readonly base?: number
+  /** Most it grows to, in ms. @default 30_000 */
+  readonly max?: number
+  /** How many failures in a row are one too many. @default Infinity */
+  readonly attempts?: number
+}
+
+/** Timers hold no more, in ms: Node fires a longer one at once. */
+const LONGEST = 2 ** 31 - 1
+
+/**
+ * How long to wait before the next attempt, in ms: what the server asks for, and on top "full jitter", a random part of a limit that doubles
+ * with each failure in a row, so that clients that were cut together do not come back together.
+ * @param least what the server asks for
+ */
+export function delayOf(
+  { base = 1_000, max = 30_000 }: RetryOptions,
+  failures: number,
+  least: number,
+  random: number,
+): number {
+  return Math.min(LONGEST, least + random * Math.min(max, base * 2 ** failures))
+}
+
+/** `Retry-After` in ms from now, 0 when there is none: seconds, or a date (RFC 9110 section 10.2.3). */
+export function retryAfterOf(value: string | null, now: number): number {
+  const seconds = Number(value)
+  return Math.max(0, (Number.isNaN(seconds) ? Date.parse(value as string) - now : seconds * 1_000) || 0)
+}

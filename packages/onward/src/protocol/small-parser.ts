@@ -1,0 +1,136 @@
+import { OnwardError } from "../errors.ts"
+import type { ParserHandlers } from "./block.ts"
+import { SMALL_TEXT } from "./cut.ts"
+
+export interface SmallParserOptions {
+  /** The longest event, in UTF-16 units: its data so far plus the line being read. @default 16 Mi */
+  readonly maxEventLength?: number | undefined
+  /** The last event id to begin with. @default "" */
+  readonly lastEventId?: string | undefined
+}
+
+/** What `createSmallParser` makes: a `Parser` of bytes that is made ready again by `reset` alone. */
+export interface SmallParser {
+  push(chunk: Uint8Array): void
+  /** Ready for a new stream: drops what was not finished; `lastEventId` and `retry` stay. A handler may call it. */
+  reset(): void
+  readonly lastEventId: string
+  readonly retry: number | undefined
+}
+
+/** So many data lines are joined at a time: time is linear, and a million tiny lines take about the memory of their text. */
+const MANY = 1024
+/** A value shorter than this part of a text beyond `SMALL_TEXT` is copied, or it would keep that text alive. */
+const SMALL_PART = 1 / 8
+
+/**
+ * A parser for bundles, a quarter the size of `createParser`'s, which is built for speed; the same vectors and random streams hold both
+ * to the same answers. WHATWG HTML sections 9.2.5 and 9.2.6, in linear time and bounded memory. `push` throws what a handler
+ * throws, at once, and `OnwardError("event_too_large")`; after either, `reset`.
+ */
+export function createSmallParser(handlers: ParserHandlers, options: SmallParserOptions = {}): SmallParser {
+  const { maxEventLength = 16 * 1024 * 1024 } = options
+  let lastEventId = options.lastEventId ?? ""
+  let retry: number | undefined
+  let decoder: TextDecoder
+  /** The line whose end has not come yet, in pieces: joined once, however many there are. */
+  let line: string[]
+  let lineLength: number
+  /** The last chunk ended in CR: a LF that comes next belongs to it. */
+  let isAfterCr: boolean
+  let event: string
+  let id: string | undefined
+  let data: string
+  let dataLength: number
+  let lines: string[]
+  /** Values below this length are copied. */
+  let small = 0
+  /** Another after each reset, for loops to notice one. */
+  let life = {}
+
+  function begin(): void {
+    event = data = ""
+    dataLength = 0
+    lines = []
+    id = undefined
+  }
+
+  function reset(): void {
+    life = {}
+    decoder = new TextDecoder() // which drops the one byte order mark a stream may begin with
+    line = []
+    lineLength = 0
+    isAfterCr = false
+    begin()
+  }
+
+  function check(length: number): void {
+    if (length > maxEventLength)
+      throw new OnwardError("event_too_large", `an event is longer than ${maxEventLength}: raise \`maxEventLength\``)
+  }
+
+  /** A blank line. All is set for the next block before a handler runs, so that it may throw or reset. */
+  function dispatch(): void {
+    const hasId = id !== undefined
+    const hasData = dataLength > 0
+    lastEventId = id ?? lastEventId
+    const message = { event: event || "message", data: data + lines.join("\n"), id: lastEventId }
+    const mine = life
+    begin()
+    if (hasId) handlers.onId?.(lastEventId)
+    if (hasData && mine === life) handlers.onEvent(message)
+  }
+
+  function take(line: string): void {
+    const colon = line.indexOf(":")
+    const name = colon < 0 ? line : line.slice(0, colon)
+    const value = colon < 0 ? "" : line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1)
+    if (name === "data") {
+      check((dataLength += value.length + 1))
+      if (lines.push(value.length < small ? (" " + value).slice(1) : value) < MANY) return
+      data += lines.join("\n") + "\n"
+      lines = []
+    } else if (name === "event") event = value
+    else if (name === "id") id = value.includes("\0") ? id : value
+    else if (name === "retry" && /^[0-9]+$/.test(value)) handlers.onRetry?.((retry = +value))
+    else if (name === "") handlers.onComment?.(value)
+  }
+
+  reset()
+  return {
+    push(chunk) {
+      let text = decoder.decode(chunk, { stream: true })
+      if (isAfterCr && text !== "") {
+        isAfterCr = false
+        if (text[0] === "\n") text = text.slice(1)
+      }
+      const isMixed = text.includes("\r")
+      let rest = text
+      if (isMixed || text.includes("\n")) {
+        const whole = line.join("") + text
+        const all = isMixed ? whole.split(/\r\n?|\n/) : whole.split("\n")
+        rest = all.pop() as string
+        line = []
+        lineLength = 0
+        isAfterCr = text.endsWith("\r")
+        const mine = life
+        small = whole.length > SMALL_TEXT ? whole.length * SMALL_PART : 0
+        for (const each of all) {
+          if (each === "") dispatch()
+          else take(each)
+          if (mine !== life) return
+        }
+      }
+      if (rest === "") return
+      line.push(rest)
+      check(dataLength + (lineLength += rest.length))
+    },
+    reset,
+    get lastEventId() {
+      return lastEventId
+    },
+    get retry() {
+      return retry
+    },
+  }
+}
