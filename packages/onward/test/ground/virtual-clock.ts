@@ -12,6 +12,12 @@ export class VirtualClock implements Clock {
   readonly #timers = new Set<Timer>()
   #turns: (() => void)[] = []
   #now = 1_700_000_000_000
+  readonly #rounds: number
+
+  /** @param options.rounds turns of the event loop in which all that follows has happened; over sockets it takes some @default 1 */
+  constructor({ rounds = 1 } = {}) {
+    this.#rounds = rounds
+  }
 
   now(): number {
     return this.#now
@@ -46,7 +52,7 @@ export class VirtualClock implements Clock {
       const turns = this.#turns
       this.#turns = []
       for (const run of turns) run()
-      await new Promise((resolve) => setImmediate(resolve))
+      for (let i = 0; i < this.#rounds; i++) await new Promise((resolve) => setImmediate(resolve))
     } while (this.#turns.length > 0)
   }
 
