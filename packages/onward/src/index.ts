@@ -1,3 +1,4 @@
+export type { Clock } from "./clock.ts"
 export { OnwardError, type OnwardErrorCode } from "./errors.ts"
 export {
   defineEvents,

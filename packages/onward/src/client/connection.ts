@@ -35,9 +35,10 @@ export interface Policy {
 /** Who has a connection. What it throws makes `run` reject. */
 export interface ConnectionOwner {
   onConnecting?(attempt: Attempt): void
-  onOpen(response: FetchedResponse): void
+  /** Undefined when it is another's connection that opened. */
+  onOpen(response: FetchedResponse | undefined): void
   onEvent(event: ParsedEvent): void
-  onReconnecting(error: OnwardError | undefined, delay: number): void
+  onReconnecting(error: OnwardError, delay: number): void
   /** Asked after each chunk: the next one is read once the promise resolves. */
   room?(): Promise<void> | undefined
 }
@@ -95,9 +96,9 @@ export function createConnection(
   const parser = createSmallParser(
     {
       onEvent(event) {
-        failures = 0
         eventAt = byteAt
         owner.onEvent(event)
+        failures = 0
       },
       onComment(text) {
         const announced = /^heartbeat (\d+)$/.exec(text)

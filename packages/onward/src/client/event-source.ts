@@ -73,8 +73,8 @@ export class EventSource extends EventTarget {
     }
     const credentials = withCredentials ? "include" : "same-origin"
     this.#connection = createConnection(this.#url, { credentials, ...options }, policy, {
-      onOpen: ({ url: finalUrl }) => {
-        this.#origin = isFinite ? "null" : new URL(finalUrl || this.#url).origin
+      onOpen: (response) => {
+        this.#origin = isFinite ? "null" : new URL(response?.url || this.#url).origin
         this.#readyState = 1
         this.dispatchEvent(new Event("open"))
       },

@@ -30,7 +30,7 @@ export interface HubOptions<S extends EventSchemas = EventSchemas> {
   readonly limits?: Partial<Limits>
   /** Told of trouble that no caller waits for, such as a store that is away. @default console.error */
   readonly onError?: (error: unknown) => void
-  /** @default the machine's */
+  /** Where time and chance come from, in tests that of `onward/testing`. @default the machine's */
   readonly clock?: Clock
 }
 
@@ -89,10 +89,10 @@ const OPTIONS = ["log", "events", "window", "heartbeat", "stallTimeout", "maxAge
 export function createHub<S extends EventSchemas = EventSchemas>(options: HubOptions<S> = {}): Hub<S> {
   checkNames("createHub", options, OPTIONS)
   checkNames("createHub's window", options.window ?? {}, ["entries", "chars"])
-  const { events } = options
+  const { events, clock = systemClock } = options
   const core = new Core({
-    log: options.log ?? memoryLog(),
-    clock: options.clock ?? systemClock,
+    log: options.log ?? memoryLog({ clock }),
+    clock,
     limits: resolveLimits(options.limits),
     window: { entries: options.window?.entries ?? 10_000, chars: options.window?.chars ?? 16_777_216 },
     heartbeat: durationOf("heartbeat", options.heartbeat, 15_000),

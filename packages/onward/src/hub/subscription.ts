@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts"
 import type { Entry } from "../message.ts"
 import { OnwardError } from "../errors.ts"
 import { checkNames } from "../options.ts"
@@ -77,6 +78,11 @@ export class Subscription {
     for (const pattern of patterns) compilePattern(pattern)
     this.#selection = { topics, patterns, until: options.until && guarded(options.until, core) }
     if (options.from !== undefined) checkStart(options.from, core.limits)
+  }
+
+  /** That of its hub: what a client means by "ten minutes ago" is ago by this clock. */
+  get clock(): Clock {
+    return this.#core.clock
   }
 
   /**

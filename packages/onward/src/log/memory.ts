@@ -1,3 +1,4 @@
+import { systemClock, type Clock } from "../clock.ts"
 import { OnwardError } from "../errors.ts"
 import type { Entry, Position, StoredMessage } from "../message.ts"
 import { Deque } from "./deque.ts"
@@ -11,7 +12,9 @@ import { DEFAULT_RETENTION, limitsOf, sizeOf } from "./retention.ts"
 export interface MemoryLogOptions {
   /** What is kept. @default 100,000 entries, 64 MiB */
   readonly retention?: Retention
-  /** Milliseconds since 1970. @default Date.now */
+  /** Tells how old entries are, in tests that of `onward/testing`. @default the machine's */
+  readonly clock?: Clock
+  /** Only that of a clock: milliseconds since 1970. @default that of `clock` */
   readonly now?: () => number
   /** Eight characters of 0-9a-z that name this life of the log. @default random */
   readonly epoch?: string
@@ -45,7 +48,7 @@ interface Topic {
  * const hub = createHub({ log: memoryLog({ retention: { count: 10_000, age: 3_600_000 } }) })
  */
 export function memoryLog(options: MemoryLogOptions = {}): Log {
-  const { retention = DEFAULT_RETENTION, now = Date.now, epoch = createEpoch() } = options
+  const { retention = DEFAULT_RETENTION, clock = systemClock, now = () => clock.now(), epoch = createEpoch() } = options
   if (!parsePosition(formatPosition(epoch, 0))) throw new TypeError("epoch must be eight characters of 0-9 and a-z")
   const limits = limitsOf(retention)
   const hasTopicLimits = limits.topicCount < Infinity || limits.topicBytes < Infinity

@@ -92,8 +92,10 @@ export function createSmallParser(handlers: ParserHandlers, options: SmallParser
       lines = []
     } else if (name === "event") event = value
     else if (name === "id") id = value.includes("\0") ? id : value
-    else if (name === "retry" && /^[0-9]+$/.test(value)) handlers.onRetry?.((retry = +value))
-    else if (name === "") handlers.onComment?.(value)
+    else if (name === "retry" && /^[0-9]+$/.test(value)) {
+      retry = Math.min(+value, Number.MAX_SAFE_INTEGER)
+      handlers.onRetry?.(retry)
+    } else if (name === "") handlers.onComment?.(value)
   }
 
   reset()

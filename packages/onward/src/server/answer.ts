@@ -1,4 +1,4 @@
-import { systemClock } from "../clock.ts"
+import { systemClock, type Clock } from "../clock.ts"
 import { OnwardError } from "../errors.ts"
 import { Frame } from "../frame.ts"
 import { END_ID, Subscription, type StartPoint } from "../hub/index.ts"
@@ -24,6 +24,8 @@ export interface SseOptions {
   readonly stallTimeout?: number
   /** Whether a source of your own that ends is followed by `stream.end`, at which clients stop reconnecting. @default true */
   readonly end?: boolean
+  /** Where time and chance come from, in tests that of `onward/testing`. @default the hub's, for a source of your own the machine's */
+  readonly clock?: Clock
   /** Told what a source of your own threw. Clients are never. @default console.error */
   readonly onError?: (error: unknown) => void
 }
@@ -39,7 +41,7 @@ export interface Answer {
   readonly cancel?: () => void
 }
 
-const OPTIONS = ["cors", "headers", "retry", "heartbeat", "stallTimeout", "end", "onError"]
+const OPTIONS = ["cors", "headers", "retry", "heartbeat", "stallTimeout", "end", "clock", "onError"]
 
 const METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
 
@@ -61,10 +63,11 @@ export function answer(request: StreamRequest, source: Source, options: SseOptio
     discard(source)
     return refused
   }
+  const clock = options.clock ?? (source instanceof Subscription ? source.clock : systemClock)
   const headers = { ...STREAM_HEADERS, ...cors, ...options.headers }
   const opening = new Frame(options.retry === undefined ? OPENING : OPENING + encode({ retry: options.retry }))
   try {
-    const asked = startPointOf(request, systemClock.now())
+    const asked = startPointOf(request, clock.now())
     if (isEnd(asked)) {
       discard(source)
       return { status: 204, headers: { "cache-control": "no-store", ...cors } }
@@ -85,11 +88,11 @@ export function answer(request: StreamRequest, source: Source, options: SseOptio
         },
       }
     }
-    return answerOwn(request, source, asked, { headers, opening, options, cors })
+    return answerOwn(request, source, asked, { headers, opening, options, cors, clock })
   } catch (error) {
     discard(source)
     if (!(error instanceof OnwardError)) throw error
-    return problem(error, cors)
+    return problem(error, cors, clock)
   }
 }
 
@@ -104,6 +107,7 @@ interface Head {
   readonly opening: Frame
   readonly options: SseOptions
   readonly cors: Record<string, string> | undefined
+  readonly clock: Clock
 }
 
 async function answerOwn(
@@ -112,27 +116,27 @@ async function answerOwn(
   asked: StartPoint | undefined,
   head: Head,
 ): Promise<Answer> {
-  const { headers, opening, options, cors } = head
+  const { headers, opening, options, cors, clock } = head
   const { onError = report, end = true } = options
   const heartbeat = durationOf("heartbeat", options.heartbeat, 15_000)
   const stallTimeout = durationOf("stallTimeout", options.stallTimeout, 120_000)
   const lastEventId =
     typeof asked === "object" && "after" in asked ? asked.after : asked === "earliest" ? asked : undefined
   try {
-    const opened = await openSource(source, lastEventId, request)
+    const opened = await openSource(source, lastEventId, request, clock)
     if (!opened) return { status: 204, headers: { "cache-control": "no-store", ...cors } }
     return {
       status: 200,
       headers,
       start(sink) {
         sink.write(opening)
-        void new Pump(sink, opened, { onError, heartbeat, stallTimeout, end }).run()
+        void new Pump(sink, opened, { onError, heartbeat, stallTimeout, end, clock }).run()
       },
       cancel: () => close(opened, onError),
     }
   } catch (error) {
     onError(error)
-    return problem(error, cors)
+    return problem(error, cors, clock)
   }
 }
 
@@ -178,7 +182,7 @@ const PLAIN: Readonly<Record<string, string>> = {
 const text = (status: number, body: string): Answer => ({ status, headers: PLAIN, body: `${body}\n` })
 
 /** An error as an answer. What is no fault of the client's is not described to it. */
-export function problem(error: unknown, cors?: Record<string, string>): Answer {
+export function problem(error: unknown, cors?: Record<string, string>, clock: Clock = systemClock): Answer {
   const known = error instanceof OnwardError ? error : undefined
   const status = known?.status ?? 500
   const isTold = known !== undefined && !known.code.startsWith("log_")
@@ -186,6 +190,6 @@ export function problem(error: unknown, cors?: Record<string, string>): Answer {
   return {
     ...text(status, isTold ? known.message : "The stream could not be started."),
     // jittered, or all who were refused come back together
-    headers: { ...PLAIN, ...cors, ...(isLater && { "retry-after": String(1 + Math.floor(systemClock.random() * 5)) }) },
+    headers: { ...PLAIN, ...cors, ...(isLater && { "retry-after": String(1 + Math.floor(clock.random() * 5)) }) },
   }
 }

@@ -1,4 +1,4 @@
-import { systemClock } from "../clock.ts"
+import type { Clock } from "../clock.ts"
 import { comment, end } from "../hub/index.ts"
 import { encode } from "../protocol/index.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
@@ -10,11 +10,19 @@ export interface PumpOptions {
   readonly heartbeat: number
   readonly stallTimeout: number
   readonly end: boolean
+  readonly clock: Clock
 }
 
 /** What went wrong stays here: `onError` has it. */
 const failed = encode({ event: "stream.error", data: { code: "source_failed" } })
-const wheel = new Wheel(systemClock)
+/** One for all that share a clock; a clock that is gone takes its wheel along. */
+const wheels = new WeakMap<Clock, Wheel>()
+
+function wheelOf(clock: Clock): Wheel {
+  let wheel = wheels.get(clock)
+  if (!wheel) wheels.set(clock, (wheel = new Wheel(clock)))
+  return wheel
+}
 
 /** Moves one source of one's own into one sink, as fast as the client takes it, and cleans up once however it ends. */
 export class Pump implements SinkOwner, Beating {
@@ -25,15 +33,18 @@ export class Pump implements SinkOwner, Beating {
   #isOver = false
   #isAsking = false
   #isDone = false
-  #wroteAt = systemClock.now()
+  readonly #wheel: Wheel
+  #wroteAt: number
   #resume: (() => void) | undefined
 
   constructor(sink: Sink, source: Opened, options: PumpOptions) {
     this.#sink = sink
     this.#source = source
     this.#options = options
+    this.#wheel = wheelOf(options.clock)
+    this.#wroteAt = options.clock.now()
     sink.owner = this
-    wheel.add(this, options.heartbeat)
+    this.#wheel.add(this, options.heartbeat)
   }
 
   async run(): Promise<void> {
@@ -80,7 +91,7 @@ export class Pump implements SinkOwner, Beating {
   onClose(): void {
     if (this.#isOver) return
     this.#isOver = true
-    wheel.delete(this)
+    this.#wheel.delete(this)
     this.onDrain()
     if (this.#isDone) this.#source.controller?.abort()
     else close(this.#source, this.#options.onError)
@@ -105,7 +116,7 @@ export class Pump implements SinkOwner, Beating {
   }
 
   #write(text: string): boolean {
-    this.#wroteAt = systemClock.now()
+    this.#wroteAt = this.#options.clock.now()
     return this.#sink.writeText(text)
   }
 

@@ -1,4 +1,4 @@
-import { systemClock } from "../clock.ts"
+import type { Clock } from "../clock.ts"
 import { Subscription } from "../hub/index.ts"
 import type { WireMessage } from "../protocol/index.ts"
 import type { StreamRequest } from "./request.ts"
@@ -39,6 +39,7 @@ export async function openSource(
   source: Stream | SourceFunction,
   lastEventId: string | undefined,
   request: StreamRequest,
+  clock: Clock,
 ): Promise<Opened | undefined> {
   const controller = typeof source === "function" ? new AbortController() : undefined
   let hasLeft = false
@@ -55,7 +56,7 @@ export async function openSource(
     if (hasLeft) return discard(stream)
     const opened = { iterator: iterate(stream), controller }
     const first = opened.iterator.next()
-    await firstTurn(first)
+    await firstTurn(first, clock)
     if (!hasLeft) return { ...opened, first }
     close(opened)
   } catch (error) {
@@ -68,8 +69,8 @@ export async function openSource(
 }
 
 /** Waits until the turn is over; throws if `first` fails within it. */
-async function firstTurn(first: Promise<unknown>): Promise<void> {
-  const isOver = new Promise<void>((resolve) => systemClock.turn(resolve))
+async function firstTurn(first: Promise<unknown>, clock: Clock): Promise<void> {
+  const isOver = new Promise<void>((resolve) => clock.turn(resolve))
   await Promise.race([first, isOver])
 }
 

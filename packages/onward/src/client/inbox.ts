@@ -1,0 +1,83 @@
+/** What has arrived and was not taken yet. Whoever fills it asks for `room` before more is read. */
+export interface Inbox<T> {
+  put(item: T): void
+  /** Nothing more will come; with an `error`, `next` throws it once all before it was taken. Only the first end counts. */
+  end(failure?: { readonly error: unknown }): void
+  /** Ends it now: what was not taken is dropped. */
+  drop(failure?: { readonly error: unknown }): void
+  next(): Promise<IteratorResult<T, undefined>>
+  /** Undefined when everything was taken, else resolves once it is. */
+  room(): Promise<void> | undefined
+  readonly size: number
+}
+
+type Result<T> = IteratorResult<T, undefined>
+
+/** `onTake` is told of each item as it is handed out. */
+export function createInbox<T>(onTake: (item: T) => void): Inbox<T> {
+  let items: T[] = []
+  let taken = 0
+  let ended: { readonly error: unknown } | true | undefined
+  let emptied: (() => void) | undefined
+  const takers: { resolve(result: Result<T>): void; reject(error: unknown): void }[] = []
+
+  function settle(): void {
+    if (ended === undefined) return
+    for (const { resolve, reject } of takers.splice(0)) {
+      const failure = ended
+      ended = true
+      if (failure === true) resolve({ done: true, value: undefined })
+      else reject(failure.error)
+    }
+  }
+
+  const inbox: Inbox<T> = {
+    get size() {
+      return items.length - taken
+    },
+    put(value) {
+      if (ended !== undefined) return
+      const taker = takers.shift()
+      if (!taker) return void items.push(value)
+      onTake(value)
+      taker.resolve({ done: false, value })
+    },
+    end(failure) {
+      ended ??= failure ?? true
+      settle()
+    },
+    drop(failure) {
+      items = []
+      taken = 0
+      ended = failure ?? true
+      emptied?.()
+      settle()
+    },
+    next() {
+      if (taken < items.length) {
+        const value = items[taken++] as T
+        onTake(value)
+        if (taken === items.length) {
+          items = []
+          taken = 0
+          emptied?.()
+        }
+        return Promise.resolve({ done: false, value })
+      }
+      return new Promise((resolve, reject) => {
+        takers.push({ resolve, reject })
+        settle()
+      })
+    },
+    room() {
+      if (inbox.size === 0) return undefined
+      return new Promise((resolve) => {
+        emptied = () => {
+          emptied = undefined
+          resolve()
+        }
+      })
+    },
+  }
+  return inbox
+}

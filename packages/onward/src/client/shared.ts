@@ -1,0 +1,298 @@
+import type { Clock } from "../clock.ts"
+import { OnwardError } from "../errors.ts"
+import type { ParsedEvent } from "../protocol/index.ts"
+import type { Connection, ConnectionOwner } from "./connection.ts"
+import { createElection } from "./election.ts"
+
+export interface SharedOptions {
+  /** Tabs with the same key share: add the user to it when one browser may have several. @default the URL */
+  readonly key?: string
+  /** How many of the newest events a tab gets that joins later; none of them counts as missed. @default 0 */
+  readonly replay?: number
+}
+
+export interface SharedSetting {
+  readonly url: string
+  /** What this tab carries on after; "" when it takes what comes. */
+  readonly lastEventId: string
+  readonly clock: Clock
+  readonly owner: ConnectionOwner
+  /** How many events the owner has not taken yet. */
+  waiting(): number
+  /** Makes a connection of this tab's own. */
+  make(lastEventId: string, owner: ConnectionOwner): Connection
+}
+
+/**
+ * A place in the sequence of events that all tabs get. Numbers compare within one `line`: a leader that takes over counts on from where
+ * it is itself, and since a server resumes exactly, its events get the numbers they would have had from the leader before.
+ */
+interface Place {
+  readonly line: string
+  /** Events so far. */
+  readonly n: number
+  /** The last event id there. */
+  readonly id: string
+}
+
+type State = Pick<OnwardError, "code" | "message" | "status"> | "connecting" | "open" | "ended"
+
+type Message =
+  /** From the leader: `events` lead to `place`. */
+  | { readonly place: Place; readonly events: readonly ParsedEvent[] }
+  /** From the leader, asked: where it is, and the newest events before that. */
+  | { readonly place: Place; readonly replay: readonly ParsedEvent[] }
+  /** From the leader: how its connection stands; an error says that it comes again after `delay`, or without one that it gave up. */
+  | { readonly state: State; readonly delay?: number | undefined }
+  /** From any tab: is the leader there? */
+  | { readonly ask: true }
+
+/** How often a tab that somebody looks at asks, in ms. */
+const ASK = 10_000
+/** A leader that does not answer for so long, in ms, is frozen, and another takes its place. */
+const DEAF = 2_000
+/** A tab with more events waiting leaves the others, to read at its own pace. */
+const BEHIND = 1_000
+
+/** Whether the platform has what sharing takes: Web Locks are for secure contexts only. */
+export const canShare = (): boolean =>
+  globalThis.navigator?.locks !== undefined && globalThis.BroadcastChannel !== undefined
+
+/**
+ * A connection that tabs have together: one leads, reads and tells the others. Whoever is not in step (too slow, a message lost, another
+ * place to begin at) is apart: it reads by a connection of its own until it is at an event where the others are too. So nothing is
+ * lost or doubled.
+ */
+export function createSharedConnection({ key, replay = 0 }: SharedOptions, setting: SharedSetting): Connection {
+  const { clock, owner } = setting
+  const name = `onward:${key ?? setting.url}`
+  const channel = new BroadcastChannel(name)
+  let role: "joining" | "following" | "apart" | "leading" = "joining"
+  /** Where this tab is, as the others count; when it is apart, where they are. */
+  let place: Place = { line: "", n: 0, id: setting.lastEventId }
+  let state: State = "connecting"
+  /** This tab's connection, while it leads or is apart. */
+  let own: Connection | undefined
+  /** Events of it that the others are still to be told, or ids of those they may be met at. */
+  let batch: ParsedEvent[] = []
+  let recent: string[] = []
+  /** The newest events, for tabs that join. */
+  let newest: ParsedEvent[] = []
+  let isOver = false
+  let stopAsking: (() => void) | undefined
+  let stopWaiting: (() => void) | undefined
+  let settle: { resolve(): void; reject(error: unknown): void }
+
+  const election = createElection(
+    name,
+    () => {
+      stopWaiting?.()
+      // whoever leads without ever having followed begins to count
+      if (role !== "following") place = { ...place, line: crypto.randomUUID() }
+      if (role !== "apart") open()
+      role = "leading"
+    },
+    () => {
+      shut()
+      role = "following"
+      election.stand()
+      ask()
+    },
+  )
+
+  const post = (message: Message): void => channel.postMessage(message)
+
+  function open(): void {
+    const mine = (own = setting.make(place.id, ownOwner))
+    mine.run().then(
+      () => {
+        if (mine !== own) return
+        tell("ended")
+        settle.resolve()
+      },
+      (error: unknown) => {
+        if (mine !== own) return
+        if (error instanceof OnwardError) tell(plain(error))
+        settle.reject(error)
+      },
+    )
+  }
+
+  function shut(): void {
+    own?.close()
+    own = undefined
+    batch = []
+    recent = []
+  }
+
+  function tell(next: State, delay?: number): void {
+    state = next
+    if (role === "leading") post({ state, delay })
+  }
+
+  const ownOwner: ConnectionOwner = {
+    onConnecting(attempt) {
+      tell("connecting")
+      owner.onConnecting?.(attempt)
+    },
+    onOpen(response) {
+      tell("open")
+      owner.onOpen(response)
+    },
+    onReconnecting(error, delay) {
+      flush()
+      tell(plain(error), delay)
+      owner.onReconnecting(error, delay)
+    },
+    onEvent(event) {
+      if (role === "leading") {
+        // those who are ahead of us have numbered what the gap cut out
+        if (event.event === "stream.gap") flush(crypto.randomUUID())
+        if (event.event !== "stream.error") batch.push(event)
+      } else {
+        recent.push(event.id)
+        if (recent.length > 2 * BEHIND) recent = recent.slice(-BEHIND)
+      }
+      owner.onEvent(event)
+      if (event.id === place.id) meet()
+    },
+    room() {
+      flush()
+      return role === "leading" && setting.waiting() < BEHIND ? undefined : owner.room?.()
+    },
+  }
+
+  /** Tells the others what came, checkpoints included; with a `line`, that another begins. */
+  function flush(line?: string): void {
+    if (role !== "leading" || !own) return
+    const n = place.n + batch.length
+    if (n > place.n || own.lastEventId !== place.id || line) {
+      place = { line: place.line, n, id: own.lastEventId }
+      post({ place, events: batch })
+      if (replay > 0) newest = [...newest, ...batch].slice(-replay)
+      batch = []
+    }
+    if (!line) return
+    place = { ...place, line }
+    post({ place, events: [] })
+  }
+
+  function onMessage(message: Message): void {
+    if ("ask" in message) {
+      if (role !== "leading") return
+      flush()
+      post({ place, replay: newest })
+      post({ state })
+      return
+    }
+    if (role === "leading") return
+    stopWaiting?.()
+    if ("state" in message) return role === "apart" ? undefined : onState(message)
+    const { place: there } = message
+    if (role === "apart") {
+      place = there
+      meet()
+    } else if ("replay" in message) {
+      if (role === "joining" && place.id === "") {
+        role = "following"
+        place = there
+        for (const event of message.replay) owner.onEvent(event)
+      } else join(there)
+    } else if (role === "following" && there.line === place.line) {
+      const news = there.n - place.n
+      if (news > message.events.length) leave(there)
+      else if (news >= 0) {
+        place = there
+        for (const event of message.events.slice(message.events.length - news)) owner.onEvent(event)
+        if (setting.waiting() > BEHIND) leave(there)
+      }
+    } else if (role === "following") join(there)
+  }
+
+  /** In step already, or apart until we are. */
+  function join(there: Place): void {
+    if (there.line === place.line ? there.n > place.n : there.id !== place.id) leave(there)
+    else {
+      role = "following"
+      if (there.line !== place.line) place = there
+    }
+  }
+
+  function leave(there: Place): void {
+    role = "apart"
+    recent = [place.id]
+    open()
+    place = there
+  }
+
+  /** Back in step when the others are at an event we had, however many we are ahead. */
+  function meet(): void {
+    if (role !== "apart" || place.id === "") return
+    const at = recent.lastIndexOf(place.id)
+    if (at === -1) return
+    place = { line: place.line, n: place.n + recent.length - 1 - at, id: recent.at(-1) as string }
+    shut()
+    role = "following"
+  }
+
+  function onState({ state: there, delay }: { readonly state: State; readonly delay?: number | undefined }): void {
+    state = there
+    if (state === "connecting") owner.onConnecting?.({ number: 0, lastEventId: place.id, error: undefined })
+    else if (state === "open") owner.onOpen(undefined)
+    else if (state === "ended") settle.resolve()
+    else {
+      const error = new OnwardError(state.code, state.message, { status: state.status })
+      if (delay === undefined) settle.reject(error)
+      else owner.onReconnecting(error, delay)
+    }
+  }
+
+  /** Asks where the leader is; one that says nothing sleeps, and is replaced while somebody looks at this tab. */
+  function ask(): void {
+    stopAsking?.()
+    stopWaiting?.()
+    stopAsking = clock.after(ASK, ask)
+    if (role === "leading" || (role !== "joining" && globalThis.document?.hidden)) return
+    post({ ask: true })
+    stopWaiting = clock.after(DEAF, () => election.stand(true))
+  }
+
+  return {
+    run: () =>
+      new Promise((resolve, reject) => {
+        settle = { resolve, reject }
+        channel.onmessage = ({ data }: MessageEvent<Message>) => {
+          try {
+            onMessage(data)
+          } catch (error) {
+            settle.reject(error)
+          }
+        }
+        election.stand()
+        ask()
+      }),
+    close() {
+      if (isOver) return
+      isOver = true
+      flush()
+      stopAsking?.()
+      stopWaiting?.()
+      place = { ...place, id: own?.lastEventId ?? place.id }
+      shut()
+      election.withdraw()
+      channel.close()
+      settle.resolve()
+    },
+    wake(isLost) {
+      if (own) own.wake(isLost)
+      else ask()
+    },
+    reset() {},
+    get lastEventId() {
+      return own?.lastEventId ?? place.id
+    },
+    retry: undefined,
+  }
+}
+
+const plain = ({ code, message, status }: OnwardError): State => ({ code, message, status })

@@ -1,0 +1,320 @@
+import { systemClock } from "../clock.ts"
+import { OnwardError } from "../errors.ts"
+import type { EventContract, EventOutput, EventSchemas } from "../events.ts"
+import type { ParsedEvent } from "../protocol/index.ts"
+import { createConnection, type Connection, type ConnectionOptions, type ConnectionOwner } from "./connection.ts"
+import { createInbox } from "./inbox.ts"
+import { watchPage } from "./page.ts"
+import { methodOf, type Attempt, type Body, type FetchedResponse } from "./request.ts"
+import type { RetryOptions } from "./retry.ts"
+import { canShare, createSharedConnection, type SharedOptions } from "./shared.ts"
+
+/** What was missed for good, as `stream.gap` says it. */
+export interface Gap {
+  /** Why: retention removed it, the log was made anew, the id is unknown. */
+  readonly reason: string
+  /** The id after which something may be missing. */
+  readonly from: string
+  /** Up to which position. */
+  readonly to: string
+}
+
+/** How a stream stands. */
+export type StreamStatus =
+  | { readonly state: "idle" | "paused" | "ended" }
+  | { readonly state: "connecting"; readonly attempt: number }
+  /** `response` is undefined in tabs that share another's connection. */
+  | { readonly state: "open"; readonly response: FetchedResponse | undefined }
+  | { readonly state: "reconnecting"; readonly error: OnwardError; readonly delay: number }
+  | { readonly state: "failed"; readonly error: unknown }
+
+/** An event as it is handed out. */
+export interface StreamEvent {
+  /** "message" when the server named none. */
+  readonly event: string
+  readonly data: string
+  /** What a later stream can carry on after: give it as `lastEventId`. */
+  readonly id: string
+  /** `data` as JSON. Throws `OnwardError("validation_failed")` when it is none. */
+  json<T = unknown>(): T
+}
+
+/** An event under a contract: `data` is what its schema makes of it. */
+export type TypedStreamEvent<S extends EventSchemas> = (
+  | EventOutput<S>
+  | { readonly event: "stream.gap"; readonly data: Gap }
+) & { readonly id: string }
+
+export interface StreamOptions extends Omit<ConnectionOptions, "body"> {
+  /** The body of each attempt: plain objects and arrays are sent as JSON; a function makes it anew. */
+  readonly body?: JsonOr<Body> | ((attempt: Attempt) => Body | Promise<Body>)
+  /**
+   * How to try again after 408, 425, 429, 5xx, timeouts, cuts and when the server cannot be reached: growing, jittered delays, never
+   * shorter than `Retry-After` or `retry` ask for. False: never. @default true
+   */
+  readonly retry?: boolean | RetryOptions
+  /** Whether a body that ends without `stream.end` is the end all the same, as an answer of a model is. @default false */
+  readonly finite?: boolean
+  /**
+   * Whether the request may be made again. `with-id`: once there is an id to carry on from, or after a refusal (408, 425, 429, 503).
+   * @default "always" for GET and HEAD, else "with-id"
+   */
+  readonly repeat?: "always" | "with-id" | "never"
+  /** Where to carry on, by GET, once an answer has begun: for requests that start something. @default the same request */
+  readonly resume?: string | URL | ((response: FetchedResponse, lastEventId: string) => string | URL)
+  /** Ends the stream: at data that equals this text, which is not handed out, or with the first event for which this is true. */
+  readonly until?: string | ((event: StreamEvent) => boolean)
+  /** Told of each change. */
+  readonly onStatus?: (status: StreamStatus) => void
+  /** Told of what was missed for good. Without it, `stream.gap` is handed out like any event. */
+  readonly onGap?: (gap: Gap) => void
+  /** What to do while the page is hidden: stay connected, carry on when it is shown, or end. @default "keep" */
+  readonly hidden?: "keep" | "pause" | "close"
+  /** How long a page must be hidden for that, in ms. @default 30_000 */
+  readonly hiddenAfter?: number
+  /** One connection for all tabs that ask for the same; where the platform cannot (no Web Locks), one each. @default false */
+  readonly shared?: boolean | SharedOptions
+}
+
+export interface TypedStreamOptions<S extends EventSchemas> extends StreamOptions {
+  /** What arrives, as the publisher declared it. Events it does not name are passed over. */
+  readonly events: EventContract<S>
+  /** Whether data is checked on arrival; otherwise it is believed. @default false */
+  readonly validate?: boolean
+  /** What to do with an event that does not fit. @default "throw" */
+  readonly onInvalid?: "throw" | "skip" | ((error: unknown, event: StreamEvent) => void)
+}
+
+type JsonOr<T> = T | Readonly<Record<string, unknown>> | readonly unknown[]
+
+/** Events as they come. An iterator: leaving the loop ends the stream. */
+export interface EventStream<T> extends AsyncIterableIterator<T, undefined>, AsyncDisposable {
+  next(): Promise<IteratorResult<T, undefined>>
+  return(): Promise<IteratorResult<T, undefined>>
+  readonly status: StreamStatus
+  /** The id of the last event handed out, or of a later checkpoint: what to carry on after some other time. */
+  readonly lastEventId: string
+  /** Ends it: what was not handed out is dropped. */
+  close(): void
+}
+
+/**
+ * Opens an event stream that carries on: over cuts, sleep, deploys and errors, each event once, until the server says
+ * `stream.end` or answers 204, or you leave. Connects at the first `next()`. Does not read ahead of you by more than a chunk.
+ *
+ * @throws OnwardError from `next()`, when no further attempt may help: `bad_status`, `bad_content_type`, `not_repeatable`, …
+ * @example
+ * for await (const { event, data } of stream("/ai", { method: "POST", body: { prompt } })) render(event, data)
+ */
+export function stream<const S extends EventSchemas>(
+  url: string | URL,
+  options: TypedStreamOptions<S>,
+): EventStream<TypedStreamEvent<S>>
+export function stream(url: string | URL, options?: StreamOptions): EventStream<StreamEvent>
+export function stream(
+  url: string | URL,
+  options: StreamOptions & Partial<TypedStreamOptions<EventSchemas>> = {},
+): EventStream<unknown> {
+  const { clock = systemClock, signal, until, events, onGap, resume, shared, retry = true } = options
+  const href = new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href
+  let status: StreamStatus = { state: "idle" }
+  /** What a connection carries on after, and what has been handed out of that. */
+  let cursor = options.lastEventId ?? ""
+  let taken = cursor
+  let connection: Connection | undefined
+  let unwatch: (() => void) | undefined
+  let isStored = false
+
+  const inbox = createInbox<StreamEvent>(({ id }) => (taken = id))
+  const request: ConnectionOptions = { connectTimeout: 60_000, ...options, body: bodyOf(options.body) }
+  const policy = {
+    retry: retry === true ? {} : retry || { attempts: 0 },
+    reconnectionTime: 0,
+    isFinite: options.finite === true || retry === false,
+    canRepeat: (id: string, error?: OnwardError): boolean => canRepeat(options, request, id, error),
+    ...(resume !== undefined && { resume: typeof resume === "function" ? resume : () => resume }),
+  }
+
+  function tell(next: StreamStatus): void {
+    status = next
+    options.onStatus?.(next)
+  }
+
+  function finish(next: StreamStatus & { state: "ended" | "failed" }, isNow = false): void {
+    if (status.state === "ended" || status.state === "failed") return
+    leave()
+    unwatch?.()
+    signal?.removeEventListener("abort", onAbort)
+    inbox[isNow ? "drop" : "end"](next.state === "failed" ? next : undefined)
+    tell(next)
+  }
+
+  const owner: ConnectionOwner = {
+    onConnecting: ({ number }) => tell({ state: "connecting", attempt: number }),
+    onOpen: (response) => tell({ state: "open", response }),
+    onReconnecting: (error, delay) => tell({ state: "reconnecting", error, delay }),
+    onEvent(event) {
+      if (event.event === "stream.end" || event.data === until) finish({ state: "ended" })
+      else if (event.event === "stream.error") {
+        throw new OnwardError("source_failed", "the source of the stream failed on the server", { status: 0 })
+      } else if (event.event === "stream.gap" && onGap) onGap(JSON.parse(event.data) as Gap)
+      else {
+        const received = new Received(event)
+        inbox.put(received)
+        if (typeof until === "function" && until(received)) finish({ state: "ended" })
+      }
+    },
+    room: inbox.room,
+  }
+
+  function open(): void {
+    const make = (id: string, to: ConnectionOwner): Connection =>
+      createConnection(href, { ...request, lastEventId: id }, policy, to)
+    const mine = (connection =
+      shared && canShare()
+        ? createSharedConnection(shared === true ? {} : shared, {
+            url: href,
+            lastEventId: cursor,
+            clock,
+            owner,
+            make,
+            waiting: () => inbox.size,
+          })
+        : make(cursor, owner))
+    mine.run().then(
+      () => mine === connection && finish({ state: "ended" }),
+      (error: unknown) => mine === connection && finish({ state: "failed", error }),
+    )
+  }
+
+  function pause(): void {
+    if (!connection || !policy.canRepeat(connection.lastEventId)) return
+    leave()
+    tell({ state: "paused" })
+  }
+
+  function leave(): void {
+    cursor = connection?.lastEventId ?? cursor
+    if (inbox.size === 0) taken = cursor
+    connection?.close()
+    connection = undefined
+  }
+
+  function carryOn(): void {
+    if (status.state === "paused" && !isStored) open()
+  }
+
+  function start(): void {
+    signal?.addEventListener("abort", onAbort)
+    unwatch = watchPage({
+      clock,
+      hiddenAfter: options.hiddenAfter ?? 30_000,
+      onWake: (isLost) => connection?.wake(isLost),
+      onHidden() {
+        if (options.hidden === "close") finish({ state: "ended" })
+        else if (options.hidden === "pause") pause()
+      },
+      onShown: carryOn,
+      onStored() {
+        isStored = true
+        pause()
+      },
+      onRestored() {
+        isStored = false
+        carryOn()
+        connection?.wake(true)
+      },
+    })
+    open()
+  }
+
+  function onAbort(): void {
+    finish({ state: "failed", error: signal?.reason }, true)
+  }
+
+  function next(): Promise<IteratorResult<StreamEvent, undefined>> {
+    if (signal?.aborted) onAbort()
+    else if (status.state === "idle") start()
+    return inbox.next()
+  }
+
+  function close(): void {
+    finish({ state: "ended" }, true)
+  }
+
+  return {
+    next: events ? () => nextTyped(next, options as TypedStreamOptions<EventSchemas>) : next,
+    async return() {
+      close()
+      return { done: true, value: undefined }
+    },
+    close,
+    get status() {
+      return status
+    },
+    get lastEventId() {
+      return connection && inbox.size === 0 ? connection.lastEventId : taken
+    },
+    [Symbol.asyncIterator]() {
+      return this
+    },
+    async [Symbol.asyncDispose]() {
+      close()
+    },
+  }
+}
+
+class Received implements StreamEvent {
+  readonly event: string
+  readonly data: string
+  readonly id: string
+
+  constructor({ event, data, id }: ParsedEvent) {
+    this.event = event
+    this.data = data
+    this.id = id
+  }
+
+  json<T>(): T {
+    try {
+      return JSON.parse(this.data) as T
+    } catch (cause) {
+      throw new OnwardError("validation_failed", `data of "${this.event}" is not JSON`, { cause })
+    }
+  }
+}
+
+/** The next event that fits the contract. */
+async function nextTyped(
+  next: () => Promise<IteratorResult<StreamEvent, undefined>>,
+  { events, validate = false, onInvalid = "throw" }: TypedStreamOptions<EventSchemas>,
+): Promise<IteratorResult<unknown, undefined>> {
+  for (;;) {
+    const result = await next()
+    if (result.done) return result
+    const { event, data, id } = result.value
+    if (event === "stream.gap") return { done: false, value: { event, data: JSON.parse(data) as Gap, id } }
+    if (!Object.hasOwn(events.schemas, event)) continue
+    try {
+      return { done: false, value: { ...(await events.parse(result.value, { validate })), id } }
+    } catch (error) {
+      if (onInvalid === "throw") throw error
+      if (onInvalid !== "skip") onInvalid(error, result.value)
+    }
+  }
+}
+
+/** By these a server says that it did nothing. */
+const REFUSALS = [408, 425, 429, 503]
+
+function canRepeat({ repeat }: StreamOptions, request: ConnectionOptions, id: string, error?: OnwardError): boolean {
+  const how = repeat ?? (/^(GET|HEAD)$/i.test(methodOf(request)) ? "always" : "with-id")
+  if (how !== "with-id") return how === "always"
+  return id !== "" || (error?.code === "bad_status" && REFUSALS.includes(error.status))
+}
+
+/** A `Blob` brings its content type along. */
+function bodyOf(body: StreamOptions["body"]): ConnectionOptions["body"] {
+  const isPlain = Array.isArray(body) || (typeof body === "object" && Object.getPrototypeOf(body) === Object.prototype)
+  return isPlain ? new Blob([JSON.stringify(body)], { type: "application/json" }) : (body as Body | undefined)
+}
