@@ -36,8 +36,8 @@ export function createSmallParser(handlers: ParserHandlers, options: SmallParser
   /** The line whose end has not come yet, in pieces: joined once, however many there are. */
   let line: string[]
   let lineLength: number
-  /** The last chunk ended in CR: a LF that comes next belongs to it. */
-  let isAfterCr: boolean
+  /** What the next character is dropped for: the byte order mark a stream may begin with, or the LF that belongs to a CR. */
+  let skipped: string
   let event: string
   let id: string | undefined
   let data: string
@@ -57,10 +57,11 @@ export function createSmallParser(handlers: ParserHandlers, options: SmallParser
 
   function reset(): void {
     life = {}
-    decoder = new TextDecoder() // which drops the one byte order mark a stream may begin with
+    // Node's would drop two byte order marks when the first one comes in pieces
+    decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+    skipped = "\ufeff"
     line = []
     lineLength = 0
-    isAfterCr = false
     begin()
   }
 
@@ -102,9 +103,9 @@ export function createSmallParser(handlers: ParserHandlers, options: SmallParser
   return {
     push(chunk) {
       let text = decoder.decode(chunk, { stream: true })
-      if (isAfterCr && text !== "") {
-        isAfterCr = false
-        if (text[0] === "\n") text = text.slice(1)
+      if (text !== "") {
+        if (text[0] === skipped) text = text.slice(1)
+        skipped = ""
       }
       const isMixed = text.includes("\r")
       let rest = text
@@ -114,7 +115,7 @@ export function createSmallParser(handlers: ParserHandlers, options: SmallParser
         rest = all.pop() as string
         line = []
         lineLength = 0
-        isAfterCr = text.endsWith("\r")
+        skipped = text.endsWith("\r") ? "\n" : ""
         const mine = life
         small = whole.length > SMALL_TEXT ? whole.length * SMALL_PART : 0
         for (const each of all) {
