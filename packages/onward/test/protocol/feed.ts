@@ -1,4 +1,11 @@
-import { createParser, type ParsedEvent, type ParserHandlers, type ParserOptions } from "../../src/protocol/index.ts"
+import {
+  createParser,
+  createSmallParser,
+  type ParsedEvent,
+  type ParserHandlers,
+  type ParserOptions,
+  type SmallParserOptions,
+} from "../../src/protocol/index.ts"
 
 /** All a stream does to who reads it, in order. */
 export interface Outcome {
@@ -9,25 +16,58 @@ export interface Outcome {
   readonly lastEventId: string
 }
 
+type Heard = (events: readonly ParsedEvent[]) => void
+
 /** Parses `chunks` to the end of the stream. `heard` sees each chunk go by. */
 export function feed(
   chunks: readonly (Uint8Array | string)[],
   options: ParserOptions & Partial<ParserHandlers> = {},
-  heard: (events: readonly ParsedEvent[]) => void = () => {},
+  heard: Heard = () => {},
 ): Outcome {
+  const { handlers, ...lists } = listen()
+  const parser = createParser({ ...handlers, ...options }, options)
+  for (const chunk of chunks) {
+    parser.push(chunk)
+    heard(lists.events)
+  }
+  parser.end()
+  return { ...lists, retry: parser.retry, lastEventId: parser.lastEventId }
+}
+
+/** The same with the small parser, for which a stream ends by no more of it coming. */
+export function feedSmall(
+  chunks: readonly Uint8Array[],
+  options: SmallParserOptions & Partial<ParserHandlers> = {},
+  heard: Heard = () => {},
+): Outcome {
+  const { handlers, ...lists } = listen()
+  const parser = createSmallParser({ ...handlers, ...options }, options)
+  for (const chunk of chunks) {
+    parser.push(chunk)
+    heard(lists.events)
+  }
+  parser.reset()
+  return { ...lists, retry: parser.retry, lastEventId: parser.lastEventId }
+}
+
+/** Both parsers, for what must be true of either. `limit` is that of an event of ASCII. */
+export const PARSERS = [
+  { name: "createParser", feed, limit: (length: number): ParserOptions => ({ maxEventBytes: length }) },
+  {
+    name: "createSmallParser",
+    feed: feedSmall,
+    limit: (length: number): SmallParserOptions => ({ maxEventLength: length }),
+  },
+] as const
+
+function listen(): Pick<Outcome, "events" | "ids" | "comments"> & { handlers: ParserHandlers } {
   const [events, ids, comments] = [[] as ParsedEvent[], [] as string[], [] as string[]]
   const handlers = {
     onEvent: (event: ParsedEvent) => void events.push(event),
     onId: (id: string) => void ids.push(id),
     onComment: (comment: string) => void comments.push(comment),
   }
-  const parser = createParser({ ...handlers, ...options }, options)
-  for (const chunk of chunks) {
-    parser.push(chunk)
-    heard(events)
-  }
-  parser.end()
-  return { events, ids, comments, retry: parser.retry, lastEventId: parser.lastEventId }
+  return { events, ids, comments, handlers }
 }
 
 export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { cutAt, feed } from "./feed.ts"
-import { interpret, weigh } from "./reference.ts"
+import { cutAt, feed, feedSmall, PARSERS } from "./feed.ts"
+import { interpret, measure, weigh } from "./reference.ts"
 import { chance, seed } from "./seed.ts"
 
 /** What streams are made of, and what breaks them. */
@@ -27,16 +27,17 @@ function cuts(length: number): number[] {
   return all.sort((a, b) => a - b)
 }
 
-test("any bytes, cut anywhere, mean what the standard says", () => {
-  for (let i = 0; i < 5_000; i++) {
-    const bytes = stream()
-    const at = cuts(bytes.length)
-    const expected = interpret(bytes)
-    const how = `SEED=${seed}, stream ${i} cut at ${at}`
-    assert.deepEqual(feed(cutAt(bytes, at)), expected, how)
-    if (i % 16 === 0) assert.deepEqual(feed([...bytes].map((byte) => Uint8Array.of(byte))), expected, how)
-  }
-})
+for (const { name, feed } of PARSERS)
+  test(`any bytes, cut anywhere, mean what the standard says: ${name}`, () => {
+    for (let i = 0; i < 5_000; i++) {
+      const bytes = stream()
+      const at = cuts(bytes.length)
+      const expected = interpret(bytes)
+      const how = `SEED=${seed}, stream ${i} cut at ${at}`
+      assert.deepEqual(feed(cutAt(bytes, at)), expected, how)
+      if (i % 16 === 0) assert.deepEqual(feed([...bytes].map((byte) => Uint8Array.of(byte))), expected, how)
+    }
+  })
 
 test("whether an event is too large depends on its bytes alone, not on how they are cut", () => {
   for (let i = 0; i < 5_000; i++) {
@@ -47,6 +48,18 @@ test("whether an event is too large depends on its bytes alone, not on how they 
     const how = `SEED=${seed}, stream ${i} cut at ${at}, ${most} bytes`
     assert.deepEqual(feed(chunks, { maxEventBytes: most }), interpret(bytes), how)
     if (most > 1) assert.throws(() => feed(chunks, { maxEventBytes: most - 1 }), { code: "event_too_large" }, how)
+  }
+})
+
+test("the small parser takes what is within its limit, whole lines included, and refuses data beyond it, however they are cut", () => {
+  for (let i = 0; i < 5_000; i++) {
+    const bytes = Buffer.from(Buffer.from(stream()).toString())
+    const at = cuts(bytes.length)
+    const chunks = cutAt(bytes, at)
+    const { data, most } = measure(bytes)
+    const how = `SEED=${seed}, stream ${i} cut at ${at}, ${data} of data, ${most} at most`
+    assert.deepEqual(feedSmall(chunks, { maxEventLength: most }), interpret(bytes), how)
+    if (data > 0) assert.throws(() => feedSmall(chunks, { maxEventLength: data - 1 }), { code: "event_too_large" }, how)
   }
 })
 

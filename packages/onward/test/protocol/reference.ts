@@ -58,3 +58,16 @@ export function weigh(stream: Uint8Array): number {
   }
   return most
 }
+
+/** In UTF-16 units: the longest data of a block with its line ends, and the most that it and a line being read came to. */
+export function measure(stream: Uint8Array): { readonly data: number; readonly most: number } {
+  let [block, data, most] = [0, 0, 0]
+  const lines = new TextDecoder().decode(stream).split(/\r\n|\r|\n/)
+  for (const [i, line] of lines.entries()) {
+    most = Math.max(most, block + line.length)
+    if (line === "") block = 0
+    if (i < lines.length - 1 && /^data(?::|$)/.test(line)) block += line.slice(5).replace(/^ /, "").length + 1
+    data = Math.max(data, block)
+  }
+  return { data, most: Math.max(data, most) }
+}

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
 import { test } from "node:test"
-import { bytesOf, cutAt, cutTo, feed, type Outcome } from "./feed.ts"
+import { bytesOf, cutAt, cutTo, PARSERS, type Outcome } from "./feed.ts"
 
 type Text = string | { readonly repeat: string; readonly times: number; readonly dropLast?: number }
 interface Dispatched {
@@ -48,18 +48,19 @@ function check({ expect }: Vector, outcome: Outcome, how: string): void {
 
 for (const vector of vectors) {
   const { chunks, chunkings, minAfterChunk } = vector
-  test(`${vector.id}: ${vector.why}`, () => {
-    const given = chunks.map(chunkOf)
-    const whole = Uint8Array.from(Buffer.concat(given))
-    if (chunkings === undefined) {
-      check(vector, feed(given), "as given")
-      check(vector, feed(given, { maxEventBytes: whole.length + 1 }), "near the limit")
-      for (let cut = 0; cut <= whole.length; cut++) check(vector, feed(cutAt(whole, [cut])), `cut at ${cut}`)
-    }
-    for (const size of chunkings ?? [1, 2, 3, "whole"]) {
-      check(vector, feed(size === "whole" ? [whole] : cutTo(whole, size)), `chunks of ${size}`)
-    }
-    let at = 0
-    feed(given, {}, (events) => assert.ok(events.length >= (minAfterChunk?.[at++] ?? 0), `after chunk ${at}`))
-  })
+  for (const { name, feed, limit } of PARSERS)
+    test(`${vector.id}, ${name}: ${vector.why}`, () => {
+      const given = chunks.map(chunkOf)
+      const whole = Uint8Array.from(Buffer.concat(given))
+      if (chunkings === undefined) {
+        check(vector, feed(given), "as given")
+        check(vector, feed(given, limit(whole.length + 1)), "near the limit")
+        for (let cut = 0; cut <= whole.length; cut++) check(vector, feed(cutAt(whole, [cut])), `cut at ${cut}`)
+      }
+      for (const size of chunkings ?? [1, 2, 3, "whole"]) {
+        check(vector, feed(size === "whole" ? [whole] : cutTo(whole, size)), `chunks of ${size}`)
+      }
+      let at = 0
+      feed(given, {}, (events) => assert.ok(events.length >= (minAfterChunk?.[at++] ?? 0), `after chunk ${at}`))
+    })
 }
