@@ -14,7 +14,7 @@ export interface Clock {
 
 type Timer = number | { unref?(): void }
 
-const { setImmediate } = globalThis as { setImmediate?: (run: () => void) => void }
+const { setImmediate: soon = setTimeout } = globalThis as { setImmediate?: (run: () => void) => unknown }
 
 /** The clock of the machine. */
 export const systemClock: Clock = {
@@ -28,6 +28,6 @@ export const systemClock: Clock = {
     const timer = setInterval(() => {}, 1_000_000)
     return () => clearInterval(timer)
   },
-  turn: setImmediate ? (run) => void setImmediate(run) : (run) => void setTimeout(run, 0),
+  turn: (run) => void soon(run),
   random: () => Math.random(),
 }

@@ -1,7 +1,15 @@
 import { systemClock, type Clock } from "../clock.ts"
 import { OnwardError, type OnwardErrorCode } from "../errors.ts"
 import { createSmallParser, type ParsedEvent } from "../protocol/index.ts"
-import { checkResponse, initOf, methodOf, type Attempt, type FetchedResponse, type RequestOptions } from "./request.ts"
+import {
+  checkResponse,
+  initOf,
+  methodOf,
+  type Attempt,
+  type ByteReader,
+  type FetchedResponse,
+  type RequestOptions,
+} from "./request.ts"
 import { delayOf, retryAfterOf, type RetryOptions } from "./retry.ts"
 
 export interface ConnectionOptions extends RequestOptions {
@@ -146,11 +154,10 @@ export function createConnection(
     return fetch(new URL(target ?? url, url).href, { ...init, signal })
   }
 
-  async function read({ body }: FetchedResponse, signal: AbortSignal): Promise<void> {
-    const reader = body?.getReader()
+  async function read(reader: ByteReader, signal: AbortSignal): Promise<void> {
     // a body that is not of a fetch knows nothing of the signal
-    signal.addEventListener("abort", () => void reader?.cancel().catch(() => {}))
-    while (reader && !signal.aborted) {
+    signal.addEventListener("abort", () => void reader.cancel().catch(() => {}))
+    while (!signal.aborted) {
       const { done, value } = await reader.read().catch(failed)
       if (done || signal.aborted) return
       byteAt = clock.now()
@@ -166,6 +173,7 @@ export function createConnection(
 
   /** One request, to its end; throws how it ended, unless that was the end of all. */
   async function connect(): Promise<void> {
+    if (isOver) return
     const { signal } = (controller = new AbortController())
     retryAfter = 0
     try {
@@ -181,9 +189,9 @@ export function createConnection(
       opened = response
       enter("reading")
       owner.onOpen(response)
-      await read(response, signal)
+      if (response.body) await read(response.body.getReader(), signal)
       signal.throwIfAborted()
-      throw new OnwardError("stream_ended", "the stream ended without saying so", { status })
+      throw new OnwardError("stream_ended", "the stream ended", { status })
     } catch (error) {
       throw signal.aborted ? signal.reason : error
     } finally {
@@ -207,7 +215,7 @@ export function createConnection(
     if (code === "stream_ended" && (isFinite || !isRepeatable)) close()
     else if (!retryable || (isStatus && !retry) || (retry && failures >= (retry.attempts ?? Infinity))) throw error
     else if (!isRepeatable) {
-      throw new OnwardError("not_repeatable", `${methodOf(options)} is not repeated: there is no id to carry on from`, {
+      throw new OnwardError("not_repeatable", `${methodOf(options)} is not repeated without an id to carry on from`, {
         cause: error,
         status,
       })
@@ -239,19 +247,17 @@ export function createConnection(
 
   return {
     async run() {
-      while (!isOver) {
-        try {
-          await connect()
-        } catch (error) {
-          if (isOver) return
-          if (!(error instanceof OnwardError)) throw error
-          const delay = judge(error)
-          isHurried = false
-          if (isOver) return
-          attempt = { number: attempt.number + 1, lastEventId: parser.lastEventId, error }
-          owner.onReconnecting(error, delay)
-          if (!isOver) await wait(delay)
-        }
+      for (;;) {
+        const error = await connect().catch((thrown: unknown) => thrown)
+        if (isOver) return
+        if (!(error instanceof OnwardError)) throw error
+        const delay = judge(error)
+        isHurried = false
+        if (isOver) return
+        attempt = { number: attempt.number + 1, lastEventId: parser.lastEventId, error }
+        owner.onReconnecting(error, delay)
+        if (isOver) return
+        await wait(delay)
       }
     },
     close,
@@ -262,7 +268,7 @@ export function createConnection(
       isHurried = true
       expire("idle_timeout")
     },
-    reset: parser.reset,
+    reset: () => parser.reset(),
     get lastEventId() {
       return parser.lastEventId
     },
@@ -275,7 +281,7 @@ export function createConnection(
 /** Platforms word network errors differently, so they are never told apart by their words. */
 function failed(cause: unknown): never {
   if (cause instanceof OnwardError) throw cause
-  throw new OnwardError("network_error", "the server could not be reached, or the connection was cut", {
+  throw new OnwardError("network_error", "no connection to the server, or it was cut", {
     cause,
     status: 0,
   })

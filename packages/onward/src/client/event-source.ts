@@ -42,9 +42,9 @@ const NO_URL = "about:event-stream"
  * source.addEventListener("tick", ({ data, lastEventId }) => console.log(lastEventId, JSON.parse(data)))
  */
 export class EventSource extends EventTarget {
-  static readonly CONNECTING = 0
-  static readonly OPEN = 1
-  static readonly CLOSED = 2
+  declare static readonly CONNECTING: 0
+  declare static readonly OPEN: 1
+  declare static readonly CLOSED: 2
   declare readonly CONNECTING: 0
   declare readonly OPEN: 1
   declare readonly CLOSED: 2
@@ -71,18 +71,22 @@ export class EventSource extends EventTarget {
       canRepeat: () => !isFinite,
       isFinite,
     }
-    const credentials = withCredentials ? "include" : "same-origin"
-    this.#connection = createConnection(this.#url, { credentials, ...options }, policy, {
-      onOpen: (response) => {
-        this.#origin = isFinite ? "null" : new URL(response?.url || this.#url).origin
-        this.#readyState = 1
-        this.dispatchEvent(new Event("open"))
+    this.#connection = createConnection(
+      this.#url,
+      { ...(withCredentials && { credentials: "include" }), ...options },
+      policy,
+      {
+        onOpen: (response) => {
+          this.#origin = isFinite ? "null" : new URL(response?.url || this.#url).origin
+          this.#readyState = 1
+          this.dispatchEvent(new Event("open"))
+        },
+        onEvent: ({ event, data, id }) => {
+          this.dispatchEvent(new MessageEvent(event, { data, lastEventId: id, origin: this.#origin }))
+        },
+        onReconnecting: (error) => this.#fail(0, error),
       },
-      onEvent: ({ event, data, id }) => {
-        this.dispatchEvent(new MessageEvent(event, { data, lastEventId: id, origin: this.#origin }))
-      },
-      onReconnecting: (error) => this.#fail(0, error),
-    })
+    )
     if (signal?.aborted) this.close()
     signal?.addEventListener("abort", () => this.close(), { once: true })
     this.#connection.run().then(
@@ -161,28 +165,31 @@ export interface EventSourceListening {
   (type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void
 }
 
-Object.assign(EventSource.prototype, { CONNECTING: 0, OPEN: 1, CLOSED: 2 })
+for (const target of [EventSource, EventSource.prototype]) Object.assign(target, { CONNECTING: 0, OPEN: 1, CLOSED: 2 })
 
 /** An event handler attribute keeps the place among the listeners where it was first set (WHATWG HTML section 8.1.8.1). */
 for (const type of ["open", "message", "error"]) {
-  const handlers = new WeakMap<EventSource, { handler: unknown }>()
+  const slots = new WeakMap<EventSource, Slot>()
   Object.defineProperty(EventSource.prototype, `on${type}`, {
     enumerable: true,
     configurable: true,
     get(this: EventSource) {
-      return handlers.get(this)?.handler ?? null
+      return slots.get(this)?.handler ?? null
     },
-    set(this: EventSource, given: unknown) {
-      const handler = typeof given === "function" ? given : null
-      const known = handlers.get(this)
-      if (known) known.handler = handler
-      else {
-        const slot = { handler, handleEvent: (event: Event): unknown => slot.handler?.call(this, event) }
-        handlers.set(this, slot)
+    set(this: EventSource, handler: unknown) {
+      let slot = slots.get(this)
+      if (!slot) {
+        slots.set(this, (slot = { handleEvent: (event) => slot?.handler?.call(this, event) }))
         this.addEventListener(type, slot)
       }
+      slot.handler = typeof handler === "function" ? (handler as Slot["handler"]) : null
     },
   })
+}
+
+interface Slot {
+  handler?: ((event: Event) => unknown) | null | undefined
+  handleEvent(event: Event): unknown
 }
 
 function resolve(url: string | URL): string {
@@ -190,6 +197,6 @@ function resolve(url: string | URL): string {
   try {
     return new URL(url, document?.baseURI ?? location?.href).href
   } catch {
-    throw new DOMException(`"${String(url)}" is not a URL that can be asked from here`, "SyntaxError")
+    throw new DOMException(`invalid URL: ${String(url)}`, "SyntaxError")
   }
 }

@@ -19,7 +19,7 @@ export function createInbox<T>(onTake: (item: T) => void): Inbox<T> {
   let taken = 0
   let ended: { readonly error: unknown } | true | undefined
   let emptied: (() => void) | undefined
-  const takers: { resolve(result: Result<T>): void; reject(error: unknown): void }[] = []
+  const takers: { resolve: (result: Result<T>) => void; reject: (error: unknown) => void }[] = []
 
   function settle(): void {
     if (ended === undefined) return

@@ -25,7 +25,7 @@ export function watchPage(options: PageOptions): () => void {
 
   function look(): void {
     cancel?.()
-    cancel = document?.hidden ? options.clock.after(options.hiddenAfter, options.onHidden) : undefined
+    cancel = document?.hidden ? options.clock.after(options.hiddenAfter, () => options.onHidden()) : undefined
   }
 
   if (document) {

@@ -54,7 +54,7 @@ export interface RequestOptions {
 }
 
 /** Names that platforms drop on the way to another origin (Fetch section 4.4), or that give nothing away. */
-const HARMLESS = /^(accept(-language)?|authorization|cache-control|content-(type|language)|last-event-id)$/
+const HARMLESS = /^(accept|authorization$|cache-control|content-|last-event-id)/
 
 /** The request of one attempt: its headers are those of WHATWG HTML section 9.2.2, then the caller's. */
 export async function initOf(options: RequestOptions, attempt: Attempt, isResume: boolean): Promise<RequestInit> {
@@ -76,11 +76,9 @@ export const methodOf = ({ method, body }: RequestOptions): string => method ?? 
 /** Whether the answer is an event stream; throws what it is otherwise. */
 export function checkResponse({ status, type, headers }: FetchedResponse): void {
   if (type === "opaqueredirect" || (status > 300 && status < 400 && headers.get("location") !== null)) {
-    throw new OnwardError(
-      "redirect_refused",
-      "your headers would follow the redirect: use the final URL, or the `authorization` header alone",
-      { status },
-    )
+    throw new OnwardError("redirect_refused", "headers of your own do not follow a redirect: use the final URL", {
+      status,
+    })
   }
   if (status !== 200) throw new OnwardError("bad_status", `the server answered with status ${status}`, { status })
   const contentType = headers.get("content-type") ?? ""

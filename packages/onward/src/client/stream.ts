@@ -164,7 +164,7 @@ export function stream(
         if (typeof until === "function" && until(received)) finish({ state: "ended" })
       }
     },
-    room: inbox.room,
+    room: () => inbox.room(),
   }
 
   function open(): void {
@@ -305,12 +305,12 @@ async function nextTyped(
 }
 
 /** By these a server says that it did nothing. */
-const REFUSALS = [408, 425, 429, 503]
+const REFUSALS = new Set([408, 425, 429, 503])
 
 function canRepeat({ repeat }: StreamOptions, request: ConnectionOptions, id: string, error?: OnwardError): boolean {
   const how = repeat ?? (/^(GET|HEAD)$/i.test(methodOf(request)) ? "always" : "with-id")
   if (how !== "with-id") return how === "always"
-  return id !== "" || (error?.code === "bad_status" && REFUSALS.includes(error.status))
+  return id !== "" || (error?.code === "bad_status" && REFUSALS.has(error.status))
 }
 
 /** A `Blob` brings its content type along. */

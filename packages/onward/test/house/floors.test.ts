@@ -29,7 +29,7 @@ const SHELVES: Record<string, RegExp> = {
 const BEHIND_THE_DOOR = new Set(["log/memory"])
 
 /** Only these may need Node itself; all else runs in a browser too. */
-const NEEDS_NODE = /^(?:log\/sqlite|adapters\/node)\b/
+const NEEDS_NODE = /^(?:log\/sqlite|adapters\/node|client\/node)\b/
 
 function floorOf(file: string): string {
   if (file === "index.ts") return file

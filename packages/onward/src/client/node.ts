@@ -1,0 +1,62 @@
+import {
+  EventSource as BrowserEventSource,
+  stream as openStream,
+  type EventSourceListening,
+  type EventSourceOptions,
+} from "./index.ts"
+import { nodeFetch } from "./node-fetch.ts"
+
+export * from "./index.ts"
+
+export interface NodeEventSourceOptions extends EventSourceOptions {
+  /** Told of what a listener throws. @default console.error */
+  readonly onError?: (error: unknown) => void
+}
+
+type Listener = ((event: Event) => unknown) | { handleEvent(event: Event): unknown } | null
+
+/** `EventSource` on `node:http`. A listener that throws harms no other: by itself, Node ends the process for it. */
+export class EventSource extends BrowserEventSource {
+  readonly #onError: (error: unknown) => void
+  /** One guard a listener, so that adding it twice and removing it mean what they mean. */
+  readonly #guards = new WeakMap<object, (event: Event) => void>()
+
+  constructor(url: string | URL, options: NodeEventSourceOptions = {}) {
+    super(url, { fetch: nodeFetch, ...options })
+    this.#onError = options.onError ?? ((error) => console.error("onward:", error))
+  }
+
+  declare addEventListener: EventSourceListening
+  declare removeEventListener: EventSourceListening
+
+  static {
+    const { prototype } = EventTarget
+    for (const name of ["addEventListener", "removeEventListener"] as const) {
+      Object.defineProperty(EventSource.prototype, name, {
+        value(this: EventSource, type: string, listener: Listener, options?: AddEventListenerOptions | boolean) {
+          prototype[name].call(this, type, this.#guarded(listener), options)
+        },
+      })
+    }
+  }
+
+  #guarded(listener: Listener): ((event: Event) => void) | null {
+    if (!listener) return null
+    const known = this.#guards.get(listener)
+    if (known) return known
+    const guard = (event: Event): void => {
+      try {
+        const result = typeof listener === "function" ? listener.call(this, event) : listener.handleEvent(event)
+        if (result instanceof Promise) result.catch(this.#onError)
+      } catch (error) {
+        this.#onError(error)
+      }
+    }
+    this.#guards.set(listener, guard)
+    return guard
+  }
+}
+
+/** `stream` on `node:http`. */
+export const stream: typeof openStream = (url: string | URL, options?: object) =>
+  openStream(url, { fetch: nodeFetch, ...options })
