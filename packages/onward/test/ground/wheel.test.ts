@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { Wheel, type Beating } from "../../src/wheel.ts"
-import { VirtualClock } from "./virtual-clock.ts"
+import { createClock } from "../../src/testing/index.ts"
 
 /** Counts its visits, and says each time to come again after `every` milliseconds. */
 class Member implements Beating {
@@ -20,7 +20,7 @@ class Member implements Beating {
 }
 
 test("members are visited when they asked to be, to half a second, never later", async () => {
-  const clock = new VirtualClock()
+  const clock = createClock()
   const start = clock.now()
   const wheel = new Wheel(clock)
   const members = [500, 1_000, 2_400, 15_000, 63_000].map((every) => new Member(every))
@@ -40,7 +40,7 @@ test("members are visited when they asked to be, to half a second, never later",
 })
 
 test("a wait shorter than a tick takes one tick, one longer than the ring is visited early", async () => {
-  const clock = new VirtualClock()
+  const clock = createClock()
   const wheel = new Wheel(clock, 8)
   const short = new Member(1)
   const long = new Member(1_000_000)
@@ -52,7 +52,7 @@ test("a wait shorter than a tick takes one tick, one longer than the ring is vis
 })
 
 test("there is one timer however many members there are, and none when there are none", async () => {
-  const clock = new VirtualClock()
+  const clock = createClock()
   const wheel = new Wheel(clock)
   assert.equal(clock.timers, 0)
   const members = Array.from({ length: 1_000 }, (_, i) => new Member(500 + i * 10))
@@ -68,7 +68,7 @@ test("there is one timer however many members there are, and none when there are
 })
 
 test("a member that is gone is not visited, even when it goes while the wheel turns", async () => {
-  const clock = new VirtualClock()
+  const clock = createClock()
   const wheel = new Wheel(clock)
   const victim = new Member(1_000)
   const suicidal = new (class extends Member {
@@ -90,7 +90,7 @@ test("a member that is gone is not visited, even when it goes while the wheel tu
 })
 
 test("a member that comes while the wheel turns is visited in its time", async () => {
-  const clock = new VirtualClock()
+  const clock = createClock()
   const wheel = new Wheel(clock)
   const late = new Member(1_000)
   const host = new (class extends Member {

@@ -15,6 +15,7 @@ const FLOORS: Record<string, readonly string[]> = {
   adapters: ["ground", "protocol", "log", "hub", "server"],
   runs: ["ground", "protocol", "log", "hub", "server"],
   client: ["ground", "protocol"],
+  testing: ["ground", "protocol"],
   /** The door of the package: it re-exports and does nothing else. */
   "index.ts": ["ground", "protocol", "log", "hub"],
 }
@@ -29,7 +30,7 @@ const SHELVES: Record<string, RegExp> = {
 const BEHIND_THE_DOOR = new Set(["log/memory"])
 
 /** Only these may need Node itself; all else runs in a browser too. */
-const NEEDS_NODE = /^(?:log\/sqlite|adapters\/node|client\/node)\b/
+const NEEDS_NODE = /^(?:log\/sqlite|adapters\/node|client\/node|testing\/node)\b/
 
 function floorOf(file: string): string {
   if (file === "index.ts") return file

@@ -1,10 +1,10 @@
 import { createHub, type Hub, type HubOptions, type StartPoint, type SubscribeOptions } from "../../src/hub/index.ts"
 import { memoryLog, type Log, type Retention } from "../../src/log/index.ts"
-import { VirtualClock } from "../ground/virtual-clock.ts"
+import { createClock, type TestClock } from "../../src/testing/index.ts"
 import { Recorder } from "./recorder.ts"
 
 export interface Stage {
-  readonly clock: VirtualClock
+  readonly clock: TestClock
   readonly log: Log
   readonly hub: Hub
   /** What the hub reported. */
@@ -23,8 +23,8 @@ export interface StageOptions extends HubOptions {
 
 /** A hub on a memory log, in a time that stands still. */
 export async function stage({ retention, ...options }: StageOptions = {}): Promise<Stage> {
-  const clock = new VirtualClock()
-  const log = options.log ?? memoryLog({ now: () => clock.now(), epoch: "life0000", ...(retention && { retention }) })
+  const clock = createClock()
+  const log = options.log ?? memoryLog({ clock, epoch: "life0000", ...(retention && { retention }) })
   const errors: unknown[] = []
   const another = (more?: HubOptions) =>
     createHub({ ...options, clock, log, onError: (error) => errors.push(error), ...more })

@@ -1,0 +1,101 @@
+import type { Clock } from "../clock.ts"
+import { afterTurn, afterTwoTurns } from "./machine.ts"
+
+export interface ClockOptions {
+  /** What it shows first, in milliseconds since 1970. @default 1_700_000_000_000, a day in November 2023 */
+  readonly now?: number
+  /** Decides its chance: heartbeats and other spread-out waits differ with it, and with it only. @default 42 */
+  readonly seed?: number
+}
+
+/** A clock that stands still until it is told. */
+export interface TestClock extends Clock {
+  /**
+   * Lets `ms` milliseconds pass, each timer at its moment, with all that follows from it before the next. What has to come
+   * from elsewhere, such as a database, is not waited for.
+   */
+  pass(ms: number): Promise<void>
+  /** Lets everything happen that needs no time to pass: what was published is received, who was cut is gone. */
+  settle(): Promise<void>
+  /** How many timers are still to come. Without any stream or call under way there is none. */
+  readonly timers: number
+}
+
+interface Timer {
+  readonly at: number
+  readonly run: () => void
+}
+
+/**
+ * Makes a clock for `createHub({ clock })`, or for `sse(…, { clock })` with a source of your own. The hour is the test's, turns of the
+ * event loop remain the machine's: events arrive by themselves, only what waits for time waits for `pass`.
+ * @example
+ * const clock = createClock()
+ * const hub = createHub({ clock })
+ * await clock.pass(15_000) // every stream has had its heartbeat
+ */
+export function createClock({ now: start = 1_700_000_000_000, seed = 42 }: ClockOptions = {}): TestClock {
+  const timers = new Set<Timer>()
+  let now = start
+  let chance = seed >>> 0
+  /** Turns asked for so far, and those of them that are still to end. */
+  let asked = 0
+  let open = 0
+
+  const isBusy = (): boolean => open > 0
+
+  async function settle(): Promise<void> {
+    for (let before = -1; before !== asked || isBusy();) {
+      before = asked
+      await afterTwoTurns()
+    }
+  }
+
+  function next(): Timer | undefined {
+    let first: Timer | undefined
+    for (const timer of timers) if (!first || timer.at < first.at) first = timer
+    return first
+  }
+
+  return {
+    now: () => now,
+    after(delay, run) {
+      const timer = { at: now + delay, run }
+      timers.add(timer)
+      return () => void timers.delete(timer)
+    },
+    hold: () => () => {},
+    turn(run) {
+      asked++
+      open++
+      afterTurn(() => {
+        open--
+        run()
+      })
+    },
+    // mulberry32
+    random() {
+      chance = (chance + 0x6d2b79f5) >>> 0
+      let t = chance
+      t = Math.imul(t ^ (t >>> 15), t | 1)
+      t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+      return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
+    },
+    get timers() {
+      return timers.size
+    },
+    settle,
+    async pass(ms) {
+      if (!(ms >= 0 && ms < Infinity)) throw new TypeError("pass takes a number of milliseconds, 0 or more")
+      const until = now + ms
+      await settle()
+      for (let timer = next(); timer && timer.at <= until; timer = next()) {
+        timers.delete(timer)
+        now = Math.max(now, timer.at)
+        timer.run()
+        await settle()
+      }
+      now = Math.max(now, until)
+    },
+  }
+}

@@ -1,0 +1,7 @@
+export { createClock, type ClockOptions, type TestClock } from "./clock.ts"
+export { connect, type ConnectOptions, type Handler } from "./connect.ts"
+export type { Ending } from "./exchange.ts"
+export type { FetchHandler } from "./fetch.ts"
+export type { NodeHandler } from "./node.ts"
+export type { Reader } from "./reader.ts"
+export type { Received } from "./received.ts"
