@@ -12,6 +12,7 @@ export const pinnedNode = join(binaries, "node")
 
 const OLDEST_NODE = 20
 const CHROMIUM_NAMES = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"]
+const FIREFOX_NAMES = ["firefox-esr", "firefox"]
 
 /** What may be missing, why it is needed, and how it gets here. */
 const needs = {
@@ -22,13 +23,22 @@ const needs = {
     remedy:
       "The npm packages could not be installed: check the network, then run `npm ci --foreground-scripts` to see why.",
   },
-  chromium: {
-    present: () => CHROMIUM_NAMES.some(onPath),
-    announce: "Installing Debian's chromium for the browser tests (under a minute) …",
-    install: () => installDebianPackage("chromium"),
-    remedy: "Chromium is missing and the browser tests need it: run `apt-get install chromium` as root.",
+  chromium: browser("Chromium", ["chromium"], () => CHROMIUM_NAMES.some(onPath)),
+  firefox: browser("Firefox", ["firefox-esr"], () => FIREFOX_NAMES.some(onPath)),
+  // WebKit has no mode without a screen, so it gets one that nobody sees
+  webkit: browser("WebKit", ["webkit2gtk-driver", "xvfb"], () => ["WebKitWebDriver", "Xvfb"].every(onPath)),
+}
+
+/** A browser the tests drive. Optional where somebody develops: there its tests say that they are skipped. */
+function browser(name, packages, present) {
+  const list = packages.join(" ")
+  return {
+    present,
+    announce: `Installing Debian's ${list} for the browser tests (under a minute) …`,
+    install: () => installDebianPackages(packages),
+    remedy: `${name} is missing and the browser tests need it: run \`apt-get install ${list}\` as root.`,
     optional: !process.env.CI,
-  },
+  }
 }
 
 /**
@@ -88,11 +98,11 @@ function onPath(name) {
 }
 
 /** The package lists of a fresh machine are empty and those of an old one are stale, so a failure is tried again updated. */
-function installDebianPackage(name) {
+function installDebianPackages(names) {
   if (!onPath("apt-get")) return false
   const apt = asRoot(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet=2"])
   if (apt === undefined) return false
-  const install = [...apt.slice(1), "install", "--yes", "--no-install-recommends", name]
+  const install = [...apt.slice(1), "install", "--yes", "--no-install-recommends", ...names]
   if (run(apt[0], install, { stdio: "ignore" })) return true
   return run(apt[0], [...apt.slice(1), "update"]) && run(apt[0], install)
 }

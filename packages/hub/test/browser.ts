@@ -1,39 +1,11 @@
-import { accessSync, constants } from "node:fs"
-import { delimiter, join } from "node:path"
 import type { TestContext } from "node:test"
-import { launch, type Browser, type Page } from "puppeteer-core"
+import type { Browser, Page } from "puppeteer-core"
+import { launchChromium } from "../../onward/test/client/browsers/puppeteer.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
 
-const NAMES = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"]
-const ARGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-]
-
-/** The Chromium or Chrome of this machine, if it has one. */
-export function findChromium(): string | undefined {
-  const folders = (process.env["PATH"] ?? "").split(delimiter)
-  return folders
-    .flatMap((folder) => NAMES.map((name) => join(folder, name)))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK)
-        return true
-      } catch {
-        return false
-      }
-    })
-}
-
 /** Starts Chromium with nothing remembered; it is closed when the test is over. */
-export async function openBrowser(t: TestContext, executablePath: string): Promise<Browser> {
-  const userDataDir = temporaryFolder(t)
-  const browser = await launch({ executablePath, headless: true, userDataDir, args: ARGS })
+export async function openBrowser(t: TestContext): Promise<Browser> {
+  const browser = await launchChromium(temporaryFolder(t))
   t.after(() => browser.close())
   return browser
 }

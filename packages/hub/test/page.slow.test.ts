@@ -2,14 +2,14 @@ import assert from "node:assert/strict"
 import { join } from "node:path"
 import { test, type TestContext } from "node:test"
 import type { Page } from "puppeteer-core"
-import { click, findChromium, openBrowser, openTab, textOf, waitForText } from "./browser.ts"
+import { missing } from "../../onward/test/client/browsers/find.ts"
+import { click, openBrowser, openTab, textOf, waitForText } from "./browser.ts"
 import { serveOnward, type Listening } from "./onward.ts"
 import { readUntil } from "./read-events.ts"
 import { publish } from "./server.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
 
-const chromium = findChromium()
-const skip = chromium === undefined && "Chromium is missing: install it to test the page"
+const skip = missing("chromium")
 
 /** What a tab got of some events, as [number, id], in order. Gathered from the page's own connections. */
 type Got = Record<"sample" | "count" | "token" | "message", [value: string, id: string][]>
@@ -25,7 +25,7 @@ interface Opened {
 async function open(t: TestContext, tabCount = 1): Promise<Opened> {
   const data = join(temporaryFolder(t), "data")
   const hub = await serveOnward(t, { data, env: { OPENAI_BASE_URL: "", OPENAI_MODEL: "" } })
-  const browser = await openBrowser(t, chromium ?? "")
+  const browser = await openBrowser(t)
   const errors: string[] = []
   const tabs = []
   for (let i = 0; i < tabCount; i++) {

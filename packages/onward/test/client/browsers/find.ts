@@ -1,0 +1,42 @@
+import { accessSync, constants, globSync } from "node:fs"
+import { delimiter, join } from "node:path"
+
+/** The engines of today's browsers. Their order is that of their tests. */
+export const ENGINES = ["chromium", "firefox", "webkit"] as const
+export type Engine = (typeof ENGINES)[number]
+
+/** Programs, by all the names they go by. */
+const NAMES = {
+  chromium: ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"],
+  firefox: ["firefox-esr", "firefox"],
+  webkitDriver: ["WebKitWebDriver"],
+  xvfb: ["Xvfb"],
+}
+
+/** Where a program of this machine is, if it has it. */
+export function find(program: keyof typeof NAMES): string | undefined {
+  const folders = (process.env["PATH"] ?? "").split(delimiter)
+  return folders.flatMap((folder) => NAMES[program].map((name) => join(folder, name))).find(canRun)
+}
+
+/** The small browser that comes with WebKitGTK, which is never on the path. */
+export const findMiniBrowser = (): string | undefined =>
+  globSync("/usr/lib/{*/,}webkit2gtk-4.*/MiniBrowser").sort().findLast(canRun)
+
+/** Why tests in an engine are skipped on this machine; false when they can run. */
+export function missing(engine: Engine): string | false {
+  const isThere =
+    engine === "webkit"
+      ? find("webkitDriver") !== undefined && find("xvfb") !== undefined && findMiniBrowser() !== undefined
+      : find(engine) !== undefined
+  return !isThere && `${engine} is missing: \`npm test\` installs it on Debian, as root`
+}
+
+function canRun(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,96 @@
+// Runs in pages and workers. A test starts things here by name, and looks at what came of them.
+import * as onward from "../../../../src/client/index.ts"
+
+/** What an EventSource dispatched. */
+export interface Heard {
+  opens: number
+  events: { event: string; data: string; id: string; origin: string }[]
+  errors: { readyState: number; code: string | undefined; status: number | undefined }[]
+}
+
+/** What a loop over a stream got. */
+export interface Followed {
+  data: string[]
+  /** Each status in turn; a failure as `failed: code`. */
+  states: string[]
+  gaps: number
+}
+
+const sources = new Map<string, { source: onward.EventSource; heard: Heard }>()
+const streams = new Map<string, { stream: onward.EventStream<onward.StreamEvent>; followed: Followed }>()
+
+/** Opens an EventSource; `types` are the events heard besides messages. */
+export function listen(
+  name: string,
+  url: string,
+  options: onward.EventSourceOptions = {},
+  types: readonly string[] = [],
+): onward.EventSource {
+  return hear(name, new onward.EventSource(url, options), types)
+}
+
+/** Keeps what an EventSource dispatches. */
+export function hear(name: string, source: onward.EventSource, types: readonly string[] = []): onward.EventSource {
+  const heard: Heard = { opens: 0, events: [], errors: [] }
+  sources.set(name, { source, heard })
+  source.addEventListener("open", () => heard.opens++)
+  source.addEventListener("error", (event) => {
+    if (event instanceof MessageEvent) return
+    const { error } = event
+    heard.errors.push({ readyState: source.readyState, code: error?.code, status: error?.status })
+  })
+  for (const type of new Set(["message", ...types])) {
+    source.addEventListener(type, (event: Event) => {
+      if (!(event instanceof MessageEvent)) return
+      const { data, lastEventId, origin } = event as MessageEvent<string>
+      heard.events.push({ event: type, data, id: lastEventId, origin })
+    })
+  }
+  return source
+}
+
+/** What an EventSource dispatched so far. */
+export function heard(name: string): Heard & { readyState: number } {
+  const { source, heard } = sources.get(name) as { source: onward.EventSource; heard: Heard }
+  return { ...heard, readyState: source.readyState }
+}
+
+/** Loops over a stream. */
+export function follow(name: string, url: string, options: onward.StreamOptions = {}): void {
+  const followed: Followed = { data: [], states: [], gaps: 0 }
+  const stream = onward.stream(url, {
+    onGap: () => followed.gaps++,
+    onStatus: (status) => followed.states.push(sayStatus(status)),
+    ...options,
+  })
+  streams.set(name, { stream, followed })
+  void (async () => {
+    for await (const { data } of stream) followed.data.push(data)
+  })().catch(() => {})
+}
+
+function sayStatus(status: onward.StreamStatus): string {
+  if (status.state !== "failed") return status.state
+  return `failed: ${status.error instanceof onward.OnwardError ? status.error.code : String(status.error)}`
+}
+
+/** What a loop got so far. */
+export function followed(name: string): Followed & { state: string } {
+  const { stream, followed } = streams.get(name) as {
+    stream: onward.EventStream<onward.StreamEvent>
+    followed: Followed
+  }
+  return { ...followed, state: stream.status.state }
+}
+
+/** Ends everything, as a test that is over does. */
+export function closeAll(): void {
+  for (const { source } of sources.values()) source.close()
+  for (const { stream } of streams.values()) stream.close()
+}
+
+/** Whether the page was put away in the back-forward cache and came back. */
+export let wasRestored = false
+globalThis.addEventListener?.("pageshow", (event) => {
+  if (event.persisted) wasRestored = true
+})

@@ -1,0 +1,127 @@
+import { readFile } from "node:fs/promises"
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import { stripTypeScriptTypes } from "node:module"
+import type { AddressInfo, Socket } from "node:net"
+import { once } from "node:events"
+import type { TestContext } from "node:test"
+import { sse } from "../../../src/adapters/node.ts"
+import { createHub } from "../../../src/hub/index.ts"
+
+export type Listener = (req: IncomingMessage, res: ServerResponse) => void
+
+/** One request for the numbered events. */
+export interface StreamRequest {
+  readonly lastEventId: string | undefined
+  readonly isOpen: boolean
+}
+
+/** A web site of its own origin: a blank page with the library, and a hub with numbered events. */
+export interface PageServer {
+  /** Without a slash at its end. */
+  readonly origin: string
+  /** A blank page whose scripts have `onward` and `page`; with a content security policy when given. */
+  pageUrl(policy?: string): string
+  /** Answers another path. */
+  on(path: string, listener: Listener): void
+  /** Publishes the next `count` of the numbers 1, 2, 3, …, as `/events` has them. */
+  publish(count: number): Promise<void>
+  /** Requests for `/events`, in order. */
+  readonly requests: readonly StreamRequest[]
+  /** Streams of `/events` that are open. */
+  readonly open: number
+  /** Most that were open at one time. */
+  readonly most: number
+  /** Cuts every open stream of `/events`. */
+  cut(): void
+  /** Whether the site can be reached; while not, it takes connections and cuts them, as does a network that goes. */
+  isReachable: boolean
+}
+
+const PAGE = `<!doctype html>
+<title>Onward</title>
+<link rel="icon" href="data:," />
+<script type="module" src="/page/globals.ts"></script>
+`
+
+/** The folders whose modules are served, TypeScript with its types taken out: what is published, one module a file. */
+const MODULES: Readonly<Record<string, URL>> = {
+  src: new URL("../../../src/", import.meta.url),
+  page: new URL("in-page/", import.meta.url),
+}
+
+/** Starts one on a free port; it ends with the test. `heartbeat` is that of the hub, in ms. */
+export async function servePage(t: Pick<TestContext, "after">, { heartbeat = 15_000 } = {}): Promise<PageServer> {
+  const hub = createHub({ heartbeat })
+  const listeners = new Map<string, Listener>()
+  const sockets = new Set<Socket>()
+  const requests: (StreamRequest & { isOpen: boolean; readonly socket: Socket })[] = []
+  let published = 0
+  let most = 0
+
+  const streams = () => requests.filter(({ isOpen }) => isOpen)
+
+  function stream(req: IncomingMessage, res: ServerResponse): void {
+    const request = { lastEventId: req.headers["last-event-id"]?.toString(), isOpen: true, socket: req.socket }
+    requests.push(request)
+    most = Math.max(most, streams().length)
+    res.on("close", () => (request.isOpen = false))
+    sse(req, res, hub.subscribe({ topics: ["numbers"], from: "earliest" }))
+  }
+
+  const server = createServer((req, res) => {
+    if (!site.isReachable) return void req.socket.destroy()
+    const { pathname, searchParams } = new URL(req.url ?? "", "http://localhost")
+    const [, folder = "", module] = /^\/(\w+)\/([\w/-]+\.ts)$/.exec(pathname) ?? []
+    const listener = listeners.get(pathname)
+    if (listener) listener(req, res)
+    else if (pathname === "/") sendPage(res, searchParams.get("policy"))
+    else if (pathname === "/events") stream(req, res)
+    else if (module !== undefined && MODULES[folder]) void sendModule(res, new URL(module, MODULES[folder]))
+    else res.writeHead(404).end()
+  })
+  server.on("connection", (socket) => {
+    sockets.add(socket)
+    socket.on("close", () => sockets.delete(socket))
+  })
+  server.listen(0, "127.0.0.1")
+  await once(server, "listening")
+  t.after(async () => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+    await hub.close()
+  })
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+
+  const site: PageServer = {
+    origin,
+    pageUrl: (policy) => `${origin}/${policy === undefined ? "" : `?${new URLSearchParams({ policy })}`}`,
+    on: (path, listener) => void listeners.set(path, listener),
+    async publish(count) {
+      const messages = Array.from({ length: count }, () => ({ topic: "numbers", data: ++published }))
+      await hub.publishMany(messages)
+    },
+    requests,
+    get open() {
+      return streams().length
+    },
+    get most() {
+      return most
+    },
+    cut() {
+      for (const { socket } of streams()) socket.destroy()
+    },
+    isReachable: true,
+  }
+  return site
+}
+
+function sendPage(res: ServerResponse, policy: string | null): void {
+  if (policy !== null) res.setHeader("content-security-policy", policy)
+  res.setHeader("content-type", "text/html").end(PAGE)
+}
+
+async function sendModule(res: ServerResponse, file: URL): Promise<void> {
+  const source = await readFile(file, "utf8").catch(() => undefined)
+  if (source === undefined) return void res.writeHead(404).end()
+  res.setHeader("content-type", "text/javascript").end(stripTypeScriptTypes(source))
+}

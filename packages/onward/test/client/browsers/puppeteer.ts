@@ -1,0 +1,84 @@
+import { launch, type Browser as PuppeteerBrowser, type LaunchOptions, type Page } from "puppeteer-core"
+import type { Browser, Tab } from "./browser.ts"
+import { find, type Engine } from "./find.ts"
+
+const CHROMIUM_ARGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--no-proxy-server",
+]
+
+/** What puppeteer adds to make tests easy: without it hidden tabs are held back as they are for users. */
+const TOO_KIND = [
+  "--disable-background-timer-throttling",
+  "--disable-backgrounding-occluded-windows",
+  "--disable-renderer-backgrounding",
+]
+
+/** Starts Chromium for puppeteer, with its profile in a folder of yours. */
+export const launchChromium = (userDataDir: string, options?: LaunchOptions): Promise<PuppeteerBrowser> =>
+  launch({ executablePath: find("chromium") ?? "", headless: true, userDataDir, args: CHROMIUM_ARGS, ...options })
+
+const launchFirefox = (userDataDir: string): Promise<PuppeteerBrowser> =>
+  launch({
+    browser: "firefox",
+    executablePath: find("firefox") ?? "",
+    headless: true,
+    userDataDir,
+    extraPrefsFirefox: { "network.proxy.type": 0 },
+  })
+
+/** Chromium by the DevTools protocol, Firefox by WebDriver BiDi. */
+export async function openPuppeteer(engine: Exclude<Engine, "webkit">, profile: string): Promise<Browser> {
+  const browser = await (engine === "chromium"
+    ? launchChromium(profile, { ignoreDefaultArgs: TOO_KIND })
+    : launchFirefox(profile))
+  const cover = (await browser.pages())[0] ?? (await browser.newPage())
+  return {
+    async open(url) {
+      const page = await browser.newPage()
+      await page.goto(url)
+      await page.bringToFront()
+      const tab = tabOf(page, cover)
+      return engine === "chromium" ? { ...tab, ...(await devToolsOf(page)) } : tab
+    },
+    close: () => browser.close(),
+  }
+}
+
+function tabOf(page: Page, cover: Page): Tab {
+  return {
+    async goto(url) {
+      await page.goto(url)
+    },
+    async back() {
+      await page.goBack()
+    },
+    evaluate: <Args extends unknown[], Result>(run: (...args: Args) => Result | Promise<Result>, ...args: Args) =>
+      page.evaluate(run as (...args: unknown[]) => Result | Promise<Result>, ...args),
+    hide: () => cover.bringToFront(),
+    show: () => page.bringToFront(),
+    setOffline: (isOffline) => page.setOfflineMode(isOffline),
+    close: () => page.close(),
+  }
+}
+
+async function devToolsOf(page: Page): Promise<Pick<Tab, "crash" | "setFrozen">> {
+  const session = await page.createCDPSession()
+  return {
+    async crash() {
+      const crashed = new Promise<void>((resolve) => page.once("error", () => resolve()))
+      // nobody is left to answer
+      session.send("Page.crash").catch(() => {})
+      await crashed
+    },
+    async setFrozen(isFrozen) {
+      await session.send("Page.setWebLifecycleState", { state: isFrozen ? "frozen" : "active" })
+    },
+  }
+}

@@ -1,0 +1,16 @@
+/** How long anything that must happen may take before a test gives up on it, in ms: engines share two cores with other tests. */
+const PATIENCE = 30_000
+
+/** Looks until what is seen satisfies `holds`; gives it, or fails with the last of it. */
+export async function until<T>(
+  what: string,
+  look: () => T | Promise<T>,
+  holds: (seen: T) => boolean = Boolean,
+): Promise<T> {
+  for (const end = performance.now() + PATIENCE; ;) {
+    const seen = await look()
+    if (holds(seen)) return seen
+    if (performance.now() > end) throw new Error(`waited in vain until ${what}; seen last: ${JSON.stringify(seen)}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
