@@ -85,6 +85,11 @@ export class Subscription {
     return this.#core.clock
   }
 
+  /** Longest silence on its streams, in ms. */
+  get heartbeat(): number {
+    return this.#core.heartbeat
+  }
+
   /**
    * Checks limits and the client's start point, before anything is sent.
    * @param asked where the client wants to begin; undefined when it does not say

@@ -52,7 +52,11 @@ const STREAM_HEADERS: Readonly<Record<string, string>> = {
   "x-accel-buffering": "no",
 }
 
-const OPENING = encodeComment("")
+/** Sent at once, or proxies and browsers wait; it tells Onward's client what silence means that something is wrong. */
+function openingOf(heartbeat: number, retry: number | undefined): Frame {
+  const announced = encodeComment(heartbeat < Infinity ? `heartbeat ${heartbeat}` : "")
+  return new Frame(retry === undefined ? announced : announced + encode({ retry }))
+}
 
 /** Decides by a request's method, headers and start point what it gets. A source that is not used is disposed of. */
 export function answer(request: StreamRequest, source: Source, options: SseOptions = {}): Answer | Promise<Answer> {
@@ -65,7 +69,6 @@ export function answer(request: StreamRequest, source: Source, options: SseOptio
   }
   const clock = options.clock ?? (source instanceof Subscription ? source.clock : systemClock)
   const headers = { ...STREAM_HEADERS, ...cors, ...options.headers }
-  const opening = new Frame(options.retry === undefined ? OPENING : OPENING + encode({ retry: options.retry }))
   try {
     const asked = startPointOf(request, clock.now())
     if (isEnd(asked)) {
@@ -79,6 +82,7 @@ export function answer(request: StreamRequest, source: Source, options: SseOptio
     }
     if (source instanceof Subscription) {
       const stream = source.open(asked)
+      const opening = openingOf(source.heartbeat, options.retry)
       return {
         status: 200,
         headers,
@@ -88,7 +92,7 @@ export function answer(request: StreamRequest, source: Source, options: SseOptio
         },
       }
     }
-    return answerOwn(request, source, asked, { headers, opening, options, cors, clock })
+    return answerOwn(request, source, asked, { headers, options, cors, clock })
   } catch (error) {
     discard(source)
     if (!(error instanceof OnwardError)) throw error
@@ -104,7 +108,6 @@ const isEnd = (asked: StartPoint | undefined): boolean =>
 
 interface Head {
   readonly headers: Record<string, string>
-  readonly opening: Frame
   readonly options: SseOptions
   readonly cors: Record<string, string> | undefined
   readonly clock: Clock
@@ -116,10 +119,11 @@ async function answerOwn(
   asked: StartPoint | undefined,
   head: Head,
 ): Promise<Answer> {
-  const { headers, opening, options, cors, clock } = head
+  const { headers, options, cors, clock } = head
   const { onError = report, end = true } = options
   const heartbeat = durationOf("heartbeat", options.heartbeat, 15_000)
   const stallTimeout = durationOf("stallTimeout", options.stallTimeout, 120_000)
+  const opening = openingOf(heartbeat, options.retry)
   const lastEventId =
     typeof asked === "object" && "after" in asked ? asked.after : asked === "earliest" ? asked : undefined
   try {

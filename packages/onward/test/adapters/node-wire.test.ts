@@ -62,7 +62,7 @@ test("what a source yields is, below the response, chunked coding to the letter"
     assert.match(head, /\r\ntransfer-encoding: chunked/i)
     const { body, isComplete } = decodeChunked(rest)
     assert.ok(isComplete)
-    assert.equal(body.toString(), `: \n${framed}event: stream.end\nid: stream.end\ndata: {}\n\n`)
+    assert.equal(body.toString(), `: heartbeat 15000\n${framed}event: stream.end\nid: stream.end\ndata: {}\n\n`)
   })
 })
 
@@ -86,7 +86,7 @@ test("what a hub publishes is, below the response, chunked coding to the letter"
         const text = body
           .toString()
           .replace(/^(id|event): .*\n/gm, "")
-          .replace(/^: \n/, "")
+          .replace(/^: heartbeat \d+\n/, "")
           .replace(/^\n/, "")
         assert.equal(text, `${framed}data: end\n\ndata: {}\n\n`)
       }
@@ -104,7 +104,7 @@ test("the head and the first events leave the server together", async (t) => {
       const { socket, received } = connect(GET)
       await new Promise((resolve) => socket.once("data", resolve))
       const { rest } = splitResponse(received())
-      assert.match(rest.toString(), /^3\r\n: \n\r\n[0-9a-f]+\r\nid: \S+\n\n\r\n$/)
+      assert.match(rest.toString(), /^12\r\n: heartbeat 15000\n\r\n[0-9a-f]+\r\nid: \S+\n\n\r\n$/)
     },
   )
 })
@@ -126,7 +126,7 @@ test("a client of HTTP/1.0 gets the bare stream, ended by the end of the connect
       assert.doesNotMatch(head, /transfer-encoding/i)
       assert.match(
         rest.toString(),
-        /^: \nid: \S+\n\nid: \S+\ndata: größe\n\nid: \S+\ndata: end\n\nevent: stream\.end\n.*\n.*\n\n$/,
+        /^: heartbeat 15000\nid: \S+\n\nid: \S+\ndata: größe\n\nid: \S+\ndata: end\n\nevent: stream\.end\n.*\n.*\n\n$/,
       )
     },
   )

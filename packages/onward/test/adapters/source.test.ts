@@ -64,7 +64,7 @@ for (const rig of rigs) {
         assert.equal(exchange.status, 200)
         assert.equal(await exchange.over(), "ended")
         assert.deepEqual(exchange.blocks, [
-          { comment: "" },
+          { comment: "heartbeat 15000" },
           { data: "one" },
           { data: "two" },
           { data: "three" },
@@ -86,7 +86,7 @@ for (const rig of rigs) {
     const use = async (exchange: Exchange) => {
       await exchange.over()
       assert.deepEqual(exchange.blocks, [
-        { comment: "" },
+        { comment: "heartbeat 15000" },
         { retry: "99" },
         { event: "hello", retry: "1000", id: "7", data: '{"lastEventId":"größe","aborted":false}' },
         { data: "größe\n東京\n🦊" },

@@ -41,7 +41,7 @@ for (const rig of rigs) {
       // a connection ends with its stream, and says so: a kept one would hold up `server.close()`
       if (rig.name.startsWith("node:") && !rig.isHttp2) assert.equal(exchange.headers.connection, "close")
       await exchange.has("id: life0000~10")
-      assert.deepEqual(exchange.blocks, [{ comment: "" }, { retry: "4321" }, { id: "life0000~10" }])
+      assert.deepEqual(exchange.blocks, [{ comment: "heartbeat 15000" }, { retry: "4321" }, { id: "life0000~10" }])
     })
   })
 

@@ -98,7 +98,7 @@ test("a reader is told by an error when its stream is dropped, by an end when it
   await eventually("one is gone", () => hub.stats().connections === 1)
   await assert.rejects(stalled.text(), { name: "AbortError" })
   await hub.close()
-  assert.match(await healthy.text(), /^: \n/)
+  assert.match(await healthy.text(), /^: heartbeat 500\n/)
 })
 
 test("an aborted request ends its body with the reason", async (t) => {
