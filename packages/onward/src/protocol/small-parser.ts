@@ -18,7 +18,7 @@ export interface SmallParser {
   readonly retry: number | undefined
 }
 
-/** So many data lines are joined at a time: time is linear, and a million tiny lines take about the memory of their text. */
+/** So many data lines, or pieces of a line, are joined at a time: time is linear, and a million tiny ones take about the memory of their text. */
 const MANY = 1024
 /** A value shorter than this part of a text beyond `SMALL_TEXT` is copied, or it would keep that text alive. */
 const SMALL_PART = 1 / 8
@@ -85,10 +85,11 @@ export function createSmallParser(handlers: ParserHandlers, options: SmallParser
   function take(line: string): void {
     const colon = line.indexOf(":")
     const name = colon < 0 ? line : line.slice(0, colon)
-    const value = colon < 0 ? "" : line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1)
+    let value = colon < 0 ? "" : line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1)
+    if (value.length < small) value = (" " + value).slice(1)
     if (name === "data") {
       check((dataLength += value.length + 1))
-      if (lines.push(value.length < small ? (" " + value).slice(1) : value) < MANY) return
+      if (lines.push(value) < MANY) return
       data += lines.join("\n") + "\n"
       lines = []
     } else if (name === "event") event = value
@@ -125,7 +126,7 @@ export function createSmallParser(handlers: ParserHandlers, options: SmallParser
         }
       }
       if (rest === "") return
-      line.push(rest)
+      if (line.push(rest) > MANY) line = [line[0] + line.slice(1).join("")]
       check(dataLength + (lineLength += rest.length))
     },
     reset,
