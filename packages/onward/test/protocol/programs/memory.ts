@@ -1,5 +1,8 @@
-// What stays on the heap, in bytes; run with --expose-gc. The argument says of what.
-import { createParser, type ParserOptions } from "../../../src/protocol/index.ts"
+// What stays on the heap, in bytes; run with --expose-gc. The first argument says of what, the second in which parser.
+import { createParser, createSmallParser, type ParserHandlers, type SmallParser } from "../../../src/protocol/index.ts"
+
+/** Its limit is in UTF-16 units, and a reset is what makes it drop things. */
+const isSmall = process.argv[3] === "createSmallParser"
 
 const MIB = 1024 * 1024
 const encoder = new TextEncoder()
@@ -12,22 +15,40 @@ function held(): number {
   return heapUsed + Math.max(arrayBuffers, external)
 }
 
+function make(handlers: ParserHandlers, limit = 16 * MIB): Pick<SmallParser, "push" | "reset"> {
+  return isSmall
+    ? createSmallParser(handlers, { maxEventLength: limit })
+    : createParser(handlers, { maxEventBytes: limit })
+}
+
 /** Pushes `chunk` until the parser refuses it. */
-function flood(first: string, chunk: string, options: ParserOptions): void {
-  const parser = createParser({ onEvent: () => {} }, options)
+function flood(first: string, chunk: string, limit: number): void {
+  const parser = make({ onEvent: () => {} }, limit)
   const bytes = encoder.encode(chunk)
-  parser.push(first)
+  parser.push(encoder.encode(first))
   kept.push(parser)
   let most = 0
-  const often = Math.ceil((options.maxEventBytes ?? 0) / bytes.length / 20)
+  const often = Math.ceil(limit / bytes.length / 20)
   try {
     for (let i = 0; ; i++) {
       parser.push(bytes)
       if (i % often === 0) most = Math.max(most, held())
     }
   } catch (error) {
+    if (isSmall) parser.reset()
     report({ most: most - before, after: held() - before, error: (error as { code?: string }).code })
   }
+}
+
+/** What ten million lines of one event take, before it ends. */
+function pile(line: string): void {
+  let length = -1
+  const parser = make({ onEvent: ({ data }) => void (length = data.length) })
+  const chunk = encoder.encode(line.repeat(10_000))
+  for (let i = 0; i < 1_000; i++) parser.push(chunk)
+  const most = held() - before
+  parser.push(encoder.encode("data\n\n"))
+  report({ most, kept: length })
 }
 
 function report(values: object): void {
@@ -36,7 +57,7 @@ function report(values: object): void {
 
 /** Keeps one event's strings of each of 2,000 chunks. */
 function keep(chunk: (i: number) => string): void {
-  const parser = createParser({ onEvent: (event) => void (event.data.startsWith("keep") && kept.push(event)) })
+  const parser = make({ onEvent: (event) => void (event.data.startsWith("keep") && kept.push(event)) })
   for (let i = 0; i < 2_000; i++) parser.push(encoder.encode(chunk(i)))
   report({ kept: kept.length, after: held() - before })
 }
@@ -53,14 +74,18 @@ const programs: Record<string, () => void> = {
   "one of many, not ASCII": () => keep((i) => chosen(i) + many.replaceAll("x1", "é1")),
   "small before large": () => keep((i) => chosen(i) + large),
   "small after large": () => keep((i) => large + chosen(i)),
-  "one line": () => flood("data: ", "x".repeat(65_536), { maxEventBytes: 16 * MIB }),
-  "one line, not ASCII": () => flood("data: ", "火".repeat(21_845), { maxEventBytes: 16 * MIB }),
-  "tiny data lines": () => flood("", "data\n".repeat(10_000), { maxEventBytes: MIB }),
-  "tiny data lines, one by one": () => flood("", "data\n", { maxEventBytes: 4_096 }),
+  "one line": () => flood("data: ", "x".repeat(65_536), 16 * MIB),
+  "one line, not ASCII": () => flood("data: ", "火".repeat(21_845), isSmall ? 8 * MIB : 16 * MIB),
+  "tiny data lines": () => flood("", "data\n".repeat(10_000), MIB),
+  "tiny data lines, one by one": () => flood("", "data\n", 4_096),
+  "one line, byte by byte": () => flood("data: ", "x", 4 * MIB),
+  "ten million data lines": () => pile("data\n"),
+  "ten million id lines": () => pile("id: 1\n"),
+  "ten million comments": () => pile(":\n"),
   "tiny id lines": () => keep(() => "id: 1\n".repeat(500)),
 }
 
 // what the modules and the first calls need is not what is asked
-createParser({ onEvent: () => {} }).push(encoder.encode(many))
+make({ onEvent: () => {} }).push(encoder.encode(many))
 const before = held()
 programs[process.argv[2] ?? ""]?.()

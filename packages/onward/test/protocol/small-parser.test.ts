@@ -1,0 +1,141 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { createSmallParser, type ParsedEvent, type ParserHandlers } from "../../src/protocol/index.ts"
+import { bytesOf, cutTo, feedSmall } from "./feed.ts"
+
+const tooLarge = { name: "OnwardError", code: "event_too_large" }
+const MIB = 1024 * 1024
+
+/** A parser, what it said, and a way to give it text. */
+function listen(handlers: Partial<ParserHandlers> = {}, maxEventLength?: number) {
+  const data: string[] = []
+  const onEvent = (event: ParsedEvent): void => void data.push(event.data)
+  const parser = createSmallParser({ onEvent, ...handlers }, { maxEventLength })
+  return { parser, data, push: (text: string): void => parser.push(bytesOf(text)) }
+}
+
+test("handlers hear events, ids, reconnection times and comments in the order of the stream", () => {
+  const heard: unknown[] = []
+  const { parser, push } = listen({
+    onEvent: (event) => heard.push(event),
+    onId: (id) => heard.push({ id }),
+    onRetry: (retry) => heard.push({ retry }),
+    onComment: (comment) => heard.push({ comment }),
+  })
+  push(": hello\nretry: 5\nevent: a\ndata: 1\nid: 7\n\n:no space\nid: 8\n\ndata: 2\n\nid: 9")
+  assert.deepEqual(heard, [
+    { comment: "hello" },
+    { retry: 5 },
+    { id: "7" },
+    { event: "a", data: "1", id: "7" },
+    { comment: "no space" },
+    { id: "8" },
+    { event: "message", data: "2", id: "8" },
+  ])
+  assert.equal(parser.lastEventId, "8")
+})
+
+test("a reconnection time is known whether or not anyone listens, and one too large for a number is the largest", () => {
+  const { parser, push } = listen()
+  push("retry: 5\n")
+  assert.equal(parser.retry, 5)
+  push(`retry: ${"9".repeat(400)}\n`)
+  assert.equal(parser.retry, Number.MAX_SAFE_INTEGER)
+  for (const digits of ["-1", "+1", "1.5", "1e3", "0x1", " 1", "1 ", "١"]) push(`retry: ${digits}\n`)
+  assert.equal(parser.retry, Number.MAX_SAFE_INTEGER)
+})
+
+test("after a reset in any handler nothing more of the chunk is heard, and the next stream begins afresh", () => {
+  for (const handler of ["onEvent", "onId", "onRetry", "onComment"] as const) {
+    const heard: string[] = []
+    let reset = (): void => {}
+    const hear = (name: keyof ParserHandlers) => (): void => {
+      heard.push(name)
+      if (name === handler) reset()
+    }
+    const handlers = {
+      onEvent: hear("onEvent"),
+      onId: hear("onId"),
+      onRetry: hear("onRetry"),
+      onComment: hear("onComment"),
+    }
+    const parser = createSmallParser(handlers)
+    reset = parser.reset
+    parser.push(bytesOf(":\nretry: 1\nid: 1\ndata: a\n\n:\nretry: 2\nid: 2\ndata: b\n\ndata: c"))
+    const all = ["onComment", "onRetry", "onId", "onEvent"]
+    assert.deepEqual(heard, all.slice(0, all.indexOf(handler) + 1))
+    heard.length = 0
+    parser.push(bytesOf("\ufeffdata: d\n\n"))
+    assert.deepEqual(heard, ["onEvent"], handler)
+  }
+})
+
+test("what a handler throws comes out of push, and after a reset the stream can be another", () => {
+  const { parser, push } = listen({
+    onEvent: ({ data }) => {
+      throw new Error(data)
+    },
+  })
+  assert.throws(() => push("id: 1\ndata: mine\n\ndata: next\n\n"), { message: "mine" })
+  parser.reset()
+  assert.equal(parser.lastEventId, "1")
+  assert.throws(() => push("data: after\n\n"), { message: "after" })
+})
+
+test("sixteen mebi characters are the limit when none is given, in one chunk or in many", () => {
+  const text = "x".repeat(16 * MIB)
+  for (const size of [Infinity, 65_536]) {
+    const feed = (value: string): number =>
+      feedSmall(cutTo(bytesOf(`data: ${value}\n\n`), Math.min(size, value.length + 8))).events.length
+    assert.equal(feed(text.slice(7)), 1)
+    assert.throws(() => feed(text), tooLarge, `chunks of ${size}`)
+  }
+})
+
+test("an event too large inside one chunk is refused after those before it were heard", () => {
+  const { parser, data, push } = listen({}, 100)
+  assert.throws(() => push(`id: 1\ndata: a\n\nid: 2\ndata: ${"x".repeat(100)}\n\ndata: b\n\n`), tooLarge)
+  assert.deepEqual(data, ["a"])
+  assert.equal(parser.lastEventId, "1")
+  parser.reset()
+  push("data: c\n\n")
+  assert.deepEqual(data, ["a", "c"])
+})
+
+test("data lines count together, each with its line end, and anew for the next event", () => {
+  const bytes = bytesOf(`${"data: 123456789\n".repeat(10)}\n`.repeat(50))
+  for (const size of [1, 16, 150, 4_096]) {
+    assert.equal(feedSmall(cutTo(bytes, size), { maxEventLength: 106 }).events.length, 50)
+    assert.throws(() => feedSmall(cutTo(bytes, size), { maxEventLength: 99 }), tooLarge)
+  }
+})
+
+test("a line that never ends is refused whatever it is, even a comment", () => {
+  for (const start of ["data: ", "id: ", "event: ", ": ", "foo: ", ""]) {
+    const { push } = listen({}, MIB)
+    push(start)
+    const chunk = "x".repeat(65_536)
+    let pushed = 0
+    assert.throws(() => {
+      for (; pushed < 100; pushed++) push(chunk)
+    }, tooLarge)
+    assert.ok(pushed <= 16, `${pushed} chunks of 64 KiB were taken within a limit of 1 MiB`)
+  }
+})
+
+test("a line of 2 MiB may come byte by byte, which would take for ever if time were quadratic", () => {
+  const { parser, data, push } = listen()
+  const byte = bytesOf("x")
+  push("data: ")
+  for (let i = 0; i < 2 * MIB; i++) parser.push(byte)
+  push("\n\n")
+  assert.equal(data[0]?.length, 2 * MIB)
+})
+
+test("characters stay whole wherever a long line is cut, and what is no UTF-8 is replaced", () => {
+  const text = "aé火🦊".repeat(8_000)
+  const bytes = bytesOf(`data: ${text}\n\n`)
+  for (const size of [1, 3, 1_021, 16_384, 30_001]) assert.equal(feedSmall(cutTo(bytes, size)).events[0]?.data, text)
+  const broken = Buffer.concat([Buffer.from("data: a"), Buffer.of(0xe2, 0x82), Buffer.from("\n\n")])
+  for (const size of [1, 2, 100]) assert.equal(feedSmall(cutTo(broken, size)).events[0]?.data, "a\ufffd")
+})
