@@ -1,4 +1,4 @@
-// node scripts/run.mjs [--with=chromium] <script> [arguments…]
+// node scripts/run.mjs [--with=chromium …] <script> [arguments…]
 //
 // Installs what is missing, then runs a script of this repository, unbuilt, on the pinned Node. Every npm script goes
 // through here: a shell that looked `node` up before the installation would stay on the machine's own. They say `exec`,
