@@ -4,6 +4,7 @@ import { get } from "node:http"
 import { connect } from "node:net"
 import { test } from "node:test"
 import { VirtualClock } from "../ground/virtual-clock.ts"
+import { quiet } from "./quiet.ts"
 import { createFaultServer } from "./fault-server.ts"
 import { utf8 } from "./fault-request.ts"
 import { play } from "./script.ts"
@@ -98,7 +99,7 @@ test("each part of a compressed body can be read when it was written", async () 
 })
 
 test("it is told when the client leaves, and what was to come after that does not hold it up", async () => {
-  const clock = new VirtualClock({ rounds: 20 })
+  const clock = new VirtualClock({ quiet })
   await using server = await createFaultServer(
     play([
       { status: 200, flood: 1e9 },

@@ -2,10 +2,11 @@ import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
 import { systemClock } from "../../src/clock.ts"
 import type { FetchLike } from "../../src/client/index.ts"
-import { nodeFetch } from "../../src/client/node-fetch.ts"
+
 import * as client from "../../src/client/node.ts"
 import { eventually } from "../adapters/exchange.ts"
 import { VirtualClock } from "../ground/virtual-clock.ts"
+import { quiet } from "./quiet.ts"
 import { createFaultServer, type FaultServer } from "./fault-server.ts"
 import { utf8 } from "./fault-request.ts"
 import { play } from "./script.ts"
@@ -23,12 +24,9 @@ export const vectors: readonly Vector[] = all
   // as written the second answer, silent as well, would be given up too, and a third request made
   .map((vector) => (vector.id === "C058" ? { ...vector, runMs: 400 } : vector))
 
-/** What carries the requests of the client in Node: what it brings, and what the platform has. */
-export const TRANSPORTS: Readonly<Record<string, FetchLike>> = { "node:http": nodeFetch, fetch }
-
 /** Runs one with a clock of its own, which goes on once nothing else does; throws what the client did otherwise. */
 export async function runAtOnce(vector: Vector, fetch: FetchLike): Promise<void> {
-  const clock = new VirtualClock({ rounds: 40 })
+  const clock = new VirtualClock({ quiet })
   await using server = await createFaultServer(play(vector.server), { clock })
   const observed = start(vector, { client, url: server.url, clock, fetch })
   await clock.pass(vector.runMs)

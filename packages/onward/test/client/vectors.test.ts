@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
 import { globSync, readFileSync } from "node:fs"
 import { test } from "node:test"
-import { IN_PAGES, runAtOnce, TRANSPORTS, vectors } from "./run-vector.ts"
+import { IN_PAGES, runAtOnce, vectors } from "./run-vector.ts"
+import { TRANSPORTS } from "./transports.ts"
 
 for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
   for (const vector of vectors) {

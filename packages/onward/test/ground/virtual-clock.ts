@@ -12,11 +12,11 @@ export class VirtualClock implements Clock {
   readonly #timers = new Set<Timer>()
   #turns: (() => void)[] = []
   #now = 1_700_000_000_000
-  readonly #rounds: number
+  readonly #quiet: () => Promise<void>
 
-  /** @param options.rounds turns of the event loop in which all that follows has happened; over sockets it takes some @default 1 */
-  constructor({ rounds = 1 } = {}) {
-    this.#rounds = rounds
+  /** @param options.quiet resolves once nothing is under way @default a turn of the event loop later */
+  constructor({ quiet = () => new Promise<void>((resolve) => setImmediate(resolve)) } = {}) {
+    this.#quiet = quiet
   }
 
   now(): number {
@@ -52,7 +52,7 @@ export class VirtualClock implements Clock {
       const turns = this.#turns
       this.#turns = []
       for (const run of turns) run()
-      for (let i = 0; i < this.#rounds; i++) await new Promise((resolve) => setImmediate(resolve))
+      await this.#quiet()
     } while (this.#turns.length > 0)
   }
 
