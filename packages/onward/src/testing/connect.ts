@@ -3,6 +3,7 @@ import { serialize } from "../message.ts"
 import { checkNames, durationOf } from "../options.ts"
 import type { Asked, Exchange, Transport } from "./exchange.ts"
 import { throughFetch, type FetchHandler } from "./fetch.ts"
+import { afterTwoTurns } from "./machine.ts"
 import type { NodeHandler } from "./node.ts"
 import { createReader, isStream, type Reader } from "./reader.ts"
 import { createWaiting } from "./waiting.ts"
@@ -28,8 +29,8 @@ export interface ConnectOptions {
 const OPTIONS = ["path", "method", "headers", "body", "lastEventId", "timeout"]
 
 /**
- * Asks a handler for an event stream, as an EventSource would but without a socket; resolves once its head is there, for an answer that
- * is none once it is there as a whole. Rejects with what the handler throws, and with `OnwardError("connect_timeout")`.
+ * Asks a handler for an event stream, as an EventSource would but without a socket; resolves once its head is there with what came
+ * along, for an answer that is no stream once it is there as a whole. Rejects with what the handler throws, and with `OnwardError("connect_timeout")`.
  * @example
  * const reader = await connect((req, res) => sse(req, res, hub.subscribe({ topics: ["news"] })))
  * await hub.publish({ topic: "news", data: "hello" })
@@ -46,24 +47,31 @@ export async function connect(handler: Handler, options: ConnectOptions = {}): P
     const exchange = await answered(transport, askedOf(options, lastEventId), timeout)
     const reader = createReader(exchange, { lastEventId, timeout, reconnect: open })
     if (!isStream(exchange)) await reader.closed()
+    // what was sent together with the head has come then, however the body travels
+    await afterTwoTurns()
     return reader
   }
   return open(options.lastEventId ?? "")
 }
 
 async function transportOf(handler: Handler): Promise<Transport> {
-  if (typeof handler === "object" && "fetch" in handler && typeof handler.fetch === "function") {
-    return throughFetch(handler)
-  }
-  if (typeof handler === "function" || (typeof handler === "object" && "emit" in handler && "listen" in handler)) {
+  if (isFetchHandler(handler)) return throughFetch(handler)
+  if (isNodeHandler(handler)) {
     // only here, so that fetch-style handlers can be tested where there is no Node
     const { overPipe } = await import("./node.ts")
     return overPipe(handler)
   }
   throw new TypeError(
-    "connect takes a listener `(req, res) => …`, a server of node:http, or an object with `fetch`: of a Koa app give `app.callback()`, of a Fastify app `app.server` once it is ready",
+    "connect takes a listener `(req, res) => …`, a server of node:http, or an object with `fetch`: " +
+      "of a Koa app give `app.callback()`, of a Fastify app `app.server` once it is ready",
   )
 }
+
+const isFetchHandler = (handler: Handler): handler is FetchHandler =>
+  typeof handler === "object" && typeof (handler as Partial<FetchHandler> | null)?.fetch === "function"
+
+const isNodeHandler = (handler: Handler): handler is NodeHandler =>
+  typeof handler === "function" || typeof (handler as { emit?: unknown } | null | undefined)?.emit === "function"
 
 function askedOf(options: ConnectOptions, lastEventId: string): Asked {
   const { path = "/", body, method = body === undefined ? "GET" : "POST" } = options

@@ -156,7 +156,7 @@ function over(ending: Ending, wanted: number, left: number, text: string): Onwar
 function tooLate(what: string, count: number, timeout: number): OnwardError {
   return new OnwardError(
     "event_timeout",
-    `${what} within ${timeout} ms; ${count} events were received in all, see \`text\`. Time on a clock of createClock ` +
+    `${what} within ${timeout} ms (received in all: ${count}, see \`text\`). Time on a clock of createClock ` +
       "passes with `await clock.pass(ms)` only, and a reader that was stalled takes on after `flow()`",
   )
 }
