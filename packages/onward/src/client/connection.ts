@@ -150,8 +150,11 @@ export function createConnection(
   async function ask(signal: AbortSignal): Promise<FetchedResponse> {
     const { fetch = globalThis.fetch } = options
     const target = opened && policy.resume?.(opened, parser.lastEventId)
-    const init = await initOf(options, attempt, target !== undefined)
-    return fetch(new URL(target ?? url, url).href, { ...init, signal })
+    const to = new URL(target ?? url, url)
+    // what the caller says to one origin is no other's business, even where a server names that
+    const headers = to.origin === new URL(url).origin ? (options.headers ?? {}) : {}
+    const init = await initOf({ ...options, headers }, attempt, target !== undefined)
+    return fetch(to.href, { ...init, signal })
   }
 
   async function read(reader: ByteReader, signal: AbortSignal): Promise<void> {

@@ -60,7 +60,10 @@ export interface StreamOptions extends Omit<ConnectionOptions, "body"> {
    * @default "always" for GET and HEAD, else "with-id"
    */
   readonly repeat?: "always" | "with-id" | "never"
-  /** Where to carry on, by GET, once an answer has begun: for requests that start something. @default the same request */
+  /**
+   * Where to carry on, by GET, once an answer has begun: for requests that start something. At another origin it is asked without
+   * your headers. @default the same request
+   */
   readonly resume?: string | URL | ((response: FetchedResponse, lastEventId: string) => string | URL)
   /** Ends the stream: at data that equals this text, which is not handed out, or with the first event for which this is true. */
   readonly until?: string | ((event: StreamEvent) => boolean)
