@@ -18,6 +18,12 @@ export interface Receiver {
   onOver(ending: Ending): void
 }
 
+/**
+ * Bytes after which a client lets a turn of the event loop pass before it takes more. Memory has always room, so without a pause a source
+ * that has none either would let nothing else happen.
+ */
+export const BREATH_BYTES = 1_048_576
+
 /** An answer whose head is there. */
 export interface Exchange {
   readonly status: number

@@ -1,5 +1,5 @@
-import type { Ending, Receiver, Transport } from "./exchange.ts"
-import { afterTwoTurns } from "./machine.ts"
+import { BREATH_BYTES, type Ending, type Receiver, type Transport } from "./exchange.ts"
+import { afterTurn, afterTwoTurns } from "./machine.ts"
 
 /** What fetch-style runtimes and frameworks serve: `export default { fetch }`, a Hono app, … */
 export interface FetchHandler {
@@ -24,10 +24,16 @@ export function throughFetch(handler: FetchHandler): Transport {
     }
 
     async function pump(): Promise<void> {
+      let sinceBreath = 0
       try {
         for (let result = await reader?.read(); result && !result.done; result = await reader?.read()) {
           await stalled
-          if (!isCut) receiver?.onBytes(result.value)
+          if (isCut) return
+          receiver?.onBytes(result.value)
+          sinceBreath += result.value.length
+          if (sinceBreath < BREATH_BYTES) continue
+          sinceBreath = 0
+          await new Promise<void>(afterTurn)
         }
         await stalled
         over("ended")

@@ -1,4 +1,6 @@
 import { Duplex } from "node:stream"
+import { BREATH_BYTES } from "./exchange.ts"
+import { afterTurn } from "./machine.ts"
 
 /** As many bytes as a socket of Node holds before it says that it is full. */
 const HIGH_WATER_BYTES = 65_536
@@ -15,6 +17,7 @@ export class End extends Duplex {
   readonly localPort = 0
   #peer!: End
   #isStalled = false
+  #sinceBreath = 0
   #held: (() => void) | undefined
 
   constructor() {
@@ -40,7 +43,10 @@ export class End extends Duplex {
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
     const hand = (): void => {
       this.#peer.push(chunk)
-      done()
+      this.#sinceBreath += chunk.length
+      if (this.#sinceBreath < BREATH_BYTES) return done()
+      this.#sinceBreath = 0
+      afterTurn(done)
     }
     if (this.#isStalled) this.#held = hand
     else hand()
