@@ -7,6 +7,8 @@ import { packageRoot, repositoryRoot } from "./imports.ts"
 const manifest = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as {
   readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>
   readonly scripts?: Readonly<Record<string, string>>
+  readonly peerDependencies: Readonly<Record<string, string>>
+  readonly peerDependenciesMeta: Readonly<Record<string, { readonly optional: boolean }>>
 }
 
 /** Every entry that is code: its name as users import it, and its conditions. */
@@ -14,9 +16,14 @@ const entries = Object.entries(manifest.exports).flatMap(([path, conditions]) =>
   typeof conditions === "string" ? [] : [{ name: join("onward", path), conditions }],
 )
 
-test("onward has no dependencies of any kind", () => {
+test("onward has no dependencies, and peers only for those who have them anyway", () => {
   const kinds = Object.keys(manifest).filter((field) => /dependencies$/i.test(field))
-  assert.deepEqual(kinds, [])
+  assert.deepEqual(kinds, ["peerDependencies"])
+  const optional = Object.entries(manifest.peerDependenciesMeta).filter(([, { optional }]) => optional)
+  assert.deepEqual(
+    optional.map(([name]) => name),
+    Object.keys(manifest.peerDependencies),
+  )
 })
 
 test("installing onward runs nothing", () => {

@@ -15,6 +15,7 @@ const FLOORS: Record<string, readonly string[]> = {
   adapters: ["ground", "protocol", "log", "hub", "server"],
   runs: ["ground", "protocol", "log", "hub", "server"],
   client: ["ground", "protocol"],
+  react: ["ground", "client"],
   testing: ["ground", "protocol"],
   /** The door of the package: it re-exports and does nothing else. */
   "index.ts": ["ground", "protocol", "log", "hub"],
@@ -31,6 +32,9 @@ const BEHIND_THE_DOOR = new Set(["log/memory"])
 
 /** Only these may need Node itself; all else runs in a browser too. */
 const NEEDS_NODE = /^(?:log\/sqlite|adapters\/node|client\/node|testing\/node)\b/
+
+/** Optional peers, and who may import them. */
+const PEERS: Readonly<Record<string, RegExp>> = { react: /^react\/use-event-stream\.ts$/ }
 
 function floorOf(file: string): string {
   if (file === "index.ts") return file
@@ -118,7 +122,9 @@ test("the hub and the examples use the library through its public entries", () =
   assert.deepEqual(wrong.map(say), [])
 })
 
-test("only drivers and adapters that need Node import it, and nothing imports a package", () => {
-  const wrong = imports().filter(({ from, to, bare }) => bare && !(to.startsWith("node:") && NEEDS_NODE.test(from)))
+test("only drivers and adapters that need Node import it, and nothing imports a package but an optional peer", () => {
+  const wrong = imports().filter(
+    ({ from, to, bare }) => bare && !(to.startsWith("node:") && NEEDS_NODE.test(from)) && !PEERS[to]?.test(from),
+  )
   assert.deepEqual(wrong.map(say), [])
 })

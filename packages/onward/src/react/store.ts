@@ -1,0 +1,146 @@
+import { stream, type EventStream, type StreamOptions, type StreamStatus } from "../client/index.ts"
+import { systemClock } from "../clock.ts"
+
+/** What a component sees: it never changes, another takes its place. */
+export interface Snapshot {
+  readonly data: unknown
+  readonly status: StreamStatus["state"]
+  readonly error: Error | undefined
+  readonly lastEventId: string
+}
+
+export interface StoreOptions extends StreamOptions {
+  readonly initial?: unknown
+  readonly reduce?: ((data: never, event: never) => unknown) | undefined
+}
+
+/** What one use of the hook has for as long as its URL and key stay the same, mounted or not. */
+export interface Store {
+  readonly url: string | null
+  readonly key: unknown
+  /** Functions among them are those of the latest render at every call; the rest is read at each connection. */
+  readonly use: (options: StoreOptions) => void
+  /** Is connected while somebody listens. */
+  readonly subscribe: (onChange: () => void) => () => void
+  readonly snapshot: () => Snapshot
+  readonly reconnect: () => void
+  readonly close: () => void
+}
+
+/** A burst of events is shown at most so often, in ms: about once a frame. */
+const FRAME = 16
+
+export function createStore(url: string | null, key: unknown, first: StoreOptions): Store {
+  const { clock = systemClock } = first
+  const listeners = new Set<() => void>()
+  let options = first
+  let now: Snapshot = {
+    data: first.initial,
+    status: url === null ? "idle" : "connecting",
+    error: undefined,
+    lastEventId: first.lastEventId ?? "",
+  }
+  let shown = now
+  let shownAt = -Infinity
+  let isShowing = false
+  let source: EventStream<unknown> | undefined
+  /** Whether `source` ends because we want it to, not because its events do. */
+  let isLeaving = false
+  let isOver = url === null
+
+  function change(part: Partial<Snapshot>): void {
+    now = { ...now, ...part }
+    if (isShowing) return
+    isShowing = true
+    // not by animation frames, of which a page in the background has none; and the time of day may have been set back
+    const wait = Math.min(FRAME, shownAt + FRAME - clock.now())
+    if (wait > 0) clock.after(wait, show)
+    else clock.turn(show)
+  }
+
+  function show(): void {
+    isShowing = false
+    shownAt = clock.now()
+    shown = now
+    for (const listener of listeners) listener()
+  }
+
+  /** Brings together what is wanted and what is. */
+  function settle(): void {
+    if (isOver || listeners.size === 0) leave()
+    else if (!source) void run()
+  }
+
+  /** What was handed out until now still counts, so the end of `run` is waited for before it runs again. */
+  function leave(): void {
+    isLeaving = true
+    source?.close()
+  }
+
+  function onStatus(status: StreamStatus): void {
+    options.onStatus?.(status)
+    // the end is shown once everything before it is
+    if (isLeaving || status.state === "ended" || status.state === "failed") return
+    change({ status: status.state, error: status.state === "reconnecting" ? status.error : undefined })
+  }
+
+  async function run(): Promise<void> {
+    let end: Partial<Snapshot> = { status: "ended", error: undefined }
+    isLeaving = false
+    try {
+      source = stream(url as string, { ...latest(() => options), lastEventId: now.lastEventId, onStatus })
+      for await (const event of source) {
+        const data = options.reduce ? options.reduce(now.data as never, event as never) : event
+        change({ data, lastEventId: source.lastEventId })
+      }
+    } catch (thrown) {
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown })
+      end = { status: "failed", error }
+    }
+    const lastEventId = source?.lastEventId ?? now.lastEventId
+    source = undefined
+    isOver ||= !isLeaving
+    change(isLeaving ? { lastEventId } : { ...end, lastEventId })
+    settle()
+  }
+
+  return {
+    url,
+    key,
+    use: (given) => void (options = given),
+    subscribe(onChange) {
+      listeners.add(onChange)
+      // by then a component that StrictMode mounts twice is mounted again, and its connection was never gone
+      queueMicrotask(settle)
+      return () => {
+        listeners.delete(onChange)
+        queueMicrotask(settle)
+      }
+    },
+    snapshot: () => shown,
+    reconnect() {
+      isOver = url === null
+      if (source) leave()
+      else settle()
+    },
+    close() {
+      if (isOver) return
+      isOver = true
+      leave()
+      change({ status: "ended", error: undefined })
+    },
+  }
+}
+
+/** Options whose functions call those that the options have by then. */
+function latest(look: () => StoreOptions): StreamOptions {
+  const entries = Object.entries(look()).map(([name, value]: [string, unknown]) => {
+    if (typeof value !== "function") return [name, value]
+    const call = (...args: unknown[]): unknown => {
+      const current: unknown = look()[name as keyof StoreOptions]
+      return (typeof current === "function" ? current : value)(...args) as unknown
+    }
+    return [name, call]
+  })
+  return Object.fromEntries(entries) as StreamOptions
+}

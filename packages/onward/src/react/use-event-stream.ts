@@ -1,0 +1,93 @@
+import { useEffect, useMemo, useState, useSyncExternalStore } from "react"
+import type { StreamEvent, StreamOptions, StreamStatus, TypedStreamEvent, TypedStreamOptions } from "../client/index.ts"
+import type { EventSchemas } from "../events.ts"
+import { createStore, type Snapshot, type StoreOptions } from "./store.ts"
+
+export interface UseOptions<Data, Selected> {
+  /** With another key the stream begins anew, as with another URL: for whatever else decides what it carries. */
+  readonly key?: string | number
+  /** What the component takes of the data; it renders when that changes. @default all of it */
+  readonly select?: (data: Data) => Selected
+}
+
+/** Data is the latest event. */
+export interface LatestOptions<Event, Selected> extends UseOptions<Event | undefined, Selected> {
+  readonly initial?: undefined
+  readonly reduce?: undefined
+}
+
+/** Data is made of all events. */
+export interface FoldOptions<Event, Data, Selected> extends UseOptions<Data, Selected> {
+  /** Data before any event, and on a server. */
+  readonly initial: Data
+  /** Data after an event; pure. What it returns is all that is kept, so bound what grows. */
+  readonly reduce: (data: Data, event: Event) => Data
+}
+
+export interface EventStreamState<Data> {
+  readonly data: Data
+  /** "idle" while the URL is null; "connecting" from the first render, on a server too. */
+  readonly status: StreamStatus["state"]
+  /** Why it is reconnecting, or has failed. */
+  readonly error: Error | undefined
+  /** What `data` has all events up to: kept with it, a later stream carries on from there. */
+  readonly lastEventId: string
+  /** Connects again after the last event: a stream that failed, ended or was closed, or now instead of later. Data stays. */
+  readonly reconnect: () => void
+  /** Ends it. Data stays. */
+  readonly close: () => void
+}
+
+/**
+ * The data of an event stream, which is open while the component is mounted. Another URL or `key` begins another stream, with `initial`;
+ * null is none. Other options may differ at every render: functions are those of the latest one whenever they are called, the rest
+ * counts from the next connection on.
+ *
+ * @example
+ * const { data, status } = useEventStream("/events", { initial: 0, reduce: (count) => count + 1 })
+ */
+export function useEventStream<const S extends EventSchemas, Data, Selected = Data>(
+  url: string | URL | null,
+  options: TypedStreamOptions<S> & FoldOptions<TypedStreamEvent<S>, Data, Selected>,
+): EventStreamState<Selected>
+export function useEventStream<const S extends EventSchemas, Selected = TypedStreamEvent<S> | undefined>(
+  url: string | URL | null,
+  options: TypedStreamOptions<S> & LatestOptions<TypedStreamEvent<S>, Selected>,
+): EventStreamState<Selected>
+export function useEventStream<Data, Selected = Data>(
+  url: string | URL | null,
+  options: StreamOptions & FoldOptions<StreamEvent, Data, Selected>,
+): EventStreamState<Selected>
+export function useEventStream<Selected = StreamEvent | undefined>(
+  url: string | URL | null,
+  options?: StreamOptions & LatestOptions<StreamEvent, Selected>,
+): EventStreamState<Selected>
+export function useEventStream(
+  url: string | URL | null,
+  options: StoreOptions & UseOptions<never, unknown> = {},
+): EventStreamState<unknown> {
+  const { key, select } = options
+  const href = url === null ? null : String(url)
+  const [held, hold] = useState(() => createStore(href, key, options))
+  let store = held
+  if (store.url !== href || store.key !== key) hold((store = createStore(href, key, options)))
+  useEffect(() => store.use(options))
+  const getSnapshot = useMemo(() => selecting(store.snapshot, select), [store, select])
+  const shown = useSyncExternalStore(store.subscribe, getSnapshot, getSnapshot)
+  return { ...shown, reconnect: store.reconnect, close: store.close }
+}
+
+/** Gives the same object for as long as nothing of it changed that a component renders. */
+function selecting(look: () => Snapshot, select: (data: never) => unknown = (data) => data): () => Snapshot {
+  let seen: Snapshot | undefined
+  let given: Snapshot | undefined
+  return () => {
+    const next = look()
+    if (given && next === seen) return given
+    seen = next
+    const data = select(next.data as never)
+    const isSame =
+      given && Object.is(given.data, data) && given.status === next.status && Object.is(given.error, next.error)
+    return isSame && given ? given : (given = { ...next, data })
+  }
+}
