@@ -40,14 +40,12 @@ export interface PageServer {
 const PAGE = `<!doctype html>
 <title>Onward</title>
 <link rel="icon" href="data:," />
-<script type="module" src="/page/globals.ts"></script>
+<script type="module" src="/test/client/browsers/in-page/globals.ts"></script>
 `
 
-/** The folders whose modules are served, TypeScript with its types taken out: what is published, one module a file. */
-const MODULES: Readonly<Record<string, URL>> = {
-  src: new URL("../../../src/", import.meta.url),
-  page: new URL("in-page/", import.meta.url),
-}
+/** The modules a page may have, under the paths they have in this package. */
+const MODULE = /^\/(?:src|test\/client)\/[\w/-]+\.ts$/
+const packageRoot = new URL("../../../", import.meta.url)
 
 /** Starts one on a free port; it ends with the test. `heartbeat` is that of the hub, in ms. */
 export async function servePage(t: Pick<TestContext, "after">, { heartbeat = 15_000 } = {}): Promise<PageServer> {
@@ -71,12 +69,11 @@ export async function servePage(t: Pick<TestContext, "after">, { heartbeat = 15_
   const server = createServer((req, res) => {
     if (!site.isReachable) return void req.socket.destroy()
     const { pathname, searchParams } = new URL(req.url ?? "", "http://localhost")
-    const [, folder = "", module] = /^\/(\w+)\/([\w/-]+\.ts)$/.exec(pathname) ?? []
     const listener = listeners.get(pathname)
     if (listener) listener(req, res)
     else if (pathname === "/") sendPage(res, searchParams.get("policy"))
     else if (pathname === "/events") stream(req, res)
-    else if (module !== undefined && MODULES[folder]) void sendModule(res, new URL(module, MODULES[folder]))
+    else if (MODULE.test(pathname)) void sendModule(res, new URL(`.${pathname}`, packageRoot))
     else res.writeHead(404).end()
   })
   server.on("connection", (socket) => {
@@ -120,8 +117,10 @@ function sendPage(res: ServerResponse, policy: string | null): void {
   res.setHeader("content-type", "text/html").end(PAGE)
 }
 
+/** As published: a module a file, its types taken out. */
 async function sendModule(res: ServerResponse, file: URL): Promise<void> {
   const source = await readFile(file, "utf8").catch(() => undefined)
   if (source === undefined) return void res.writeHead(404).end()
+  res.setHeader("service-worker-allowed", "/")
   res.setHeader("content-type", "text/javascript").end(stripTypeScriptTypes(source))
 }

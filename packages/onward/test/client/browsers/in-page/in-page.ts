@@ -1,5 +1,8 @@
 // Runs in pages and workers. A test starts things here by name, and looks at what came of them.
 import * as onward from "../../../../src/client/index.ts"
+import { systemClock } from "../../../../src/clock.ts"
+import * as vectors from "../../start-vector.ts"
+import type { Vector } from "../../vector.ts"
 
 /** What an EventSource dispatched. */
 export interface Heard {
@@ -81,6 +84,22 @@ export function followed(name: string): Followed & { state: string } {
     followed: Followed
   }
   return { ...followed, state: stream.status.state }
+}
+
+const observations = new Map<string, vectors.Observed>()
+
+/** Starts a vector. */
+export function startVector(vector: Vector, url: string): void {
+  observations.set(vector.id, vectors.start(vector, { client: onward, url, clock: systemClock }))
+}
+
+/** What came of it so far. */
+export const seenOf = (id: string): vectors.Seen => vectors.seen(observations.get(id) as vectors.Observed)
+
+/** What came of it; and it ends. */
+export function endVector(id: string): vectors.Seen {
+  observations.get(id)?.close()
+  return seenOf(id)
 }
 
 /** Ends everything, as a test that is over does. */

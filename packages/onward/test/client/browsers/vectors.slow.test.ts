@@ -1,0 +1,37 @@
+import { test } from "node:test"
+import { createFaultServer } from "../fault-server.ts"
+import { check, isComplete, vectors } from "../run-vector.ts"
+import { play } from "../script.ts"
+import { openBrowser } from "./browser.ts"
+import { ENGINES, missing } from "./find.ts"
+import { servePage } from "./page-server.ts"
+import { until } from "./until.ts"
+import "./in-page/globals.ts"
+
+/** On a busy machine a browser may not even have asked in 60 ms, or take longer than 200 for what should take 120. */
+const NEEDS_EXACT_TIME = new Set(["C041", "C059"])
+/** WebKitGTK takes the bytes of a header for characters, and encodes them again: no page can send "é" as UTF-8. */
+const BEYOND_WEBKIT = new Set(["C011"])
+
+for (const engine of ENGINES) {
+  test(`the client's vectors in ${engine}`, { skip: missing(engine), concurrency: true }, async (t) => {
+    const site = await servePage(t)
+    const tab = await (await openBrowser(engine, t)).open(site.pageUrl())
+    const running = vectors
+      .filter(({ id }) => !NEEDS_EXACT_TIME.has(id) && !(engine === "webkit" && BEYOND_WEBKIT.has(id)))
+      .map((vector) =>
+        t.test(`${vector.id} ${vector.name}: ${vector.why}`, async () => {
+          await using server = await createFaultServer(play(vector.server), { cors: true })
+          await tab.evaluate((vector, url) => page.startVector(vector, url), vector, server.url)
+          await new Promise((resolve) => setTimeout(resolve, vector.runMs))
+          await until(
+            vector.name,
+            () => tab.evaluate((id) => page.seenOf(id), vector.id),
+            (seen) => isComplete(vector, seen, server),
+          )
+          check(vector, await tab.evaluate((id) => page.endVector(id), vector.id), server)
+        }),
+      )
+    await Promise.all(running)
+  })
+}
