@@ -1,0 +1,143 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { EventSource, stream, type StreamOptions } from "../../src/client/node.ts"
+import type { FaultExchange } from "./fault-exchange.ts"
+import { TRANSPORTS } from "./transports.ts"
+import { createStage, take, watch } from "./watch.ts"
+
+/** Starts a stream with an event, then does as it is told, time after time. */
+const every =
+  (ms: number, write: string) =>
+  async (exchange: FaultExchange): Promise<void> => {
+    await exchange.open()
+    await exchange.write(`retry: 0\nid: ${exchange.index}\ndata: ${exchange.index}\n\n`)
+    while (!exchange.isOver) {
+      await exchange.wait(ms)
+      await exchange.write(write)
+    }
+  }
+
+/** A server that says nothing for as long as anyone listens. */
+const silent = every(1e9, "")
+
+for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
+  /** What a stream was told of its failures, by when: seconds since it began. */
+  const failuresOf = async (
+    answer: (exchange: FaultExchange) => void | Promise<void>,
+    options: StreamOptions,
+    ms: number,
+  ) => {
+    await using stage = await createStage(answer)
+    const { server, clock } = stage
+    const start = clock.now()
+    const failures: [string, number][] = []
+    const onStatus: StreamOptions["onStatus"] = (status) => {
+      if (status.state === "reconnecting") failures.push([status.error.code, (clock.now() - start) / 1_000])
+    }
+    const events = stream(server.url, { clock, fetch, retry: { base: 0 }, onStatus, ...options })
+    const given = take(events)
+    await clock.pass(ms)
+    events.close()
+    await Promise.all(server.requests.map(({ closed }) => closed))
+    return { failures, given, requests: server.requests }
+  }
+
+  test(`a head that does not come is given up, and asked for again, over ${transport}`, async () => {
+    const { failures, requests } = await failuresOf(() => {}, { connectTimeout: 5_000 }, 12_000)
+    assert.deepEqual(failures, [
+      ["connect_timeout", 5],
+      ["connect_timeout", 10],
+    ])
+    assert.equal(requests.length, 3)
+  })
+
+  test(`a head that comes in time begins another count, over ${transport}`, async () => {
+    const late = async (exchange: FaultExchange): Promise<void> => {
+      await exchange.wait(4_900)
+      await silent(exchange)
+    }
+    const { failures, given } = await failuresOf(late, { connectTimeout: 5_000 }, 3_600_000)
+    assert.deepEqual([failures, given.data], [[], ["0"]])
+  })
+
+  test(`without a byte for the idle time the connection is replaced, which carries on by the last id, over ${transport}`, async () => {
+    const { failures, given, requests } = await failuresOf(silent, { idleTimeout: 20_000 }, 50_000)
+    assert.deepEqual(failures, [
+      ["idle_timeout", 20],
+      ["idle_timeout", 40],
+    ])
+    assert.deepEqual(given.data, ["0", "1", "2"])
+    assert.deepEqual(
+      requests.map(({ headers }) => headers["last-event-id"]),
+      [undefined, "0", "1"],
+    )
+  })
+
+  test(`any byte keeps a connection from being idle, but only an event from being without events, over ${transport}`, async () => {
+    for (const byte of [":\n", "x", "\n"]) {
+      const { failures } = await failuresOf(every(15_000, byte), { idleTimeout: 20_000 }, 100_000)
+      assert.deepEqual(failures, [], JSON.stringify(byte))
+    }
+    const beating = await failuresOf(every(15_000, ":\n"), { eventTimeout: 20_000 }, 50_000)
+    assert.deepEqual(
+      beating.failures.map(([code]) => code),
+      ["event_timeout", "event_timeout"],
+    )
+    const eventful = await failuresOf(every(15_000, "data: x\n\n"), { eventTimeout: 20_000 }, 50_000)
+    assert.deepEqual([eventful.failures, eventful.given.data], [[], ["0", "x", "x", "x"]])
+  })
+
+  test(`a server that says how often it beats is given twice that, and no more, over ${transport}`, async () => {
+    const announcing = (ms: number) => async (exchange: FaultExchange) => {
+      await exchange.open()
+      await exchange.write(": heartbeat 15000\n\nretry: 0\n\n")
+      while (!exchange.isOver) {
+        await exchange.wait(ms)
+        await exchange.write(":\n\n")
+      }
+    }
+    const dead = await failuresOf(announcing(1e9), {}, 70_000)
+    assert.deepEqual(dead.failures, [
+      ["idle_timeout", 30],
+      ["idle_timeout", 60],
+    ])
+    const alive = await failuresOf(announcing(15_000), {}, 600_000)
+    assert.deepEqual(alive.failures, [])
+    const told = await failuresOf(announcing(1e9), { idleTimeout: Infinity }, 600_000)
+    assert.deepEqual(told.failures, [])
+  })
+
+  test(`silence is no one's fault while nobody takes what came, over ${transport}`, async () => {
+    await using stage = await createStage(silent)
+    const { server, clock } = stage
+    const events = stream(server.url, { clock, fetch, idleTimeout: 20_000, eventTimeout: 20_000 })
+    assert.equal((await events.next()).value?.data, "0")
+    await clock.settle()
+    const second = events.next()
+    await clock.pass(19_000)
+    assert.equal(server.requests.length, 1)
+    await clock.pass(3_000)
+    assert.equal((await second).value?.data, "1")
+    events.close()
+  })
+
+  test(`an EventSource knows no timeouts by itself, and all when told, over ${transport}`, async () => {
+    await using stage = await createStage(silent)
+    const { server, clock } = stage
+    const patient = new EventSource(server.url, { clock, fetch })
+    await clock.pass(24 * 3_600_000)
+    assert.equal(server.requests.length, 1)
+    patient.close()
+    const source = new EventSource(server.url, { clock, fetch, idleTimeout: 20_000 })
+    const said = watch(source)
+    await clock.pass(50_000)
+    source.close()
+    assert.deepEqual(said.errors, ["idle_timeout", "idle_timeout"])
+  })
+
+  test(`without retry a timeout is thrown, over ${transport}`, async () => {
+    const options = { retry: false, idleTimeout: 20_000 } as const
+    const { given } = await failuresOf(silent, options, 30_000)
+    assert.deepEqual([given.data, given.ending], [["0"], "idle_timeout"])
+  })
+}
