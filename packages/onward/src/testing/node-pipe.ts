@@ -61,13 +61,8 @@ export class End extends Duplex {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     // either end may be within a call of the other's
-    process.nextTick(() => this.#peer.reset())
+    process.nextTick(() => this.#peer.destroy())
     done(error)
-  }
-
-  /** The other end is gone. Who had read and written everything does not notice. */
-  reset(): void {
-    if (!this.destroyed) this.destroy(Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" }))
   }
 
   // There is no time on this wire: nothing to keep alive, no idleness to notice.

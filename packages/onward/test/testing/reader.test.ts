@@ -1,5 +1,7 @@
 import assert from "node:assert/strict"
+import type { IncomingMessage, ServerResponse } from "node:http"
 import { test } from "node:test"
+import { sse } from "../../src/adapters/node.ts"
 import { createHub } from "../../src/index.ts"
 import { connect, createClock } from "../../src/testing/index.ts"
 import { styles } from "./styles.ts"
@@ -231,3 +233,15 @@ for (const [name, style] of Object.entries(styles)) {
     assert.equal(hub.stats().connections, 0)
   })
 }
+
+test("a cut is no error to frameworks, which would print it", async () => {
+  const errors: unknown[] = []
+  const hub = createHub()
+  const reader = await connect((req: IncomingMessage, res: ServerResponse) => {
+    for (const each of [req, res, req.socket]) each.on("error", (error) => errors.push(error))
+    sse(req, res, hub.subscribe({ topics: ["news"] }))
+  })
+  await reader.cut()
+  // that the client has aborted is all the request says, as over a socket
+  assert.deepEqual(errors.map(String), ["Error: aborted"])
+})
