@@ -9,6 +9,8 @@ export interface SharedOptions {
   readonly key?: string
   /** How many of the newest events a tab gets that joins later; none of them counts as missed. @default 0 */
   readonly replay?: number
+  /** With more events waiting than this a tab leaves the others, to read at its own pace until it has caught up. @default 1_000 */
+  readonly maxWaiting?: number
 }
 
 export interface SharedSetting {
@@ -33,17 +35,23 @@ interface Place {
   readonly n: number
   /** The last event id there. */
   readonly id: string
+  /** It is after a gap, which has no id of its own: whoever has the same id may not have been told. */
+  readonly isGap: boolean
 }
 
-type State = Pick<OnwardError, "code" | "message" | "status"> | "connecting" | "open" | "ended"
+/** How the leader's connection stands; an error with a `delay` is one it comes again after. */
+type State =
+  | "connecting"
+  | "open"
+  | "ended"
+  | (Pick<OnwardError, "code" | "message" | "status"> & { readonly delay?: number | undefined })
 
 type Message =
   /** From the leader: `events` lead to `place`. */
   | { readonly place: Place; readonly events: readonly ParsedEvent[] }
   /** From the leader, asked: where it is, and the newest events before that. */
   | { readonly place: Place; readonly replay: readonly ParsedEvent[] }
-  /** From the leader: how its connection stands; an error says that it comes again after `delay`, or without one that it gave up. */
-  | { readonly state: State; readonly delay?: number | undefined }
+  | { readonly state: State }
   /** From any tab: is the leader there? */
   | { readonly ask: true }
 
@@ -51,8 +59,8 @@ type Message =
 const ASK = 10_000
 /** A leader that does not answer for so long, in ms, is frozen, and another takes its place. */
 const DEAF = 2_000
-/** A tab with more events waiting leaves the others, to read at its own pace. */
-const BEHIND = 1_000
+/** Ids a tab that is apart remembers, to be met at. */
+const REMEMBERED = 1_000
 
 /** Whether the platform has what sharing takes: Web Locks are for secure contexts only. */
 export const canShare = (): boolean =>
@@ -63,13 +71,16 @@ export const canShare = (): boolean =>
  * place to begin at) is apart: it reads by a connection of its own until it is at an event where the others are too. So nothing is
  * lost or doubled.
  */
-export function createSharedConnection({ key, replay = 0 }: SharedOptions, setting: SharedSetting): Connection {
+export function createSharedConnection(
+  { key, replay = 0, maxWaiting = 1_000 }: SharedOptions,
+  setting: SharedSetting,
+): Connection {
   const { clock, owner } = setting
   const name = `onward:${key ?? setting.url}`
   const channel = new BroadcastChannel(name)
   let role: "joining" | "following" | "apart" | "leading" = "joining"
   /** Where this tab is, as the others count; when it is apart, where they are. */
-  let place: Place = { line: "", n: 0, id: setting.lastEventId }
+  let place: Place = { line: "", n: 0, id: setting.lastEventId, isGap: false }
   let state: State = "connecting"
   /** This tab's connection, while it leads or is apart. */
   let own: Connection | undefined
@@ -77,7 +88,9 @@ export function createSharedConnection({ key, replay = 0 }: SharedOptions, setti
   let batch: ParsedEvent[] = []
   let recent: string[] = []
   /** The newest events, for tabs that join. */
-  let newest: ParsedEvent[] = []
+  const newest: ParsedEvent[] = []
+  /** The last event this tab got was a gap. */
+  let isGap = false
   let isOver = false
   let stopAsking: (() => void) | undefined
   let stopWaiting: (() => void) | undefined
@@ -87,12 +100,14 @@ export function createSharedConnection({ key, replay = 0 }: SharedOptions, setti
     name,
     () => {
       stopWaiting?.()
-      // whoever leads without ever having followed begins to count
-      if (role !== "following") place = { ...place, line: crypto.randomUUID() }
-      if (role !== "apart") open()
+      // whoever leads without having followed, or without an id to carry on from, begins to count
+      if (role !== "following" || place.id === "")
+        place = { line: crypto.randomUUID(), n: 0, id: own?.lastEventId ?? place.id, isGap }
       role = "leading"
+      if (!own) open()
     },
     () => {
+      flush()
       shut()
       role = "following"
       election.stand()
@@ -125,9 +140,9 @@ export function createSharedConnection({ key, replay = 0 }: SharedOptions, setti
     recent = []
   }
 
-  function tell(next: State, delay?: number): void {
+  function tell(next: State): void {
     state = next
-    if (role === "leading") post({ state, delay })
+    if (role === "leading") post({ state })
   }
 
   const ownOwner: ConnectionOwner = {
@@ -141,7 +156,7 @@ export function createSharedConnection({ key, replay = 0 }: SharedOptions, setti
     },
     onReconnecting(error, delay) {
       flush()
-      tell(plain(error), delay)
+      tell(plain(error, delay))
       owner.onReconnecting(error, delay)
     },
     onEvent(event) {
@@ -149,16 +164,19 @@ export function createSharedConnection({ key, replay = 0 }: SharedOptions, setti
         // those who are ahead of us have numbered what the gap cut out
         if (event.event === "stream.gap") flush(crypto.randomUUID())
         if (event.event !== "stream.error") batch.push(event)
+      } else if (event.event === "stream.gap") {
+        // what the others got there we did not
+        recent = []
       } else {
         recent.push(event.id)
-        if (recent.length > 2 * BEHIND) recent = recent.slice(-BEHIND)
+        if (recent.length > 2 * REMEMBERED) recent = recent.slice(-REMEMBERED)
       }
-      owner.onEvent(event)
+      give(event)
       if (event.id === place.id) meet()
     },
     room() {
       flush()
-      return role === "leading" && setting.waiting() < BEHIND ? undefined : owner.room?.()
+      return role === "leading" && setting.waiting() < maxWaiting ? undefined : owner.room?.()
     },
   }
 
@@ -167,9 +185,8 @@ export function createSharedConnection({ key, replay = 0 }: SharedOptions, setti
     if (role !== "leading" || !own) return
     const n = place.n + batch.length
     if (n > place.n || own.lastEventId !== place.id || line) {
-      place = { line: place.line, n, id: own.lastEventId }
+      place = { line: place.line, n, id: own.lastEventId, isGap }
       post({ place, events: batch })
-      if (replay > 0) newest = [...newest, ...batch].slice(-replay)
       batch = []
     }
     if (!line) return
@@ -187,7 +204,7 @@ export function createSharedConnection({ key, replay = 0 }: SharedOptions, setti
     }
     if (role === "leading") return
     stopWaiting?.()
-    if ("state" in message) return role === "apart" ? undefined : onState(message)
+    if ("state" in message) return role === "apart" ? undefined : onState(message.state)
     const { place: there } = message
     if (role === "apart") {
       place = there
@@ -196,22 +213,32 @@ export function createSharedConnection({ key, replay = 0 }: SharedOptions, setti
       if (role === "joining" && place.id === "") {
         role = "following"
         place = there
-        for (const event of message.replay) owner.onEvent(event)
+        hand(message.replay)
       } else join(there)
     } else if (role === "following" && there.line === place.line) {
       const news = there.n - place.n
       if (news > message.events.length) leave(there)
       else if (news >= 0) {
         place = there
-        for (const event of message.events.slice(message.events.length - news)) owner.onEvent(event)
-        if (setting.waiting() > BEHIND) leave(there)
+        hand(message.events.slice(message.events.length - news))
+        if (setting.waiting() > maxWaiting && !isOver) leave(there)
       }
     } else if (role === "following") join(there)
   }
 
+  function hand(events: readonly ParsedEvent[]): void {
+    for (const event of events) if (!isOver) give(event)
+  }
+
+  function give(event: ParsedEvent): void {
+    isGap = event.event === "stream.gap"
+    if (newest.push(event) > replay) newest.shift()
+    owner.onEvent(event)
+  }
+
   /** In step already, or apart until we are. */
   function join(there: Place): void {
-    if (there.line === place.line ? there.n > place.n : there.id !== place.id) leave(there)
+    if (there.line === place.line ? there.n > place.n : there.isGap || there.id !== place.id) leave(there)
     else {
       role = "following"
       if (there.line !== place.line) place = there
@@ -227,23 +254,23 @@ export function createSharedConnection({ key, replay = 0 }: SharedOptions, setti
 
   /** Back in step when the others are at an event we had, however many we are ahead. */
   function meet(): void {
-    if (role !== "apart" || place.id === "") return
+    if (role !== "apart" || place.isGap || place.id === "") return
     const at = recent.lastIndexOf(place.id)
     if (at === -1) return
-    place = { line: place.line, n: place.n + recent.length - 1 - at, id: recent.at(-1) as string }
+    place = { line: place.line, n: place.n + recent.length - 1 - at, id: recent.at(-1) as string, isGap: false }
     shut()
     role = "following"
   }
 
-  function onState({ state: there, delay }: { readonly state: State; readonly delay?: number | undefined }): void {
+  function onState(there: State): void {
     state = there
     if (state === "connecting") owner.onConnecting?.({ number: 0, lastEventId: place.id, error: undefined })
     else if (state === "open") owner.onOpen(undefined)
     else if (state === "ended") settle.resolve()
     else {
       const error = new OnwardError(state.code, state.message, { status: state.status })
-      if (delay === undefined) settle.reject(error)
-      else owner.onReconnecting(error, delay)
+      if (state.delay === undefined) settle.reject(error)
+      else owner.onReconnecting(error, state.delay)
     }
   }
 
@@ -295,4 +322,4 @@ export function createSharedConnection({ key, replay = 0 }: SharedOptions, setti
   }
 }
 
-const plain = ({ code, message, status }: OnwardError): State => ({ code, message, status })
+const plain = ({ code, message, status }: OnwardError, delay?: number): State => ({ code, message, status, delay })
