@@ -80,6 +80,11 @@ export class OnwardError extends Error {
     return this.#status ?? STATUS[this.code] ?? 503
   }
 
+  /** Whether it is about another server, of which this process was a client: no answer to anybody who asks here. */
+  get isRemote(): boolean {
+    return this.#status !== undefined
+  }
+
   /** True when the same call may succeed later without any change to it. */
   get retryable(): boolean {
     return RETRYABLE.has(this.code) || (this.code === "bad_status" && isLater(this.status))

@@ -52,7 +52,9 @@ export async function nodeFetch(url: string, init: RequestInit): Promise<Fetched
 
 function checkId(id: string): void {
   if (/^[\t\x20-\x7e\x80-\xff]*$/.test(id)) return // oxlint-disable-line no-control-regex -- what node:http lets pass
-  throw new OnwardError("invalid_message", "the last event id has control characters, which node:http does not send")
+  throw new OnwardError("invalid_message", "the last event id has control characters, which node:http does not send", {
+    status: 0,
+  })
 }
 
 function request(url: URL, options: http.RequestOptions, body: Buffer | undefined): Promise<IncomingMessage> {

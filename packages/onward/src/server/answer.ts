@@ -187,7 +187,7 @@ const text = (status: number, body: string): Answer => ({ status, headers: PLAIN
 
 /** An error as an answer. What is no fault of the client's is not described to it. */
 export function problem(error: unknown, cors?: Record<string, string>, clock: Clock = systemClock): Answer {
-  const known = error instanceof OnwardError ? error : undefined
+  const known = error instanceof OnwardError && !error.isRemote ? error : undefined
   const status = known?.status ?? 500
   const isTold = known !== undefined && !known.code.startsWith("log_")
   const isLater = status === 503 || status === 429

@@ -162,6 +162,15 @@ const statuses: Readonly<Record<OnwardErrorCode, number>> = {
   log_corrupt: 503,
   log_unavailable: 503,
   source_failed: 503,
+  stream_ended: 503,
+  network_error: 503,
+  bad_status: 503,
+  bad_content_type: 503,
+  redirect_refused: 503,
+  connect_timeout: 503,
+  idle_timeout: 503,
+  event_timeout: 503,
+  not_repeatable: 503,
 }
 
 test("every error has its status, and what is not the client's fault is not described to it", () => {
@@ -173,7 +182,8 @@ test("every error has its status, and what is not the client's fault is not desc
     assert.equal(headers["retry-after"] !== undefined, status === 503 || status === 429, code)
     assert.equal(headers["cache-control"], "no-store")
   }
-  for (const error of [new Error("secret.db"), "secret.db", undefined, null]) {
+  const relayed = new OnwardError("bad_status", "secret.db answered with status 401", { status: 401 })
+  for (const error of [relayed, new Error("secret.db"), "secret.db", undefined, null]) {
     assert.equal(problem(error).status, 500)
     assert.ok(!problem(error).body?.includes("secret.db"))
     assert.equal(problem(error).headers["retry-after"], undefined)
