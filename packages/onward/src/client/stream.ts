@@ -160,7 +160,7 @@ export function stream(
       if (event.event === "stream.end" || event.data === until) finish({ state: "ended" })
       else if (event.event === "stream.error") {
         throw new OnwardError("source_failed", "the source of the stream failed on the server", { status: 0 })
-      } else if (event.event === "stream.gap" && onGap) onGap(JSON.parse(event.data) as Gap)
+      } else if (event.event === "stream.gap" && onGap) onGap(new Received(event).json<Gap>())
       else {
         const received = new Received(event)
         inbox.put(received)
@@ -295,8 +295,8 @@ async function nextTyped(
   for (;;) {
     const result = await next()
     if (result.done) return result
-    const { event, data, id } = result.value
-    if (event === "stream.gap") return { done: false, value: { event, data: JSON.parse(data) as Gap, id } }
+    const { event, id } = result.value
+    if (event === "stream.gap") return { done: false, value: { event, data: result.value.json<Gap>(), id } }
     if (!Object.hasOwn(events.schemas, event)) continue
     try {
       return { done: false, value: { ...(await events.parse(result.value, { validate })), id } }
