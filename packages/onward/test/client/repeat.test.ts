@@ -1,0 +1,145 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { stream, type StreamOptions } from "../../src/client/node.ts"
+import { play, type ScriptAttempt } from "./script.ts"
+import { TRANSPORTS } from "./transports.ts"
+import { createStage, take } from "./watch.ts"
+
+const head = { status: 200, headers: { "content-type": "text/event-stream" } }
+const refused = (status: number): ScriptAttempt => ({ status, body: [{ do: "END" }] })
+const cutBefore: ScriptAttempt = { ...head, body: [{ wait: 1 }, { do: "RESET" }] }
+const cutWithout: ScriptAttempt = { ...head, body: ["data: a\n\n", { wait: 1 }, { do: "RESET" }] }
+const cutWithId: ScriptAttempt = { ...head, body: ["id: 1\ndata: a\n\n", { wait: 1 }, { do: "RESET" }] }
+const ended: ScriptAttempt = { ...head, body: ["data: a\n\n", { do: "END" }] }
+const end: ScriptAttempt = { ...head, body: ["data: z\n\nevent: stream.end\ndata:\n\n"] }
+
+for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
+  const run = async (attempts: readonly ScriptAttempt[], options: StreamOptions) => {
+    await using stage = await createStage(play(attempts))
+    const { server, clock } = stage
+    const given = take(stream(server.url, { clock, fetch, ...options }))
+    await clock.pass(60_000)
+    return { ...given, requests: server.requests }
+  }
+
+  const cases: [string, readonly ScriptAttempt[], StreamOptions, readonly string[], string][] = [
+    ["a POST that was cut is not made again without an id", [cutWithout, end], { body: "x" }, ["a"], "not_repeatable"],
+    ["nor one that was cut before its first event", [cutBefore, end], { body: "x" }, [], "not_repeatable"],
+    ["a POST that was cut carries on by its id", [cutWithId, end], { body: "x" }, ["a", "z"], "end"],
+    ["a POST that just ended is over", [ended, end], { body: "x" }, ["a"], "end"],
+    ...[408, 425, 429, 503].map((status): (typeof cases)[0] => [
+      `a POST that was refused with ${status} is made again`,
+      [refused(status), end],
+      { body: "x" },
+      ["z"],
+      "end",
+    ]),
+    ...[500, 502, 504].map((status): (typeof cases)[0] => [
+      `a POST that may have been heard before ${status} is not`,
+      [refused(status), end],
+      { body: "x" },
+      [],
+      "not_repeatable",
+    ]),
+    [
+      "a POST may always be made again where that is said",
+      [cutWithout, end],
+      { body: "x", repeat: "always" },
+      ["a", "z"],
+      "end",
+    ],
+    ["a GET is made again", [cutWithout, refused(500), end], {}, ["a", "z"], "end"],
+    ["a GET that is not to be is not", [cutWithId, end], { repeat: "never" }, ["a"], "not_repeatable"],
+    ["a GET that just ended and is not to be made again is over", [ended, end], { repeat: "never" }, ["a"], "end"],
+    ["a PUT is no GET", [cutWithout, end], { method: "PUT", body: "x" }, ["a"], "not_repeatable"],
+    ["finite: a body that ends is the end", [ended, end], { finite: true }, ["a"], "end"],
+    ["finite: a body that is cut is not", [cutWithout, end], { finite: true }, ["a", "z"], "end"],
+  ]
+  for (const [name, attempts, options, data, ending] of cases) {
+    test(`${name}, over ${transport}`, async () => {
+      const outcome = await run(attempts, options)
+      assert.deepEqual([outcome.data, outcome.ending], [data, ending])
+    })
+  }
+
+  test(`each attempt has the whole body, whatever it is made of, over ${transport}`, async () => {
+    const form = new FormData()
+    form.set("a", "é")
+    const bodies: [StreamOptions["body"], string, RegExp][] = [
+      ["text é", "text é", /^text\/plain;charset=UTF-8$/],
+      [{ a: [1, "é"] }, '{"a":[1,"é"]}', /^application\/json$/],
+      [[1, 2], "[1,2]", /^application\/json$/],
+      [new URLSearchParams({ a: "é" }), "a=%C3%A9", /^application\/x-www-form-urlencoded/],
+      [new Blob(["b"], { type: "x/y" }), "b", /^x\/y$/],
+      [Buffer.from("bytes"), "bytes", /^$/],
+      [form, 'name="a"', /^multipart\/form-data; boundary=/],
+      [({ number }) => `attempt ${number}`, "attempt ", /^text\/plain;charset=UTF-8$/],
+    ]
+    for (const [body, text, type] of bodies) {
+      const { requests, data } = await run([cutWithId, refused(503), end], { ...(body !== undefined && { body }) })
+      assert.deepEqual(data, ["a", "z"])
+      assert.equal(requests.length, 3)
+      for (const [i, request] of requests.entries()) {
+        assert.equal(request.method, "POST")
+        assert.ok(
+          request.body.toString().includes(typeof body === "function" ? text + i : text),
+          `${text}: ${request.body}`,
+        )
+        assert.match(request.headers["content-type"] ?? "", type)
+      }
+    }
+  })
+
+  test(`after 401 headers are asked for once more, at once, over ${transport}`, async () => {
+    const asked: [number, number | undefined][] = []
+    const headers: StreamOptions["headers"] = ({ number, error }) => {
+      asked.push([number, error?.status])
+      return Promise.resolve({ authorization: `t${number}` })
+    }
+    const renewed = await run([refused(401), cutWithId, refused(401), end], { headers })
+    assert.deepEqual([renewed.data, renewed.ending], [["a", "z"], "end"])
+    assert.deepEqual(
+      renewed.requests.map((request) => request.headers["authorization"]),
+      ["t0", "t1", "t2", "t3"],
+    )
+    assert.equal((renewed.requests[1]?.at ?? 0) - (renewed.requests[0]?.at ?? 0), 0)
+    assert.deepEqual(asked, [
+      [0, undefined],
+      [1, 401],
+      [2, 0],
+      [3, 401],
+    ])
+    const denied = await run([refused(401)], { headers })
+    assert.deepEqual([denied.ending, denied.status, denied.requests.length], ["bad_status", 401, 2])
+    const fixed = await run([refused(401)], { headers: { authorization: "t" } })
+    assert.deepEqual([fixed.ending, fixed.requests.length], ["bad_status", 1])
+  })
+
+  test(`headers that cannot be had now may be had later, over ${transport}`, async () => {
+    const headers = ({ number }: { number: number }): Promise<HeadersInit> =>
+      number < 2 ? Promise.reject(new Error("no token")) : Promise.resolve({ authorization: "t" })
+    const { data, requests } = await run([end], { headers })
+    assert.deepEqual([data, requests.length], [["z"], 1])
+  })
+
+  test(`an id that cannot be sent ends in an error, over ${transport}`, async () => {
+    const { ending, requests } = await run([{ ...head, body: ["id: a\u0001b\ndata: a\n\n", { do: "END" }] }, end], {
+      retry: { attempts: 5 },
+    })
+    assert.ok(requests.length === 1 ? ending === "invalid_message" || ending === "network_error" : ending === "end")
+  })
+
+  test(`what ends a stream from the server's side is its end, or an error with a name, over ${transport}`, async () => {
+    const events = (text: string): ScriptAttempt[] => [{ ...head, body: [text] }]
+    for (const [text, options, data, ending] of [
+      ["data: a\n\nevent: stream.end\ndata:\n\ndata: no\n\n", {}, ["a"], "end"],
+      ["data: a\n\ndata: [DONE]\n\ndata: no\n\n", { until: "[DONE]" }, ["a"], "end"],
+      ["data: a\n\ndata: last\n\ndata: no\n\n", { until: ({ data: it }) => it === "last" }, ["a", "last"], "end"],
+      ["data: a\n\nevent: stream.error\ndata: x\n\n", { retry: false }, ["a"], "source_failed"],
+      ["data: a\n\nevent: stream.gap\ndata: {\n\n", { onGap: () => {} }, ["a"], "validation_failed"],
+    ] as [string, StreamOptions, string[], string][]) {
+      const outcome = await run(events(text), options)
+      assert.deepEqual([outcome.data, outcome.ending, outcome.requests.length], [data, ending, 1], text)
+    }
+  })
+}
