@@ -12,13 +12,13 @@ const buttons = [byId("cut"), byId("cut-here")]
 let cut
 
 /** Told of each event of the page's main stream. */
-export function noteEvent({ type, data, lastEventId }) {
+export function noteEvent(event) {
   if (!cut) return
   if (cut.backAt !== undefined && cut.after === undefined) {
-    cut.after = lastEventId
-    show("proof-after", lastEventId)
+    cut.after = event.id
+    show("proof-after", event.id)
   }
-  if (type === "count") cut.numbers.push(JSON.parse(data).n)
+  if (event.event === "count") cut.numbers.push(event.json().n)
   judge()
 }
 

@@ -5,7 +5,13 @@ import { openStream } from "./stream.js"
 const MAX_LINES = 200
 const list = byId("log")
 const scroll = followEnd(list)
-const STATES = { connecting: "Connecting.", open: "Following.", lost: "Cut off; coming back.", paused: "Paused." }
+const STATES = {
+  connecting: "Connecting.",
+  open: "Following.",
+  lost: "Cut off; coming back.",
+  paused: "Paused.",
+  failed: "Refused.",
+}
 
 function append(line) {
   const item = document.createElement("li")
@@ -24,8 +30,13 @@ function append(line) {
 }
 
 /** The hub's access log; `data` of each event is a line. */
-export const logStream = openStream("/demo/log", [], { message: ({ data }) => append(data) }, (state) =>
-  report("log-state", STATES[state]),
+export const logStream = openStream(
+  "/demo/log",
+  [],
+  { message: ({ data }) => append(data) },
+  (state) => report("log-state", STATES[state]),
+  // all tabs show the same file: one of them reads it for the others
+  { shared: { key: "log", replay: MAX_LINES } },
 )
 
 byId("knock").addEventListener("click", async () => {

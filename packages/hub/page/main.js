@@ -8,7 +8,13 @@ import { createSequence } from "./sequence.js"
 import "./slow-panel.js"
 import { openStream } from "./stream.js"
 
-const STATES = { connecting: "Connecting", open: "Connected", lost: "Cut off, coming back", paused: "Resting" }
+const STATES = {
+  connecting: "Connecting",
+  open: "Connected",
+  lost: "Cut off, coming back",
+  paused: "Resting",
+  failed: "Refused",
+}
 const samples = createSequence()
 const counts = createSequence()
 const totals = { events: 0, reconnects: -1 }
@@ -42,12 +48,12 @@ const stream = openStream(
     ["since", "60s"],
   ],
   {
-    sample: through(({ data }) => {
-      const sample = JSON.parse(data)
+    sample: through((event) => {
+      const sample = event.json()
       samples.take(sample.n)
       drawSample(sample)
     }),
-    count: through(({ data }) => counts.take(JSON.parse(data).n)),
+    count: through((event) => counts.take(event.json().n)),
     message: note,
     note,
     alert: note,

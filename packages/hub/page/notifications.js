@@ -6,10 +6,10 @@ const list = byId("notes")
 const form = byId("publish")
 
 /** Adds what arrived to the top of the list. */
-export function addNote({ type, data, lastEventId }) {
+export function addNote({ event, data, id }) {
   list.querySelector(".empty")?.remove()
   const item = document.createElement("li")
-  item.append(create("span", `badge ${type}`, type), create("span", "text", data), create("span", "id", lastEventId))
+  item.append(create("span", `badge ${event}`, event), create("span", "text", data), create("span", "id", id))
   list.prepend(item)
   if (list.children.length > MAX_NOTES) list.lastElementChild.remove()
 }

@@ -23,20 +23,20 @@ function follow(id) {
     "/demo/run",
     [["id", id]],
     {
-      token({ data }) {
-        const { n, text } = JSON.parse(data)
+      token(event) {
+        const { n, text } = event.json()
         sequence.take(n)
         written.append(text)
         scroll()
       },
-      done({ data }) {
-        const { error } = JSON.parse(data)
+      done(event) {
+        const { error } = event.json()
         const counts = `${format(sequence.received)} pieces, ${sequence.missing} missing, ${sequence.twice} twice.`
         finish(error ? `${error.message} (${error.code}) ${counts}` : `Done: ${counts}`, error !== undefined)
       },
     },
-    (state, failures) => {
-      if (failures < 3) return report("run-state", state === "open" ? "Writing." : "Connecting.")
+    (state) => {
+      if (state !== "failed") return report("run-state", state === "open" ? "Writing." : "Connecting.")
       sessionStorage.removeItem(KEPT)
       finish("This run is not kept any longer.")
     },

@@ -23,7 +23,7 @@ function open() {
   counts = new Map()
   reader = createSlowReader(
     URL,
-    ({ data }) => take(JSON.parse(data).n),
+    (event) => take(event.json().n),
     (state) => show("slow-tab", STATES[state]),
   )
   asking = setInterval(askHub, 1_000)

@@ -1,96 +1,69 @@
+import { stream } from "./onward/client/index.js"
+
 /** This tab's name, so that the hub knows which connections are its. */
 export const tab = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) =>
   byte.toString(16).padStart(2, "0"),
 ).join("")
 
-/** Browsers keep six HTTP/1.1 connections to a site, for all its tabs: one that nobody looks at for this long gives up its own. */
-const HIDDEN_MS = 30_000
-
 /**
- * The browser's own EventSource, with what it leaves out: it knows the last id, comes back also after an answer that is an
- * error, and makes room while the tab is hidden. `handlers` are by event name.
+ * A stream of the hub, followed for as long as the page is there; while the tab is hidden it makes room for others, since browsers keep
+ * six HTTP/1.1 connections to a site for all their tabs. `handlers` are by event name; `options` go to the library's `stream`.
  *
  * @param {string} path
  * @param {[string, string][]} query
- * @param {Record<string, (event: MessageEvent) => void>} handlers
- * @param {(state: "connecting" | "open" | "lost" | "paused", failures: number) => void} onState
+ * @param {Record<string, (event: import("onward/client").StreamEvent) => void>} handlers
+ * @param {(state: "connecting" | "open" | "lost" | "paused" | "failed") => void} onState
  */
-export function openStream(path, query, handlers, onState = () => {}) {
-  let source
+export function openStream(path, query, handlers, onState = () => {}, options = {}) {
+  const url = `${path}?${new URLSearchParams([...query, ["tab", tab]])}`
+  let events
   let lastId = ""
-  let failures = 0
-  let timer
 
-  function connect() {
-    clearTimeout(timer)
-    const params = new URLSearchParams([...query, ["tab", tab]])
-    // once there is a place to carry on from, it counts, whatever the beginning was
-    if (lastId !== "") params.set("last_event_id", lastId)
-    const mine = new EventSource(`${path}?${params}`)
-    source = mine
-    mine.addEventListener("open", () => {
-      failures = 0
-      onState("open", 0)
+  async function follow() {
+    const mine = stream(url, {
+      lastEventId: lastId,
+      hidden: "pause",
+      retry: { max: 5_000 },
+      onStatus({ state }) {
+        if (mine === events) onState(state === "reconnecting" ? "lost" : state)
+      },
+      ...options,
     })
-    mine.addEventListener("error", () => {
-      if (mine !== source) return
-      // after a status other than 200 an EventSource gives up for good
-      if (mine.readyState === EventSource.CLOSED) timer = setTimeout(connect, Math.min(30_000, 1_000 * 2 ** failures++))
-      onState("lost", failures)
-    })
-    for (const [name, handle] of Object.entries(handlers)) {
-      mine.addEventListener(name, (event) => {
-        if (mine !== source) return
-        lastId = event.lastEventId
-        handle(event)
-      })
+    events = mine
+    for await (const event of mine) {
+      lastId = event.id
+      handlers[event.event]?.(event)
+      // for whoever looks on from outside of the page's own modules
+      dispatchEvent(new CustomEvent("onward", { detail: { ...event, url } }))
     }
   }
 
-  const stream = {
+  const opened = {
     get lastId() {
       return lastId
     },
     get isOpen() {
-      return source?.readyState === EventSource.OPEN
+      return events?.status.state === "open"
     },
+    /** Gives up the connection until `resume`. */
     pause() {
-      clearTimeout(timer)
-      source?.close()
-      source = undefined
-      onState("paused", 0)
+      const mine = events
+      events = undefined
+      mine?.close()
+      onState("paused")
     },
     resume() {
-      if (source) return
-      onState("connecting", 0)
-      connect()
+      if (events) return
+      // what ends it for good was told as a state
+      follow().catch(() => {})
     },
-    /** Closes for good. */
+    /** Ends it for good. */
     close() {
-      clearTimeout(timer)
-      clearTimeout(hiding)
-      document.removeEventListener("visibilitychange", onVisibility)
-      source?.close()
-      source = undefined
+      const mine = events
+      events = undefined
+      mine?.close()
     },
   }
-
-  let hiding
-  let isHidden = false
-  function onVisibility() {
-    clearTimeout(hiding)
-    if (document.hidden) {
-      hiding = setTimeout(() => {
-        if (!source) return
-        isHidden = true
-        stream.pause()
-      }, HIDDEN_MS)
-    } else if (isHidden) {
-      isHidden = false
-      stream.resume()
-    }
-  }
-  document.addEventListener("visibilitychange", onVisibility)
-  connect()
-  return stream
+  opened.resume()
+  return opened
 }

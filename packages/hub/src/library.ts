@@ -4,21 +4,21 @@ import { stripTypeScriptTypes } from "node:module"
 import { sendText } from "./files.ts"
 import { HttpError } from "./http-error.ts"
 
-/** The codec and the ground it stands on: what runs in a browser as it is. */
-const BROWSER_SAFE = /^\/onward\/((?:protocol\/)?[a-z][a-z-]*)\.(?:js|ts)$/
-const GROUND = new Set(["bytes", "errors", "message"])
+/** The client, the codec, and the ground they stand on: what runs in a browser as it is. */
+const BROWSER_SAFE = /^\/onward\/((?:client\/|protocol\/)?[a-z][a-z-]*)\.(?:js|ts)$/
+const GROUND = new Set(["bytes", "clock", "errors", "message"])
 
 const entry = import.meta.resolve("onward/protocol")
 const root = new URL("..", entry)
 const extension = entry.slice(entry.lastIndexOf("."))
 
 /**
- * Serves the library's own codec to the page, under `/onward/`: the built one, or in a source tree its TypeScript with the
+ * Serves the library's client and codec to the page, under `/onward/`: the built one, or in a source tree its TypeScript with the
  * types taken out. False when the path is none of its modules.
  */
 export async function sendLibrary(res: ServerResponse, path: string): Promise<boolean> {
   const name = BROWSER_SAFE.exec(path)?.[1]
-  if (name === undefined || !(name.startsWith("protocol/") || GROUND.has(name))) return false
+  if (name === undefined || !(name.includes("/") || GROUND.has(name))) return false
   const source = await readFile(new URL(name + extension, root), "utf8").catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === "ENOENT") throw new HttpError(404, "not_found", "There is nothing here.")
     throw cause

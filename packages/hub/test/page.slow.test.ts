@@ -21,7 +21,7 @@ interface Opened {
   readonly errors: string[]
 }
 
-/** A hub and a browser with tabs on its page, each of which keeps a list of what its EventSources were given. */
+/** A hub and a browser with tabs on its page, each of which keeps a list of what its streams were given. */
 async function open(t: TestContext, tabCount = 1): Promise<Opened> {
   const data = join(temporaryFolder(t), "data")
   const hub = await serveOnward(t, { data, env: { OPENAI_BASE_URL: "", OPENAI_MODEL: "" } })
@@ -42,17 +42,11 @@ async function open(t: TestContext, tabCount = 1): Promise<Opened> {
 function recordEvents(): void {
   const got: Got = { sample: [], count: [], token: [], message: [] }
   Object.assign(globalThis, { got })
-  const Native = EventSource
-  class Recording extends Native {
-    constructor(url: string | URL) {
-      super(url)
-      for (const [name, list] of Object.entries(got)) {
-        if (name === "message" && String(url).startsWith("/demo")) continue
-        this.addEventListener(name, ({ data, lastEventId }) => list.push([data as string, lastEventId]))
-      }
-    }
-  }
-  globalThis.EventSource = Recording
+  addEventListener("onward", (received) => {
+    const { event, data, id, url } = (received as CustomEvent<Record<"event" | "data" | "id" | "url", string>>).detail
+    if (event === "message" && url.startsWith("/demo")) return
+    got[event as keyof Got]?.push([data, id])
+  })
 }
 
 const gotBy = (page: Page, name: keyof Got): Promise<[string, string][]> =>

@@ -23,6 +23,8 @@ test("the page is there, with its modules, and the codec without its types", asy
     ["/style.css", "text/css", /:root/],
     ["/onward/protocol/index.js", "text/javascript", /createParser/],
     ["/onward/protocol/parser.js", "text/javascript", /class/],
+    ["/onward/client/index.js", "text/javascript", /EventSource/],
+    ["/onward/client/stream.js", "text/javascript", /function stream/],
     ["/onward/errors.js", "text/javascript", /class OnwardError/],
   ] as const) {
     const response = await fetch(url + path)
