@@ -3,12 +3,12 @@ import { test } from "node:test"
 import { gzipSync } from "node:zlib"
 import { EventSource, stream } from "../../src/client/node.ts"
 import { eventually } from "../adapters/exchange.ts"
-import { createFaultServer } from "./fault-server.ts"
+import { serveFaults } from "./fault-server.ts"
 import { TRANSPORTS } from "./transports.ts"
 import { createStage, take, watch } from "./watch.ts"
 
 for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
-  test(`nothing that comes in place of a head is more than a failed attempt, over ${transport}`, async () => {
+  test(`nothing that comes in place of a head is more than a failed attempt, over ${transport}`, async (t) => {
     const heads = [
       "",
       "HTTP/1.1 200 O",
@@ -18,7 +18,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
       "data: no\n\n",
       `HTTP/1.1 200 OK\r\nx: ${"y".repeat(100_000)}\r\n\r\n`,
     ]
-    await using stage = await createStage(async (exchange) => {
+    const stage = await createStage(t, async (exchange) => {
       const head = heads[exchange.index]
       if (head === undefined) {
         await exchange.open()
@@ -40,11 +40,11 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.deepEqual([said.data, said.opens], [["hi"], 1])
   })
 
-  test(`a server that cannot be reached is tried again, ever more rarely, over ${transport}`, async () => {
-    await using stage = await createStage(() => {})
+  test(`a server that cannot be reached is tried again, ever more rarely, over ${transport}`, async (t) => {
+    const stage = await createStage(t, () => {})
     const { server, clock } = stage
     const { url } = server
-    await server[Symbol.asyncDispose]()
+    await server.close()
     const source = new EventSource(url, { clock, fetch, reconnectionTime: 1_000 })
     const said = watch(source)
     await clock.pass(3_600_000)
@@ -57,9 +57,9 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.equal(given.ending, "network_error")
   })
 
-  test(`each flush of a compressed stream is an event at once, and a cut inside is no end, over ${transport}`, async () => {
+  test(`each flush of a compressed stream is an event at once, and a cut inside is no end, over ${transport}`, async (t) => {
     const data: string[] = []
-    await using server = await createFaultServer(async (exchange) => {
+    const server = await serveFaults(t, async (exchange) => {
       const { index } = exchange
       await exchange.head(200, { "content-type": "text/event-stream" }, { gzip: true })
       for (const part of ["a", "b"]) {
@@ -76,8 +76,8 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.deepEqual(ids, [undefined, "0b", "1b"])
   })
 
-  test(`a compressed stream that is damaged is a failed attempt, over ${transport}`, async () => {
-    await using server = await createFaultServer(async (exchange) => {
+  test(`a compressed stream that is damaged is a failed attempt, over ${transport}`, async (t) => {
+    const server = await serveFaults(t, async (exchange) => {
       const zipped = gzipSync("data: hi\n\n")
       zipped.fill(0xff, 10) // where the blocks begin: of a type that there is not
       await exchange.open({ "content-encoding": "gzip" })
@@ -86,9 +86,9 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     await assert.rejects(stream(server.url, { fetch, retry: false }).next(), { code: "network_error" })
   })
 
-  test(`a character may be split anywhere, and bytes that are none are replaced, over ${transport}`, async () => {
+  test(`a character may be split anywhere, and bytes that are none are replaced, over ${transport}`, async (t) => {
     const bytes = Buffer.concat([Buffer.from("\ufeffdata: é火🦊"), Buffer.of(0xff, 0xe2, 0x82), Buffer.from("\n\n")])
-    await using stage = await createStage(async (exchange) => {
+    const stage = await createStage(t, async (exchange) => {
       await exchange.open()
       for (const byte of bytes) {
         await exchange.write(Uint8Array.of(byte))

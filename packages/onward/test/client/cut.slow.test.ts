@@ -66,10 +66,10 @@ const CUTS: Record<string, (exchange: FaultExchange, bytes: Buffer) => Promise<v
 
 for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
   for (const [how, cut] of Object.entries(CUTS)) {
-    test(`wherever ${how} cuts a stream, each event comes once, over ${transport}`, async () => {
+    test(`wherever ${how} cuts a stream, each event comes once, over ${transport}`, async (t) => {
       const length = Buffer.byteLength(BLOCKS.join(""))
       for (let at = 0; at <= length; at++) {
-        await using stage = await createStage(async (exchange) => {
+        const stage = await createStage(t, async (exchange) => {
           if (exchange.request.path === "/204") return exchange.head(204)
           const rest = restOf(exchange)
           if (exchange.index < 2) return cut(exchange, rest.subarray(0, at))

@@ -5,7 +5,7 @@ import { connect } from "node:net"
 import { test } from "node:test"
 import { VirtualClock } from "../ground/virtual-clock.ts"
 import { quiet } from "./quiet.ts"
-import { createFaultServer } from "./fault-server.ts"
+import { createFaultServer, serveFaults } from "./fault-server.ts"
 import { utf8 } from "./fault-request.ts"
 import { play } from "./script.ts"
 
@@ -24,8 +24,8 @@ async function talk(url: string, request: string): Promise<{ text: string; endin
 
 const GET = "GET /a?b=c HTTP/1.1\r\nHost: x\r\nLast-Event-ID: …\r\nX: 1\r\nx: 2\r\n\r\n"
 
-test("a request is recorded as it was sent, its header bytes included", async () => {
-  await using server = await createFaultServer(async (exchange) => {
+test("a request is recorded as it was sent, its header bytes included", async (t) => {
+  const server = await serveFaults(t, async (exchange) => {
     await exchange.head(200, { "content-length": "2" })
     await exchange.write("ok")
     exchange.cut()
@@ -44,22 +44,24 @@ test("a request is recorded as it was sent, its header bytes included", async ()
   assert.deepEqual([second.method, `${second.origin}/`, second.body.toString()], ["POST", server.otherUrl, "abcd"])
 })
 
-test("a body can be whole, cut or reset, and the client can tell which", async () => {
+test("a body can be whole, cut or reset, and the client can tell which", async (t) => {
   const body = "HTTP/1.1 200 Status\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n"
   for (const [ending, text, how] of [
     ["END", `${body}0\r\n\r\n`, "closed"],
     ["TRUNC", body, "closed"],
     ["RESET", body, "ECONNRESET"],
   ] as const) {
-    await using server = await createFaultServer(
+    const server = await serveFaults(
+      t,
       play([{ status: 200, body: ["a", { wait: 20 }, { do: ending }, { do: "TRUNC" }] }]),
     )
     assert.deepEqual(await talk(server.url, GET), { text, ending: how })
   }
 })
 
-test("a complete response leaves the connection for the next request, an attempt each, and the last for ever", async () => {
-  await using server = await createFaultServer(
+test("a complete response leaves the connection for the next request, an attempt each, and the last for ever", async (t) => {
+  const server = await serveFaults(
+    t,
     play([
       { status: 503, headers: { "retry-after": { httpDateInMs: 0 } }, body: [{ do: "END" }] },
       { status: 307, headers: { location: { otherOrigin: "/moved" } }, body: [{ do: "END" }] },
@@ -76,15 +78,15 @@ test("a complete response leaves the connection for the next request, an attempt
   assert.match(text, /\r\n\r\nx$/)
 })
 
-test("each part of a compressed body can be read when it was written", async () => {
+test("each part of a compressed body can be read when it was written", async (t) => {
   let carryOn = (): void => {}
-  await using server = await createFaultServer(async (exchange) => {
+  const server = await serveFaults(t, async (exchange) => {
     await exchange.open()
     await exchange.end()
     carryOn()
   })
   const second = new Promise<void>((resolve) => (carryOn = resolve))
-  await using zipped = await createFaultServer(async (exchange) => {
+  const zipped = await serveFaults(t, async (exchange) => {
     await exchange.head(200, {}, { gzip: true })
     await exchange.write("first")
     await second
@@ -98,9 +100,10 @@ test("each part of a compressed body can be read when it was written", async () 
   assert.equal((await reader?.read())?.done, true)
 })
 
-test("it is told when the client leaves, and what was to come after that does not hold it up", async () => {
+test("it is told when the client leaves, and what was to come after that does not hold it up", async (t) => {
   const clock = new VirtualClock({ quiet })
-  await using server = await createFaultServer(
+  const server = await serveFaults(
+    t,
     play([
       { status: 200, flood: 1e9 },
       { status: 200, drip: 1e9, body: ["ab"] },
@@ -118,8 +121,8 @@ test("it is told when the client leaves, and what was to come after that does no
   }
 })
 
-test("pages of other origins may ask for anything when it says so, preflights apart", async () => {
-  await using server = await createFaultServer(play([{ status: 200, body: ["x", { do: "END" }] }]), { cors: true })
+test("pages of other origins may ask for anything when it says so, preflights apart", async (t) => {
+  const server = await serveFaults(t, play([{ status: 200, body: ["x", { do: "END" }] }]), { cors: true })
   const asking = {
     origin: "http://page",
     "access-control-request-method": "PUT",
@@ -140,5 +143,5 @@ test("an answer that fails is not swallowed", async () => {
     throw new Error("mine")
   })
   await assert.rejects(fetch(server.url))
-  await assert.rejects(async () => server[Symbol.asyncDispose](), { message: "mine" })
+  await assert.rejects(async () => server.close(), { message: "mine" })
 })

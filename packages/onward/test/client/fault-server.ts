@@ -1,5 +1,6 @@
 import { once } from "node:events"
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net"
+import type { TestContext } from "node:test"
 import { systemClock, type Clock } from "../../src/clock.ts"
 import { eventually } from "../adapters/exchange.ts"
 import { FaultExchange } from "./fault-exchange.ts"
@@ -23,13 +24,15 @@ export interface FaultServer extends AsyncDisposable {
   readonly preflights: readonly FaultRequest[]
   /** The request of that index, once it came. */
   request(index: number): Promise<FaultRequest>
+  /** Ends it and its connections; rejects with what an answer threw. */
+  readonly close: () => Promise<void>
 }
 
 /**
- * Starts one. `answer` is called with each request; what it throws makes the disposal reject.
+ * Starts one. `answer` is called with each request; what it throws makes `close` reject.
  *
  * @example
- * await using server = await createFaultServer(async (exchange) => {
+ * const server = await serveFaults(t, async (exchange) => {
  *   await exchange.open()
  *   await exchange.write("id: 1\ndata: a\n\ndata: lo")
  *   exchange.reset()
@@ -98,6 +101,12 @@ export async function createFaultServer(
     })
   }
 
+  async function close(): Promise<void> {
+    for (const server of servers) server.close()
+    for (const socket of sockets) socket.destroy()
+    if (failures.length > 0) throw failures[0]
+  }
+
   return {
     url: urls[0] as string,
     otherUrl: urls[1] as string,
@@ -107,12 +116,20 @@ export async function createFaultServer(
       await eventually(`request ${index}, after ${requests.length}`, () => requests.length > index)
       return requests[index] as FaultRequest
     },
-    async [Symbol.asyncDispose]() {
-      for (const server of servers) server.close()
-      for (const socket of sockets) socket.destroy()
-      if (failures.length > 0) throw failures[0]
-    },
+    close,
+    [Symbol.asyncDispose]: close,
   }
+}
+
+/** The same, closed after the test: Node 22 knows no `await using`. */
+export async function serveFaults(
+  t: TestContext,
+  answer: (exchange: FaultExchange) => void | Promise<void>,
+  options?: FaultServerOptions,
+): Promise<FaultServer> {
+  const server = await createFaultServer(answer, options)
+  t.after(server.close)
+  return server
 }
 
 async function listen(server: Server): Promise<string> {

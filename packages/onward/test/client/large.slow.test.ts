@@ -7,7 +7,7 @@ import { createGzip } from "node:zlib"
 import { stream } from "../../src/client/node.ts"
 import { settled } from "../adapters/exchange.ts"
 import type { FaultExchange } from "./fault-exchange.ts"
-import { createFaultServer } from "./fault-server.ts"
+import { serveFaults } from "./fault-server.ts"
 import { TRANSPORTS } from "./transports.ts"
 
 const MIB = 1024 * 1024
@@ -69,8 +69,8 @@ const ENDLESS: Record<string, (exchange: FaultExchange) => Promise<void>> = {
 for (const transport of Object.keys(TRANSPORTS)) {
   suite(`over ${transport}`, () => {
     for (const [name, answer] of Object.entries(ENDLESS)) {
-      test(`${name} is refused by name, in bounded memory, and the connection closed`, async () => {
-        await using server = await createFaultServer(answer)
+      test(`${name} is refused by name, in bounded memory, and the connection closed`, async (t) => {
+        const server = await serveFaults(t, answer)
         for (const client of ["EventSource", "stream"]) {
           const { length, code, memory } = await read(client, transport, server.url)
           assert.deepEqual([length, code], [0, "event_too_large"], client)
@@ -82,10 +82,10 @@ for (const transport of Object.keys(TRANSPORTS)) {
       })
     }
 
-    test("events, comments and unknown fields of 256 MiB leave nothing behind", async () => {
+    test("events, comments and unknown fields of 256 MiB leave nothing behind", async (t) => {
       const line = (start: string, length: number): string => `${start}${"y".repeat(length - start.length - 2)}\n\n`
       const part = Buffer.from(line("data: ", 1_000).repeat(20) + line(": ", 22_768) + line("unknown: ", 22_768))
-      await using server = await createFaultServer(async (exchange) => {
+      const server = await serveFaults(t, async (exchange) => {
         await exchange.open()
         await pour(exchange, part, 256 * MIB)
         await exchange.end()
@@ -98,15 +98,16 @@ for (const transport of Object.keys(TRANSPORTS)) {
       }
     })
 
-    test("what nobody takes stays with the server", async () => {
+    test("what nobody takes stays with the server", async (t) => {
       let poured = 0
-      await using server = await createFaultServer(async (exchange) => {
+      const server = await serveFaults(t, async (exchange) => {
         await exchange.open()
         const part = Buffer.from("data: x\n\n".repeat(10_000))
         for (; !exchange.isOver; poured += part.length) await exchange.write(part)
       })
       const fetch = TRANSPORTS[transport]
-      await using events = stream(server.url, fetch ? { fetch } : {})
+      const events = stream(server.url, fetch ? { fetch } : {})
+      t.after(() => events.close())
       await events.next()
       // what the sockets of both sides hold is some megabytes
       assert.ok((await settled(() => poured)) < 32 * MIB)

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { test } from "node:test"
+import { test, type TestContext } from "node:test"
 import { EventSource, stream } from "../../src/client/node.ts"
 import { nodeFetch } from "../../src/client/node-fetch.ts"
 import type { FaultExchange } from "./fault-exchange.ts"
@@ -9,8 +9,8 @@ import { createStage, take, watch, type Stage } from "./watch.ts"
 const SECRET = "s3cr3t"
 
 /** Sends whoever comes to /start on, to `/moved` at this or the other origin, where there is an event. */
-const stageOf = (status: number, to: "same" | "other"): Promise<Stage> =>
-  createStage(async (exchange) => {
+const stageOf = (t: TestContext, status: number, to: "same" | "other"): Promise<Stage> =>
+  createStage(t, async (exchange) => {
     const { path } = exchange.request
     if (path !== "/start") return greet(exchange)
     await exchange.head(status, { location: to === "same" ? "/moved" : `${exchange.otherUrl}moved` })
@@ -31,10 +31,10 @@ function assertKept({ server }: Stage, how: string): void {
 
 for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
   for (const status of [301, 302, 303, 307, 308]) {
-    test(`${status} is followed, at the same origin with all headers, to another without authorization, over ${transport}`, async () => {
+    test(`${status} is followed, at the same origin with all headers, to another without authorization, over ${transport}`, async (t) => {
       for (const to of ["same", "other"] as const) {
         for (const Kind of ["EventSource", "stream"]) {
-          await using stage = await stageOf(status, to)
+          const stage = await stageOf(t, status, to)
           const { server, clock } = stage
           const options = { clock, fetch, headers: { authorization: `Bearer ${SECRET}` }, lastEventId: "7" }
           const source = Kind === "EventSource" ? new EventSource(`${server.url}start`, options) : undefined
@@ -54,10 +54,10 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
       }
     })
 
-    test(`headers of one's own never follow ${status} to another origin, over ${transport}`, async () => {
+    test(`headers of one's own never follow ${status} to another origin, over ${transport}`, async (t) => {
       for (const name of ["x-api-key", "cookie", "proxy-authorization", "api-token"]) {
         for (const to of ["same", "other"] as const) {
-          await using stage = await stageOf(status, to)
+          const stage = await stageOf(t, status, to)
           const { server, clock } = stage
           const given = take(stream(`${server.url}start`, { clock, fetch, headers: { [name]: SECRET } }))
           await clock.settle()
@@ -70,8 +70,8 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
       }
     })
 
-    test(`a POST becomes a GET by 301, 302 and 303 only: ${status}, over ${transport}`, async () => {
-      await using stage = await stageOf(status, "same")
+    test(`a POST becomes a GET by 301, 302 and 303 only: ${status}, over ${transport}`, async (t) => {
+      const stage = await stageOf(t, status, "same")
       const { server, clock } = stage
       const given = take(stream(`${server.url}start`, { clock, fetch, body: { q: 1 } }))
       await clock.settle()
@@ -87,8 +87,8 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     })
   }
 
-  test(`a redirect that comes with a resume takes nothing along either, and the next attempt begins at the first URL, over ${transport}`, async () => {
-    await using stage = await createStage(async (exchange) => {
+  test(`a redirect that comes with a resume takes nothing along either, and the next attempt begins at the first URL, over ${transport}`, async (t) => {
+    const stage = await createStage(t, async (exchange) => {
       const { path } = exchange.request
       if (path === "/start" && exchange.index > 0) {
         await exchange.head(307, { location: `${exchange.otherUrl}moved` })
@@ -117,8 +117,8 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     ])
   })
 
-  test(`what was dropped on the way out does not come back on the way home, over ${transport}`, async () => {
-    await using stage = await createStage(async (exchange) => {
+  test(`what was dropped on the way out does not come back on the way home, over ${transport}`, async (t) => {
+    const stage = await createStage(t, async (exchange) => {
       const { path } = exchange.request
       if (path === "/end") return greet(exchange)
       await exchange.head(302, { location: `${exchange.otherUrl}${path === "/start" ? "away" : "end"}` })
@@ -138,7 +138,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     )
   })
 
-  test(`a redirect that leads nowhere is an error, not an event and not a loop, over ${transport}`, async () => {
+  test(`a redirect that leads nowhere is an error, not an event and not a loop, over ${transport}`, async (t) => {
     for (const location of [
       "javascript:alert(1)",
       "file:///etc/passwd",
@@ -147,7 +147,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
       "/start",
       "ftp://x/",
     ]) {
-      await using stage = await createStage(async (exchange) => {
+      const stage = await createStage(t, async (exchange) => {
         await exchange.head(302, { location })
         await exchange.end()
       })
@@ -160,8 +160,8 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     }
   })
 
-  test(`a Location may be relative, and hold UTF-8, over ${transport}`, async () => {
-    await using stage = await createStage(async (exchange) => {
+  test(`a Location may be relative, and hold UTF-8, over ${transport}`, async (t) => {
+    const stage = await createStage(t, async (exchange) => {
       const { path } = exchange.request
       if (path.startsWith("/a/")) {
         await exchange.head(302, { location: Buffer.from("../b?c=é#d").toString("latin1") })
@@ -174,8 +174,8 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.deepEqual([data, server.requests[1]?.path], [["hi"], "/b?c=%C3%A9"])
   })
 
-  test(`an EventSource's messages are from where the redirects led, over ${transport}`, async () => {
-    await using stage = await stageOf(307, "other")
+  test(`an EventSource's messages are from where the redirects led, over ${transport}`, async (t) => {
+    const stage = await stageOf(t, 307, "other")
     const { server, clock } = stage
     const source = new EventSource(`${server.url}start`, { clock, fetch })
     const origins: string[] = []
@@ -185,8 +185,8 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.deepEqual(origins, [server.otherUrl])
   })
 
-  test(`where to resume may be another URL, by GET, without the body and at another origin without headers, over ${transport}`, async () => {
-    await using stage = await createStage(async (exchange) => {
+  test(`where to resume may be another URL, by GET, without the body and at another origin without headers, over ${transport}`, async (t) => {
+    const stage = await createStage(t, async (exchange) => {
       await greet(exchange)
       await exchange.wait(5)
       exchange.reset()

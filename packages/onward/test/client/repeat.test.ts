@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { test } from "node:test"
+import { test, type TestContext } from "node:test"
 import { stream, type StreamOptions } from "../../src/client/node.ts"
 import { play, type ScriptAttempt } from "./script.ts"
 import { TRANSPORTS } from "./transports.ts"
@@ -14,8 +14,8 @@ const ended: ScriptAttempt = { ...head, body: ["data: a\n\n", { do: "END" }] }
 const end: ScriptAttempt = { ...head, body: ["data: z\n\nevent: stream.end\ndata:\n\n"] }
 
 for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
-  const run = async (attempts: readonly ScriptAttempt[], options: StreamOptions) => {
-    await using stage = await createStage(play(attempts))
+  const run = async (t: TestContext, attempts: readonly ScriptAttempt[], options: StreamOptions) => {
+    const stage = await createStage(t, play(attempts))
     const { server, clock } = stage
     const given = take(stream(server.url, { clock, fetch, ...options }))
     await clock.pass(60_000)
@@ -56,13 +56,13 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     ["finite: a body that is cut is not", [cutWithout, end], { finite: true }, ["a", "z"], "end"],
   ]
   for (const [name, attempts, options, data, ending] of cases) {
-    test(`${name}, over ${transport}`, async () => {
-      const outcome = await run(attempts, options)
+    test(`${name}, over ${transport}`, async (t) => {
+      const outcome = await run(t, attempts, options)
       assert.deepEqual([outcome.data, outcome.ending], [data, ending])
     })
   }
 
-  test(`each attempt has the whole body, whatever it is made of, over ${transport}`, async () => {
+  test(`each attempt has the whole body, whatever it is made of, over ${transport}`, async (t) => {
     const form = new FormData()
     form.set("a", "é")
     const bodies: [StreamOptions["body"], string, RegExp][] = [
@@ -76,7 +76,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
       [({ number }) => `attempt ${number}`, "attempt ", /^text\/plain;charset=UTF-8$/],
     ]
     for (const [body, text, type] of bodies) {
-      const { requests, data } = await run([cutWithId, refused(503), end], { ...(body !== undefined && { body }) })
+      const { requests, data } = await run(t, [cutWithId, refused(503), end], { ...(body !== undefined && { body }) })
       assert.deepEqual(data, ["a", "z"])
       assert.equal(requests.length, 3)
       for (const [i, request] of requests.entries()) {
@@ -90,13 +90,13 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     }
   })
 
-  test(`after 401 headers are asked for once more, at once, over ${transport}`, async () => {
+  test(`after 401 headers are asked for once more, at once, over ${transport}`, async (t) => {
     const asked: [number, number | undefined][] = []
     const headers: StreamOptions["headers"] = ({ number, error }) => {
       asked.push([number, error?.status])
       return Promise.resolve({ authorization: `t${number}` })
     }
-    const renewed = await run([refused(401), cutWithId, refused(401), end], { headers })
+    const renewed = await run(t, [refused(401), cutWithId, refused(401), end], { headers })
     assert.deepEqual([renewed.data, renewed.ending], [["a", "z"], "end"])
     assert.deepEqual(
       renewed.requests.map((request) => request.headers["authorization"]),
@@ -109,27 +109,27 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
       [2, 0],
       [3, 401],
     ])
-    const denied = await run([refused(401)], { headers })
+    const denied = await run(t, [refused(401)], { headers })
     assert.deepEqual([denied.ending, denied.status, denied.requests.length], ["bad_status", 401, 2])
-    const fixed = await run([refused(401)], { headers: { authorization: "t" } })
+    const fixed = await run(t, [refused(401)], { headers: { authorization: "t" } })
     assert.deepEqual([fixed.ending, fixed.requests.length], ["bad_status", 1])
   })
 
-  test(`headers that cannot be had now may be had later, over ${transport}`, async () => {
+  test(`headers that cannot be had now may be had later, over ${transport}`, async (t) => {
     const headers = ({ number }: { number: number }): Promise<HeadersInit> =>
       number < 2 ? Promise.reject(new Error("no token")) : Promise.resolve({ authorization: "t" })
-    const { data, requests } = await run([end], { headers })
+    const { data, requests } = await run(t, [end], { headers })
     assert.deepEqual([data, requests.length], [["z"], 1])
   })
 
-  test(`an id that cannot be sent ends in an error, over ${transport}`, async () => {
-    const { ending, requests } = await run([{ ...head, body: ["id: a\u0001b\ndata: a\n\n", { do: "END" }] }, end], {
+  test(`an id that cannot be sent ends in an error, over ${transport}`, async (t) => {
+    const { ending, requests } = await run(t, [{ ...head, body: ["id: a\u0001b\ndata: a\n\n", { do: "END" }] }, end], {
       retry: { attempts: 5 },
     })
     assert.ok(requests.length === 1 ? ending === "invalid_message" || ending === "network_error" : ending === "end")
   })
 
-  test(`what ends a stream from the server's side is its end, or an error with a name, over ${transport}`, async () => {
+  test(`what ends a stream from the server's side is its end, or an error with a name, over ${transport}`, async (t) => {
     const events = (text: string): ScriptAttempt[] => [{ ...head, body: [text] }]
     for (const [text, options, data, ending] of [
       ["data: a\n\nevent: stream.end\ndata:\n\ndata: no\n\n", {}, ["a"], "end"],
@@ -138,7 +138,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
       ["data: a\n\nevent: stream.error\ndata: x\n\n", { retry: false }, ["a"], "source_failed"],
       ["data: a\n\nevent: stream.gap\ndata: {\n\n", { onGap: () => {} }, ["a"], "validation_failed"],
     ] as [string, StreamOptions, string[], string][]) {
-      const outcome = await run(events(text), options)
+      const outcome = await run(t, events(text), options)
       assert.deepEqual([outcome.data, outcome.ending, outcome.requests.length], [data, ending, 1], text)
     }
   })

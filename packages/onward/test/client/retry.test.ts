@@ -5,7 +5,7 @@ import { TRANSPORTS } from "./transports.ts"
 import { createStage, take } from "./watch.ts"
 
 for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
-  test(`Retry-After is waited for, in seconds or until a date, and never undercut, over ${transport}`, async () => {
+  test(`Retry-After is waited for, in seconds or until a date, and never undercut, over ${transport}`, async (t) => {
     for (const [value, least] of [
       ["7", 7_000],
       ["date", 9_000],
@@ -14,7 +14,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
       ["soon", 0],
       ["Thu, 01 Jan 1970 00:00:00 GMT", 0],
     ] as const) {
-      await using stage = await createStage(async (exchange) => {
+      const stage = await createStage(t, async (exchange) => {
         const date = new Date(exchange.now() + 10_000).toUTCString()
         if (exchange.index === 0) await exchange.head(503, { "retry-after": value === "date" ? date : value })
         else await exchange.open()
@@ -31,8 +31,8 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     }
   })
 
-  test(`a Retry-After of centuries is no loop, over ${transport}`, async () => {
-    await using stage = await createStage(async (exchange) => {
+  test(`a Retry-After of centuries is no loop, over ${transport}`, async (t) => {
+    const stage = await createStage(t, async (exchange) => {
       await exchange.head(429, { "retry-after": "99999999999" })
       await exchange.end()
     })
@@ -43,8 +43,8 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.equal(stage.server.requests.length, 1)
   })
 
-  test(`failures in a row are tried ever more rarely, and an event begins anew, over ${transport}`, async () => {
-    await using stage = await createStage(async (exchange) => {
+  test(`failures in a row are tried ever more rarely, and an event begins anew, over ${transport}`, async (t) => {
+    const stage = await createStage(t, async (exchange) => {
       if (exchange.index === 8) {
         await exchange.open()
         await exchange.write("data: hi\n\n")
@@ -67,8 +67,8 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.deepEqual([given.data, given.ending, given.status], [["hi"], "bad_status", 503])
   })
 
-  test(`without retry the first failure is thrown, whatever it is, over ${transport}`, async () => {
-    await using stage = await createStage(async (exchange) => {
+  test(`without retry the first failure is thrown, whatever it is, over ${transport}`, async (t) => {
+    const stage = await createStage(t, async (exchange) => {
       if (exchange.request.path === "/503") await exchange.head(503)
       else if (exchange.request.path === "/cut") {
         await exchange.open()

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
+import type { TestContext } from "node:test"
 import { systemClock } from "../../src/clock.ts"
 import type { FetchLike } from "../../src/client/index.ts"
 
@@ -7,7 +8,7 @@ import * as client from "../../src/client/node.ts"
 import { eventually } from "../adapters/exchange.ts"
 import { VirtualClock } from "../ground/virtual-clock.ts"
 import { quiet } from "./quiet.ts"
-import { createFaultServer, type FaultServer } from "./fault-server.ts"
+import { serveFaults, type FaultServer } from "./fault-server.ts"
 import { utf8 } from "./fault-request.ts"
 import { play } from "./script.ts"
 import { seen, start, type Seen } from "./start-vector.ts"
@@ -25,9 +26,9 @@ export const vectors: readonly Vector[] = all
   .map((vector) => (vector.id === "C058" ? { ...vector, runMs: 400 } : vector))
 
 /** Runs one with a clock of its own, which goes on once nothing else does; throws what the client did otherwise. */
-export async function runAtOnce(vector: Vector, fetch: FetchLike): Promise<void> {
+export async function runAtOnce(t: TestContext, vector: Vector, fetch: FetchLike): Promise<void> {
   const clock = new VirtualClock({ quiet })
-  await using server = await createFaultServer(play(vector.server), { clock })
+  const server = await serveFaults(t, play(vector.server), { clock })
   const observed = start(vector, { client, url: server.url, clock, fetch })
   await clock.pass(vector.runMs)
   observed.close()
@@ -35,8 +36,8 @@ export async function runAtOnce(vector: Vector, fetch: FetchLike): Promise<void>
 }
 
 /** Runs one as it is written, by the machine's clock. On a slow machine it takes longer, with the same outcome. */
-export async function runInTime(vector: Vector, fetch: FetchLike): Promise<void> {
-  await using server = await createFaultServer(play(vector.server))
+export async function runInTime(t: TestContext, vector: Vector, fetch: FetchLike): Promise<void> {
+  const server = await serveFaults(t, play(vector.server))
   const observed = start(vector, { client, url: server.url, clock: systemClock, fetch })
   await new Promise((resolve) => setTimeout(resolve, vector.runMs))
   await eventually(vector.name, () => isComplete(vector, seen(observed), server))

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { test } from "node:test"
+import { test, type TestContext } from "node:test"
 import { EventSource, stream } from "../../src/client/node.ts"
 import type { FaultExchange } from "./fault-exchange.ts"
 import { TRANSPORTS } from "./transports.ts"
@@ -13,9 +13,9 @@ const STATUSES = [
 ]
 const LATER = new Set([408, 425, 429, ...STATUSES.filter((status) => status >= 500)])
 
-const stageOf = (statusOf: (path: string, count: number) => number) => {
+const stageOf = (t: TestContext, statusOf: (path: string, count: number) => number) => {
   const counts = new Map<string, number>()
-  return createStage(async (exchange: FaultExchange) => {
+  return createStage(t, async (exchange: FaultExchange) => {
     const { path } = exchange.request
     const count = counts.get(path) ?? 0
     counts.set(path, count + 1)
@@ -26,8 +26,8 @@ const stageOf = (statusOf: (path: string, count: number) => number) => {
 }
 
 for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
-  test(`any status but 200 ends an EventSource for good, and its error tells which, over ${transport}`, async () => {
-    await using stage = await stageOf((path) => Number(path.slice(1)))
+  test(`any status but 200 ends an EventSource for good, and its error tells which, over ${transport}`, async (t) => {
+    const stage = await stageOf(t, (path) => Number(path.slice(1)))
     const { server, clock } = stage
     const all = STATUSES.map((status) => {
       const source = new EventSource(`${server.url}${status}`, { clock, fetch })
@@ -47,8 +47,8 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     }
   })
 
-  test(`a stream tries again after 408, 425, 429 and 5xx, and fails with any other status, over ${transport}`, async () => {
-    await using stage = await stageOf((path, count) => (count < 2 ? Number(path.slice(1)) : 200))
+  test(`a stream tries again after 408, 425, 429 and 5xx, and fails with any other status, over ${transport}`, async (t) => {
+    const stage = await stageOf(t, (path, count) => (count < 2 ? Number(path.slice(1)) : 200))
     const { server, clock } = stage
     const all = STATUSES.map((status) => ({
       status,
@@ -67,8 +67,8 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     }
   })
 
-  test(`an EventSource tries again after the same when it is asked to, over ${transport}`, async () => {
-    await using stage = await stageOf((path, count) => (count < 2 ? Number(path.slice(1)) : 200))
+  test(`an EventSource tries again after the same when it is asked to, over ${transport}`, async (t) => {
+    const stage = await stageOf(t, (path, count) => (count < 2 ? Number(path.slice(1)) : 200))
     const { server, clock } = stage
     for (const status of [408, 425, 429, 500, 503, 599, 404]) {
       const source = new EventSource(`${server.url}${status}`, { clock, fetch, retry: true })
@@ -80,8 +80,8 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     }
   })
 
-  test(`204 is the end, at once or later, and no error, over ${transport}`, async () => {
-    await using stage = await stageOf((path, count) => (path === "/now" || count > 0 ? 204 : 200))
+  test(`204 is the end, at once or later, and no error, over ${transport}`, async (t) => {
+    const stage = await stageOf(t, (path, count) => (path === "/now" || count > 0 ? 204 : 200))
     const { server, clock } = stage
     for (const [path, data] of [
       ["now", []],
@@ -101,8 +101,8 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.equal(server.requests.length, 5)
   })
 
-  test(`interim answers are passed over, over ${transport}`, async () => {
-    await using stage = await createStage(async (exchange) => {
+  test(`interim answers are passed over, over ${transport}`, async (t) => {
+    const stage = await createStage(t, async (exchange) => {
       await exchange.raw("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n")
       await exchange.open()
       await exchange.write("data: hi\n\n")
@@ -114,7 +114,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.deepEqual([said.data, said.opens], [["hi"], 1])
   })
 
-  test(`whatever is no event stream fails at once, HTML above all, over ${transport}`, async () => {
+  test(`whatever is no event stream fails at once, HTML above all, over ${transport}`, async (t) => {
     const types = [
       "text/html",
       "",
@@ -125,7 +125,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
       "none",
     ]
     for (const type of types) {
-      await using stage = await createStage(async (exchange) => {
+      const stage = await createStage(t, async (exchange) => {
         await exchange.head(200, type === "none" ? {} : { "content-type": type })
         await exchange.write("<!doctype html>\ndata: no\n\n")
       })
@@ -145,14 +145,14 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     }
   })
 
-  test(`the type of an event stream may be written in any case, with any parameters, over ${transport}`, async () => {
+  test(`the type of an event stream may be written in any case, with any parameters, over ${transport}`, async (t) => {
     for (const type of [
       "Text/Event-Stream",
       "text/event-stream ; a=b",
       " text/event-stream;charset=latin1",
       "text/event-stream;",
     ]) {
-      await using stage = await createStage(async (exchange) => {
+      const stage = await createStage(t, async (exchange) => {
         await exchange.head(200, { "content-type": type })
         await exchange.write("data: é\n\n")
       })

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { test } from "node:test"
+import { test, type TestContext } from "node:test"
 import { EventSource, stream, type StreamOptions } from "../../src/client/node.ts"
 import type { FaultExchange } from "./fault-exchange.ts"
 import { TRANSPORTS } from "./transports.ts"
@@ -23,11 +23,12 @@ const silent = every(1e9, "")
 for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
   /** What a stream was told of its failures, by when: seconds since it began. */
   const failuresOf = async (
+    t: TestContext,
     answer: (exchange: FaultExchange) => void | Promise<void>,
     options: StreamOptions,
     ms: number,
   ) => {
-    await using stage = await createStage(answer)
+    const stage = await createStage(t, answer)
     const { server, clock } = stage
     const start = clock.now()
     const failures: [string, number][] = []
@@ -42,8 +43,8 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     return { failures, given, requests: server.requests }
   }
 
-  test(`a head that does not come is given up, and asked for again, over ${transport}`, async () => {
-    const { failures, requests } = await failuresOf(() => {}, { connectTimeout: 5_000 }, 12_000)
+  test(`a head that does not come is given up, and asked for again, over ${transport}`, async (t) => {
+    const { failures, requests } = await failuresOf(t, () => {}, { connectTimeout: 5_000 }, 12_000)
     assert.deepEqual(failures, [
       ["connect_timeout", 5],
       ["connect_timeout", 10],
@@ -51,17 +52,17 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.equal(requests.length, 3)
   })
 
-  test(`a head that comes in time begins another count, over ${transport}`, async () => {
+  test(`a head that comes in time begins another count, over ${transport}`, async (t) => {
     const late = async (exchange: FaultExchange): Promise<void> => {
       await exchange.wait(4_900)
       await silent(exchange)
     }
-    const { failures, given } = await failuresOf(late, { connectTimeout: 5_000 }, 3_600_000)
+    const { failures, given } = await failuresOf(t, late, { connectTimeout: 5_000 }, 3_600_000)
     assert.deepEqual([failures, given.data], [[], ["0"]])
   })
 
-  test(`without a byte for the idle time the connection is replaced, which carries on by the last id, over ${transport}`, async () => {
-    const { failures, given, requests } = await failuresOf(silent, { idleTimeout: 20_000 }, 50_000)
+  test(`without a byte for the idle time the connection is replaced, which carries on by the last id, over ${transport}`, async (t) => {
+    const { failures, given, requests } = await failuresOf(t, silent, { idleTimeout: 20_000 }, 50_000)
     assert.deepEqual(failures, [
       ["idle_timeout", 20],
       ["idle_timeout", 40],
@@ -73,21 +74,21 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     )
   })
 
-  test(`any byte keeps a connection from being idle, but only an event from being without events, over ${transport}`, async () => {
+  test(`any byte keeps a connection from being idle, but only an event from being without events, over ${transport}`, async (t) => {
     for (const byte of [":\n", "x", "\n"]) {
-      const { failures } = await failuresOf(every(15_000, byte), { idleTimeout: 20_000 }, 100_000)
+      const { failures } = await failuresOf(t, every(15_000, byte), { idleTimeout: 20_000 }, 100_000)
       assert.deepEqual(failures, [], JSON.stringify(byte))
     }
-    const beating = await failuresOf(every(15_000, ":\n"), { eventTimeout: 20_000 }, 50_000)
+    const beating = await failuresOf(t, every(15_000, ":\n"), { eventTimeout: 20_000 }, 50_000)
     assert.deepEqual(
       beating.failures.map(([code]) => code),
       ["event_timeout", "event_timeout"],
     )
-    const eventful = await failuresOf(every(15_000, "data: x\n\n"), { eventTimeout: 20_000 }, 50_000)
+    const eventful = await failuresOf(t, every(15_000, "data: x\n\n"), { eventTimeout: 20_000 }, 50_000)
     assert.deepEqual([eventful.failures, eventful.given.data], [[], ["0", "x", "x", "x"]])
   })
 
-  test(`a server that says how often it beats is given twice that, and no more, over ${transport}`, async () => {
+  test(`a server that says how often it beats is given twice that, and no more, over ${transport}`, async (t) => {
     const announcing = (ms: number) => async (exchange: FaultExchange) => {
       await exchange.open()
       await exchange.write(": heartbeat 15000\n\nretry: 0\n\n")
@@ -96,33 +97,38 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
         await exchange.write(":\n\n")
       }
     }
-    const dead = await failuresOf(announcing(1e9), {}, 70_000)
+    const dead = await failuresOf(t, announcing(1e9), {}, 70_000)
     assert.deepEqual(dead.failures, [
       ["idle_timeout", 30],
       ["idle_timeout", 60],
     ])
-    const alive = await failuresOf(announcing(15_000), {}, 600_000)
+    const alive = await failuresOf(t, announcing(15_000), {}, 600_000)
     assert.deepEqual(alive.failures, [])
-    const told = await failuresOf(announcing(1e9), { idleTimeout: Infinity }, 600_000)
+    const told = await failuresOf(t, announcing(1e9), { idleTimeout: Infinity }, 600_000)
     assert.deepEqual(told.failures, [])
   })
 
-  test(`silence is no one's fault while nobody takes what came, over ${transport}`, async () => {
-    await using stage = await createStage(silent)
+  test(`silence is no one's fault while nobody takes what came, over ${transport}`, async (t) => {
+    const stage = await createStage(t, async (exchange) => {
+      await exchange.open()
+      await exchange.write(`retry: 0\n\nid: ${exchange.index}\ndata: a\n\ndata: b\n\n`)
+    })
     const { server, clock } = stage
-    const events = stream(server.url, { clock, fetch, idleTimeout: 20_000, eventTimeout: 20_000 })
-    assert.equal((await events.next()).value?.data, "0")
-    await clock.settle()
-    const second = events.next()
+    const events = stream(server.url, { clock, fetch, idleTimeout: 20_000, eventTimeout: 20_000, retry: { base: 0 } })
+    const take = async (): Promise<unknown> => (await events.next()).value?.data
+    assert.equal(await take(), "a")
+    await clock.pass(3_600_000)
+    assert.equal(server.requests.length, 1)
+    assert.equal(await take(), "b")
     await clock.pass(19_000)
     assert.equal(server.requests.length, 1)
-    await clock.pass(3_000)
-    assert.equal((await second).value?.data, "1")
+    await clock.pass(2_000)
+    assert.equal(server.requests.length, 2)
     events.close()
   })
 
-  test(`an EventSource knows no timeouts by itself, and all when told, over ${transport}`, async () => {
-    await using stage = await createStage(silent)
+  test(`an EventSource knows no timeouts by itself, and all when told, over ${transport}`, async (t) => {
+    const stage = await createStage(t, silent)
     const { server, clock } = stage
     const patient = new EventSource(server.url, { clock, fetch })
     await clock.pass(24 * 3_600_000)
@@ -135,9 +141,9 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.deepEqual(said.errors, ["idle_timeout", "idle_timeout"])
   })
 
-  test(`without retry a timeout is thrown, over ${transport}`, async () => {
+  test(`without retry a timeout is thrown, over ${transport}`, async (t) => {
     const options = { retry: false, idleTimeout: 20_000 } as const
-    const { given } = await failuresOf(silent, options, 30_000)
+    const { given } = await failuresOf(t, silent, options, 30_000)
     assert.deepEqual([given.data, given.ending], [["0"], "idle_timeout"])
   })
 }

@@ -9,7 +9,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
   suite(`over ${transport}, by the machine's clock`, { concurrency: true }, () => {
     for (const vector of vectors) {
       if (vector.id === NEEDS_EXACT_TIME) continue
-      test(`${vector.id} ${vector.name}: ${vector.why}`, async () => runInTime(vector, fetch))
+      test(`${vector.id} ${vector.name}: ${vector.why}`, async (t) => runInTime(t, vector, fetch))
     }
   })
 }

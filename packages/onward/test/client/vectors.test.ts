@@ -6,7 +6,7 @@ import { TRANSPORTS } from "./transports.ts"
 
 for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
   for (const vector of vectors) {
-    test(`${vector.id} ${vector.name}, over ${transport}: ${vector.why}`, async () => runAtOnce(vector, fetch))
+    test(`${vector.id} ${vector.name}, over ${transport}: ${vector.why}`, async (t) => runAtOnce(t, vector, fetch))
   }
 }
 

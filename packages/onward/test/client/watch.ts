@@ -1,23 +1,24 @@
+import type { TestContext } from "node:test"
 import { OnwardError } from "../../src/errors.ts"
 import type { EventSource, EventStream, StreamEvent } from "../../src/client/node.ts"
 import { VirtualClock } from "../ground/virtual-clock.ts"
 import { quiet } from "./quiet.ts"
 import type { FaultExchange } from "./fault-exchange.ts"
-import { createFaultServer, type FaultServer, type FaultServerOptions } from "./fault-server.ts"
+import { serveFaults, type FaultServer, type FaultServerOptions } from "./fault-server.ts"
 
 /** A fault server and a clock that goes on once nothing else does. */
-export interface Stage extends AsyncDisposable {
+export interface Stage {
   readonly server: FaultServer
   readonly clock: VirtualClock
 }
 
 export async function createStage(
+  t: TestContext,
   answer: (exchange: FaultExchange) => void | Promise<void>,
   options: FaultServerOptions = {},
 ): Promise<Stage> {
   const clock = new VirtualClock({ quiet })
-  const server = await createFaultServer(answer, { clock, ...options })
-  return { server, clock, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
+  return { server: await serveFaults(t, answer, { clock, ...options }), clock }
 }
 
 /** What an `EventSource` said so far. */
