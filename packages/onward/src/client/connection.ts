@@ -3,6 +3,7 @@ import { OnwardError, type OnwardErrorCode } from "../errors.ts"
 import { createSmallParser, type ParsedEvent } from "../protocol/index.ts"
 import {
   checkResponse,
+  fault,
   initOf,
   methodOf,
   type Attempt,
@@ -83,7 +84,8 @@ export function createConnection(
 ): Connection {
   const { clock = systemClock, connectTimeout = Infinity, eventTimeout = Infinity } = options
   let controller = new AbortController()
-  let attempt: Attempt = { number: 0, lastEventId: options.lastEventId ?? "", error: undefined }
+  let attempts = 0
+  let lastError: OnwardError | undefined
   /** The last answer that was a stream. */
   let opened: FetchedResponse | undefined
   let phase: "connecting" | "reading" | "resting"
@@ -121,7 +123,7 @@ export function createConnection(
   const idleTimeout = (): number => options.idleTimeout ?? 2 * heartbeat
 
   function expire(code: OnwardErrorCode): void {
-    controller.abort(new OnwardError(code, `nothing came in time: ${code}`, { status: 0 }))
+    controller.abort(fault(code, `nothing came in time: ${code}`))
   }
 
   /** Ends the attempt when a deadline has passed, else looks again in a while. */
@@ -147,7 +149,7 @@ export function createConnection(
     look()
   }
 
-  async function ask(signal: AbortSignal): Promise<FetchedResponse> {
+  async function ask(attempt: Attempt, signal: AbortSignal): Promise<FetchedResponse> {
     const { fetch = globalThis.fetch } = options
     const target = opened && policy.resume?.(opened, parser.lastEventId)
     const to = new URL(target ?? url, url)
@@ -179,10 +181,11 @@ export function createConnection(
     if (isOver) return
     const { signal } = (controller = new AbortController())
     retryAfter = 0
+    const attempt: Attempt = { number: attempts++, lastEventId: parser.lastEventId, error: lastError }
     try {
       enter("connecting")
       owner.onConnecting?.(attempt)
-      const response = await Promise.race([ask(signal).catch(failed), aborted(signal)])
+      const response = await Promise.race([ask(attempt, signal).catch(failed), aborted(signal)])
       const { status, headers } = response
       if (status === 204) close()
       if (isOver) return
@@ -194,7 +197,7 @@ export function createConnection(
       owner.onOpen(response)
       if (response.body) await read(response.body.getReader(), signal)
       signal.throwIfAborted()
-      throw new OnwardError("stream_ended", "the stream ended", { status })
+      throw fault("stream_ended", "the stream ended", status)
     } catch (error) {
       throw signal.aborted ? signal.reason : error
     } finally {
@@ -218,10 +221,12 @@ export function createConnection(
     if (code === "stream_ended" && (isFinite || !isRepeatable)) close()
     else if (!retryable || (isStatus && !retry) || (retry && failures >= (retry.attempts ?? Infinity))) throw error
     else if (!isRepeatable) {
-      throw new OnwardError("not_repeatable", `${methodOf(options)} is not repeated without an id to carry on from`, {
-        cause: error,
+      throw fault(
+        "not_repeatable",
+        `${methodOf(options)} is not repeated without an id to carry on from`,
         status,
-      })
+        error,
+      )
     }
     const least = Math.max(parser.retry ?? policy.reconnectionTime, retryAfter)
     const delay = delayOf(retry || { base: failures && 1_000 }, failures++, least, clock.random())
@@ -257,7 +262,7 @@ export function createConnection(
         const delay = judge(error)
         isHurried = false
         if (isOver) return
-        attempt = { number: attempt.number + 1, lastEventId: parser.lastEventId, error }
+        lastError = error
         owner.onReconnecting(error, delay)
         if (isOver) return
         await wait(delay)
@@ -283,11 +288,7 @@ export function createConnection(
 
 /** Platforms word network errors differently, so they are never told apart by their words. */
 function failed(cause: unknown): never {
-  if (cause instanceof OnwardError) throw cause
-  throw new OnwardError("network_error", "no connection to the server, or it was cut", {
-    cause,
-    status: 0,
-  })
+  throw cause instanceof OnwardError ? cause : fault("network_error", "no connection, or it was cut", 0, cause)
 }
 
 /** Rejects once `signal` is aborted: a `fetch` or a function given as option may not care. */

@@ -2,8 +2,7 @@ import http, { type IncomingHttpHeaders, type IncomingMessage } from "node:http"
 import https from "node:https"
 import type { Readable } from "node:stream"
 import { constants, createBrotliDecompress, createGunzip, createInflate } from "node:zlib"
-import { OnwardError } from "../errors.ts"
-import type { ByteReader, FetchedResponse } from "./request.ts"
+import { fault, type ByteReader, type FetchedResponse } from "./request.ts"
 
 const KEEP_ALIVE = 15_000
 /** Fetch section 4.4. */
@@ -36,7 +35,7 @@ export async function nodeFetch(url: string, init: RequestInit): Promise<Fetched
     message.destroy()
     const to = URL.parse(Buffer.from(location, "latin1").toString(), at)
     if (!to || !/^https?:$/.test(to.protocol) || redirects === MAX_REDIRECTS) {
-      throw new OnwardError("redirect_refused", `the redirect to "${location}" leads nowhere`, { status })
+      throw fault("redirect_refused", `the redirect to "${location}" leads nowhere`, status)
     }
     if (to.origin !== at.origin) {
       for (const name of [...headers.keys()]) if (!HARMLESS.has(name)) headers.delete(name)
@@ -52,9 +51,7 @@ export async function nodeFetch(url: string, init: RequestInit): Promise<Fetched
 
 function checkId(id: string): void {
   if (/^[\t\x20-\x7e\x80-\xff]*$/.test(id)) return // oxlint-disable-line no-control-regex -- what node:http lets pass
-  throw new OnwardError("invalid_message", "the last event id has control characters, which node:http does not send", {
-    status: 0,
-  })
+  throw fault("invalid_message", "the last event id has control characters, which node:http does not send")
 }
 
 function request(url: URL, options: http.RequestOptions, body: Buffer | undefined): Promise<IncomingMessage> {

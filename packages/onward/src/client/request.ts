@@ -1,4 +1,4 @@
-import { OnwardError } from "../errors.ts"
+import { OnwardError, type OnwardErrorCode } from "../errors.ts"
 
 /** One try to connect, as functions given as options see it. */
 export interface Attempt {
@@ -76,16 +76,25 @@ export const methodOf = ({ method, body }: RequestOptions): string => method ?? 
 /** Whether the answer is an event stream; throws what it is otherwise. */
 export function checkResponse({ status, type, headers }: FetchedResponse): void {
   if (type === "opaqueredirect" || (status > 300 && status < 400 && headers.get("location") !== null)) {
-    throw new OnwardError("redirect_refused", "headers of your own do not follow a redirect: use the final URL", {
-      status,
-    })
+    throw fault("redirect_refused", "headers of your own do not follow a redirect: use the final URL", status)
   }
-  if (status !== 200) throw new OnwardError("bad_status", `the server answered with status ${status}`, { status })
+  if (status !== 200) throw fault("bad_status", `the server answered with status ${status}`, status)
   const contentType = headers.get("content-type") ?? ""
   if (!/^\s*text\/event-stream\s*(;|$)/i.test(contentType)) {
-    throw new OnwardError("bad_content_type", `the server sent "${contentType}", not text/event-stream`, { status })
+    throw fault("bad_content_type", `the server sent "${contentType}", not text/event-stream`, status)
   }
 }
 
-/** A header's bytes are Latin-1 to `fetch`; ids are sent as UTF-8 (WHATWG HTML section 9.2.4). */
-const toHeader = (id: string): string => String.fromCharCode(...new TextEncoder().encode(id))
+/** What went wrong between this client and its server; `status` is 0 where there was no answer. */
+export const fault = (code: OnwardErrorCode, message: string, status = 0, cause?: unknown): OnwardError =>
+  new OnwardError(code, message, cause ? { status, cause } : { status })
+
+/** Ids are sent as UTF-8 (WHATWG HTML section 9.2.4). To `fetch` a character of a header is a byte; workerd encodes as UTF-8 by itself. */
+function toHeader(id: string): string {
+  try {
+    new Headers({ a: "\u0100" })
+    return id
+  } catch {
+    return String.fromCharCode(...new TextEncoder().encode(id))
+  }
+}

@@ -3,6 +3,7 @@ import { OnwardError } from "../errors.ts"
 import type { ParsedEvent } from "../protocol/index.ts"
 import type { Connection, ConnectionOwner } from "./connection.ts"
 import { createElection } from "./election.ts"
+import { fault } from "./request.ts"
 
 export interface SharedOptions {
   /** Tabs with the same key share: add the user to it when one browser may have several. @default the URL */
@@ -268,7 +269,7 @@ export function createSharedConnection(
     else if (state === "open") owner.onOpen(undefined)
     else if (state === "ended") settle.resolve()
     else {
-      const error = new OnwardError(state.code, state.message, { status: state.status })
+      const error = fault(state.code, state.message, state.status)
       if (state.delay === undefined) settle.reject(error)
       else owner.onReconnecting(error, state.delay)
     }

@@ -5,7 +5,7 @@ import type { ParsedEvent } from "../protocol/index.ts"
 import { createConnection, type Connection, type ConnectionOptions, type ConnectionOwner } from "./connection.ts"
 import { createInbox } from "./inbox.ts"
 import { watchPage } from "./page.ts"
-import { methodOf, type Attempt, type Body, type FetchedResponse } from "./request.ts"
+import { fault, methodOf, type Attempt, type Body, type FetchedResponse } from "./request.ts"
 import type { RetryOptions } from "./retry.ts"
 import { canShare, createSharedConnection, type SharedOptions } from "./shared.ts"
 
@@ -159,7 +159,7 @@ export function stream(
     onEvent(event) {
       if (event.event === "stream.end" || event.data === until) finish({ state: "ended" })
       else if (event.event === "stream.error") {
-        throw new OnwardError("source_failed", "the source of the stream failed on the server", { status: 0 })
+        throw fault("source_failed", "the source of the stream failed on the server")
       } else if (event.event === "stream.gap" && onGap) onGap(new Received(event).json<Gap>())
       else {
         const received = new Received(event)
