@@ -1,0 +1,130 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { Activity, createElement, StrictMode } from "react"
+import { servePage } from "../client/browsers/page-server.ts"
+import { until } from "../client/browsers/until.ts"
+import { ShowNumbers, type NumbersProps } from "./numbers.ts"
+import { mount } from "./page.ts"
+
+const numbers = (props: NumbersProps) => createElement(ShowNumbers, props)
+
+test("a component shows what came before it and what comes, each event once", async (t) => {
+  const site = await servePage(t)
+  await site.publish(2)
+  const place = mount(t, numbers({ url: `${site.origin}/events` }))
+  await until("history is shown", () => place.text === "open: 1 2")
+  await site.publish(1)
+  await until("news is shown", () => place.text === "open: 1 2 3")
+})
+
+test("StrictMode, which mounts everything twice, opens one connection, and asks for one token", async (t) => {
+  const site = await servePage(t)
+  let tokens = 0
+  const headers = () => ({ authorization: `token ${++tokens}` })
+  const place = mount(t, createElement(StrictMode, null, numbers({ url: `${site.origin}/events`, headers })))
+  await site.publish(3)
+  await until("events are shown", () => place.text === "open: 1 2 3")
+  assert.deepEqual([site.requests.length, tokens], [1, 1])
+})
+
+test("unmounting closes the connection", async (t) => {
+  const site = await servePage(t)
+  const place = mount(t, numbers({ url: `${site.origin}/events` }))
+  await until("it is open", () => place.text === "open:")
+  place.unmount()
+  await until("the server sees it go", () => site.open === 0)
+})
+
+test("another URL is another stream, which begins with nothing", async (t) => {
+  const site = await servePage(t)
+  const place = mount(t, numbers({ url: `${site.origin}/events?a` }))
+  await site.publish(2)
+  await until("events are shown", () => place.text === "open: 1 2")
+  site.on("/silence", (_, res) => void res.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders())
+  place.render(numbers({ url: `${site.origin}/silence` }))
+  await until("nothing of the other is shown", () => place.text === "open:")
+  await until("the first connection is closed", () => site.open === 0)
+})
+
+test("another key is another stream of the same URL", async (t) => {
+  const site = await servePage(t)
+  const url = `${site.origin}/events`
+  const place = mount(t, numbers({ url, name: "a" }))
+  await site.publish(2)
+  await until("events are shown", () => place.text === "open: 1 2")
+  place.render(numbers({ url, name: "b" }))
+  await until("another request is made", () => site.requests.length === 2 && site.open === 1)
+  await until("it begins anew", () => place.text === "open: 1 2")
+})
+
+test("options that differ at every render keep the connection, and their functions are those of the latest", async (t) => {
+  const site = await servePage(t)
+  const url = `${site.origin}/events`
+  const heard: string[] = []
+  const withToken = (token: string) =>
+    numbers({ url, headers: () => (heard.push(token), { authorization: token }), retry: { base: 1 } })
+  const place = mount(t, withToken("first"))
+  await until("it is open", () => place.text === "open:")
+  place.render(withToken("second"))
+  place.render(withToken("third"))
+  await site.publish(1)
+  await until("an event came", () => place.text === "open: 1")
+  assert.equal(site.requests.length, 1)
+  site.cut()
+  await until("it is back", () => site.requests.length === 2 && place.text === "open: 1")
+  assert.deepEqual(heard, ["first", "third"])
+})
+
+test("without a URL nothing is asked, and the one that was open is closed", async (t) => {
+  const site = await servePage(t)
+  const place = mount(t, numbers({ url: null }))
+  await until("it is rendered", () => place.text === "idle:")
+  assert.equal(site.requests.length, 0)
+  place.render(numbers({ url: `${site.origin}/events` }))
+  await until("it is open", () => place.text === "open:")
+  place.render(numbers({ url: null }))
+  await until("it is closed", () => place.text === "idle:" && site.open === 0)
+})
+
+test("a part of the page that is hidden has no connection; shown again, it carries on where it was", async (t) => {
+  const site = await servePage(t)
+  const url = `${site.origin}/events`
+  const shown = (mode: "visible" | "hidden") =>
+    createElement(StrictMode, null, createElement(Activity, { mode, children: numbers({ url }) }))
+  const place = mount(t, shown("visible"))
+  await site.publish(3)
+  await until("events are shown", () => place.text === "open: 1 2 3")
+  place.render(shown("hidden"))
+  await until("it is closed", () => site.open === 0)
+  await site.publish(3)
+  place.render(shown("visible"))
+  await until("nothing is lost or doubled", () => place.text === "open: 1 2 3 4 5 6")
+  assert.equal(site.requests.length, 2)
+  assert.notEqual(site.requests[1]?.lastEventId, undefined)
+})
+
+test("lastEventId, kept beside the data, is where a later component carries on", async (t) => {
+  const site = await servePage(t)
+  const url = `${site.origin}/events`
+  let kept = ""
+  const first = mount(t, numbers({ url, onRender: ({ lastEventId }) => (kept = lastEventId) }))
+  await site.publish(3)
+  await until("events are shown", () => first.text === "open: 1 2 3")
+  first.unmount()
+  await site.publish(2)
+  const second = mount(t, numbers({ url, lastEventId: kept }))
+  await until("only what came since is shown", () => second.text === "open: 4 5")
+})
+
+test("components that share a stream have one connection", async (t) => {
+  const site = await servePage(t)
+  const url = `${site.origin}/events`
+  const place = mount(
+    t,
+    [1, 2, 3].map((key) => createElement(ShowNumbers, { key, url, shared: true })),
+  )
+  await until("all are open", () => place.text === "open:open:open:")
+  await site.publish(2)
+  await until("all have everything", () => place.text === "open: 1 2open: 1 2open: 1 2")
+  assert.equal(site.most, 1)
+})
