@@ -270,6 +270,8 @@ export function createConnection(
     },
     close,
     wake(isLost) {
+      // what failed before was another network
+      if (isLost) failures = 0
       hurry?.()
       const silence = clock.now() - byteAt
       if (phase === "resting" || !(isLost || silence > Math.min(1.5 * heartbeat, idleTimeout()))) return

@@ -224,8 +224,8 @@ export function stream(
       },
       onRestored() {
         isStored = false
-        carryOn()
-        connection?.wake(true)
+        if (status.state === "paused") open()
+        else connection?.wake(true)
       },
     })
     open()

@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { text } from "node:stream/consumers"
 import { test, type TestContext } from "node:test"
-import { createFaultServer } from "../fault-server.ts"
+import { serveFaults } from "../fault-server.ts"
 import { utf8 } from "../fault-request.ts"
 import { openBrowser, type Tab } from "./browser.ts"
 import { ENGINES, missing } from "./find.ts"
@@ -53,7 +53,7 @@ for (const engine of ENGINES) {
         await site.publish(3)
       }
       await tab.evaluate(() => page.closeAll())
-      await until("it has left", () => site.open === 0)
+      await until("it has left", () => site.open.length === 0)
     })
 
     await t.test("after an id that is not Latin-1 the request carries it as UTF-8", async (t) => {
@@ -120,7 +120,8 @@ for (const engine of ENGINES) {
       "over a redirect to another origin `authorization` is left behind, and the id comes along",
       async (t) => {
         const site = await visit(t)
-        await using other = await createFaultServer(
+        const other = await serveFaults(
+          t,
           async (exchange) => {
             await exchange.open()
             await exchange.write("data: there\n\n")
@@ -163,7 +164,7 @@ for (const engine of ENGINES) {
       "with headers that browsers would carry over, a redirect is refused before anything is sent",
       async (t) => {
         const site = await visit(t)
-        await using other = await createFaultServer((exchange) => exchange.open(), { cors: true })
+        const other = await serveFaults(t, (exchange) => exchange.open(), { cors: true })
         for (const status of REDIRECTS) {
           let isFirst = true
           site.on(`/${status}`, (_, res) => {
@@ -245,7 +246,7 @@ for (const engine of ENGINES) {
       assert.deepEqual(dataOf(heard), numbers(6))
       await tab.evaluate(() => page.closeAll())
       // Firefox does not tell a service worker that a page has gone until it ends that worker, half a minute later
-      if (engine !== "firefox") await until("it has left", () => site.open === 0)
+      if (engine !== "firefox") await until("it has left", () => site.open.length === 0)
     })
 
     await t.test("a listener that throws harms no other, and is reported as the page's error", async (t) => {

@@ -12,6 +12,8 @@ export type Listener = (req: IncomingMessage, res: ServerResponse) => void
 /** One request for the numbered events. */
 export interface StreamRequest {
   readonly lastEventId: string | undefined
+  /** What the query says of who asks. */
+  readonly tab: string | null
   readonly isOpen: boolean
 }
 
@@ -25,10 +27,12 @@ export interface PageServer {
   on(path: string, listener: Listener): void
   /** Publishes the next `count` of the numbers 1, 2, 3, …, as `/events` has them. */
   publish(count: number): Promise<void>
+  /** The last number that was published. */
+  readonly published: number
   /** Requests for `/events`, in order. */
   readonly requests: readonly StreamRequest[]
   /** Streams of `/events` that are open. */
-  readonly open: number
+  readonly open: readonly StreamRequest[]
   /** Most that were open at one time. */
   readonly most: number
   /** Cuts every open stream of `/events`. */
@@ -47,9 +51,9 @@ const PAGE = `<!doctype html>
 const MODULE = /^\/(?:src|test\/client)\/[\w/-]+\.ts$/
 const packageRoot = new URL("../../../", import.meta.url)
 
-/** Starts one on a free port; it ends with the test. `heartbeat` is that of the hub, in ms. */
-export async function servePage(t: Pick<TestContext, "after">, { heartbeat = 15_000 } = {}): Promise<PageServer> {
-  const hub = createHub({ heartbeat })
+/** Starts one on a free port; it ends with the test. */
+export async function servePage(t: Pick<TestContext, "after">): Promise<PageServer> {
+  const hub = createHub()
   const listeners = new Map<string, Listener>()
   const sockets = new Set<Socket>()
   const requests: (StreamRequest & { isOpen: boolean; readonly socket: Socket })[] = []
@@ -58,8 +62,8 @@ export async function servePage(t: Pick<TestContext, "after">, { heartbeat = 15_
 
   const streams = () => requests.filter(({ isOpen }) => isOpen)
 
-  function stream(req: IncomingMessage, res: ServerResponse): void {
-    const request = { lastEventId: req.headers["last-event-id"]?.toString(), isOpen: true, socket: req.socket }
+  function stream(req: IncomingMessage, res: ServerResponse, tab: string | null): void {
+    const request = { lastEventId: req.headers["last-event-id"]?.toString(), tab, isOpen: true, socket: req.socket }
     requests.push(request)
     most = Math.max(most, streams().length)
     res.on("close", () => (request.isOpen = false))
@@ -72,7 +76,7 @@ export async function servePage(t: Pick<TestContext, "after">, { heartbeat = 15_
     const listener = listeners.get(pathname)
     if (listener) listener(req, res)
     else if (pathname === "/") sendPage(res, searchParams.get("policy"))
-    else if (pathname === "/events") stream(req, res)
+    else if (pathname === "/events") stream(req, res, searchParams.get("tab"))
     else if (MODULE.test(pathname)) void sendModule(res, new URL(`.${pathname}`, packageRoot))
     else res.writeHead(404).end()
   })
@@ -97,9 +101,12 @@ export async function servePage(t: Pick<TestContext, "after">, { heartbeat = 15_
       const messages = Array.from({ length: count }, () => ({ topic: "numbers", data: ++published }))
       await hub.publishMany(messages)
     },
+    get published() {
+      return published
+    },
     requests,
     get open() {
-      return streams().length
+      return streams()
     },
     get most() {
       return most

@@ -1,6 +1,7 @@
 import { launch, type Browser as PuppeteerBrowser, type LaunchOptions, type Page } from "puppeteer-core"
 import type { Browser, Tab } from "./browser.ts"
 import { find, type Engine } from "./find.ts"
+import { until } from "./until.ts"
 
 const CHROMIUM_ARGS = [
   "--no-sandbox",
@@ -52,12 +53,19 @@ export async function openPuppeteer(engine: Exclude<Engine, "webkit">, profile: 
 }
 
 function tabOf(page: Page, cover: Page): Tab {
+  const visited = [page.url()]
   return {
     async goto(url) {
       await page.goto(url)
+      visited.push(url)
     },
+    // by `goBack` puppeteer waits for a page to load, which one from the back-forward cache does not in Firefox
     async back() {
-      await page.goBack()
+      await page.evaluate(() => void setTimeout(() => history.back()))
+      visited.pop()
+      const isBack = (url?: string): boolean => document.URL === url && document.readyState === "complete"
+      // between pages there is nobody to answer
+      await until("the page before is back", () => page.evaluate(isBack, visited.at(-1)).catch(() => false))
     },
     evaluate: <Args extends unknown[], Result>(run: (...args: Args) => Result | Promise<Result>, ...args: Args) =>
       page.evaluate(run as (...args: unknown[]) => Result | Promise<Result>, ...args),

@@ -1,5 +1,5 @@
 import { test } from "node:test"
-import { createFaultServer } from "../fault-server.ts"
+import { serveFaults } from "../fault-server.ts"
 import { check, isComplete, vectors } from "../run-vector.ts"
 import { play } from "../script.ts"
 import { openBrowser } from "./browser.ts"
@@ -20,8 +20,8 @@ for (const engine of ENGINES) {
     const running = vectors
       .filter(({ id }) => !NEEDS_EXACT_TIME.has(id) && !(engine === "webkit" && BEYOND_WEBKIT.has(id)))
       .map((vector) =>
-        t.test(`${vector.id} ${vector.name}: ${vector.why}`, async () => {
-          await using server = await createFaultServer(play(vector.server), { cors: true })
+        t.test(`${vector.id} ${vector.name}: ${vector.why}`, async (t) => {
+          const server = await serveFaults(t, play(vector.server), { cors: true })
           await tab.evaluate((vector, url) => page.startVector(vector, url), vector, server.url)
           await new Promise((resolve) => setTimeout(resolve, vector.runMs))
           await until(

@@ -58,12 +58,20 @@ export function heard(name: string): Heard & { readyState: number } {
   return { ...heard, readyState: source.readyState }
 }
 
-/** Loops over a stream. */
-export function follow(name: string, url: string, options: onward.StreamOptions = {}): void {
+/** Delays are as long as chance allows: what is sooner had another reason than time. */
+const patience = { ...systemClock, random: () => 1 }
+
+/** Loops over a stream. When `isPatient`, it does not try again for minutes unless it learns that it may. */
+export function follow(
+  name: string,
+  url: string,
+  { isPatient, ...options }: onward.StreamOptions & { readonly isPatient?: boolean } = {},
+): void {
   const followed: Followed = { data: [], states: [], gaps: 0 }
   const stream = onward.stream(url, {
     onGap: () => followed.gaps++,
     onStatus: (status) => followed.states.push(sayStatus(status)),
+    ...(isPatient && { retry: { base: 600_000, max: 600_000 }, clock: patience }),
     ...options,
   })
   streams.set(name, { stream, followed })

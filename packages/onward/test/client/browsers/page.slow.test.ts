@@ -1,0 +1,147 @@
+import assert from "node:assert/strict"
+import { test, type TestContext } from "node:test"
+import { serveFaults } from "../fault-server.ts"
+import { play, type ScriptAttempt } from "../script.ts"
+import { openBrowser } from "./browser.ts"
+import { ENGINES, missing } from "./find.ts"
+import { followedBy, hasNumbers, hasState } from "./follow.ts"
+import type { Followed } from "./in-page/in-page.ts"
+import { servePage } from "./page-server.ts"
+import { until } from "./until.ts"
+
+for (const engine of ENGINES) {
+  test(`the life of a page in ${engine}`, { skip: missing(engine) }, async (t) => {
+    const tab = await (await openBrowser(engine, t)).open("about:blank")
+
+    /** A site of its own for each test, shown in the tab; the first numbers have arrived. */
+    async function visit(t: TestContext, options: Parameters<typeof page.follow>[2] = {}) {
+      const site = await servePage(t)
+      await tab.goto(site.pageUrl())
+      await tab.evaluate((options) => page.follow("numbers", "/events", options), options)
+      await site.publish(3)
+      await hasNumbers(tab, 1, 3)
+      return site
+    }
+
+    await t.test("hidden, a stream that is to pause leaves, and carries on when it is shown", async (t) => {
+      const site = await visit(t, { hidden: "pause", hiddenAfter: 1 })
+      await tab.hide()
+      await hasState(tab, "paused")
+      await until("it has left", () => site.open.length === 0)
+      await site.publish(3)
+      await tab.show()
+      await hasNumbers(tab, 1, 6)
+      await hasState(tab, "open")
+      assert.equal(site.requests.length, 2)
+    })
+
+    await t.test("hidden, a stream that is to close ends", async (t) => {
+      const site = await visit(t, { hidden: "close", hiddenAfter: 1 })
+      await tab.hide()
+      await hasState(tab, "ended")
+      await until("it has left", () => site.open.length === 0)
+      await tab.show()
+      assert.equal(site.requests.length, 1)
+    })
+
+    await t.test("hidden, a stream stays connected unless it was told otherwise", async (t) => {
+      const site = await visit(t, { hiddenAfter: 1 })
+      await tab.hide()
+      await until("the page is hidden", () => tab.evaluate(() => document.hidden))
+      await site.publish(3)
+      await hasNumbers(tab, 1, 6)
+      await tab.show()
+      assert.equal(site.requests.length, 1)
+    })
+
+    await t.test("C067: shown after a silence that was too long, it is replaced at once", async (t) => {
+      const site = await servePage(t)
+      await tab.goto(site.pageUrl())
+      const attempt = (text: string): ScriptAttempt => ({
+        status: 200,
+        headers: { "content-type": "text/event-stream" },
+        body: [text, { do: "HANG" }],
+      })
+      const server = await serveFaults(t, play([attempt("id: 1\ndata: 1\n\n"), attempt("data: hi\n\n")]), {
+        cors: true,
+      })
+      await tab.evaluate((url) => page.follow("silent", url, { idleTimeout: 200, isPatient: true }), server.url)
+      await until(
+        "the first came",
+        () => followedBy(tab, "silent"),
+        ({ data }) => data.length === 1,
+      )
+      const shown = await tab.evaluate(() => performance.now())
+      await tab.hide()
+      await until("silence was too long", () => tab.evaluate((shown) => performance.now() - shown > 250, shown))
+      await tab.show()
+      const request = await server.request(1)
+      assert.equal(request.headers["last-event-id"], "1")
+      const isBack = ({ data }: Followed): boolean => data.length === 2
+      assert.deepEqual((await until("it carries on", () => followedBy(tab, "silent"), isBack)).data, ["1", "hi"])
+    })
+
+    await t.test("when the page is left, so is the stream", async (t) => {
+      const site = await visit(t)
+      await tab.goto("about:blank")
+      await until("it has left", () => site.open.length === 0)
+    })
+
+    await t.test("in the back-forward cache it holds nothing, and carries on when the page is back", async (t) => {
+      const site = await visit(t)
+      await tab.goto(`${site.origin}/?another`)
+      await until("it has left", () => site.open.length === 0)
+      await site.publish(3)
+      await tab.back()
+      // Firefox keeps no page whose stream is open: it loads the page again
+      assert.equal(await tab.evaluate(() => page.wasRestored), engine !== "firefox")
+      if (engine === "firefox") return
+      await hasNumbers(tab, 1, 6)
+      assert.equal(site.requests.length, 2)
+    })
+
+    await t.test("a network that goes and comes back costs nothing", async (t) => {
+      const site = await visit(t, { retry: { base: 1 } })
+      for (let round = 1; round <= 3; round++) {
+        site.isReachable = false
+        site.cut()
+        await site.publish(3)
+        await hasState(tab, "reconnecting")
+        site.isReachable = true
+        await hasNumbers(tab, 1, 3 + 3 * round)
+      }
+    })
+
+    const cannotBeOffline = tab.setOffline === undefined && "its driver cannot put it offline"
+    await t.test(
+      "told to be online again, it does not wait for its time to try",
+      { skip: cannotBeOffline },
+      async (t) => {
+        const site = await visit(t, { isPatient: true })
+        await tab.setOffline?.(true)
+        site.cut()
+        await site.publish(3)
+        await hasState(tab, "reconnecting")
+        // a browser may say that it is online before a request can be made, so that the first one fails
+        await until("it is back", async () => {
+          const { state, data } = await followedBy(tab)
+          if (state !== "reconnecting") return data.length === 6
+          await tab.setOffline?.(true)
+          await tab.setOffline?.(false)
+        })
+        await hasNumbers(tab, 1, 6)
+      },
+    )
+
+    const cannotFreeze = tab.setFrozen === undefined && "its driver cannot freeze a page"
+    await t.test("frozen and resumed, it finds out what it missed", { skip: cannotFreeze }, async (t) => {
+      const site = await visit(t, { retry: { base: 1 } })
+      await tab.setFrozen?.(true)
+      await site.publish(3)
+      site.cut()
+      await site.publish(3)
+      await tab.setFrozen?.(false)
+      await hasNumbers(tab, 1, 9)
+    })
+  })
+}
