@@ -3,7 +3,7 @@ import { test } from "node:test"
 import { Activity, createElement, StrictMode } from "react"
 import { servePage } from "../client/browsers/page-server.ts"
 import { until } from "../client/browsers/until.ts"
-import { ShowNumbers, type NumbersProps } from "./numbers.ts"
+import { open, ShowNumbers, type NumbersProps } from "./numbers.ts"
 import { mount } from "./page.ts"
 
 const numbers = (props: NumbersProps) => createElement(ShowNumbers, props)
@@ -32,7 +32,7 @@ test("unmounting closes the connection", async (t) => {
   const place = mount(t, numbers({ url: `${site.origin}/events` }))
   await until("it is open", () => place.text === "open:")
   place.unmount()
-  await until("the server sees it go", () => site.open === 0)
+  await until("the server sees it go", () => open(site) === 0)
 })
 
 test("another URL is another stream, which begins with nothing", async (t) => {
@@ -43,7 +43,7 @@ test("another URL is another stream, which begins with nothing", async (t) => {
   site.on("/silence", (_, res) => void res.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders())
   place.render(numbers({ url: `${site.origin}/silence` }))
   await until("nothing of the other is shown", () => place.text === "open:")
-  await until("the first connection is closed", () => site.open === 0)
+  await until("the first connection is closed", () => open(site) === 0)
 })
 
 test("another key is another stream of the same URL", async (t) => {
@@ -53,7 +53,7 @@ test("another key is another stream of the same URL", async (t) => {
   await site.publish(2)
   await until("events are shown", () => place.text === "open: 1 2")
   place.render(numbers({ url, name: "b" }))
-  await until("another request is made", () => site.requests.length === 2 && site.open === 1)
+  await until("another request is made", () => site.requests.length === 2 && open(site) === 1)
   await until("it begins anew", () => place.text === "open: 1 2")
 })
 
@@ -83,7 +83,7 @@ test("without a URL nothing is asked, and the one that was open is closed", asyn
   place.render(numbers({ url: `${site.origin}/events` }))
   await until("it is open", () => place.text === "open:")
   place.render(numbers({ url: null }))
-  await until("it is closed", () => place.text === "idle:" && site.open === 0)
+  await until("it is closed", () => place.text === "idle:" && open(site) === 0)
 })
 
 test("a part of the page that is hidden has no connection; shown again, it carries on where it was", async (t) => {
@@ -95,7 +95,7 @@ test("a part of the page that is hidden has no connection; shown again, it carri
   await site.publish(3)
   await until("events are shown", () => place.text === "open: 1 2 3")
   place.render(shown("hidden"))
-  await until("it is closed", () => site.open === 0)
+  await until("it is closed", () => open(site) === 0)
   await site.publish(3)
   place.render(shown("visible"))
   await until("nothing is lost or doubled", () => place.text === "open: 1 2 3 4 5 6")

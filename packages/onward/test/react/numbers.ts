@@ -1,6 +1,7 @@
 import { createElement, type ReactNode } from "react"
 import type { StreamOptions } from "../../src/client/index.ts"
 import { useEventStream, type EventStreamState } from "../../src/react/index.ts"
+import type { PageServer } from "../client/browsers/page-server.ts"
 
 /** The numbers that came, as text: what is lost, doubled or out of order shows. */
 export type Numbers = EventStreamState<string>
@@ -24,3 +25,6 @@ export function ShowNumbers({ url, name, onRender, ...options }: NumbersProps): 
   onRender?.(state)
   return createElement("p", null, `${state.status}:${state.data}`)
 }
+
+/** How many of its streams are open. */
+export const open = (site: PageServer): number => site.requests.filter(({ isOpen }) => isOpen).length

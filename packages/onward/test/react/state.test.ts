@@ -6,7 +6,7 @@ import { useEventStream } from "../../src/react/index.ts"
 import { createClock } from "../../src/testing/index.ts"
 import { servePage } from "../client/browsers/page-server.ts"
 import { until } from "../client/browsers/until.ts"
-import { type Numbers, ShowNumbers, type NumbersProps } from "./numbers.ts"
+import { type Numbers, open, ShowNumbers, type NumbersProps } from "./numbers.ts"
 import { mount } from "./page.ts"
 
 const numbers = (props: NumbersProps) => createElement(ShowNumbers, props)
@@ -26,7 +26,7 @@ test("a burst of 1,000 events is rendered as a whole, and nothing of it is lost"
     return data
   }
   const place = mount(t, createElement(Sum))
-  await until("it is open", () => site.open === 1)
+  await until("it is open", () => open(site) === 1)
   await site.publish(1_000)
   await until("all came", () => reduced === 1_000)
   await clock.pass(16)
@@ -139,12 +139,12 @@ test("a stream is closed and opened again by hand, and carries on", async (t) =>
   await site.publish(2)
   await until("events are shown", () => place.text === "open: 1 2")
   latest?.close()
-  await until("it is closed", () => place.text === "ended: 1 2" && site.open === 0)
+  await until("it is closed", () => place.text === "ended: 1 2" && open(site) === 0)
   await site.publish(1)
   latest?.reconnect()
   await until("it carried on", () => place.text === "open: 1 2 3")
   latest?.reconnect()
-  await until("another connection took its place", () => site.requests.length === 3 && site.open === 1)
+  await until("another connection took its place", () => site.requests.length === 3 && open(site) === 1)
   await site.publish(1)
   await until("nothing is lost or doubled", () => place.text === "open: 1 2 3 4")
 })
@@ -164,5 +164,5 @@ test("a reduce that throws fails the stream with what it threw, and closes the c
   const place = mount(t, createElement(Broken))
   await site.publish(1)
   await until("it failed", () => place.text === "failed true")
-  await until("the connection is closed", () => site.open === 0)
+  await until("the connection is closed", () => open(site) === 0)
 })
