@@ -1,0 +1,354 @@
+import type { ScriptAttempt } from "../../packages/onward/test/client/script.ts"
+import { utf8 } from "../../packages/onward/test/client/fault-request.ts"
+import type { Answer, Exchange, Observation, Scene } from "./observe.ts"
+import type { Task } from "./task.ts"
+
+/** A row of the comparison: a question to which the answer comes from a run. */
+export interface Probe extends Scene {
+  readonly name: string
+  /** The option that is asked for: a client may have it only by a `fetch` of the program's. */
+  readonly option?: keyof Task
+  /** "yes", or what happened instead. */
+  judge(seen: Observation): string
+}
+
+const SSE = { "content-type": "text/event-stream" }
+const END = { do: "END" } as const
+const RESET = { do: "RESET" } as const
+const HANG = { do: "HANG" } as const
+
+const ok = (...body: NonNullable<ScriptAttempt["body"]>): ScriptAttempt => ({ status: 200, headers: SSE, body })
+const refusal = (status: number, headers = {}): ScriptAttempt => ({ status, headers, body: [END] })
+/** Comes back soon, so that nobody waits for what is not asked. */
+const SOON = "retry: 20\n\n"
+
+const header = ({ requests }: Observation, index: number, name: string): string | undefined =>
+  utf8(requests[index]?.headers[name])
+const gap = ({ requests }: Observation): number => (requests[1]?.at ?? NaN) - (requests[0]?.at ?? NaN)
+const yes = (isSo: boolean, otherwise: string): string => (isSo ? "yes" : otherwise)
+const times = (count: number): string => (count === 1 ? "1 request" : `${count} requests`)
+
+/** In groups, in the order of the table. */
+export const probes: readonly Probe[] = [
+  {
+    name: "POST with a body",
+    option: "method",
+    task: { method: "POST", body: "{}", headers: { "content-type": "application/json" } },
+    server: [ok("data: a\n\n", HANG)],
+    runMs: 1_000,
+    isComplete: ({ requests }) => requests.length > 0,
+    judge: ({ requests }) =>
+      yes(requests[0]?.method === "POST" && requests[0].body.toString() === "{}", `sends ${requests[0]?.method}`),
+  },
+  {
+    name: "does not repeat a POST that got no id",
+    option: "method",
+    task: { method: "POST", body: "{}" },
+    server: [ok(SOON, "data: a\n\n", { wait: 20 }, RESET)],
+    runMs: 1_500,
+    isComplete: ({ requests }) => requests.length > 1,
+    judge({ requests }) {
+      if (requests[0]?.method !== "POST") return "no POST"
+      return yes(requests.length === 1, "no, repeats it")
+    },
+  },
+  {
+    name: "headers of your own",
+    option: "headers",
+    task: { headers: { "x-own": "1" } },
+    server: [ok("data: a\n\n", HANG)],
+    runMs: 1_000,
+    isComplete: ({ requests }) => requests.length > 0,
+    judge: (seen) => yes(header(seen, 0, "x-own") === "1", "no"),
+  },
+  {
+    name: "headers made anew for each attempt",
+    option: "hasToken",
+    task: { hasToken: true },
+    server: [ok(SOON, "id: 1\ndata: a\n\n", RESET), ok("data: b\n\n", HANG)],
+    runMs: 4_000,
+    isComplete: ({ requests }) => requests.length > 1,
+    judge: (seen) =>
+      yes(header(seen, 0, "authorization") === "Bearer t0" && header(seen, 1, "authorization") === "Bearer t1", "no"),
+  },
+  {
+    name: "after a 401 asks for new headers, and carries on",
+    option: "hasToken",
+    task: { hasToken: true },
+    server: [refusal(401), ok("data: a\n\n", HANG)],
+    runMs: 4_000,
+    isComplete: ({ events }) => events.length > 0,
+    judge: (seen) => yes(seen.events.length > 0 && header(seen, 1, "authorization") === "Bearer t1", "no, ends"),
+  },
+  {
+    name: "gives up when that is answered 401 too",
+    option: "hasToken",
+    task: { hasToken: true },
+    server: [refusal(401)],
+    runMs: 5_000,
+    isComplete: ({ requests, state }) => requests.length > 2 || state === "closed",
+    judge(seen) {
+      if (header(seen, 0, "authorization") === undefined) return "has no headers"
+      if (seen.requests.length === 1) return "never asks twice"
+      return yes(seen.requests.length === 2, "no, asks on and on")
+    },
+  },
+  {
+    name: "keeps your headers from other origins when redirected",
+    option: "headers",
+    task: { headers: { "x-api-key": "secret" } },
+    server: [{ status: 307, headers: { location: { otherOrigin: "/" } }, body: [END] }, ok("data: a\n\n", HANG)],
+    runMs: 1_500,
+    isComplete: ({ requests }) => requests.length > 1,
+    judge(seen) {
+      if (header(seen, 0, "x-api-key") === undefined) return "has none"
+      return yes(header(seen, 1, "x-api-key") === undefined, "no, sends them along")
+    },
+  },
+  {
+    name: "starts after an id you know",
+    option: "lastEventId",
+    task: { lastEventId: "7" },
+    server: [ok("data: a\n\n", HANG)],
+    runMs: 1_000,
+    isComplete: ({ requests }) => requests.length > 0,
+    judge: (seen) => yes(header(seen, 0, "last-event-id") === "7", "no"),
+  },
+  {
+    name: "reconnects after the regular end of a response, and says what came last",
+    task: {},
+    server: [ok(SOON, "id: 1\ndata: a\n\n", END), ok("data: b\n\n", HANG)],
+    runMs: 4_000,
+    isComplete: ({ events }) => events.length > 1,
+    judge(seen) {
+      if (seen.requests.length === 1) return "no, takes it for the end"
+      return yes(header(seen, 1, "last-event-id") === "1", "no")
+    },
+  },
+  {
+    name: "an answer that ends is the end, when you say so",
+    task: { finite: true },
+    server: [ok(SOON, "id: 1\ndata: a\n\n", END)],
+    runMs: 1_500,
+    isComplete: ({ requests }) => requests.length > 1,
+    judge: ({ requests }) => yes(requests.length === 1, "no, asks again"),
+  },
+  {
+    name: "an event cut in the middle is asked for again",
+    task: {},
+    server: [ok(SOON, "id: 1\ndata: a\n\nid: 2\ndata: b", { wait: 30 }, RESET), ok("data: c\n\n", HANG)],
+    runMs: 4_000,
+    isComplete: ({ requests }) => requests.length > 1,
+    judge: (seen) => yes(header(seen, 1, "last-event-id") === "1", `no, says it has it: lost`),
+  },
+  {
+    name: "ids beyond Latin-1",
+    task: {},
+    server: [ok(SOON, "id: …\ndata: a\n\n", RESET), ok("data: b\n\n", HANG)],
+    runMs: 4_000,
+    isComplete: ({ events }) => events.length > 1,
+    judge(seen) {
+      if (seen.exit !== undefined) return "no, ends the process"
+      if (seen.requests.length === 1) return "no, never gets to the server again"
+      return yes(header(seen, 1, "last-event-id") === "…", "no, sends another id")
+    },
+  },
+  {
+    name: "stops at 204",
+    task: {},
+    server: [ok(SOON, "id: 1\ndata: a\n\n", RESET), refusal(204)],
+    runMs: 4_000,
+    isComplete: ({ requests }) => requests.length > 2,
+    judge: ({ requests }) =>
+      yes(requests.length === 2, requests.length < 2 ? "did not reconnect" : "no, asks on and on"),
+  },
+  {
+    name: "`stream.end` is the end, without another request",
+    task: { types: ["stream.end"] },
+    server: [ok(SOON, "data: a\n\n", "id: stream.end\nevent: stream.end\ndata: {}\n\n", END), refusal(204)],
+    runMs: 1_500,
+    isComplete: ({ requests }) => requests.length > 1,
+    judge: ({ requests }) => yes(requests.length === 1, "no, asks again"),
+  },
+  {
+    name: "tries again after 503",
+    task: { retry: true },
+    server: [refusal(503), ok("data: a\n\n", HANG)],
+    runMs: 6_000,
+    isComplete: ({ events }) => events.length > 0,
+    judge: ({ events }) => yes(events.length > 0, "no, ends"),
+  },
+  {
+    name: "keeps to `Retry-After`",
+    task: { retry: true },
+    server: [refusal(503, { "retry-after": "4" }), ok("data: a\n\n", HANG)],
+    runMs: 7_000,
+    isComplete: ({ events }) => events.length > 0,
+    judge: (seen) =>
+      seen.requests.length < 2 ? "ends" : yes(gap(seen) >= 3_990, `no, asks after ${round(gap(seen))} s`),
+  },
+  {
+    name: "clients cut together do not come back together",
+    task: { retry: true, consumers: 6 },
+    server: cutTogether(6),
+    runMs: 4_000,
+    isComplete: ({ requests }) => requests.length >= 12,
+    judge({ requests }) {
+      const back = requests.slice(6).map(({ at }) => at)
+      return yes(
+        Math.max(...back) - Math.min(...back) > 200,
+        `no, all within ${Math.round(Math.max(...back) - Math.min(...back))} ms`,
+      )
+    },
+  },
+  {
+    name: "waits longer the longer the server is away",
+    task: { retry: true, consumers: 6 },
+    server: () => {
+      const open = cutTogether(6)()
+      return async (exchange) => (exchange.index < 6 ? open(exchange) : exchange.reset())
+    },
+    runMs: 9_000,
+    isComplete: ({ requests }) => requests.length > 300,
+    judge: ({ requests }) => yes(requests.length < 60, `no, every ${meanGap(requests)} ms`),
+  },
+  {
+    name: "`retry:` beyond what timers hold",
+    task: {},
+    server: [ok("retry: 99999999999\ndata: a\n\n", { wait: 20 }, END)],
+    runMs: 1_000,
+    judge: ({ requests }) => yes(requests.length === 1, `no, ${times(requests.length)} in a second`),
+  },
+  {
+    name: "keeps the process alive while it reconnects",
+    task: { isAlone: true },
+    server: [ok("retry: 300\nid: 1\ndata: a\n\n", { wait: 50 }, RESET), ok("data: b\n\n", HANG)],
+    runMs: 5_000,
+    isComplete: ({ events }) => events.length > 1,
+    judge: ({ events, exit }) => yes(events.length > 1, `no, it ends with code ${exit}`),
+  },
+  {
+    name: "survives a listener that throws",
+    task: { onEvent: "throw" },
+    server: [ok(SOON, "id: 1\ndata: a\n\n", { wait: 100 }, "id: 2\ndata: b\n\n", HANG)],
+    runMs: 1_500,
+    isComplete: ({ events, caught }) => events.length > 1 || caught > 0,
+    judge({ events, exit, caught, requests }) {
+      if (caught > 0) return "yes, the loop throws"
+      if (exit !== undefined) return "no, ends the process"
+      if (requests.length > 1) return "no, reconnects"
+      return yes(events.length === 2, "no, nothing comes any more")
+    },
+  },
+  {
+    name: "nothing follows `close()` in a handler",
+    task: { actions: [{ on: "message", do: "close" }] },
+    server: [ok("data: a\n\ndata: b\n\ndata: c\n\n", HANG)],
+    runMs: 600,
+    judge: ({ events }) => yes(events.length === 1, `no, ${events.length - 1} more events`),
+  },
+  {
+    name: "`AbortSignal` ends it",
+    task: { abort: true },
+    server: [ok("data: a\n\n", HANG)],
+    runMs: 1_500,
+    isComplete: ({ requests }) => requests[0]?.closedAt !== undefined,
+    judge: ({ requests }) => yes(requests[0]?.closedAt !== undefined && requests.length === 1, "no, only `close()`"),
+  },
+  {
+    name: "errors say the status",
+    task: {},
+    server: [refusal(403)],
+    runMs: 2_500,
+    isComplete: ({ failures }) => failures.length > 0,
+    judge: ({ failures }) => yes(failures[0]?.status === 403, "no"),
+  },
+  {
+    name: "errors have codes to switch on",
+    task: {},
+    server: [{ status: 200, headers: { "content-type": "text/html" }, body: ["<p>", END] }],
+    runMs: 2_500,
+    isComplete: ({ failures }) => failures.length > 0,
+    judge: ({ failures }) => yes(typeof failures[0]?.code === "string", "no"),
+  },
+  {
+    name: "a bound on the size of an event",
+    task: { maxEventLength: 1_000_000 },
+    server: () => async (exchange) => {
+      await exchange.open()
+      await exchange.write("data: ")
+      const part = "x".repeat(1_000_000)
+      for (let i = 0; i < 40 && !exchange.isOver; i++) await exchange.write(part)
+    },
+    runMs: 3_000,
+    isComplete: ({ requests, written }) => requests[0]?.closedAt !== undefined || written() > 39e6,
+    judge: ({ requests, written }) =>
+      yes(requests[0]?.closedAt !== undefined, `no, takes ${Math.round(written() / 1e6)} MB and more`),
+  },
+  {
+    name: "replaces a connection on which nothing comes",
+    task: { idleTimeout: 200, retry: true },
+    server: [ok(SOON, "id: 1\ndata: a\n\n", HANG)],
+    runMs: 3_000,
+    isComplete: ({ requests }) => requests.length > 1,
+    judge: ({ requests }) => yes(requests.length > 1, "no"),
+  },
+  {
+    name: "holds the server up when you are slow (backpressure)",
+    task: { onEvent: "hold" },
+    server: () => async (exchange) => {
+      await exchange.open()
+      const part = `data: ${"x".repeat(184)}\n\n`.repeat(340)
+      for (let i = 0; i < 1_500 && !exchange.isOver; i++) await exchange.write(part)
+    },
+    runMs: 3_000,
+    isComplete: ({ written }) => written() > 40e6,
+    // sockets alone hold some
+    judge: ({ written }) => yes(written() < 8e6, "no, reads on"),
+  },
+  {
+    name: "one connection for several consumers (tabs)",
+    task: { shared: true, consumers: 3 },
+    server: () => async (exchange) => {
+      await exchange.open()
+      await exchange.wait(700)
+      await exchange.write("id: 1\ndata: a\n\n")
+    },
+    runMs: 1_500,
+    judge: ({ requests, events }) => yes(requests.length === 1 && events.length === 3, `no, ${requests.length} for 3`),
+  },
+  {
+    name: "leaves a stream alone that is quiet for over five minutes",
+    task: {},
+    server: [ok(SOON, "id: 1\ndata: a\n\n", HANG)],
+    runMs: 320_000,
+    isComplete: ({ requests }) => requests.length > 1,
+    judge: ({ requests }) =>
+      yes(
+        requests.length === 1,
+        `no, cut after ${Math.round(((requests[1]?.at ?? 0) - (requests[0]?.at ?? 0)) / 1000)} s`,
+      ),
+  },
+]
+
+/** Opens streams, and resets the first `count` of them at once, as a server does that goes down. */
+function cutTogether(count: number): () => Answer {
+  return () => {
+    const open: Exchange[] = []
+    return async (exchange) => {
+      await exchange.open()
+      await exchange.write(`${SOON}data: a\n\n`)
+      if (open.push(exchange) !== count) return
+      await exchange.wait(200)
+      for (const each of open) each.reset()
+    }
+  }
+}
+
+/** What one of six waits on average, in ms, to the nearest ten. */
+function meanGap(requests: Observation["requests"]): number {
+  const times = requests.slice(6).map(({ at }) => at)
+  return 10 * Math.round((6 * ((times.at(-1) ?? 0) - (times[0] ?? 0))) / times.length / 10)
+}
+
+const round = (ms: number): string => (ms / 1000).toFixed(ms < 1_000 ? 2 : 1)
