@@ -10,7 +10,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
   }
 }
 
-test("vectors that need a page are run in one", { todo: "until the tests in browsers are here" }, () => {
+test("vectors that need a page are run in one", () => {
   const others = globSync("**/*.test.ts", { cwd: import.meta.dirname }).filter(
     (path) => !import.meta.filename.endsWith(path),
   )
