@@ -245,8 +245,15 @@ export function stream(
     finish({ state: "ended" }, true)
   }
 
+  /** Ends it, because a loop that is left by what `next` throws does not. */
+  function fail(error: unknown): never {
+    finish({ state: "failed", error }, true)
+    inbox.drop()
+    throw error
+  }
+
   return {
-    next: events ? () => nextTyped(next, options as TypedStreamOptions<EventSchemas>) : next,
+    next: events ? () => nextTyped(next, options as TypedStreamOptions<EventSchemas>).catch(fail) : next,
     async return() {
       close()
       return { done: true, value: undefined }
