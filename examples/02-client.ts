@@ -1,11 +1,11 @@
-// What a browser runs; nothing to install. In Node: node --experimental-eventsource 02-client.ts
-const source = new EventSource(process.env.URL ?? "http://localhost:3000")
+// The client, in browsers and in Node: it carries on over cuts, sleep and deploys until the server says it is over, or you leave the loop.
+import { stream } from "onward/client"
 
-source.addEventListener("tick", ({ data, lastEventId }) => {
-  console.log(lastEventId, JSON.parse(data))
+const events = stream(process.env.URL ?? "http://localhost:3000", {
+  // said only when something is gone for good: retention removed it, or the log was made anew
+  onGap: (gap) => console.log("missed", gap),
 })
 
-// Said only when something is gone for good: retention removed it, or the log was made anew.
-source.addEventListener("stream.gap", ({ data }) => {
-  console.log("missed", JSON.parse(data))
-})
+for await (const event of events) {
+  if (event.event === "tick") console.log(event.id, event.json())
+}

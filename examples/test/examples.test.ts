@@ -26,15 +26,31 @@ test("01: a live feed reaches curl, and a reconnect carries on after the last ev
   })
 })
 
-test("02: the browser's EventSource prints ticks with their ids", async () => {
+test("02: the client prints ticks with their ids, and carries on when the server comes back", async () => {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}/`
+  await running(new Running("02-client.ts", { URL: url }), async (client) => {
+    const ticks = (): number => client.output.match(/^\w{8}~\w+ \{ at: '/gm)?.length ?? 0
+    for (const count of [1, 2]) {
+      await running(new Running("01-hello.ts", { PORT: String(port) }), async () => {
+        for (let i = 0; i < 600 && ticks() < count; i++) await sleep(50)
+        assert.ok(ticks() >= count, client.output)
+      })
+    }
+    // the log of the server that came back is another one, which the client is told
+    assert.match(client.output, /^missed \{ reason: 'epoch'/m)
+  })
+})
+
+test("02: the browser's own EventSource gets the same ticks", async () => {
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}/`
+  const script = `new EventSource("${url}").addEventListener("tick", ({ data }) => { console.log(data); process.exit() })`
   await running(new Running("01-hello.ts", { PORT: String(port) }), async () => {
     await fetchSoon(url, { method: "HEAD" })
-    await running(new Running("02-client.ts", { URL: url }, ["--experimental-eventsource"]), async (client) => {
-      for (let i = 0; i < 200 && !client.output.includes("at:"); i++) await sleep(50)
-      assert.match(client.output, /^\w{8}~\w+ \{ at: '/m)
-    })
+    const args = ["--experimental-eventsource", "--eval", script]
+    const { stdout } = await promisify(execFile)(process.execPath, args)
+    assert.match(stdout, /^\{"at":"/)
   })
 })
 
@@ -89,4 +105,16 @@ test("06: typed events are checked when published and when they arrive", async (
   await assert.rejects(hub.publish(wrong), { code: "validation_failed" })
   await assert.rejects(events.parse({ event: "other", data: "1" }), { code: "validation_failed" })
   await hub.close()
+})
+
+test("08: an answer is asked for by POST, printed as it comes, and over when it ends", async () => {
+  const port = await freePort()
+  await running(new Running("04-own-source.ts", { PORT: String(port) }), async () => {
+    const url = `http://127.0.0.1:${port}/`
+    await fetchSoon(url, { method: "HEAD" })
+    const path = new URL("../08-answer.ts", import.meta.url).pathname
+    const args = ["--conditions=onward-source", path]
+    const { stdout } = await promisify(execFile)(process.execPath, args, { env: { ...process.env, URL: url } })
+    assert.equal(stdout, "Every word of this answer arrives as soon as it is there. ")
+  })
 })
