@@ -4,8 +4,11 @@ import { join } from "node:path"
 import { test } from "node:test"
 import { packageRoot, repositoryRoot } from "./imports.ts"
 
+/** What is imported under which condition; by platform, where platforms get files of their own. */
+type Conditions = Readonly<Record<string, string | Readonly<Record<string, string>>>>
+
 const manifest = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as {
-  readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>
+  readonly exports: Readonly<Record<string, string | Conditions>>
   readonly scripts?: Readonly<Record<string, string>>
   readonly peerDependencies: Readonly<Record<string, string>>
   readonly peerDependenciesMeta: Readonly<Record<string, { readonly optional: boolean }>>
@@ -31,12 +34,27 @@ test("installing onward runs nothing", () => {
   assert.deepEqual(run, [])
 })
 
+/** `conditions` as pairs of a source and what it is built to: one pair, or one for each platform that gets a file of its own. */
+function pairsOf(conditions: Conditions): { source: string; types: string | undefined; built: string | undefined }[] {
+  const { "onward-source": sources = "", types, ...built } = conditions
+  if (typeof sources === "string") return [{ source: sources, types: String(types), built: String(built["default"]) }]
+  assert.deepEqual(Object.keys(built), Object.keys(sources), "the same platforms in the same order")
+  const typesOf = (platform: string): string | undefined =>
+    typeof types === "object" ? (types[platform] ?? types["default"]) : types
+  return Object.entries(sources).map(([platform, source]) => ({
+    source,
+    types: typesOf(platform),
+    built: String(built[platform]),
+  }))
+}
+
 for (const { name, conditions } of entries) {
   test(`${name} has a source file, and its build lies where the source says`, () => {
-    const source = conditions["onward-source"] ?? ""
-    assert.ok(existsSync(join(packageRoot, source)), `${source} does not exist`)
-    const built = source.replace("./src/", "./dist/").replace(/\.ts$/, "")
-    assert.deepEqual(conditions, { "onward-source": source, types: `${built}.d.ts`, default: `${built}.js` })
+    for (const { source, types, built } of pairsOf(conditions)) {
+      assert.ok(existsSync(join(packageRoot, source)), `${source} does not exist`)
+      const path = source.replace("./src/", "./dist/").replace(/\.tsx?$/, "")
+      assert.deepEqual({ types, built }, { types: `${path}.d.ts`, built: `${path}.js` })
+    }
   })
 }
 
