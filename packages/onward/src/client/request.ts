@@ -95,6 +95,6 @@ function toHeader(id: string): string {
     new Headers({ a: "\u0100" })
     return id
   } catch {
-    return String.fromCharCode(...new TextEncoder().encode(id))
+    return new TextEncoder().encode(id).reduce((text, byte) => text + String.fromCharCode(byte), "")
   }
 }
