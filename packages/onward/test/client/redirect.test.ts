@@ -206,3 +206,20 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     }
   })
 }
+
+test("credentials of a URL stay with its origin, and are no part of where events are from", async (t) => {
+  for (const to of ["same", "other"] as const) {
+    const stage = await stageOf(t, 302, to)
+    const { server, clock } = stage
+    const url = server.url.replace("//", `//me:${SECRET}@`)
+    const source = new EventSource(`${url}start`, { clock })
+    const origins: string[] = []
+    source.onmessage = ({ origin }) => origins.push(`${origin}/`)
+    await clock.settle()
+    source.close()
+    assert.deepEqual(origins, [to === "same" ? server.url : server.otherUrl])
+    const basic = `Basic ${Buffer.from(`me:${SECRET}`).toString("base64")}`
+    const sent = server.requests.map(({ headers }) => headers["authorization"])
+    assert.deepEqual(sent, [basic, to === "same" ? basic : undefined])
+  }
+})

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test, type TestContext } from "node:test"
 import { stream, type StreamOptions } from "../../src/client/node.ts"
+import { utf8 } from "./fault-request.ts"
 import { play, type ScriptAttempt } from "./script.ts"
 import { TRANSPORTS } from "./transports.ts"
 import { createStage, take } from "./watch.ts"
@@ -127,6 +128,12 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
       retry: { attempts: 5 },
     })
     assert.ok(requests.length === 1 ? ending === "invalid_message" || ending === "network_error" : ending === "end")
+  })
+
+  test(`an id may be as long as a server likes, over ${transport}`, async (t) => {
+    const id = "é".repeat(200_000)
+    const { data, requests } = await run(t, [{ ...head, body: [`id: ${id}\ndata: a\n\n`, { do: "END" }] }, end], {})
+    assert.deepEqual([data, utf8(requests[1]?.headers["last-event-id"]) === id], [["a", "z"], true])
   })
 
   test(`what ends a stream from the server's side is its end, or an error with a name, over ${transport}`, async (t) => {
