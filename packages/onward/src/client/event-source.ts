@@ -167,10 +167,6 @@ export interface EventSourceListening {
 
 for (const target of [EventSource, EventSource.prototype]) Object.assign(target, { CONNECTING: 0, OPEN: 1, CLOSED: 2 })
 
-/** Whether targets of the platform call their `on…` by themselves, as they do in workerd. */
-let hasHandlers = false
-Object.assign(new EventTarget(), { onopen: () => (hasHandlers = true) }).dispatchEvent(new Event("open"))
-
 /** An event handler attribute keeps the place among the listeners where it was first set (WHATWG HTML section 8.1.8.1). */
 for (const type of ["open", "message", "error"]) {
   const slots = new WeakMap<EventSource, Slot>()
@@ -184,7 +180,7 @@ for (const type of ["open", "message", "error"]) {
       let slot = slots.get(this)
       if (!slot) {
         slots.set(this, (slot = { handleEvent: (event) => slot?.handler?.call(this, event) }))
-        if (!hasHandlers) this.addEventListener(type, slot)
+        this.addEventListener(type, slot)
       }
       slot.handler = typeof handler === "function" ? (handler as Slot["handler"]) : null
     },

@@ -89,12 +89,6 @@ export function checkResponse({ status, type, headers }: FetchedResponse): void 
 export const fault = (code: OnwardErrorCode, message: string, status = 0, cause?: unknown): OnwardError =>
   new OnwardError(code, message, cause ? { status, cause } : { status })
 
-/** Ids are sent as UTF-8 (WHATWG HTML section 9.2.4). To `fetch` a character of a header is a byte; workerd encodes as UTF-8 by itself. */
-function toHeader(id: string): string {
-  try {
-    new Headers({ a: "\u0100" })
-    return id
-  } catch {
-    return new TextEncoder().encode(id).reduce((text, byte) => text + String.fromCharCode(byte), "")
-  }
-}
+/** Ids are sent as UTF-8 (WHATWG HTML section 9.2.4), and to `fetch` a character of a header is a byte. */
+const toHeader = (id: string): string =>
+  new TextEncoder().encode(id).reduce((text, byte) => text + String.fromCharCode(byte), "")
