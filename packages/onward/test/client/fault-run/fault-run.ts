@@ -50,7 +50,7 @@ interface Client {
  * all of them, once, in order.
  */
 export async function runFaults({ seed, events, cuts, transports }: FaultRunOptions): Promise<FaultRunReport> {
-  await using hub = createHub({
+  const hub = createHub({
     log: memoryLog({ retention: { count: events, bytes: Infinity } }),
     heartbeat: HEARTBEAT,
   })
@@ -140,5 +140,6 @@ export async function runFaults({ seed, events, cuts, transports }: FaultRunOpti
   }
   for (const { proxy } of clients) await proxy[Symbol.asyncDispose]()
   server.close()
+  await hub.close()
   return report
 }

@@ -103,7 +103,17 @@ async function inPieces(client: Socket, bytes: Buffer, { chance }: Plan): Promis
     const size = start > 60 ? bytes.length : 1 + chance.below(largest)
     const hasRoom = client.write(bytes.subarray(start, start + size))
     start += size
-    if (!hasRoom) await Promise.race([once(client, "drain"), once(client, "close")]).catch(() => {})
+    if (!hasRoom) await drained(client)
     else await (chance.percent(1) ? wait(chance.below(PAUSE)) : turn())
   }
 }
+
+/** There is room again, or nobody left. */
+const drained = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => {
+    const done = (): void => {
+      socket.off("drain", done).off("close", done)
+      resolve()
+    }
+    socket.on("drain", done).on("close", done)
+  })
