@@ -1,7 +1,7 @@
 // Installs what is missing and nothing else. Plain JavaScript without dependencies, because it runs before there are any,
 // on the oldest Node a machine may bring (20).
 import { spawnSync } from "node:child_process"
-import { accessSync, constants, readFileSync } from "node:fs"
+import { accessSync, constants, existsSync, readFileSync } from "node:fs"
 import { delimiter, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -25,6 +25,13 @@ const needs = {
   },
   chromium: browser("Chromium", ["chromium"], () => CHROMIUM_NAMES.some(onPath)),
   firefox: browser("Firefox", ["firefox-esr"], () => FIREFOX_NAMES.some(onPath)),
+  runtimes: {
+    present: () => runtimesFetched(),
+    announce: "Fetching Bun, Deno and workerd for the tests of the client (under a minute) …",
+    install: () => run(pinnedNode, ["scripts/runtime.ts"]) && runtimesFetched(),
+    remedy: "Bun, Deno or workerd could not be fetched: check the network, then run `npm run runtimes` to see why.",
+    optional: !process.env.CI,
+  },
   // WebKit has no mode without a screen, so it gets one that nobody sees
   webkit: browser("WebKit", ["webkit2gtk-driver", "xvfb"], () => ["WebKitWebDriver", "Xvfb"].every(onPath)),
 }
@@ -79,6 +86,13 @@ function readLock(path) {
   } catch {
     return undefined
   }
+}
+
+function runtimesFetched() {
+  const runtimes = JSON.parse(readFileSync(join(root, "scripts/runtimes.json"), "utf8"))
+  return Object.entries(runtimes).every(([name, version]) =>
+    existsSync(join(root, `.cache/${name}-${version}/node_modules/.bin`, name)),
+  )
 }
 
 function pinnedNodeWorks() {

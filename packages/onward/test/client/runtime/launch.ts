@@ -1,0 +1,71 @@
+import { execFile, spawn } from "node:child_process"
+import { once } from "node:events"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import { bundleForWorkerd, env } from "./project.ts"
+
+/** Runs the program `name` of a project with arguments; resolves to what it has to say. */
+export type Launch = (program: string, folder: string, urls: readonly string[]) => Promise<string>
+
+const launchWith =
+  (runtime: string, ...flags: readonly string[]): Launch =>
+  async (program, folder, urls) => {
+    const args = [...flags, join(folder, "programs/run-cases.js"), JSON.stringify(urls), runtime]
+    const { stdout } = await promisify(execFile)(program, args, { cwd: folder, env })
+    return stdout
+  }
+
+const launchWorkerd: Launch = async (program, folder, urls) => {
+  const worker = await startWorkerd(program, folder, "programs/worker.js")
+  try {
+    const response = await fetch(worker.url, { method: "POST", body: JSON.stringify(urls) })
+    return await response.text()
+  } finally {
+    await worker.close()
+  }
+}
+
+export const LAUNCHES: Readonly<Record<string, Launch>> = {
+  node: launchWith("node"),
+  bun: launchWith("bun"),
+  deno: launchWith("deno", "run", "--allow-net"),
+  workerd: launchWorkerd,
+}
+
+/** Serves a worker of the project, which may reach this machine. */
+async function startWorkerd(
+  program: string,
+  folder: string,
+  worker: string,
+): Promise<{ readonly url: string; close(): Promise<void> }> {
+  bundleForWorkerd(folder, worker)
+  writeFileSync(
+    join(folder, "workerd.capnp"),
+    `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = (
+      modules = [(name = "worker.js", esModule = embed "worker.js")],
+      compatibilityDate = "2026-11-01",
+    )),
+    (name = "internet", network = (allow = ["private", "public"])),
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
+);
+`,
+  )
+  const child = spawn(program, ["serve", "workerd.capnp", "--control-fd=3"], {
+    cwd: folder,
+    stdio: ["ignore", "inherit", "inherit", "pipe"],
+  })
+  const [told] = await once(child.stdio[3] as NodeJS.ReadableStream, "data")
+  const { port } = JSON.parse(String(told)) as { port: number }
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    async close() {
+      child.kill()
+      await once(child, "exit")
+    },
+  }
+}
