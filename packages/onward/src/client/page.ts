@@ -8,8 +8,12 @@ export interface PageOptions {
   onWake(isLost: boolean): void
   onHidden(): void
   onShown(): void
-  /** The page goes into the back-forward cache, where it must hold nothing. */
+  /**
+   * The page is frozen or goes into the back-forward cache: it must hold nothing, since it may hear of others and yet not do anything
+   * for them.
+   */
   onStored(): void
+  /** Once for each `onStored`. */
   onRestored(): void
 }
 
@@ -18,6 +22,7 @@ export function watchPage(options: PageOptions): () => void {
   const { document, self } = globalThis as Partial<typeof globalThis>
   const watching = new AbortController()
   let cancel: (() => void) | undefined
+  let isStored = false
 
   function hear(target: EventTarget, type: string, handle: (event: PageTransitionEvent) => void): void {
     target.addEventListener(type, handle as (event: Event) => void, { signal: watching.signal })
@@ -28,6 +33,17 @@ export function watchPage(options: PageOptions): () => void {
     cancel = document?.hidden ? options.clock.after(options.hiddenAfter, () => options.onHidden()) : undefined
   }
 
+  // what is stored is frozen too: Chromium tells of both
+  function store(): void {
+    if (!isStored) options.onStored()
+    isStored = true
+  }
+
+  function restore(): void {
+    if (isStored) options.onRestored()
+    isStored = false
+  }
+
   if (document) {
     look()
     hear(document, "visibilitychange", () => {
@@ -36,12 +52,13 @@ export function watchPage(options: PageOptions): () => void {
       options.onShown()
       options.onWake(false)
     })
-    hear(document, "resume", () => options.onWake(false))
+    hear(document, "freeze", store)
+    hear(document, "resume", restore)
   }
   if (self) {
     hear(self, "online", () => options.onWake(true))
-    hear(self, "pagehide", ({ persisted }) => persisted && options.onStored())
-    hear(self, "pageshow", ({ persisted }) => persisted && options.onRestored())
+    hear(self, "pagehide", ({ persisted }) => persisted && store())
+    hear(self, "pageshow", ({ persisted }) => persisted && restore())
   }
   return () => {
     cancel?.()

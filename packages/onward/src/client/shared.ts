@@ -214,7 +214,7 @@ export function createSharedConnection(
       if (role === "joining" && place.id === "") {
         role = "following"
         place = there
-        hand(message.replay)
+        hand(replay > 0 ? message.replay.slice(-replay) : [])
       } else join(there)
     } else if (role === "following" && there.line === place.line) {
       const news = there.n - place.n

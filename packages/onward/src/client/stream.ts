@@ -127,6 +127,7 @@ export function stream(
   let connection: Connection | undefined
   let unwatch: (() => void) | undefined
   let isStored = false
+  let isHidden = false
 
   const inbox = createInbox<StreamEvent>(({ id }) => (taken = id))
   const request: ConnectionOptions = { connectTimeout: 60_000, ...options, body: bodyOf(options.body) }
@@ -204,7 +205,7 @@ export function stream(
   }
 
   function carryOn(): void {
-    if (status.state === "paused" && !isStored) open()
+    if (status.state === "paused" && !isStored && !isHidden) open()
   }
 
   function start(): void {
@@ -215,16 +216,21 @@ export function stream(
       onWake: (isLost) => connection?.wake(isLost),
       onHidden() {
         if (options.hidden === "close") finish({ state: "ended" })
-        else if (options.hidden === "pause") pause()
+        if (options.hidden !== "pause") return
+        isHidden = true
+        pause()
       },
-      onShown: carryOn,
+      onShown() {
+        isHidden = false
+        carryOn()
+      },
       onStored() {
         isStored = true
         pause()
       },
       onRestored() {
         isStored = false
-        if (status.state === "paused") open()
+        if (status.state === "paused") carryOn()
         else connection?.wake(true)
       },
     })
@@ -237,7 +243,7 @@ export function stream(
 
   function next(): Promise<IteratorResult<StreamEvent, undefined>> {
     if (signal?.aborted) onAbort()
-    else if (status.state === "idle") start()
+    else if (status.state === "idle" && !unwatch) start()
     return inbox.next()
   }
 

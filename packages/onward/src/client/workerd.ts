@@ -1,0 +1,43 @@
+import {
+  EventSource as BrowserEventSource,
+  stream as openStream,
+  type EventSourceOptions,
+  type FetchLike,
+} from "./index.ts"
+
+export * from "./index.ts"
+
+/** workerd writes header values as UTF-8 by itself, where `fetch` elsewhere takes a character for a byte. */
+const workerdFetch: FetchLike = (url, init) => {
+  const headers = new Headers(init.headers)
+  const id = headers.get("last-event-id")
+  if (id !== null)
+    headers.set("last-event-id", new TextDecoder().decode(Uint8Array.from(id, (char) => char.charCodeAt(0))))
+  return fetch(url, { ...init, headers })
+}
+
+/** `EventSource` in Cloudflare Workers. */
+export class EventSource extends BrowserEventSource {
+  constructor(url: string | URL, options?: EventSourceOptions) {
+    super(url, { fetch: workerdFetch, ...options })
+  }
+}
+
+// targets of this platform call their `on…` by themselves: being listeners too, they would be called twice
+for (const type of ["onopen", "onmessage", "onerror"]) {
+  const handlers = new WeakMap<EventSource, unknown>()
+  Object.defineProperty(EventSource.prototype, type, {
+    enumerable: true,
+    configurable: true,
+    get(this: EventSource) {
+      return handlers.get(this) ?? null
+    },
+    set(this: EventSource, handler: unknown) {
+      handlers.set(this, typeof handler === "function" ? handler : null)
+    },
+  })
+}
+
+/** `stream` in Cloudflare Workers. */
+export const stream: typeof openStream = (url: string | URL, options?: object) =>
+  openStream(url, { fetch: workerdFetch, ...options })
