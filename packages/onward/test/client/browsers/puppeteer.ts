@@ -31,7 +31,8 @@ const launchFirefox = (userDataDir: string): Promise<PuppeteerBrowser> =>
     executablePath: find("firefox") ?? "",
     headless: true,
     userDataDir,
-    extraPrefsFirefox: { "network.proxy.type": 0 },
+    // a process for each tab, so that one that hangs hangs alone
+    extraPrefsFirefox: { "network.proxy.type": 0, "dom.ipc.processCount.webIsolated": 16 },
   })
 
 /** Chromium by the DevTools protocol, Firefox by WebDriver BiDi. */

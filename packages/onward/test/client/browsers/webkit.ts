@@ -62,9 +62,12 @@ async function browserOf(session: WebDriver, close: () => Promise<void>): Promis
     return mine
   }
   await session.manage().setTimeouts({ script: 30_000 })
+  const first = await session.getWindowHandle()
   return {
     open: (url) =>
       inTurn(async () => {
+        // the one that was spoken to last may be closed
+        await session.switchTo().window(first)
         await session.switchTo().newWindow("window")
         const handle = await session.getWindowHandle()
         await load(session, url)

@@ -1,0 +1,217 @@
+import assert from "node:assert/strict"
+import type { ServerResponse } from "node:http"
+import { test } from "node:test"
+import { openBrowser, type Browser, type Tab } from "./browser.ts"
+import { ENGINES, missing } from "./find.ts"
+import { followedBy, hasNumbers, hasState } from "./follow.ts"
+import { servePage, type PageServer } from "./page-server.ts"
+import { until } from "./until.ts"
+
+/** Tabs by the name each gives in its requests. */
+type Tabs = Map<string, Tab>
+
+/** Opens a tab that shares the numbers; resolves once it has joined. */
+async function join(browser: Browser, site: PageServer, name: string, replay = 0): Promise<Tab> {
+  const tab = await browser.open(site.pageUrl())
+  await tab.evaluate(
+    (name, replay) => page.follow("numbers", `/events?tab=${name}`, { shared: { key: "numbers", replay } }),
+    name,
+    replay,
+  )
+  await hasState(tab, "open")
+  return tab
+}
+
+async function joinAll(browser: Browser, site: PageServer, count: number): Promise<Tabs> {
+  const tabs: Tabs = new Map()
+  for (let i = 1; i <= count; i++) tabs.set(String(i), await join(browser, site, String(i)))
+  return tabs
+}
+
+/** The tab that reads for all, once there is just one, and it is not `former`. */
+async function leaderOf(site: PageServer, former?: string): Promise<string> {
+  await until(
+    "one tab leads",
+    () => site.open.map(({ tab }) => tab),
+    (open) => open.length === 1 && open[0] !== former,
+  )
+  return site.open[0]?.tab ?? ""
+}
+
+/** Publishes on and on while `act` goes on. */
+async function publishing(site: PageServer, act: () => Promise<void>): Promise<void> {
+  const acting = act()
+  const over = acting.then(
+    () => true,
+    () => true,
+  )
+  const soon = () => new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 10))
+  do await site.publish(1)
+  while (!(await Promise.race([over, soon()])))
+  await acting
+}
+
+async function haveAll(tabs: Tabs, site: PageServer): Promise<void> {
+  for (const tab of tabs.values()) await hasNumbers(tab, 1, site.published)
+}
+
+for (const engine of ENGINES) {
+  test(`tabs that share one connection, in ${engine}`, { skip: missing(engine) }, async (t) => {
+    const browser = await openBrowser(engine, t)
+
+    await t.test("twelve tabs have one connection, and every event once, whoever of them leads", async (t) => {
+      const site = await servePage(t)
+      const tabs = await joinAll(browser, site, 12)
+      await site.publish(20)
+      await haveAll(tabs, site)
+      assert.equal(site.most, 1)
+      assert.equal(site.requests.length, 1)
+
+      for (let round = 1; round <= 3; round++) {
+        const leader = await leaderOf(site)
+        await publishing(site, async () => {
+          await tabs.get(leader)?.close()
+          tabs.delete(leader)
+          await leaderOf(site, leader)
+        })
+        await haveAll(tabs, site)
+        assert.equal(site.requests.length, 1 + round, "one request a leader")
+      }
+
+      if ([...tabs.values()].every(({ crash }) => crash)) {
+        const leader = await leaderOf(site)
+        await publishing(site, async () => {
+          await tabs.get(leader)?.crash?.()
+          tabs.delete(leader)
+          await leaderOf(site, leader)
+        })
+        await haveAll(tabs, site)
+      }
+
+      site.cut()
+      await site.publish(3)
+      await haveAll(tabs, site)
+      await leaderOf(site)
+      for (const tab of tabs.values()) await tab.close()
+      await until("the last has left", () => site.open.length === 0)
+    })
+
+    await t.test("a tab that joins later gets the newest events it asks for, and what comes", async (t) => {
+      const site = await servePage(t)
+      const first = await join(browser, site, "1", 3)
+      await site.publish(10)
+      await hasNumbers(first, 1, 10)
+      const second = await join(browser, site, "2", 3)
+      const third = await join(browser, site, "3")
+      await site.publish(5)
+      await hasNumbers(first, 1, 15)
+      await hasNumbers(second, 8, 15)
+      await hasNumbers(third, 11, 15)
+      assert.equal(site.requests.length, 1)
+      for (const tab of [first, second, third]) await tab.close()
+    })
+
+    await t.test("C068: when the leader goes, another takes over with the last id", async (t) => {
+      const site = await servePage(t)
+      const asked: { id: string | undefined; res: ServerResponse }[] = []
+      site.on("/feed", (req, res) => {
+        asked.push({ id: req.headers["last-event-id"] as string | undefined, res })
+        res.writeHead(200, { "content-type": "text/event-stream" })
+        // Firefox takes an answer for one once its body begins
+        res.write(":\n\n")
+      })
+      const tabs: Tab[] = []
+      for (let i = 0; i < 3; i++) {
+        const tab = await browser.open(site.pageUrl())
+        await tab.evaluate(() => page.follow("feed", "/feed", { shared: { key: "feed" } }))
+        await until("it has joined", async () => (await followedBy(tab, "feed")).state === "open")
+        tabs.push(tab)
+      }
+      const has = async (tab: Tab, data: string[]): Promise<void> => {
+        const isThere = (followed: { data: string[] }): boolean => followed.data.length >= data.length
+        assert.deepEqual((await until("the event is there", () => followedBy(tab, "feed"), isThere)).data, data)
+      }
+      asked[0]?.res.write("retry: 30\nid: 1\ndata: 1\n\n")
+      for (const tab of tabs) await has(tab, ["1"])
+      await tabs.shift()?.close()
+      await until("another asks", () => asked.length === 2)
+      asked[1]?.res.write("id: 2\ndata: 2\n\n")
+      for (const tab of tabs) await has(tab, ["1", "2"])
+      assert.deepEqual(
+        asked.map(({ id }) => id),
+        [undefined, "1"],
+      )
+      for (const tab of tabs) await tab.close()
+    })
+
+    await t.test("a leader that hangs is replaced once somebody looks, and later finds its place again", async (t) => {
+      const site = await servePage(t)
+      const tabs = await joinAll(browser, site, 4)
+      await site.publish(3)
+      await haveAll(tabs, site)
+      const leader = tabs.get(await leaderOf(site)) as Tab
+      const looked = [...tabs.values()].find((tab) => tab !== leader) as Tab
+      await looked.hide()
+      // longer than a leader may be deaf; a timer would be late in a hidden tab
+      await leader.evaluate(() => {
+        const { port1, port2 } = new MessageChannel()
+        port1.onmessage = () => {
+          for (const end = performance.now() + 4_000; performance.now() < end;);
+        }
+        port2.postMessage("hang")
+      })
+      await looked.show()
+      await publishing(site, async () => {
+        await until("another asks", () => site.requests.length > 1)
+      })
+      await haveAll(tabs, site)
+      await leaderOf(site)
+      await site.publish(3)
+      await haveAll(tabs, site)
+      for (const tab of tabs.values()) await tab.close()
+    })
+
+    await t.test("a leader that is put away and comes back has everything once", async (t) => {
+      const site = await servePage(t)
+      const tabs = await joinAll(browser, site, 3)
+      await site.publish(3)
+      const leader = await leaderOf(site)
+      const tab = tabs.get(leader) as Tab
+      await publishing(site, async () => {
+        await tab.goto(`${site.origin}/?another`)
+        await leaderOf(site, leader)
+      })
+      await site.publish(3)
+      await tab.back()
+      if (!(await tab.evaluate(() => page.wasRestored))) tabs.delete(leader)
+      await site.publish(3)
+      await haveAll(tabs, site)
+      await leaderOf(site)
+      await tab.close()
+      for (const [name, other] of tabs) if (name !== leader) await other.close()
+    })
+
+    // no other driver can freeze a page
+    if (engine !== "chromium") return
+    await t.test("a leader that is frozen hands over, and when resumed has everything once", async (t) => {
+      const site = await servePage(t)
+      const tabs = await joinAll(browser, site, 4)
+      await site.publish(3)
+      await haveAll(tabs, site)
+      const leader = await leaderOf(site)
+      const frozen = tabs.get(leader) as Tab
+      tabs.delete(leader)
+      await publishing(site, async () => {
+        await frozen.setFrozen?.(true)
+        await leaderOf(site, leader)
+      })
+      await haveAll(tabs, site)
+      await frozen.setFrozen?.(false)
+      await site.publish(3)
+      tabs.set(leader, frozen)
+      await haveAll(tabs, site)
+      await leaderOf(site)
+      for (const tab of tabs.values()) await tab.close()
+    })
+  })
+}
