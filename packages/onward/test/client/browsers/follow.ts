@@ -15,12 +15,13 @@ export const followedBy = (tab: Tab, name = "numbers"): Promise<Followed & { sta
 /** Waits until a tab has so many events or more; they must be the numbers `from` to `to`, each once and in order. */
 export async function hasNumbers(tab: Tab, from: number, to: number): Promise<void> {
   const count = to - from + 1
-  const { data } = await until(
+  const { data, gaps } = await until(
     `${from} to ${to} have arrived`,
     () => followedBy(tab),
     ({ data }) => data.length >= count,
   )
   assert.deepEqual(data, numbers(from, to))
+  assert.equal(gaps, 0, "nothing is said to be missing")
 }
 
 export async function hasState(tab: Tab, state: string): Promise<void> {
