@@ -50,6 +50,7 @@ export function isComplete({ expect }: Vector, { events, state }: Seen, { reques
   return (
     events.length >= (expect.events?.length ?? 0) &&
     requests.length >= (expect.requests?.min ?? 0) &&
+    (expect.request ?? []).every(({ index }) => requests.length > index) &&
     state === (expect.finalState ?? state)
   )
 }

@@ -34,14 +34,15 @@ export function feed(
   return { ...lists, retry: parser.retry, lastEventId: parser.lastEventId }
 }
 
-/** The same with the small parser, for which a stream ends by no more of it coming. */
+/** The same with the small parser, for which a stream ends by no more of it coming, and which does not tell of ids by themselves. */
 export function feedSmall(
   chunks: readonly Uint8Array[],
-  options: SmallParserOptions & Partial<ParserHandlers> = {},
+  options: SmallParserOptions = {},
   heard: Heard = () => {},
-): Outcome {
-  const { handlers, ...lists } = listen()
-  const parser = createSmallParser({ ...handlers, ...options }, options)
+): Omit<Outcome, "ids"> {
+  const { handlers, ids: _, ...lists } = listen()
+  const { onEvent, onComment } = handlers
+  const parser = createSmallParser({ onEvent, onComment }, options)
   for (const chunk of chunks) {
     parser.push(chunk)
     heard(lists.events)

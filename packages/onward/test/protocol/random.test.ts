@@ -32,7 +32,8 @@ for (const { name, feed } of PARSERS)
     for (let i = 0; i < 2_500; i++) {
       const bytes = stream()
       const at = cuts(bytes.length)
-      const expected = interpret(bytes)
+      const { ids, ...rest } = interpret(bytes)
+      const expected = feed === feedSmall ? rest : { ...rest, ids }
       const how = `SEED=${seed}, stream ${i} cut at ${at}`
       assert.deepEqual(feed(cutAt(bytes, at)), expected, how)
       if (i % 16 === 0) assert.deepEqual(feed([...bytes].map((byte) => Uint8Array.of(byte))), expected, how)
@@ -58,7 +59,8 @@ test("the small parser takes what is within its limit, whole lines included, and
     const chunks = cutAt(bytes, at)
     const { data, most } = measure(bytes)
     const how = `SEED=${seed}, stream ${i} cut at ${at}, ${data} of data, ${most} at most`
-    assert.deepEqual(feedSmall(chunks, { maxEventLength: most }), interpret(bytes), how)
+    const { ids: _, ...expected } = interpret(bytes)
+    assert.deepEqual(feedSmall(chunks, { maxEventLength: most }), expected, how)
     if (data > 0) assert.throws(() => feedSmall(chunks, { maxEventLength: data - 1 }), { code: "event_too_large" }, how)
   }
 })

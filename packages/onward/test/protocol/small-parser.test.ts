@@ -7,35 +7,30 @@ const tooLarge = { name: "OnwardError", code: "event_too_large" }
 const MIB = 1024 * 1024
 
 /** A parser, what it said, and a way to give it text. */
-function listen(handlers: Partial<ParserHandlers> = {}, maxEventLength?: number) {
+function listen(handlers: Partial<Pick<ParserHandlers, "onEvent" | "onComment">> = {}, maxEventLength?: number) {
   const data: string[] = []
   const onEvent = (event: ParsedEvent): void => void data.push(event.data)
   const parser = createSmallParser({ onEvent, ...handlers }, { maxEventLength })
   return { parser, data, push: (text: string): void => parser.push(bytesOf(text)) }
 }
 
-test("handlers hear events, ids, reconnection times and comments in the order of the stream", () => {
+test("handlers hear events and comments in the order of the stream", () => {
   const heard: unknown[] = []
   const { parser, push } = listen({
     onEvent: (event) => heard.push(event),
-    onId: (id) => heard.push({ id }),
-    onRetry: (retry) => heard.push({ retry }),
     onComment: (comment) => heard.push({ comment }),
   })
   push(": hello\nretry: 5\nevent: a\ndata: 1\nid: 7\n\n:no space\nid: 8\n\ndata: 2\n\nid: 9")
   assert.deepEqual(heard, [
     { comment: "hello" },
-    { retry: 5 },
-    { id: "7" },
     { event: "a", data: "1", id: "7" },
     { comment: "no space" },
-    { id: "8" },
     { event: "message", data: "2", id: "8" },
   ])
   assert.equal(parser.lastEventId, "8")
 })
 
-test("a reconnection time is known whether or not anyone listens, and one too large for a number is the largest", () => {
+test("a reconnection time is known, and one too large for a number is the largest", () => {
   const { parser, push } = listen()
   push("retry: 5\n")
   assert.equal(parser.retry, 5)
@@ -46,23 +41,17 @@ test("a reconnection time is known whether or not anyone listens, and one too la
 })
 
 test("after a reset in any handler nothing more of the chunk is heard, and the next stream begins afresh", () => {
-  for (const handler of ["onEvent", "onId", "onRetry", "onComment"] as const) {
+  for (const handler of ["onEvent", "onComment"] as const) {
     const heard: string[] = []
     let reset = (): void => {}
-    const hear = (name: keyof ParserHandlers) => (): void => {
+    const hear = (name: string) => (): void => {
       heard.push(name)
       if (name === handler) reset()
     }
-    const handlers = {
-      onEvent: hear("onEvent"),
-      onId: hear("onId"),
-      onRetry: hear("onRetry"),
-      onComment: hear("onComment"),
-    }
-    const parser = createSmallParser(handlers)
+    const parser = createSmallParser({ onEvent: hear("onEvent"), onComment: hear("onComment") })
     reset = parser.reset
     parser.push(bytesOf(":\nretry: 1\nid: 1\ndata: a\n\n:\nretry: 2\nid: 2\ndata: b\n\ndata: c"))
-    const all = ["onComment", "onRetry", "onId", "onEvent"]
+    const all = ["onComment", "onEvent"]
     assert.deepEqual(heard, all.slice(0, all.indexOf(handler) + 1))
     heard.length = 0
     parser.push(bytesOf("\ufeffdata: d\n\n"))

@@ -35,7 +35,7 @@ const chunkOf = (chunk: Vector["chunks"][number]): Uint8Array =>
     ? Uint8Array.from(Buffer.from(chunk.b64, "base64"))
     : bytesOf(textOf(chunk))
 
-function check({ expect }: Vector, outcome: Outcome, how: string): void {
+function check({ expect }: Vector, outcome: Omit<Outcome, "ids">, how: string): void {
   const dispatched =
     "first" in expect.events
       ? [...expect.events.first, ...Array.from<Dispatched>({ length: expect.events.times }).fill(expect.events.repeat)]
