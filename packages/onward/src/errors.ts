@@ -42,23 +42,11 @@ const STATUS: Readonly<Partial<Record<OnwardErrorCode, number>>> = {
 }
 
 /** Codes where the same call may succeed a little later. */
-const RETRYABLE: ReadonlySet<OnwardErrorCode> = new Set([
-  "too_many_connections",
-  "too_many_connections_for_key",
-  "hub_draining",
-  "log_full",
-  "log_locked",
-  "log_unavailable",
-  "source_failed",
-  "stream_ended",
-  "network_error",
-  "connect_timeout",
-  "idle_timeout",
-  "event_timeout",
-])
+const RETRYABLE =
+  /^(too_many_connections|hub_draining|log_(full|locked|unavailable)|source_failed|stream_ended|network_error|.*_timeout)/
 
-/** Statuses that say "later": 408, 425, 429 and whatever is the server's fault (RFC 9110 section 15, RFC 6585 section 4). */
-const isLater = (status: number): boolean => status === 408 || status === 425 || status === 429 || status >= 500
+/** Statuses that say "later" (RFC 9110 section 15, RFC 6585 section 4), and whatever is the server's fault. */
+const LATER = /^(408|425|429|5..)$/
 
 /**
  * The one error type of Onward. Switch on `code`; the message is for people and says what to do next.
@@ -67,26 +55,20 @@ const isLater = (status: number): boolean => status === 408 || status === 425 ||
 export class OnwardError extends Error {
   override readonly name = "OnwardError"
   readonly code: OnwardErrorCode
-  readonly #status: number | undefined
+  /** On a server the HTTP status that tells a client of it (RFC 9110 section 15); in a client the one it was answered with. */
+  readonly status: number
+  /** Whether it is about another server, of which this process was a client: no answer to anybody who asks here. */
+  readonly isRemote: boolean
 
   constructor(code: OnwardErrorCode, message: string, options?: { cause?: unknown; status?: number }) {
     super(message, options)
     this.code = code
-    this.#status = options?.status
-  }
-
-  /** On a server the HTTP status that tells a client of it (RFC 9110 section 15); in a client the one it was answered with. */
-  get status(): number {
-    return this.#status ?? STATUS[this.code] ?? 503
-  }
-
-  /** Whether it is about another server, of which this process was a client: no answer to anybody who asks here. */
-  get isRemote(): boolean {
-    return this.#status !== undefined
+    this.status = options?.status ?? STATUS[code] ?? 503
+    this.isRemote = options?.status !== undefined
   }
 
   /** True when the same call may succeed later without any change to it. */
   get retryable(): boolean {
-    return RETRYABLE.has(this.code) || (this.code === "bad_status" && isLater(this.status))
+    return RETRYABLE.test(this.code) || (this.isRemote && LATER.test(`${this.status}`))
   }
 }

@@ -1,5 +1,6 @@
 import type { OnwardError } from "../errors.ts"
 import { createConnection, type Connection, type ConnectionOptions } from "./connection.ts"
+import { hrefOf } from "./request.ts"
 import type { RetryOptions } from "./retry.ts"
 
 export interface EventSourceOptions extends ConnectionOptions {
@@ -193,9 +194,8 @@ interface Slot {
 }
 
 function resolve(url: string | URL): string {
-  const { document, location } = globalThis as { document?: Document; location?: Location }
   try {
-    return new URL(url, document?.baseURI ?? location?.href).href
+    return hrefOf(url)
   } catch {
     throw new DOMException(`invalid URL: ${String(url)}`, "SyntaxError")
   }

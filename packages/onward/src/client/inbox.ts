@@ -1,10 +1,8 @@
 /** What has arrived and was not taken yet. Whoever fills it asks for `room` before more is read. */
 export interface Inbox<T> {
   put(item: T): void
-  /** Nothing more will come; with an `error`, `next` throws it once all before it was taken. Only the first end counts. */
-  end(failure?: { readonly error: unknown }): void
-  /** Ends it now: what was not taken is dropped. */
-  drop(failure?: { readonly error: unknown }): void
+  /** Nothing more will come: after what is there, or with `isNow` instead of it, `next` throws the error once, and then is done. */
+  end(failure?: { readonly error: unknown }, isNow?: boolean): void
   next(): Promise<IteratorResult<T, undefined>>
   /** Undefined when everything was taken, else resolves once it is. */
   room(): Promise<void> | undefined
@@ -20,6 +18,12 @@ export function createInbox<T>(onTake: (item: T) => void): Inbox<T> {
   let ended: { readonly error: unknown } | true | undefined
   let emptied: (() => void) | undefined
   const takers: { resolve: (result: Result<T>) => void; reject: (error: unknown) => void }[] = []
+
+  function clear(): void {
+    items = []
+    taken = 0
+    emptied?.()
+  }
 
   function settle(): void {
     if (ended === undefined) return
@@ -42,26 +46,16 @@ export function createInbox<T>(onTake: (item: T) => void): Inbox<T> {
       onTake(value)
       taker.resolve({ done: false, value })
     },
-    end(failure) {
-      ended ??= failure ?? true
-      settle()
-    },
-    drop(failure) {
-      items = []
-      taken = 0
+    end(failure, isNow) {
       ended = failure ?? true
-      emptied?.()
+      if (isNow) clear()
       settle()
     },
     next() {
       if (taken < items.length) {
         const value = items[taken++] as T
         onTake(value)
-        if (taken === items.length) {
-          items = []
-          taken = 0
-          emptied?.()
-        }
+        if (taken === items.length) clear()
         return Promise.resolve({ done: false, value })
       }
       return new Promise((resolve, reject) => {

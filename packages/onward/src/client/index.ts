@@ -9,14 +9,6 @@ export {
 export type { Attempt, Body, FetchedResponse, FetchLike, RequestOptions } from "./request.ts"
 export type { RetryOptions } from "./retry.ts"
 export type { SharedOptions } from "./shared.ts"
-export {
-  stream,
-  type EventStream,
-  type Gap,
-  type StreamEvent,
-  type StreamOptions,
-  type StreamStatus,
-  type TypedStreamEvent,
-  type TypedStreamOptions,
-} from "./stream.ts"
+export type { Gap, StreamEvent, TypedOptions, TypedStreamEvent } from "./received.ts"
+export { stream, type EventStream, type StreamOptions, type StreamStatus, type TypedStreamOptions } from "./stream.ts"
 export { OnwardError, type OnwardErrorCode } from "../errors.ts"

@@ -1,28 +1,27 @@
 import type { Clock } from "../clock.ts"
 
+/**
+ * A page that nobody sees may keep its streams, or rest. One that is stored, that is frozen or in the back-forward cache, must hold nothing:
+ * others wait for what it has, and it can do nothing for them.
+ */
+export type Away = "hidden" | "stored"
+
 export interface PageOptions {
   readonly clock: Clock
-  /** How long a page is hidden before `onHidden`, in ms. */
+  /** How long a page is hidden before it counts, in ms. */
   readonly hiddenAfter: number
+  onAway(why: Away): void
+  /** May come more than once, and without `onAway`. */
+  onBack(why: Away): void
   /** The page may have slept, or the network changed; what was connected before is gone for sure when `isLost`. */
   onWake(isLost: boolean): void
-  onHidden(): void
-  onShown(): void
-  /**
-   * The page is frozen or goes into the back-forward cache: it must hold nothing, since it may hear of others and yet not do anything
-   * for them.
-   */
-  onStored(): void
-  /** Once for each `onStored`. */
-  onRestored(): void
 }
 
 /** Watches the page this runs in, if it is one. Nothing of what it tells reaches a connection as an error. Returns the undo. */
-export function watchPage(options: PageOptions): () => void {
+export function watchPage({ clock, hiddenAfter, onAway, onBack, onWake }: PageOptions): () => void {
   const { document, self } = globalThis as Partial<typeof globalThis>
   const watching = new AbortController()
   let cancel: (() => void) | undefined
-  let isStored = false
 
   function hear(target: EventTarget, type: string, handle: (event: PageTransitionEvent) => void): void {
     target.addEventListener(type, handle as (event: Event) => void, { signal: watching.signal })
@@ -30,18 +29,7 @@ export function watchPage(options: PageOptions): () => void {
 
   function look(): void {
     cancel?.()
-    cancel = document?.hidden ? options.clock.after(options.hiddenAfter, () => options.onHidden()) : undefined
-  }
-
-  // what is stored is frozen too: Chromium tells of both
-  function store(): void {
-    if (!isStored) options.onStored()
-    isStored = true
-  }
-
-  function restore(): void {
-    if (isStored) options.onRestored()
-    isStored = false
+    cancel = document?.hidden ? clock.after(hiddenAfter, () => onAway("hidden")) : undefined
   }
 
   if (document) {
@@ -49,16 +37,16 @@ export function watchPage(options: PageOptions): () => void {
     hear(document, "visibilitychange", () => {
       look()
       if (document.hidden) return
-      options.onShown()
-      options.onWake(false)
+      onBack("hidden")
+      onWake(false)
     })
-    hear(document, "freeze", store)
-    hear(document, "resume", restore)
+    hear(document, "freeze", () => onAway("stored"))
+    hear(document, "resume", () => onBack("stored"))
   }
   if (self) {
-    hear(self, "online", () => options.onWake(true))
-    hear(self, "pagehide", ({ persisted }) => persisted && store())
-    hear(self, "pageshow", ({ persisted }) => persisted && restore())
+    hear(self, "online", () => onWake(true))
+    hear(self, "pagehide", ({ persisted }) => persisted && onAway("stored"))
+    hear(self, "pageshow", ({ persisted }) => persisted && onBack("stored"))
   }
   return () => {
     cancel?.()

@@ -71,6 +71,10 @@ export async function initOf(options: RequestOptions, attempt: Attempt, isResume
   return init
 }
 
+/** Absolute, as the page or worker this runs in sees it. Throws `TypeError` for what is no URL. */
+export const hrefOf = (url: string | URL): string =>
+  new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href
+
 export const methodOf = ({ method, body }: RequestOptions): string => method ?? (body === undefined ? "GET" : "POST")
 
 /** Whether the answer is an event stream; throws what it is otherwise. */

@@ -1,23 +1,20 @@
 import { systemClock } from "../clock.ts"
-import { OnwardError } from "../errors.ts"
-import type { EventContract, EventOutput, EventSchemas } from "../events.ts"
-import type { ParsedEvent } from "../protocol/index.ts"
+import type { OnwardError } from "../errors.ts"
+import type { EventSchemas } from "../events.ts"
 import { createConnection, type Connection, type ConnectionOptions, type ConnectionOwner } from "./connection.ts"
 import { createInbox } from "./inbox.ts"
-import { watchPage } from "./page.ts"
-import { fault, methodOf, type Attempt, type Body, type FetchedResponse } from "./request.ts"
+import { watchPage, type Away } from "./page.ts"
+import {
+  nextTyped,
+  Received,
+  type Gap,
+  type StreamEvent,
+  type TypedOptions,
+  type TypedStreamEvent,
+} from "./received.ts"
+import { fault, hrefOf, methodOf, type Attempt, type Body, type FetchedResponse } from "./request.ts"
 import type { RetryOptions } from "./retry.ts"
 import { canShare, createSharedConnection, type SharedOptions } from "./shared.ts"
-
-/** What was missed for good, as `stream.gap` says it. */
-export interface Gap {
-  /** Why: retention removed it, the log was made anew, the id is unknown. */
-  readonly reason: string
-  /** The id after which something may be missing. */
-  readonly from: string
-  /** Up to which position. */
-  readonly to: string
-}
 
 /** How a stream stands. */
 export type StreamStatus =
@@ -27,23 +24,6 @@ export type StreamStatus =
   | { readonly state: "open"; readonly response: FetchedResponse | undefined }
   | { readonly state: "reconnecting"; readonly error: OnwardError; readonly delay: number }
   | { readonly state: "failed"; readonly error: unknown }
-
-/** An event as it is handed out. */
-export interface StreamEvent {
-  /** "message" when the server named none. */
-  readonly event: string
-  readonly data: string
-  /** What a later stream can carry on after: give it as `lastEventId`. */
-  readonly id: string
-  /** `data` as JSON. Throws `OnwardError("validation_failed")` when it is none. */
-  json<T = unknown>(): T
-}
-
-/** An event under a contract: `data` is what its schema makes of it. */
-export type TypedStreamEvent<S extends EventSchemas> = (
-  | EventOutput<S>
-  | { readonly event: "stream.gap"; readonly data: Gap }
-) & { readonly id: string }
 
 export interface StreamOptions extends Omit<ConnectionOptions, "body"> {
   /** The body of each attempt: plain objects and arrays are sent as JSON; a function makes it anew. */
@@ -79,14 +59,8 @@ export interface StreamOptions extends Omit<ConnectionOptions, "body"> {
   readonly shared?: boolean | SharedOptions
 }
 
-export interface TypedStreamOptions<S extends EventSchemas> extends StreamOptions {
-  /** What arrives, as the publisher declared it. Events it does not name are passed over. */
-  readonly events: EventContract<S>
-  /** Whether data is checked on arrival; otherwise it is believed. @default false */
-  readonly validate?: boolean
-  /** What to do with an event that does not fit. @default "throw" */
-  readonly onInvalid?: "throw" | "skip" | ((error: unknown, event: StreamEvent) => void)
-}
+/** {@link StreamOptions}, and a contract that events are to fit. */
+export type TypedStreamOptions<S extends EventSchemas> = StreamOptions & TypedOptions<S>
 
 type JsonOr<T> = T | Readonly<Record<string, unknown>> | readonly unknown[]
 
@@ -116,18 +90,28 @@ export function stream<const S extends EventSchemas>(
 export function stream(url: string | URL, options?: StreamOptions): EventStream<StreamEvent>
 export function stream(
   url: string | URL,
-  options: StreamOptions & Partial<TypedStreamOptions<EventSchemas>> = {},
+  options: StreamOptions & Partial<TypedOptions<EventSchemas>> = {},
 ): EventStream<unknown> {
-  const { clock = systemClock, signal, until, events, onGap, resume, shared, retry = true } = options
-  const href = new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href
+  const {
+    clock = systemClock,
+    signal,
+    until,
+    events,
+    onGap,
+    resume,
+    shared,
+    retry = true,
+    hiddenAfter = 30_000,
+  } = options
+  const href = hrefOf(url)
   let status: StreamStatus = { state: "idle" }
   /** What a connection carries on after, and what has been handed out of that. */
   let cursor = options.lastEventId ?? ""
   let taken = cursor
   let connection: Connection | undefined
   let unwatch: (() => void) | undefined
-  let isStored = false
-  let isHidden = false
+  /** Why it rests. */
+  const away = new Set<Away>()
 
   const inbox = createInbox<StreamEvent>(({ id }) => (taken = id))
   const request: ConnectionOptions = { connectTimeout: 60_000, ...options, body: bodyOf(options.body) }
@@ -149,7 +133,7 @@ export function stream(
     leave()
     unwatch?.()
     signal?.removeEventListener("abort", onAbort)
-    inbox[isNow ? "drop" : "end"](next.state === "failed" ? next : undefined)
+    inbox.end(next.state === "failed" ? next : undefined, isNow)
     tell(next)
   }
 
@@ -191,12 +175,6 @@ export function stream(
     )
   }
 
-  function pause(): void {
-    if (!connection || !policy.canRepeat(connection.lastEventId)) return
-    leave()
-    tell({ state: "paused" })
-  }
-
   function leave(): void {
     cursor = connection?.lastEventId ?? cursor
     if (inbox.size === 0) taken = cursor
@@ -204,36 +182,24 @@ export function stream(
     connection = undefined
   }
 
-  function carryOn(): void {
-    if (status.state === "paused" && !isStored && !isHidden) open()
+  function onAway(why: Away): void {
+    if (why === "hidden" && options.hidden === "close") finish({ state: "ended" })
+    if (why === "hidden" && options.hidden !== "pause") return
+    away.add(why)
+    if (!connection || !policy.canRepeat(connection.lastEventId)) return
+    leave()
+    tell({ state: "paused" })
+  }
+
+  function onBack(why: Away): void {
+    if (!away.delete(why)) return
+    if (status.state === "paused" && away.size === 0) open()
+    else if (why === "stored") connection?.wake(true)
   }
 
   function start(): void {
     signal?.addEventListener("abort", onAbort)
-    unwatch = watchPage({
-      clock,
-      hiddenAfter: options.hiddenAfter ?? 30_000,
-      onWake: (isLost) => connection?.wake(isLost),
-      onHidden() {
-        if (options.hidden === "close") finish({ state: "ended" })
-        if (options.hidden !== "pause") return
-        isHidden = true
-        pause()
-      },
-      onShown() {
-        isHidden = false
-        carryOn()
-      },
-      onStored() {
-        isStored = true
-        pause()
-      },
-      onRestored() {
-        isStored = false
-        if (status.state === "paused") carryOn()
-        else connection?.wake(true)
-      },
-    })
+    unwatch = watchPage({ clock, hiddenAfter, onAway, onBack, onWake: (isLost) => connection?.wake(isLost) })
     open()
   }
 
@@ -254,12 +220,12 @@ export function stream(
   /** Ends it, because a loop that is left by what `next` throws does not. */
   function fail(error: unknown): never {
     finish({ state: "failed", error }, true)
-    inbox.drop()
+    inbox.end(undefined, true)
     throw error
   }
 
   return {
-    next: events ? () => nextTyped(next, options as TypedStreamOptions<EventSchemas>).catch(fail) : next,
+    next: events ? () => nextTyped(next, options as TypedOptions<EventSchemas>).catch(fail) : next,
     async return() {
       close()
       return { done: true, value: undefined }
@@ -277,46 +243,6 @@ export function stream(
     async [Symbol.asyncDispose]() {
       close()
     },
-  }
-}
-
-class Received implements StreamEvent {
-  readonly event: string
-  readonly data: string
-  readonly id: string
-
-  constructor({ event, data, id }: ParsedEvent) {
-    this.event = event
-    this.data = data
-    this.id = id
-  }
-
-  json<T>(): T {
-    try {
-      return JSON.parse(this.data) as T
-    } catch (cause) {
-      throw new OnwardError("validation_failed", `data of "${this.event}" is not JSON`, { cause })
-    }
-  }
-}
-
-/** The next event that fits the contract. */
-async function nextTyped(
-  next: () => Promise<IteratorResult<StreamEvent, undefined>>,
-  { events, validate = false, onInvalid = "throw" }: TypedStreamOptions<EventSchemas>,
-): Promise<IteratorResult<unknown, undefined>> {
-  for (;;) {
-    const result = await next()
-    if (result.done) return result
-    const { event, id } = result.value
-    if (event === "stream.gap") return { done: false, value: { event, data: result.value.json<Gap>(), id } }
-    if (!Object.hasOwn(events.schemas, event)) continue
-    try {
-      return { done: false, value: { ...(await events.parse(result.value, { validate })), id } }
-    } catch (error) {
-      if (onInvalid === "throw") throw error
-      if (onInvalid !== "skip") onInvalid(error, result.value)
-    }
   }
 }
 

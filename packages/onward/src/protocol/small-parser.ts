@@ -72,14 +72,15 @@ export function createSmallParser(handlers: ParserHandlers, options: SmallParser
 
   /** A blank line. All is set for the next block before a handler runs, so that it may throw or reset. */
   function dispatch(): void {
-    const hasId = id !== undefined
     const hasData = dataLength > 0
     lastEventId = id ?? lastEventId
-    const message = { event: event || "message", data: data + lines.join("\n"), id: lastEventId }
-    const mine = life
+    const message = {
+      event: event || "message",
+      data: data + (lines.length === 1 ? lines[0] : lines.join("\n")),
+      id: lastEventId,
+    }
     begin()
-    if (hasId) handlers.onId?.(lastEventId)
-    if (hasData && mine === life) handlers.onEvent(message)
+    if (hasData) handlers.onEvent(message)
   }
 
   function take(line: string): void {
@@ -94,10 +95,8 @@ export function createSmallParser(handlers: ParserHandlers, options: SmallParser
       lines = []
     } else if (name === "event") event = value
     else if (name === "id") id = value.includes("\0") ? id : value
-    else if (name === "retry" && /^[0-9]+$/.test(value)) {
-      retry = Math.min(+value, Number.MAX_SAFE_INTEGER)
-      handlers.onRetry?.(retry)
-    } else if (name === "") handlers.onComment?.(value)
+    else if (name === "retry" && /^[0-9]+$/.test(value)) retry = Math.min(+value, Number.MAX_SAFE_INTEGER)
+    else if (name === "") handlers.onComment?.(value)
   }
 
   reset()
