@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
-import type { Tab } from "./browser.ts"
 import type { Followed } from "./in-page/in-page.ts"
+import type { Tab } from "./tab.ts"
 import { until } from "./until.ts"
 import "./in-page/globals.ts"
 

@@ -1,6 +1,7 @@
 import { launch, type Browser as PuppeteerBrowser, type LaunchOptions, type Page } from "puppeteer-core"
-import type { Browser, Tab } from "./browser.ts"
 import { find, type Engine } from "./find.ts"
+import { killRenderer } from "./processes.ts"
+import type { Browser, Tab } from "./tab.ts"
 import { until } from "./until.ts"
 
 const CHROMIUM_ARGS = [
@@ -46,15 +47,17 @@ export async function openPuppeteer(engine: Exclude<Engine, "webkit">, profile: 
       const page = await browser.newPage()
       await page.goto(url)
       await page.bringToFront()
-      const tab = tabOf(page, cover)
-      return engine === "chromium" ? { ...tab, ...(await devToolsOf(page)) } : tab
+      const tab = tabOf(page, cover, browser.process()?.pid ?? 0)
+      return engine === "chromium" ? { ...tab, setFrozen: await freezerOf(page) } : tab
     },
     close: () => browser.close(),
   }
 }
 
-function tabOf(page: Page, cover: Page): Tab {
+function tabOf(page: Page, cover: Page, browserPid: number): Tab {
   const visited = [page.url()]
+  const evaluate: Tab["evaluate"] = (run, ...args) =>
+    page.evaluate(run as (...args: unknown[]) => ReturnType<typeof run>, ...args)
   return {
     async goto(url) {
       await page.goto(url)
@@ -68,26 +71,18 @@ function tabOf(page: Page, cover: Page): Tab {
       // between pages there is nobody to answer
       await until("the page before is back", () => page.evaluate(isBack, visited.at(-1)).catch(() => false))
     },
-    evaluate: <Args extends unknown[], Result>(run: (...args: Args) => Result | Promise<Result>, ...args: Args) =>
-      page.evaluate(run as (...args: unknown[]) => Result | Promise<Result>, ...args),
+    evaluate,
     hide: () => cover.bringToFront(),
     show: () => page.bringToFront(),
     setOffline: (isOffline) => page.setOfflineMode(isOffline),
+    crash: () => killRenderer(browserPid, evaluate),
     close: () => page.close(),
   }
 }
 
-async function devToolsOf(page: Page): Promise<Pick<Tab, "crash" | "setFrozen">> {
+async function freezerOf(page: Page): Promise<NonNullable<Tab["setFrozen"]>> {
   const session = await page.createCDPSession()
-  return {
-    async crash() {
-      const crashed = new Promise<void>((resolve) => page.once("error", () => resolve()))
-      // nobody is left to answer
-      session.send("Page.crash").catch(() => {})
-      await crashed
-    },
-    async setFrozen(isFrozen) {
-      await session.send("Page.setWebLifecycleState", { state: isFrozen ? "frozen" : "active" })
-    },
+  return async (isFrozen) => {
+    await session.send("Page.setWebLifecycleState", { state: isFrozen ? "frozen" : "active" })
   }
 }

@@ -4,8 +4,9 @@ import { createServer, type AddressInfo } from "node:net"
 import { createInterface } from "node:readline"
 import type { Readable } from "node:stream"
 import { Builder, Capabilities, type WebDriver } from "selenium-webdriver"
-import type { Browser, Tab } from "./browser.ts"
 import { find, findMiniBrowser } from "./find.ts"
+import { killRenderer } from "./processes.ts"
+import type { Browser, Tab } from "./tab.ts"
 import { until } from "./until.ts"
 
 /** WebKitGTK's small browser, on a screen of its own that nobody sees. */
@@ -39,8 +40,9 @@ export async function openWebKit(profile: string): Promise<Browser> {
       .usingServer(`http://127.0.0.1:${port}`)
       .withCapabilities(new Capabilities({ browserName: "MiniBrowser", "webkitgtk:browserOptions": options }))
       .build()
-    return await browserOf(session, async () => {
-      await session.quit()
+    return await browserOf(session, driver.pid ?? 0, async () => {
+      // it has no session any more when a page crashed
+      await session.quit().catch(() => {})
       await end(children)
     })
   } catch (error) {
@@ -54,7 +56,7 @@ const ok = (response: Response): boolean => response.ok
 /**
  * A window a tab: in a window, WebDriver would open tabs behind the first one. One window is spoken to at a time, so calls take turns.
  */
-async function browserOf(session: WebDriver, close: () => Promise<void>): Promise<Browser> {
+async function browserOf(session: WebDriver, driverPid: number, close: () => Promise<void>): Promise<Browser> {
   let turn: Promise<unknown> = Promise.resolve()
   const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
     const mine = turn.then(act)
@@ -71,7 +73,7 @@ async function browserOf(session: WebDriver, close: () => Promise<void>): Promis
         await session.switchTo().newWindow("window")
         const handle = await session.getWindowHandle()
         await load(session, url)
-        return tabOf(session, (act) =>
+        return tabOf(session, driverPid, (act) =>
           inTurn(async () => {
             await session.switchTo().window(handle)
             return act()
@@ -82,7 +84,7 @@ async function browserOf(session: WebDriver, close: () => Promise<void>): Promis
   }
 }
 
-function tabOf(session: WebDriver, within: <T>(act: () => Promise<T>) => Promise<T>): Tab {
+function tabOf(session: WebDriver, driverPid: number, within: <T>(act: () => Promise<T>) => Promise<T>): Tab {
   const evaluate: Tab["evaluate"] = (run, ...args) => within(() => evaluateIn(session, String(run), args))
   return {
     evaluate,
@@ -93,6 +95,7 @@ function tabOf(session: WebDriver, within: <T>(act: () => Promise<T>) => Promise
       await within(() => session.manage().window().setRect({ width: 800, height: 600, x: 0, y: 0 }))
       await until("the window is back", () => evaluate(() => !document.hidden))
     },
+    crash: () => killRenderer(driverPid, evaluate),
     close: () => within(() => session.close()),
   }
 }

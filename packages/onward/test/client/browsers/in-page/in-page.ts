@@ -61,12 +61,16 @@ export function heard(name: string): Heard & { readyState: number } {
 /** Delays are as long as chance allows: what is sooner had another reason than time. */
 const patience = { ...systemClock, random: () => 1 }
 
-/** Loops over a stream. When `isPatient`, it does not try again for minutes unless it learns that it may. */
-export function follow(
-  name: string,
-  url: string,
-  { isPatient, ...options }: onward.StreamOptions & { readonly isPatient?: boolean } = {},
-): void {
+/** What a loop can do besides. */
+interface FollowOptions extends onward.StreamOptions {
+  /** It does not try again for minutes unless it learns that it may. */
+  readonly isPatient?: boolean
+  /** Where to tell each event, with the query of the stream's URL. @default nowhere */
+  readonly report?: string
+}
+
+/** Loops over a stream. */
+export function follow(name: string, url: string, { isPatient, report, ...options }: FollowOptions = {}): void {
   const followed: Followed = { data: [], states: [], gaps: 0 }
   const stream = onward.stream(url, {
     onGap: () => followed.gaps++,
@@ -76,7 +80,10 @@ export function follow(
   })
   streams.set(name, { stream, followed })
   void (async () => {
-    for await (const { data } of stream) followed.data.push(data)
+    for await (const { data } of stream) {
+      followed.data.push(data)
+      if (report) void fetch(`${report}${new URL(url, location.href).search}&data=${data}`)
+    }
   })().catch(() => {})
 }
 
