@@ -1,14 +1,11 @@
 import type { TestContext } from "node:test"
 import type { Browser, Page } from "puppeteer-core"
+import { openWithProfile } from "../../onward/test/client/browsers/profile.ts"
 import { launchChromium } from "../../onward/test/client/browsers/puppeteer.ts"
-import { temporaryFolder } from "./temporary-folder.ts"
 
 /** Starts Chromium with nothing remembered; it is closed when the test is over. */
-export async function openBrowser(t: TestContext): Promise<Browser> {
-  const browser = await launchChromium(temporaryFolder(t))
-  t.after(() => browser.close())
-  return browser
-}
+export const openBrowser = (t: TestContext): Promise<Browser> =>
+  openWithProfile(t, (profile) => launchChromium(profile))
 
 /** A tab; what its scripts throw, and what its policies refuse, is added to `errors`. */
 export async function openTab(browser: Browser, url: string, errors: string[]): Promise<Page> {
