@@ -107,22 +107,24 @@ export function createSmallParser(handlers: ParserHandlers, options: SmallParser
         if (text[0] === skipped) text = text.slice(1)
         skipped = ""
       }
-      const isMixed = text.includes("\r")
       let rest = text
-      if (isMixed || text.includes("\n")) {
-        const whole = line.join("") + text
-        const all = isMixed ? whole.split(/\r\n?|\n/) : whole.split("\n")
-        rest = all.pop() as string
+      const hasCr = text.includes("\r")
+      if (hasCr || text.includes("\n")) {
+        rest = line.join("") + text
+        if (hasCr) rest = rest.replaceAll(/\r\n?/g, "\n")
         line = []
         lineLength = 0
         skipped = text.endsWith("\r") ? "\n" : ""
         const mine = life
-        small = whole.length > SMALL_TEXT ? whole.length * SMALL_PART : 0
-        for (const each of all) {
-          if (each === "") dispatch()
-          else take(each)
+        small = rest.length > SMALL_TEXT ? rest.length * SMALL_PART : 0
+        // one line at a time: to split all at once makes another string of each, and a list of them
+        let at = 0
+        for (let end; (end = rest.indexOf("\n", at)) >= 0; at = end + 1) {
+          if (end === at) dispatch()
+          else take(rest.slice(at, end))
           if (mine !== life) return
         }
+        rest = rest.slice(at)
       }
       if (rest === "") return
       if (line.push(rest) > MANY) line = [line[0] + line.slice(1).join("")]
