@@ -12,7 +12,9 @@ const FLOORS: Record<string, readonly string[]> = {
   log: ["ground"],
   hub: ["ground", "protocol", "log"],
   server: ["ground", "protocol", "log", "hub"],
-  adapters: ["ground", "protocol", "log", "hub", "server"],
+  node: ["ground", "server"],
+  web: ["ground", "server"],
+  adapters: ["ground", "server", "node", "web"],
   runs: ["ground", "protocol", "log", "hub", "server"],
   client: ["ground", "protocol"],
   react: ["ground", "client"],
@@ -31,7 +33,7 @@ const SHELVES: Record<string, RegExp> = {
 const BEHIND_THE_DOOR = new Set(["log/memory"])
 
 /** Only these may need Node itself; all else runs in a browser too. */
-const NEEDS_NODE = /^(?:log\/sqlite|adapters\/node|client\/node|testing\/node)\b/
+const NEEDS_NODE = /^(?:log\/sqlite|node|client\/node|testing\/node)\b/
 
 /** Optional peers, and who may import them. */
 const PEERS: Readonly<Record<string, RegExp>> = { react: /^react\/use-event-stream\.ts$/ }

@@ -1,0 +1,105 @@
+import type { Frame } from "../frame.ts"
+import { answer, discard, type Answer, type Source, type SseOptions } from "../server/index.ts"
+import type { Sink, SinkOwner } from "../sink.ts"
+
+const encoder = new TextEncoder()
+
+/** Bytes buffered for one client before its stream counts as full. */
+const HIGH_WATER_BYTES = 65_536
+
+/**
+ * Answers a fetch-style request with an event stream: Bun, Deno, Cloudflare Workers, Next.js, SvelteKit, Hono, …
+ * @param source a hub subscription, an async iterable, a ReadableStream, or a function `({ lastEventId, signal })` that makes one
+ * @example
+ * export default { fetch: (request) => sse(request, hub.subscribe({ topics: ["prices"] })) }
+ */
+export async function sse(request: Request, source: Source, options?: SseOptions): Promise<Response> {
+  const { method, url, headers, signal } = request
+  if (signal.aborted) {
+    discard(source)
+    return new Response(null, { status: 499 })
+  }
+  const decided = answer(
+    {
+      method,
+      url,
+      header: (name) => headers.get(name) ?? undefined,
+      onLeave(left) {
+        signal.addEventListener("abort", left)
+        return () => signal.removeEventListener("abort", left)
+      },
+    },
+    source,
+    options,
+  )
+  // without a needless turn in between, in which others would pass the same limits
+  return respond(request, "then" in decided ? await decided : decided)
+}
+
+function respond(request: Request, { status, headers, body, start }: Answer): Response {
+  const init = { status, headers: { ...headers } }
+  if (!start) return new Response(request.method === "HEAD" ? null : (body ?? null), init)
+  const sink = new StreamSink(request)
+  const response = new Response(sink.readable, init)
+  start(sink)
+  return response
+}
+
+class StreamSink implements Sink {
+  owner: SinkOwner | undefined
+  readonly readable: ReadableStream<Uint8Array>
+  /** Kept whole: in undici its signal no longer follows the one it was made from once the request is garbage. */
+  readonly #request: Request
+  #controller!: ReadableStreamDefaultController<Uint8Array>
+  #isOver = false
+
+  constructor(request: Request) {
+    this.readable = new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          this.#controller = controller
+        },
+        pull: () => this.owner?.onDrain(),
+        cancel: () => this.#left(),
+      },
+      new ByteLengthQueuingStrategy({ highWaterMark: HIGH_WATER_BYTES }),
+    )
+    // runtimes tell that the client left by cancelling the body, by aborting the request, or both
+    this.#request = request
+    request.signal.addEventListener("abort", this.#aborted)
+  }
+
+  write(frame: Frame): boolean {
+    return this.#enqueue(frame.bytes)
+  }
+
+  writeText(text: string): boolean {
+    return this.#enqueue(encoder.encode(text))
+  }
+
+  #enqueue(bytes: Uint8Array): boolean {
+    if (this.#isOver) return true
+    this.#controller.enqueue(bytes)
+    return (this.#controller.desiredSize ?? 0) > 0
+  }
+
+  close(options?: { abort?: boolean }): void {
+    if (this.#isOver) return
+    if (options?.abort) this.#controller.error(new DOMException("The client did not read.", "AbortError"))
+    else this.#controller.close()
+    this.#left()
+  }
+
+  readonly #aborted = (): void => {
+    if (this.#isOver) return
+    this.#controller.error(this.#request.signal.reason)
+    this.#left()
+  }
+
+  #left(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#request.signal.removeEventListener("abort", this.#aborted)
+    this.owner?.onClose()
+  }
+}
