@@ -92,7 +92,8 @@ class StreamSink implements Sink {
 
   readonly #aborted = (): void => {
     if (this.#isOver) return
-    this.#controller.error(this.#request.signal.reason)
+    // a runtime that cancels the body as well does so in this turn, and would log an error as its own
+    queueMicrotask(() => this.#controller.error(this.#request.signal.reason))
     this.#left()
   }
 

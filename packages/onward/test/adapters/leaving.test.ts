@@ -110,17 +110,8 @@ async function leave(
   return fate
 }
 
-/** The ways of a rig's clients to go: known only once there is one. */
-const waysOf = (rig: (typeof rigs)[number]): readonly string[] => {
-  if (rig.name === "web") return ["cancelling the body", "aborting the request", "cancelling and aborting"]
-  if (rig.isHttp2) return ["cancelling the stream", "a stream error", "closing the connection", "a reset"]
-  return rig.name.includes("secure") || rig.name.includes("https")
-    ? ["closing the connection", "a half-close"]
-    : ["closing the connection", "a half-close", "a reset"]
-}
-
 for (const rig of rigs) {
-  for (const way of waysOf(rig)) {
+  for (const way of rig.client.ways) {
     for (const [moment, { make, begun, reads }] of Object.entries(moments)) {
       // what was not read yet keeps a half-closed connection open: the client may still want it
       if (way === "a half-close" && !reads) continue
@@ -139,7 +130,7 @@ for (const rig of rigs) {
 
   test(`${rig.name}: the client of a POST whose body was read can leave too`, async () => {
     const { make } = moments["waiting for its signal"] as (typeof moments)[string]
-    for (const way of waysOf(rig)) {
+    for (const way of rig.client.ways) {
       const use = async (exchange: Exchange, fate: Fate) => {
         await exchange.has("data: begun")
         exchange.leaveBy[way]?.()
@@ -154,7 +145,7 @@ for (const rig of rigs) {
     const make: Make = (fate) => iterable(fate, async () => (fate.pulled++ === 0 ? "begun" : new Promise(() => {})))
     const use = async (exchange: Exchange, fate: Fate) => {
       await exchange.has("data: begun")
-      exchange.leaveBy[waysOf(rig)[0] as string]?.()
+      exchange.leaveBy[rig.client.ways[0] as string]?.()
       await eventually("it was returned", () => fate.returns > 0)
     }
     const fate = await leave(rig, make, use, {})
@@ -169,7 +160,7 @@ for (const rig of rigs) {
       })
     const use = async (exchange: Exchange, fate: Fate) => {
       await exchange.has("data: begun")
-      exchange.leaveBy[waysOf(rig)[0] as string]?.()
+      exchange.leaveBy[rig.client.ways[0] as string]?.()
       await eventually("it was cancelled", () => fate.returns > 0)
     }
     const fate = await leave(rig, make, use, {})

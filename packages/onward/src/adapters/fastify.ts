@@ -1,0 +1,76 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify"
+import type { Hub } from "../hub/index.ts"
+import { sse as stream, type NodeResponse } from "../node/index.ts"
+import type { Source, SseOptions } from "../server/index.ts"
+
+export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, Yielded } from "../server/index.ts"
+
+declare module "fastify" {
+  interface RouteShorthandOptions {
+    /** The handler returns a source of Onward's, which is streamed: true, or with options. Needs `ssePlugin`. */
+    sse?: boolean | SseOptions
+  }
+}
+
+export interface SsePluginOptions {
+  /** Drained by `app.close()`, before it waits for connections: streams close one after the other. */
+  readonly hub?: Pick<Hub, "drain">
+  /** How long that takes, in ms. @default as `hub.drain` has it */
+  readonly over?: number
+}
+
+/** What each server streams, to be ended when it closes. */
+const streaming = new WeakMap<object, Set<NodeResponse>>()
+
+/**
+ * Answers a request of Fastify 5 with an event stream. `onRequest` to `preHandler` hooks have run, `onResponse` will, headers set on the
+ * reply go out with it, and errors of a source of your own go to the request's logger. As with all that is no payload, `onSend` does not run.
+ * @example
+ * app.get("/events", (request, reply) => sse(request, reply, hub.subscribe({ topics: ["news"] })))
+ */
+export function sse(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  source: Source,
+  options: SseOptions = {},
+): FastifyReply {
+  const { raw } = reply
+  for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) raw.setHeader(name, value)
+  const onError = (error: unknown): void => request.log.error(error)
+  stream(request.raw, raw, source, { onError, ...options })
+  const open = streaming.get(request.server.server)
+  open?.add(raw)
+  raw.on("close", () => open?.delete(raw))
+  // only now: a misuse that throws is still answered by Fastify
+  return reply.hijack()
+}
+
+/**
+ * Gives routes the option `sse`, and ends streams when the app closes, which would wait for them for ever.
+ * @example
+ * await app.register(ssePlugin, { hub })
+ * app.get("/events", { sse: true }, () => hub.subscribe({ topics: ["news"] }))
+ */
+export async function ssePlugin(app: FastifyInstance, { hub, over }: SsePluginOptions): Promise<void> {
+  const open = new Set<NodeResponse>()
+  streaming.set(app.server, open)
+  app.addHook("onRoute", streamed)
+  app.addHook("preClose", async () => {
+    await hub?.drain({ ...(over !== undefined && { over }) })
+    for (const response of open) response.end()
+  })
+}
+
+// for the whole app, not for what is registered inside of this plugin
+Object.assign(ssePlugin, { [Symbol.for("skip-override")]: true, [Symbol.for("fastify.display-name")]: "onward" })
+
+function streamed(route: RouteOptions & { sse?: boolean | SseOptions }): void {
+  if (!route.sse) return
+  const { handler } = route
+  const options = route.sse === true ? {} : route.sse
+  route.handler = async function (request, reply) {
+    const source = (await handler.call(this, request, reply)) as Source | null | undefined
+    // the handler, or the wrapping of the GET that this HEAD stands for, has answered
+    if (!reply.sent) sse(request, reply, source ?? (() => null), options)
+  }
+}

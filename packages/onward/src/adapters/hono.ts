@@ -1,0 +1,31 @@
+import type { Source, SseOptions } from "../server/index.ts"
+import { sse as stream } from "../web/index.ts"
+
+export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, Yielded } from "../server/index.ts"
+
+/** What is touched of Hono's `c`. */
+export interface HonoContext {
+  readonly req: { readonly raw: Request }
+  readonly env: unknown
+  newResponse(body: ReadableStream | null, init: Response): Response
+}
+
+/**
+ * Answers a request of Hono 4 with an event stream, on every runtime Hono has. Headers set with `c.header` or by
+ * middleware go out with it.
+ * @example
+ * app.get("/events", (c) => sse(c, hub.subscribe({ topics: ["news"] })))
+ */
+export async function sse(c: HonoContext, source: Source, options?: SseOptions): Promise<Response> {
+  const response = await stream(c.req.raw, source, options)
+  stayOpen(c)
+  return c.newResponse(response.body, response)
+}
+
+/** Bun closes what is silent for 10 s, sooner than a heartbeat. Hono has its server in `env`, or in `env.server`. */
+function stayOpen({ env, req }: HonoContext): void {
+  if (typeof env !== "object" || env === null) return
+  const server = "server" in env ? env.server : env
+  if (typeof server !== "object" || server === null || !("timeout" in server)) return
+  if (typeof server.timeout === "function") server.timeout(req.raw, 0)
+}

@@ -1,0 +1,61 @@
+import { sse as stream, type NodeRequest, type NodeResponse } from "../node/index.ts"
+import type { Source, SseOptions } from "../server/index.ts"
+
+export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, Yielded } from "../server/index.ts"
+
+/** What is touched of Nest's `ExecutionContext`. */
+export interface NestContext {
+  switchToHttp(): { getRequest(): unknown; getResponse(): unknown }
+}
+
+/** What is touched of Nest's `CallHandler`. */
+export interface NestCall {
+  handle(): { subscribe(observer: { next: (value: unknown) => void; error: (error: unknown) => void }): unknown }
+}
+
+/** An interceptor as Nest wants it. */
+export interface SseInterceptor {
+  intercept(context: NestContext, next: NestCall): Promise<never>
+}
+
+/** Fastify's reply, of which Express has none. */
+interface Reply {
+  readonly raw: NodeResponse
+  getHeaders(): Record<string, number | string | string[] | undefined>
+  hijack(): unknown
+}
+
+/**
+ * An interceptor that streams the source a handler returns, in place of `@Sse`: with resume, backpressure and heartbeats, on Express and
+ * on Fastify. Guards and pipes run before; what the handler throws goes to the exception filters. Use it last, closest to the handler.
+ * @example
+ * class Feed { @Get("events") @UseInterceptors(sse()) events() { return hub.subscribe({ topics: ["news"] }) } }
+ */
+export function sse(options?: SseOptions): SseInterceptor {
+  return {
+    intercept: (context, next) =>
+      // never resolved, since Nest would then send a response of its own
+      new Promise((_, reject) => {
+        const http = context.switchToHttp()
+        const answer = (value: unknown): void => {
+          try {
+            reply(http.getRequest(), http.getResponse(), (value ?? (() => null)) as Source, options)
+          } catch (error) {
+            reject(error)
+          }
+        }
+        next.handle().subscribe({ next: answer, error: reject })
+      }),
+  }
+}
+
+function reply(request: unknown, response: unknown, source: Source, options?: SseOptions): void {
+  if (!isReply(response)) return stream(request as NodeRequest, response as NodeResponse, source, options)
+  const { raw } = response
+  for (const [name, value] of Object.entries(response.getHeaders())) if (value !== undefined) raw.setHeader(name, value)
+  stream((request as { readonly raw: NodeRequest }).raw, raw, source, options)
+  response.hijack()
+}
+
+const isReply = (response: unknown): response is Reply =>
+  typeof response === "object" && response !== null && "hijack" in response
