@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { spawnSync } from "node:child_process"
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { delimiter, dirname, join } from "node:path"
 import { after, before, test } from "node:test"
@@ -116,16 +116,38 @@ test("a hub on a file serves its history from the installed package", () => {
   assert.match(run(process.execPath, ["--input-type=module", "--eval", script], project), /served/)
 })
 
-test("TypeScript users get types from every entry without skipLibCheck", () => {
-  const source = entries.map((entry, index) => `import * as entry${index} from "${entry}"\nvoid entry${index}\n`)
-  writeFileSync(join(project, "types.ts"), source.join(""))
-  cpSync(join(repositoryRoot, "node_modules/@types"), join(project, "node_modules/@types"), { recursive: true })
-  cpSync(join(repositoryRoot, "node_modules/undici-types"), join(project, "node_modules/undici-types"), {
-    recursive: true,
-  })
+/** Entries whose types extend their framework's: whoever imports them has it. */
+const EXTENDS = new Set(["onward/fastify"])
+
+function compile(file: string, source: string): string {
+  writeFileSync(join(project, file), source)
   const tsc = join(repositoryRoot, "node_modules/.bin/tsc")
-  const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2023", "--types", "node", "types.ts"]
-  assert.equal(run(tsc, options, project), "")
+  const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2023", "--types", "node", file]
+  return run(tsc, options, project)
+}
+
+test("TypeScript users get types from every entry without skipLibCheck, and without any framework", () => {
+  for (const types of ["@types/node", "undici-types"]) {
+    cpSync(join(repositoryRoot, "node_modules", types), join(project, "node_modules", types), { recursive: true })
+  }
+  const source = entries
+    .filter((entry) => !EXTENDS.has(entry))
+    .map((entry, index) => `import * as entry${index} from "${entry}"\nvoid entry${index}\n`)
+  assert.equal(compile("types.ts", source.join("")), "")
+})
+
+test("with Fastify installed, its routes have the option `sse`", () => {
+  symlinkSync(join(repositoryRoot, "node_modules/fastify"), join(project, "node_modules/fastify"))
+  const source = `
+    import fastify from "fastify"
+    import { createHub } from "onward"
+    import { sse, ssePlugin } from "onward/fastify"
+    const [app, hub] = [fastify(), createHub()]
+    await app.register(ssePlugin, { hub, over: 1_000 })
+    app.get("/events", { sse: { retry: 500 } }, () => hub.subscribe({ topics: ["news"] }))
+    app.get<{ Params: { id: string } }>("/users/:id", (request, reply) =>
+      sse(request, reply, hub.subscribe({ topics: [request.params.id] })))`
+  assert.equal(compile("fastify.ts", source), "")
 })
 
 test("onward-hub brings the command `onward`, which npx finds under both names", () => {
