@@ -59,7 +59,8 @@ const askHttp2 =
             "cancelling the stream": () => stream.close(http2.constants.NGHTTP2_CANCEL),
             "a stream error": () => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR),
             "closing the connection": () => session.destroy(),
-            "a reset": () => connection?.destroy(),
+            "dropping the connection": () => connection?.destroy(),
+            ...(scheme === "http" && { "a reset": () => connection?.resetAndDestroy() }),
           },
         })
         stream.on("close", () => {
@@ -73,9 +74,9 @@ const askHttp2 =
     })
 
 const HTTP1_WAYS = ["closing the connection", "a half-close"]
-const HTTP2_WAYS = ["cancelling the stream", "a stream error", "closing the connection", "a reset"]
+const HTTP2_WAYS = ["cancelling the stream", "a stream error", "closing the connection", "dropping the connection"]
 
 export const http1: Client = { isHttp2: false, ways: [...HTTP1_WAYS, "a reset"], ask: askHttp1(http) }
 export const http1Secure: Client = { isHttp2: false, ways: HTTP1_WAYS, ask: askHttp1(https) }
-export const http2Clear: Client = { isHttp2: true, ways: HTTP2_WAYS, ask: askHttp2("http") }
+export const http2Clear: Client = { isHttp2: true, ways: [...HTTP2_WAYS, "a reset"], ask: askHttp2("http") }
 export const http2Secure: Client = { isHttp2: true, ways: HTTP2_WAYS, ask: askHttp2("https") }
