@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify"
 import type { Hub } from "../hub/index.ts"
-import { sse as stream, type NodeResponse } from "../node/index.ts"
+import { sse as stream } from "../node/index.ts"
 import type { Source, SseOptions } from "../server/index.ts"
 
 export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, Yielded } from "../server/index.ts"
@@ -19,8 +19,8 @@ export interface SsePluginOptions {
   readonly over?: number
 }
 
-/** What each server streams, to be ended when it closes. */
-const streaming = new WeakMap<object, Set<NodeResponse>>()
+/** Of each server, what ends its streams when it closes. */
+const closing = new WeakMap<object, AbortSignal>()
 
 /**
  * Answers a request of Fastify 5 with an event stream. `onRequest` to `preHandler` hooks have run, `onResponse` will, headers set on the
@@ -37,10 +37,9 @@ export function sse(
   const { raw } = reply
   for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) raw.setHeader(name, value)
   const onError = (error: unknown): void => request.log.error(error)
-  stream(request.raw, raw, source, { onError, ...options })
-  const open = streaming.get(request.server.server)
-  open?.add(raw)
-  raw.on("close", () => open?.delete(raw))
+  const closed = closing.get(request.server.server)
+  const signal = closed && options.signal ? AbortSignal.any([closed, options.signal]) : (closed ?? options.signal)
+  stream(request.raw, raw, source, { onError, ...options, ...(signal && { signal }) })
   // only now: a misuse that throws is still answered by Fastify
   return reply.hijack()
 }
@@ -52,12 +51,12 @@ export function sse(
  * app.get("/events", { sse: true }, () => hub.subscribe({ topics: ["news"] }))
  */
 export async function ssePlugin(app: FastifyInstance, { hub, over }: SsePluginOptions): Promise<void> {
-  const open = new Set<NodeResponse>()
-  streaming.set(app.server, open)
+  const close = new AbortController()
+  closing.set(app.server, close.signal)
   app.addHook("onRoute", streamed)
   app.addHook("preClose", async () => {
+    close.abort()
     await hub?.drain({ ...(over !== undefined && { over }) })
-    for (const response of open) response.end()
   })
 }
 

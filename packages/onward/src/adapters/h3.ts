@@ -5,7 +5,9 @@ export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, Yi
 
 /** What is touched of h3's `event`. */
 export interface H3Event {
-  readonly req: Request
+  readonly req: Request & {
+    readonly runtime?: { readonly bun?: { readonly server?: unknown } | undefined } | undefined
+  }
 }
 
 /**
@@ -13,6 +15,9 @@ export interface H3Event {
  * @example
  * app.get("/events", (event) => sse(event, hub.subscribe({ topics: ["news"] })))
  */
-export function sse(event: H3Event, source: Source, options?: SseOptions): Promise<Response> {
-  return stream(event.req, source, options)
+export function sse({ req }: H3Event, source: Source, options?: SseOptions): Promise<Response> {
+  const server = req.runtime?.bun?.server
+  // Bun closes what is silent for 10 s, sooner than a heartbeat
+  if (server) (server as { timeout(request: Request, seconds: number): void }).timeout(req, 0)
+  return stream(req, source, options)
 }

@@ -24,6 +24,8 @@ export interface SseOptions {
   readonly stallTimeout?: number
   /** Whether a source of your own that ends is followed by `stream.end`, at which clients stop reconnecting. @default true */
   readonly end?: boolean
+  /** Ends the stream of a source of your own, for clients to come back, as when a server closes; a hub's subscription has its own. */
+  readonly signal?: AbortSignal
   /** Where time and chance come from, in tests that of `onward/testing`. @default the hub's, for a source of your own the machine's */
   readonly clock?: Clock
   /** Told what a source of your own threw. Clients are never. @default console.error */
@@ -41,7 +43,7 @@ export interface Answer {
   readonly cancel?: () => void
 }
 
-const OPTIONS = ["cors", "headers", "retry", "heartbeat", "stallTimeout", "end", "clock", "onError"]
+const OPTIONS = ["cors", "headers", "retry", "heartbeat", "stallTimeout", "end", "signal", "clock", "onError"]
 
 const METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
 
@@ -120,7 +122,7 @@ async function answerOwn(
   head: Head,
 ): Promise<Answer> {
   const { headers, options, cors, clock } = head
-  const { onError = report, end = true } = options
+  const { onError = report, end = true, signal } = options
   const heartbeat = durationOf("heartbeat", options.heartbeat, 15_000)
   const stallTimeout = durationOf("stallTimeout", options.stallTimeout, 120_000)
   const opening = openingOf(heartbeat, options.retry)
@@ -134,7 +136,7 @@ async function answerOwn(
       headers,
       start(sink) {
         sink.write(opening)
-        void new Pump(sink, opened, { onError, heartbeat, stallTimeout, end, clock }).run()
+        void new Pump(sink, opened, { onError, heartbeat, stallTimeout, end, signal, clock }).run()
       },
       cancel: () => close(opened, onError),
     }

@@ -10,6 +10,7 @@ export interface PumpOptions {
   readonly heartbeat: number
   readonly stallTimeout: number
   readonly end: boolean
+  readonly signal: AbortSignal | undefined
   readonly clock: Clock
 }
 
@@ -45,9 +46,11 @@ export class Pump implements SinkOwner, Beating {
     this.#wroteAt = options.clock.now()
     sink.owner = this
     this.#wheel.add(this, options.heartbeat)
+    options.signal?.addEventListener("abort", this.#interrupted)
   }
 
   async run(): Promise<void> {
+    if (this.#options.signal?.aborted) this.#interrupted()
     let last = this.#options.end ? end.text : ""
     let failure: { readonly error: unknown } | undefined
     try {
@@ -92,6 +95,7 @@ export class Pump implements SinkOwner, Beating {
     if (this.#isOver) return
     this.#isOver = true
     this.#wheel.delete(this)
+    this.#options.signal?.removeEventListener("abort", this.#interrupted)
     this.onDrain()
     if (this.#isDone) this.#source.controller?.abort()
     else close(this.#source, this.#options.onError)
@@ -107,6 +111,13 @@ export class Pump implements SinkOwner, Beating {
     if (silence < heartbeat * 0.9) return heartbeat - silence
     this.#write(comment.text)
     return heartbeat
+  }
+
+  /** Neither an end nor an error: whoever reads is to come back. */
+  readonly #interrupted = (): void => {
+    if (this.#isOver) return
+    this.onClose()
+    this.#sink.close()
   }
 
   /** The client has taken nothing for too long. */

@@ -166,6 +166,38 @@ for (const rig of rigs) {
     )
   })
 
+  test(`${rig.name}: a source of one's own can be ended from outside, for its client to come back`, async () => {
+    const closing = new AbortController()
+    let [signals, returns] = [0, 0]
+    const source: Source = async function* ({ signal }) {
+      signal.addEventListener("abort", () => signals++)
+      try {
+        yield "one"
+        await new Promise((resolve) => signal.addEventListener("abort", resolve))
+        yield "too late"
+      } finally {
+        returns++
+      }
+    }
+    const use = async (exchange: Exchange, errors: unknown[]) => {
+      await exchange.has("data: one")
+      closing.abort()
+      assert.equal(await exchange.over(), "ended")
+      assert.deepEqual(exchange.blocks, [{ comment: "heartbeat 15000" }, { data: "one" }])
+      await eventually("the source was returned", () => returns > 0)
+      assert.deepEqual([signals, returns, errors], [1, 1, []])
+    }
+    await streamed(rig, () => source, use, { signal: closing.signal })
+    const late: Source = async function* () {
+      yield "not read"
+    }
+    const useLate = async (exchange: Exchange) => {
+      assert.equal(await exchange.over(), "ended")
+      assert.deepEqual(exchange.blocks, [{ comment: "heartbeat 15000" }])
+    }
+    await streamed(rig, () => late, useLate, { signal: closing.signal })
+  })
+
   test(`${rig.name}: a source that yields nonsense is stream.error, and is returned`, async () => {
     for (const nonsense of [7, null, undefined, {}, new Uint8Array(4), { id: "a\nb" }, { event: "a" }, { data: 1n }]) {
       const errors: unknown[] = []
