@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify"
 import type { Hub } from "../hub/index.ts"
-import { sse as stream } from "../node/index.ts"
+import { sseBelow } from "../node/index.ts"
 import type { Source, SseOptions } from "../server/index.ts"
 
 export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, Yielded } from "../server/index.ts"
@@ -34,14 +34,11 @@ export function sse(
   source: Source,
   options: SseOptions = {},
 ): FastifyReply {
-  const { raw } = reply
-  for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) raw.setHeader(name, value)
   const onError = (error: unknown): void => request.log.error(error)
   const closed = closing.get(request.server.server)
   const signal = closed && options.signal ? AbortSignal.any([closed, options.signal]) : (closed ?? options.signal)
-  stream(request.raw, raw, source, { onError, ...options, ...(signal && { signal }) })
-  // only now: a misuse that throws is still answered by Fastify
-  return reply.hijack()
+  sseBelow(request, reply, source, { onError, ...options, ...(signal && { signal }) })
+  return reply
 }
 
 /**

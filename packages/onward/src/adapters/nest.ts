@@ -1,4 +1,11 @@
-import { sse as stream, type NodeRequest, type NodeResponse } from "../node/index.ts"
+import {
+  sse as stream,
+  sseBelow,
+  type NodeRequest,
+  type NodeResponse,
+  type OuterReply,
+  type OuterRequest,
+} from "../node/index.ts"
 import type { Source, SseOptions } from "../server/index.ts"
 
 export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, Yielded } from "../server/index.ts"
@@ -16,13 +23,6 @@ export interface NestCall {
 /** An interceptor as Nest wants it. */
 export interface SseInterceptor {
   intercept(context: NestContext, next: NestCall): Promise<never>
-}
-
-/** Fastify's reply, of which Express has none. */
-interface Reply {
-  readonly raw: NodeResponse
-  getHeaders(): Record<string, number | string | string[] | undefined>
-  hijack(): unknown
 }
 
 /**
@@ -50,12 +50,10 @@ export function sse(options?: SseOptions): SseInterceptor {
 }
 
 function reply(request: unknown, response: unknown, source: Source, options?: SseOptions): void {
-  if (!isReply(response)) return stream(request as NodeRequest, response as NodeResponse, source, options)
-  const { raw } = response
-  for (const [name, value] of Object.entries(response.getHeaders())) if (value !== undefined) raw.setHeader(name, value)
-  stream((request as { readonly raw: NodeRequest }).raw, raw, source, options)
-  response.hijack()
+  if (isOuter(response)) sseBelow(request as OuterRequest, response, source, options)
+  else stream(request as NodeRequest, response as NodeResponse, source, options)
 }
 
-const isReply = (response: unknown): response is Reply =>
+/** Whether it is Fastify's: Express hands Node's own over. */
+const isOuter = (response: unknown): response is OuterReply =>
   typeof response === "object" && response !== null && "hijack" in response

@@ -27,7 +27,10 @@ for (const rig of rigs) {
         exchange.read()
         assert.equal(await exchange.over(), "ended")
         const frames = CHUNKS * (MIB + "data: \n\n".length)
-        assert.equal(exchange.length, ": heartbeat 15000\n".length + frames + "event: stream.end\nid: stream.end\ndata: {}\n\n".length)
+        assert.equal(
+          exchange.length,
+          ": heartbeat 15000\n".length + frames + "event: stream.end\nid: stream.end\ndata: {}\n\n".length,
+        )
         await eventually("the source ended", () => isDone)
       },
     )

@@ -1,0 +1,178 @@
+import { ServerResponse, type IncomingMessage } from "node:http"
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2"
+import type { Socket } from "node:net"
+import type { Frame } from "../frame.ts"
+import {
+  answer,
+  discard,
+  report,
+  type Answer,
+  type Source,
+  type SseOptions,
+  type StreamRequest,
+} from "../server/index.ts"
+import type { Sink, SinkOwner } from "../sink.ts"
+
+export type NodeRequest = IncomingMessage | Http2ServerRequest
+export type NodeResponse = ServerResponse | Http2ServerResponse
+
+/**
+ * Before the first TCP keep-alive probe. libuv sends ten, a second apart: a dead peer is known after 12 s, sooner than a
+ * heartbeat (13.5 s and up by default) can be written to it, whose retransmissions would hide its death for 15 minutes.
+ */
+const KEEP_ALIVE_MS = 2_000
+
+/** How long a client may take nothing of the rest once its stream has ended. */
+const LINGER_MS = 30_000
+
+/**
+ * Answers a request of `node:http`, `node:https` or `node:http2` with an event stream.
+ * @param source a hub subscription, an async iterable, a ReadableStream, or a function `({ lastEventId, signal })` that makes one
+ * @example
+ * http.createServer((req, res) => sse(req, res, hub.subscribe({ topics: ["prices"] }))).listen(3000)
+ * @example
+ * sse(req, res, async function* ({ signal }) { for await (const line of tail("app.log", { signal })) yield line })
+ */
+export function sse(req: NodeRequest, res: NodeResponse, source: Source, options: SseOptions = {}): void {
+  if (hasLeft(res)) return discard(source)
+  const request: StreamRequest = {
+    method: req.method ?? "GET",
+    url: req.url ?? "",
+    header: (name) => headerOf(req, name),
+    onLeave(left) {
+      res.on("close", left)
+      return () => void res.off("close", left)
+    },
+  }
+  const decided = answer(request, source, options)
+  if ("then" in decided) decided.then((later) => reply(req, res, later)).catch(options.onError ?? report)
+  else reply(req, res, decided)
+}
+
+const hasLeft = (res: NodeResponse): boolean => (res instanceof ServerResponse ? res.destroyed : res.stream.destroyed)
+
+function headerOf(req: NodeRequest, name: string): string | undefined {
+  const value = req.headers[name]
+  return Array.isArray(value) ? value.join(", ") : value
+}
+
+function reply(req: NodeRequest, res: NodeResponse, { status, headers, body, start, cancel }: Answer): void {
+  // ServerResponse and Http2ServerResponse have the same methods, but no type in common
+  const response = res as ServerResponse
+  if (!start) {
+    if (hasLeft(res)) return
+    response.writeHead(status, headers)
+    response.end(req.method === "HEAD" ? undefined : body)
+    return
+  }
+  const socket = req.httpVersionMajor === 1 ? req.socket : undefined
+  socket?.setKeepAlive(true, KEEP_ALIVE_MS)
+  // an HTTP/2 stream that is reset with an error code makes its request emit one
+  if (!socket) req.on("error", () => {})
+  // head, opening and first events leave together
+  socket?.cork()
+  try {
+    // nothing comes after a stream, and a connection kept alive would hold up `server.close()`
+    response.writeHead(status, socket ? { ...headers, connection: "close" } : headers).flushHeaders()
+    const sink = canWriteBelow(res) ? new SocketSink(res) : new ResponseSink(res)
+    // on Node 22 a pipelined response whose turn never came does not tell that its connection is gone
+    if (socket && res.socket === null) socket.once("close", () => sink.owner?.onClose())
+    start(sink)
+  } catch (error) {
+    cancel?.()
+    res.destroy()
+    throw error
+  } finally {
+    socket?.uncork()
+  }
+}
+
+/**
+ * Whether whole HTTP/1.1 chunks may go to the socket, below the response: not when a middleware (compression) has put itself
+ * before `write`, not without chunked coding (HTTP/1.0), not while an earlier pipelined response has the socket.
+ */
+function canWriteBelow(res: NodeResponse): res is ServerResponse & { socket: Socket } {
+  return (
+    res instanceof ServerResponse &&
+    res.write === ServerResponse.prototype.write &&
+    res.chunkedEncoding &&
+    res.socket !== null
+  )
+}
+
+/** Shared, ready-made chunks straight to the socket: no copy, no string, no work of the response for each write. */
+class SocketSink implements Sink {
+  owner: SinkOwner | undefined
+  readonly #res: ServerResponse
+  readonly #socket: Socket
+
+  constructor(res: ServerResponse & { socket: Socket }) {
+    this.#res = res
+    this.#socket = res.socket
+    res.on("close", () => this.owner?.onClose())
+  }
+
+  write(frame: Frame): boolean {
+    return this.#hasRoom(this.#socket.write(frame.chunk))
+  }
+
+  writeText(text: string): boolean {
+    const bytes = Buffer.byteLength(text)
+    // ASCII goes out as it lies in memory
+    return this.#hasRoom(
+      this.#socket.write(`${bytes.toString(16)}\r\n${text}\r\n`, bytes === text.length ? "latin1" : "utf8"),
+    )
+  }
+
+  #hasRoom(isBelowMark: boolean): boolean {
+    const socket = this.#socket
+    // a write larger than the buffer says false even if the kernel took it all
+    if (isBelowMark || socket.writableLength === 0) return true
+    socket.once("drain", () => this.owner?.onDrain())
+    return false
+  }
+
+  close(options?: { abort?: boolean }): void {
+    if (options?.abort) return void this.#socket.destroy()
+    this.#res.end()
+    linger(this.#res)
+  }
+}
+
+/** Through the response: HTTP/2, HTTP/1.0, and middleware that must see every byte. */
+class ResponseSink implements Sink {
+  owner: SinkOwner | undefined
+  readonly #res: NodeResponse & { flush?: () => void }
+
+  constructor(res: NodeResponse) {
+    this.#res = res
+    res.on("close", () => this.owner?.onClose())
+    res.on("drain", () => this.owner?.onDrain())
+  }
+
+  write(frame: Frame): boolean {
+    return this.#write(frame.bytes)
+  }
+
+  writeText(text: string): boolean {
+    return this.#write(text)
+  }
+
+  #write(data: Uint8Array | string): boolean {
+    const hasRoom = (this.#res as ServerResponse).write(data)
+    // compression holds what it got until it is told
+    this.#res.flush?.()
+    return hasRoom
+  }
+
+  close(options?: { abort?: boolean }): void {
+    if (options?.abort) return void this.#res.destroy()
+    this.#res.end()
+    linger(this.#res)
+  }
+}
+
+/** A client that does not take the rest of what it was sent must not hold its connection for ever. */
+function linger(res: NodeResponse): void {
+  ;(res as ServerResponse).setTimeout(LINGER_MS, () => res.destroy())
+}
