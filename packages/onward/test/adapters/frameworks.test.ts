@@ -8,6 +8,7 @@ import express from "express"
 import fastify, { type FastifyInstance } from "fastify"
 import { H3, toNodeHandler } from "h3"
 import { Hono } from "hono"
+import { compress } from "hono/compress"
 import { cors } from "hono/cors"
 import Koa from "koa"
 import { createHub } from "onward"
@@ -101,8 +102,9 @@ test("express: a body that express.json has read is there for the source", async
   })
 })
 
-test("hono: what c.header and middleware set goes out with the stream", async () => {
+test("hono: what c.header and middleware set goes out with the stream, and compress leaves it alone", async () => {
   const app = new Hono<{ Variables: { user: string } }>()
+  app.use(compress({ threshold: 0 }))
   app.use(cors({ origin: "https://app.example" }))
   app.use(async (c, next) => {
     c.set("user", "ann")
@@ -115,9 +117,13 @@ test("hono: what c.header and middleware set goes out with the stream", async ()
     return honoSse(c, one)
   })
   await withListener(getRequestListener(app.fetch), async (ask) => {
-    const exchange = await ask({ path: "/events/kitchen", headers: { origin: "https://app.example" } })
+    const exchange = await ask({
+      path: "/events/kitchen",
+      headers: { origin: "https://app.example", "accept-encoding": "gzip" },
+    })
     assert.equal(exchange.headers["x-before"], "ann in kitchen")
     assert.equal(exchange.headers["x-after"], "added")
+    assert.equal(exchange.headers["content-encoding"], undefined)
     assert.equal(exchange.headers["set-cookie"], "session=1")
     assert.equal(exchange.headers["access-control-allow-origin"], "https://app.example")
     assert.equal(exchange.headers["content-type"], "text/event-stream; charset=utf-8")

@@ -1,7 +1,9 @@
 import "reflect-metadata"
 import assert from "node:assert/strict"
+import { execFile } from "node:child_process"
 import type { Server } from "node:net"
 import { test, type TestContext } from "node:test"
+import { promisify } from "node:util"
 import {
   Controller,
   ForbiddenException,
@@ -142,3 +144,10 @@ for (const [platform, create] of Object.entries(platforms)) {
     assert.deepEqual(exchange.data, ["three", "little", "words"])
   })
 }
+
+test("nest: nothing is kept of a request whose client has left", async () => {
+  const program = new URL("programs/nest-released.ts", import.meta.url).pathname
+  const flags = ["--expose-gc", "--conditions=onward-source"]
+  const { stdout } = await promisify(execFile)(process.execPath, [...flags, program], { timeout: 30_000 })
+  assert.equal(stdout, "Express: 50 answered, 0 kept\nFastify: 50 answered, 0 kept\n")
+})
