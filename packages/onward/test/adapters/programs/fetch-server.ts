@@ -90,7 +90,7 @@ const frameworks: Readonly<Record<string, () => void | Promise<void>>> = {
     const app = new H3()
     app.all("/stream/:name", (event) => h3Sse(event, make(event.context.params?.name), options))
     app.all("/**", (event) => control(event.req))
-    const server = serve(app, { ...AT, silent: true, bun: { idleTimeout: IDLE } as never })
+    const server = serve(app, { ...AT, silent: true, bun: { idleTimeout: IDLE } })
     await server.ready()
     say({ port: Number(new URL(server.url ?? "").port) })
   },
