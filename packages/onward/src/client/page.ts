@@ -1,8 +1,8 @@
 import type { Clock } from "../clock.ts"
 
 /**
- * A page that nobody sees may keep its streams, or rest. One that is stored, that is frozen or in the back-forward cache, must hold nothing:
- * others wait for what it has, and it can do nothing for them.
+ * A page that nobody sees may keep its streams, or rest. One that is stored, that is frozen or left, for good or in the back-forward cache,
+ * must hold nothing: others wait for what it has, and it can do nothing for them.
  */
 export type Away = "hidden" | "stored"
 
@@ -10,11 +10,11 @@ export interface PageOptions {
   readonly clock: Clock
   /** How long a page is hidden before it counts, in ms. */
   readonly hiddenAfter: number
-  onAway(why: Away): void
+  readonly onAway: (why: Away) => void
   /** May come more than once, and without `onAway`. */
-  onBack(why: Away): void
+  readonly onBack: (why: Away) => void
   /** The page may have slept, or the network changed; what was connected before is gone for sure when `isLost`. */
-  onWake(isLost: boolean): void
+  readonly onWake: (isLost: boolean) => void
 }
 
 /** Watches the page this runs in, if it is one. Nothing of what it tells reaches a connection as an error. Returns the undo. */
@@ -23,8 +23,8 @@ export function watchPage({ clock, hiddenAfter, onAway, onBack, onWake }: PageOp
   const watching = new AbortController()
   let cancel: (() => void) | undefined
 
-  function hear(target: EventTarget, type: string, handle: (event: PageTransitionEvent) => void): void {
-    target.addEventListener(type, handle as (event: Event) => void, { signal: watching.signal })
+  function hear(target: EventTarget, type: string, handle: () => void): void {
+    target.addEventListener(type, handle, { signal: watching.signal })
   }
 
   function look(): void {
@@ -45,8 +45,9 @@ export function watchPage({ clock, hiddenAfter, onAway, onBack, onWake }: PageOp
   }
   if (self) {
     hear(self, "online", () => onWake(true))
-    hear(self, "pagehide", ({ persisted }) => persisted && onAway("stored"))
-    hear(self, "pageshow", ({ persisted }) => persisted && onBack("stored"))
+    // cached or not: Firefox may leave the connections of a page that has gone open until something else happens
+    hear(self, "pagehide", () => onAway("stored"))
+    hear(self, "pageshow", () => onBack("stored"))
   }
   return () => {
     cancel?.()
