@@ -34,17 +34,20 @@ test("installing onward runs nothing", () => {
   assert.deepEqual(run, [])
 })
 
+const one = (target: Conditions[string] | undefined): string | undefined =>
+  typeof target === "string" ? target : undefined
+
 /** `conditions` as pairs of a source and what it is built to: one pair, or one for each platform that gets a file of its own. */
 function pairsOf(conditions: Conditions): { source: string; types: string | undefined; built: string | undefined }[] {
   const { "onward-source": sources = "", types, ...built } = conditions
-  if (typeof sources === "string") return [{ source: sources, types: String(types), built: String(built["default"]) }]
+  if (typeof sources === "string") return [{ source: sources, types: one(types), built: one(built["default"]) }]
   assert.deepEqual(Object.keys(built), Object.keys(sources), "the same platforms in the same order")
   const typesOf = (platform: string): string | undefined =>
     typeof types === "object" ? (types[platform] ?? types["default"]) : types
   return Object.entries(sources).map(([platform, source]) => ({
     source,
     types: typesOf(platform),
-    built: String(built[platform]),
+    built: one(built[platform]),
   }))
 }
 

@@ -137,11 +137,12 @@ export class Browser {
       is: Object.getOwnPropertyDescriptor(globalThis, name) as PropertyDescriptor,
     }))
     const open = (name: string): Channel => new Channel(name, this.#tab, this)
+    function BroadcastChannel(name: string): Channel {
+      return open(name)
+    }
     Object.defineProperty(globalThis, "BroadcastChannel", {
       configurable: true,
-      value: function (name: string) {
-        return open(name)
-      },
+      value: BroadcastChannel,
     })
     const locks = {
       request: (_: string, options: LockOptions, grant: Request["grant"]) => this.#request(options, grant),
