@@ -6,13 +6,15 @@ export interface ClockOptions {
   readonly now?: number
   /** Decides its chance: heartbeats and other spread-out waits differ with it, and with it only. @default 42 */
   readonly seed?: number
+  /** Waits until nothing is under way that time does not decide, such as in sockets. @default two turns of the event loop */
+  readonly quiet?: () => Promise<void>
 }
 
 /** A clock that stands still until it is told. */
 export interface TestClock extends Clock {
   /**
    * Lets `ms` milliseconds pass, each timer at its moment, with all that follows from it before the next. What has to come
-   * from elsewhere, such as a database, is not waited for.
+   * from elsewhere, such as a database, is waited for only by a `quiet` of yours.
    */
   pass(ms: number): Promise<void>
   /** Lets everything happen that needs no time to pass: what was published is received, who was cut is gone. */
@@ -34,7 +36,8 @@ interface Timer {
  * const hub = createHub({ clock })
  * await clock.pass(15_000) // every stream has had its heartbeat
  */
-export function createClock({ now: start = 1_700_000_000_000, seed = 42 }: ClockOptions = {}): TestClock {
+export function createClock(options: ClockOptions = {}): TestClock {
+  const { now: start = 1_700_000_000_000, seed = 42, quiet = afterTwoTurns } = options
   const timers = new Set<Timer>()
   let now = start
   let chance = seed >>> 0
@@ -47,7 +50,7 @@ export function createClock({ now: start = 1_700_000_000_000, seed = 42 }: Clock
   async function settle(): Promise<void> {
     for (let before = -1; before !== asked || isBusy();) {
       before = asked
-      await afterTwoTurns()
+      await quiet()
     }
   }
 

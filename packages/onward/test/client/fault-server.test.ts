@@ -3,7 +3,7 @@ import { once } from "node:events"
 import { get } from "node:http"
 import { connect } from "node:net"
 import { test } from "node:test"
-import { VirtualClock } from "../ground/virtual-clock.ts"
+import { createClock } from "../../src/testing/index.ts"
 import { quiet } from "./quiet.ts"
 import { createFaultServer, serveFaults } from "./fault-server.ts"
 import { utf8 } from "./fault-request.ts"
@@ -101,7 +101,7 @@ test("each part of a compressed body can be read when it was written", async (t)
 })
 
 test("it is told when the client leaves, and what was to come after that does not hold it up", async (t) => {
-  const clock = new VirtualClock({ quiet })
+  const clock = createClock({ quiet })
   const server = await serveFaults(
     t,
     play([

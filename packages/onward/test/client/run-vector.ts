@@ -6,7 +6,7 @@ import type { FetchLike } from "../../src/client/index.ts"
 
 import * as client from "../../src/client/node.ts"
 import { eventually } from "../adapters/exchange.ts"
-import { VirtualClock } from "../ground/virtual-clock.ts"
+import { createClock } from "../../src/testing/index.ts"
 import { quiet } from "./quiet.ts"
 import { serveFaults, type FaultServer } from "./fault-server.ts"
 import { utf8 } from "./fault-request.ts"
@@ -27,7 +27,7 @@ export const vectors: readonly Vector[] = all
 
 /** Runs one with a clock of its own, which goes on once nothing else does; throws what the client did otherwise. */
 export async function runAtOnce(t: TestContext, vector: Vector, fetch: FetchLike): Promise<void> {
-  const clock = new VirtualClock({ quiet })
+  const clock = createClock({ quiet })
   const server = await serveFaults(t, play(vector.server), { clock })
   const observed = start(vector, { client, url: server.url, clock, fetch })
   await clock.pass(vector.runMs)

@@ -1,7 +1,7 @@
 import type { TestContext } from "node:test"
 import { OnwardError } from "../../src/errors.ts"
 import type { EventSource, EventStream, StreamEvent } from "../../src/client/node.ts"
-import { VirtualClock } from "../ground/virtual-clock.ts"
+import { createClock, type TestClock } from "../../src/testing/index.ts"
 import { quiet } from "./quiet.ts"
 import type { FaultExchange } from "./fault-exchange.ts"
 import { serveFaults, type FaultServer, type FaultServerOptions } from "./fault-server.ts"
@@ -9,7 +9,7 @@ import { serveFaults, type FaultServer, type FaultServerOptions } from "./fault-
 /** A fault server and a clock that goes on once nothing else does. */
 export interface Stage {
   readonly server: FaultServer
-  readonly clock: VirtualClock
+  readonly clock: TestClock
 }
 
 export async function createStage(
@@ -17,7 +17,7 @@ export async function createStage(
   answer: (exchange: FaultExchange) => void | Promise<void>,
   options: FaultServerOptions = {},
 ): Promise<Stage> {
-  const clock = new VirtualClock({ quiet })
+  const clock = createClock({ quiet })
   return { server: await serveFaults(t, answer, { clock, ...options }), clock }
 }
 
