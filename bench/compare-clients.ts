@@ -27,6 +27,10 @@ const { values: flags } = parseArgs({
     client: { type: "string", default: "" },
   },
 })
+if (flags.write && flags.only + flags.client !== "") {
+  console.error("--write puts in the whole table: leave out --only and --client")
+  process.exit(2)
+}
 const chosen = clients.filter(({ name }) => name.includes(flags.client))
 const rows = probes.filter(({ name }) => name.includes(flags.only))
 const spec = vectors.filter(({ mode }) => mode === "spec" && VECTORS.includes(flags.only))
