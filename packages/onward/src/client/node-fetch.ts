@@ -50,7 +50,7 @@ export async function nodeFetch(url: string, init: RequestInit): Promise<Fetched
 }
 
 function checkId(id: string): void {
-  if (/^[\t\x20-\x7e\x80-\xff]*$/.test(id)) return // oxlint-disable-line no-control-regex -- what node:http lets pass
+  if (/^[\t\x20-\x7e\x80-\xff]*$/.test(id)) return // what node:http lets pass
   throw fault("invalid_message", "the last event id has control characters, which node:http does not send")
 }
 
