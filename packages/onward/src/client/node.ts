@@ -5,6 +5,7 @@ import {
   type EventSourceOptions,
 } from "./index.ts"
 import { nodeFetch } from "./node-fetch.ts"
+import { createFastParser } from "./node-parser.ts"
 
 export * from "./index.ts"
 
@@ -12,6 +13,8 @@ export interface NodeEventSourceOptions extends EventSourceOptions {
   /** Told of what a listener throws. @default console.error */
   readonly onError?: (error: unknown) => void
 }
+
+const IN_NODE = { fetch: nodeFetch, createParser: createFastParser }
 
 type Listener = ((event: Event) => unknown) | { handleEvent(event: Event): unknown } | null
 
@@ -22,7 +25,7 @@ export class EventSource extends BrowserEventSource {
   readonly #guards = new WeakMap<object, (event: Event) => void>()
 
   constructor(url: string | URL, options: NodeEventSourceOptions = {}) {
-    super(url, { fetch: nodeFetch, ...options })
+    super(url, { ...IN_NODE, ...options })
     this.#onError = options.onError ?? ((error) => console.error("onward:", error))
   }
 
@@ -59,4 +62,4 @@ export class EventSource extends BrowserEventSource {
 
 /** `stream` on `node:http`. */
 export const stream: typeof openStream = (url: string | URL, options?: object) =>
-  openStream(url, { fetch: nodeFetch, ...options })
+  openStream(url, { ...IN_NODE, ...options })

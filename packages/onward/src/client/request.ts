@@ -49,7 +49,7 @@ export interface RequestOptions {
   readonly signal?: AbortSignal
   /** Where to begin: the server is asked for what came after this id. @default "" */
   readonly lastEventId?: string
-  /** The longest event, in UTF-16 units. @default 16 Mi */
+  /** The longest event, in UTF-16 units; in Node in bytes of UTF-8. @default 16 Mi */
   readonly maxEventLength?: number
 }
 

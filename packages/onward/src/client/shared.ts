@@ -77,7 +77,8 @@ export function createSharedConnection(
   setting: SharedSetting,
 ): Connection {
   const { clock, owner } = setting
-  const name = `onward:${key ?? setting.url}`
+  // with the version of what tabs say to each other: after a deploy, old ones and new ones are there side by side
+  const name = `onward/1:${key ?? setting.url}`
   const channel = new BroadcastChannel(name)
   let role: "joining" | "following" | "apart" | "leading" = "joining"
   /** Where this tab is, as the others count; when it is apart, where they are. */
