@@ -88,12 +88,16 @@ export class EventSource extends EventTarget {
         onReconnecting: (error) => this.#fail(0, error),
       },
     )
-    if (signal?.aborted) this.close()
-    signal?.addEventListener("abort", () => this.close(), { once: true })
-    this.#connection.run().then(
-      () => this.#fail(2),
-      (error: OnwardError) => this.#fail(2, error),
-    )
+    const onAbort = (): void => this.close()
+    if (signal?.aborted) onAbort()
+    signal?.addEventListener("abort", onAbort)
+    void this.#connection
+      .run()
+      .then(
+        () => this.#fail(2),
+        (error: OnwardError) => this.#fail(2, error),
+      )
+      .finally(() => signal?.removeEventListener("abort", onAbort))
   }
 
   /**
