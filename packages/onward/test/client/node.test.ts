@@ -1,0 +1,101 @@
+import assert from "node:assert/strict"
+import { getEventListeners, once } from "node:events"
+import { createServer, type RequestListener } from "node:http"
+import type { AddressInfo } from "node:net"
+import { test, type TestContext } from "node:test"
+import { createBrotliCompress, createDeflate, createGzip, type Gzip } from "node:zlib"
+import { EventSource, stream } from "../../src/client/node.ts"
+
+const head = { "content-type": "text/event-stream" }
+
+async function serve(t: TestContext, listener: RequestListener): Promise<string> {
+  const server = createServer(listener).listen(0, "127.0.0.1")
+  await once(server, "listening")
+  t.after(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+}
+
+const ENCODINGS: Readonly<Record<string, () => Gzip>> = {
+  gzip: createGzip,
+  "X-GZIP": createGzip,
+  deflate: createDeflate,
+  br: createBrotliCompress,
+}
+
+for (const [encoding, createEncoder] of Object.entries(ENCODINGS)) {
+  test(`events compressed by ${encoding}, unasked, come one by one`, async (t) => {
+    let carryOn = (): void => {}
+    let accepted: string | undefined
+    const url = await serve(t, (req, res) => {
+      accepted = req.headers["accept-encoding"]
+      res.writeHead(200, { ...head, "content-encoding": encoding })
+      const encoder = createEncoder()
+      encoder.pipe(res)
+      encoder.write("data: first\n\n")
+      encoder.flush()
+      carryOn = () => void encoder.end("data: second\n\n")
+    })
+    const data: string[] = []
+    for await (const event of stream(url, { finite: true })) {
+      data.push(event.data)
+      carryOn()
+    }
+    assert.deepEqual([data, accepted], [["first", "second"], undefined])
+  })
+}
+
+test("requests go over node:http, which ends no quiet stream, unless a fetch is given", async (t) => {
+  const { fetch } = globalThis
+  t.after(() => (globalThis.fetch = fetch))
+  let calls = 0
+  globalThis.fetch = (...args) => {
+    calls++
+    return fetch(...args)
+  }
+  const url = await serve(t, (_, res) => void res.writeHead(200, head).end("data: x\n\n"))
+  for (const options of [{}, { fetch: globalThis.fetch }]) {
+    const before = calls
+    for await (const event of stream(url, { finite: true, ...options })) assert.equal(event.data, "x")
+    const source = new EventSource(url, options)
+    await once(source, "message")
+    source.close()
+    assert.equal(calls - before, "fetch" in options ? 2 : 0)
+  }
+})
+
+test("a closed stream lets its socket go at once, so that nothing holds up the process", async (t) => {
+  const url = await serve(t, (_, res) => void res.writeHead(200, head).write("data: x\n\n"))
+  const sockets = (): number => process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length
+  const gone = async (): Promise<void> => {
+    for (let turns = 0; turns < 10_000 && sockets() > 0; turns++) await new Promise((resolve) => setImmediate(resolve))
+    assert.equal(sockets(), 0)
+  }
+  await gone() // those of the tests before
+  const source = new EventSource(url)
+  t.after(() => source.close())
+  await once(source, "message")
+  const events = stream(url)
+  t.after(() => events.close())
+  await events.next()
+  assert.equal(sockets(), 4, "two connections, both ends in this process")
+  source.close()
+  events.close()
+  await gone()
+})
+
+test("a signal that outlives what it was given to holds none of it", async (t) => {
+  const url = await serve(t, (_, res) => void res.writeHead(200, head).write("data: x\n\n"))
+  const { signal } = new AbortController()
+  const source = new EventSource(url, { signal })
+  t.after(() => source.close())
+  await once(source, "message")
+  const events = stream(url, { signal })
+  await events.next()
+  source.close()
+  events.close()
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(getEventListeners(signal, "abort").length, 0)
+})
