@@ -33,12 +33,33 @@ export const LAUNCHES: Readonly<Record<string, Launch>> = {
   workerd: launchWorkerd,
 }
 
-/** Serves a worker of the project, which may reach this machine. */
-async function startWorkerd(
-  program: string,
-  folder: string,
-  worker: string,
-): Promise<{ readonly url: string; close(): Promise<void> }> {
+/** A program that serves; ends when told. */
+export interface Serving {
+  readonly url: string
+  close(): Promise<void>
+}
+
+/** Starts what prints `{ "port": … }`, to standard output or to the descriptor named. */
+async function serve(program: string, args: readonly string[], folder: string, descriptor = 1): Promise<Serving> {
+  const child = spawn(program, args, { cwd: folder, env, stdio: ["ignore", "pipe", "inherit", "pipe"] })
+  const [told] = await once(child.stdio[descriptor] as NodeJS.ReadableStream, "data")
+  const { port } = JSON.parse(String(told)) as { port: number }
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    async close() {
+      child.kill()
+      await once(child, "exit")
+    },
+  }
+}
+
+const DURABLE_HUB = `      durableObjectNamespaces = [(className = "Hub", uniqueKey = "hub")],
+      durableObjectStorage = (inMemory = void),
+      bindings = [(name = "hubs", durableObjectNamespace = "Hub")],
+`
+
+/** Serves a worker of the project, which may reach this machine. `more` is said about it in its configuration. */
+function startWorkerd(program: string, folder: string, worker: string, more = ""): Promise<Serving> {
   bundleForWorkerd(folder, worker)
   writeFileSync(
     join(folder, "workerd.capnp"),
@@ -48,24 +69,19 @@ const config :Workerd.Config = (
     (name = "main", worker = (
       modules = [(name = "worker.js", esModule = embed "worker.js")],
       compatibilityDate = "2026-11-01",
-    )),
+${more}    )),
     (name = "internet", network = (allow = ["private", "public"])),
   ],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
 );
 `,
   )
-  const child = spawn(program, ["serve", "workerd.capnp", "--control-fd=3"], {
-    cwd: folder,
-    stdio: ["ignore", "inherit", "inherit", "pipe"],
-  })
-  const [told] = await once(child.stdio[3] as NodeJS.ReadableStream, "data")
-  const { port } = JSON.parse(String(told)) as { port: number }
-  return {
-    url: `http://127.0.0.1:${port}/`,
-    async close() {
-      child.kill()
-      await once(child, "exit")
-    },
-  }
+  return serve(program, ["serve", "workerd.capnp", "--control-fd=3"], folder, 3)
+}
+
+/** How each runtime serves the hub of `handler.ts`. */
+export const SERVERS: Readonly<Record<string, (program: string, folder: string) => Promise<Serving>>> = {
+  bun: (program, folder) => serve(program, [join(folder, "programs/serve.js")], folder),
+  deno: (program, folder) => serve(program, ["run", "--allow-net", join(folder, "programs/serve.js")], folder),
+  workerd: (program, folder) => startWorkerd(program, folder, "programs/serving-worker.js", DURABLE_HUB),
 }

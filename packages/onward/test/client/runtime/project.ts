@@ -26,7 +26,7 @@ export function createProject(): string {
   const config = join(packageRoot, "tsconfig.build.json")
   execFileSync(join(binaries, "tsc"), ["--project", config, "--outDir", join(library, "dist")], { env })
   writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }))
-  for (const path of globSync("{case,*cases,programs/*}.ts", { cwd: import.meta.dirname })) {
+  for (const path of globSync("{case,*cases,handler,programs/*}.ts", { cwd: import.meta.dirname })) {
     const code = stripTypeScriptTypes(readFileSync(join(import.meta.dirname, path), "utf8"))
     const to = join(folder, path.replace(/ts$/, "js"))
     mkdirSync(dirname(to), { recursive: true })
