@@ -1,5 +1,5 @@
 import { OnwardError } from "../errors.ts"
-import { createParser, type createSmallParser } from "../protocol/index.ts"
+import { createParser, type ParserHandlers, type SmallParser, type SmallParserOptions } from "../protocol/index.ts"
 
 /** A line `data: ` ended by CRLF takes eight bytes, of which one counts. */
 const MOST_BYTES = 8
@@ -8,7 +8,7 @@ const MOST_BYTES = 8
  * The parser that is built for speed, in the ways of the small one: in Node bytes of code count for nothing. It measures events in bytes,
  * and passes over what means nothing without holding it; so that a line of that kind ends some time too, bytes are counted.
  */
-export const createFastParser: typeof createSmallParser = (handlers, options = {}) => {
+export function createFastParser(handlers: ParserHandlers, options: SmallParserOptions = {}): SmallParser {
   const { maxEventLength = 16 * 1024 * 1024, lastEventId } = options
   /** Since anything came that means something. */
   let bytes = 0
