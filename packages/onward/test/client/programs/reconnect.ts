@@ -26,7 +26,6 @@ function onReconnect(): void {
   }
 }
 
-const before = resources()
 if (client === "EventSource") {
   const source = new EventSource(url, { ...options, reconnectionTime: 0 })
   await new Promise<void>((resolve) => {
@@ -45,7 +44,7 @@ if (client === "EventSource") {
   }
 }
 // what is closed takes a turn or two to be gone
-for (let turns = 0; turns < 1_000 && resources().length > before.length; turns++) {
+for (let turns = 0; turns < 1_000 && resources().length > 0; turns++) {
   await new Promise((resolve) => setImmediate(resolve))
 }
 console.log(
