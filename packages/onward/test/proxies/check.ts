@@ -1,14 +1,7 @@
 import type { Hub } from "../../src/index.ts"
-import type { Origin } from "./origin.ts"
 import { holds, type Reader } from "./reader.ts"
 import type { Use } from "./setup.ts"
-import type { Proxy } from "./start.ts"
-
-/** A proxy, and the server behind it. */
-export interface Stage {
-  readonly origin: Origin
-  readonly proxy: Proxy
-}
+import type { Stage } from "./stage.ts"
 
 /** One thing that is tried of each proxy, and a column of the table. */
 export interface Check {
@@ -31,11 +24,17 @@ export const freshTopic = (): string => `topic${topics++}`
  * Publishes so many events, each only once all readers have the one before; resolves to how many came like that. No clock
  * decides: what is held back until more comes never comes.
  */
-export async function inStep(hub: Hub, topic: string, count: number, readers: readonly Pick<Reader, "data">[]): Promise<number> {
+export async function inStep(
+  hub: Hub,
+  topic: string,
+  count: number,
+  readers: readonly Pick<Reader, "data">[],
+): Promise<number> {
   const before = readers.map(({ data }) => data.length)
   for (let i = 1; i <= count; i++) {
     await hub.publish({ topic, data: String(i) })
-    const haveIt = () => readers.every(({ data }, at) => data.length === (before[at] ?? 0) + i && data.at(-1) === String(i))
+    const haveIt = () =>
+      readers.every(({ data }, at) => data.length === (before[at] ?? 0) + i && data.at(-1) === String(i))
     if (!(await holds(haveIt))) return i - 1
   }
   return count

@@ -16,11 +16,13 @@ const MOST_WRITES = 4
 export const oneByOne: Check = {
   title: "each event comes before the next is published",
   use: "plain",
-  async run({ origin, proxy }) {
+  async run(stage) {
+    const { origin, proxy } = stage
     const topic = freshTopic()
     const hub = origin.hubs.usual
-    using reader = read(`${proxy.url}/usual?topic=${topic}`)
+    const reader = read(stage, `${proxy.url}/usual?topic=${topic}`)
     const opening = opensWith(`${proxy.url}/usual?topic=${topic}`)
+    stage.after(opening.leave)
     await must("two streams reach the server", () => hub.stats().connections === 2)
     if (!(await holds(() => opening.text.includes(": heartbeat")))) {
       opening.leave()
@@ -38,9 +40,10 @@ export const oneByOne: Check = {
 const post: Check = {
   title: "POST",
   use: "plain",
-  async run({ origin, proxy }) {
+  async run(stage) {
+    const { origin, proxy } = stage
     const topic = freshTopic()
-    using reader = read(`${proxy.url}/usual`, { body: topic })
+    const reader = read(stage, `${proxy.url}/usual`, { body: topic })
     await must("the stream opens", () => reader.opens === 1)
     return `${await inStep(origin.hubs.usual, topic, 5, [reader])} of 5`
   },
@@ -50,10 +53,11 @@ const post: Check = {
 const heartbeats: Check = {
   title: "a short idle limit",
   use: "impatient",
-  async run({ origin, proxy }) {
+  async run(stage) {
+    const { origin, proxy } = stage
     const topic = freshTopic()
-    using silent = read(`${proxy.url}/silent?topic=${topic}`, { retry: false })
-    using lively = read(`${proxy.url}/lively?topic=${topic}`)
+    const silent = read(stage, `${proxy.url}/silent?topic=${topic}`, { retry: false })
+    const lively = read(stage, `${proxy.url}/lively?topic=${topic}`)
     await must("both open", () => silent.opens + lively.opens === 2)
     if (!(await holds(() => silent.ending !== undefined))) return "none found"
     const count = await inStep(origin.hubs.lively, topic, 1, [lively])
@@ -64,13 +68,14 @@ const heartbeats: Check = {
 const leaving: Check = {
   title: "the server sees that a client left",
   use: "plain",
-  async run({ origin, proxy }) {
+  async run(stage) {
+    const { origin, proxy } = stage
     const topic = freshTopic()
     const hub = origin.hubs.silent
     const isGone = () => hub.stats().connections === 0
-    const reader = read(`${proxy.url}/silent?topic=${topic}`)
+    const reader = read(stage, `${proxy.url}/silent?topic=${topic}`)
     await must("the stream opens", () => reader.opens === 1)
-    reader[Symbol.dispose]()
+    reader.leave()
     if (await holds(isGone, NOTICE)) return "at once"
     // the first write makes the proxy find out, what is left of its buffers is read, then the connection is closed
     for (let writes = 0; writes < MOST_WRITES; writes++) {
@@ -84,9 +89,15 @@ const leaving: Check = {
 const compressing: Check = {
   title: "compression, turned on for event streams",
   use: "compressing",
-  async run({ origin, proxy }) {
+  async run(stage) {
+    const { origin, proxy } = stage
     const topic = freshTopic()
-    using reader = read(`${proxy.url}/usual?topic=${topic}`, { headers: { "accept-encoding": "gzip" } })
+    const headers = { "accept-encoding": "gzip" }
+    const response = await fetch(`${proxy.url}/text`, { headers })
+    await response.text()
+    if (response.headers.get("content-encoding") !== "gzip")
+      throw new Error("it compresses nothing, which proves nothing")
+    const reader = read(stage, `${proxy.url}/usual?topic=${topic}`, { headers })
     await must("the stream opens", () => reader.opens === 1)
     const count = await inStep(origin.hubs.usual, topic, 10, [reader])
     return `${reader.encoding === null ? "leaves it alone" : `does it (${reader.encoding})`}: ${count} of 10`
@@ -123,4 +134,3 @@ function opensWith(url: string): { readonly text: string; leave(): void } {
     leave: () => void request.destroy(),
   }
 }
-

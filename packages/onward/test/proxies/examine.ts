@@ -1,8 +1,8 @@
 import { HELD, type Check } from "./check.ts"
 import { checks, oneByOne } from "./checks.ts"
-import { createOrigin } from "./origin.ts"
+import { createOrigin, type Origin } from "./origin.ts"
 import type { Setup, Use } from "./setup.ts"
-import { start } from "./start.ts"
+import { start, type Proxy } from "./start.ts"
 
 /** What the checks came to, by their titles. */
 export type Findings = ReadonlyMap<string, string>
@@ -17,15 +17,32 @@ export async function examine(setup: Setup, wanted: (check: Check) => boolean): 
   for (const use of uses) {
     const selected = checks.filter((check) => check.use === use && wanted(check))
     if (selected.length === 0) continue
-    await using origin = await createOrigin()
-    await using proxy = await start(setup, use, origin.port)
-    for (const check of selected) {
-      const t0 = performance.now()
-      const found = await check.run({ origin, proxy }).catch((error: unknown) => `FAILED: ${String(error)}`)
-      if (process.env.PX) console.log(setup.name, check.title, performance.now() - t0 | 0)
-      findings.set(check.title, found)
-      if (check === oneByOne && found === HELD) return findings
+    const origin = await createOrigin()
+    const proxy = await start(setup, use, origin.port).catch(async (error: unknown) => {
+      await origin.close()
+      throw error
+    })
+    try {
+      for (const check of selected) {
+        const found = await make(check, origin, proxy)
+        findings.set(check.title, found)
+        if (check === oneByOne && found === HELD) return findings
+      }
+    } finally {
+      await proxy.close()
+      await origin.close()
     }
   }
   return findings
+}
+
+async function make(check: Check, origin: Origin, proxy: Proxy): Promise<string> {
+  const undone: (() => void | Promise<void>)[] = []
+  try {
+    return await check.run({ origin, proxy, after: (undo) => void undone.push(undo) })
+  } catch (error) {
+    return `FAILED: ${String(error)}`
+  } finally {
+    for (const undo of undone) await undo()
+  }
 }

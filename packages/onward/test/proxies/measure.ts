@@ -27,6 +27,8 @@ for (const [i, column] of columns.entries()) {
   console.log(`\n${column.setup.name}\n  ${quiet.title}: ${waited}`)
   complete.push({ ...column, findings: new Map([...column.findings, [quiet.title, waited]]) })
 }
-const failures = complete.flatMap(({ findings }) => [...findings.values()]).filter((found) => found.startsWith("FAILED"))
+const failures = complete
+  .flatMap(({ findings }) => [...findings.values()])
+  .filter((found) => found.startsWith("FAILED"))
 process.exitCode = failures.length > 0 ? 1 : 0
 if (asked.length === 0 && failures.length === 0) writeSection(render(complete))

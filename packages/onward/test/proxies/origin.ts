@@ -7,8 +7,13 @@ import { createHub, type Hub } from "../../src/index.ts"
 /** Hubs by how they treat silence: as hubs do by default, with a heartbeat far below any limit, with none at all. */
 const HEARTBEATS = { usual: undefined, lively: 250, silent: Infinity }
 
-/** The server behind a proxy: `/usual?topic=a` is a stream of the usual hub, `/page` something to cache. */
-export interface Origin extends AsyncDisposable {
+const COMPRESSIBLE = ": a comment that comes again\n".repeat(1_000)
+
+/**
+ * The server behind a proxy: `/usual?topic=a` is a stream of the usual hub, `/page` something to cache, `/text` something to
+ * compress: an event stream that forbids nothing and is over at once.
+ */
+export interface Origin {
   readonly port: number
   readonly url: string
   readonly hubs: Readonly<Record<keyof typeof HEARTBEATS, Hub>>
@@ -16,6 +21,7 @@ export interface Origin extends AsyncDisposable {
   readonly pages: number
   /** Cuts every connection, as a crash would. */
   cut(): void
+  close(): Promise<void>
 }
 
 export async function createOrigin(): Promise<Origin> {
@@ -34,6 +40,7 @@ export async function createOrigin(): Promise<Origin> {
       pages++
       return void res.writeHead(200, { "last-modified": "Mon, 01 Jan 2024 00:00:00 GMT", etag: '"1"' }).end("a page")
     }
+    if (pathname === "/text") return void res.writeHead(200, { "content-type": "text/event-stream" }).end(COMPRESSIBLE)
     const hub = hubs[pathname.slice(1) as keyof typeof hubs]
     if (!hub) return void res.writeHead(404).end()
     // whose stream it is, says a cookie; what it is of, says the body of a POST
@@ -61,7 +68,7 @@ export async function createOrigin(): Promise<Origin> {
       return pages
     },
     cut,
-    async [Symbol.asyncDispose]() {
+    async close() {
       await Promise.all(Object.values(hubs).map((hub) => hub.close()))
       await new Promise<void>((resolve) => {
         server.close(() => resolve())

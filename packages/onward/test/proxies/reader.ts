@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { OnwardError, stream, type StreamOptions } from "../../src/client/node.ts"
+import type { Stage } from "./stage.ts"
 
 /** How long anything that must happen may take before a check says that it does not, in ms. */
 export const PATIENCE = 10_000
 
 /** What Onward's client got so far. */
-export interface Reader extends Disposable {
+export interface Reader {
   readonly data: string[]
   /** When each of them came, by `performance.now()`. */
   readonly times: number[]
@@ -14,9 +15,11 @@ export interface Reader extends Disposable {
   readonly encoding: string | null
   /** How it ended, once it has: "end", or the code of its error. */
   readonly ending: string | undefined
+  leave(): void
 }
 
-export function read(url: string, options: StreamOptions = {}): Reader {
+/** Reads a stream until the check is over. */
+export function read({ after }: Pick<Stage, "after">, url: string, options: StreamOptions = {}): Reader {
   const data: string[] = []
   const times: number[] = []
   let opens = 0
@@ -45,6 +48,8 @@ export function read(url: string, options: StreamOptions = {}): Reader {
     () => (ending = "end"),
     (error: unknown) => (ending = error instanceof OnwardError ? error.code : String(error)),
   )
+  const leave = (): void => events.close()
+  after(leave)
   return {
     data,
     times,
@@ -57,7 +62,7 @@ export function read(url: string, options: StreamOptions = {}): Reader {
     get ending() {
       return ending
     },
-    [Symbol.dispose]: () => events.close(),
+    leave,
   }
 }
 

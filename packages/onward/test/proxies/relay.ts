@@ -1,10 +1,11 @@
 import { connect, createServer, type AddressInfo, type Socket } from "node:net"
 
 /** A port that leads to another one, and can be cut from. */
-export interface Relay extends AsyncDisposable {
+export interface Relay {
   readonly url: string
   /** Cuts every connection, on both sides. */
   cut(): void
+  close(): Promise<void>
 }
 
 export async function createRelay(to: number): Promise<Relay> {
@@ -30,11 +31,10 @@ export async function createRelay(to: number): Promise<Relay> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     cut,
-    async [Symbol.asyncDispose]() {
-      await new Promise<void>((resolve) => {
+    close: () =>
+      new Promise((resolve) => {
         server.close(() => resolve())
         cut()
-      })
-    },
+      }),
   }
 }

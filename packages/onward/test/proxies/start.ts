@@ -22,7 +22,7 @@ import type { Setup, Use } from "./setup.ts"
 const START_MS = 30_000
 
 /** A proxy in front of a server. */
-export interface Proxy extends AsyncDisposable {
+export interface Proxy {
   readonly port: number
   readonly url: string
   /** Its certificate, which it signed itself. */
@@ -33,6 +33,8 @@ export interface Proxy extends AsyncDisposable {
   kill(): Promise<void>
   /** Starts it again, after `kill`, at the same port. */
   restart(): Promise<void>
+  /** Ends it for good. */
+  close(): Promise<void>
 }
 
 /** Where a program is; Debian keeps servers where only root looks. */
@@ -110,7 +112,7 @@ export async function start(setup: Setup, use: Use, origin: number): Promise<Pro
     await closed
   }
 
-  async function dispose(): Promise<void> {
+  async function close(): Promise<void> {
     await kill()
     rmSync(folder, { recursive: true, force: true })
   }
@@ -118,7 +120,7 @@ export async function start(setup: Setup, use: Use, origin: number): Promise<Pro
   try {
     await launch()
   } catch (error) {
-    await dispose()
+    await close()
     throw error
   }
   return {
@@ -128,7 +130,7 @@ export async function start(setup: Setup, use: Use, origin: number): Promise<Pro
     isHttp2InCleartext: setup.isHttp2InCleartext === true,
     kill,
     restart: launch,
-    [Symbol.asyncDispose]: dispose,
+    close,
   }
 }
 

@@ -20,12 +20,18 @@ export function render(columns: readonly Column[]): string {
   const heads = columns.map(({ setup, version }) => headOf(setup, version))
   const rows = checks.map(({ title }) => row([title, ...columns.map(({ findings }) => findings.get(title) ?? "")]))
   const blocks = columns.map(({ setup }) => `${setup.name}:\n\n\`\`\`\n${setup.lines(3000)}\n\`\`\``)
-  return [row(["", ...heads]), row(["", ...heads].map(() => "---")), ...rows, "", ...blocks.flatMap((block) => [block, ""])]
+  return [
+    row(["", ...heads]),
+    row(["", ...heads].map(() => "---")),
+    ...rows,
+    "",
+    ...blocks.flatMap((block) => [block, ""]),
+  ]
     .join("\n")
     .trimEnd()
 }
 
-const headOf = ({ name }: Setup, version: string): string => name.replace(/^[\w ]*\w/, `$& ${version}`)
+const headOf = ({ name }: Setup, version: string): string => name.replace(/^.*?(?= with |$)/, `$& ${version}`)
 
 /** Puts text between the page's marks. */
 export function writeSection(text: string): void {
@@ -35,7 +41,9 @@ export function writeSection(text: string): void {
 
 /** What the page says of a proxy. */
 export function readColumn({ name }: Setup): Findings {
-  const lines = split()[1].split("\n").filter((line) => line.startsWith("|"))
+  const lines = split()[1]
+    .split("\n")
+    .filter((line) => line.startsWith("|"))
   const cells = lines.map((line) => line.split("|").map((cell) => cell.trim()))
   const column = (cells[0] ?? []).findIndex((head) => head.replace(/ [\d.]+/, "") === name)
   return new Map(cells.slice(2).map((row) => [row[1] ?? "", row[column] ?? ""]))

@@ -1,5 +1,6 @@
-import { freshTopic, inStep, type Check, type Stage } from "../check.ts"
+import { freshTopic, inStep, type Check } from "../check.ts"
 import { must, read, type Reader } from "../reader.ts"
+import type { Stage } from "../stage.ts"
 
 /** Two users ask for the same URL, told apart by a cookie, which the cache is made to ignore. */
 export const caching: Check = {
@@ -11,14 +12,14 @@ export const caching: Check = {
     await checkThatItCaches(stage)
     const alice = freshTopic()
     const bob = freshTopic()
-    using first = ask(stage, alice)
+    const first = ask(stage, alice)
     await must("Alice's stream opens", () => first.opens === 1)
-    using beside = ask(stage, bob)
+    const beside = ask(stage, bob)
     await must("Bob's opens while Alice's is", () => beside.opens === 1)
     await inStep(hub, alice, 3, [first])
     await hub.publish({ topic: alice, data: "end" })
     await must("Alice's is over, and could be kept", () => first.ending === "end")
-    using later = ask(stage, bob)
+    const later = ask(stage, bob)
     await must("Bob's opens after it", () => later.opens === 1)
     const count = await inStep(hub, bob, 3, [beside, later])
     const isOwn = [beside, later].every(({ data }) => data.join() === "1,2,3")
@@ -26,8 +27,8 @@ export const caching: Check = {
   },
 }
 
-const ask = ({ proxy }: Stage, topic: string): Reader =>
-  read(`${proxy.url}/usual`, {
+const ask = (stage: Stage, topic: string): Reader =>
+  read(stage, `${stage.proxy.url}/usual`, {
     // the client would ask for nothing kept by a cache; here it may be
     headers: { cookie: `topic=${topic}`, "cache-control": "max-age=3600" },
   })

@@ -11,12 +11,13 @@ export const added: Check = {
   title: "added to the first event",
   use: "plain",
   isLong: true,
-  async run({ origin, proxy }) {
+  async run(stage) {
+    const { origin, proxy } = stage
     const rounds: number[] = []
     for (let round = 0; round < ROUNDS; round++) {
       const topic = freshTopic()
-      using direct = read(`${origin.url}/usual?topic=${topic}`)
-      using proxied = read(`${proxy.url}/usual?topic=${topic}`)
+      const direct = read(stage, `${origin.url}/usual?topic=${topic}`)
+      const proxied = read(stage, `${proxy.url}/usual?topic=${topic}`)
       await must("both open", () => direct.opens + proxied.opens === 2)
       await inStep(origin.hubs.usual, topic, 1, [direct, proxied])
       rounds.push((proxied.times[0] ?? Infinity) - (direct.times[0] ?? 0))
@@ -30,9 +31,10 @@ export const late: Check = {
   title: `of 60 events, ten a second, later than ${LATE_MS} ms`,
   use: "plain",
   isLong: true,
-  async run({ origin, proxy }) {
+  async run(stage) {
+    const { origin, proxy } = stage
     const topic = freshTopic()
-    using reader = read(`${proxy.url}/usual?topic=${topic}`)
+    const reader = read(stage, `${proxy.url}/usual?topic=${topic}`)
     await must("the stream opens", () => reader.opens === 1)
     const published: number[] = []
     for (let i = 0; i < 60; i++) {
@@ -49,9 +51,10 @@ export const quiet: Check = {
   title: `${QUIET_MS / 1000} s without an event`,
   use: "plain",
   isLong: true,
-  async run({ origin, proxy }) {
+  async run(stage) {
+    const { origin, proxy } = stage
     const topic = freshTopic()
-    using reader = read(`${proxy.url}/usual?topic=${topic}`)
+    const reader = read(stage, `${proxy.url}/usual?topic=${topic}`)
     await must("the stream opens", () => reader.opens === 1)
     await sleep(QUIET_MS)
     const count = await inStep(origin.hubs.usual, topic, 1, [reader])

@@ -8,10 +8,12 @@ const EACH = 10
 export const resume: Check = {
   title: "client cut, proxy killed and restarted, server cut",
   use: "plain",
-  async run({ origin, proxy }) {
+  async run(stage) {
+    const { origin, proxy } = stage
     const topic = freshTopic()
-    await using relay = await createRelay(proxy.port)
-    using reader = read(`${relay.url}/usual?topic=${topic}`)
+    const relay = await createRelay(proxy.port)
+    stage.after(relay.close)
+    const reader = read(stage, `${relay.url}/usual?topic=${topic}`)
     let published = 0
 
     async function publish(): Promise<void> {
@@ -20,13 +22,13 @@ export const resume: Check = {
 
     await must("the stream opens", () => reader.opens === 1)
     for (const interrupt of [
-      () => relay.cut(),
+      async () => relay.cut(),
       async () => {
         await proxy.kill()
         await publish()
         await proxy.restart()
       },
-      () => origin.cut(),
+      async () => origin.cut(),
     ]) {
       const { opens } = reader
       await publish()

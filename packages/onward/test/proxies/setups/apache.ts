@@ -20,7 +20,9 @@ export const apache: Setup = {
     http2: "Protocols h2\nSSLEngine on\nSSLCertificateFile ${FOLDER}/cert.pem\nSSLCertificateKeyFile ${FOLDER}/key.pem",
   },
   launch: ({ use, folder, port, origin }) => ({
-    files: { "apache2.conf": configure(folder, [...MODULES, ...(MORE_MODULES[use] ?? [])], added(apache, use), port, origin) },
+    files: {
+      "apache2.conf": configure(folder, [...MODULES, ...(MORE_MODULES[use] ?? [])], added(apache, use), port, origin),
+    },
     args: ["-f", join(folder, "apache2.conf"), "-D", "FOREGROUND"],
   }),
 }

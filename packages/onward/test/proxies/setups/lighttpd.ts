@@ -18,12 +18,7 @@ export const lighttpdStreaming: Setup = {
   ...lighttpd,
   name: `lighttpd with \`${ONE_LINE}\``,
   lines: (origin) => `${lighttpd.lines(origin)}\n${ONE_LINE}`,
-  uses: {
-    impatient: `"read-timeout" => ${IMPATIENCE}`,
-    // of the package lighttpd-mod-deflate
-    compressing: 'server.modules += ( "mod_deflate" )\ndeflate.mimetypes = ( "text/event-stream" )',
-    http2: "",
-  },
+  uses: { impatient: `"read-timeout" => ${IMPATIENCE}`, http2: "" },
   isHttp2InCleartext: true,
   launch: (site) => launch(lighttpdStreaming, site),
 }
@@ -39,7 +34,7 @@ server.upload-dirs = ( "${folder}" )
 server.bind = "127.0.0.1"
 server.port = ${port}
 server.feature-flags += ( "server.h2proto" => "enable", "server.h2c" => "enable" )
-${use === "impatient" ? lines.replace(`"port" => ${origin}`, `$&, ${more}`) : `${lines}\n${more}`}
+${more ? lines.replace(`"port" => ${origin}`, `$&, ${more}`) : lines}
 `,
     },
     args: ["-D", "-f", join(folder, "lighttpd.conf")],
