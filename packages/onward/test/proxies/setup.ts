@@ -23,6 +23,8 @@ export interface Launch {
   readonly files: Readonly<Record<string, string>>
   /** For a process that stays in the foreground. */
   readonly args: readonly string[]
+  /** Files it leaves outside of its folder when it is killed. */
+  readonly leftovers?: readonly string[]
 }
 
 /** How one proxy is run: with Debian's configuration as far as it can touch a stream, and the lines that make it a proxy. */
@@ -31,8 +33,8 @@ export interface Setup {
   readonly program: string
   /** Arguments that make it print its version. */
   readonly version: readonly string[]
-  /** What has to be added to Debian's configuration; shown in the documents. */
-  lines(origin: number): string
+  /** What has to be added to Debian's configuration for a server at `origin`; shown in the documents. */
+  lines(origin: number, port: number): string
   /** What is added for each other use, on top; one that is not there cannot be done with Debian's package. */
   readonly uses: Readonly<Partial<Record<Exclude<Use, "plain">, string>>>
   /** Whether clients must know beforehand that it speaks HTTP/2, because it does so without TLS. */

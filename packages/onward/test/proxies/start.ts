@@ -15,6 +15,7 @@ import { get } from "node:http"
 import { connect, createServer, type AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import { selfSigned } from "../adapters/certificate.ts"
 import type { Setup, Use } from "./setup.ts"
 
@@ -69,7 +70,7 @@ export async function start(setup: Setup, use: Use, origin: number): Promise<Pro
   const folder = mkdtempSync(join(tmpdir(), "onward-proxy-"))
   const port = await freePort()
   const { key, cert } = selfSigned()
-  const { files, args } = setup.launch({ use, folder, port, origin })
+  const { files, args, leftovers = [] } = setup.launch({ use, folder, port, origin })
   const written = { "key.pem": key, "cert.pem": cert, "both.pem": cert + key, ...files }
   for (const [name, content] of Object.entries(written)) writeFileSync(join(folder, name), content)
   for (const name of ["", "cache"]) {
@@ -95,7 +96,7 @@ export async function start(setup: Setup, use: Use, origin: number): Promise<Pro
     const isUp = use === "http2" ? accepts : answers
     for (const end = performance.now() + START_MS; !(await isUp(port));) {
       if (started.exitCode === null && started.signalCode === null && performance.now() < end) {
-        await new Promise((resolve) => setTimeout(resolve, 20))
+        await sleep(20)
         continue
       }
       endGroup(started)
@@ -114,7 +115,7 @@ export async function start(setup: Setup, use: Use, origin: number): Promise<Pro
 
   async function close(): Promise<void> {
     await kill()
-    rmSync(folder, { recursive: true, force: true })
+    for (const path of [folder, ...leftovers]) rmSync(path, { recursive: true, force: true })
   }
 
   try {

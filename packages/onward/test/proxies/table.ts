@@ -14,12 +14,14 @@ export interface Column {
   readonly findings: Findings
 }
 
-/** A row a check, a column a proxy; below, what each was configured with. */
+/** A row a check, a column a proxy; below, what to configure each with. */
 export function render(columns: readonly Column[]): string {
   const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`
   const heads = columns.map(({ setup, version }) => headOf(setup, version))
   const rows = checks.map(({ title }) => row([title, ...columns.map(({ findings }) => findings.get(title) ?? "")]))
-  const blocks = columns.map(({ setup }) => `${setup.name}:\n\n\`\`\`\n${setup.lines(3000)}\n\`\`\``)
+  // of two setups of one program, the later is the one to use
+  const best = new Map(columns.map(({ setup }) => [setup.program, { setup }]))
+  const blocks = [...best.values()].map(({ setup }) => `${setup.name}:\n\n\`\`\`\n${setup.lines(3000, 80)}\n\`\`\``)
   return [
     row(["", ...heads]),
     row(["", ...heads].map(() => "---")),

@@ -45,5 +45,5 @@ StartServers 1
 RequestReadTimeout header=20-40,minrate=500 body=10,minrate=500
 AddOutputFilterByType DEFLATE text/html text/plain text/xml text/css text/javascript
 ${more}
-${apache.lines(origin)}
+${apache.lines(origin, port)}
 `

@@ -25,6 +25,6 @@ const configure = (isSecure: boolean, isInside: boolean, more: string, port: num
 }
 ${isSecure ? "https" : "http"}://localhost:${port}, ${isSecure ? "https" : "http"}://127.0.0.1:${port} {
   bind 127.0.0.1
-${indent(isInside ? `${caddy.lines(origin)} ${more}` : `${more}\n${caddy.lines(origin)}`, 2)}
+${indent(isInside ? `${caddy.lines(origin, port)} ${more}` : `${more}\n${caddy.lines(origin, port)}`, 2)}
 }
 `

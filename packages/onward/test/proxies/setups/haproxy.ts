@@ -16,7 +16,7 @@ export const haproxy: Setup = {
 export const haproxyAtOnce: Setup = {
   ...haproxy,
   name: `HAProxy with \`${NO_DELAY}\``,
-  lines: (origin) => haproxy.lines(origin).replace("    server", `    ${NO_DELAY}\n$&`),
+  lines: (origin, port) => haproxy.lines(origin, port).replace("    server", `    ${NO_DELAY}\n$&`),
   uses: {
     impatient: `timeout server ${IMPATIENCE}s`,
     compressing: "compression algo gzip\ncompression type text/event-stream",
@@ -30,7 +30,7 @@ function launch(setup: Setup, { use, folder, port, origin }: Site): Launch {
   const tls = use === "http2" ? ` ssl crt ${join(folder, "both.pem")} alpn h2` : ""
   const more = indent(added(setup, use), 4)
   return {
-    files: { "haproxy.cfg": configure(`127.0.0.1:${port}${tls}`, `${setup.lines(origin)}\n${more}`) },
+    files: { "haproxy.cfg": configure(`127.0.0.1:${port}${tls}`, `${setup.lines(origin, port)}\n${more}`) },
     args: ["-db", "-f", join(folder, "haproxy.cfg")],
   }
 }

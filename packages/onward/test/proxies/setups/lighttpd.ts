@@ -17,7 +17,7 @@ export const lighttpd: Setup = {
 export const lighttpdStreaming: Setup = {
   ...lighttpd,
   name: `lighttpd with \`${ONE_LINE}\``,
-  lines: (origin) => `${lighttpd.lines(origin)}\n${ONE_LINE}`,
+  lines: (origin, port) => `${lighttpd.lines(origin, port)}\n${ONE_LINE}`,
   uses: { impatient: `"read-timeout" => ${IMPATIENCE}`, http2: "" },
   isHttp2InCleartext: true,
   launch: (site) => launch(lighttpdStreaming, site),
@@ -25,7 +25,7 @@ export const lighttpdStreaming: Setup = {
 
 function launch(setup: Setup, { use, folder, port, origin }: Site): Launch {
   const more = added(setup, use)
-  const lines = setup.lines(origin)
+  const lines = setup.lines(origin, port)
   return {
     files: {
       "lighttpd.conf": `

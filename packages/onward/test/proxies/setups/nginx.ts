@@ -38,7 +38,7 @@ http {
   server {
     listen 127.0.0.1:${port} ${listen};
 ${indent(more, 4)}
-${indent(nginx.lines(origin), 4)}
+${indent(nginx.lines(origin, port), 4)}
   }
 }
 `

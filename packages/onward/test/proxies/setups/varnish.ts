@@ -15,7 +15,7 @@ export const varnish: Setup = {
   },
   isHttp2InCleartext: true,
   launch: ({ use, folder, port, origin }) => ({
-    files: { "default.vcl": `vcl 4.1;\n${varnish.lines(origin)}\n${added(varnish, use)}\n` },
+    files: { "default.vcl": `vcl 4.1;\n${varnish.lines(origin, port)}\n${added(varnish, use)}\n` },
     args: [
       "-F",
       ...["-j", "none"],
