@@ -13,6 +13,18 @@ export const pinnedNode = join(binaries, "node")
 const OLDEST_NODE = 20
 const CHROMIUM_NAMES = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"]
 const FIREFOX_NAMES = ["firefox-esr", "firefox"]
+/** Servers that stand in front of ours in tests: Debian's package of each, by its program. */
+const PROXIES = {
+  nginx: "nginx-light",
+  haproxy: "haproxy",
+  apache2: "apache2-bin",
+  varnishd: "varnish",
+  caddy: "caddy",
+  lighttpd: "lighttpd",
+  squid: "squid",
+}
+/** By what it exits with, this program allows or forbids Debian to start the servers it installs. */
+const POLICY = "/usr/sbin/policy-rc.d"
 
 /** What may be missing, why it is needed, and how it gets here. */
 const needs = {
@@ -34,6 +46,13 @@ const needs = {
   },
   // WebKit has no mode without a screen, so it gets one that nobody sees
   webkit: browser("WebKit", ["webkit2gtk-driver", "xvfb"], () => ["WebKitWebDriver", "Xvfb"].every(onPath)),
+  proxies: {
+    present: () => Object.keys(PROXIES).every(onPath),
+    announce: "Installing Debian's proxies that are missing for their tests, and starting none (under a minute) …",
+    install: () => installServers(Object.keys(PROXIES).filter((program) => !onPath(program))),
+    remedy: `Proxies are missing and their tests need them: run \`apt-get install ${Object.values(PROXIES).join(" ")}\` as root.`,
+    optional: !process.env.CI,
+  },
 }
 
 /** A browser the tests drive. Optional where somebody develops: there its tests say that they are skipped. */
@@ -101,7 +120,8 @@ function pinnedNodeWorks() {
 }
 
 function onPath(name) {
-  return (process.env.PATH ?? "").split(delimiter).some((folder) => {
+  // Debian keeps servers where only root looks
+  return [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin"].some((folder) => {
     try {
       accessSync(join(folder, name), constants.X_OK)
       return true
@@ -119,6 +139,29 @@ function installDebianPackages(names) {
   const install = [...apt.slice(1), "install", "--yes", "--no-install-recommends", ...names]
   if (run(apt[0], install, { stdio: "ignore" })) return true
   return run(apt[0], [...apt.slice(1), "update"]) && run(apt[0], install)
+}
+
+/** Debian would start a server once it is installed, and then with the machine; the tests start their own. */
+function installServers(programs) {
+  const mayForbid = !existsSync(POLICY)
+  if (mayForbid && !runAsRoot(["sh", "-c", `printf '#!/bin/sh\\nexit 101\\n' > ${POLICY} && chmod 755 ${POLICY}`]))
+    return false
+  try {
+    return installDebianPackages(programs.map((program) => PROXIES[program]))
+  } finally {
+    if (mayForbid) runAsRoot(["rm", "--force", POLICY])
+    if (existsSync("/run/systemd/system")) {
+      const units = programs
+        .filter((program) => program !== "apache2")
+        .map((program) => program.replace("varnishd", "varnish"))
+      runAsRoot(["systemctl", "disable", "--quiet", ...units])
+    }
+  }
+}
+
+function runAsRoot(command) {
+  const [program, ...args] = asRoot(command) ?? []
+  return program !== undefined && run(program, args)
 }
 
 function asRoot(command) {
