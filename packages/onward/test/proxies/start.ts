@@ -105,6 +105,18 @@ export async function start(setup: Setup, use: Use, origin: number): Promise<Pro
     }
   }
 
+  /** Until it comes up: the worker of one that was killed may outlive it for a moment, and have the port as long. */
+  async function restart(): Promise<void> {
+    for (const end = performance.now() + START_MS; ;) {
+      try {
+        return await launch()
+      } catch (error) {
+        if (performance.now() > end) throw error
+        await sleep(100)
+      }
+    }
+  }
+
   async function kill(): Promise<void> {
     const ending = child
     if (!ending || !running.has(ending)) return
@@ -130,7 +142,7 @@ export async function start(setup: Setup, use: Use, origin: number): Promise<Pro
     certificate: cert,
     isHttp2InCleartext: setup.isHttp2InCleartext === true,
     kill,
-    restart: launch,
+    restart,
     close,
   }
 }
