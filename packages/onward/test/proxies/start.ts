@@ -1,22 +1,12 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process"
-import {
-  accessSync,
-  chmodSync,
-  closeSync,
-  constants,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs"
+import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { get } from "node:http"
 import { connect, createServer, type AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
-import { delimiter, join } from "node:path"
+import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { selfSigned } from "../adapters/certificate.ts"
+import { onPath } from "../on-path.ts"
 import type { Setup, Use } from "./setup.ts"
 
 /** How long a proxy may take to listen, in ms. Varnish compiles its configuration first. */
@@ -38,18 +28,12 @@ export interface Proxy {
   close(): Promise<void>
 }
 
-/** Where a program is; Debian keeps servers where only root looks. */
-export function find(program: string): string | undefined {
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin"]
-  return folders.map((folder) => join(folder, program)).find(canRun)
-}
-
 /** Why a proxy's tests are skipped on this machine; false when they can run. */
 export const missing = ({ program }: Setup): string | false =>
-  find(program) === undefined && `${program} is missing: \`npm test\` installs it on Debian, as root`
+  onPath(program) === undefined && `${program} is missing: \`npm test\` installs it on Debian, as root`
 
 export function versionOf({ program, version }: Setup): string {
-  const { stdout, stderr } = spawnSync(find(program) ?? program, version, { encoding: "utf8" })
+  const { stdout, stderr } = spawnSync(onPath(program) ?? program, version, { encoding: "utf8" })
   return /\d+\.[\d.]*\d/.exec(stdout + stderr)?.[0] ?? "?"
 }
 
@@ -78,7 +62,7 @@ export async function start(setup: Setup, use: Use, origin: number): Promise<Pro
     // as root, most become another user
     chmodSync(join(folder, name), 0o777)
   }
-  const program = find(setup.program) ?? setup.program
+  const program = onPath(setup.program) ?? setup.program
   let child: ChildProcess | undefined
 
   async function launch(): Promise<void> {
@@ -186,12 +170,3 @@ const answers = (port: number): Promise<boolean> =>
     })
     request.on("error", () => resolve(false))
   })
-
-function canRun(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
-}

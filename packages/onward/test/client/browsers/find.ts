@@ -1,5 +1,5 @@
-import { accessSync, constants, globSync } from "node:fs"
-import { delimiter, join } from "node:path"
+import { globSync } from "node:fs"
+import { canRun, onPath } from "../../on-path.ts"
 
 /** The engines of today's browsers. Their order is that of their tests. */
 export const ENGINES = ["chromium", "firefox", "webkit"] as const
@@ -14,10 +14,7 @@ const NAMES = {
 }
 
 /** Where a program of this machine is, if it has it. */
-export function find(program: keyof typeof NAMES): string | undefined {
-  const folders = (process.env["PATH"] ?? "").split(delimiter)
-  return folders.flatMap((folder) => NAMES[program].map((name) => join(folder, name))).find(canRun)
-}
+export const find = (program: keyof typeof NAMES): string | undefined => onPath(...NAMES[program])
 
 /** The small browser that comes with WebKitGTK, which is never on the path. */
 export const findMiniBrowser = (): string | undefined =>
@@ -30,13 +27,4 @@ export function missing(engine: Engine): string | false {
       ? find("webkitDriver") !== undefined && find("xvfb") !== undefined && findMiniBrowser() !== undefined
       : find(engine) !== undefined
   return !isThere && `${engine} is missing: \`npm test\` installs it on Debian, as root`
-}
-
-function canRun(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }
