@@ -88,7 +88,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
   // As a listener of the fan-out.
 
   write(frame: Frame): boolean {
-    return this.#sink.write(frame)
+    return this.#sink.write(frame, this.audience)
   }
 
   fallBehind(position: Position): void {

@@ -1,7 +1,7 @@
 import { ServerResponse, type IncomingMessage } from "node:http"
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2"
 import type { Socket } from "node:net"
-import type { Frame } from "../frame.ts"
+import type { Piece } from "../frame.ts"
 import {
   answer,
   discard,
@@ -12,6 +12,7 @@ import {
   type StreamRequest,
 } from "../server/index.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
+import { GzipSink } from "./gzip-sink.ts"
 
 export type NodeRequest = IncomingMessage | Http2ServerRequest
 export type NodeResponse = ServerResponse | Http2ServerResponse
@@ -39,6 +40,7 @@ export function sse(req: NodeRequest, res: NodeResponse, source: Source, options
     method: req.method ?? "GET",
     url: req.url ?? "",
     header: (name) => headerOf(req, name),
+    canGzip: true,
     onLeave(left) {
       res.on("close", left)
       return () => void res.off("close", left)
@@ -56,7 +58,7 @@ function headerOf(req: NodeRequest, name: string): string | undefined {
   return Array.isArray(value) ? value.join(", ") : value
 }
 
-function reply(req: NodeRequest, res: NodeResponse, { status, headers, body, start, cancel }: Answer): void {
+function reply(req: NodeRequest, res: NodeResponse, { status, headers, body, start, isGzip, cancel }: Answer): void {
   // ServerResponse and Http2ServerResponse have the same methods, but no type in common
   const response = res as ServerResponse
   if (!start) {
@@ -77,7 +79,7 @@ function reply(req: NodeRequest, res: NodeResponse, { status, headers, body, sta
     const sink = canWriteBelow(res) ? new SocketSink(res) : new ResponseSink(res)
     // on Node 22 a pipelined response whose turn never came does not tell that its connection is gone
     if (socket && res.socket === null) socket.once("close", () => sink.owner?.onClose())
-    start(sink)
+    start(isGzip ? new GzipSink(sink) : sink)
   } catch (error) {
     cancel?.()
     res.destroy()
@@ -112,8 +114,8 @@ class SocketSink implements Sink {
     res.on("close", () => this.owner?.onClose())
   }
 
-  write(frame: Frame): boolean {
-    return this.#hasRoom(this.#socket.write(frame.chunk))
+  write({ chunk }: Piece): boolean {
+    return this.#hasRoom(this.#socket.write(chunk))
   }
 
   writeText(text: string): boolean {
@@ -150,8 +152,8 @@ class ResponseSink implements Sink {
     res.on("drain", () => this.owner?.onDrain())
   }
 
-  write(frame: Frame): boolean {
-    return this.#write(frame.bytes)
+  write({ bytes }: Piece): boolean {
+    return this.#write(bytes)
   }
 
   writeText(text: string): boolean {

@@ -5,6 +5,7 @@ import { END_ID, Subscription, type StartPoint } from "../hub/index.ts"
 import { encode, encodeComment } from "../protocol/index.ts"
 import { checkNames, durationOf } from "../options.ts"
 import type { Sink } from "../sink.ts"
+import { acceptsGzip, negotiated } from "./coding.ts"
 import { corsHeaders, preflightHeaders, type CorsOptions } from "./cors.ts"
 import { Pump } from "./pump.ts"
 import type { StreamRequest } from "./request.ts"
@@ -22,6 +23,12 @@ export interface SseOptions {
   readonly heartbeat?: number
   /** How long a client of a source of your own may take nothing before it is closed, in ms; a hub has its own. @default 120_000 */
   readonly stallTimeout?: number
+  /**
+   * `"shared"`: a hub's stream goes out as gzip to clients that accept it, each event compressed once for all who get it. On Node only;
+   * elsewhere, and for a source of your own, it changes nothing. Mixing secrets with text that others choose is what docs/production.md
+   * warns of. @default no compression
+   */
+  readonly compress?: "shared"
   /** Whether a source of your own that ends is followed by `stream.end`, at which clients stop reconnecting. @default true */
   readonly end?: boolean
   /** Ends the stream of a source of your own, for clients to come back, as when a server closes; a hub's subscription has its own. */
@@ -39,11 +46,24 @@ export interface Answer {
   /** Text of an answer that is no stream. */
   readonly body?: string
   readonly start?: (sink: Sink) => void
+  /** Whether `start` is to be given a sink that writes gzip. */
+  readonly isGzip?: boolean
   /** Instead of `start`, when the head could not be sent. */
   readonly cancel?: () => void
 }
 
-const OPTIONS = ["cors", "headers", "retry", "heartbeat", "stallTimeout", "end", "signal", "clock", "onError"]
+const OPTIONS = [
+  "cors",
+  "headers",
+  "retry",
+  "heartbeat",
+  "stallTimeout",
+  "compress",
+  "end",
+  "signal",
+  "clock",
+  "onError",
+]
 
 const METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
 
@@ -63,6 +83,9 @@ function openingOf(heartbeat: number, retry: number | undefined): Frame {
 /** Decides by a request's method, headers and start point what it gets. A source that is not used is disposed of. */
 export function answer(request: StreamRequest, source: Source, options: SseOptions = {}): Answer | Promise<Answer> {
   checkNames("sse", options, OPTIONS)
+  if (options.compress !== undefined && options.compress !== "shared") {
+    throw new TypeError('sse: `compress` can be "shared", or be left out')
+  }
   const cors = options.cors && corsHeaders(request, options.cors)
   const refused = refuse(request, cors)
   if (refused) {
@@ -70,7 +93,10 @@ export function answer(request: StreamRequest, source: Source, options: SseOptio
     return refused
   }
   const clock = options.clock ?? (source instanceof Subscription ? source.clock : systemClock)
-  const headers = { ...STREAM_HEADERS, ...cors, ...options.headers }
+  const plain = { ...STREAM_HEADERS, ...cors, ...options.headers }
+  const isNegotiable = options.compress !== undefined && request.canGzip === true && source instanceof Subscription
+  const isGzip = isNegotiable && acceptsGzip(request.header("accept-encoding"))
+  const headers = isNegotiable ? negotiated(plain, isGzip) : plain
   try {
     const asked = startPointOf(request, clock.now())
     if (isEnd(asked)) {
@@ -88,6 +114,7 @@ export function answer(request: StreamRequest, source: Source, options: SseOptio
       return {
         status: 200,
         headers,
+        isGzip,
         start(sink) {
           sink.write(opening)
           stream.start(sink)

@@ -5,6 +5,8 @@ export interface StreamRequest {
   readonly url: string
   /** A header by its lower-case name. */
   header(name: string): string | undefined
+  /** Whether its transport can write gzip. @default false */
+  readonly canGzip?: boolean
   /** Calls back when the client leaves; returns the undo. */
   onLeave(left: () => void): () => void
 }

@@ -1,0 +1,32 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { acceptsGzip, negotiated } from "../../src/server/coding.ts"
+
+test("gzip goes to who asks for it, and to nobody else", () => {
+  for (const accept of ["gzip", "gzip, deflate, br, zstd", "br;q=1, GZIP;q=0.2", "x-gzip", "*", "gzip, identity"]) {
+    assert.equal(acceptsGzip(accept), true, accept)
+  }
+  for (const accept of [
+    undefined,
+    "",
+    "br, zstd",
+    "identity",
+    "gzip;q=0",
+    "gzip; q=0.000, *",
+    "*;q=0",
+    "identity;q=1, gzip;q=0.5",
+    "gzip;q=no",
+    "agzip",
+  ]) {
+    assert.equal(acceptsGzip(accept), false, String(accept))
+  }
+})
+
+test("a stream whose coding was negotiated says so beside whatever else it varies by", () => {
+  assert.deepEqual(negotiated({ vary: "Origin", a: "1" }, true), {
+    a: "1",
+    vary: "Origin, Accept-Encoding",
+    "content-encoding": "gzip",
+  })
+  assert.deepEqual(negotiated({ Vary: "Cookie" }, false), { vary: "Cookie, Accept-Encoding" })
+})
