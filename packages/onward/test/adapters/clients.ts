@@ -2,9 +2,12 @@ import http from "node:http"
 import http2 from "node:http2"
 import https from "node:https"
 import type { Socket } from "node:net"
+import type { Readable } from "node:stream"
 import { createGunzip } from "node:zlib"
 import { Exchange } from "./exchange.ts"
 import type { Asked, Client } from "./rig.ts"
+
+const decoded = (body: Readable, coding: unknown): Readable => (coding === "gzip" ? body.pipe(createGunzip()) : body)
 
 const askHttp1 =
   (client: typeof http | typeof https): Client["ask"] =>
@@ -15,7 +18,7 @@ const askHttp1 =
       request.on("error", reject)
       request.on("response", (response) => {
         const { socket } = response
-        const body = response.headers["content-encoding"] === "gzip" ? response.pipe(createGunzip()) : response
+        const body = decoded(response, response.headers["content-encoding"])
         const exchange = new Exchange(response.statusCode ?? 0, response.headers, {
           read: () => {
             body.on("data", (chunk: Buffer) => exchange.push(chunk))
@@ -28,6 +31,7 @@ const askHttp1 =
           },
         })
         response.on("error", () => {})
+        body.on("error", () => {})
         body.on("close", () => exchange.finish("cut"))
         if (reads) exchange.read()
         resolve(exchange)
@@ -50,10 +54,12 @@ const askHttp2 =
       )
       stream.on("error", reject)
       stream.on("response", (head) => {
+        const body = decoded(stream, head["content-encoding"])
+        body.on("error", () => exchange.finish("cut"))
         const exchange = new Exchange(Number(head[":status"]), head, {
           read: () => {
-            stream.on("data", (chunk: Buffer) => exchange.push(chunk))
-            stream.on("end", () => exchange.finish(stream.rstCode === 0 ? "ended" : "cut"))
+            body.on("data", (chunk: Buffer) => exchange.push(chunk))
+            body.on("end", () => exchange.finish(stream.rstCode === 0 ? "ended" : "cut"))
           },
           leaveBy: {
             "cancelling the stream": () => stream.close(http2.constants.NGHTTP2_CANCEL),
@@ -63,8 +69,10 @@ const askHttp2 =
             ...(scheme === "http" && { "a reset": () => connection?.resetAndDestroy() }),
           },
         })
+        body.on("close", () => exchange.finish("cut"))
         stream.on("close", () => {
-          exchange.finish("cut")
+          // a decoder may still have something to say
+          if (body === stream || stream.rstCode !== 0) exchange.finish("cut")
           session.destroy()
         })
         if (reads) exchange.read()

@@ -1,0 +1,110 @@
+import assert from "node:assert/strict"
+import { spawn, spawnSync } from "node:child_process"
+import http from "node:http"
+import type { AddressInfo } from "node:net"
+import { test } from "node:test"
+import { createHub, type Hub } from "onward"
+import { stream } from "onward/client"
+import { sse } from "onward/node"
+import { eventually } from "./exchange.ts"
+
+const event = (n: number): string =>
+  JSON.stringify({ n, status: "shipped", note: "the same in every event, or nearly" })
+const COUNT = 30
+
+/** A stream that ends after 30 events, each published when the one before was seen by all. */
+async function serving(use: (url: string, hub: Hub) => Promise<void>): Promise<void> {
+  await using hub = createHub()
+  const server = http.createServer((req, res) => {
+    const end = new URL(req.url ?? "", "http://localhost").searchParams.has("end")
+    const until = end && { until: ({ data }: { data: string }) => data === event(COUNT - 1) }
+    sse(req, res, hub.subscribe({ topics: ["news"], ...until }), { compress: "shared" })
+  })
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  try {
+    await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`, hub)
+  } finally {
+    server.closeAllConnections()
+    server.close()
+  }
+}
+
+/** Publishes one event after the other, as soon as all have the one before. */
+async function publishTo(hub: Hub, readers: readonly (() => string)[]): Promise<void> {
+  await eventually("all are connected", () => hub.stats().live === readers.length)
+  for (let n = 0; n < COUNT; n++) {
+    await hub.publish({ topic: "news", data: event(n) })
+    await eventually(`event ${n} has come`, () => readers.every((text) => text().includes(event(n))))
+  }
+}
+
+for (const query of ["", "?end"]) {
+  const how = query ? "a stream of its own that ends by its rule" : "a stream like others', that ends with its server"
+
+  test(`Node's fetch reads each event as it comes, and a clean end: ${how}`, async () => {
+    await serving(async (url, hub) => {
+      const texts = ["", "", ""]
+      const reading = texts.map(async (_, i) => {
+        const response = await fetch(url + query)
+        assert.equal(response.headers.get("content-encoding"), "gzip")
+        for await (const text of response.body?.pipeThrough(new TextDecoderStream()) ?? []) texts[i] += text
+      })
+      await publishTo(
+        hub,
+        texts.map((_, i) => () => texts[i] ?? ""),
+      )
+      await hub.drain({ over: 0 })
+      await Promise.all(reading)
+    })
+  })
+
+  test(`DecompressionStream, which forgives nothing, reads it: ${how}`, async () => {
+    await serving(async (url, hub) => {
+      let text = ""
+      const response = await new Promise<http.IncomingMessage>((resolve) =>
+        http.get(url + query, { headers: { "accept-encoding": "gzip" }, agent: false }, resolve),
+      )
+      const decoder = new DecompressionStream("gzip")
+      const writing = (async () => {
+        const writer = decoder.writable.getWriter()
+        for await (const chunk of response) await writer.write(chunk as Uint8Array<ArrayBuffer>)
+        await writer.close()
+      })()
+      const reading = (async () => {
+        for await (const part of decoder.readable.pipeThrough(new TextDecoderStream())) text += part
+      })()
+      await publishTo(hub, [() => text])
+      await hub.drain({ over: 0 })
+      await Promise.all([writing, reading])
+    })
+  })
+
+  const curl = spawnSync("curl", ["--version"]).status === 0 ? false : "curl is missing"
+
+  test(`curl --compressed reads it and is content with its end: ${how}`, { skip: curl }, async () => {
+    await serving(async (url, hub) => {
+      const child = spawn("curl", ["-sSN", "--compressed", "--noproxy", "*", url + query], {
+        stdio: ["ignore", "pipe", "inherit"],
+      })
+      let text = ""
+      child.stdout.on("data", (part: Buffer) => (text += part.toString("latin1")))
+      const exit = new Promise((resolve) => child.on("close", resolve))
+      await publishTo(hub, [() => text])
+      await hub.drain({ over: 0 })
+      assert.equal(await exit, 0)
+    })
+  })
+}
+
+test("our client in Node reads it when it is told to ask for it", async () => {
+  await serving(async (url, hub) => {
+    const opened = stream(url, { headers: { "accept-encoding": "gzip" } })
+    let text = ""
+    const reading = (async () => {
+      for await (const { data } of opened) text += data
+    })()
+    await publishTo(hub, [() => text])
+    opened.close()
+    await reading
+  })
+})
