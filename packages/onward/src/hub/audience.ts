@@ -6,8 +6,8 @@ import type { Reader } from "./window.ts"
 
 /** A live connection as the fan-out sees it. */
 export interface Listener {
-  /** Writes; false when its sink is full. */
-  write(frame: Frame): boolean
+  /** Writes what all who are live in `audience`, its own, get now; false when its sink is full. */
+  write(frame: Frame, audience: Audience): boolean
   /** Its sink was full after an entry at `position`: it is no longer live, and waits for room. */
   fallBehind(position: Position): void
   /** It is no longer live, and reads on from `position` by itself. */

@@ -87,8 +87,9 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
 
   // As a listener of the fan-out.
 
-  write(frame: Frame): boolean {
-    return this.#sink.write(frame, this.audience)
+  // the audience is its own; passed, because looking it up would cost each delivery a miss of the cache
+  write(frame: Frame, audience: Audience): boolean {
+    return this.#sink.write(frame, audience)
   }
 
   fallBehind(position: Position): void {

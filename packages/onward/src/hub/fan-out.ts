@@ -177,7 +177,7 @@ export class FanOut {
 function write(audience: Audience, parts: readonly Part[]): void {
   for (const { frame, end } of parts) {
     for (const listener of audience.live) {
-      if (listener.write(frame)) continue
+      if (listener.write(frame, audience)) continue
       audience.live.delete(listener)
       listener.fallBehind(end)
     }
@@ -189,7 +189,7 @@ function finish(audience: Audience, entries: readonly Entry[]): void {
   const last = parts.pop()
   write(audience, parts)
   for (const listener of audience.live) {
-    if (last) listener.write(last.frame)
+    if (last) listener.write(last.frame, audience)
     listener.finish()
   }
 }
