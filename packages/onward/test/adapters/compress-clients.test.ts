@@ -1,11 +1,16 @@
 import assert from "node:assert/strict"
 import { spawn, spawnSync } from "node:child_process"
+import { randomBytes } from "node:crypto"
+import { once } from "node:events"
 import http from "node:http"
-import type { AddressInfo } from "node:net"
+import { connect, type AddressInfo } from "node:net"
 import { test } from "node:test"
+import { isDeepStrictEqual } from "node:util"
+import { createGunzip, gunzipSync } from "node:zlib"
 import { createHub, type Hub } from "onward"
 import { stream } from "onward/client"
 import { sse } from "onward/node"
+import { splitResponse } from "./chunked.ts"
 import { eventually } from "./exchange.ts"
 
 const event = (n: number): string =>
@@ -106,5 +111,50 @@ test("our client in Node reads it when it is told to ask for it", async () => {
     await publishTo(hub, [() => text])
     opened.close()
     await reading
+  })
+})
+
+test("a client that stalls gets everything once it reads, and it decodes", async () => {
+  await serving(async (url, hub) => {
+    const response = await new Promise<http.IncomingMessage>((resolve) =>
+      http.get(url, { headers: { "accept-encoding": "gzip" }, agent: false }, resolve),
+    )
+    // does not shrink, so it fills the socket
+    const noise = (n: number): string => `${n} ${randomBytes(48_000).toString("base64")}`
+    const sent = Array.from({ length: 150 }, (_, n) => noise(n))
+    await eventually("it is live", () => hub.stats().live === 1)
+    for (const data of sent) await hub.publish({ topic: "news", data })
+    await eventually("it has fallen behind", () => hub.stats().live === 0)
+    const parts: Buffer[] = []
+    const plain = response.pipe(createGunzip())
+    plain.on("data", (part: Buffer) => parts.push(part))
+    await eventually("it has caught up", () => hub.stats().live === 1)
+    await hub.publish({ topic: "news", data: "last" })
+    await eventually("the last has come", () => parts.at(-1)?.includes("data: last") ?? false)
+    await hub.drain({ over: 0 })
+    await once(plain, "end")
+    const got = [
+      ...Buffer.concat(parts)
+        .toString()
+        .matchAll(/^data: (.*)$/gm),
+    ].map(([, data]) => data)
+    assert.ok(isDeepStrictEqual(got, [...sent, "last"]), `got ${got.map((data) => data?.split(" ", 1)).join(" ")}`)
+  })
+})
+
+test("over HTTP/1.0, which proxies still speak, the end is the connection's and the sum is right", async () => {
+  await serving(async (url, hub) => {
+    const socket = connect(Number(new URL(url).port), "127.0.0.1")
+    socket.write("GET /?end HTTP/1.0\r\nAccept-Encoding: gzip\r\n\r\n")
+    const parts: Buffer[] = []
+    socket.on("data", (part: Buffer) => parts.push(part))
+    await eventually("it is live", () => hub.stats().live === 1)
+    for (let n = 0; n < COUNT; n++) await hub.publish({ topic: "news", data: event(n) })
+    await once(socket, "end")
+    const { head, rest } = splitResponse(Buffer.concat(parts))
+    assert.match(head, /^content-encoding: gzip$/m)
+    assert.doesNotMatch(head, /chunked/)
+    const text = gunzipSync(rest).toString()
+    for (let n = 0; n < COUNT; n++) assert.ok(text.includes(event(n)))
   })
 })
