@@ -116,7 +116,9 @@ test("lastEventId, kept beside the data, is where a later component carries on",
   await until("only what came since is shown", () => second.text === "open: 4 5")
 })
 
-test("components that share a stream have one connection", async (t) => {
+const cannotShare = globalThis.navigator?.locks === undefined && "this Node has no Web Locks"
+
+test("components that share a stream have one connection", { skip: cannotShare }, async (t) => {
   const site = await servePage(t)
   const url = `${site.origin}/events`
   const place = mount(
