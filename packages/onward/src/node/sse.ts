@@ -12,6 +12,7 @@ import {
   type StreamRequest,
 } from "../server/index.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
+import { negotiate } from "./coding.ts"
 import { GzipSink } from "./gzip-sink.ts"
 
 export type NodeRequest = IncomingMessage | Http2ServerRequest
@@ -40,7 +41,7 @@ export function sse(req: NodeRequest, res: NodeResponse, source: Source, options
     method: req.method ?? "GET",
     url: req.url ?? "",
     header: (name) => headerOf(req, name),
-    canGzip: true,
+    negotiate: (headers) => negotiate(headers, headerOf(req, "accept-encoding")),
     onLeave(left) {
       res.on("close", left)
       return () => void res.off("close", left)

@@ -5,7 +5,6 @@ import { END_ID, Subscription, type StartPoint } from "../hub/index.ts"
 import { encode, encodeComment } from "../protocol/index.ts"
 import { checkNames, durationOf } from "../options.ts"
 import type { Sink } from "../sink.ts"
-import { acceptsGzip, negotiated } from "./coding.ts"
 import { corsHeaders, preflightHeaders, type CorsOptions } from "./cors.ts"
 import { Pump } from "./pump.ts"
 import type { StreamRequest } from "./request.ts"
@@ -94,9 +93,8 @@ export function answer(request: StreamRequest, source: Source, options: SseOptio
   }
   const clock = options.clock ?? (source instanceof Subscription ? source.clock : systemClock)
   const plain = { ...STREAM_HEADERS, ...cors, ...options.headers }
-  const isNegotiable = options.compress !== undefined && request.canGzip === true && source instanceof Subscription
-  const isGzip = isNegotiable && acceptsGzip(request.header("accept-encoding"))
-  const headers = isNegotiable ? negotiated(plain, isGzip) : plain
+  const isNegotiable = options.compress !== undefined && source instanceof Subscription
+  const { headers, isGzip } = (isNegotiable && request.negotiate?.(plain)) || { headers: plain, isGzip: false }
   try {
     const asked = startPointOf(request, clock.now())
     if (isEnd(asked)) {

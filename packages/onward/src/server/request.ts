@@ -1,3 +1,6 @@
+/** Response headers, by name. */
+type Headers = Readonly<Record<string, string>>
+
 /** What the response rules need of a request, whatever framework it came by. */
 export interface StreamRequest {
   readonly method: string
@@ -5,8 +8,8 @@ export interface StreamRequest {
   readonly url: string
   /** A header by its lower-case name. */
   header(name: string): string | undefined
-  /** Whether its transport can write gzip. @default false */
-  readonly canGzip?: boolean
+  /** Where streams can be written as gzip: whether this one is to be, and its headers then. */
+  negotiate?(headers: Headers): { readonly headers: Headers; readonly isGzip: boolean }
   /** Calls back when the client leaves; returns the undo. */
   onLeave(left: () => void): () => void
 }

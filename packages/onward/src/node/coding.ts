@@ -11,13 +11,14 @@ export function acceptsGzip(accept: string | undefined): boolean {
   return gzip > 0 && gzip >= (weights.get("identity") ?? 0)
 }
 
-/** Headers of a stream whose coding was chosen by the request. */
-export function negotiated(headers: Readonly<Record<string, string>>, isGzip: boolean): Record<string, string> {
+/** Chooses the coding of a stream by the request's `Accept-Encoding`, and says so in its headers. */
+export function negotiate(
+  headers: Readonly<Record<string, string>>,
+  accept: string | undefined,
+): { readonly headers: Readonly<Record<string, string>>; readonly isGzip: boolean } {
+  const isGzip = acceptsGzip(accept)
   const others = Object.entries(headers).filter(([name]) => name.toLowerCase() !== "vary")
   const varying = Object.entries(headers).filter(([name]) => name.toLowerCase() === "vary")
-  return {
-    ...Object.fromEntries(others),
-    vary: [...varying.map(([, value]) => value), "Accept-Encoding"].join(", "),
-    ...(isGzip && { "content-encoding": "gzip" }),
-  }
+  const vary = [...varying.map(([, value]) => value), "Accept-Encoding"].join(", ")
+  return { headers: { ...Object.fromEntries(others), vary, ...(isGzip && { "content-encoding": "gzip" }) }, isGzip }
 }

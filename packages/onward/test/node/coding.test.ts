@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { acceptsGzip, negotiated } from "../../src/server/coding.ts"
+import { acceptsGzip, negotiate } from "../../src/node/coding.ts"
 
 test("gzip goes to who asks for it, and to nobody else", () => {
   for (const accept of ["gzip", "gzip, deflate, br, zstd", "br;q=1, GZIP;q=0.2", "x-gzip", "*", "gzip, identity"]) {
@@ -23,10 +23,12 @@ test("gzip goes to who asks for it, and to nobody else", () => {
 })
 
 test("a stream whose coding was negotiated says so beside whatever else it varies by", () => {
-  assert.deepEqual(negotiated({ vary: "Origin", a: "1" }, true), {
-    a: "1",
-    vary: "Origin, Accept-Encoding",
-    "content-encoding": "gzip",
+  assert.deepEqual(negotiate({ vary: "Origin", a: "1" }, "gzip"), {
+    headers: { a: "1", vary: "Origin, Accept-Encoding", "content-encoding": "gzip" },
+    isGzip: true,
   })
-  assert.deepEqual(negotiated({ Vary: "Cookie" }, false), { vary: "Cookie, Accept-Encoding" })
+  assert.deepEqual(negotiate({ Vary: "Cookie" }, "br"), {
+    headers: { vary: "Cookie, Accept-Encoding" },
+    isGzip: false,
+  })
 })
