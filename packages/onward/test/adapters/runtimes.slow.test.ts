@@ -1,64 +1,19 @@
 import assert from "node:assert/strict"
-import { spawn } from "node:child_process"
-import { once } from "node:events"
 import { test, type TestContext } from "node:test"
-import { runtimeOf } from "../../../../scripts/runtime.ts"
-import { http1 } from "./clients.ts"
-import type { Exchange } from "./exchange.ts"
-import type { Asked } from "./rig.ts"
+import { stream } from "onward/client"
+import { missing, serving, type RuntimeServer } from "./runtime-servers.ts"
 
-const PROGRAM = new URL("programs/fetch-server.ts", import.meta.url).pathname
-
-const FLAGS: Readonly<Record<string, readonly string[]>> = {
-  bun: ["--conditions=onward-source"],
-  deno: ["run", "--allow-all", "--conditions=onward-source"],
+const FRAMEWORKS: Readonly<Record<string, readonly string[]>> = {
+  bun: ["web", "hono", "h3"],
+  deno: ["web", "hono", "h3"],
+  // in a Durable Object
+  workerd: ["web"],
 }
 
-interface Fate {
-  readonly signals: number
-  readonly returns: number
-  readonly connections: number
-}
-
-interface Running {
-  ask(asked: Asked): Promise<Exchange>
-  publish(data: string): Promise<string>
-  fate(holds: (fate: Fate) => boolean): Promise<void>
-}
-
-async function serving(t: TestContext, program: string, runtime: string, framework: string): Promise<Running> {
-  const args = [...(FLAGS[runtime] ?? []), PROGRAM, framework]
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] })
-  t.after(async () => {
-    // one that ends in grace would wait for its streams
-    child.kill("SIGKILL")
-    if (child.exitCode === null && child.signalCode === null) await once(child, "exit")
-  })
-  let errors = ""
-  child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()))
-  const [line] = await Promise.race([once(child.stdout, "data"), once(child, "exit").then(() => [errors])])
-  const port = Number(line)
-  assert.ok(port > 0, `it did not start: ${errors}`)
-  const json = async (path: string, init?: RequestInit): Promise<unknown> =>
-    (await fetch(`http://127.0.0.1:${port}${path}`, init)).json()
-  return {
-    ask: (asked) => http1.ask(port, asked),
-    publish: (data) => json("/publish", { method: "POST", body: data }) as Promise<string>,
-    async fate(holds) {
-      for (let tries = 0; tries < 500; tries++) {
-        if (holds((await json("/fate")) as Fate)) return
-        await new Promise((resolve) => setTimeout(resolve, 10))
-      }
-      assert.fail(`waited in vain, now it is ${JSON.stringify(await json("/fate"))}`)
-    },
-  }
-}
-
-for (const runtime of ["bun", "deno"]) {
-  const program = runtimeOf(runtime)
-  const skip = program === undefined && `${runtime} was not fetched: npm run runtimes does that`
-  for (const framework of ["web", "hono", "h3"]) {
-    const start = (t: TestContext): Promise<Running> => serving(t, program as string, runtime, framework)
+for (const [runtime, frameworks] of Object.entries(FRAMEWORKS)) {
+  const skip = missing(runtime)
+  for (const framework of frameworks) {
+    const start = (t: TestContext): Promise<RuntimeServer> => serving(t, runtime, framework)
 
     test(
       `${framework} on ${runtime}: everyone gets what is published, and carries on where it was`,
@@ -86,8 +41,8 @@ for (const runtime of ["bun", "deno"]) {
       `${framework} on ${runtime}: a client can leave in every way, and its source ends once`,
       { skip },
       async (t) => {
-        const { ask, fate } = await start(t)
-        for (const [index, way] of http1.ways.entries()) {
+        const { ask, fate, ways } = await start(t)
+        for (const [index, way] of ways.entries()) {
           const hub = await ask({ path: "/stream/hub" })
           const own = await ask({ path: "/stream/own" })
           await hub.has("id:")
@@ -119,14 +74,34 @@ for (const runtime of ["bun", "deno"]) {
       })
       assert.equal(preflight.headers["access-control-allow-origin"], "https://app.example")
     })
+
+    test(
+      `${framework} on ${runtime}: our client is kept up to date over any number of connections`,
+      { skip },
+      async (t) => {
+        const { origin, publish } = await start(t)
+        let lastEventId = await publish("zero")
+        for (const data of ["one", "two", "three", "four"]) {
+          await publish(data)
+          const events = stream(`${origin}/stream/hub`, {
+            lastEventId,
+            ...(data === "four" && { body: { prompt: "?" } }),
+          })
+          assert.equal((await events.next()).value?.data, data)
+          await publish(`${data}, live`)
+          assert.equal((await events.next()).value?.data, `${data}, live`)
+          ;({ lastEventId } = events)
+          events.close()
+        }
+      },
+    )
   }
 }
 
 for (const framework of ["web", "hono", "h3"]) {
-  const program = runtimeOf("bun")
-  const skip = program === undefined && "bun was not fetched: npm run runtimes does that"
+  const skip = missing("bun")
   test(`${framework} on bun: a silent stream is left open, where Bun closes a silent response`, { skip }, async (t) => {
-    const { ask, publish } = await serving(t, program as string, "bun", framework)
+    const { ask, publish } = await serving(t, "bun", framework)
     const stream = await ask({ path: "/stream/hub" })
     const plain = await ask({ path: "/silent" })
     await stream.has("id:")
@@ -136,3 +111,20 @@ for (const framework of ["web", "hono", "h3"]) {
     await stream.has("still there")
   })
 }
+
+test(
+  "in a Worker itself, sources of one's own stream, and a hub reaches nobody but who asks it",
+  { skip: missing("workerd") },
+  async (t) => {
+    const { ask, origin } = await serving(t, "workerd", "web")
+    const own = await ask({ path: "/plain/stream/own" })
+    await own.has("data: tick\n\ndata: tick")
+    const waiting = await ask({ path: "/plain/stream/hub" })
+    await waiting.has("id:")
+    const position = /^id: (.*)$/m.exec(waiting.text)?.[1] ?? ""
+    await (await fetch(`${origin}/plain/publish`, { method: "POST", body: "heard by none" })).json()
+    const asking = await ask({ path: "/plain/stream/hub", headers: { "last-event-id": position } })
+    await asking.has("heard by none")
+    assert.deepEqual(waiting.data, [])
+  },
+)

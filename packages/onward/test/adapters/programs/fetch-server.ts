@@ -1,10 +1,10 @@
 // A server on Bun or Deno, whichever runs this, with the framework named in the first argument; it prints its port.
 import { H3, serve } from "h3"
 import { Hono } from "hono"
-import { createHub } from "onward"
 import { sse as h3Sse } from "onward/h3"
 import { sse as honoSse } from "onward/hono"
-import { sse as webSse, type Source, type SseOptions } from "onward/web"
+import { sse as webSse } from "onward/web"
+import { createFetchCases } from "./fetch-cases.ts"
 
 /** What is touched of the two runtimes. */
 interface Server {
@@ -23,47 +23,7 @@ const AT = { port: 0, hostname: "127.0.0.1" }
 /** In seconds, the least Bun has: what is silent for longer is closed, unless it was exempted. */
 const IDLE = 1
 
-const hub = createHub()
-const fate = { signals: 0, returns: 0 }
-
-const sources: Readonly<Record<string, () => Source>> = {
-  hub: () => hub.subscribe({ topics: ["a"] }),
-  own: () =>
-    async function* ({ signal }) {
-      signal.addEventListener("abort", () => fate.signals++)
-      try {
-        for (;;) {
-          yield "tick"
-          await new Promise((resolve) => setTimeout(resolve, 5))
-        }
-      } finally {
-        fate.returns++
-      }
-    },
-  early: () => () => {
-    throw new Error("the password is hunter2")
-  },
-  late: () =>
-    async function* () {
-      yield "one"
-      await new Promise((resolve) => setTimeout(resolve, 5))
-      throw new Error("the password is hunter2")
-    },
-}
-
-const make = (name: string | undefined): Source => (sources[name ?? ""] as () => Source)()
-const options: SseOptions = { cors: { origins: ["https://app.example"] }, onError: () => {} }
-
-/** What the test asks besides. */
-async function control(request: Request): Promise<Response> {
-  const { pathname } = new URL(request.url)
-  if (pathname === "/publish") return Response.json(await hub.publish({ topic: "a", data: await request.text() }))
-  if (pathname === "/fate") return Response.json({ ...fate, connections: hub.stats().connections })
-  // never says more, so that what closes silent connections is seen at work
-  return new Response(
-    new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode("begun")) }),
-  )
-}
+const { options, make, control } = createFetchCases()
 
 const say = ({ port }: { readonly port: number }): void => console.log(port)
 

@@ -1,9 +1,9 @@
 import { execFile, spawn } from "node:child_process"
 import { once } from "node:events"
-import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { promisify } from "node:util"
-import { bundleForWorkerd, env } from "./project.ts"
+import { env } from "./project.ts"
+import { startWorkerd } from "./workerd.ts"
 
 /** Runs the program `name` of a project with arguments; resolves to what it has to say. */
 export type Launch = (program: string, folder: string, urls: readonly string[]) => Promise<string>
@@ -39,10 +39,10 @@ export interface Serving {
   close(): Promise<void>
 }
 
-/** Starts what prints `{ "port": … }`, to standard output or to the descriptor named. */
-async function serve(program: string, args: readonly string[], folder: string, descriptor = 1): Promise<Serving> {
-  const child = spawn(program, args, { cwd: folder, env, stdio: ["ignore", "pipe", "inherit", "pipe"] })
-  const [told] = await once(child.stdio[descriptor] as NodeJS.ReadableStream, "data")
+/** Starts what prints `{ "port": … }`. */
+async function serve(program: string, args: readonly string[], folder: string): Promise<Serving> {
+  const child = spawn(program, args, { cwd: folder, env, stdio: ["ignore", "pipe", "inherit"] })
+  const [told] = await once(child.stdout, "data")
   const { port } = JSON.parse(String(told)) as { port: number }
   return {
     url: `http://127.0.0.1:${port}/`,
@@ -53,35 +53,9 @@ async function serve(program: string, args: readonly string[], folder: string, d
   }
 }
 
-const DURABLE_HUB = `      durableObjectNamespaces = [(className = "Hub", uniqueKey = "hub")],
-      durableObjectStorage = (inMemory = void),
-      bindings = [(name = "hubs", durableObjectNamespace = "Hub")],
-`
-
-/** Serves a worker of the project, which may reach this machine. `more` is said about it in its configuration. */
-function startWorkerd(program: string, folder: string, worker: string, more = ""): Promise<Serving> {
-  bundleForWorkerd(folder, worker)
-  writeFileSync(
-    join(folder, "workerd.capnp"),
-    `using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [
-    (name = "main", worker = (
-      modules = [(name = "worker.js", esModule = embed "worker.js")],
-      compatibilityDate = "2026-11-01",
-${more}    )),
-    (name = "internet", network = (allow = ["private", "public"])),
-  ],
-  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
-);
-`,
-  )
-  return serve(program, ["serve", "workerd.capnp", "--control-fd=3"], folder, 3)
-}
-
 /** How each runtime serves the hub of `handler.ts`. */
 export const SERVERS: Readonly<Record<string, (program: string, folder: string) => Promise<Serving>>> = {
   bun: (program, folder) => serve(program, [join(folder, "programs/serve.js")], folder),
   deno: (program, folder) => serve(program, ["run", "--allow-net", join(folder, "programs/serve.js")], folder),
-  workerd: (program, folder) => startWorkerd(program, folder, "programs/serving-worker.js", DURABLE_HUB),
+  workerd: (program, folder) => startWorkerd(program, folder, "programs/serving-worker.js", { durableObject: "Hub" }),
 }

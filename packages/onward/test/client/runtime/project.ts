@@ -34,18 +34,3 @@ export function createProject(): string {
   }
   return folder
 }
-
-/** One module of a program and all it imports, resolved as workerd's own tools do. */
-export function bundleForWorkerd(folder: string, program: string): string {
-  const bundle = join(folder, "worker.js")
-  const config = join(folder, "rolldown.config.js")
-  const options = {
-    input: join(folder, program),
-    output: { file: bundle, format: "esm" },
-    platform: "neutral",
-    resolve: { conditionNames: ["workerd", "worker", "browser", "import"] },
-  }
-  writeFileSync(config, `export default ${JSON.stringify(options)}`)
-  execFileSync(join(binaries, "rolldown"), ["--config", config], { cwd: folder, env })
-  return bundle
-}

@@ -2,7 +2,7 @@
 import { createHandler } from "../handler.ts"
 
 interface Env {
-  readonly hubs: { getByName(name: string): { fetch(request: Request): Promise<Response> } }
+  readonly HUB: { getByName(name: string): { fetch(request: Request): Promise<Response> } }
 }
 
 export class Hub {
@@ -11,5 +11,5 @@ export class Hub {
 
 // oxlint-disable-next-line no-default-export -- what workerd calls
 export default {
-  fetch: async (request: Request, { hubs }: Env): Promise<Response> => hubs.getByName("hub").fetch(request),
+  fetch: async (request: Request, { HUB }: Env): Promise<Response> => HUB.getByName("hub").fetch(request),
 }
