@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { createServer, type AddressInfo } from "node:net"
+import { resolve } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { parse, type ParsedEvent } from "onward/protocol"
 
@@ -17,9 +18,9 @@ export class Running {
   readonly process: ChildProcess
   output = ""
 
-  constructor(file: string, env: Record<string, string> = {}, flags: readonly string[] = []) {
-    const path = new URL(`../${file}`, import.meta.url).pathname
-    this.process = spawn(process.execPath, ["--conditions=onward-source", ...flags, path], {
+  constructor(file: string, env: Record<string, string> = {}, args: readonly string[] = []) {
+    const path = resolve(import.meta.dirname, "..", file)
+    this.process = spawn(process.execPath, ["--conditions=onward-source", path, ...args], {
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     })

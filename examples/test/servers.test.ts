@@ -1,0 +1,141 @@
+import assert from "node:assert/strict"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { existsSync } from "node:fs"
+import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { delimiter, join } from "node:path"
+import { test, type TestContext } from "node:test"
+import { stream } from "onward/client"
+import { fetchSoon, freePort, Running, running, take } from "./running.ts"
+
+async function folderFor(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "onward-example-"))
+  t.after(() => rm(folder, { recursive: true }))
+  return folder
+}
+
+for (const example of ["09-express", "10-hono", "11-fastify"]) {
+  test(`${example}: what is posted arrives, a client resumes, and SIGTERM tells it to come back`, async () => {
+    const port = await freePort()
+    await running(new Running(`${example}.ts`, { PORT: String(port) }), async ({ process }) => {
+      const url = `http://127.0.0.1:${port}/events`
+      const publish = async (body: string): Promise<string> => {
+        const headers = { "content-type": "application/x-www-form-urlencoded" } // as curl -d has it
+        return ((await (await fetchSoon(url, { method: "POST", headers, body })).json()) as { id: string }).id
+      }
+      const first = await publish("first")
+      const second = await publish("second")
+      const headers = { "last-event-id": first }
+      const [event] = await take(await fetch(url, { headers }), 1)
+      assert.deepEqual(event, { event: "message", data: "second", id: second })
+      const stays = await fetch(url, { headers })
+      process.kill("SIGTERM")
+      assert.match(await stays.text(), /\nretry: \d+\n\n$/)
+      if (process.exitCode === null) await once(process, "exit")
+      assert.equal(process.exitCode, 0)
+    })
+  })
+}
+
+test("12: who is known by cookie or token gets what they may, also where they resume after they may less", async () => {
+  const port = await freePort()
+  await running(new Running("12-users.ts", { PORT: String(port) }), async () => {
+    const url = `http://127.0.0.1:${port}/`
+    const cookie = { cookie: "theme=dark; session=cookie-of-ada" }
+    const token = { authorization: "Bearer token-of-bob" }
+    const publish = async (topic: string): Promise<string> =>
+      (await fetchSoon(`${url}${topic}`, { method: "POST", headers: token })).text()
+
+    for (const headers of [{}, { cookie: "session=guessed" }, { ...cookie, authorization: "Bearer guessed" }])
+      assert.equal((await fetchSoon(url, { headers })).status, 401)
+
+    const start = await publish("user/ada")
+    const ids = { own: await publish("user/ada"), other: await publish("user/bob"), team: await publish("team/red") }
+    const ada = stream(url, { headers: cookie, lastEventId: start, retry: { base: 1 } })
+    const bob = stream(url, { headers: token, lastEventId: start })
+    assert.deepEqual([(await ada.next()).value?.id, (await ada.next()).value?.id], [ids.own, ids.team])
+    assert.deepEqual([(await bob.next()).value?.id, (await bob.next()).value?.id], [ids.other, ids.team])
+
+    await fetch(`${url}team/red`, { method: "DELETE", headers: cookie })
+    const later = { team: await publish("team/red"), own: await publish("user/ada") }
+    assert.equal((await ada.next()).value?.id, later.own)
+    assert.equal((await bob.next()).value?.id, later.team)
+    // an id from when she was in the team opens nothing
+    const again = stream(url, { headers: cookie, lastEventId: ids.own })
+    assert.equal((await again.next()).value?.id, later.own)
+    for (const events of [ada, bob, again]) events.close()
+  })
+})
+
+test("13: lines of a log arrive as they are written, and a client resumes at the byte", async (t) => {
+  const file = join(await folderFor(t), "app.log")
+  await writeFile(file, "one\ngröße\nhal")
+  const port = await freePort()
+  await running(new Running("13-log-tail.ts", { PORT: String(port), FILE: file }), async () => {
+    const url = `http://127.0.0.1:${port}/`
+    const response = await fetchSoon(url)
+    const all = take(response, 4)
+    const [first] = await take(await fetch(url), 1)
+    assert.deepEqual(first, { event: "message", data: "one", id: "4" })
+    await appendFile(file, "f\nlast\n")
+    assert.deepEqual(
+      (await all).map(({ data }) => data),
+      ["one", "größe", "half", "last"],
+    )
+    const rest = await take(await fetch(url, { headers: { "last-event-id": "4" } }), 3)
+    assert.deepEqual(
+      rest.map(({ data }) => data),
+      ["größe", "half", "last"],
+    )
+    await writeFile(file, "anew\n")
+    const [anew] = await take(await fetch(url, { headers: { "last-event-id": rest[2]?.id ?? "" } }), 1)
+    assert.deepEqual(anew, { event: "message", data: "anew", id: "5" })
+  })
+})
+
+const nginx = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin"]
+  .map((folder) => join(folder, "nginx"))
+  .find((path) => existsSync(path))
+
+test(
+  "14: through nginx a live feed arrives and resumes",
+  { skip: nginx === undefined && "nginx is missing: `npm test` installs it on Debian, as root" },
+  async (t) => {
+    const folder = await folderFor(t)
+    const [app, front] = [await freePort(), await freePort()]
+    const example = await readFile(new URL("../14-nginx.conf", import.meta.url), "utf8")
+    const here = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
+      (name) => `${name}_temp_path ${folder}/${name};`,
+    )
+    const config = example
+      .replace("127.0.0.1:3000", `127.0.0.1:${app}`)
+      .replace("listen 8080", `listen 127.0.0.1:${front}`)
+      .replace("http {", `http { access_log off; ${here.join(" ")}`)
+    await writeFile(join(folder, "nginx.conf"), config)
+    const args = [
+      "-p",
+      folder,
+      "-c",
+      join(folder, "nginx.conf"),
+      "-e",
+      "stderr",
+      "-g",
+      `daemon off; pid ${folder}/pid;`,
+    ]
+    const child = spawn(nginx as string, args, { stdio: ["ignore", "ignore", "inherit"] })
+    try {
+      await running(new Running("01-hello.ts", { PORT: String(app) }), async () => {
+        await fetchSoon(`http://127.0.0.1:${app}/`, { method: "HEAD" })
+        const url = `http://127.0.0.1:${front}/`
+        const [first, second] = await take(await fetchSoon(url), 2)
+        assert.equal(first?.event, "tick")
+        const [again] = await take(await fetch(url, { headers: { "last-event-id": first.id } }), 1)
+        assert.deepEqual(again, second)
+      })
+    } finally {
+      child.kill()
+      if (child.exitCode === null) await once(child, "exit")
+    }
+  },
+)
