@@ -1,0 +1,25 @@
+// Cloudflare Workers: a Worker cannot write to the response of another request, so what many clients share lives in a Durable Object.
+// Its binding is FEED, its class Feed. Sources of your own need none: there, answer `sse(request, source)` from the Worker itself.
+import { createHub } from "onward"
+import { sse } from "onward/web"
+
+interface Env {
+  readonly FEED: { getByName(name: string): { fetch(request: Request): Promise<Response> } }
+}
+
+/** One for each feed, wherever its clients are. */
+export class Feed {
+  readonly #hub = createHub()
+
+  async fetch(request: Request): Promise<Response> {
+    if (request.method !== "POST") return sse(request, this.#hub.subscribe({ topics: ["news"] }))
+    return Response.json({ id: await this.#hub.publish({ topic: "news", data: await request.text() }) })
+  }
+}
+
+// oxlint-disable-next-line no-default-export -- what Workers call
+export default {
+  // your authorisation comes before
+  fetch: (request: Request, env: Env): Promise<Response> =>
+    env.FEED.getByName(new URL(request.url).pathname).fetch(request),
+}
