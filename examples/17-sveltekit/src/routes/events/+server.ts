@@ -1,0 +1,16 @@
+// SvelteKit. Try: npm install, npm run build, npm start, then curl -N localhost:3000/events, and in another terminal:
+// curl -H "Content-Type: application/json" -d '"hello"' localhost:3000/events
+import { createHub, type Hub } from "onward"
+import { sse } from "onward/web"
+
+// one hub, though in development this module is loaded anew when it changes
+const globals = globalThis as { hub?: Hub }
+const hub = (globals.hub ??= createHub())
+
+export function GET({ request }: { request: Request }): Promise<Response> {
+  return sse(request, hub.subscribe({ topics: ["news"] }))
+}
+
+export async function POST({ request }: { request: Request }): Promise<Response> {
+  return Response.json({ id: await hub.publish({ topic: "news", data: await request.json() }) })
+}
