@@ -139,3 +139,19 @@ test(
     }
   },
 )
+
+test("18: what a procedure of tRPC publishes arrives on the stream beside it, and a client resumes", async () => {
+  const port = await freePort()
+  await running(new Running("18-trpc.ts", { PORT: String(port) }), async () => {
+    const origin = `http://127.0.0.1:${port}`
+    const say = async (text: string): Promise<string> => {
+      const headers = { "content-type": "application/json" }
+      const response = await fetchSoon(`${origin}/trpc/say`, { method: "POST", headers, body: JSON.stringify(text) })
+      return ((await response.json()) as { result: { data: string } }).result.data
+    }
+    const lastEventId = await say("first")
+    const id = await say("second")
+    const [event] = await take(await fetch(`${origin}/events`, { headers: { "last-event-id": lastEventId } }), 1)
+    assert.deepEqual(event, { event: "message", data: "second", id })
+  })
+})

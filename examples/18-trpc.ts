@@ -1,0 +1,22 @@
+// tRPC: procedures as ever, and beside them, from the same server, a stream that can be resumed. Try: curl -N localhost:3000/events, and
+// curl -H "Content-Type: application/json" -d '"hello"' localhost:3000/trpc/say
+import http from "node:http"
+import { initTRPC } from "@trpc/server"
+import { createHTTPHandler } from "@trpc/server/adapters/standalone"
+import { createHub } from "onward"
+import { sse } from "onward/node"
+
+const hub = createHub()
+const { router, procedure } = initTRPC.create()
+
+const app = router({
+  say: procedure.input(String).mutation(({ input }) => hub.publish({ topic: "chat", data: input })),
+})
+const trpc = createHTTPHandler({ router: app, basePath: "/trpc/" })
+
+http
+  .createServer((req, res) => {
+    if (req.url === "/events") sse(req, res, hub.subscribe({ topics: ["chat"] }))
+    else trpc(req, res)
+  })
+  .listen(Number(process.env.PORT ?? 3000))
