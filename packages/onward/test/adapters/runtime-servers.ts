@@ -25,8 +25,8 @@ export interface RuntimeServer {
   readonly ways: readonly string[]
   ask(asked: Asked): Promise<Exchange>
   publish(data: string): Promise<string>
-  /** Waits until what became of sources and connections is as it should be. */
-  fate(holds: (fate: Fate) => boolean): Promise<void>
+  /** Waits until what became of sources and connections is as it should be, in workerd also outside of its Durable Object. */
+  fate(holds: (fate: Fate) => boolean, under?: "/plain"): Promise<void>
 }
 
 const programs = new URL("programs/", import.meta.url).pathname
@@ -53,14 +53,14 @@ export async function serving(t: TestContext, runtime: string, framework: string
     ways: http1.ways.filter((way) => runtime !== "workerd" || way !== "a half-close"),
     ask: (asked) => http1.ask(port, asked),
     publish,
-    async fate(holds) {
+    async fate(holds, under) {
       for (let tries = 0; tries < 500; tries++) {
         // workerd learns that a client has left when it writes to it, so a heartbeat would do as well
         if (runtime === "workerd") await publish("anyone there?")
-        if (holds((await json("/fate")) as Fate)) return
+        if (holds((await json(`${under ?? ""}/fate`)) as Fate)) return
         await new Promise((resolve) => setTimeout(resolve, 10))
       }
-      assert.fail(`waited in vain, now it is ${JSON.stringify(await json("/fate"))}`)
+      assert.fail(`waited in vain, now it is ${JSON.stringify(await json(`${under ?? ""}/fate`))}`)
     },
   }
 }

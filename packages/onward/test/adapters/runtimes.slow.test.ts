@@ -116,7 +116,7 @@ test(
   "in a Worker itself, sources of one's own stream, and a hub reaches nobody but who asks it",
   { skip: missing("workerd") },
   async (t) => {
-    const { ask, origin } = await serving(t, "workerd", "web")
+    const { ask, fate, origin } = await serving(t, "workerd", "web")
     const own = await ask({ path: "/plain/stream/own" })
     await own.has("data: tick\n\ndata: tick")
     const waiting = await ask({ path: "/plain/stream/hub" })
@@ -126,5 +126,7 @@ test(
     const asking = await ask({ path: "/plain/stream/hub", headers: { "last-event-id": position } })
     await asking.has("heard by none")
     assert.deepEqual(waiting.data, [])
+    own.leaveBy["closing the connection"]?.()
+    await fate(({ signals }) => signals === 1, "/plain")
   },
 )
