@@ -11,18 +11,21 @@ const path = process.env.FILE ?? "app.log"
 http
   .createServer((req, res) =>
     sse(req, res, async function* ({ lastEventId, signal }) {
-      await using file = await open(path)
-      const buffer = Buffer.alloc(65_536) // longer lines it would wait for in vain
-      let place = Number(lastEventId ?? 0)
-      for (;;) {
-        if ((await file.stat()).size < place) place = 0 // the file began anew
-        const { bytesRead } = await file.read(buffer, 0, buffer.length, place)
-        const read = buffer.subarray(0, bytesRead)
-        let start = 0
-        for (let end; (end = read.indexOf(NEWLINE, start)) >= 0; start = end + 1)
-          yield { id: String(place + end + 1), data: read.toString("utf8", start, end) }
-        place += start
-        if (start === 0) await sleep(100, undefined, { signal })
+      const file = await open(path)
+      const buffer = Buffer.alloc(65_536) // for a longer line it would wait in vain
+      try {
+        for (let place = Number(lastEventId ?? 0); ;) {
+          if ((await file.stat()).size < place) place = 0 // the file began anew
+          const { bytesRead } = await file.read(buffer, 0, buffer.length, place)
+          const read = buffer.subarray(0, bytesRead)
+          let start = 0
+          for (let end; (end = read.indexOf(NEWLINE, start)) >= 0; start = end + 1)
+            yield { id: String(place + end + 1), data: read.toString("utf8", start, end) }
+          place += start
+          if (start === 0) await sleep(100, undefined, { signal })
+        }
+      } finally {
+        await file.close()
       }
     }),
   )
