@@ -165,7 +165,9 @@ export class Reader {
       if (!entry || (entry["time"] as number) >= since) high = middle
       else low = (entry["sequence"] as number) + 1
     }
-    return low - 1
+    // entries may be missing just before the one that was found
+    const found = this.#sql.entryFrom.get(low)
+    return found ? (found["sequence"] as number) - 1 : log.last
   }
 
   #beforeLast(count: number, topics: readonly string[] | undefined, log: LogState): number {

@@ -50,6 +50,22 @@ export const locateCases: readonly Case[] = [
     },
   },
   {
+    name: "a time is located after what was removed just before the entry",
+    needs: ["clock"],
+    async run({ open }) {
+      let now = 1000
+      const log = await open({ retention: { topic: { count: 1 } }, now: () => now })
+      await log.append(messages("a", 1))
+      now = 2000
+      await log.append(messages("b", 1))
+      now = 3000
+      const { previous } = await log.append(messages("b", 1, 2))
+      await settle(log)
+      equal(await log.locate({ since: 1500 }), previous, "just before the oldest kept entry that is not older")
+      equal((await log.read({ after: previous, limit: 9 })).lost, undefined, "and nothing is lost after it")
+    },
+  },
+  {
     name: "the newest entries are located by their number",
     async run({ open }) {
       const log = await open(KEEP_ALL)
