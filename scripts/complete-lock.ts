@@ -19,9 +19,11 @@ const missing: Record<string, object> = {}
 for (const [path, { optionalDependencies = {}, engines }] of Object.entries(lock.packages)) {
   for (const [name, version] of Object.entries(optionalDependencies)) {
     const [shared, own] = [`node_modules/${name}`, `${path}/node_modules/${name}`]
-    if (lock.packages[shared]?.version === version || own in lock.packages) continue
+    const isExact = /^\d+\.\d+\.\d+$/.test(version)
+    if (own in lock.packages || (isExact ? lock.packages[shared]?.version === version : shared in lock.packages))
+      continue
     const [, os, cpu, libc] = PLATFORM.exec(name) ?? []
-    if (os === undefined || !/^\d+\.\d+\.\d+$/.test(version)) {
+    if (os === undefined || !isExact) {
       throw new Error(`${path} wants ${name}@${version}: whatever that is, run npm install where it can be installed`)
     }
     missing[shared in lock.packages ? own : shared] = {

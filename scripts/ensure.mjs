@@ -23,6 +23,15 @@ const PROXIES = {
   lighttpd: "lighttpd",
   squid: "squid",
 }
+/** Servers that logs are kept in: Debian's package of each, by its program. */
+const STORES = {
+  postgres: "postgresql-15",
+  "redis-server": "redis-server",
+  "nats-server": "nats-server",
+  pgbouncer: "pgbouncer",
+}
+/** Their systemd units, where the name is not the program's. */
+const UNITS = { varnishd: "varnish", postgres: "postgresql" }
 /** By what it exits with, this program allows or forbids Debian to start the servers it installs. */
 const POLICY = "/usr/sbin/policy-rc.d"
 
@@ -46,13 +55,19 @@ const needs = {
   },
   // WebKit has no mode without a screen, so it gets one that nobody sees
   webkit: browser("WebKit", ["webkit2gtk-driver", "xvfb"], () => ["WebKitWebDriver", "Xvfb"].every(onPath)),
-  proxies: {
-    present: () => Object.keys(PROXIES).every(onPath),
-    announce: "Installing Debian's proxies that are missing for their tests, and starting none (under a minute) …",
-    install: () => installServers(Object.keys(PROXIES).filter((program) => !onPath(program))),
-    remedy: `Proxies are missing and their tests need them: run \`apt-get install ${Object.values(PROXIES).join(" ")}\` as root.`,
+  proxies: servers("proxies", PROXIES),
+  stores: servers("stores", STORES),
+}
+
+/** Servers the tests start, by program and Debian's package. Optional where browsers are. */
+function servers(kind, packages) {
+  return {
+    present: () => Object.keys(packages).every(onPath),
+    announce: `Installing Debian's ${kind} that are missing for their tests, and starting none (under a minute) …`,
+    install: () => installServers(packages),
+    remedy: `Some ${kind} are missing and their tests need them: run \`apt-get install ${Object.values(packages).join(" ")}\` as root.`,
     optional: !process.env.CI,
-  },
+  }
 }
 
 /** A browser the tests drive. Optional where somebody develops: there its tests say that they are skipped. */
@@ -121,7 +136,7 @@ function pinnedNodeWorks() {
 
 function onPath(name) {
   // Debian keeps servers where only root looks
-  return [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin"].some((folder) => {
+  return [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/lib/postgresql/15/bin"].some((folder) => {
     try {
       accessSync(join(folder, name), constants.X_OK)
       return true
@@ -142,18 +157,17 @@ function installDebianPackages(names) {
 }
 
 /** Debian would start a server once it is installed, and then with the machine; the tests start their own. */
-function installServers(programs) {
+function installServers(packages) {
+  const programs = Object.keys(packages).filter((program) => !onPath(program))
   const mayForbid = !existsSync(POLICY)
   if (mayForbid && !runAsRoot(["sh", "-c", `printf '#!/bin/sh\\nexit 101\\n' > ${POLICY} && chmod 755 ${POLICY}`]))
     return false
   try {
-    return installDebianPackages(programs.map((program) => PROXIES[program]))
+    return installDebianPackages(programs.map((program) => packages[program]))
   } finally {
     if (mayForbid) runAsRoot(["rm", "--force", POLICY])
     if (existsSync("/run/systemd/system")) {
-      const units = programs
-        .filter((program) => program !== "apache2")
-        .map((program) => program.replace("varnishd", "varnish"))
+      const units = programs.filter((program) => program !== "apache2").map((program) => UNITS[program] ?? program)
       runAsRoot(["systemctl", "disable", "--quiet", ...units])
     }
   }

@@ -17,6 +17,8 @@ export type OnwardErrorCode =
   | "log_readonly"
   | "log_locked"
   | "log_corrupt"
+  | "log_denied"
+  | "log_unsupported"
   | "log_unavailable"
   | "source_failed"
   | "stream_ended"
@@ -28,6 +30,8 @@ export type OnwardErrorCode =
   | "idle_timeout"
   | "event_timeout"
   | "not_repeatable"
+  | "run_unknown"
+  | "run_expired"
 
 /** HTTP statuses of what the asker can be blamed for; everything else is 503. */
 const STATUS: Readonly<Partial<Record<OnwardErrorCode, number>>> = {
@@ -36,6 +40,8 @@ const STATUS: Readonly<Partial<Record<OnwardErrorCode, number>>> = {
   invalid_start: 400,
   too_many_topics: 400,
   cursor_too_long: 400,
+  run_unknown: 404,
+  run_expired: 410,
   message_too_large: 413,
   validation_failed: 422,
   too_many_connections_for_key: 429,

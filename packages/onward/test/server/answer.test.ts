@@ -160,6 +160,8 @@ const statuses: Readonly<Record<OnwardErrorCode, number>> = {
   log_readonly: 503,
   log_locked: 503,
   log_corrupt: 503,
+  log_denied: 503,
+  log_unsupported: 503,
   log_unavailable: 503,
   source_failed: 503,
   stream_ended: 503,
@@ -171,6 +173,8 @@ const statuses: Readonly<Record<OnwardErrorCode, number>> = {
   idle_timeout: 503,
   event_timeout: 503,
   not_repeatable: 503,
+  run_unknown: 404,
+  run_expired: 410,
 }
 
 test("every error has its status, and what is not the client's fault is not described to it", () => {

@@ -1,0 +1,72 @@
+/**
+ * How the frames of one kind of answer travel: what a provider or an agent streams, as SSE messages. A format knows
+ * nothing of logs, runs or sockets. `F` is one frame, as the format's own clients know it.
+ */
+export interface Format<F = unknown> {
+  /** What it is called in options, such as `openai-chat`. */
+  readonly name: string
+  /** Response headers its clients look for, beyond those of an event stream. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** A frame as an SSE message; the id is not its business. */
+  encode(frame: F): FormatMessage
+  /**
+   * The frame in an SSE message; undefined for what says nothing: pings, terminators, padding.
+   * @throws OnwardError `source_failed` for what is no frame of this format
+   */
+  decode(message: FormatMessage): F | undefined
+  /** Both as one, when a client could not tell it from getting both; else undefined. */
+  merge(previous: F, next: F): F | undefined
+  /** Follows one answer frame by frame: what it means, and what it takes to end it. */
+  follow(): Follower<F>
+  /** Writes frames of one answer from parts, so that a run of another format can be watched in this one. */
+  writer(run: RunInfo): (part: Part) => F[]
+}
+
+/** The parts of an SSE message a format sets. `event` is absent for `message`. */
+export interface FormatMessage {
+  readonly event?: string
+  readonly data: string
+}
+
+/** What a writer has to know of the run it writes for. */
+export interface RunInfo {
+  readonly id: string
+  /** When it was started, in ms since 1970. */
+  readonly time: number
+}
+
+/** One answer, as far as it has come. */
+export interface Follower<F> {
+  /** Takes the next frame, and says what it means, without regard to its format. */
+  take(frame: F): Part[]
+  /** True once a frame has ended the answer in the format's own way: nothing comes after it. */
+  readonly isComplete: boolean
+  /** What tells a client of this format that the answer is over and how, given what it has got: parts left open are closed first. */
+  end(ending: Ending): F[]
+}
+
+/** How a run ended. Only `completed` may look complete. */
+export interface Ending {
+  readonly status: "completed" | "failed" | "stopped" | "lost"
+  readonly error?: { readonly code: string; readonly message: string }
+}
+
+/** What an answer is made of, whatever its format: the common ground a run is translated over. */
+export type Part =
+  | { readonly type: "start"; readonly model?: string }
+  | { readonly type: "text"; readonly delta: string }
+  | { readonly type: "reasoning"; readonly delta: string }
+  | { readonly type: "tool-start"; readonly id: string; readonly name: string }
+  | { readonly type: "tool-input"; readonly id: string; readonly delta: string }
+  | { readonly type: "tool-end"; readonly id: string }
+  | { readonly type: "usage"; readonly usage: Usage }
+  | { readonly type: "finish"; readonly reason: FinishReason }
+  | { readonly type: "end"; readonly ending: Ending }
+
+/** Tokens, as the provider counts them. */
+export interface Usage {
+  readonly input?: number
+  readonly output?: number
+}
+
+export type FinishReason = "stop" | "length" | "tool-calls" | "content-filter" | "other"
