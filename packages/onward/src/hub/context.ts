@@ -4,6 +4,7 @@ import type { Log } from "../log/index.ts"
 import type { Position } from "../message.ts"
 import type { Audience } from "./audience.ts"
 import type { FanOut } from "./fan-out.ts"
+import type { Taps } from "./taps.ts"
 import type { Window } from "./window.ts"
 
 /** What the parts of a hub need of the whole. The core is it; said here, below them, so that nothing imports in a circle. */
@@ -12,6 +13,7 @@ export interface Context {
   readonly clock: Clock
   readonly window: Window
   readonly fanOut: FanOut
+  readonly taps: Taps
   readonly tail: End
   readonly heartbeat: number
   readonly stallTimeout: number

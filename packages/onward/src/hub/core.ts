@@ -11,6 +11,7 @@ import { FanOut } from "./fan-out.ts"
 import type { Limits } from "./limits.ts"
 import type { StartPoint } from "./start.ts"
 import { Tail } from "./tail.ts"
+import { Taps } from "./taps.ts"
 import { Window, type WindowOptions } from "./window.ts"
 
 const RETRY_MS = 1_000
@@ -44,6 +45,7 @@ export class Core implements Context {
   readonly maxAge: number
   readonly onError: (error: unknown) => void
   readonly fanOut: FanOut
+  readonly taps: Taps = new Taps()
   readonly wheel: Wheel
   readonly tail: Tail
   isClosed = false

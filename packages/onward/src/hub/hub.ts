@@ -1,12 +1,13 @@
 import { systemClock, type Clock } from "../clock.ts"
 import { OnwardError } from "../errors.ts"
 import type { EventContract, EventInput, EventSchemas } from "../events.ts"
-import { memoryLog, type Log } from "../log/index.ts"
+import { memoryLog, type Appended, type Log } from "../log/index.ts"
 import type { Message, Position, StoredMessage } from "../message.ts"
 import { checkNames, durationOf } from "../options.ts"
 import { checkMessage } from "./check.ts"
 import { comeBack, comment } from "./control.ts"
 import { Core } from "./core.ts"
+import { giveInsides } from "./insides.ts"
 import { resolveLimits, type Limits } from "./limits.ts"
 import { Subscription, type SubscribeOptions } from "./subscription.ts"
 import type { WindowOptions } from "./window.ts"
@@ -108,7 +109,7 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
     return check({ ...message, data: await events.validate(message.event ?? "message", message.data) })
   }
 
-  async function append(messages: readonly StoredMessage[]): Promise<string[]> {
+  async function append(messages: readonly StoredMessage[]): Promise<Appended> {
     try {
       if (core.isClosed) throw closed()
       // who was live before this publish must get it, so the tail must know where it began
@@ -118,20 +119,25 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
       }
       const appended = await core.log.append(messages)
       core.tail.appended(messages, appended)
-      return messages.map((message, i) => idFor(message, appended.positions[i] as Position, appended.previous))
+      return appended
     } catch (error) {
       throw core.isClosed ? closed(error) : error
     }
   }
 
-  return {
+  async function publish(messages: readonly StoredMessage[]): Promise<string[]> {
+    const { positions, previous } = await append(messages)
+    return messages.map((message, i) => idFor(message, positions[i] as Position, previous))
+  }
+
+  const hub: Hub<S> = {
     async publish(message) {
-      const [id] = await append([events ? await validated(message) : check(message)])
+      const [id] = await publish([events ? await validated(message) : check(message)])
       return id as string
     },
 
     async publishMany(messages) {
-      return append(
+      return publish(
         events
           ? await Promise.all((messages as readonly Message[]).map(validated))
           : (messages as readonly Message[]).map(check),
@@ -171,6 +177,8 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
       return this.close()
     },
   }
+  giveInsides(hub, { core, append })
+  return hub
 }
 
 const closed = (cause?: unknown): OnwardError =>

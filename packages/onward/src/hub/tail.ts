@@ -118,16 +118,18 @@ export class Tail implements End {
     this.#checkpoint = undefined
     this.#core.window.push(entry)
     this.#core.fanOut.arrive(entry)
+    this.#core.taps.arrive(entry)
   }
 
   #restart(position: Position): void {
-    const { fanOut, window } = this.#core
+    const { fanOut, taps, window } = this.#core
     const before = this.position
     this.position = position
     this.#newest = ""
     this.#checkpoint = undefined
     window.reset(position)
     fanOut.interrupt(before)
+    taps.interrupt()
     this.#moved()
   }
 

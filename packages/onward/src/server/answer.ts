@@ -28,6 +28,8 @@ export interface SseOptions {
    * warns of. @default no compression
    */
   readonly compress?: "shared"
+  /** `"any"`: whatever a request says it accepts, as clients of AI providers ask for JSON and want a stream. @default "event-stream" */
+  readonly accept?: "event-stream" | "any"
   /** Whether a source of your own that ends is followed by `stream.end`, at which clients stop reconnecting. @default true */
   readonly end?: boolean
   /** Ends the stream of a source of your own, for clients to come back, as when a server closes; a hub's subscription has its own. */
@@ -58,6 +60,7 @@ const OPTIONS = [
   "heartbeat",
   "stallTimeout",
   "compress",
+  "accept",
   "end",
   "signal",
   "clock",
@@ -86,7 +89,7 @@ export function answer(request: StreamRequest, source: Source, options: SseOptio
     throw new TypeError('sse: `compress` can be "shared", or be left out')
   }
   const cors = options.cors && corsHeaders(request, options.cors)
-  const refused = refuse(request, cors)
+  const refused = refuse(request, cors, options.accept === "any")
   if (refused) {
     discard(source)
     return refused
@@ -166,12 +169,19 @@ async function answerOwn(
       cancel: () => close(opened, onError),
     }
   } catch (error) {
-    onError(error)
+    // what its asker is to blame for is told to the asker alone
+    if (!isAskersFault(error)) onError(error)
     return problem(error, cors, clock)
   }
 }
 
-function refuse(request: StreamRequest, cors: Record<string, string> | undefined): Answer | undefined {
+const isAskersFault = (error: unknown): boolean => error instanceof OnwardError && !error.isRemote && error.status < 500
+
+function refuse(
+  request: StreamRequest,
+  cors: Record<string, string> | undefined,
+  acceptsAny: boolean,
+): Answer | undefined {
   const { method } = request
   if (method === "OPTIONS") {
     const isAllowed = cors?.["access-control-allow-origin"] !== undefined
@@ -183,7 +193,7 @@ function refuse(request: StreamRequest, cors: Record<string, string> | undefined
       headers: { ...PLAIN, allow: METHODS.join(", "), ...cors },
     }
   }
-  if (!acceptsStream(request.header("accept"))) {
+  if (!acceptsAny && !acceptsStream(request.header("accept"))) {
     return { ...text(406, "This is an event stream: accept text/event-stream."), headers: { ...PLAIN, ...cors } }
   }
   return undefined

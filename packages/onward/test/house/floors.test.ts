@@ -15,7 +15,7 @@ const FLOORS: Record<string, readonly string[]> = {
   node: ["ground", "server"],
   web: ["ground", "server"],
   adapters: ["ground", "hub", "server", "node", "web"],
-  runs: ["ground", "protocol", "log", "hub", "server"],
+  runs: ["ground", "protocol", "log", "hub", "server", "web"],
   client: ["ground", "protocol"],
   react: ["ground", "client"],
   testing: ["ground", "protocol"],

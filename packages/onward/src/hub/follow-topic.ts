@@ -1,0 +1,106 @@
+import { formatPosition, inSameEpoch, parsePosition, type Loss } from "../log/index.ts"
+import type { Entry, Position } from "../message.ts"
+import type { Insides } from "./insides.ts"
+
+const PAGE = 500
+
+/** Who follows a topic. Must not throw. */
+export interface TopicFollower {
+  /** The next entry, each once and in order. */
+  onEntry(entry: Entry): void
+  /** Entries of the topic are gone that were never handed on. */
+  onLost(loss: Loss): void
+}
+
+export interface Followed {
+  /** Reads what the log has beyond what was handed on, now. Rejects with what the log rejects with. */
+  refresh(): Promise<void>
+  stop(): void
+}
+
+/**
+ * Follows one topic from the first entry kept: reads what is there, then goes on with the tail, which reads once for the whole process.
+ * Resolves when everything was handed on that the log held when it was asked; rejects with what the log rejects with.
+ */
+export async function followTopic(
+  { core }: Pick<Insides, "core">,
+  topic: string,
+  follower: TopicFollower,
+): Promise<Followed> {
+  let position: Position = ""
+  let isLive = false
+  let isStopped = false
+  let reading: Promise<void> = Promise.resolve()
+  const isOver = (): boolean => isStopped || core.isClosed
+
+  const remove = core.taps.add(
+    {
+      onEntry(entry) {
+        // what is read already may arrive after it, and what is read next must not be overtaken
+        if (!isLive || (inSameEpoch(entry.position, position) && entry.position <= position)) return
+        position = entry.position
+        follower.onEntry(entry)
+      },
+      onInterrupt() {
+        isLive = false
+        void core.persist(refresh, isOver)
+      },
+    },
+    topic,
+  )
+
+  /** One after the other: a read that has begun already may have looked too early for this caller. */
+  function refresh(): Promise<void> {
+    const mine = reading.then(read)
+    reading = mine.catch(() => {})
+    return mine
+  }
+
+  async function read(): Promise<void> {
+    for (;;) {
+      const after = position
+      const page = await core.log.read({ after, topics: [topic], limit: PAGE })
+      if (isOver()) return
+      // the tail may have gone on meanwhile
+      if (after !== position) continue
+      if (page.lost && isOf(page.lost, topic)) follower.onLost(page.lost)
+      for (const entry of page.entries) {
+        position = entry.position
+        follower.onEntry(entry)
+      }
+      position = page.lost?.reason === "unknown" ? page.lost.to : page.next
+      const { tail } = core
+      const isAtTail = inSameEpoch(position, tail.position) && position >= tail.position
+      // no await between this look and going live: from here on the tail has everything
+      if (isAtTail || position === after) {
+        isLive = true
+        return
+      }
+    }
+  }
+
+  try {
+    // a store that is away fails this call instead of holding it up
+    if (!core.tail.isReady) await core.log.bounds()
+    await core.tail.ready
+    const { first } = await core.log.bounds()
+    const parsed = parsePosition(first)
+    // before everything there ever was, so that the log tells what it has removed
+    position = parsed ? formatPosition(parsed.epoch, 0) : first
+    await refresh()
+  } catch (error) {
+    isStopped = true
+    remove()
+    throw error
+  }
+  return {
+    refresh,
+    stop() {
+      isStopped = true
+      remove()
+    },
+  }
+}
+
+/** Whether a loss took entries of this very topic, as far as the log can tell. */
+const isOf = ({ reason, topics }: Loss, topic: string): boolean => reason !== "trimmed" || topics?.has(topic) === true

@@ -1,0 +1,78 @@
+import type { Entry, Position } from "../message.ts"
+import { recordOf, type EndRecord, type KeptFrame } from "./record.ts"
+
+/** A run as its records tell it. */
+export interface Folded {
+  readonly opened: Opened | undefined
+  /** What the producer has sent, record by record. */
+  readonly deltas: readonly Delta[]
+  readonly ended: Ended | undefined
+}
+
+export interface Opened {
+  readonly by: string
+  readonly format: string
+  readonly owner: string | undefined
+  readonly position: Position
+  /** When the log took it, in ms since 1970. */
+  readonly time: number
+}
+
+export interface Delta {
+  readonly position: Position
+  readonly frames: readonly KeptFrame[]
+}
+
+export interface Ended extends EndRecord {
+  readonly position: Position
+  /** When the log took it, in ms since 1970. */
+  readonly time: number
+}
+
+export interface Fold extends Folded {
+  /** Takes the next entry of the topic; true when it counts. */
+  take(entry: Entry): boolean
+}
+
+/**
+ * What everybody agrees on, since everybody reads the same records in the same order: the first `open` wins; deltas and beats count
+ * with the winner's name only, each once; the first `end` wins, and nothing counts after it. So a second start becomes a viewer,
+ * a producer that was given up writes to nobody, and a stop that races the end has one outcome for all, without a lock.
+ */
+export function createFold(): Fold {
+  const deltas: Delta[] = []
+  let opened: Opened | undefined
+  let ended: Ended | undefined
+  let n = 0
+
+  return {
+    get opened() {
+      return opened
+    },
+    get ended() {
+      return ended
+    },
+    deltas,
+    take(entry) {
+      const { position, time } = entry
+      const record = recordOf(entry)
+      if (!record || ended) return false
+      if (record.type === "open") {
+        if (opened) return false
+        opened = { by: record.by, format: record.format, owner: record.owner, position, time }
+        return true
+      }
+      if (!opened) return false
+      if (record.type === "end") {
+        if (record.by !== undefined && record.by !== opened.by) return false
+        ended = { ...record, position, time }
+        return true
+      }
+      // a record that was sent again because its first answer was lost has the number of the first
+      if (record.by !== opened.by || record.n <= n) return false
+      n = record.n
+      if (record.type === "delta") deltas.push({ position, frames: record.frames })
+      return true
+    },
+  }
+}

@@ -1,0 +1,16 @@
+export type * from "./format.ts"
+export type { RunMetrics } from "./metrics.ts"
+export type {
+  AttachOptions,
+  RunEvent,
+  RunItem,
+  RunOwner,
+  RunsOptions,
+  RunState,
+  RunStatus,
+  StartedRun,
+  ViewOptions,
+} from "./options.ts"
+export type { EndStatus, RunError } from "./record.ts"
+export { createRuns, type Runs } from "./runs.ts"
+export type { RunContext, RunSource, RunSourceFunction } from "./source.ts"

@@ -1,0 +1,123 @@
+import type { Clock } from "../clock.ts"
+import type { Hub } from "../hub/index.ts"
+import type { Log } from "../log/index.ts"
+import type { SseOptions } from "../server/index.ts"
+import type { Format, Usage } from "./format.ts"
+import type { RunMetrics } from "./metrics.ts"
+import type { EndStatus, RunError } from "./record.ts"
+
+export interface RunsOptions<F = unknown> {
+  /** The hub whose log keeps the runs. Give this or `log`. */
+  readonly hub?: Hub
+  /** The log that keeps the runs; closed with them. @default memoryLog() */
+  readonly log?: Log
+  /** How frames travel: that of what `start` is given. */
+  readonly format: Format<F>
+  /** Other formats that viewers may ask for. */
+  readonly formats?: readonly Format[]
+  /** What topics of runs begin with. Do not let clients subscribe to such a topic: a hub knows nothing of owners. @default "run/" */
+  readonly prefix?: string
+  /** How long a producer may be silent before its run is given up as lost, in ms: seconds, as a busy process is not dead. @default 10_000 */
+  readonly lease?: number
+  /** How long a piece of an answer waits for more, in ms and in characters. The first one, and what is no mere piece, never waits. @default 20 ms, 4_096 */
+  readonly flush?: { readonly ms?: number; readonly chars?: number }
+  /** How long a run can be read after its end, in ms; then it is `expired`. Its records go when the log removes them. @default 600_000 */
+  readonly retain?: number
+  /** Longest silence on a viewer's stream, in ms. @default 15_000 */
+  readonly heartbeat?: number
+  /** Longest life of a run, in ms: it ends as failed, in time before a platform kills its producer. @default Infinity */
+  readonly maxRun?: number
+  /** Longest answer, in characters of data. @default 16_777_216 */
+  readonly maxLength?: number
+  /**
+   * What viewers in the producer's process see while the store takes nothing: `relaxed`, what comes, without ids to carry on from;
+   * `strict`, nothing that is not stored. @default "relaxed"
+   */
+  readonly durability?: "relaxed" | "strict"
+  /** How long the store may take nothing before a run fails, in ms. @default 30_000 */
+  readonly storeTimeout?: number
+  /** Given each production's promise, for platforms that end a process with its last response. */
+  readonly waitUntil?: (production: Promise<void>) => void
+  /** Told what runs do here. Must not throw. */
+  readonly onEvent?: (event: RunEvent) => void
+  /** Told what sources threw, and of stores that are away. Viewers are never. @default console.error */
+  readonly onError?: (error: unknown) => void
+  /** Where time and chance come from, in tests that of `onward/testing`. @default the hub's, else the machine's */
+  readonly clock?: Clock
+}
+
+/** What happens to runs in this process. */
+export type RunEvent =
+  | { readonly type: "start" | "first"; readonly id: string }
+  | { readonly type: "attach" | "resume" | "leave"; readonly id: string }
+  | { readonly type: "end"; readonly id: string; readonly status: EndStatus; readonly metrics: RunMetrics | undefined }
+
+export type RunStatus = "running" | EndStatus | "expired" | "unknown"
+
+/** Whose run it is. */
+export interface RunOwner {
+  /** A user's id, say. A run that was started with an owner is unknown to everybody who does not name the same. */
+  readonly owner?: string
+}
+
+export interface AttachOptions extends RunOwner {
+  /** Carry on after this id. @default from the beginning */
+  readonly after?: string
+  /** Whether what has piled up comes merged. @default true */
+  readonly merge?: boolean
+  readonly signal?: AbortSignal
+}
+
+export interface ViewOptions extends RunOwner {
+  /** Name of the format to watch it in, of `format` and `formats`. @default that of the run */
+  readonly format?: string
+  /** Answers 204 unless the run is running: what the AI SDK asks when a chat is opened. @default false */
+  readonly onlyActive?: boolean
+  /** Where the run can be resumed, for `Content-Location`. @default not said */
+  readonly location?: string
+  /** More options of `sse`. */
+  readonly sse?: Omit<SseOptions, "end" | "heartbeat" | "accept">
+}
+
+/** What an attached viewer gets: a frame, or the end. Without an id it is not in the log (yet). */
+export type RunItem<F> =
+  | { readonly id?: string; readonly frame: F; readonly end?: never }
+  | { readonly id?: string; readonly end: EndStatus; readonly error?: RunError; readonly frame?: never }
+
+export interface RunState {
+  readonly status: RunStatus
+  /** What to carry on after. */
+  readonly lastId?: string
+  readonly error?: RunError
+  readonly usage?: Usage
+  readonly metrics?: RunMetrics
+}
+
+export interface StartedRun {
+  readonly id: string
+  /** Whether this call's source is the one that runs; else the run was there. */
+  readonly isNew: boolean
+  /** Resolves to how it ended. Rejects only when the store cannot be read. */
+  ended(): Promise<RunState>
+}
+
+/** Every name of {@link RunsOptions}. */
+export const RUNS_OPTIONS = [
+  "hub",
+  "log",
+  "format",
+  "formats",
+  "prefix",
+  "lease",
+  "flush",
+  "retain",
+  "heartbeat",
+  "maxRun",
+  "maxLength",
+  "durability",
+  "storeTimeout",
+  "waitUntil",
+  "onEvent",
+  "onError",
+  "clock",
+]

@@ -1,0 +1,204 @@
+import type { Clock } from "../clock.ts"
+import { OnwardError } from "../errors.ts"
+import type { Format } from "./format.ts"
+import { keptOf, type KeptFrame, type RunRecord } from "./record.ts"
+import type { Room } from "./room.ts"
+import type { Unkept, View } from "./view.ts"
+
+export interface RecorderOptions {
+  readonly view: View
+  readonly by: string
+  readonly format: Format
+  readonly room: Pick<Room, "append">
+  readonly clock: Clock
+  /** How long a delta waits for more, in ms, and how much of it may wait, in UTF-16 units. */
+  readonly flush: { readonly ms: number; readonly chars: number }
+  readonly lease: number
+  /** How long the store may be away, in ms. */
+  readonly storeTimeout: number
+  /** Whether those who watch here see what the store has not taken. */
+  readonly isStrict: boolean
+  readonly onError: (error: unknown) => void
+  /** The store was away for too long. */
+  readonly onLost: (error: unknown) => void
+}
+
+/** Writes an attempt's records to the log, one append at a time, in order. */
+export interface Recorder {
+  /** Takes the next frame. `isUrgent`: it does not wait for more. Resolves when there is room for another. */
+  push(frame: unknown, isUrgent: boolean): Promise<void> | undefined
+  /** Writes what is left and then `end`. Resolves when the log has it, or will not take it. */
+  finish(end: RunRecord): Promise<void>
+  /** Writes nothing any more. */
+  stop(): void
+}
+
+interface Sealed {
+  readonly record: RunRecord
+  readonly unkept?: Unkept
+  readonly chars: number
+}
+
+/** What may wait for the store, in UTF-16 units, before the source is made to wait. */
+const MAX_WAITING = 1_048_576
+/** What a frame counts on top of its text. */
+const FRAME_COST = 64
+/** Longest wait between two tries to append, in ms; the first is 100. */
+const MAX_PAUSE = 2_000
+
+export function createRecorder(options: RecorderOptions): Recorder {
+  const { view, by, format, room, clock, flush, lease, storeTimeout, isStrict, onError, onLost } = options
+  /** Frames that wait for more, neighbours merged already. */
+  let waiting: unknown[] = []
+  let waitingChars = 0
+  let timer: (() => void) | undefined
+  /** Records on their way, oldest first. Never changed again: an append that failed may have stored them all the same. */
+  let queue: Sealed[] = []
+  let queuedChars = 0
+  let n = 0
+  let ordinal = 0
+  let sending: Promise<void> | undefined
+  let isFlushDue = false
+  let ending: RunRecord | undefined
+  let failingSince: number | undefined
+  let isStopped = false
+  let isQuiet = true
+  let makeRoom: (() => void) | undefined
+  let undoBeat = again()
+
+  /** A sign of life now and then, when there is no other. */
+  function again(): () => void {
+    return clock.after(lease / 3, () => {
+      if (isStopped) return
+      if (isQuiet && !sending) {
+        queue.push({ record: { type: "beat", by, n: ++n }, chars: 0 })
+        send()
+      }
+      isQuiet = true
+      undoBeat = again()
+    })
+  }
+
+  function push(frame: unknown, isUrgent: boolean): Promise<void> | undefined {
+    if (isStopped) return undefined
+    const chars = charsOf(keptOf(format.encode(frame)))
+    if (view.meter) view.meter.raw += chars
+    const both = waiting.length > 0 ? format.merge(waiting.at(-1), frame) : undefined
+    if (both === undefined) waiting.push(frame)
+    else waiting[waiting.length - 1] = both
+    waitingChars += chars + FRAME_COST
+    if (isUrgent || waitingChars >= flush.chars) flushNow()
+    else timer ??= clock.after(flush.ms, flushNow)
+    if (queuedChars + waitingChars < MAX_WAITING) return undefined
+    return new Promise((resolve) => (makeRoom = resolve))
+  }
+
+  function flushNow(): void {
+    timer?.()
+    timer = undefined
+    // what comes while the store is busy goes with the next append, unless nobody knows when that will be
+    if (sending && failingSince === undefined) isFlushDue = true
+    else seal()
+    send()
+  }
+
+  /** Makes a record of what waits. */
+  function seal(): void {
+    isFlushDue = false
+    if (waiting.length === 0 || isStopped) return
+    const frames: KeptFrame[] = waiting.map((frame) => keptOf(format.encode(frame)))
+    const chars = frames.reduce((sum, kept) => sum + charsOf(kept), 0)
+    waiting = []
+    waitingChars = 0
+    queuedChars += chars
+    isQuiet = false
+    if (view.meter) view.meter.merged += chars
+    queue.push({ record: { type: "delta", by, n: ++n, frames }, unkept: { ordinal: ordinal++, frames }, chars })
+    if (failingSince !== undefined) show()
+  }
+
+  /** Those who watch here get what the store does not take, without ids. */
+  function show(): void {
+    if (isStrict) return
+    view.unkept = queue.flatMap(({ unkept }) => unkept ?? [])
+    view.changed()
+  }
+
+  function send(): void {
+    if (sending || isStopped || queue.length === 0) return
+    sending = sendAll().finally(() => (sending = undefined))
+  }
+
+  async function sendAll(): Promise<void> {
+    for (let tries = 0; !isStopped;) {
+      if (isFlushDue) seal()
+      if (ending) {
+        queue.push({ record: ending, chars: 0 })
+        ending = undefined
+      }
+      const count = queue.length
+      if (count === 0) return
+      try {
+        await room.append(
+          view,
+          queue.map(({ record }) => record),
+        )
+        tries = 0
+        taken(count)
+      } catch (error) {
+        if (isStopped) return
+        if (!mayTryAgain(error)) {
+          stop()
+          return onLost(error)
+        }
+        await new Promise<void>((resolve) => clock.after(Math.min(MAX_PAUSE, 100 * 2 ** tries++), resolve))
+      }
+    }
+  }
+
+  function taken(count: number): void {
+    for (const { chars } of queue.slice(0, count)) queuedChars -= chars
+    queue = queue.slice(count)
+    if (failingSince !== undefined) {
+      failingSince = queue.length > 0 ? failingSince : undefined
+      show()
+    }
+    makeRoom?.()
+  }
+
+  function mayTryAgain(error: unknown): boolean {
+    if (failingSince === undefined) {
+      failingSince = clock.now()
+      onError(error)
+      seal()
+      show()
+    }
+    return error instanceof OnwardError && error.retryable && clock.now() - failingSince < storeTimeout
+  }
+
+  function stop(): void {
+    isStopped = true
+    timer?.()
+    undoBeat()
+    makeRoom?.()
+  }
+
+  return {
+    push,
+    stop,
+    async finish(end) {
+      if (isStopped) return
+      undoBeat()
+      timer?.()
+      if (sending && failingSince === undefined) isFlushDue = true
+      else seal()
+      ending = end
+      await sending
+      // what was on its way when the end came may have been the last round
+      await sendAll()
+      stop()
+    },
+  }
+}
+
+const charsOf = (kept: KeptFrame): number => (typeof kept === "string" ? kept : kept[0]).length

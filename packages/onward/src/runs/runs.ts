@@ -1,0 +1,376 @@
+import { OnwardError } from "../errors.ts"
+import { createHub, insidesOf, type Hub } from "../hub/index.ts"
+import { checkNames, durationOf } from "../options.ts"
+import { report, type SourceFunction, type SseOptions, type Yielded } from "../server/index.ts"
+import { sse } from "../web/index.ts"
+import type { Format } from "./format.ts"
+import {
+  RUNS_OPTIONS,
+  type AttachOptions,
+  type RunItem,
+  type RunOwner,
+  type RunsOptions,
+  type RunState,
+  type RunStatus,
+  type StartedRun,
+  type ViewOptions,
+} from "./options.ts"
+import { produce, type Production } from "./produce.ts"
+import { project, type Projection } from "./projection.ts"
+import { markOf, type EndStatus, type RunError } from "./record.ts"
+import { createRoom, isRunId } from "./room.ts"
+import { discardSource, type RunSource, type RunSourceFunction } from "./source.ts"
+import type { View } from "./view.ts"
+import { BEGINNING, cursorOf, isPastEnd, watch, type Cursor } from "./watch.ts"
+
+/** Answers that outlive the requests that asked for them. */
+export interface Runs<F = unknown> {
+  /**
+   * Starts a run, unless there is one with this id: then nothing is started, and `source` is disposed of. The run goes on whoever leaves.
+   * @throws OnwardError `run_unknown` for another owner's, `run_expired`, `log_…` when the store does not take it
+   */
+  start(id: string, source: RunSource<F> | RunSourceFunction<F>, options?: RunOwner): Promise<StartedRun>
+  /**
+   * A run's frames, from the beginning or after an id, then its end. Leaving the loop stops nothing.
+   * @throws OnwardError from the first `next`: `run_unknown`, `run_expired`, `invalid_start`, `log_…`
+   */
+  attach(id: string, options?: AttachOptions): AsyncIterableIterator<RunItem<F>>
+  /**
+   * Ends a run for everybody, from any process, and has its producer abort its source. What has come until then stays.
+   * @throws OnwardError `log_…` when the store does not take it
+   */
+  stop(id: string, options?: RunOwner): Promise<"stopped" | "already-ended" | "unknown">
+  /** How a run stands. @throws OnwardError `log_…` when the store cannot be read */
+  status(id: string, options?: RunOwner): Promise<RunState>
+  /** Source and options for the `sse` of any adapter: `sse(req, res, ...runs.view(id))`. */
+  view(id: string, options?: ViewOptions): [source: SourceFunction, options: SseOptions]
+  /**
+   * Answers a fetch-style request: GET and POST with the run's stream, after `Last-Event-ID` if there is one, HEAD with how it stands
+   * (`onward-run-status`), DELETE by stopping it. 204 to who has had everything, 404 unknown or another's, 410 expired.
+   */
+  respond(request: Request, id: string, options?: ViewOptions): Promise<Response>
+  /** Ends what is produced here, as failed, and closes the log unless it is a hub's. */
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/**
+ * Makes runs: streams of tokens that survive their viewers. Everything about a run is in the log, so any process with the same
+ * log can watch it, stop it, or tell that its producer is gone.
+ * @example
+ * const runs = createRuns({ log: sqliteLog("runs.db"), format: openaiChat() })
+ * await runs.start(id, ({ signal }) => fetch(provider, { …, signal }), { owner: user.id })
+ * return runs.respond(request, id, { owner: user.id })
+ */
+export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
+  checkNames("createRuns", options, RUNS_OPTIONS)
+  const { format, onEvent = () => {}, onError = report, waitUntil, durability = "relaxed", prefix = "run/" } = options
+  const lease = durationOf("lease", options.lease, 10_000)
+  const retain = durationOf("retain", options.retain, 600_000)
+  const heartbeat = durationOf("heartbeat", options.heartbeat, 15_000)
+  const maxRun = durationOf("maxRun", options.maxRun, Infinity)
+  const storeTimeout = durationOf("storeTimeout", options.storeTimeout, 30_000)
+  const flush = { ms: options.flush?.ms ?? 20, chars: options.flush?.chars ?? 4_096 }
+  const { maxLength = 16_777_216 } = options
+  const formats = new Map([format as Format, ...(options.formats ?? [])].map((each) => [each.name, each]))
+  if (options.hub && options.log) throw new TypeError("createRuns takes a `hub` or a `log`, not both")
+  const hub = options.hub ?? ownHub(options, onError)
+  const insides = insidesOf(hub)
+  const clock = options.clock ?? insides.core.clock
+  const room = createRoom({ insides, prefix, lease, clock })
+  const productions = new Set<Production>()
+  const projections = new WeakMap<View, Map<string, Projection>>()
+  let isClosed = false
+
+  /** Does something with a run, which stays in view meanwhile. */
+  async function using<T>(id: string, use: (view: View) => T | Promise<T>): Promise<T> {
+    const view = await room.acquire(id)
+    try {
+      return await use(view)
+    } finally {
+      room.release(view)
+    }
+  }
+
+  const isOthers = (view: View, { owner }: RunOwner): boolean =>
+    view.fold.opened !== undefined && view.fold.opened.owner !== owner
+
+  function statusOf(view: View, who: RunOwner): RunStatus {
+    const { fold, ending } = view
+    if (!fold.opened) return view.isTrimmed ? "expired" : "unknown"
+    if (isOthers(view, who)) return "unknown"
+    if (fold.ended && clock.now() - fold.ended.time > retain) return "expired"
+    return ending?.status ?? "running"
+  }
+
+  function stateOf(view: View, who: RunOwner): RunState {
+    const status = statusOf(view, who)
+    if (status === "unknown" || status === "expired") return { status }
+    const { opened, deltas, ended } = view.fold
+    const { error } = view.ending ?? {}
+    const lastId = ended?.position ?? deltas.at(-1)?.position ?? opened?.position
+    const metrics = ended?.metrics ?? view.meter?.read()
+    return {
+      status,
+      ...(lastId !== undefined && { lastId }),
+      ...(error && { error }),
+      ...(ended?.usage && { usage: ended.usage }),
+      ...(metrics && { metrics }),
+    }
+  }
+
+  /** Throws unless the run can be watched. */
+  function check(view: View, who: RunOwner): void {
+    const status = statusOf(view, who)
+    if (status === "unknown") throw unknown()
+    if (status === "expired") throw new OnwardError("run_expired", "this run is over and gone: start a new one")
+  }
+
+  function projectionOf(view: View, name: string | undefined): Projection {
+    const native = formats.get(view.fold.opened?.format ?? "")
+    const wanted = name === undefined ? native : formats.get(name)
+    if (!native || !wanted) {
+      const missing = native ? name : view.fold.opened?.format
+      throw new TypeError(`createRuns was given no format "${missing}": there are ${[...formats.keys()].join(", ")}`)
+    }
+    const made = projections.get(view) ?? new Map<string, Projection>()
+    projections.set(view, made)
+    const projection = made.get(wanted.name) ?? project(view, native, wanted)
+    made.set(wanted.name, projection)
+    return projection
+  }
+
+  function begin(view: View, by: string, source: RunSource<F> | RunSourceFunction<F>): void {
+    const production = produce(source, {
+      view,
+      by,
+      format,
+      room,
+      clock,
+      flush,
+      lease,
+      storeTimeout,
+      isStrict: durability === "strict",
+      maxRun,
+      maxLength,
+      onError,
+      onFirst: () => onEvent({ type: "first", id: view.id }),
+    })
+    productions.add(production)
+    view.users++
+    const over = production.done.then(() => {
+      productions.delete(production)
+      const metrics = view.fold.ended?.metrics ?? view.meter?.read()
+      onEvent({ type: "end", id: view.id, status: view.ending?.status ?? "lost", metrics })
+      room.release(view)
+    })
+    onEvent({ type: "start", id: view.id })
+    waitUntil?.(over)
+  }
+
+  async function* steps(id: string, watching: Watching): AsyncGenerator<RunItem<unknown>> {
+    if (!isRunId(id)) throw unknown()
+    const view = await room.acquire(id)
+    try {
+      check(view, watching)
+      const from = watching.from ?? cursorIn(view, watching.after)
+      const { meter } = view
+      if (meter) meter.viewers++
+      if (meter && from !== BEGINNING) meter.resumes++
+      onEvent({ type: from === BEGINNING ? "attach" : "resume", id })
+      try {
+        yield* items(view, watching, from)
+      } finally {
+        onEvent({ type: "leave", id })
+      }
+    } finally {
+      room.release(view)
+    }
+  }
+
+  async function* items(view: View, watching: Watching, from: Cursor): AsyncGenerator<RunItem<unknown>> {
+    const { signal, merge: isMerged = true, format: name } = watching
+    const ends: { end: EndStatus; error?: RunError; id?: string }[] = []
+    const watched = watch(view, projectionOf(view, name), {
+      from,
+      isMerged,
+      signal,
+      onEnd: ({ status, error, position }) =>
+        ends.push({ end: status, ...(error && { error }), ...(position !== undefined && { id: position }) }),
+    })
+    for await (const { id, frame } of watched) yield id === undefined ? { frame } : { id, frame }
+    yield* ends
+  }
+
+  const runs: Runs<F> = {
+    async start(id, source, who = {}) {
+      if (isClosed) throw new OnwardError("hub_closed", "these runs are closed")
+      if (!isRunId(id)) {
+        discardSource(source)
+        throw new TypeError("the id of a run must be a line of 1 to 512 characters without `*`")
+      }
+      try {
+        const isNew = await using(id, async (view) => {
+          if (view.fold.opened || view.isTrimmed) {
+            check(view, who)
+            return false
+          }
+          const by = markOf()
+          const { owner } = who
+          await room.append(view, [{ type: "open", by, format: format.name, ...(owner !== undefined && { owner }) }])
+          // somebody else's `open` may be before this one: what the log says counts
+          await view.refresh()
+          if (view.hasBegun(by)) {
+            begin(view, by, source)
+            return true
+          }
+          check(view, who)
+          return false
+        })
+        if (!isNew) discardSource(source)
+        return { id, isNew, ended: () => ended(id, who) }
+      } catch (error) {
+        discardSource(source)
+        throw error
+      }
+    },
+
+    attach: (id, { after, ...rest } = {}) =>
+      steps(id, { ...rest, ...(after !== undefined && { after }) }) as AsyncGenerator<RunItem<F>>,
+
+    async stop(id, who = {}) {
+      if (!isRunId(id)) return "unknown"
+      return using(id, async (view) => {
+        const status = statusOf(view, who)
+        if (status === "unknown" || status === "expired") return "unknown"
+        if (status !== "running") return "already-ended"
+        const mark = markOf()
+        await room.append(view, [{ type: "end", mark, status: "stopped" }])
+        await view.refresh()
+        return view.fold.ended?.mark === mark ? "stopped" : "already-ended"
+      })
+    },
+
+    async status(id, who = {}) {
+      if (!isRunId(id)) return { status: "unknown" }
+      return using(id, (view) => stateOf(view, who))
+    },
+
+    view(id, given = {}) {
+      const { location, onlyActive = false, sse: more = {}, ...who } = given
+      const wanted = given.format === undefined ? format : formats.get(given.format)
+      if (!wanted) throw new TypeError(`createRuns was given no format "${given.format}"`)
+      const source: SourceFunction = async ({ lastEventId, signal }) => {
+        if (onlyActive && (await runs.status(id, who)).status !== "running") return null
+        if (!isRunId(id)) throw unknown()
+        const from = await using(id, (view) => {
+          check(view, who)
+          const cursor = cursorIn(view, lastEventId)
+          return isPastEnd(view, cursor) ? undefined : cursor
+        })
+        return from && wire(steps(id, { ...who, signal, from }), wanted)
+      }
+      return [
+        source,
+        {
+          ...more,
+          headers: {
+            "onward-run": encodeURIComponent(id),
+            ...(location !== undefined && { "content-location": location }),
+            ...wanted.headers,
+            ...more.headers,
+          },
+          heartbeat,
+          clock: more.clock ?? clock,
+          onError: more.onError ?? onError,
+          accept: "any",
+          // each format has an end of its own
+          end: false,
+        },
+      ]
+    },
+
+    async respond(request, id, given = {}) {
+      const { owner } = given
+      const who = owner === undefined ? {} : { owner }
+      if (request.method !== "DELETE" && request.method !== "HEAD") return sse(request, ...runs.view(id, given))
+      try {
+        const isStop = request.method === "DELETE"
+        const outcome = isStop ? await runs.stop(id, who) : "unknown"
+        const { status, lastId } = await runs.status(id, who)
+        if (status === "unknown") return said(404, { "onward-run-status": status }, isStop && { status })
+        if (status === "expired") return said(410, { "onward-run-status": status }, isStop && { status })
+        const headers = { "onward-run-status": status, ...(lastId !== undefined && { "onward-run-last-id": lastId }) }
+        return said(200, headers, isStop && { status, outcome })
+      } catch (error) {
+        onError(error)
+        return said(503, { "retry-after": "1" }, false)
+      }
+    },
+
+    async close() {
+      if (isClosed) return
+      isClosed = true
+      const all = [...productions]
+      for (const { fail } of all) fail(CLOSED)
+      await Promise.all(all.map(({ done }) => done))
+      if (!options.hub) await hub.close()
+    },
+
+    [Symbol.asyncDispose]() {
+      return this.close()
+    },
+  }
+
+  async function ended(id: string, who: RunOwner): Promise<RunState> {
+    return using(id, async (view) => {
+      check(view, who)
+      await new Promise<void>((resolve) => {
+        const unlisten = view.listen(look)
+        function look(): void {
+          if (!view.ending) return
+          unlisten()
+          resolve()
+        }
+        look()
+      })
+      return stateOf(view, who)
+    })
+  }
+
+  return runs
+}
+
+interface Watching extends AttachOptions {
+  readonly format?: string
+  readonly from?: Cursor
+}
+
+const CLOSED: RunError = { code: "hub_closed", message: "the server that wrote this answer was shut down" }
+
+const unknown = (): OnwardError => new OnwardError("run_unknown", "there is no such run")
+
+const cursorIn = (view: View, after: string | undefined): Cursor =>
+  after === undefined || after === "earliest" ? BEGINNING : cursorOf(view, after)
+
+function ownHub({ log, clock }: Pick<RunsOptions, "log" | "clock">, onError: (error: unknown) => void): Hub {
+  return createHub({ onError, ...(log && { log }), ...(clock && { clock }), window: { entries: 0, chars: 0 } })
+}
+
+async function* wire(items: AsyncIterable<RunItem<unknown>>, format: Format): AsyncGenerator<Yielded> {
+  let told: string | undefined
+  for await (const item of items) {
+    if ("frame" in item) {
+      told = item.id
+      yield { ...format.encode(item.frame), id: item.id }
+    } else if (item.id !== undefined && item.id !== told) {
+      // an end that has no frame is still where to carry on after
+      yield { id: item.id }
+    }
+  }
+}
+
+function said(status: number, headers: Record<string, string>, body: object | false): Response {
+  const all = { "cache-control": "no-store", ...headers, ...(body && { "content-type": "application/json" }) }
+  return new Response(body ? JSON.stringify(body) : null, { status, headers: all })
+}

@@ -1,0 +1,103 @@
+import { OnwardError } from "../errors.ts"
+import { parse } from "../protocol/index.ts"
+import type { Format } from "./format.ts"
+
+type Stream<F> = AsyncIterable<F> | ReadableStream<F>
+
+/** Where an answer comes from: frames of the run's format, or a provider's response whose body is an event stream of that format. */
+export type RunSource<F> = Stream<F> | Response | Promise<Stream<F> | Response>
+
+/** What a function that makes a source is given. */
+export interface RunContext {
+  readonly id: string
+  /** Aborted when the run is stopped, given up or over: give it to whatever is asked for the answer, never a request's own. */
+  readonly signal: AbortSignal
+}
+
+export type RunSourceFunction<F> = (context: RunContext) => RunSource<F>
+
+/** A source that runs. */
+export interface Frames<F> {
+  readonly iterator: AsyncIterator<F>
+  /** Whether its end alone proves nothing, because a connection may be cut between two events. */
+  readonly isRemote: boolean
+}
+
+/**
+ * Starts a source.
+ * @throws what the source throws; OnwardError `bad_status`, `bad_content_type` for a response that is no event stream
+ */
+export async function openFrames<F>(
+  source: RunSource<F> | RunSourceFunction<F>,
+  context: RunContext,
+  format: Format<F>,
+): Promise<Frames<F>> {
+  const given = await (typeof source === "function" ? source(context) : source)
+  if (isResponse(given)) return { iterator: framesOf(given, format), isRemote: true }
+  if (typeof given === "object" && given !== null) {
+    if ("getReader" in given) return { iterator: iterate(given), isRemote: false }
+    if (Symbol.asyncIterator in given) return { iterator: given[Symbol.asyncIterator](), isRemote: false }
+  }
+  throw new TypeError("the source of a run must be an async iterable, a ReadableStream or a Response")
+}
+
+/** Disposes of a source that is not used after all. A function was never called, so it holds nothing. */
+export function discardSource(source: RunSource<unknown> | RunSourceFunction<unknown>): void {
+  if (typeof source === "function") return
+  Promise.resolve(source)
+    .then(async (given) => {
+      if (isResponse(given)) await given.body?.cancel()
+      else if ("getReader" in given) await given.cancel()
+      else await given[Symbol.asyncIterator]().return?.()
+    })
+    .catch(() => {})
+}
+
+const isResponse = (given: unknown): given is Response =>
+  typeof given === "object" && given !== null && "headers" in given && "status" in given && "body" in given
+
+function framesOf<F>(response: Response, format: Format<F>): AsyncIterator<F> {
+  const { status, headers, body } = response
+  const type = headers.get("content-type") ?? ""
+  const fault =
+    status < 200 || status > 299
+      ? new OnwardError("bad_status", `the provider answered with status ${status}`, { status })
+      : !/^text\/event-stream\b/i.test(type) || !body
+        ? new OnwardError("bad_content_type", "the provider's answer is no event stream", { status })
+        : undefined
+  if (fault) {
+    body?.cancel().catch(() => {})
+    throw fault
+  }
+  return decoded(body as ReadableStream<Uint8Array>, format, status)
+}
+
+async function* decoded<F>(body: ReadableStream<Uint8Array>, format: Format<F>, status: number): AsyncGenerator<F> {
+  const events = parse(body)
+  try {
+    for (;;) {
+      const { done, value } = await events.next().catch((cause: unknown) => {
+        if (cause instanceof OnwardError) throw cause
+        throw new OnwardError("stream_ended", "the provider's answer was cut off", { cause, status })
+      })
+      if (done) return
+      const { event, data } = value
+      const frame = format.decode(event === "message" ? { data } : { event, data })
+      if (frame !== undefined) yield frame
+    }
+  } finally {
+    events.return?.().catch(() => {})
+  }
+}
+
+/** Not every runtime can iterate a ReadableStream. */
+function iterate<F>(stream: ReadableStream<F>): AsyncIterator<F> {
+  const reader = stream.getReader()
+  return {
+    next: () => reader.read() as Promise<IteratorResult<F>>,
+    async return() {
+      await reader.cancel()
+      return { done: true, value: undefined }
+    },
+  }
+}

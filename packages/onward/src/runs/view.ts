@@ -1,0 +1,119 @@
+import { followTopic, type Followed, type Insides } from "../hub/index.ts"
+import type { Entry, Position } from "../message.ts"
+import { createFold, type Fold } from "./fold.ts"
+import type { Meter } from "./metrics.ts"
+import type { EndStatus, KeptFrame, RunError } from "./record.ts"
+
+/** How a run ended, for those who watch here. Without a position it is this process's word alone, and not in the log. */
+export interface SeenEnding {
+  readonly status: EndStatus
+  readonly error?: RunError
+  readonly position?: Position
+}
+
+/** A delta that is not in the log yet; `ordinal` is the place it will have among the run's deltas. */
+export interface Unkept {
+  readonly ordinal: number
+  readonly frames: readonly KeptFrame[]
+}
+
+/**
+ * One run as this process sees it, read once however many watch. There is one while anybody here does something with the run;
+ * after that, the log has it.
+ */
+export class View {
+  readonly id: string
+  readonly topic: string
+  readonly fold: Fold = createFold()
+  /** Whether the log told that it has removed records of this run. */
+  isTrimmed = false
+  /** Whether the producer is in this process. */
+  isProducing = false
+  meter: Meter | undefined
+  users = 0
+  /** How many records have counted so far: who sees it stand still hears nothing of the producer. */
+  heard = 0
+  /** Deltas the store would not take yet, for those who watch here; see `durability`. */
+  unkept: readonly Unkept[] = []
+  readonly #listeners = new Set<() => void>()
+  #ending: SeenEnding | undefined
+  #followed: Followed | undefined
+
+  constructor(id: string, topic: string) {
+    this.id = id
+    this.topic = topic
+  }
+
+  /** Reads what the log has of the run. Rejects with what the log rejects with. */
+  async open(insides: Insides): Promise<void> {
+    this.#followed = await followTopic(insides, this.topic, {
+      onEntry: (entry) => this.#take(entry),
+      onLost: () => this.#lose(),
+    })
+  }
+
+  close(): void {
+    this.#followed?.stop()
+  }
+
+  /** Reads the log's end anew. Rejects with what the log rejects with. */
+  async refresh(): Promise<void> {
+    await this.#followed?.refresh()
+  }
+
+  #take(entry: Entry): void {
+    if (!this.fold.take(entry)) return
+    this.heard++
+    if (this.fold.ended) {
+      const { status, error, position } = this.fold.ended
+      this.#ending ??= { status, position, ...(error && { error }) }
+    }
+    this.changed()
+  }
+
+  /** What was removed before it was seen is missing for good, so nothing that follows can be whole. */
+  #lose(): void {
+    this.isTrimmed = true
+    if (this.fold.opened && !this.#ending) this.end({ status: "lost", error: GONE })
+  }
+
+  get ending(): SeenEnding | undefined {
+    return this.#ending
+  }
+
+  /** Whether the attempt `by` is the one that counts, and not over yet. */
+  hasBegun(by: string): boolean {
+    return this.fold.opened?.by === by && !this.#ending
+  }
+
+  /** Ends it for those who watch here, when nothing can be written to the log. */
+  end(ending: SeenEnding): void {
+    this.#ending ??= ending
+    this.changed()
+  }
+
+  /** How many deltas there are to watch. */
+  get count(): number {
+    const kept = this.fold.deltas.length
+    const last = this.unkept.at(-1)
+    return this.#ending || last === undefined ? kept : Math.max(kept, last.ordinal + 1)
+  }
+
+  delta(index: number): { readonly frames: readonly KeptFrame[]; readonly position?: Position } {
+    const kept = this.fold.deltas[index]
+    if (kept) return kept
+    return this.unkept[index - (this.unkept[0]?.ordinal ?? 0)] ?? { frames: [] }
+  }
+
+  /** Calls back at each change; returns the undo. */
+  listen(onChange: () => void): () => void {
+    this.#listeners.add(onChange)
+    return () => void this.#listeners.delete(onChange)
+  }
+
+  changed(): void {
+    for (const listener of this.#listeners) listener()
+  }
+}
+
+const GONE: RunError = { code: "run_expired", message: "the rest of this run is gone from the log" }
