@@ -102,7 +102,7 @@ export interface StartedRun {
 }
 
 /** Every name of {@link RunsOptions}. */
-export const RUNS_OPTIONS = [
+export const RUNS_OPTIONS: readonly string[] = [
   "hub",
   "log",
   "format",
