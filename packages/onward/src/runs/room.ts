@@ -51,9 +51,9 @@ export function createRoom({ insides, prefix, lease, clock }: RoomOptions): Room
     views,
     append,
     async acquire(id) {
-      let opening = views.get(id)
-      if (!opening) {
-        opening = open(id)
+      const existing = views.get(id)
+      const opening = existing ?? open(id)
+      if (!existing) {
         views.set(id, opening)
         opening.catch(() => views.delete(id))
       }
@@ -61,6 +61,13 @@ export function createRoom({ insides, prefix, lease, clock }: RoomOptions): Room
       // whoever had it may have left in the meantime, and have been the last
       if (views.get(id) !== opening) return this.acquire(id)
       view.users++
+      try {
+        // somebody looked too early for this caller, to whom the run may be known from elsewhere
+        if (existing && !view.fold.opened) await view.refresh()
+      } catch (error) {
+        this.release(view)
+        throw error
+      }
       return view
     },
     release(view) {

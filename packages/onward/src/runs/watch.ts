@@ -59,6 +59,7 @@ export async function* watch(view: View, projection: Projection, options: WatchO
   const { signal, isMerged, onEnd } = options
   const { format } = projection
   let { delta, frame } = options.from
+  const hadAll = isPastEnd(view, options.from)
   let wake: (() => void) | undefined
   const rouse = (): void => wake?.()
   const unlisten = view.listen(rouse)
@@ -83,8 +84,7 @@ export async function* watch(view: View, projection: Projection, options: WatchO
       const { ending } = view
       if (steps.length > 0) yield* isMerged ? merged(steps, format) : steps
       else if (ending) {
-        if (delta > view.count) return
-        yield* terminal(ending, projection, frame)
+        if (!hadAll) yield* terminal(ending, projection, frame)
         onEnd?.(ending)
         return
       } else await new Promise<void>((resolve) => (wake = resolve))

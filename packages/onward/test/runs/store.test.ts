@@ -1,0 +1,171 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { sse } from "../../src/node/index.ts"
+import { createRuns, type RunEvent } from "../../src/runs/index.ts"
+import { connect, createClock } from "../../src/testing/index.ts"
+import { faultyLog, unavailable } from "../hub/faulty-log.ts"
+import { lines } from "./lines.ts"
+import { textOf } from "./text-of.ts"
+
+/** A run that says a word whenever time has passed. */
+function slow(clock: { after(delay: number, run: () => void): void }) {
+  return async function* (): AsyncGenerator<string> {
+    for (const word of ["Once ", "upon ", "a ", "time"]) {
+      yield word
+      await new Promise<void>((resolve) => clock.after(1_000, resolve))
+    }
+  }
+}
+
+const told = (events: readonly { data: string }[]): string =>
+  events.map(({ data }) => JSON.parse(data) as string).join("")
+
+for (const durability of ["relaxed", "strict"] as const) {
+  test(`${durability}: a store that is away for a while costs nothing but time`, async () => {
+    const clock = createClock()
+    const log = faultyLog()
+    const errors: unknown[] = []
+    await using runs = createRuns({ log, format: lines, clock, durability, onError: (error) => errors.push(error) })
+    await runs.start("a", slow(clock))
+    const reader = await connect((req, res) => sse(req, res, ...runs.view("a")))
+    assert.equal(told(reader.events), "Once ")
+    log.failure = unavailable
+    await clock.pass(1_500)
+    // those in the producer's process go on, without an id to carry on from
+    assert.equal(told(reader.events), durability === "strict" ? "Once " : "Once upon ")
+    assert.equal(reader.events.at(-1)?.id, reader.events[0]?.id)
+    log.failure = undefined
+    await clock.pass(10_000)
+    await reader.closed()
+    assert.equal(told(reader.events), "Once upon a time[completed]")
+    assert.equal(await textOf(runs.attach("a")), "Once upon a time[completed]")
+    assert.deepEqual(errors, [unavailable])
+  })
+}
+
+test("a store that stays away ends the run for those who watch here, as failed, and aborts its source", async () => {
+  const clock = createClock()
+  const log = faultyLog()
+  const events: RunEvent[] = []
+  const runs = createRuns({ log, format: lines, clock, onError: () => {}, onEvent: (event) => events.push(event) })
+  let isAborted = false
+  await runs.start("a", async function* ({ signal }) {
+    signal.addEventListener("abort", () => (isAborted = true))
+    yield "Once "
+    await new Promise<void>((resolve) => clock.after(1_000, resolve))
+    yield "upon "
+    await new Promise(() => {})
+  })
+  const watching = textOf(runs.attach("a"))
+  await clock.settle()
+  log.failure = unavailable
+  await clock.pass(60_000)
+  assert.equal(await watching, "Once upon [failed log_unavailable]")
+  assert.equal(isAborted, true)
+  assert.ok(events.some((event) => event.type === "end" && event.status === "failed"))
+  await assert.rejects(runs.status("b"), { code: "log_unavailable" })
+  await assert.rejects(runs.start("b", slow(clock)), { code: "log_unavailable" })
+  const refused = await connect((req, res) => sse(req, res, ...runs.view("b")))
+  assert.equal(refused.status, 503)
+  log.failure = undefined
+  await runs.close()
+})
+
+test("an append that was stored although it failed is not told twice", async () => {
+  const clock = createClock()
+  const log = faultyLog()
+  const { append } = log
+  let isAnswerLost = false
+  log.append = async (messages) => {
+    const appended = await append(messages)
+    if (isAnswerLost) throw unavailable
+    return appended
+  }
+  await using runs = createRuns({ log, format: lines, clock, onError: () => {} })
+  await using elsewhere = createRuns({ log, format: lines, clock })
+  await runs.start("a", slow(clock))
+  const watching = Promise.all([runs, elsewhere].map((each) => textOf(each.attach("a"))))
+  await clock.pass(500)
+  isAnswerLost = true
+  await clock.pass(1_000)
+  isAnswerLost = false
+  await clock.pass(20_000)
+  assert.deepEqual(await watching, ["Once upon a time[completed]", "Once upon a time[completed]"])
+})
+
+test("who cannot read the log declares nobody lost", async () => {
+  const clock = createClock()
+  const frozen = createClock()
+  const log = faultyLog()
+  await using one = createRuns({ log: { ...log, close: async () => {} }, format: lines, clock: frozen })
+  await using two = createRuns({ log, format: lines, clock, onError: () => {} })
+  await one.start("a", slow(frozen))
+  const watching = textOf(two.attach("a"))
+  await clock.settle()
+  log.failure = unavailable
+  await clock.pass(60_000)
+  log.failure = undefined
+  assert.equal((await two.status("a")).status, "running")
+  await frozen.pass(10_000)
+  await clock.settle()
+  assert.equal(await watching, "Once upon a time[completed]")
+})
+
+test("a run that takes longer, or says more, than it may ends as failed", async () => {
+  const clock = createClock()
+  await using runs = createRuns({ format: lines, clock, maxRun: 2_500, maxLength: 20, onError: () => {} })
+  await runs.start("a", slow(clock))
+  await runs.start("b", async function* () {
+    for (;;) {
+      yield "more "
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  })
+  assert.equal(await textOf(runs.attach("b")), "more more more [failed message_too_large]")
+  await clock.pass(5_000)
+  assert.equal(await textOf(runs.attach("a")), "Once upon a [failed run_too_long]")
+})
+
+test("a server that closes says so to those who watch its runs elsewhere", async () => {
+  const clock = createClock()
+  const log = faultyLog()
+  const one = createRuns({ log: { ...log, close: async () => {} }, format: lines, clock })
+  await using two = createRuns({ log, format: lines, clock })
+  await one.start("a", slow(clock))
+  const watching = textOf(two.attach("a"))
+  await clock.pass(1_500)
+  await one.close()
+  assert.equal(await watching, "Once upon [failed hub_closed]")
+  await assert.rejects(one.start("b", slow(clock)), { code: "hub_closed" })
+})
+
+test("the end tells how fast it was, and who counted", async () => {
+  const clock = createClock()
+  const events: RunEvent[] = []
+  await using runs = createRuns({ format: lines, clock, onEvent: (event) => events.push(event) })
+  await runs.start("a", slow(clock))
+  const watching = textOf(runs.attach("a"))
+  await clock.pass(10_000)
+  await watching
+  const { metrics, status, lastId } = await runs.status("a")
+  assert.equal(status, "completed")
+  assert.ok(lastId)
+  const { ttft, duration, tokens, counted, rate, gaps, viewers, resumes } = metrics ?? {}
+  assert.deepEqual(
+    { ttft, duration, tokens, counted, rate, gaps, viewers, resumes },
+    {
+      ttft: 0,
+      duration: 4_000,
+      tokens: 4,
+      counted: "frames",
+      rate: 1.3,
+      gaps: { p50: 1_000, p95: 1_000, p99: 1_000 },
+      viewers: 1,
+      resumes: 0,
+    },
+  )
+  assert.deepEqual(
+    events.map(({ type }) => type).filter((type) => type !== "leave"),
+    ["start", "attach", "first", "end"],
+  )
+})
