@@ -17,6 +17,7 @@ const FLOORS: Record<string, readonly string[]> = {
   adapters: ["ground", "hub", "server", "node", "web"],
   runs: ["ground", "protocol", "log", "hub", "server", "web"],
   client: ["ground", "protocol"],
+  "run-client": ["ground", "protocol", "client", "runs"],
   react: ["ground", "client"],
   testing: ["ground", "protocol"],
   /** The door of the package: it re-exports and does nothing else. */

@@ -1,0 +1,2 @@
+export { OnwardError, type OnwardErrorCode } from "../client/index.ts"
+export { openRun, type OpenRun, type OpenRunMetrics, type OpenRunOptions, type OpenRunStatus } from "./open-run.ts"

@@ -1,0 +1,119 @@
+import assert from "node:assert/strict"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { test, type TestContext } from "node:test"
+import { sse } from "../../src/node/index.ts"
+import { openRun } from "../../src/run-client/index.ts"
+import { createRuns, type Runs } from "../../src/runs/index.ts"
+import { lines } from "../runs/lines.ts"
+import { serve } from "../runs/serve.ts"
+
+const WORDS = Array.from({ length: 40 }, (_, n) => `${n} `)
+
+/** A format that tells its end, as all but plain text do. */
+const format = {
+  ...lines,
+  follow() {
+    let isComplete = false
+    return {
+      ...lines.follow(),
+      take(frame: string) {
+        const [, status] = /^\[(completed|failed|stopped|lost)/.exec(frame) ?? []
+        if (status === undefined) return lines.follow().take(frame)
+        isComplete = true
+        return [{ type: "end", ending: { status: status as "completed" } } as const]
+      },
+      get isComplete() {
+        return isComplete
+      },
+    }
+  },
+}
+
+/** A server with runs at /runs/:id; asked to `cut`, it drops the connection after so many ms. */
+async function serving(t: TestContext, runs: Runs<string>): Promise<{ url: string; asked: string[] }> {
+  const asked: string[] = []
+  const url = await serve(t, (req: IncomingMessage, res: ServerResponse) => void answer(req, res))
+  async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const { pathname, searchParams } = new URL(req.url ?? "", url)
+    const id = pathname.split("/")[2] ?? ""
+    asked.push(`${req.method} ${pathname}`)
+    if (req.method === "DELETE" || req.method === "HEAD") {
+      const answered = await runs.respond(new Request(new URL(req.url ?? "", url), { method: req.method }), id)
+      return void res.writeHead(answered.status, Object.fromEntries(answered.headers)).end(await answered.text())
+    }
+    if (req.method === "POST") await runs.start("42", told)
+    const wanted = req.method === "POST" ? "42" : id
+    sse(req, res, ...runs.view(wanted, { location: `/runs/${wanted}`, sse: { retry: 1 } }))
+    if (searchParams.has("cut")) setTimeout(() => res.destroy(), 30)
+  }
+  return { url, asked }
+}
+
+async function* told(): AsyncGenerator<string> {
+  for (const word of WORDS) {
+    yield word
+    await new Promise((resolve) => setTimeout(resolve, 3))
+  }
+}
+
+test("a run is asked for once, carried on where it was cut, and known to be whole", async (t) => {
+  await using runs = createRuns({ format, flush: { ms: 1 } })
+  const { url, asked } = await serving(t, runs)
+  const run = openRun({ url: `${url}/runs?cut`, body: { prompt: "hi" }, format })
+  assert.equal(run.status, "connecting")
+  let text = ""
+  for await (const frame of run.frames) text += frame
+  assert.equal(text, WORDS.join("") + "[completed]")
+  assert.equal(run.status, "completed")
+  assert.equal(run.metrics.resumes, 1)
+  assert.equal(run.metrics.counted, "frames")
+  assert.deepEqual(asked.slice(0, 2), ["POST /runs", "GET /runs/42"])
+})
+
+test("leaving detaches and stops nothing, and a page that is loaded again carries on", async (t) => {
+  await using runs = createRuns({ format, flush: { ms: 1 } })
+  const { url } = await serving(t, runs)
+  const run = openRun({ url: `${url}/runs`, method: "POST", format })
+  let text = ""
+  for await (const frame of run.frames) {
+    text += frame
+    if (text.length > 20) break
+  }
+  assert.equal(run.status, "detached")
+  assert.equal((await runs.status("42")).status, "running")
+  const again = openRun({ url: `${url}/runs/42`, lastEventId: run.lastId, format })
+  for await (const frame of again.frames) text += frame
+  assert.equal(text, WORDS.join("") + "[completed]")
+})
+
+test("stop ends the run for everybody, and is told as what it is", async (t) => {
+  await using runs = createRuns({ format, flush: { ms: 1 } })
+  const { url, asked } = await serving(t, runs)
+  const run = openRun({ url: `${url}/runs`, method: "POST", format })
+  let text = ""
+  for await (const frame of run.frames) {
+    text += frame
+    if (text.length > 20 && !asked.includes("DELETE /runs/42")) await run.stop()
+  }
+  assert.match(text, /^(\d+ )+\[stopped\]$/)
+  assert.equal(run.status, "stopped")
+  assert.equal((await runs.status("42")).status, "stopped")
+})
+
+test("a format that does not tell its end has the server asked", async (t) => {
+  await using runs = createRuns({ format: lines, flush: { ms: 1 } })
+  const { url, asked } = await serving(t, runs)
+  const run = openRun({ url: `${url}/runs`, method: "POST", format: lines })
+  for await (const _ of run.frames);
+  assert.equal(run.status, "completed")
+  assert.ok(asked.includes("HEAD /runs/42"))
+})
+
+test("a run that is unknown is an error at the first frame", async (t) => {
+  await using runs = createRuns({ format })
+  const { url } = await serving(t, runs)
+  const run = openRun({ url: `${url}/runs/7`, format })
+  await assert.rejects(run.frames.next(), { code: "bad_status", status: 404 })
+  assert.equal(run.status, "failed")
+  await assert.rejects(openRun({ url: `${url}/runs/7`, format }).stop(), { code: "bad_status", status: 404 })
+})
