@@ -1,9 +1,10 @@
+import { BREAKS, type Break } from "../../relay.ts"
 import { Chance } from "../../hub/simulation/chance.ts"
 
-/** How a connection fails: by a RST, closed both ways, closed one way while the client is still heard, or by saying nothing more. */
-export type Fault = "reset" | "close" | "half-close" | "silence"
+/** How a connection fails: it is broken, or says nothing more. */
+export type Fault = Break | "silence"
 
-export const FAULTS: readonly Fault[] = ["reset", "close", "half-close", "silence"]
+export const FAULTS: readonly Fault[] = [...BREAKS, "silence"]
 
 /** What happens to one connection. */
 export interface Plan {

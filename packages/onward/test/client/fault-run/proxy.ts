@@ -1,6 +1,6 @@
-import { once } from "node:events"
-import { connect, createServer, type AddressInfo, type Socket } from "node:net"
+import type { Socket } from "node:net"
 import { setImmediate as turn, setTimeout as wait } from "node:timers/promises"
+import { breakOff, createRelay, drained } from "../../relay.ts"
 import { FAULTS, type Fault, type Plan } from "./plan.ts"
 
 export interface CuttingProxy extends AsyncDisposable {
@@ -18,28 +18,16 @@ const HEAD_END = "\r\n\r\n"
 /** Passes connections on to a server, the answers in pieces, until each fails as planned; a plan that nothing came of is that of the next, too. */
 export async function createCuttingProxy(target: number, plans: readonly Plan[]): Promise<CuttingProxy> {
   const cuts = Object.fromEntries(FAULTS.map((fault) => [fault, 0])) as Record<Fault, number>
-  const sockets = new Set<Socket>()
   let cutsInHead = 0
-  let connections = 0
   let made = 0
 
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
-    const upstream = connect({ port: target, host: "127.0.0.1", allowHalfOpen: true, noDelay: true })
-    for (const [socket, other] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      sockets.add(socket)
-      socket.on("error", () => {}) // resets are what this is for
-      socket.on("close", () => {
-        sockets.delete(socket)
-        if (socket === client) other.destroy()
-      })
-    }
-    client.pipe(upstream)
-    connections++
-    void pass(client, upstream, plans[made] as Plan)
-  })
+  const relay = await createRelay(
+    () => target,
+    ({ client, upstream }) => {
+      client.pipe(upstream)
+      void pass(client, upstream, plans[made] as Plan)
+    },
+  )
 
   async function pass(client: Socket, upstream: Socket, plan: Plan): Promise<void> {
     let head = ""
@@ -72,26 +60,19 @@ export async function createCuttingProxy(target: number, plans: readonly Plan[])
     made++
     cuts[fault]++
     if (isInHead) cutsInHead++
-    if (fault === "reset") client.resetAndDestroy()
-    else if (fault === "close") client.destroySoon()
-    else if (fault === "half-close") client.end()
+    if (fault !== "silence") breakOff(client, fault)
   }
 
-  server.listen(0, "127.0.0.1")
-  await once(server, "listening")
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    url: `http://127.0.0.1:${relay.port}/`,
     cuts,
     get cutsInHead() {
       return cutsInHead
     },
     get connections() {
-      return connections
+      return relay.connections
     },
-    async [Symbol.asyncDispose]() {
-      server.close()
-      for (const socket of sockets) socket.destroy()
-    },
+    [Symbol.asyncDispose]: () => relay[Symbol.asyncDispose](),
   }
 }
 
@@ -107,13 +88,3 @@ async function inPieces(client: Socket, bytes: Buffer, { chance }: Plan): Promis
     else await (chance.percent(1) ? wait(chance.below(PAUSE)) : turn())
   }
 }
-
-/** There is room again, or nobody left. */
-const drained = (socket: Socket): Promise<void> =>
-  new Promise((resolve) => {
-    const done = (): void => {
-      socket.off("drain", done).off("close", done)
-      resolve()
-    }
-    socket.on("drain", done).on("close", done)
-  })

@@ -1,0 +1,204 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { setTimeout as wait } from "node:timers/promises"
+import { checkHistory, type Verdict } from "./check.ts"
+import { startCrowd } from "./crowd.ts"
+import { FAULTS, kindsFor, type Stage } from "./faults.ts"
+import { createJournal, readJournal, type History, type Seen } from "./history.ts"
+import { createHubProcess, type HubProcess } from "./hub-process.ts"
+import { createLink, type Link } from "./link.ts"
+import { selectionOf } from "./messages.ts"
+import { openLog, type LogAddress } from "./open-log.ts"
+import { planFaults, type FaultKind, type PlannedFault } from "./plan.ts"
+import { startPublishers } from "./publishers.ts"
+import { STORES, type ChaosStore } from "./stores/index.ts"
+import { createWitness, readAll } from "./witness.ts"
+
+export interface ChaosOptions {
+  readonly log: LogAddress["kind"]
+  readonly seed: number
+  readonly minutes: number
+  /** Time between two faults, in ms. @default 2_000 */
+  readonly every?: number
+  /** @default 200 */
+  readonly subscribers?: number
+  /** Told of each fault when it is over. */
+  readonly onFault?: (line: string) => void
+}
+
+export interface ChaosReport {
+  /** How often each happened. */
+  readonly faults: Readonly<Partial<Record<FaultKind, number>>>
+  /** What did not happen, and why. */
+  readonly spared: readonly string[]
+  readonly stored: number
+  readonly acked: number
+  /** Tries to publish that nobody answered, or with an error. */
+  readonly repeated: number
+  readonly delivered: number
+  /** Announced to subscribers, by reason. */
+  readonly gaps: Readonly<Record<string, number>>
+  readonly failures: readonly string[]
+  /** Where the history is, when something failed. */
+  readonly folder: string | undefined
+}
+
+const HUBS = 3
+const PUBLISHERS = 6
+/** With no faults left, a run in which nothing changes for so long, in ms, has failed. */
+const PATIENCE = 60_000
+/** In runs in which retention removes entries: few enough that some of those who sleep will miss some. */
+const KEEPS = 1_000
+
+/** Three hubs, one store, links between all, subscribers and publishers; faults for some minutes, then calm, then the verdict. */
+export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
+  const { log, seed, minutes, every = 2_000, subscribers = 200, onFault } = options
+  const folder = mkdtempSync(join(tmpdir(), "onward-chaos-"))
+  const path = (name: string): string => join(folder, name)
+  mkdirSync(path("store"))
+  // every other seed is one of a log that keeps everything, and of publishers with ids of their own
+  const keeps = seed % 2 === 0 ? KEEPS : undefined
+
+  await using stack = new AsyncDisposableStack()
+  const store = stack.use(await STORES[log]({ folder: path("store"), keeps, minutes }))
+  const stage = await build(stack, store, path)
+  const witness = await createWitness(await openLog(store.address()))
+  stack.defer(() => witness.stop())
+
+  const hubs = stage.hubs.map(({ link }) => link.port)
+  const file = path("subscribers.jsonl")
+  const crowd = startCrowd({ seed, count: subscribers, hubs, file, output: path("subscribers.log") })
+  stack.defer(() => crowd.end())
+  const publishers = startPublishers({
+    seed,
+    count: PUBLISHERS,
+    hubs,
+    file: path("acked.jsonl"),
+    hasIds: keeps === undefined,
+    backlog: () => publishers.acked.length - witness.facts.length,
+  })
+
+  const failures: string[] = []
+  const journal = createJournal(path("faults.jsonl"))
+  const plan = planFaults({ seed, kinds: kindsFor(store), minutes, every, hubs: HUBS })
+  // a run that lets nothing happen must not pass for one that stood everything
+  if (plan.length < kindsFor(store).length) failures.push("too short for each fault to happen: give it more minutes")
+  await letHappen(stage, plan, (line) => {
+    journal.write(line)
+    onFault?.(line)
+  }).catch((error: unknown) => failures.push(`a fault failed: ${String(error)}`))
+  await wait(every)
+
+  const progress = (): number => publishers.acked.length + witness.facts.length + crowd.received
+  const inTime = async <T>(what: string, work: Promise<T>): Promise<T | undefined> => {
+    const result = await whilePatient(work, progress)
+    if (result === IMPATIENT) failures.push(`${what} did not come to an end`)
+    return result === IMPATIENT ? undefined : result
+  }
+  await inTime("publishing", publishers.stop())
+  crowd.calm()
+  await inTime("reading the store", witness.catchUp())
+  const kept = (await inTime("reading the store once more", readAll(store.address()))) ?? []
+
+  const look = async (): Promise<Verdict> => {
+    await crowd.flush()
+    return checkHistory(historyOf())
+  }
+  const historyOf = (): History => {
+    const seen = Array.from({ length: subscribers }, (): Seen[] => [])
+    for (const [number, item] of readJournal<[number, Seen]>(file)) seen[number]?.push(item)
+    return {
+      facts: witness.facts,
+      kept,
+      acked: publishers.acked,
+      subscribers: seen.map((seen, number) => ({ selection: selectionOf(number), seen })),
+      keeps: keeps ?? Infinity,
+      mayLose: store.mayLose,
+    }
+  }
+  let verdict = await look()
+  for (let silence = 0, before = 0; verdict.missing.length > 0 && silence < PATIENCE; silence += 500) {
+    await wait(500)
+    if (crowd.received === before) {
+      // what is quiet may be complete
+      if (silence % 2_000 === 0) verdict = await look()
+    } else silence = 0
+    before = crowd.received
+  }
+  verdict = await look()
+
+  failures.push(...verdict.failures, ...verdict.missing)
+  for (const { failure } of [...stage.hubs, crowd, witness]) if (failure !== undefined) failures.push(failure)
+  if (verdict.delivered === 0) failures.push("nothing was delivered: this run proves nothing")
+  const report = {
+    faults: counted(plan),
+    spared: store.spared,
+    stored: witness.facts.length,
+    acked: publishers.acked.length,
+    repeated: publishers.repeated,
+    delivered: verdict.delivered,
+    gaps: verdict.gaps,
+    failures,
+    folder: failures.length > 0 ? folder : undefined,
+  }
+  journal.flush()
+  writeFileSync(path("stored.jsonl"), witness.facts.map((fact) => `${JSON.stringify(fact)}\n`).join(""))
+  writeFileSync(path("report.json"), JSON.stringify({ ...options, ...report }, undefined, 2))
+  await stack.disposeAsync()
+  if (failures.length === 0) rmSync(folder, { recursive: true })
+  return report
+}
+
+/** Starts the hubs, each behind a link, and with a link to the store if that is a server. */
+async function build(stack: AsyncDisposableStack, store: ChaosStore, path: (name: string) => string): Promise<Stage> {
+  const storeLinks: Link[] = []
+  const hubs: HubProcess[] = []
+  for (let number = 0; number < HUBS; number++) {
+    if (store.port !== undefined) storeLinks.push(stack.use(await createLink(() => store.port)))
+    const address = store.address(storeLinks[number]?.port)
+    hubs.push(stack.use(await createHubProcess({ name: `hub ${number}`, address, file: path(`hub-${number}.log`) })))
+  }
+  await Promise.all(hubs.map((hub) => hub.start()))
+  return { hubs, storeLinks, store }
+}
+
+/** Lets each fault begin at its time; those of the store one after the other. */
+async function letHappen(stage: Stage, plan: readonly PlannedFault[], tell: (line: string) => void): Promise<void> {
+  const startedAt = performance.now()
+  const running: Promise<void>[] = []
+  let ofStore: Promise<unknown> = Promise.resolve()
+  for (const fault of plan) {
+    await wait(Math.max(0, startedAt + fault.at - performance.now()))
+    const happen = async (): Promise<void> => {
+      const outcome = await FAULTS[fault.kind](stage, fault)
+      tell(`${(fault.at / 1_000).toFixed(1)} s: ${fault.kind} (${fault.hub}): ${outcome}`)
+    }
+    const isOfStore = fault.kind === "kill store" || fault.kind === "fail over" || fault.kind === "disk full"
+    const happening = isOfStore ? ofStore.then(happen) : happen()
+    if (isOfStore) ofStore = happening
+    running.push(happening)
+    happening.catch(() => {}) // looked at in the end
+  }
+  await Promise.all(running)
+}
+
+function counted(plan: readonly PlannedFault[]): Partial<Record<FaultKind, number>> {
+  const counts: Partial<Record<FaultKind, number>> = {}
+  for (const { kind } of plan) counts[kind] = (counts[kind] ?? 0) + 1
+  return counts
+}
+
+const IMPATIENT = Symbol("impatient")
+
+/** What `work` comes to, unless `progress` stands still for too long. */
+async function whilePatient<T>(work: Promise<T>, progress: () => number): Promise<T | typeof IMPATIENT> {
+  let before = progress()
+  for (let silence = 0; silence < PATIENCE; silence += 100) {
+    const result = await Promise.race([work, wait(100, IMPATIENT)])
+    if (result !== IMPATIENT) return result
+    if (progress() !== before) silence = 0
+    before = progress()
+  }
+  return IMPATIENT
+}
