@@ -1,4 +1,6 @@
 export type * from "./format.ts"
+export { openaiChat } from "./formats/openai-chat.ts"
+export { text, type TextFrame } from "./formats/text.ts"
 export type { RunMetrics } from "./metrics.ts"
 export type {
   AttachOptions,

@@ -1,0 +1,77 @@
+import type { FinishReason, Part, RunInfo, Usage } from "../format.ts"
+import { DONE, faultOf, type Done, type Fault, type Json } from "./json.ts"
+
+const REASONS: Readonly<Record<FinishReason, string>> = {
+  stop: "stop",
+  length: "length",
+  "tool-calls": "tool_calls",
+  "content-filter": "content_filter",
+  other: "stop",
+}
+
+/** What an official client throws. */
+export const chatError = ({ code, message }: Fault): Json => ({
+  error: { message, type: "server_error", param: null, code },
+})
+
+/** Writes chunks from parts. The reason comes at the end, with the usage: an answer that has its reason looks complete. */
+export function writeChat({ id, time }: RunInfo): (part: Part) => (Json | Done)[] {
+  /** Indices of calls, by id. */
+  const calls = new Map<string, number>()
+  let model = "unknown"
+  let hasStarted = false
+  let reason: FinishReason = "stop"
+  let usage: Usage | undefined
+
+  const chunk = (choices: readonly Json[], more?: Json): Json => ({
+    id: `chatcmpl-${id}`,
+    object: "chat.completion.chunk",
+    created: Math.floor(time / 1_000),
+    model,
+    choices,
+    ...more,
+  })
+  const say = (delta: Json, finish: string | null = null): Json =>
+    chunk([{ index: 0, delta, logprobs: null, finish_reason: finish }])
+
+  function begin(): Json[] {
+    if (hasStarted) return []
+    hasStarted = true
+    return [say({ role: "assistant", content: "" })]
+  }
+
+  function total({ input = 0, output = 0 }: Usage): Json {
+    return chunk([], { usage: { prompt_tokens: input, completion_tokens: output, total_tokens: input + output } })
+  }
+
+  return (part) => {
+    switch (part.type) {
+      case "start":
+        model = part.model ?? model
+        return begin()
+      case "text":
+        return [...begin(), say({ content: part.delta })]
+      case "reasoning":
+        return [...begin(), say({ reasoning_content: part.delta })]
+      case "tool-start": {
+        const index = calls.size
+        calls.set(part.id, index)
+        const call = { index, id: part.id, type: "function", function: { name: part.name, arguments: "" } }
+        return [...begin(), say({ tool_calls: [call] })]
+      }
+      case "tool-input":
+        return [say({ tool_calls: [{ index: calls.get(part.id) ?? 0, function: { arguments: part.delta } }] })]
+      case "tool-end":
+        return []
+      case "usage":
+        usage = { ...usage, ...part.usage }
+        return []
+      case "finish":
+        reason = part.reason
+        return []
+      case "end":
+        if (part.ending.status !== "completed") return [chatError(faultOf(part.ending))]
+        return [...begin(), say({}, REASONS[reason]), ...(usage ? [total(usage)] : []), DONE]
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import OpenAI from "openai"
+import { answered, settle, type Read } from "./answer.ts"
+
+const client = (body: string): OpenAI =>
+  new OpenAI({ apiKey: "none", maxRetries: 0, fetch: () => Promise.resolve(answered(body)) })
+
+const REQUEST = { model: "any", messages: [{ role: "user" as const, content: "?" }], stream: true as const }
+
+/** The chunks as they come, and what the client's own accumulator makes of them. */
+export const readOpenaiChat: Read = async (body) => {
+  let text = ""
+  let reasoning = ""
+  const tools: { name: string; input: string }[] = []
+  const told = await settle(async () => {
+    for await (const { choices } of await client(body).chat.completions.create(REQUEST)) {
+      const [choice] = choices
+      if (choice?.index !== 0) continue
+      text += choice.delta.content ?? ""
+      reasoning += (choice.delta as { reasoning_content?: string }).reasoning_content ?? ""
+      for (const call of choice.delta.tool_calls ?? []) {
+        const tool = (tools[call.index] ??= { name: "", input: "" })
+        tool.name += call.function?.name ?? ""
+        tool.input += call.function?.arguments ?? ""
+      }
+    }
+  })
+  const final = await settle(() => client(body).chat.completions.stream(REQUEST).finalChatCompletion())
+  const error = told.error ?? final.error
+  // the accumulator knows no reasoning, and keeps but the last piece of it
+  for (const { message } of final.value?.choices ?? [])
+    delete (message as { reasoning_content?: string }).reasoning_content
+  const all = { reasoning, completion: final.value }
+  return { text, tools, isComplete: error === undefined, ...(error !== undefined && { error }), final: all }
+}
