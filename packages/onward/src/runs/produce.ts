@@ -58,54 +58,43 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
     halt()
   }
 
-  /** What a promise brings, or undefined as soon as the run is over: a source need not heed its signal. */
-  function unlessOver<T>(promise: Promise<T>): Promise<T | undefined> {
-    return new Promise((resolve, reject) => {
-      interrupt = () => resolve(undefined)
-      promise.then(resolve, reject)
-      if (isOver) resolve(undefined)
-    })
-  }
-
   async function run(): Promise<void> {
-    const follower = format.follow()
-    let frames: Frames<F> | undefined
-    let ending: Ending = { status: "completed" }
-    let isOpening: Promise<Frames<F>> | undefined
+    const opening = openFrames(source, { id: view.id, signal: aborter.signal }, format as Format<F>)
+    const over = new Promise<Ending>((resolve) => (interrupt = () => resolve({ status: "completed" })))
+    const pumping = opening.then((frames) => (isOver ? { status: "completed" as const } : pump(frames)))
+    let ending: Ending
     try {
-      isOpening = openFrames(source, { id: view.id, signal: aborter.signal }, format as Format<F>)
-      frames = await unlessOver(isOpening)
-      if (frames) ending = await pump(frames, follower)
+      // a source need not heed its signal: once the run is over, nobody waits for it
+      ending = await Promise.race([pumping, over])
     } catch (error) {
-      if (!isOver) {
-        onError(error)
-        ending = { status: "failed", error: describe(error) }
-      }
+      if (!isOver) onError(error)
+      ending = { status: "failed", error: describe(error) }
     }
+    pumping.catch(() => {})
     isOver = true
     undoLimit?.()
-    if (verdict) ending = verdict
-    const last = finish(recorder, view, by, ending)
-    leave(frames, isOpening)
+    const last = finish(recorder, view, by, verdict ?? ending)
+    aborter.abort(new DOMException("The run is over.", "AbortError"))
+    opening.then(leave).catch(() => {})
     await last
     unlisten()
     view.isProducing = false
-    aborter.abort(new DOMException("The run is over.", "AbortError"))
   }
 
-  async function pump({ iterator, isRemote }: Frames<F>, follower: Follower<unknown>): Promise<Ending> {
+  async function pump({ iterator, isRemote }: Frames<F>): Promise<Ending> {
+    const follower: Follower<unknown> = format.follow()
     let told: Ending | undefined
     for (;;) {
-      const result = await unlessOver(iterator.next())
-      if (!result || isOver) return { status: "completed" }
-      if (result.done) break
-      const parts = follower.take(result.value)
+      const { done, value } = await iterator.next()
+      if (isOver) return { status: "completed" }
+      if (done) break
+      const parts = follower.take(value)
       for (const part of parts) if (part.type === "end") told = part.ending
       const isFirst = meter.take(parts)
-      const wait = recorder.push(result.value, isFirst || !isDelta(parts))
+      const room = recorder.push(value, isFirst || !isDelta(parts))
       if (isFirst) options.onFirst()
       if (meter.raw > maxLength) throw TOO_LONG
-      if (wait) await unlessOver(wait)
+      if (room) await room
       // its own end, whatever else the connection may still bring
       if (told && follower.isComplete) return told
     }
@@ -117,14 +106,8 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
   }
 
   /** Not awaited: a source may never let go. */
-  function leave(frames: Frames<F> | undefined, opening: Promise<Frames<F>> | undefined): void {
-    if (!frames) opening?.then((late) => leave(late, undefined)).catch(() => {})
-    aborter.abort(new DOMException("The run is over.", "AbortError"))
-    try {
-      frames?.iterator.return?.()?.catch(() => {})
-    } catch {
-      // its own affair: the run has ended without it
-    }
+  async function leave({ iterator }: Frames<F>): Promise<void> {
+    await iterator.return?.()
   }
 
   const done = run().catch(onError)

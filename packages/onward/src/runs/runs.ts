@@ -17,11 +17,11 @@ import {
 } from "./options.ts"
 import { produce, type Production } from "./produce.ts"
 import { project, type Projection } from "./projection.ts"
-import { markOf, type EndStatus, type RunError } from "./record.ts"
+import { markOf, type RunError } from "./record.ts"
 import { createRoom, isRunId } from "./room.ts"
 import { discardSource, type RunSource, type RunSourceFunction } from "./source.ts"
 import type { View } from "./view.ts"
-import { BEGINNING, cursorOf, isPastEnd, watch, type Cursor } from "./watch.ts"
+import { BEGINNING, cursorOf, isPastEnd, Watch, type Cursor, type WatchOptions } from "./watch.ts"
 
 /** Answers that outlive the requests that asked for them. */
 export interface Runs<F = unknown> {
@@ -168,38 +168,35 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
     waitUntil?.(over)
   }
 
-  async function* steps(id: string, watching: Watching): AsyncGenerator<RunItem<unknown>> {
-    if (!isRunId(id)) throw unknown()
-    const view = await room.acquire(id)
-    try {
-      check(view, watching)
-      const from = watching.from ?? cursorIn(view, watching.after)
-      const { meter } = view
-      if (meter) meter.viewers++
-      if (meter && from !== BEGINNING) meter.resumes++
-      onEvent({ type: from === BEGINNING ? "attach" : "resume", id })
-      try {
-        yield* items(view, watching, from)
-      } finally {
-        onEvent({ type: "leave", id })
-      }
-    } finally {
-      room.release(view)
-    }
-  }
-
-  async function* items(view: View, watching: Watching, from: Cursor): AsyncGenerator<RunItem<unknown>> {
-    const { signal, merge: isMerged = true, format: name } = watching
-    const ends: { end: EndStatus; error?: RunError; id?: string }[] = []
-    const watched = watch(view, projectionOf(view, name), {
-      from,
-      isMerged,
+  /** Watches a run once it is known that it may be watched; it stays in view until the watching is over. */
+  function watching<T>(id: string, who: Watching, how: Pick<WatchOptions<T>, "frame" | "end">): Watch<T> {
+    const { signal, merge: isMerged = true } = who
+    return new Watch({
+      ...how,
       signal,
-      onEnd: ({ status, error, position }) =>
-        ends.push({ end: status, ...(error && { error }), ...(position !== undefined && { id: position }) }),
+      isMerged,
+      async open() {
+        if (!isRunId(id)) throw unknown()
+        const view = await room.acquire(id)
+        try {
+          check(view, who)
+          const from = who.from ?? cursorIn(view, who.after)
+          const watched = { view, from, projection: projectionOf(view, who.format) }
+          const { meter } = view
+          if (meter) meter.viewers++
+          if (meter && from !== BEGINNING) meter.resumes++
+          onEvent({ type: from === BEGINNING ? "attach" : "resume", id })
+          return watched
+        } catch (error) {
+          room.release(view)
+          throw error
+        }
+      },
+      close({ view }) {
+        onEvent({ type: "leave", id })
+        room.release(view)
+      },
     })
-    for await (const { id, frame } of watched) yield id === undefined ? { frame } : { id, frame }
-    yield* ends
   }
 
   const runs: Runs<F> = {
@@ -235,8 +232,15 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
       }
     },
 
-    attach: (id, { after, ...rest } = {}) =>
-      steps(id, { ...rest, ...(after !== undefined && { after }) }) as AsyncGenerator<RunItem<F>>,
+    attach: (id, who = {}) =>
+      watching<RunItem<F>>(id, who, {
+        frame: ({ id: at, frame }) => ({ frame: frame as F, ...(at !== undefined && { id: at }) }),
+        end: ({ status, error, position }) => ({
+          end: status,
+          ...(error && { error }),
+          ...(position !== undefined && { id: position }),
+        }),
+      }),
 
     async stop(id, who = {}) {
       if (!isRunId(id)) return "unknown"
@@ -268,7 +272,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
           const cursor = cursorIn(view, lastEventId)
           return isPastEnd(view, cursor) ? undefined : cursor
         })
-        return from && wire(steps(id, { ...who, signal, from }), wanted)
+        return from && watching<Yielded>(id, { ...who, signal, from }, wireOf(wanted))
       }
       return [
         source,
@@ -314,6 +318,11 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
       const all = [...productions]
       for (const { fail } of all) fail(CLOSED)
       await Promise.all(all.map(({ done }) => done))
+      for (const view of await Promise.allSettled(room.views.values())) {
+        if (view.status === "rejected") continue
+        view.value.isLeft = true
+        view.value.changed()
+      }
       if (!options.hub) await hub.close()
     },
 
@@ -357,16 +366,16 @@ function ownHub({ log, clock }: Pick<RunsOptions, "log" | "clock">, onError: (er
   return createHub({ onError, ...(log && { log }), ...(clock && { clock }), window: { entries: 0, chars: 0 } })
 }
 
-async function* wire(items: AsyncIterable<RunItem<unknown>>, format: Format): AsyncGenerator<Yielded> {
+/** Frames as SSE messages. An end that has no frame is still where to carry on after. */
+const wireOf = (format: Format): Pick<WatchOptions<Yielded>, "frame" | "end"> => {
   let told: string | undefined
-  for await (const item of items) {
-    if ("frame" in item) {
-      told = item.id
-      yield { ...format.encode(item.frame), id: item.id }
-    } else if (item.id !== undefined && item.id !== told) {
-      // an end that has no frame is still where to carry on after
-      yield { id: item.id }
-    }
+  return {
+    frame({ id, frame }) {
+      told = id
+      const { data, event } = format.encode(frame)
+      return { data, event, id }
+    },
+    end: ({ position }) => (position === undefined || position === told ? undefined : { id: position }),
   }
 }
 

@@ -30,6 +30,8 @@ export class View {
   /** Whether the producer is in this process. */
   isProducing = false
   meter: Meter | undefined
+  /** Whether this process lets its viewers go, for them to come back elsewhere. */
+  isLeft = false
   users = 0
   /** How many records have counted so far: who sees it stand still hears nothing of the producer. */
   heard = 0

@@ -42,31 +42,127 @@ export function cursorOf(view: View, id: string): Cursor {
 export const isPastEnd = (view: View, { delta }: Cursor): boolean =>
   view.fold.ended !== undefined && delta > view.fold.deltas.length
 
-export interface WatchOptions {
+/** What a watcher needs, once it is known that the run may be watched. */
+export interface Watched {
+  readonly view: View
+  readonly projection: Projection
   readonly from: Cursor
+}
+
+export interface WatchOptions<T> {
+  /** Finds the run, at the first `next`. */
+  readonly open: () => Promise<Watched>
+  /** Called once it is over, if `open` succeeded. */
+  readonly close: (watched: Watched) => void
   /** Whether frames that wait are merged. */
   readonly isMerged: boolean
   readonly signal: AbortSignal | undefined
-  /** The id of the end, on its last frame; also told when the end has no frame. */
-  readonly onEnd?: (ending: SeenEnding) => void
+  /** What is handed out for a frame, and at last for the end, if anything. */
+  readonly frame: (step: Step) => T
+  readonly end: (ending: SeenEnding) => T | undefined
 }
 
 /**
  * The frames of a run from a cursor to its end, at the pace of whoever asks: what has piled up since they last did comes merged.
- * Ends silently once `signal` is aborted.
+ * Ends silently once `signal` is aborted. Written out, not a generator: each frame passes here once for each viewer.
  */
-export async function* watch(view: View, projection: Projection, options: WatchOptions): AsyncGenerator<Step> {
-  const { signal, isMerged, onEnd } = options
-  const { format } = projection
-  let { delta, frame } = options.from
-  const hadAll = isPastEnd(view, options.from)
-  let wake: (() => void) | undefined
-  const rouse = (): void => wake?.()
-  const unlisten = view.listen(rouse)
-  signal?.addEventListener("abort", rouse)
+export class Watch<T> implements AsyncIterableIterator<T, undefined> {
+  readonly #options: WatchOptions<T>
+  #opening: Promise<void> | undefined
+  #watched: Watched | undefined
+  #cursor: Cursor = BEGINNING
+  /** Handed out next, from `#at` on. */
+  #ready: T[] = []
+  #at = 0
+  readonly #waiting: ((result: IteratorResult<T, undefined>) => void)[] = []
+  #isLast = false
+  #isOver = false
+  #unlisten: (() => void) | undefined
 
-  function take(): Step[] {
+  constructor(options: WatchOptions<T>) {
+    this.#options = options
+  }
+
+  next(): Promise<IteratorResult<T, undefined>> {
+    if (this.#isOver) return Promise.resolve(DONE)
+    if (!this.#watched) return this.#open().then(() => this.next())
+    const result = this.#take()
+    if (result) return Promise.resolve(result)
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  async return(): Promise<IteratorResult<T, undefined>> {
+    this.#close()
+    return DONE
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  #open(): Promise<void> {
+    this.#opening ??= this.#options.open().then(
+      (watched) => {
+        this.#watched = watched
+        this.#cursor = watched.from
+        // left while it was looked for
+        if (this.#isOver) return this.#options.close(watched)
+        this.#unlisten = watched.view.listen(this.#look)
+        this.#options.signal?.addEventListener("abort", this.#leave)
+        if (this.#options.signal?.aborted) this.#close()
+      },
+      (error: unknown) => {
+        this.#isOver = true
+        throw error
+      },
+    )
+    return this.#opening
+  }
+
+  readonly #leave = (): void => this.#close()
+
+  /** Something has changed: whoever waits may get it. */
+  readonly #look = (): void => {
+    while (this.#waiting.length > 0) {
+      const result = this.#take()
+      if (!result) return
+      this.#waiting.shift()?.(result)
+    }
+  }
+
+  #take(): IteratorResult<T, undefined> | undefined {
+    if (this.#at === this.#ready.length) this.#fill()
+    if (this.#at < this.#ready.length) return { done: false, value: this.#ready[this.#at++] as T }
+    if (!this.#isLast) return undefined
+    this.#close()
+    return DONE
+  }
+
+  #fill(): void {
+    if (this.#isLast) return
+    const { view, projection, from } = this.#watched as Watched
+    const { frame, end, isMerged } = this.#options
+    this.#at = 0
+    const steps = this.#steps(view, projection)
+    if (steps.length > 0) {
+      this.#ready = (isMerged && steps.length > 1 ? merged(steps, projection.format) : steps).map(frame)
+      return
+    }
+    this.#ready = []
+    const { ending } = view
+    if (!ending && !view.isLeft) return
+    this.#isLast = true
+    // its connections are closed for clients to come back elsewhere
+    if (!ending) return
+    const last = isPastEnd(view, from) ? [] : terminal(ending, projection, this.#cursor.frame)
+    this.#ready = last.map(frame)
+    const told = end(ending)
+    if (told !== undefined) this.#ready.push(told)
+  }
+
+  #steps(view: View, projection: Projection): Step[] {
     const steps: Step[] = []
+    let { delta, frame } = this.#cursor
     for (const count = view.count; delta < count; delta++, frame = 0) {
       const frames = projection.frames(delta)
       const { position } = view.delta(delta)
@@ -74,45 +170,37 @@ export async function* watch(view: View, projection: Projection, options: WatchO
         steps.push({ id: idOf(position, frame + 1, frames.length), frame: frames[frame] })
       }
     }
+    if (steps.length > 0) this.#cursor = { delta, frame }
     return steps
   }
 
-  try {
-    for (;;) {
-      if (signal?.aborted) return
-      const steps = take()
-      const { ending } = view
-      if (steps.length > 0) yield* isMerged ? merged(steps, format) : steps
-      else if (ending) {
-        if (!hadAll) yield* terminal(ending, projection, frame)
-        onEnd?.(ending)
-        return
-      } else await new Promise<void>((resolve) => (wake = resolve))
-    }
-  } finally {
-    unlisten()
-    signal?.removeEventListener("abort", rouse)
+  #close(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#unlisten?.()
+    this.#options.signal?.removeEventListener("abort", this.#leave)
+    for (const resolve of this.#waiting.splice(0)) resolve(DONE)
+    if (this.#watched) this.#options.close(this.#watched)
   }
 }
 
-function* terminal(ending: SeenEnding, projection: Projection, seen: number): Generator<Step> {
+const DONE: IteratorResult<never, undefined> = { done: true, value: undefined }
+
+function terminal(ending: SeenEnding, projection: Projection, seen: number): Step[] {
   const { status, error, position } = ending
   const frames = projection.end({ status, ...(error && { error }) })
-  for (let at = seen; at < frames.length; at++) {
-    yield { id: idOf(position, at + 1, frames.length), frame: frames[at] }
-  }
+  return frames.map((frame, at) => ({ id: idOf(position, at + 1, frames.length), frame })).slice(seen)
 }
 
 /** Neighbours as one where the format allows it. What has an id and what has none stay apart, or resuming would repeat text. */
-function* merged(steps: readonly Step[], format: Format): Generator<Step> {
-  let waiting: Step | undefined
+function merged(steps: readonly Step[], format: Format): Step[] {
+  const all: Step[] = []
   for (const step of steps) {
+    const last = all.at(-1)
     const both =
-      waiting && (waiting.id === undefined) === (step.id === undefined)
-        ? format.merge(waiting.frame, step.frame)
-        : undefined
-    if (waiting && both === undefined) yield waiting
-    waiting = both === undefined ? step : { id: step.id, frame: both }
+      last && (last.id === undefined) === (step.id === undefined) ? format.merge(last.frame, step.frame) : undefined
+    if (both === undefined) all.push(step)
+    else all[all.length - 1] = { id: step.id, frame: both }
   }
-  if (waiting) yield waiting
+  return all
 }

@@ -1,0 +1,126 @@
+/**
+ * What a token costs on its way from a source to one viewer, in CPU time of the server's process: 500 answers of 500 tokens at once, one
+ * token every 20 ms, beside a bare `res.write` loop, which survives nothing, and beside `resumable-stream`, whose Redis works besides.
+ * Run: `node --conditions=onward-source bench/runs.ts [--runs 500] [--rounds 1]`
+ *
+ * Contenders take turns; ratios are taken within a round. CPU time and not time, so that a busy machine does not change it much.
+ */
+import { spawn, spawnSync, type ChildProcess } from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, rmSync } from "node:fs"
+import { createServer, type AddressInfo } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { parseArgs } from "node:util"
+import { cpuSeconds } from "./run/usage.ts"
+import { figure, median } from "./run/statistics.ts"
+import { markdown } from "./run/tables.ts"
+import { TICK, TOKENS } from "./runs/tokens.ts"
+
+const { values: flags } = parseArgs({
+  options: { runs: { type: "string", default: "500" }, rounds: { type: "string", default: "1" } },
+})
+const runs = Number(flags.runs)
+const rounds = Number(flags.rounds)
+const hasRedis = spawnSync("redis-server", ["--version"]).status === 0
+const contenders = ["bare", "runs-memory", "runs-sqlite", ...(hasRedis ? ["resumable-stream"] : [])]
+const folder = mkdtempSync(join(tmpdir(), "onward-bench-runs-"))
+
+interface Sample {
+  /** CPU microseconds of the server for a token, and of Redis. */
+  readonly us: number
+  readonly redis: number
+  readonly frames: number
+  /** MiB the process grew by. */
+  readonly grown: number
+}
+
+const start = (file: string, ...args: string[]): ChildProcess =>
+  spawn(process.execPath, [...process.execArgv, join(import.meta.dirname, "runs", file), ...args], {
+    stdio: ["pipe", "pipe", "inherit"],
+  })
+
+async function hear<T>(lines: AsyncIterator<string>): Promise<T> {
+  const { done, value } = await lines.next()
+  if (done) throw new Error("a process of the bench ended early")
+  return JSON.parse(value) as T
+}
+
+const linesOf = (child: ChildProcess): AsyncIterator<string> =>
+  createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]()
+
+async function startRedis(): Promise<{ url: string; pid: number; stop(): void }> {
+  const probe = createServer().listen(0, "127.0.0.1")
+  await once(probe, "listening")
+  const { port } = probe.address() as AddressInfo
+  probe.close()
+  await once(probe, "close")
+  const child = spawn(
+    "redis-server",
+    ["--port", `${port}`, "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "no"],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  )
+  for await (const line of createInterface({ input: child.stdout })) if (/Ready to accept/.test(line)) break
+  child.stdout.resume()
+  return { url: `redis://127.0.0.1:${port}`, pid: child.pid as number, stop: () => void child.kill() }
+}
+
+async function measure(contender: string): Promise<Sample> {
+  const redis = contender === "resumable-stream" ? await startRedis() : undefined
+  const server = start("serve.ts", contender, redis?.url ?? join(folder, `${contender}-${Date.now()}.db`))
+  try {
+    const lines = linesOf(server)
+    const { port } = await hear<{ port: number }>(lines)
+    const usage = async (): Promise<{ cpu: number; rss: number }> => {
+      server.stdin?.write("usage\n")
+      return hear(lines)
+    }
+    const before = await usage()
+    const redisBefore = redis ? cpuSeconds(redis.pid) : 0
+    const { broken, frames } = await hear<{ broken: number; frames: number }>(
+      linesOf(start("read.ts", `${port}`, `${runs}`)),
+    )
+    if (broken > 0) throw new Error(`${contender}: ${broken} of ${runs} answers were not whole`)
+    const after = await usage()
+    const tokens = runs * TOKENS
+    return {
+      us: (after.cpu - before.cpu) / tokens,
+      redis: redis ? ((cpuSeconds(redis.pid) - redisBefore) * 1e6) / tokens : 0,
+      frames,
+      grown: (after.rss - before.rss) / 1_048_576,
+    }
+  } finally {
+    server.stdin?.end()
+    redis?.stop()
+  }
+}
+
+const samples = new Map<string, Sample[]>(contenders.map((name) => [name, []]))
+try {
+  for (let round = 0; round < rounds; round++) {
+    for (const contender of contenders) samples.get(contender)?.push(await measure(contender))
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+
+const rows = contenders.map((name) => {
+  const list = samples.get(name) as Sample[]
+  const of = (value: (sample: Sample, round: number) => number): string => figure(median(list.map(value)))
+  const bare = samples.get("bare") as Sample[]
+  return [
+    name,
+    of(({ us }) => us),
+    of(({ us }, round) => us / (bare[round] as Sample).us),
+    of(({ redis }) => redis),
+    of(({ frames }) => frames / runs),
+    of(({ grown }) => grown),
+  ]
+})
+console.log(
+  `### runs\n\n${runs} answers of ${TOKENS} tokens at once, one token every ${TICK} ms; median of ${rounds}.\n`,
+)
+console.log(
+  markdown([["server", "CPU µs/token", "× bare", "Redis, CPU µs/token", "frames an answer", "MiB grown"], ...rows]),
+)

@@ -1,0 +1,91 @@
+/** Serves answers of tokens by one contender, and tells its CPU time when asked. Ends with its stdin. */
+import http from "node:http"
+import { createInterface } from "node:readline"
+import { sse } from "onward/node"
+import { createRuns, type Format } from "onward/runs"
+import { sqliteLog } from "onward/sqlite"
+import { createClient } from "redis"
+import { createResumableStreamContext } from "resumable-stream"
+import { TICK, TOKENS, tokenOf } from "./tokens.ts"
+
+const [contender = "", place = ""] = process.argv.slice(2)
+
+/** All answers share one timer, so that what is measured is not timers. */
+let wake: (() => void)[] = []
+const ticks = setInterval(() => {
+  const woken = wake
+  wake = []
+  for (const each of woken) each()
+}, TICK)
+
+async function* tokens(): AsyncGenerator<string> {
+  for (let n = 0; n < TOKENS; n++) {
+    await new Promise<void>((resolve) => wake.push(resolve))
+    yield tokenOf(n)
+  }
+}
+
+const block = (token: string): string => `data: ${JSON.stringify(token)}\n\n`
+
+const format: Format<string> = {
+  name: "bench",
+  encode: (frame) => ({ data: JSON.stringify(frame) }),
+  decode: ({ data }) => JSON.parse(data) as string,
+  merge: (previous, next) => previous + next,
+  follow: () => ({ take: (delta) => [{ type: "text", delta }], isComplete: false, end: () => [] }),
+  writer: () => () => [],
+}
+
+type Handler = (req: http.IncomingMessage, res: http.ServerResponse, id: string) => Promise<void>
+
+const contenders: Record<string, () => Handler | Promise<Handler>> = {
+  bare: () => async (_req, res) => {
+    res.writeHead(200, { "content-type": "text/event-stream" })
+    for await (const token of tokens()) res.write(block(token))
+    res.end()
+  },
+
+  "runs-memory": () => runsIn(createRuns({ format })),
+  "runs-sqlite": () => runsIn(createRuns({ format, log: sqliteLog(place) })),
+
+  async "resumable-stream"() {
+    const publisher = createClient({ url: place })
+    const subscriber = createClient({ url: place })
+    await Promise.all([publisher.connect(), subscriber.connect()])
+    const context = createResumableStreamContext({ waitUntil: null, publisher, subscriber })
+    return async (_req, res, id) => {
+      res.writeHead(200, { "content-type": "text/event-stream" })
+      const stream = await context.resumableStream(id, () => {
+        const iterator = tokens()
+        return new ReadableStream<string>({
+          async pull(controller) {
+            const { done, value } = await iterator.next()
+            if (done) controller.close()
+            else controller.enqueue(block(value))
+          },
+        })
+      })
+      for await (const text of stream ?? []) res.write(text)
+      res.end()
+    }
+  },
+}
+
+function runsIn(runs: ReturnType<typeof createRuns<string>>): Handler {
+  return async (req, res, id) => {
+    await runs.start(id, tokens)
+    sse(req, res, ...runs.view(id))
+  }
+}
+
+const handler = await contenders[contender]?.()
+if (!handler) throw new TypeError(`contenders: ${Object.keys(contenders).join(", ")}`)
+
+const server = http.createServer((req, res) => void handler(req, res, req.url?.slice(1) ?? ""))
+server.listen(0, "127.0.0.1", () => console.log(JSON.stringify(server.address())))
+for await (const _ of createInterface({ input: process.stdin })) {
+  const { user, system } = process.cpuUsage()
+  console.log(JSON.stringify({ cpu: user + system, rss: process.memoryUsage().rss }))
+}
+clearInterval(ticks)
+process.exit()
