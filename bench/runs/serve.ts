@@ -29,6 +29,7 @@ const block = (token: string): string => `data: ${JSON.stringify(token)}\n\n`
 
 const format: Format<string> = {
   name: "bench",
+  endsWithSource: true,
   encode: (frame) => ({ data: JSON.stringify(frame) }),
   decode: ({ data }) => JSON.parse(data) as string,
   merge: (previous, next) => previous + next,

@@ -30,6 +30,7 @@ export async function followTopic(
   let position: Position = ""
   let isLive = false
   let isStopped = false
+  let isFirst = false
   let reading: Promise<void> = Promise.resolve()
   const isOver = (): boolean => isStopped || core.isClosed
 
@@ -63,7 +64,9 @@ export async function followTopic(
       if (isOver()) return
       // the tail may have gone on meanwhile
       if (after !== position) continue
-      if (page.lost && isOf(page.lost, topic)) follower.onLost(page.lost)
+      // a life that began unseen has taken nothing from who has had nothing
+      if (page.lost && isOf(page.lost, topic) && !(isFirst && page.lost.reason === "epoch")) follower.onLost(page.lost)
+      isFirst = false
       for (const entry of page.entries) {
         position = entry.position
         follower.onEntry(entry)
@@ -83,10 +86,10 @@ export async function followTopic(
     // a store that is away fails this call instead of holding it up
     if (!core.tail.isReady) await core.log.bounds()
     await core.tail.ready
-    const { first } = await core.log.bounds()
-    const parsed = parsePosition(first)
+    const parsed = parsePosition(core.tail.position)
     // before everything there ever was, so that the log tells what it has removed
-    position = parsed ? formatPosition(parsed.epoch, 0) : first
+    position = parsed ? formatPosition(parsed.epoch, 0) : (await core.log.bounds()).first
+    isFirst = true
     await refresh()
   } catch (error) {
     isStopped = true

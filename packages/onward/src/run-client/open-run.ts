@@ -116,7 +116,8 @@ export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
       const frame = format.decode(event === "message" ? { data } : { event, data })
       arrived.push({ frame })
       if (frame !== undefined) take(follower.take(frame))
-      return follower.isComplete
+      // an answer may be complete, and its usage still to come
+      return follower.isComplete && (endedAt !== undefined || data === "[DONE]")
     } catch (cause) {
       arrived.push({ cause: cause as Error })
       return true

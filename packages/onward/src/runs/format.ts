@@ -7,6 +7,8 @@ export interface Format<F = unknown> {
   readonly name: string
   /** Response headers its clients look for, beyond those of an event stream. */
   readonly headers?: Readonly<Record<string, string>>
+  /** True when no frame of a source says that its answer is complete, so that the end of the source does. @default false */
+  readonly endsWithSource?: boolean
   /** A frame as an SSE message; the id is not its business. */
   encode(frame: F): FormatMessage
   /**

@@ -81,7 +81,7 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
     view.isProducing = false
   }
 
-  async function pump({ iterator, isRemote }: Frames<F>): Promise<Ending> {
+  async function pump({ iterator }: Frames<F>): Promise<Ending> {
     const follower: Follower<unknown> = format.follow()
     let told: Ending | undefined
     for (;;) {
@@ -99,8 +99,8 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
       if (told && follower.isComplete) return told
     }
     if (told) return told
-    if (isRemote && !follower.isComplete && format.name !== "text") {
-      throw new OnwardError("stream_ended", "the provider's answer ended before it was complete")
+    if (!follower.isComplete && !format.endsWithSource) {
+      throw new OnwardError("stream_ended", "the answer ended before it was complete")
     }
     return { status: "completed" }
   }

@@ -20,6 +20,7 @@ import { project, type Projection } from "./projection.ts"
 import { markOf, type RunError } from "./record.ts"
 import { createRoom, isRunId } from "./room.ts"
 import { discardSource, type RunSource, type RunSourceFunction } from "./source.ts"
+import { sweep } from "./sweep.ts"
 import type { View } from "./view.ts"
 import { BEGINNING, cursorOf, isPastEnd, Watch, type Cursor, type WatchOptions } from "./watch.ts"
 
@@ -78,6 +79,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   const insides = insidesOf(hub)
   const clock = options.clock ?? insides.core.clock
   const room = createRoom({ insides, prefix, lease, clock })
+  const stopSweeping = sweep({ insides, room, prefix, lease, clock })
   const productions = new Set<Production>()
   const projections = new WeakMap<View, Map<string, Projection>>()
   let isClosed = false
@@ -216,7 +218,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
           const { owner } = who
           await room.append(view, [{ type: "open", by, format: format.name, ...(owner !== undefined && { owner }) }])
           // somebody else's `open` may be before this one: what the log says counts
-          await view.refresh()
+          if (!view.fold.opened) await view.refresh()
           if (view.hasBegun(by)) {
             begin(view, by, source)
             return true
@@ -250,7 +252,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
         if (status !== "running") return "already-ended"
         const mark = markOf()
         await room.append(view, [{ type: "end", mark, status: "stopped" }])
-        await view.refresh()
+        if (!view.fold.ended) await view.refresh()
         return view.fold.ended?.mark === mark ? "stopped" : "already-ended"
       })
     },
@@ -315,6 +317,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
     async close() {
       if (isClosed) return
       isClosed = true
+      stopSweeping()
       const all = [...productions]
       for (const { fail } of all) fail(CLOSED)
       await Promise.all(all.map(({ done }) => done))

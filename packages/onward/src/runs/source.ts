@@ -19,8 +19,6 @@ export type RunSourceFunction<F> = (context: RunContext) => RunSource<F>
 /** A source that runs. */
 export interface Frames<F> {
   readonly iterator: AsyncIterator<F>
-  /** Whether its end alone proves nothing, because a connection may be cut between two events. */
-  readonly isRemote: boolean
 }
 
 /**
@@ -33,10 +31,10 @@ export async function openFrames<F>(
   format: Format<F>,
 ): Promise<Frames<F>> {
   const given = await (typeof source === "function" ? source(context) : source)
-  if (isResponse(given)) return { iterator: framesOf(given, format), isRemote: true }
+  if (isResponse(given)) return { iterator: framesOf(given, format) }
   if (typeof given === "object" && given !== null) {
-    if ("getReader" in given) return { iterator: iterate(given), isRemote: false }
-    if (Symbol.asyncIterator in given) return { iterator: given[Symbol.asyncIterator](), isRemote: false }
+    if ("getReader" in given) return { iterator: iterate(given) }
+    if (Symbol.asyncIterator in given) return { iterator: given[Symbol.asyncIterator]() }
   }
   throw new TypeError("the source of a run must be an async iterable, a ReadableStream or a Response")
 }

@@ -2,7 +2,8 @@ import type { Ending, Format } from "../../src/runs/format.ts"
 
 /** A format as small as can be, so that these tests stand on no other's: text, and a last line that says how it ended. */
 export const lines: Format<string> = {
-  name: "text",
+  name: "lines",
+  endsWithSource: true,
   encode: (frame) => ({ data: JSON.stringify(frame) }),
   decode: ({ data }) => JSON.parse(data) as string,
   merge: (previous, next) => (next.startsWith("[") || previous.startsWith("[") ? undefined : previous + next),

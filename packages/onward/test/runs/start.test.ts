@@ -101,6 +101,19 @@ test("a producer that stands still is given up by whoever watches, and writes to
   assert.equal(isAborted, true)
 })
 
+test("a run nobody watches is given up all the same", async () => {
+  const clock = createClock()
+  const log = memoryLog({ clock })
+  await using one = createRuns({ log, format: lines, clock: createClock() })
+  await using _two = createRuns({ log, format: lines, clock })
+  await one.start("a", async function* () {
+    yield "Once "
+    await new Promise(() => {})
+  })
+  await clock.pass(70_000)
+  assert.equal((await one.status("a")).status, "lost")
+})
+
 test("a stop from another process ends the run for everybody, and its source is told", async () => {
   const log = memoryLog()
   await using one = createRuns({ log, format: lines })

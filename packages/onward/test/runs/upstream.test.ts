@@ -10,6 +10,7 @@ import { textOf } from "./text-of.ts"
 const strict = {
   ...lines,
   name: "strict",
+  endsWithSource: false,
   follow() {
     let isComplete = false
     return {

@@ -12,6 +12,7 @@ export type TextFrame = string | Ending
 export function text(): Format<TextFrame> {
   return {
     name: "text",
+    endsWithSource: true,
     encode: (frame) =>
       typeof frame === "string"
         ? { data: frame.replaceAll(/\r\n?/g, "\n") }

@@ -1,0 +1,65 @@
+import type { Clock } from "../clock.ts"
+import type { Insides } from "../hub/index.ts"
+import type { Room } from "./room.ts"
+
+/** Most runs kept an eye on; the oldest go first, and are found by whoever asks for them next. */
+const MAX_RUNS = 10_000
+
+export interface SweepOptions {
+  readonly insides: Insides
+  readonly clock: Clock
+  readonly room: Room
+  readonly prefix: string
+  readonly lease: number
+}
+
+/**
+ * Keeps an eye on every run that this process has seen begin, and has those that went silent watched for a while, by which they are
+ * given up if they must be: a run nobody watches ends too. Returns the undo.
+ */
+export function sweep({ insides: { core }, room, prefix, lease, clock }: SweepOptions): () => void {
+  /** By topic: how many rounds it has been silent. */
+  const silent = new Map<string, number>()
+  let isStopped = false
+
+  const remove = core.taps.add({
+    onEntry({ topic, event }) {
+      if (!topic.startsWith(prefix)) return
+      if (event === "run.end") silent.delete(topic)
+      else if (event === "run.open" || silent.has(topic)) silent.set(topic, 0)
+      if (silent.size > MAX_RUNS) for (const oldest of silent.keys()) return void silent.delete(oldest)
+    },
+  })
+
+  function round(): void {
+    for (const [topic, rounds] of silent) {
+      silent.set(topic, rounds + 1)
+      if (rounds < 2) continue
+      silent.delete(topic)
+      void watch(topic.slice(prefix.length))
+    }
+    undo = again()
+  }
+
+  /** Long enough for the view's own guard to make up its mind. */
+  async function watch(id: string): Promise<void> {
+    try {
+      const view = await room.acquire(id)
+      clock.after(lease * 2, () => {
+        // neither over nor silent: somebody else's store was slow
+        if (!view.ending && !isStopped) silent.set(prefix + id, 0)
+        room.release(view)
+      })
+    } catch {
+      silent.set(prefix + id, 0)
+    }
+  }
+
+  const again = (): (() => void) => clock.after(lease, round)
+  let undo = again()
+  return () => {
+    isStopped = true
+    undo()
+    remove()
+  }
+}
