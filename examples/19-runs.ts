@@ -1,0 +1,39 @@
+// An answer that survives: reload the page in the middle, open it in a second tab, stop it from there, restart the server.
+import http from "node:http"
+import { setTimeout as sleep } from "node:timers/promises"
+import { sse } from "onward/node"
+import { createRuns, text } from "onward/runs"
+import { sqliteLog } from "onward/sqlite"
+
+const runs = createRuns({ log: sqliteLog(process.env.FILE ?? "runs.db"), format: text() })
+
+// your model here: `({ signal }) => fetch(provider, { …, signal })`, with the format it speaks
+async function* canned(): AsyncGenerator<string> {
+  const words = "This text is canned. It comes as slowly as a model's, and goes on if you leave.".split(/(?<= )/)
+  for (const word of words) {
+    yield word
+    await sleep(200)
+  }
+}
+
+const page = `<!doctype html><pre></pre><button>Stop</button><script>
+  const url = "/runs/" + (location.hash ||= "#" + crypto.randomUUID()).slice(1)
+  document.querySelector("button").onclick = () => fetch(url, { method: "DELETE" })
+  fetch(url, { method: "PUT" }).then(() => {
+    const show = (text) => document.querySelector("pre").append(text)
+    const events = new EventSource(url)
+    events.onmessage = ({ data }) => show(data)
+    events.addEventListener("end", ({ data }) => show(" [" + JSON.parse(data).status + "]"))
+  })
+</script>`
+
+http
+  .createServer(async (req, res) => {
+    const id = /^\/runs\/([\w-]+)$/.exec(req.url ?? "")?.[1]
+    const owner = "me" // your session here: to everybody else the run is unknown
+    if (id === undefined) res.setHeader("content-type", "text/html").end(page)
+    else if (req.method === "PUT") res.end(String((await runs.start(id, canned, { owner })).isNew)) // once, however often
+    else if (req.method === "DELETE") res.end(await runs.stop(id, { owner }))
+    else sse(req, res, ...runs.view(id, { owner }))
+  })
+  .listen(Number(process.env.PORT ?? 3000))
