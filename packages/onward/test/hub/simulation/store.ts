@@ -21,8 +21,8 @@ export interface Fact {
 }
 
 /**
- * The store that all processes share. It does what it is asked some time after it is asked, answers some time after that, fails
- * now and then before or after doing it, and sends its hints late and twice.
+ * The store that all processes share. It does what it is asked some time after it is asked, answers some time after that, in any
+ * order, now and then much later, fails before or after doing it, and sends its hints late and twice.
  */
 export class Store {
   readonly facts: Fact[] = []
@@ -30,6 +30,10 @@ export class Store {
   faults = true
   /** Whether even the first question of a new process takes its time: then nobody can say where "live" began. */
   readonly isSlowToStart: boolean
+  /** How many messages to and from it take very long, in percent. */
+  readonly #latePercent: number
+  /** How many calls fail before it does anything, and as many after, in percent. */
+  readonly #failPercent: number
   readonly #world: World
   readonly #retention: Retention
   readonly #wakes = new Set<(newest?: Position) => void>()
@@ -39,6 +43,8 @@ export class Store {
     this.#world = world
     this.#retention = retention
     this.isSlowToStart = world.chance.percent(20)
+    this.#latePercent = world.chance.pick([0, 4, 25])
+    this.#failPercent = world.chance.pick([0, 3, 15])
     this.#inner = this.#create()
   }
 
@@ -96,16 +102,23 @@ export class Store {
   /** One process's way to the store. */
   connect(): Log {
     let isClosed = false
+    let isKnown = false
+    /** Lets a message to or from the store arrive: in any order with others, and now and then when hardly anyone expects it any more. */
+    const later = (arrive: () => void): void => {
+      const { chance } = this.#world
+      if (this.faults && chance.percent(this.#latePercent)) this.#world.after(chance.pick([50, 1_000, 30_000]), arrive)
+      else this.#world.soon(arrive)
+    }
     const call = <T>(act: () => Promise<T>): Promise<T> =>
       new Promise((resolve, reject) => {
         const { chance } = this.#world
         const fail = () =>
           reject(new OnwardError(isClosed ? "log_closed" : "log_unavailable", "the simulated store failed"))
-        this.#world.soon(() => {
-          if (isClosed || (this.faults && chance.percent(3))) return fail()
+        later(() => {
+          if (isClosed || (this.faults && chance.percent(this.#failPercent))) return fail()
           act().then(
-            (result) => this.#world.soon(() => (this.faults && chance.percent(2) ? fail() : resolve(result))),
-            (error: unknown) => this.#world.soon(() => reject(error)),
+            (result) => later(() => (this.faults && chance.percent(this.#failPercent) ? fail() : resolve(result))),
+            (error: unknown) => later(() => reject(error)),
           )
         })
       })
@@ -116,7 +129,11 @@ export class Store {
         const limit = this.#world.chance.percent(30) ? 1 + this.#world.chance.below(3) : query.limit
         return call(() => this.#inner.read({ ...query, limit: Math.min(limit, query.limit) }))
       },
-      bounds: () => (this.isSlowToStart ? call(() => this.#inner.bounds()) : this.#inner.bounds()),
+      bounds: () => {
+        const isFirst = !isKnown
+        isKnown = true
+        return isFirst && !this.isSlowToStart ? this.#inner.bounds() : call(() => this.#inner.bounds())
+      },
       locate: (landmark: Landmark) => call(() => this.#inner.locate(landmark)),
       watch: (wake) =>
         call(async () => {
