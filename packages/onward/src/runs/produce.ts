@@ -6,7 +6,7 @@ import { createRecorder, type Recorder, type RecorderOptions } from "./recorder.
 import { openFrames, type Frames, type RunSource, type RunSourceFunction } from "./source.ts"
 import type { View } from "./view.ts"
 
-export interface ProduceOptions extends Omit<RecorderOptions, "onLost"> {
+export interface ProduceOptions extends Omit<RecorderOptions, "onLost" | "onFault"> {
   /** Longest life of the run, in ms. */
   readonly maxRun: number
   /** Longest answer, in UTF-16 units of data. */
@@ -39,6 +39,10 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
       onError(error)
       view.end({ status: "failed", error: STORE_AWAY })
       halt()
+    },
+    onFault(error) {
+      onError(error)
+      fail(describe(error))
     },
   })
   const unlisten = view.listen(() => {

@@ -1,36 +1,55 @@
-import type { Ending, Format, RunInfo } from "./format.ts"
+import type { Ending, Format, FormatMessage, RunInfo } from "./format.ts"
 import { wireOf } from "./record.ts"
 import type { View } from "./view.ts"
+
+/** A frame, and what it is on the wire, which is made once for all who watch. */
+export class Cell {
+  readonly frame: unknown
+  readonly #format: Format
+  #message: FormatMessage | undefined
+
+  constructor(frame: unknown, format: Format, message?: FormatMessage) {
+    this.frame = frame
+    this.#format = format
+    this.#message = message
+  }
+
+  get message(): FormatMessage {
+    return (this.#message ??= this.#format.encode(this.frame))
+  }
+}
 
 /** A run in one format, made once for all who watch it so here. */
 export interface Projection {
   readonly format: Format
   /** The frames of one delta, in this format. */
-  frames(index: number): readonly unknown[]
+  frames(index: number): readonly Cell[]
   /** What comes after the last delta. */
-  end(ending: Ending): readonly unknown[]
+  end(ending: Ending): readonly Cell[]
 }
 
 /** A run in the format it was written in, or, part by part, in another. */
 export function project(view: View, native: Format, format: Format): Projection {
   const follower = native.follow()
-  const done: (readonly unknown[])[] = []
+  const done: (readonly Cell[])[] = []
   const info: RunInfo = { id: view.id, time: view.fold.opened?.time ?? 0 }
   const write = format.name === native.name ? undefined : format.writer(info)
   let hasEnded = false
-  let last: readonly unknown[] | undefined
+  let last: readonly Cell[] | undefined
+  const cellOf = (frame: unknown): Cell => new Cell(frame, format)
 
-  function next(index: number): unknown[] {
-    const frames: unknown[] = []
+  function next(index: number): Cell[] {
+    const frames: Cell[] = []
     for (const kept of view.delta(index).frames) {
-      const frame = native.decode(wireOf(kept))
+      const message = wireOf(kept)
+      const frame = native.decode(message)
       if (frame === undefined) continue
       const parts = follower.take(frame)
-      if (!write) frames.push(frame)
+      if (!write) frames.push(new Cell(frame, format, message))
       else {
         for (const part of parts) {
           hasEnded ||= part.type === "end"
-          frames.push(...write(part))
+          frames.push(...write(part).map(cellOf))
         }
       }
     }
@@ -41,10 +60,10 @@ export function project(view: View, native: Format, format: Format): Projection 
     format,
     frames(index) {
       while (done.length <= index) done.push(next(done.length))
-      return done[index] as readonly unknown[]
+      return done[index] as readonly Cell[]
     },
     end(ending) {
-      last ??= !write ? follower.end(ending) : hasEnded ? [] : write({ type: "end", ending })
+      last ??= (!write ? follower.end(ending) : hasEnded ? [] : write({ type: "end", ending })).map(cellOf)
       return last
     },
   }

@@ -21,6 +21,8 @@ export interface RecorderOptions {
   readonly onError: (error: unknown) => void
   /** The store was away for too long. */
   readonly onLost: (error: unknown) => void
+  /** The format cannot write what it merged. */
+  readonly onFault: (error: unknown) => void
 }
 
 /** Writes an attempt's records to the log, one append at a time, in order. */
@@ -31,6 +33,12 @@ export interface Recorder {
   finish(end: RunRecord): Promise<void>
   /** Writes nothing any more. */
   stop(): void
+}
+
+interface Waiting {
+  readonly frame: unknown
+  /** How it is kept, unless it was merged since. */
+  readonly kept: KeptFrame | undefined
 }
 
 interface Sealed {
@@ -47,9 +55,9 @@ const FRAME_COST = 64
 const MAX_PAUSE = 2_000
 
 export function createRecorder(options: RecorderOptions): Recorder {
-  const { view, by, format, room, clock, flush, lease, storeTimeout, isStrict, onError, onLost } = options
+  const { view, by, format, room, clock, flush, lease, storeTimeout, isStrict, onError, onLost, onFault } = options
   /** Frames that wait for more, neighbours merged already. */
-  let waiting: unknown[] = []
+  let waiting: Waiting[] = []
   let waitingChars = 0
   let timer: (() => void) | undefined
   /** Records on their way, oldest first. Never changed again: an append that failed may have stored them all the same. */
@@ -81,14 +89,16 @@ export function createRecorder(options: RecorderOptions): Recorder {
 
   function push(frame: unknown, isUrgent: boolean): Promise<void> | undefined {
     if (isStopped) return undefined
-    const chars = charsOf(keptOf(format.encode(frame)))
+    const kept = keptOf(format.encode(frame))
+    const chars = charsOf(kept)
     if (view.meter) view.meter.raw += chars
-    const both = waiting.length > 0 ? format.merge(waiting.at(-1), frame) : undefined
-    if (both === undefined) waiting.push(frame)
-    else waiting[waiting.length - 1] = both
+    const last = waiting.at(-1)
+    const both = last && format.merge(last.frame, frame)
+    if (both === undefined) waiting.push({ frame, kept })
+    else waiting[waiting.length - 1] = { frame: both, kept: undefined }
     waitingChars += chars + FRAME_COST
     if (isUrgent || waitingChars >= flush.chars) flushNow()
-    else timer ??= clock.after(flush.ms, flushNow)
+    else timer ??= clock.after(flush.ms, () => flushNow())
     if (queuedChars + waitingChars < MAX_WAITING) return undefined
     return new Promise((resolve) => (makeRoom = resolve))
   }
@@ -106,7 +116,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
   function seal(): void {
     isFlushDue = false
     if (waiting.length === 0 || isStopped) return
-    const frames: KeptFrame[] = waiting.map((frame) => keptOf(format.encode(frame)))
+    const frames = written()
     const chars = frames.reduce((sum, kept) => sum + charsOf(kept), 0)
     waiting = []
     waitingChars = 0
@@ -115,6 +125,15 @@ export function createRecorder(options: RecorderOptions): Recorder {
     if (view.meter) view.meter.merged += chars
     queue.push({ record: { type: "delta", by, n: ++n, frames }, unkept: { ordinal: ordinal++, frames }, chars })
     if (failingSince !== undefined) show()
+  }
+
+  function written(): KeptFrame[] {
+    try {
+      return waiting.map(({ frame, kept }) => kept ?? keptOf(format.encode(frame)))
+    } catch (error) {
+      onFault(error)
+      return []
+    }
   }
 
   /** Those who watch here get what the store does not take, without ids. */

@@ -236,7 +236,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
 
     attach: (id, who = {}) =>
       watching<RunItem<F>>(id, who, {
-        frame: ({ id: at, frame }) => ({ frame: frame as F, ...(at !== undefined && { id: at }) }),
+        frame: ({ id: at, cell }) => ({ frame: cell.frame as F, ...(at !== undefined && { id: at }) }),
         end: ({ status, error, position }) => ({
           end: status,
           ...(error && { error }),
@@ -274,7 +274,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
           const cursor = cursorIn(view, lastEventId)
           return isPastEnd(view, cursor) ? undefined : cursor
         })
-        return from && watching<Yielded>(id, { ...who, signal, from }, wireOf(wanted))
+        return from && watching<Yielded>(id, { ...who, signal, from }, wire())
       }
       return [
         source,
@@ -370,12 +370,12 @@ function ownHub({ log, clock }: Pick<RunsOptions, "log" | "clock">, onError: (er
 }
 
 /** Frames as SSE messages. An end that has no frame is still where to carry on after. */
-const wireOf = (format: Format): Pick<WatchOptions<Yielded>, "frame" | "end"> => {
+const wire = (): Pick<WatchOptions<Yielded>, "frame" | "end"> => {
   let told: string | undefined
   return {
-    frame({ id, frame }) {
+    frame({ id, cell }) {
       told = id
-      const { data, event } = format.encode(frame)
+      const { data, event } = cell.message
       return { data, event, id }
     },
     end: ({ position }) => (position === undefined || position === told ? undefined : { id: position }),

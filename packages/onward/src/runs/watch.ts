@@ -1,12 +1,12 @@
 import { OnwardError } from "../errors.ts"
 import type { Format } from "./format.ts"
-import type { Projection } from "./projection.ts"
+import { Cell, type Projection } from "./projection.ts"
 import type { SeenEnding, View } from "./view.ts"
 
 /** A frame, and the id to carry on after it; undefined for what the log does not have. */
 export interface Step {
   readonly id: string | undefined
-  readonly frame: unknown
+  readonly cell: Cell
 }
 
 /** How many deltas have been seen, and how many frames of the next; deltas and then the end count. */
@@ -74,7 +74,7 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
   /** Handed out next, from `#at` on. */
   #ready: T[] = []
   #at = 0
-  readonly #waiting: ((result: IteratorResult<T, undefined>) => void)[] = []
+  readonly #waiting: PromiseWithResolvers<IteratorResult<T, undefined>>[] = []
   #isLast = false
   #isOver = false
   #unlisten: (() => void) | undefined
@@ -86,9 +86,10 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
   next(): Promise<IteratorResult<T, undefined>> {
     if (this.#isOver) return Promise.resolve(DONE)
     if (!this.#watched) return this.#open().then(() => this.next())
-    const result = this.#take()
-    if (result) return Promise.resolve(result)
-    return new Promise((resolve) => this.#waiting.push(resolve))
+    const waiting = Promise.withResolvers<IteratorResult<T, undefined>>()
+    this.#waiting.push(waiting)
+    this.#look()
+    return waiting.promise
   }
 
   async return(): Promise<IteratorResult<T, undefined>> {
@@ -123,10 +124,16 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
 
   /** Something has changed: whoever waits may get it. */
   readonly #look = (): void => {
-    while (this.#waiting.length > 0) {
-      const result = this.#take()
-      if (!result) return
-      this.#waiting.shift()?.(result)
+    try {
+      while (this.#waiting.length > 0) {
+        const result = this.#take()
+        if (!result) return
+        this.#waiting.shift()?.resolve(result)
+      }
+    } catch (error) {
+      // a format that cannot read what it wrote: its own viewers', and nobody else's, to hear of
+      this.#waiting.shift()?.reject(error)
+      this.#close()
     }
   }
 
@@ -167,7 +174,7 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
       const frames = projection.frames(delta)
       const { position } = view.delta(delta)
       for (; frame < frames.length; frame++) {
-        steps.push({ id: idOf(position, frame + 1, frames.length), frame: frames[frame] })
+        steps.push({ id: idOf(position, frame + 1, frames.length), cell: frames[frame] as Cell })
       }
     }
     if (steps.length > 0) this.#cursor = { delta, frame }
@@ -179,7 +186,7 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
     this.#isOver = true
     this.#unlisten?.()
     this.#options.signal?.removeEventListener("abort", this.#leave)
-    for (const resolve of this.#waiting.splice(0)) resolve(DONE)
+    for (const { resolve } of this.#waiting.splice(0)) resolve(DONE)
     if (this.#watched) this.#options.close(this.#watched)
   }
 }
@@ -189,7 +196,7 @@ const DONE: IteratorResult<never, undefined> = { done: true, value: undefined }
 function terminal(ending: SeenEnding, projection: Projection, seen: number): Step[] {
   const { status, error, position } = ending
   const frames = projection.end({ status, ...(error && { error }) })
-  return frames.map((frame, at) => ({ id: idOf(position, at + 1, frames.length), frame })).slice(seen)
+  return frames.map((cell, at) => ({ id: idOf(position, at + 1, frames.length), cell })).slice(seen)
 }
 
 /** Neighbours as one where the format allows it. What has an id and what has none stay apart, or resuming would repeat text. */
@@ -198,9 +205,11 @@ function merged(steps: readonly Step[], format: Format): Step[] {
   for (const step of steps) {
     const last = all.at(-1)
     const both =
-      last && (last.id === undefined) === (step.id === undefined) ? format.merge(last.frame, step.frame) : undefined
+      last && (last.id === undefined) === (step.id === undefined)
+        ? format.merge(last.cell.frame, step.cell.frame)
+        : undefined
     if (both === undefined) all.push(step)
-    else all[all.length - 1] = { id: step.id, frame: both }
+    else all[all.length - 1] = { id: step.id, cell: new Cell(both, format) }
   }
   return all
 }

@@ -149,3 +149,29 @@ test("a stream of frames, a promise of one and a generator are sources as well",
   }
   await assert.rejects(async () => runs.start("", readable()), TypeError)
 })
+
+test("a frame its format cannot write fails its own run, alone or merged, and nothing else", async () => {
+  const errors: unknown[] = []
+  const encode = (frame: string) => {
+    if (frame.includes("bad")) throw new TypeError("no such frame")
+    return lines.encode(frame)
+  }
+  await using runs = createRuns({ format: { ...lines, encode }, onError: (error) => errors.push(error) })
+  await runs.start("alone", async function* () {
+    yield "Hello "
+    yield "bad"
+  })
+  await runs.start("merged", async function* () {
+    yield "Hello "
+    yield "b"
+    yield "ad"
+    await new Promise(() => {})
+  })
+  await runs.start("other", async function* () {
+    yield "Hello"
+  })
+  assert.equal(await textOf(runs.attach("alone")), "Hello [failed source_failed]")
+  assert.equal(await textOf(runs.attach("merged")), "Hello [failed source_failed]")
+  assert.equal(await textOf(runs.attach("other")), "Hello[completed]")
+  assert.equal(errors.length, 2)
+})
