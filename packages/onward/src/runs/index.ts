@@ -1,5 +1,9 @@
 export type * from "./format.ts"
+export { agUi } from "./formats/ag-ui.ts"
+export { aiSdk } from "./formats/ai-sdk.ts"
+export { anthropic } from "./formats/anthropic.ts"
 export { openaiChat } from "./formats/openai-chat.ts"
+export { openaiResponses } from "./formats/openai-responses.ts"
 export { text, type TextFrame } from "./formats/text.ts"
 export type { RunMetrics } from "./metrics.ts"
 export type {

@@ -1,9 +1,12 @@
 import { readFileSync } from "node:fs"
 import { createParser, encode } from "../../../src/protocol/index.ts"
 import type { Ending, Format, FormatMessage, Part } from "../../../src/runs/format.ts"
-import { openaiChat, text } from "../../../src/runs/index.ts"
+import { agUi, aiSdk, anthropic, openaiChat, openaiResponses, text } from "../../../src/runs/index.ts"
 import type { Read } from "./answer.ts"
-import { readOpenaiChat } from "./read-openai.ts"
+import { readAgUi } from "./read-ag-ui.ts"
+import { readAiSdk } from "./read-ai-sdk.ts"
+import { readAnthropic } from "./read-anthropic.ts"
+import { readOpenaiChat, readOpenaiResponses } from "./read-openai.ts"
 import { readText } from "./read-text.ts"
 
 /** A format, what its streams look like, and who reads them. */
@@ -21,6 +24,14 @@ export const cases: readonly Case[] = [
     read: readOpenaiChat,
     fixtures: ["openai-chat-text", "openai-chat-tools", "openai-chat-reasoning", "openai-chat-choices"],
   },
+  {
+    format: openaiResponses(),
+    read: readOpenaiResponses,
+    fixtures: ["openai-responses-text", "openai-responses-tools", "openai-responses-limit"],
+  },
+  { format: anthropic(), read: readAnthropic, fixtures: ["anthropic-text", "anthropic-tools"] },
+  { format: aiSdk(), read: readAiSdk, fixtures: ["ai-sdk-text", "ai-sdk-tools"] },
+  { format: agUi(), read: readAgUi, fixtures: ["ag-ui-text", "ag-ui-tools", "ag-ui-chunks"] },
 ]
 
 export function messagesOf(fixture: string): FormatMessage[] {

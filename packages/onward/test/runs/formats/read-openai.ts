@@ -1,3 +1,4 @@
+import assert from "node:assert/strict"
 import OpenAI from "openai"
 import { answered, settle, type Read } from "./answer.ts"
 
@@ -31,4 +32,38 @@ export const readOpenaiChat: Read = async (body) => {
     delete (message as { reasoning_content?: string }).reasoning_content
   const all = { reasoning, completion: final.value }
   return { text, tools, isComplete: error === undefined, ...(error !== undefined && { error }), final: all }
+}
+
+/** The events as they come, and what the client's own accumulator makes of them. */
+export const readOpenaiResponses: Read = async (body) => {
+  let text = ""
+  let reasoning = ""
+  let status: string | undefined
+  let reason: string | undefined
+  const tools = new Map<number, { name: string; input: string }>()
+  const request = { model: "any", input: "?", stream: true as const }
+  const told = await settle(async () => {
+    for await (const event of await client(body).responses.create(request)) {
+      if (event.type === "response.output_text.delta") text += event.delta
+      if (event.type === "response.reasoning_summary_text.delta") reasoning += event.delta
+      if (event.type === "response.output_item.done" && event.item.type === "function_call") {
+        tools.set(event.output_index, { name: event.item.name, input: event.item.arguments })
+      }
+      if ("response" in event) {
+        if (event.type === "response.completed") assert.equal(event.response.status, "completed")
+        status = event.response.status
+        reason = event.response.error?.message ?? event.response.incomplete_details?.reason
+      }
+    }
+  })
+  const final = await settle(() => client(body).responses.stream(request).finalResponse())
+  const isCut = status !== "completed" && reason !== "max_output_tokens"
+  const error = told.error ?? final.error ?? (isCut ? `${status} ${reason}` : undefined)
+  return {
+    text,
+    tools: [...tools.values()],
+    isComplete: error === undefined,
+    ...(error !== undefined && { error }),
+    final: { reasoning, response: final.value },
+  }
 }

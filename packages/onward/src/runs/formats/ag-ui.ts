@@ -1,0 +1,126 @@
+import type { Follower, Format, Part } from "../format.ts"
+import { writeEvents } from "./ag-ui-writer.ts"
+import { faultOf, isJson, joinText, jsonOf, listOf, parseJson, textOf, usageOf, type Json } from "./json.ts"
+
+const NAME = "ag-ui"
+
+/**
+ * Events of AG-UI, as agents and TanStack AI send them. `RUN_FINISHED` ends a run well. One that broke or was stopped ends in
+ * `RUN_ERROR`, as clients from before its version 1.0 take any `RUN_FINISHED` for success. Texts under way are closed before that; a call is not.
+ */
+export function agUi<Event extends object = object>(): Format<Event> {
+  const format: Format<Json> = {
+    name: NAME,
+    encode: (frame) => ({ data: JSON.stringify(frame) }),
+    decode: (message) => parseJson(NAME, message),
+    merge: (previous, next) =>
+      DELTA.test(textOf(next["type"])) ? joinText(previous, next, "delta", "timestamp") : undefined,
+    follow,
+    writer: writeEvents,
+  }
+  return format as unknown as Format<Event>
+}
+
+/** Events that are a piece of something. A chunk that names nothing goes on with what the one before it named, so equal names are needed too. */
+const DELTA = /^(?:(?:TEXT|REASONING)_MESSAGE_(?:CONTENT|CHUNK)|TOOL_CALL_(?:ARGS|CHUNK))$/
+
+/** What begins something that has to be closed, and what closes it. */
+const CLOSING: Readonly<Record<string, string>> = {
+  TEXT_MESSAGE_START: "TEXT_MESSAGE_END",
+  REASONING_START: "REASONING_END",
+  REASONING_MESSAGE_START: "REASONING_MESSAGE_END",
+}
+
+function follow(): Follower<Json> {
+  /** What is under way, by what closes it and its id; closed in the opposite order. */
+  const open = new Map<string, Json>()
+  /** The call that chunks are about. */
+  let chunked: string | undefined
+  let isComplete = false
+
+  function track(type: string, messageId: unknown): void {
+    const closing = CLOSING[type]
+    if (closing !== undefined) open.set(`${closing} ${String(messageId)}`, { type: closing, messageId })
+    else open.delete(`${type} ${String(messageId)}`)
+  }
+
+  function callChunk({ toolCallId, toolCallName, delta }: Json): Part[] {
+    const parts: Part[] = []
+    if (typeof toolCallId === "string" && toolCallId !== chunked) {
+      parts.push(...endChunked(), { type: "tool-start", id: toolCallId, name: textOf(toolCallName) })
+      chunked = toolCallId
+    }
+    if (chunked !== undefined && delta) parts.push({ type: "tool-input", id: chunked, delta: textOf(delta) })
+    return parts
+  }
+
+  /** A call told by chunks has no end of its own: anything else ends it. */
+  function endChunked(): Part[] {
+    if (chunked === undefined) return []
+    const id = chunked
+    chunked = undefined
+    return [{ type: "tool-end", id }]
+  }
+
+  function parts(type: string, event: Json): Part[] {
+    const delta = textOf(event["delta"])
+    const id = textOf(event["toolCallId"])
+    switch (type) {
+      case "RUN_STARTED":
+        return [{ type: "start" }]
+      case "TEXT_MESSAGE_CONTENT":
+      case "TEXT_MESSAGE_CHUNK":
+        return delta === "" ? [] : [{ type: "text", delta }]
+      case "REASONING_MESSAGE_CONTENT":
+      case "REASONING_MESSAGE_CHUNK":
+        return delta === "" ? [] : [{ type: "reasoning", delta }]
+      case "TOOL_CALL_START":
+        return [{ type: "tool-start", id, name: textOf(event["toolCallName"]) }]
+      case "TOOL_CALL_ARGS":
+        return delta === "" ? [] : [{ type: "tool-input", id, delta }]
+      case "TOOL_CALL_END":
+        return [{ type: "tool-end", id }]
+      case "RUN_FINISHED":
+        return finished(event)
+      case "RUN_ERROR": {
+        const error = { code: textOf(event["code"]) || "source_failed", message: textOf(event["message"]) }
+        return [...count(event), { type: "end", ending: { status: "failed", error } }]
+      }
+      default:
+        return []
+    }
+  }
+
+  return {
+    get isComplete() {
+      return isComplete
+    },
+    take(event) {
+      const type = textOf(event["type"])
+      track(type, event["messageId"])
+      if (type === "RUN_FINISHED" || type === "RUN_ERROR") isComplete = true
+      return type === "TOOL_CALL_CHUNK" ? callChunk(event) : [...endChunked(), ...parts(type, event)]
+    },
+    end(ending) {
+      if (isComplete) return []
+      const { code, message } = faultOf(ending)
+      return [...[...open.values()].toReversed(), { type: "RUN_ERROR", message, code }]
+    },
+  }
+}
+
+function finished(event: Json): Part[] {
+  const wasCancelled = jsonOf(event["outcome"])["type"] === "cancelled"
+  if (wasCancelled) return [...count(event), { type: "end", ending: { status: "stopped" } }]
+  return [...count(event), { type: "finish", reason: "stop" }, { type: "end", ending: { status: "completed" } }]
+}
+
+/** A run may have asked several models. */
+function count(event: Json): Part[] {
+  const counts = listOf(event["usage"])
+    .filter(isJson)
+    .map((usage) => usageOf(usage, "inputTokens", "outputTokens"))
+  if (counts.length === 0) return []
+  const sum = (name: "input" | "output"): number => counts.reduce((total, each) => total + (each[name] ?? 0), 0)
+  return [{ type: "usage", usage: { input: sum("input"), output: sum("output") } }]
+}

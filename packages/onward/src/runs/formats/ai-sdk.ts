@@ -1,0 +1,128 @@
+import type { FinishReason, Follower, Format, Part } from "../format.ts"
+import { writeChunks } from "./ai-sdk-writer.ts"
+import { DONE, faultOf, joinText, parseJson, textOf, type Done, type Json } from "./json.ts"
+
+const NAME = "ai-sdk"
+
+/**
+ * The UI message stream of the AI SDK, version 1: what `toUIMessageStream` gives, and `useChat` reads. A run that broke ends in an
+ * `error` part, one that was stopped in `abort`. Texts under way are closed before that; a tool's input is not.
+ */
+export function aiSdk<Chunk extends object = object>(): Format<Chunk | Done> {
+  const format: Format<Json | Done> = {
+    name: NAME,
+    headers: { "x-vercel-ai-ui-message-stream": "v1" },
+    // no event names: its clients take the data of any event for a part
+    encode: (frame) => ({ data: frame === DONE ? DONE : JSON.stringify(frame) }),
+    decode: (message) => parseJson(NAME, message),
+    merge(previous, next) {
+      if (previous === DONE || next === DONE) return undefined
+      const name = DELTAS[textOf(next["type"])]
+      return name === undefined ? undefined : joinText(previous, next, name)
+    },
+    follow,
+    writer: writeChunks,
+  }
+  return format as unknown as Format<Chunk | Done>
+}
+
+/** Where each part that is a piece of something has its text. */
+const DELTAS: Readonly<Record<string, string>> = {
+  "text-delta": "delta",
+  "reasoning-delta": "delta",
+  "tool-input-delta": "inputTextDelta",
+}
+
+function follow(): Follower<Json | Done> {
+  /** Texts and reasonings under way: their ids, and what ends them. */
+  const open = new Map<string, Json>()
+  /** Calls whose input comes, and whether any of it has. */
+  const calls = new Map<string, boolean>()
+  let hasFinished = false
+  let hasEnded = false
+
+  function begin(id: string, name: string): Part[] {
+    if (calls.has(id)) return []
+    calls.set(id, false)
+    return [{ type: "tool-start", id, name }]
+  }
+
+  function called({ toolCallId, toolName, input }: Json): Part[] {
+    const id = textOf(toolCallId)
+    const parts = begin(id, textOf(toolName))
+    // given at once, as some providers do
+    if (!calls.get(id)) parts.push({ type: "tool-input", id, delta: JSON.stringify(input ?? {}) })
+    return [...parts, { type: "tool-end", id }]
+  }
+
+  function take(chunk: Json | Done): Part[] {
+    if (chunk === DONE) return []
+    const { type, id, delta } = chunk as { type?: unknown; id?: string; delta?: string }
+    const callId = textOf(chunk["toolCallId"])
+    switch (type) {
+      case "start":
+        return [{ type: "start" }]
+      case "text-start":
+      case "reasoning-start": {
+        const kind = type === "text-start" ? "text" : "reasoning"
+        open.set(`${kind} ${id}`, { type: `${kind}-end`, id })
+        return []
+      }
+      case "text-end":
+      case "reasoning-end":
+        open.delete(`${type === "text-end" ? "text" : "reasoning"} ${id}`)
+        return []
+      case "text-delta":
+        return delta ? [{ type: "text", delta }] : []
+      case "reasoning-delta":
+        return delta ? [{ type: "reasoning", delta }] : []
+      case "tool-input-start":
+        return begin(callId, textOf(chunk["toolName"]))
+      case "tool-input-delta": {
+        const piece = textOf(chunk["inputTextDelta"])
+        if (piece === "") return []
+        calls.set(callId, true)
+        return [{ type: "tool-input", id: callId, delta: piece }]
+      }
+      case "tool-input-available":
+        return called(chunk)
+      case "reset-step":
+        open.clear()
+        return []
+      case "finish":
+        hasFinished = true
+        return [{ type: "finish", reason: reasonOf(chunk["finishReason"]) }]
+      case "abort":
+        hasEnded = true
+        return [{ type: "end", ending: { status: "stopped" } }]
+      case "error": {
+        hasEnded = true
+        const error = { code: "source_failed", message: textOf(chunk["errorText"]) }
+        return [{ type: "end", ending: { status: "failed", error } }]
+      }
+      default:
+        return []
+    }
+  }
+
+  return {
+    get isComplete() {
+      return hasFinished || hasEnded
+    },
+    take,
+    end(ending) {
+      if (hasEnded) return []
+      const closing = [...open.values()]
+      if (ending.status === "stopped") return [...closing, { type: "abort", reason: faultOf(ending).message }, DONE]
+      if (ending.status !== "completed")
+        return [...closing, { type: "error", errorText: faultOf(ending).message }, DONE]
+      // a stream of one's own may leave out its end; one that was cut off has been found out before
+      return [...closing, ...(hasFinished ? [] : [{ type: "finish" }]), DONE]
+    },
+  }
+}
+
+const REASONS: readonly string[] = ["stop", "length", "tool-calls", "content-filter"] satisfies FinishReason[]
+
+const reasonOf = (reason: unknown): FinishReason =>
+  reason === undefined ? "stop" : REASONS.includes(textOf(reason)) ? (reason as FinishReason) : "other"

@@ -1,0 +1,136 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { agUi, aiSdk, anthropic, openaiChat, openaiResponses, text } from "../../../src/runs/index.ts"
+import { sequenceOf } from "../../../src/runs/formats/openai-responses.ts"
+import { cases, ended, framesOf, merge } from "./cases.ts"
+import { readAnthropic } from "./read-anthropic.ts"
+import { readOpenaiChat, readOpenaiResponses } from "./read-openai.ts"
+
+const json = (value: object): { data: string } => ({ data: JSON.stringify(value) })
+
+test("padding is dropped, and pings and terminators say nothing", () => {
+  for (const format of [openaiChat(), openaiResponses()]) {
+    assert.deepEqual(format.decode(json({ type: "x", obfuscation: "k3Q" })), { type: "x" })
+    assert.equal(format.decode({ data: "[DONE]" }), undefined)
+  }
+  assert.equal(aiSdk().decode({ data: "[DONE]" }), undefined)
+  assert.equal(anthropic().decode({ event: "ping", data: '{"type":"ping"}' }), undefined)
+})
+
+test("what no format knows passes through as it is", () => {
+  for (const { format } of cases) {
+    if (format.name === "text") continue
+    const frame = { type: "x.unheard_of", nested: { list: [1, null] } }
+    const event = format.encode(frame)
+    assert.deepEqual(format.decode(event), frame)
+    const follower = format.follow()
+    follower.take(frame)
+    assert.equal(follower.isComplete, false)
+    assert.equal(format.merge(frame, frame), undefined)
+  }
+})
+
+test("a source that sends something else is told apart from an answer", () => {
+  for (const { format } of cases) {
+    if (format.name === "text") continue
+    for (const data of ["<html>", "[1]", "null", '"text"']) {
+      assert.throws(() => format.decode({ data }), { code: "source_failed" }, `${format.name}: ${data}`)
+    }
+  }
+})
+
+test("a signature stays whole", () => {
+  const signed = { type: "content_block_delta", index: 0, delta: { type: "signature_delta", signature: "Eq" } }
+  assert.equal(anthropic().merge(signed, signed), undefined)
+})
+
+test("deltas of two texts stay apart", () => {
+  const chunk = (index: number): object => ({ choices: [{ index, delta: { content: "a" }, finish_reason: null }] })
+  assert.equal(openaiChat().merge(chunk(0), chunk(1)), undefined)
+  const delta = (id: string): object => ({ type: "text-delta", id, delta: "a" })
+  assert.equal(aiSdk().merge(delta("1"), delta("2")), undefined)
+  assert.deepEqual(aiSdk().merge(delta("1"), delta("1")), { type: "text-delta", id: "1", delta: "aa" })
+  const content = (messageId: string): object => ({ type: "TEXT_MESSAGE_CONTENT", messageId, delta: "a" })
+  assert.equal(agUi().merge(content("1"), content("2")), undefined)
+})
+
+test("what ends a choice is not merged with what it says", () => {
+  const chunk = (content: string, finish: string | null): object => ({
+    choices: [{ index: 0, delta: { content }, finish_reason: finish }],
+  })
+  assert.equal(openaiChat().merge(chunk("a", null), chunk("b", "stop")), undefined)
+  assert.equal(openaiChat().merge(chunk("a", "stop"), chunk("b", null)), undefined)
+})
+
+test("numbers of a response only grow, merged or ended before their time", () => {
+  const format = openaiResponses()
+  const frames = framesOf(format, "openai-responses-text")
+  for (let length = 1; length <= frames.length; length++) {
+    const merged = merge(format, frames.slice(0, length), () => true)
+    const follower = format.follow()
+    for (const frame of merged) follower.take(frame as object)
+    const numbers = [...merged, ...follower.end({ status: "lost" })].map((frame) => sequenceOf(frame) ?? Number.NaN)
+    assert.deepEqual(
+      numbers,
+      [...new Set(numbers)].toSorted((a, b) => a - b),
+    )
+    // who has had a merged frame has had all that is in it
+    assert.equal(sequenceOf(merged.at(-1)), sequenceOf(frames[length - 1]))
+  }
+})
+
+test("a provider's own error ends an answer with what the provider says", () => {
+  const ends: [
+    follower: { take(frame: never): unknown[]; isComplete: boolean; end(e: { status: "failed" }): unknown[] },
+    frame: object,
+  ][] = [
+    [openaiChat().follow(), { error: { message: "Overloaded", type: "server_error", code: "overloaded" } }],
+    [openaiResponses().follow(), { type: "error", code: "overloaded", message: "Overloaded", sequence_number: 3 }],
+    [anthropic().follow(), { type: "error", error: { type: "overloaded", message: "Overloaded" } }],
+    [agUi().follow(), { type: "RUN_ERROR", code: "overloaded", message: "Overloaded" }],
+  ]
+  for (const [follower, frame] of ends) {
+    const error = { code: "overloaded", message: "Overloaded" }
+    assert.deepEqual(follower.take(frame as never), [{ type: "end", ending: { status: "failed", error } }])
+    assert.equal(follower.isComplete, true)
+    assert.deepEqual(follower.end({ status: "failed" }), [], "it is told once")
+  }
+})
+
+test("an answer that a provider never finished does not look complete, even when its source says it is over", async () => {
+  const all = [
+    [openaiChat(), readOpenaiChat, "openai-chat-text", 5],
+    [openaiResponses(), readOpenaiResponses, "openai-responses-text", 20],
+    [anthropic(), readAnthropic, "anthropic-text", 8],
+  ] as const
+  for (const [format, read, fixture, length] of all) {
+    const frames = framesOf(format, fixture).slice(0, length)
+    assert.equal((await read(ended(format, frames, { status: "completed" }))).isComplete, false, format.name)
+  }
+})
+
+test("a call that is cut off is never told as done", () => {
+  const call = [
+    { type: "response.created", response: { id: "resp_1", status: "in_progress", output: [] }, sequence_number: 0 },
+    {
+      type: "response.output_item.added",
+      output_index: 0,
+      item: { id: "fc_1", type: "function_call", call_id: "c", name: "pay", arguments: "", status: "in_progress" },
+      sequence_number: 1,
+    },
+    {
+      type: "response.function_call_arguments.delta",
+      output_index: 0,
+      item_id: "fc_1",
+      delta: '{"to":',
+      sequence_number: 2,
+    },
+  ]
+  const body = ended(openaiResponses(), call, { status: "failed" })
+  assert.doesNotMatch(body, /output_item\.done|arguments\.done/)
+  assert.match(body, /"arguments":"\{\\"to\\":","status":"incomplete"/)
+})
+
+test("line ends of plain text come as one kind", () => {
+  assert.deepEqual(text().encode("a\r\nb\rc"), { data: "a\nb\nc" })
+})
