@@ -125,7 +125,9 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
 
   /** Ends the stream, with a last frame if there is room for one. */
   end(last?: Frame): void {
-    if (this.#state === "over") return
+    // what arrived in this turn comes first
+    if (this.isLive) this.#core.fanOut.flush()
+    if (this.#over()) return
     const abort = this.#state === "full"
     if (last && !abort) this.#sink.write(last)
     this.onClose()

@@ -54,6 +54,21 @@ test("a drain that may take no time closes everything now", async () => {
   )
 })
 
+test("what was published just before a drain or a close still goes out", async () => {
+  for (const how of ["drain", "close"] as const) {
+    const { connect, hub } = await stage()
+    const client = await connect({ topics: ["a"] })
+    const published = hub.publishMany([
+      { topic: "a", data: "1" },
+      { topic: "a", data: "2" },
+    ])
+    await published
+    await (how === "drain" ? hub.drain({ over: 0 }) : hub.close())
+    assert.deepEqual(client.data, ["1", "2"], how)
+    assert.equal(client.closed, "ended")
+  }
+})
+
 test("both of two who drain at once are told when it is done", async () => {
   const { clock, connect, hub } = await stage()
   await connect({ topics: ["a"] })
