@@ -71,7 +71,8 @@ export const FAULTS: Readonly<Record<FaultKind, Fault>> = {
     return `back after ${pause} ms`
   },
   async "fail over"({ store }) {
-    return (await store.failOver?.()) ?? ""
+    await store.failOver?.()
+    return `to port ${store.port}`
   },
   async "disk full"({ store }, { lasts }) {
     await store.fillDisk?.(lasts)

@@ -63,7 +63,9 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   await using stack = new AsyncDisposableStack()
   const store = stack.use(await STORES[log]({ folder: path("store"), keeps, minutes }))
   const stage = await build(stack, store, path)
-  const witness = await createWitness(await openLog(store.address()))
+  // by a way that nothing happens to, but which leads to wherever the store is
+  const way = stack.use(await createLink(() => store.port))
+  const witness = await createWitness(await openLog(store.address(way.port)))
   stack.defer(() => witness.stop())
 
   const hubs = stage.hubs.map(({ link }) => link.port)
@@ -99,7 +101,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   await inTime("publishing", publishers.stop())
   crowd.calm()
   await inTime("reading the store", witness.catchUp())
-  const kept = (await inTime("reading the store once more", readAll(store.address()))) ?? []
+  const kept = (await inTime("reading the store once more", readAll(store.address(way.port)))) ?? []
 
   const look = async (): Promise<Verdict> => {
     await crowd.flush()
@@ -156,7 +158,7 @@ async function build(stack: AsyncDisposableStack, store: ChaosStore, path: (name
   const hubs: HubProcess[] = []
   for (let number = 0; number < HUBS; number++) {
     if (store.port !== undefined) storeLinks.push(stack.use(await createLink(() => store.port)))
-    const address = store.address(storeLinks[number]?.port)
+    const address = store.address(storeLinks[number]?.port ?? 0)
     hubs.push(stack.use(await createHubProcess({ name: `hub ${number}`, address, file: path(`hub-${number}.log`) })))
   }
   await Promise.all(hubs.map((hub) => hub.start()))

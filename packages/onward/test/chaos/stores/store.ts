@@ -4,12 +4,12 @@ import type { LogAddress } from "../open-log.ts"
 export interface ChaosStore extends AsyncDisposable {
   /** Where the server listens now, for the links to it; undefined when the log is a file. */
   readonly port: number | undefined
-  /** The log as seen through a link; without a port, directly. */
-  address(port?: number): LogAddress
-  /** Ends it as a power failure of its process would; it is back `ms` later. */
+  /** The log as seen through a link; a file is seen without one. */
+  address(port: number): LogAddress
+  /** Ends its process without warning; it is back `ms` later. */
   kill?(ms: number): Promise<void>
-  /** The one in charge is lost, and another takes over. Resolves to what happened. */
-  failOver?(): Promise<string>
+  /** The server in charge is killed and another takes over; in the end the killed one follows that. */
+  failOver?(): Promise<void>
   /** For `ms` there is no room left on the disk. */
   fillDisk?(ms: number): Promise<void>
   /** What is not done to it, and why. */
