@@ -11,6 +11,7 @@ export type {
   RunEvent,
   RunItem,
   RunOwner,
+  Runs,
   RunsOptions,
   RunState,
   RunStatus,
@@ -18,5 +19,5 @@ export type {
   ViewOptions,
 } from "./options.ts"
 export type { EndStatus, RunError } from "./record.ts"
-export { createRuns, type Runs } from "./runs.ts"
+export { createRuns } from "./runs.ts"
 export type { RunContext, RunSource, RunSourceFunction } from "./source.ts"

@@ -1,10 +1,11 @@
 import type { Clock } from "../clock.ts"
 import type { Hub } from "../hub/index.ts"
 import type { Log } from "../log/index.ts"
-import type { SseOptions } from "../server/index.ts"
+import type { SourceFunction, SseOptions } from "../server/index.ts"
 import type { Format, Usage } from "./format.ts"
 import type { RunMetrics } from "./metrics.ts"
 import type { EndStatus, RunError } from "./record.ts"
+import type { RunSource, RunSourceFunction } from "./source.ts"
 
 export interface RunsOptions<F = unknown> {
   /** The hub whose log keeps the runs. Give this or `log`. */
@@ -99,6 +100,37 @@ export interface StartedRun {
   readonly isNew: boolean
   /** Resolves to how it ended. Rejects only when the store cannot be read. */
   ended(): Promise<RunState>
+}
+
+/** Answers that outlive the requests that asked for them. */
+export interface Runs<F = unknown> {
+  /**
+   * Starts a run, unless there is one with this id: then nothing is started, and `source` is disposed of. The run goes on whoever leaves.
+   * @throws OnwardError `run_unknown` for another owner's, `run_expired`, `log_…` when the store does not take it
+   */
+  start(id: string, source: RunSource<F> | RunSourceFunction<F>, options?: RunOwner): Promise<StartedRun>
+  /**
+   * A run's frames, from the beginning or after an id, then its end. Leaving the loop stops nothing.
+   * @throws OnwardError from the first `next`: `run_unknown`, `run_expired`, `invalid_start`, `log_…`
+   */
+  attach(id: string, options?: AttachOptions): AsyncIterableIterator<RunItem<F>>
+  /**
+   * Ends a run for everybody, from any process, and has its producer abort its source. What has come until then stays.
+   * @throws OnwardError `log_…` when the store does not take it
+   */
+  stop(id: string, options?: RunOwner): Promise<"stopped" | "already-ended" | "unknown">
+  /** How a run stands. @throws OnwardError `log_…` when the store cannot be read */
+  status(id: string, options?: RunOwner): Promise<RunState>
+  /** Source and options for the `sse` of any adapter: `sse(req, res, ...runs.view(id))`. */
+  view(id: string, options?: ViewOptions): [source: SourceFunction, options: SseOptions]
+  /**
+   * Answers a fetch-style request: GET and POST with the run's stream, after `Last-Event-ID` if there is one, HEAD with how it stands
+   * (`onward-run-status`), DELETE by stopping it. 204 to who has had everything, 404 unknown or another's, 410 expired.
+   */
+  respond(request: Request, id: string, options?: ViewOptions): Promise<Response>
+  /** Ends what is produced here, as failed, and closes the log unless it is a hub's. */
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 /** Every name of {@link RunsOptions}. */

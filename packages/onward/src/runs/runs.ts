@@ -1,59 +1,27 @@
 import { OnwardError } from "../errors.ts"
 import { createHub, insidesOf, type Hub } from "../hub/index.ts"
 import { checkNames, durationOf } from "../options.ts"
-import { report, type SourceFunction, type SseOptions, type Yielded } from "../server/index.ts"
-import { sse } from "../web/index.ts"
+import { report, type SourceFunction, type Yielded } from "../server/index.ts"
 import type { Format } from "./format.ts"
 import {
   RUNS_OPTIONS,
   type AttachOptions,
   type RunItem,
   type RunOwner,
+  type Runs,
   type RunsOptions,
   type RunState,
   type RunStatus,
-  type StartedRun,
-  type ViewOptions,
 } from "./options.ts"
 import { produce, type Production } from "./produce.ts"
 import { project, type Projection } from "./projection.ts"
 import { markOf, type RunError } from "./record.ts"
+import { respond } from "./respond.ts"
 import { createRoom, isRunId } from "./room.ts"
 import { discardSource, type RunSource, type RunSourceFunction } from "./source.ts"
 import { sweep } from "./sweep.ts"
 import type { View } from "./view.ts"
 import { BEGINNING, cursorOf, isPastEnd, Watch, type Cursor, type WatchOptions } from "./watch.ts"
-
-/** Answers that outlive the requests that asked for them. */
-export interface Runs<F = unknown> {
-  /**
-   * Starts a run, unless there is one with this id: then nothing is started, and `source` is disposed of. The run goes on whoever leaves.
-   * @throws OnwardError `run_unknown` for another owner's, `run_expired`, `log_…` when the store does not take it
-   */
-  start(id: string, source: RunSource<F> | RunSourceFunction<F>, options?: RunOwner): Promise<StartedRun>
-  /**
-   * A run's frames, from the beginning or after an id, then its end. Leaving the loop stops nothing.
-   * @throws OnwardError from the first `next`: `run_unknown`, `run_expired`, `invalid_start`, `log_…`
-   */
-  attach(id: string, options?: AttachOptions): AsyncIterableIterator<RunItem<F>>
-  /**
-   * Ends a run for everybody, from any process, and has its producer abort its source. What has come until then stays.
-   * @throws OnwardError `log_…` when the store does not take it
-   */
-  stop(id: string, options?: RunOwner): Promise<"stopped" | "already-ended" | "unknown">
-  /** How a run stands. @throws OnwardError `log_…` when the store cannot be read */
-  status(id: string, options?: RunOwner): Promise<RunState>
-  /** Source and options for the `sse` of any adapter: `sse(req, res, ...runs.view(id))`. */
-  view(id: string, options?: ViewOptions): [source: SourceFunction, options: SseOptions]
-  /**
-   * Answers a fetch-style request: GET and POST with the run's stream, after `Last-Event-ID` if there is one, HEAD with how it stands
-   * (`onward-run-status`), DELETE by stopping it. 204 to who has had everything, 404 unknown or another's, 410 expired.
-   */
-  respond(request: Request, id: string, options?: ViewOptions): Promise<Response>
-  /** Ends what is produced here, as failed, and closes the log unless it is a hub's. */
-  close(): Promise<void>
-  [Symbol.asyncDispose](): Promise<void>
-}
 
 /**
  * Makes runs: streams of tokens that survive their viewers. Everything about a run is in the log, so any process with the same
@@ -296,23 +264,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
       ]
     },
 
-    async respond(request, id, given = {}) {
-      const { owner } = given
-      const who = owner === undefined ? {} : { owner }
-      if (request.method !== "DELETE" && request.method !== "HEAD") return sse(request, ...runs.view(id, given))
-      try {
-        const isStop = request.method === "DELETE"
-        const outcome = isStop ? await runs.stop(id, who) : "unknown"
-        const { status, lastId } = await runs.status(id, who)
-        if (status === "unknown") return said(404, { "onward-run-status": status }, isStop && { status })
-        if (status === "expired") return said(410, { "onward-run-status": status }, isStop && { status })
-        const headers = { "onward-run-status": status, ...(lastId !== undefined && { "onward-run-last-id": lastId }) }
-        return said(200, headers, isStop && { status, outcome })
-      } catch (error) {
-        onError(error)
-        return said(503, { "retry-after": "1" }, false)
-      }
-    },
+    respond: (request, id, given = {}) => respond(runs, request, id, given, onError),
 
     async close() {
       if (isClosed) return
@@ -380,9 +332,4 @@ const wire = (): Pick<WatchOptions<Yielded>, "frame" | "end"> => {
     },
     end: ({ position }) => (position === undefined || position === told ? undefined : { id: position }),
   }
-}
-
-function said(status: number, headers: Record<string, string>, body: object | false): Response {
-  const all = { "cache-control": "no-store", ...headers, ...(body && { "content-type": "application/json" }) }
-  return new Response(body ? JSON.stringify(body) : null, { status, headers: all })
 }

@@ -1,5 +1,5 @@
 export { answer, problem, report, type Answer, type SseOptions } from "./answer.ts"
-export type { CorsOptions } from "./cors.ts"
+export { corsHeaders, type CorsOptions } from "./cors.ts"
 export type { StreamRequest } from "./request.ts"
 export { discard } from "./source.ts"
 export type { Source, SourceContext, SourceFunction, Yielded } from "./source.ts"

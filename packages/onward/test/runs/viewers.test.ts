@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { sse } from "../../src/node/index.ts"
+import { memoryLog } from "../../src/log/index.ts"
 import { createRuns } from "../../src/runs/index.ts"
 import { connect, createClock } from "../../src/testing/index.ts"
 import { lines } from "./lines.ts"
@@ -180,4 +181,36 @@ test("over HTTP, HEAD says how a run stands, DELETE stops it, and what is unknow
   for (const method of ["GET", "HEAD", "DELETE"])
     assert.equal((await ask(method)).status, 410, `${method} of what is gone`)
   await assert.rejects(runs.start("a", source, { owner: "ada" }), { code: "run_expired" })
+})
+
+test("a page of another origin may watch, ask and stop, if it is listed", async () => {
+  await using runs = createRuns({ format: lines })
+  const { source } = words()
+  await runs.start("a", source)
+  const cors = { origins: ["https://app.example"] }
+  const handler = { fetch: (request: Request) => runs.respond(request, "a", { sse: { cors } }) }
+  const ask = (method: string, origin = "https://app.example") => connect(handler, { method, headers: { origin } })
+  const preflight = await ask("OPTIONS")
+  assert.match(preflight.headers.get("access-control-allow-methods") ?? "", /DELETE/)
+  for (const method of ["GET", "HEAD", "DELETE"]) {
+    const { headers } = await ask(method)
+    assert.equal(headers.get("access-control-allow-origin"), "https://app.example", method)
+    assert.match(headers.get("access-control-expose-headers") ?? "", /onward-run-status/)
+    assert.equal((await ask(method, "https://evil.example")).headers.get("access-control-allow-origin"), null)
+  }
+})
+
+test("a server that closes lets those go who watch a run of another one, without an end, for them to come back", async () => {
+  const log = memoryLog()
+  await using elsewhere = createRuns({ log: { ...log, close: async () => {} }, format: lines })
+  const closing = createRuns({ log: { ...log, close: async () => {} }, format: lines })
+  const { say, source } = words()
+  await elsewhere.start("a", source)
+  say("Once ")
+  const reader = await connect((req, res) => sse(req, res, ...closing.view("a")))
+  assert.equal((await reader.next()).data, '"Once "')
+  await closing.close()
+  await reader.closed()
+  assert.deepEqual(told(reader.events), ["Once "])
+  assert.equal((await elsewhere.status("a")).status, "running")
 })

@@ -1,0 +1,60 @@
+import { corsHeaders, type CorsOptions } from "../server/index.ts"
+import { sse } from "../web/index.ts"
+import type { Runs, ViewOptions } from "./options.ts"
+
+/** Answers a fetch-style request about a run, see `Runs.respond`. */
+export async function respond(
+  runs: Pick<Runs, "status" | "stop" | "view">,
+  request: Request,
+  id: string,
+  given: ViewOptions,
+  onError: (error: unknown) => void,
+): Promise<Response> {
+  const { method } = request
+  if (method !== "DELETE" && method !== "HEAD") return withMethods(await sse(request, ...runs.view(id, given)))
+  const { owner } = given
+  const who = owner === undefined ? {} : { owner }
+  const say = saying(request, given.sse?.cors)
+  const isStop = method === "DELETE"
+  try {
+    const outcome = isStop ? await runs.stop(id, who) : undefined
+    const { status, lastId } = await runs.status(id, who)
+    const code = status === "unknown" ? 404 : status === "expired" ? 410 : 200
+    const headers = { "onward-run-status": status, ...(lastId !== undefined && { "onward-run-last-id": lastId }) }
+    return say(code, headers, isStop && { status, outcome })
+  } catch (error) {
+    onError(error)
+    return say(503, { "retry-after": "1" }, false)
+  }
+}
+
+/** A preflight has to know of DELETE, which an event stream alone has no use for. */
+function withMethods(response: Response): Response {
+  for (const name of ["allow", "access-control-allow-methods"]) {
+    if (response.headers.has(name)) response.headers.set(name, "GET, HEAD, POST, DELETE, OPTIONS")
+  }
+  if (response.headers.has("access-control-allow-origin")) response.headers.set(...EXPOSED)
+  return response
+}
+
+/** What a page of another origin may read. */
+const EXPOSED = [
+  "access-control-expose-headers",
+  "content-location, onward-run, onward-run-status, onward-run-last-id",
+] as const
+
+/** Answers that are no stream, readable by the same origins as the stream is. */
+function saying({ url, headers: asked }: Request, cors: CorsOptions | undefined) {
+  const request = {
+    method: "GET",
+    url,
+    header: (name: string) => asked.get(name) ?? undefined,
+    onLeave: () => () => {},
+  }
+  const allowed = cors && corsHeaders(request, cors)
+  return (status: number, headers: Record<string, string>, body: object | false): Response => {
+    const type = body && { "content-type": "application/json" }
+    const all = { "cache-control": "no-store", ...headers, ...allowed, ...type }
+    return withMethods(new Response(body ? JSON.stringify(body) : null, { status, headers: all }))
+  }
+}
