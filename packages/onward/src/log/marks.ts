@@ -14,8 +14,14 @@ export interface Mark {
  * smallest marks are folded into one floor, which then stands for every topic that is not in the table.
  */
 export class Marks {
-  readonly #marks = new Map<string, number>()
-  #floor = 0
+  readonly #marks: Map<string, number>
+  #floor: number
+
+  /** Begins with marks that others told. */
+  constructor(marks: Iterable<readonly [topic: string, to: number]> = [], floor = 0) {
+    this.#marks = new Map(marks)
+    this.#floor = floor
+  }
 
   get floor(): number {
     return this.#floor
