@@ -36,7 +36,9 @@ export interface KeptEntries {
   readonly last: number
   /** That of the newest entry, in milliseconds since 1970. */
   readonly time: number
-  /** That of the oldest entry kept; undefined when there is none. */
+  /** What is kept, in bytes as limits count them. */
+  readonly size: number
+  /** The time of the oldest entry kept; undefined when there is none. */
   readonly oldestTime: number | undefined
   /** Stores messages at a time that is not smaller than `time`, and then removes what is too much. */
   append(messages: readonly StoredMessage[], present: number): Appended
@@ -49,11 +51,11 @@ export interface KeptEntries {
   setLimits(limits: Limits): void
   /** Begins a new life: the same entries at positions of another epoch. */
   setEpoch(epoch: string): void
-  /** The sequence numbers of what is kept, oldest first. */
-  sequences(): Iterable<number>
+  /** All that is kept, oldest first. */
+  entries(): readonly (readonly [sequence: number, entry: Entry])[]
   /** What is known besides the entries. */
   summary(): Summary
-  /** Puts back what `sequences` and `summary` told, into one that is empty still. */
+  /** Puts back what `entries` and `summary` told, into one that is empty still. */
   restore(summary: Summary, entries: Iterable<readonly [sequence: number, time: number, message: StoredMessage]>): void
   clear(): void
 }
@@ -272,6 +274,9 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
     get time() {
       return time
     },
+    get size() {
+      return size
+    },
     get oldestTime() {
       return count > 0 ? order.at(0).entry.time : undefined
     },
@@ -285,9 +290,7 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
       epoch = next
       for (const kept of livingFrom(0)) kept.entry = { ...kept.entry, position: positionOf(kept.sequence) }
     },
-    *sequences() {
-      for (const { sequence } of livingFrom(0)) yield sequence
-    },
+    entries: () => [...livingFrom(0)].map(({ sequence, entry }) => [sequence, entry]),
     clear() {
       for (const map of [topics, ids, keys]) map.clear()
       order.filter(() => false)

@@ -1,0 +1,2 @@
+export type { NatsConnection, NatsMessage } from "./connection.ts"
+export { natsLog, type NatsLogOptions } from "./nats-log.ts"

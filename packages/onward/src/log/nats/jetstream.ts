@@ -1,0 +1,94 @@
+import type { NatsConnection } from "./connection.ts"
+import { JetStreamError, type JetStreamFailure } from "./failure.ts"
+
+/**
+ * The calls of JetStream's API that a log makes (docs.nats.io, "NATS API Reference"). They are requests with JSON, so
+ * no package is needed. Each rejects with a `JetStreamError`, or with what the connection rejects with.
+ */
+export interface JetStream {
+  info(): Promise<StreamInfo>
+  create(config: object): Promise<StreamInfo>
+  /** A message by its sequence, or the last or next one of a subject; undefined when there is none. */
+  get(query: MessageQuery): Promise<RawMessage | undefined>
+  /** Removes what lies before `sequence`. */
+  purgeBefore(sequence: number): Promise<void>
+  createConsumer(config: object): Promise<string>
+  deleteConsumer(name: string): Promise<void>
+  /** Publishes into the stream; resolves to the sequence it was stored at. */
+  store(subject: string, payload: Uint8Array, timeout: number): Promise<number>
+}
+
+export interface StreamInfo {
+  readonly created: string
+  readonly config: { readonly description?: string; readonly subjects?: readonly string[] }
+  readonly state: { readonly first_seq: number; readonly last_seq: number }
+}
+
+export type MessageQuery =
+  | { readonly seq: number }
+  | { readonly last_by_subj: string }
+  | { readonly seq: number; readonly next_by_subj: string }
+
+export interface RawMessage {
+  readonly seq: number
+  readonly data: Uint8Array
+  /** When it was stored: RFC 3339, to the nanosecond. */
+  readonly time: string
+}
+
+interface Answer {
+  readonly error?: JetStreamFailure
+}
+
+const decoder = new TextDecoder()
+const NOT_FOUND = 404
+
+export function createJetStream(
+  connection: NatsConnection,
+  stream: string,
+  { domain, timeout }: { domain: string | undefined; timeout: number },
+): JetStream {
+  const prefix = domain === undefined ? "$JS.API" : `$JS.${domain}.API`
+
+  async function ask<Result>(subject: string, payload: string | Uint8Array, wait = timeout): Promise<Result> {
+    const { data } = await connection.request(subject, payload, { timeout: wait })
+    const answer = JSON.parse(decoder.decode(data)) as Result & Answer
+    if (answer.error) throw new JetStreamError(answer.error)
+    return answer
+  }
+  const call = <Result>(what: string, body?: object): Promise<Result> =>
+    ask(`${prefix}.${what}`, body ? JSON.stringify(body) : "")
+
+  return {
+    info: () => call(`STREAM.INFO.${stream}`),
+    create: (config) => call(`STREAM.CREATE.${stream}`, config),
+    async get(query) {
+      try {
+        const { message } = await call<{ message: { seq: number; data?: string; time: string } }>(
+          `STREAM.MSG.GET.${stream}`,
+          query,
+        )
+        const data = Uint8Array.from(atob(message.data ?? ""), (character) => character.charCodeAt(0))
+        return { seq: message.seq, data, time: message.time }
+      } catch (error) {
+        if (error instanceof JetStreamError && error.status === NOT_FOUND) return undefined
+        throw error
+      }
+    },
+    purgeBefore: (sequence) => call(`STREAM.PURGE.${stream}`, { seq: sequence }),
+    async createConsumer(config) {
+      const { name } = await call<{ name: string }>(`CONSUMER.CREATE.${stream}`, { stream_name: stream, config })
+      return name
+    },
+    deleteConsumer: (name) => call(`CONSUMER.DELETE.${stream}.${name}`),
+    async store(subject, payload, wait) {
+      return (await ask<{ seq: number }>(subject, payload, wait)).seq
+    },
+  }
+}
+
+/** Nanoseconds since 1970 of an RFC 3339 time, which is how messages by subscription tell it. */
+export function nanosecondsOf(time: string): bigint {
+  const [, second = "", fraction = "", zone = "Z"] = /^([^.Z+]*)(?:\.(\d+))?(.*)$/.exec(time) ?? []
+  return BigInt(Date.parse(second + zone)) * 1_000_000n + BigInt(fraction.padEnd(9, "0"))
+}

@@ -1,0 +1,189 @@
+import { OnwardError } from "../../errors.ts"
+import type { Log, Retention } from "../log.ts"
+import type { Position } from "../../message.ts"
+import { DEFAULT_RETENTION, limitsOf } from "../retention.ts"
+import type { NatsConnection } from "./connection.ts"
+import { isUnheard, JetStreamError, toOnwardError } from "./failure.ts"
+import { createJetStream, type StreamInfo } from "./jetstream.ts"
+import { encodeJson } from "./record.ts"
+import { createSession } from "./session.ts"
+import { createWriter } from "./writer.ts"
+
+export interface NatsLogOptions {
+  /** The stream's name, which its subjects begin with: letters, digits, `-` and `_`, at most 64. @default "ONWARD" */
+  readonly stream?: string
+  /**
+   * What is kept, which every process that opens the log also holds in memory. One for all: who opens the log with
+   * another changes it for everybody. @default 100,000 entries, 64 MiB
+   */
+  readonly retention?: Retention
+  /** How many servers keep the stream, when it is created: 1, or 3 or 5 in a cluster. @default 1 */
+  readonly replicas?: number
+  /** Where they keep it, when it is created. @default "file" */
+  readonly storage?: "file" | "memory"
+  /** How long a call waits for the store, in milliseconds, before it rejects. @default 5_000 */
+  readonly timeout?: number
+  /** The JetStream domain. @default that of the server */
+  readonly domain?: string
+  /** What the inboxes of this connection begin with, when it was given an `inboxPrefix`. @default "_INBOX" */
+  readonly inboxPrefix?: string
+  /** Milliseconds since 1970. @default the clock of the server that leads the stream */
+  readonly now?: () => number
+}
+
+/** How we know our own. */
+const DESCRIPTION = "Onward log, version 1"
+const NOT_FOUND = 404
+
+/**
+ * A log in a JetStream stream, which any number of processes may share. The order of the stream decides everything: each
+ * process follows it, and holds what is kept in its memory. Needs nats-server 2.9 or later. The connection stays yours: the
+ * log does not close it.
+ *
+ * @example
+ * const connection = await connect({ servers: "nats.internal", maxReconnectAttempts: -1 })
+ * const hub = createHub({ log: natsLog(connection) })
+ */
+export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}): Log {
+  const { stream = "ONWARD", retention = DEFAULT_RETENTION, replicas = 1, storage = "file", timeout = 5000 } = options
+  const { domain, inboxPrefix = "_INBOX", now } = options
+  if (typeof connection?.request !== "function") throw new TypeError("natsLog needs a connection: await connect(…)")
+  if (!/^[\w-]{1,64}$/.test(stream)) throw new TypeError("stream must be letters, digits, - and _, at most 64")
+  if (!(replicas >= 1 && replicas <= 5)) throw new TypeError("replicas must be 1, 3 or 5")
+  if (storage !== "file" && storage !== "memory") throw new TypeError('storage must be "file" or "memory"')
+  if (!(timeout > 0)) throw new TypeError("timeout must be a number of milliseconds")
+  const limits = limitsOf(retention)
+  const jetstream = createJetStream(connection, stream, { domain, timeout })
+  const maxPayload = (): number => Math.min(connection.info?.max_payload ?? 1024 * 1024, 1024 * 1024)
+
+  const watchers = new Set<{ readonly wake: (newest?: Position) => void }>()
+  const underWay = new Set<Promise<unknown>>()
+  let isWaking = false
+  let wasFound = false
+  let closing: Promise<void> | undefined
+
+  const session = createSession({
+    ...{ connection, jetstream, stream, openStream, limits, timeout, inboxPrefix, maxPayload },
+    onBatch: (who, number, appended) => writer.found(who, number, appended),
+    onNews: wakeSoon,
+  })
+  const writer = createWriter({ stream, timeout, now, maxPayload, store: session.store })
+
+  // what becomes too old while nobody appends
+  const sweepEvery = Math.min(Math.max(limits.age / 10, 1000), 60_000)
+  const sweeping = limits.age < Infinity ? setInterval(sweep, sweepEvery) : undefined
+  ;(sweeping as { unref?(): void } | undefined)?.unref?.()
+
+  async function openStream(): Promise<StreamInfo> {
+    const [major = 0, minor = 0] = (connection.info?.version ?? "2.9").split(".").map(Number)
+    if (major < 2 || (major === 2 && minor < 9)) {
+      throw new OnwardError("log_unsupported", `log ${stream}: nats-server ${major}.${minor} is too old: it takes 2.9`)
+    }
+    try {
+      const info = await findStream()
+      wasFound = true
+      if (info.config.description === DESCRIPTION) return info
+    } catch (error) {
+      // afterwards it only means that the server, or a leader, is not there yet
+      if (wasFound || !isUnheard(error)) throw error
+      throw new OnwardError(
+        "log_unsupported",
+        `log ${stream}: JetStream is off here: start nats-server with --js, and let the account use it`,
+        { cause: error },
+      )
+    }
+    throw new OnwardError(
+      "log_corrupt",
+      `log ${stream}: the stream of this name is not an Onward log of this version: choose another \`stream\``,
+    )
+  }
+
+  async function findStream(): Promise<StreamInfo> {
+    try {
+      return await jetstream.info()
+    } catch (error) {
+      if (!(error instanceof JetStreamError && error.status === NOT_FOUND)) throw error
+    }
+    const shape = { subjects: [`${stream}.*`], retention: "limits", discard: "new", num_replicas: replicas, storage }
+    try {
+      return await jetstream.create({ name: stream, description: DESCRIPTION, ...shape })
+    } catch (error) {
+      // another process may have been faster, and want another number of replicas
+      return await jetstream.info().catch(() => Promise.reject(error as Error))
+    }
+  }
+
+  /** Runs a call unless the log is closed, and lets close wait for it. */
+  async function call<T>(run: () => Promise<T>): Promise<T> {
+    if (closing) throw new OnwardError("log_closed", "the log is closed: create a new one")
+    const running = run()
+    underWay.add(running)
+    try {
+      return await running
+    } catch (error) {
+      throw toOnwardError(stream, error)
+    } finally {
+      underWay.delete(running)
+    }
+  }
+
+  /** Answers from what is kept, once everything that was stored before the call is in it. */
+  const answer = <T>(question: () => T): Promise<T> =>
+    call(async () => {
+      await session.sync()
+      return question()
+    })
+
+  function wakeSoon(): void {
+    if (isWaking || watchers.size === 0) return
+    isWaking = true
+    queueMicrotask(() => {
+      isWaking = false
+      const { last } = session.replica.kept.bounds()
+      for (const { wake } of watchers) wake(last)
+    })
+  }
+
+  async function tick(): Promise<void> {
+    await session.ready()
+    const time = now ? { time: now() } : {}
+    await session.reach(await session.store("tick", encodeJson(time), performance.now() + timeout))
+  }
+
+  function sweep(): void {
+    const { oldestTime = Infinity } = session.replica.kept
+    if (oldestTime < (now ?? Date.now)() - limits.age) call(tick).catch(() => {})
+  }
+
+  return {
+    append: (messages) =>
+      call(async () => {
+        if (messages.length > 0) {
+          await session.ready()
+          return writer.append(messages)
+        }
+        await session.sync()
+        const { kept } = session.replica
+        return { positions: [], previous: kept.bounds().last, time: kept.time }
+      }),
+    read: (query) => answer(() => session.replica.kept.read(query)),
+    bounds: () => answer(() => session.replica.kept.bounds()),
+    locate: (landmark) => answer(() => session.replica.kept.locate(landmark)),
+    watch: (wake) =>
+      call(async () => {
+        await session.ready()
+        const watcher = { wake }
+        watchers.add(watcher)
+        return async () => void watchers.delete(watcher)
+      }),
+    trim: () => call(tick),
+    close: () => (closing ??= close()),
+  }
+
+  async function close(): Promise<void> {
+    clearInterval(sweeping)
+    await Promise.allSettled(underWay)
+    watchers.clear()
+    session.close()
+  }
+}

@@ -1,0 +1,102 @@
+import type { StoredMessage } from "../../message.ts"
+import type { Retention } from "../log.ts"
+import type { Limits } from "../retention.ts"
+
+/** What messages of the stream are, by the last token of their subject. */
+export const KINDS = ["batch", "part", "settings", "epoch", "tick", "chunk", "snapshot"] as const
+
+export type Kind = (typeof KINDS)[number]
+
+/** One message of the stream as it was stored. */
+export interface StreamRecord {
+  readonly kind: Kind
+  readonly data: Uint8Array
+  readonly sequence: number
+  /** When it was stored, in milliseconds since 1970, by the clock of the server that leads the stream. */
+  readonly time: number
+}
+
+/** Appends that are stored together: all of them or none. */
+export interface Batch {
+  readonly writer: string
+  /** Rises with every batch of the writer. */
+  readonly number: number
+  /** The writer's own time, when it was given a clock. */
+  readonly time?: number
+  readonly calls: readonly (readonly StoredMessage[])[]
+}
+
+/** A piece of a batch that is larger than a message may be. */
+export interface Part {
+  readonly writer: string
+  readonly number: number
+  readonly index: number
+  readonly count: number
+}
+
+/** How the log begins, and what it keeps from now on. */
+export interface Settings {
+  /** The epoch, if the log has none yet. */
+  readonly epoch: string
+  readonly retention: Retention
+}
+
+type Line = readonly [topic: string, data: string, more?: Omit<StoredMessage, "topic" | "data">]
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+export const encodeJson = (value: unknown): Uint8Array => encoder.encode(JSON.stringify(value))
+
+export const decodeJson = (data: Uint8Array): unknown => JSON.parse(decoder.decode(data))
+
+/** A message as short as it can be written in JSON; what is undefined is left out. */
+export function toLine({ topic, data, event, id, key, retry }: StoredMessage): Line {
+  if (event === undefined && id === undefined && key === undefined && retry === undefined) return [topic, data]
+  return [topic, data, { event, id, key, retry } as Line[2] & object]
+}
+
+export const fromLine = ([topic, data, more]: Line): StoredMessage => ({ topic, data, ...more })
+
+export function encodeBatch({ calls, ...rest }: Batch): Uint8Array {
+  return encodeJson({ ...rest, calls: calls.map((messages) => messages.map(toLine)) })
+}
+
+/** Throws when it is not written as a batch. */
+export function decodeBatch(data: Uint8Array): Batch {
+  const { calls, ...rest } = decodeJson(data) as Omit<Batch, "calls"> & { calls: readonly (readonly Line[])[] }
+  return { ...rest, calls: calls.map((lines) => lines.map(fromLine)) }
+}
+
+/** Cuts a batch into parts of `size` bytes: each a line that says which one it is, then bytes. */
+export function cut(writer: string, number: number, batch: Uint8Array, size: number): Uint8Array[] {
+  const count = Math.ceil(batch.length / size)
+  return Array.from({ length: count }, (_, index) => {
+    const head = encoder.encode(`${JSON.stringify({ writer, number, index, count } satisfies Part)}\n`)
+    const body = batch.subarray(index * size, (index + 1) * size)
+    return join([head, body])
+  })
+}
+
+/** Reads a part; throws when it is not written as one. */
+export function readPart(data: Uint8Array): { part: Part; body: Uint8Array } {
+  const end = data.indexOf(10)
+  return { part: decodeJson(data.subarray(0, end)) as Part, body: data.subarray(end + 1) }
+}
+
+export function join(pieces: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    all.set(piece, at)
+    at += piece.length
+  }
+  return all
+}
+
+/** Limits in a form that JSON can hold. */
+export function retentionOf({ count, bytes, age, topicCount, topicBytes }: Limits): Retention {
+  const finite = (limits: Readonly<Record<string, number>>) =>
+    Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit < Infinity))
+  return { ...finite({ count, bytes, age }), topic: finite({ count: topicCount, bytes: topicBytes }) }
+}

@@ -1,0 +1,101 @@
+import type { Entry, StoredMessage } from "../../message.ts"
+import type { JetStream } from "./jetstream.ts"
+import { decodeJson, encodeJson, fromLine, join, toLine } from "./record.ts"
+import type { Replica, ReplicaState, SnapshotIndex } from "./replica.ts"
+
+/** A line of a snapshot: an entry and where it is. */
+type Row = readonly [sequence: number, time: number, line: Parameters<typeof fromLine>[0]]
+
+const NEWLINE = Uint8Array.of(10)
+
+/**
+ * Writes the whole state into the stream, and then removes from the stream what lies before it. A snapshot is bytes in chunks,
+ * lines of JSON when joined: the state, then an entry a line; and last an index of the chunks, which is what makes it count.
+ */
+export async function writeSnapshot(
+  jetstream: JetStream,
+  subjectOf: (kind: "chunk" | "snapshot") => string,
+  state: ReplicaState,
+  entries: readonly (readonly [sequence: number, entry: Entry])[],
+  { chunkSize, timeout, isBirth = false }: { chunkSize: number; timeout: number; isBirth?: boolean },
+): Promise<void> {
+  const chunks: number[] = []
+  for (const chunk of chunksOf(linesOf(state, entries), chunkSize)) {
+    chunks.push(await jetstream.store(subjectOf("chunk"), chunk, timeout))
+  }
+  const index: SnapshotIndex = { at: state.at, chunks, ...(isBirth && { isBirth }) }
+  await jetstream.store(subjectOf("snapshot"), encodeJson(index), timeout)
+  await jetstream.purgeBefore(state.at + 1)
+}
+
+function* linesOf(
+  state: ReplicaState,
+  entries: readonly (readonly [sequence: number, entry: Entry])[],
+): Generator<Uint8Array> {
+  yield encodeJson(state)
+  for (const [sequence, entry] of entries) yield encodeJson([sequence, entry.time, toLine(entry)] satisfies Row)
+}
+
+/** Joins lines and cuts them at `size` bytes. */
+function* chunksOf(lines: Iterable<Uint8Array>, size: number): Generator<Uint8Array> {
+  let pieces: Uint8Array[] = []
+  let room = size
+  for (const line of lines) {
+    for (let rest = join([line, NEWLINE]); rest.length > 0;) {
+      const piece = rest.subarray(0, room)
+      rest = rest.subarray(piece.length)
+      pieces.push(piece)
+      room -= piece.length
+      if (room > 0) continue
+      yield join(pieces)
+      pieces = []
+      room = size
+    }
+  }
+  if (pieces.length > 0) yield join(pieces)
+}
+
+/**
+ * Brings a new replica to the newest snapshot from which the stream is still complete; false when there is none, because
+ * the log is young or because somebody has emptied the stream.
+ */
+export async function readSnapshot(
+  jetstream: JetStream,
+  subject: string,
+  firstSequence: number,
+  replica: Replica,
+): Promise<boolean> {
+  let found = await jetstream.get({ last_by_subj: subject })
+  // one that was begun earlier may have ended later, when what it needs was removed for the other, which then lies before it
+  if (found && (decodeJson(found.data) as SnapshotIndex).at + 1 < firstSequence) {
+    found = await jetstream.get({ seq: firstSequence, next_by_subj: subject })
+  }
+  if (!found) return false
+  const pieces: Uint8Array[] = []
+  for (const seq of (decodeJson(found.data) as SnapshotIndex).chunks) {
+    const chunk = await jetstream.get({ seq })
+    if (!chunk) return false
+    pieces.push(chunk.data)
+  }
+  const lines = linesIn(join(pieces))
+  const first = lines.next()
+  if (first.done) return false
+  replica.base = found.seq
+  replica.restore(decodeJson(first.value) as ReplicaState, rowsIn(lines))
+  return true
+}
+
+function* linesIn(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length;) {
+    const end = bytes.indexOf(10, at)
+    yield bytes.subarray(at, end)
+    at = end + 1
+  }
+}
+
+function* rowsIn(lines: Iterable<Uint8Array>): Generator<readonly [number, number, StoredMessage]> {
+  for (const line of lines) {
+    const [sequence, time, message] = decodeJson(line) as Row
+    yield [sequence, time, fromLine(message)]
+  }
+}
