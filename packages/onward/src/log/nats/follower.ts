@@ -63,8 +63,9 @@ export async function follow(options: FollowerOptions): Promise<Follower> {
 
   function stop(): void {
     isOver = true
+    if (connection.isClosed()) return
     subscription.unsubscribe()
-    if (name !== undefined && !connection.isClosed()) jetstream.deleteConsumer(name).catch(() => {})
+    if (name !== undefined) jetstream.deleteConsumer(name).catch(() => {})
   }
 
   /** 100 is a heartbeat or a question whether we keep up, the rest is the end of the consumer. */

@@ -56,7 +56,11 @@ export function toLine({ topic, data, event, id, key, retry }: StoredMessage): L
   return [topic, data, { event, id, key, retry } as Line[2] & object]
 }
 
-export const fromLine = ([topic, data, more]: Line): StoredMessage => ({ topic, data, ...more })
+/** Throws when it is not written as a line. */
+export function fromLine([topic, data, more]: Line): StoredMessage {
+  if (typeof topic !== "string" || typeof data !== "string") throw new TypeError("no message")
+  return { topic, data, ...more }
+}
 
 export function encodeBatch({ calls, ...rest }: Batch): Uint8Array {
   return encodeJson({ ...rest, calls: calls.map((messages) => messages.map(toLine)) })

@@ -13,6 +13,8 @@ import { readSnapshot, writeSnapshot } from "./snapshot.ts"
 
 /** Pause before what failed is tried again, in milliseconds. */
 const AGAIN = 100
+/** The pause grows to so much while nothing helps, in milliseconds. */
+const LONGEST_PAUSE = 2000
 /** Longest wait for one answer, in milliseconds: an election loses questions, and takes seconds. */
 const ONE_ANSWER = 2000
 /** How long the follower may be behind what the stream says it has, in milliseconds, before it is thought to be stuck. */
@@ -43,7 +45,7 @@ export interface Session {
   /** Resolves once everything that was in the stream at the time of the call is in the replica. */
   sync(): Promise<void>
   /** Stores a record; what may pass is tried again until `deadline`. */
-  store(kind: Kind, data: Uint8Array, deadline: number, isOver?: () => boolean): Promise<number>
+  readonly store: (kind: Kind, data: Uint8Array, deadline: number, isOver?: () => boolean) => Promise<number>
   /** Resolves once the replica has come to this place in the stream. */
   reach(sequence: number): Promise<void>
   close(): void
@@ -58,6 +60,9 @@ export function createSession(options: SessionOptions): Session {
   let created: string | undefined
   let stamp: string | undefined
   let opening: Promise<void> | undefined
+  /** Settles when the newest try to open has ended: never are there two at once. */
+  let lastTry: Promise<unknown> = Promise.resolve()
+  let delay = AGAIN
   let failure: unknown
   let isAway = false
   let isClosed = false
@@ -96,15 +101,24 @@ export function createSession(options: SessionOptions): Session {
   }
 
   const away = (): OnwardError =>
-    new OnwardError("log_unavailable", `log ${stream}: the connection to NATS is down; it carries on once it is back`)
+    new OnwardError(
+      "log_unavailable",
+      connection.isClosed()
+        ? `log ${stream}: the connection is closed: give natsLog one that stays open (\`maxReconnectAttempts: -1\`)`
+        : `log ${stream}: NATS is away; the log carries on once it is back`,
+    )
 
   function ready(): Promise<void> {
     if (isAway || connection.isClosed()) return Promise.reject(away())
-    opening ??= open().catch((error: unknown) => {
-      lose()
-      throw toOnwardError(stream, failure ?? error)
+    if (opening) return opening
+    const mine = lastTry.then(open).catch((error: unknown) => {
+      const why = failure ?? error
+      if (opening === mine) lose()
+      throw toOnwardError(stream, why)
     })
-    return opening
+    lastTry = mine.catch(() => {})
+    opening = mine
+    return mine
   }
 
   /** The follower is gone: the next call, or the next try, opens it again. */
@@ -113,14 +127,15 @@ export function createSession(options: SessionOptions): Session {
     follower = undefined
     opening = undefined
     failure = error
-    if (wasOpen && !isAway) again(AGAIN)
+    if (!isAway) again(delay)
+    delay = Math.min(delay * 2, LONGEST_PAUSE)
   }
 
-  function again(delay: number): void {
-    if (isClosed || !wasOpen) return
+  function again(after: number): void {
     retry?.()
-    retry = systemClock.after(delay, () => {
-      if (isAway || opening) return
+    if (isClosed || !wasOpen) return
+    retry = systemClock.after(after, () => {
+      if (isAway || opening || isClosed) return
       ready().then(onNews, () => {})
     })
   }
@@ -130,6 +145,7 @@ export function createSession(options: SessionOptions): Session {
     if (replica.settings && (await isStillThere(info))) await followFrom(info)
     else await load(info)
     failure = undefined
+    delay = AGAIN
     wasOpen = true
   }
 
@@ -207,7 +223,8 @@ export function createSession(options: SessionOptions): Session {
         onNews()
       },
     })
-    await reach(info.state.last_seq)
+    // a long log takes longer to read than a call may wait; what counts is that it moves
+    await reach(info.state.last_seq, Infinity)
   }
 
   /** The replica cannot be carried on: a new one is needed. */
@@ -222,8 +239,8 @@ export function createSession(options: SessionOptions): Session {
     waiting = waiting.filter(({ sequence }) => sequence > at)
   }
 
-  async function reach(sequence: number): Promise<void> {
-    const deadline = performance.now() + timeout
+  async function reach(sequence: number, wait = timeout): Promise<void> {
+    const deadline = performance.now() + wait
     let seen = replica.at
     while (replica.at < sequence) {
       await new Promise<void>((resolve) => {
