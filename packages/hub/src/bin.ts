@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs"
-import { readCommandLine, USAGE, UsageError } from "./command-line.ts"
+import { readCommandLine, USAGE } from "./command-line.ts"
+import { UsageError } from "./usage-error.ts"
 
 // what Node thinks of its own features is no news to those who run a hub
 process.removeAllListeners("warning").on("warning", (warning) => {

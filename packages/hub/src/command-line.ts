@@ -1,6 +1,9 @@
+import { availableParallelism } from "node:os"
 import { parseArgs } from "node:util"
 import { isLoopback } from "./guard.ts"
+import { checkLog, defaultLog, isShared } from "./log-address.ts"
 import { suggest } from "./suggest.ts"
+import { UsageError } from "./usage-error.ts"
 
 export const USAGE = `Usage: onward serve [options]
 
@@ -9,8 +12,12 @@ Starts a hub: POST /publish, GET /events?topic=…, GET /healthz.
 Options:
   --port <number>   where to listen; 0 takes any free port   [$PORT, or 4000]
   --host <address>  on which address                         [127.0.0.1]
-  --data <folder>   where the log is kept; created if need be [./data]
-  --demo            the page at /, with live examples        [only on this machine's own addresses]
+  --data <folder>   where files are kept; created if need be [./data]
+  --log <address>   where the log is kept: sqlite:<path>, memory:, redis://…, postgres://…, nats://…
+                                                             [$ONWARD_LOG, or sqlite:<data>/events.db]
+  --workers <n>     how many processes listen together, or max: one for each core   [1]
+  --drain <ms>      over how long streams are closed when it ends                   [500]
+  --demo            the page at /, with live examples        [only on this machine's own addresses, with one worker]
   --no-demo
   --help, --version
 `
@@ -20,6 +27,11 @@ export interface ServeOptions {
   readonly port: number
   readonly host: string
   readonly data: string
+  /** Where the log is, see `openStore`. */
+  readonly log: string
+  readonly workers: number
+  /** Over how long streams are closed at the end, in ms. */
+  readonly drain: number
   readonly demo: boolean
 }
 
@@ -28,16 +40,14 @@ export type Command =
   | { readonly name: "version" }
   | ({ readonly name: "serve" } & ServeOptions)
 
-/** A command line nobody could carry out; the message is one line that says what to do. */
-export class UsageError extends Error {
-  override readonly name = "UsageError"
-}
-
 const COMMANDS = ["serve"]
 const OPTIONS = {
   port: { type: "string" },
   host: { type: "string" },
   data: { type: "string" },
+  log: { type: "string" },
+  workers: { type: "string" },
+  drain: { type: "string" },
   demo: { type: "boolean" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean", short: "v" },
@@ -54,12 +64,21 @@ export function readCommandLine(args: readonly string[], env: Readonly<Record<st
   if (!COMMANDS.includes(command)) throw new UsageError(unknown("command", command, COMMANDS))
   if (extra !== undefined) throw new UsageError(`"${extra}" is one word too many: onward serve takes options only`)
   const host = filled("--host", values.host) ?? "127.0.0.1"
+  const data = filled("--data", values.data) ?? "./data"
+  const log = filled("--log", values.log) ?? (env["ONWARD_LOG"] || defaultLog(data))
+  checkLog(log)
+  const workers =
+    values.workers === "max" ? availableParallelism() : toNumber("--workers", values.workers ?? "1", 1, 256)
+  if (workers > 1) checkWorkers(log, values.demo)
   return {
     name: "serve",
-    port: toPort(values.port === undefined ? "PORT" : "--port", values.port ?? (env["PORT"] || "4000")),
+    port: toNumber(values.port === undefined ? "PORT" : "--port", values.port ?? (env["PORT"] || "4000"), 0, 65_535),
     host,
-    data: filled("--data", values.data) ?? "./data",
-    demo: values.demo ?? isLoopback(host),
+    data,
+    log,
+    workers,
+    drain: toNumber("--drain", values.drain ?? "500", 0, 3_600_000),
+    demo: values.demo ?? (workers === 1 && isLoopback(host)),
   }
 }
 
@@ -85,9 +104,13 @@ function filled(flag: string, value: string | undefined): string | undefined {
   return value
 }
 
-function toPort(name: string, text: string): number {
-  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) {
-    throw new UsageError(`${name} must be a number from 0 to 65535, not "${text}"`)
-  }
-  return Number(text)
+function checkWorkers(log: string, demo: boolean | undefined): void {
+  if (!isShared(log)) throw new UsageError("--workers needs a log they can share: choose another --log than memory:")
+  if (demo) throw new UsageError("--demo shows what one process does: leave out --workers")
+}
+
+function toNumber(name: string, text: string, least: number, most: number): number {
+  const number = Number(text)
+  if (/^\d{1,9}$/.test(text) && number >= least && number <= most) return number
+  throw new UsageError(`${name} must be a number from ${least} to ${most}, not "${text}"`)
 }

@@ -1,41 +1,69 @@
+import cluster from "node:cluster"
 import { OnwardError } from "onward"
 import type { ServeOptions } from "./command-line.ts"
 import { startServer, type HubServer } from "./server.ts"
+import { UsageError } from "./usage-error.ts"
+import { startWorkers } from "./workers.ts"
+
+/** What whoever runs a hub is told once it listens. */
+type Ready = Pick<HubServer, "address" | "place">
 
 /** `onward serve`: runs a hub until it is told to stop. Trouble at the start is one line and exit code 1. */
 export async function serve(options: ServeOptions): Promise<void> {
+  if (options.workers > 1 && cluster.isPrimary) return lead(options)
   let server: HubServer
   try {
     server = await startServer(options, (error) => console.error(`onward: ${describe(error)}`))
   } catch (error) {
     console.error(`onward: ${explain(error, options)}`)
-    process.exitCode = 1
-    return
+    process.exit(error instanceof UsageError ? 2 : 1)
   }
-  console.log(greeting(server, options))
-  let isLeaving = false
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.on(signal, () => {
-      if (isLeaving) process.exit(1)
-      isLeaving = true
-      console.log("Closing; once more to stop at once.")
-      server.close().then(
-        () => process.exit(0),
-        (error: unknown) => {
-          console.error(`onward: ${describe(error)}`)
-          process.exit(1)
-        },
-      )
-    })
-  }
+  const { address, place } = server
+  if (cluster.isWorker) process.send?.({ address, place } satisfies Ready)
+  else console.log(greeting(server, options))
+  onLeave((times) => {
+    // in a terminal, workers hear of it twice: from there, and from the process that leads them
+    if (times > 1 && cluster.isWorker) return
+    if (times > 1) process.exit(1)
+    if (!cluster.isWorker) console.log(CLOSING)
+    server.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        console.error(`onward: ${describe(error)}`)
+        process.exit(1)
+      },
+    )
+  })
 }
 
-function greeting({ address }: HubServer, { data, demo }: ServeOptions): string {
+/** Runs several processes that listen together. */
+async function lead(options: ServeOptions): Promise<void> {
+  const workers = await startWorkers<Ready>(options.workers, (line) => console.error(`onward: ${line}`)).catch(() =>
+    process.exit(1),
+  )
+  console.log(greeting(workers.ready, options))
+  onLeave((times) => {
+    if (times === 1) console.log(CLOSING)
+    workers.leave()
+  })
+  await workers.ended
+  process.exit(0)
+}
+
+const CLOSING = "Closing; once more to stop at once."
+
+function onLeave(leave: (times: number) => void): void {
+  let times = 0
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => leave(++times))
+}
+
+function greeting({ address, place }: Ready, { workers, demo }: ServeOptions): string {
   const anywhere = address.host === "0.0.0.0" || address.host === "::"
   const name = anywhere ? "127.0.0.1" : address.host.includes(":") ? `[${address.host}]` : address.host
   const url = `http://${name}:${address.port}`
+  const together = workers > 1 ? ` with ${workers} workers` : ""
   return `
-  Onward listens on ${url}, its log is in ${data}
+  Onward listens on ${url}${together}, its log is ${place}
 
   Listen:   curl -N "${url}/events?topic=hello"
   Publish:  curl -d topic=hello -d data=world ${url}/publish
@@ -65,6 +93,7 @@ function explain(error: unknown, options: ServeOptions): string {
 
 /** One line; what is not of our own making comes with its place. */
 function describe(error: unknown): string {
+  if (error instanceof UsageError) return error.message
   if (error instanceof OnwardError) return `${error.message} (${error.code})`
   if (!(error instanceof Error)) return String(error)
   const isSystem = "syscall" in error

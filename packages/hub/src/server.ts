@@ -1,42 +1,47 @@
+import cluster from "node:cluster"
 import { once } from "node:events"
 import { mkdirSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { createHub } from "onward"
-import { sqliteLog } from "onward/sqlite"
 import { openAccessLog } from "./access-log.ts"
 import { createApp } from "./app.ts"
 import type { ServeOptions } from "./command-line.ts"
 import { createDemo } from "./demo/index.ts"
 import type { Address } from "./guard.ts"
+import { openStore } from "./store.ts"
 
-/** How long leaving may take: streams are closed over the first part of it, what is left then is cut. */
-const DRAIN_MS = 500
-const CUT_AFTER_MS = 3_000
+/** How long after the streams what is left is cut, in ms. */
+const CUT_AFTER_MS = 2_500
 
 /** A hub that listens. */
 export interface HubServer {
   readonly address: Address
+  /** Where its log is, for people. */
+  readonly place: string
   /** Sends everyone away and closes everything; what was acknowledged is kept. */
   close(): Promise<void>
 }
 
 /** Starts a hub server. Rejects with an `OnwardError` when there is trouble with the log, else with what the system says. */
 export async function startServer(
-  { port, host, data, demo: hasDemo }: ServeOptions,
+  { port, host, data, log: logAddress, drain, demo: hasDemo }: ServeOptions,
   onError: (error: unknown) => void,
 ): Promise<HubServer> {
   mkdirSync(data, { recursive: true })
-  const log = sqliteLog(join(data, "events.db"))
+  const store = await openStore(logAddress)
+  const { log, place } = store
   const hub = createHub({ log, onError })
   let address: Address = { host, port }
-  const undo: (() => void | Promise<void>)[] = [() => hub.close()]
+  const undo: (() => void | Promise<void>)[] = [() => hub.close(), () => store.disconnect?.()]
   const undoAll = async (): Promise<void> => {
     for (const step of undo) await step()
   }
   try {
-    const accessLog = openAccessLog(join(data, "access.log"), onError)
+    // workers rotate it, so each has its own
+    const name = cluster.worker ? `access.${cluster.worker.id}.log` : "access.log"
+    const accessLog = openAccessLog(join(data, name), onError)
     undo.unshift(() => accessLog.close())
     const demo = hasDemo ? await createDemo({ hub, log, accessLogPath: accessLog.path, onError }) : undefined
     if (demo) undo.unshift(() => demo.close())
@@ -50,12 +55,13 @@ export async function startServer(
     address = { host: bound, port: actual }
     return {
       address: { host, port: actual },
+      place,
       async close() {
         // first of all nobody new: an EventSource tries again when it finds nobody, and gives up when it is refused
         const closed = new Promise((resolve) => void server.close(resolve))
         // until the end: it also keeps the process alive, which draining by itself does not
-        const timer = setTimeout(() => server.closeAllConnections(), CUT_AFTER_MS)
-        await Promise.all([demo?.close(), hub.drain({ over: DRAIN_MS }), closed])
+        const timer = setTimeout(() => server.closeAllConnections(), drain + CUT_AFTER_MS)
+        await Promise.all([demo?.close(), hub.drain({ over: drain }), closed])
         await undoAll()
         clearTimeout(timer)
       },

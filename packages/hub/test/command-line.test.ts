@@ -10,14 +10,26 @@ import { runOnward, serveOnward } from "./onward.ts"
 import { publish } from "./server.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
 
-const DEFAULTS = { name: "serve", port: 4000, host: "127.0.0.1", data: "./data", demo: true }
+const DEFAULTS = {
+  name: "serve",
+  port: 4000,
+  host: "127.0.0.1",
+  data: "./data",
+  log: "sqlite:data/events.db",
+  workers: 1,
+  drain: 500,
+  demo: true,
+}
 
 const understood: [args: string, env: Record<string, string>, command: object][] = [
   ["serve", {}, DEFAULTS],
   ["serve", { PORT: "5000" }, { ...DEFAULTS, port: 5000 }],
   ["serve", { PORT: "" }, DEFAULTS],
   ["serve --port 6000", { PORT: "5000" }, { ...DEFAULTS, port: 6000 }],
-  ["serve --port=0 --data=/tmp/x", {}, { ...DEFAULTS, port: 0, data: "/tmp/x" }],
+  ["serve --port=0 --data=/tmp/x", {}, { ...DEFAULTS, port: 0, data: "/tmp/x", log: "sqlite:/tmp/x/events.db" }],
+  ["serve --log memory:", { ONWARD_LOG: "sqlite:x" }, { ...DEFAULTS, log: "memory:" }],
+  ["serve", { ONWARD_LOG: "sqlite:x" }, { ...DEFAULTS, log: "sqlite:x" }],
+  ["serve --workers 3 --drain 0", {}, { ...DEFAULTS, workers: 3, drain: 0, demo: false }],
   ["serve --host 0.0.0.0", {}, { ...DEFAULTS, host: "0.0.0.0", demo: false }],
   ["serve --host 0.0.0.0 --demo", {}, { ...DEFAULTS, host: "0.0.0.0" }],
   ["serve --host ::1", {}, { ...DEFAULTS, host: "::1" }],
@@ -47,6 +59,11 @@ const refused: [args: string[], message: RegExp][] = [
   [["serve", "--port", "65536"], /--port must be/],
   [["serve", "--port", "-1"], /--port is not used like this/],
   [["serve", "--data", ""], /--data is empty/],
+  [["serve", "--log", "mysql://root:secret@x/y"], /--log must be sqlite:<path>, [^"]*"mysql:\/\/x\/y"/],
+  [["serve", "--log", "sqlite:"], /--log must be/],
+  [["serve", "--workers", "0"], /--workers must be a number from 1 to 256, not "0"/],
+  [["serve", "--workers", "2", "--log", "memory:"], /--workers needs a log they can share/],
+  [["serve", "--workers", "2", "--demo"], /leave out --workers/],
 ]
 
 for (const [args, message] of refused) {

@@ -1,6 +1,7 @@
 import { join } from "node:path"
 import type { TestContext } from "node:test"
 import { startServer } from "../src/server.ts"
+import { defaultLog } from "../src/log-address.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
 
 /** A hub server in this process. */
@@ -16,10 +17,16 @@ export interface TestServer {
 /** Starts a hub server on a free port, with a folder of its own unless one is given. */
 export async function testServer(
   t: TestContext,
-  { data = join(temporaryFolder(t), "data"), demo = false, host = "127.0.0.1" } = {},
+  {
+    data = join(temporaryFolder(t), "data"),
+    log = defaultLog(data),
+    demo = false,
+    host = "127.0.0.1",
+  }: { data?: string; log?: string; demo?: boolean; host?: string } = {},
 ): Promise<TestServer> {
   const errors: unknown[] = []
-  const server = await startServer({ port: 0, host, data, demo }, (error) => errors.push(error))
+  const options = { port: 0, host, data, log, workers: 1, drain: 500, demo }
+  const server = await startServer(options, (error) => errors.push(error))
   let closing: Promise<void> | undefined
   const close = (): Promise<void> => (closing ??= server.close())
   t.after(close)

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { test } from "node:test"
+import { setTimeout as sleep } from "node:timers/promises"
+import { stream } from "onward/client"
+import { runOnward, serveOnward } from "./onward.ts"
+import { publish } from "./server.ts"
+import { temporaryFolder } from "./temporary-folder.ts"
+
+/** The worker processes of a hub. */
+function workersOf(pid: number | undefined): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
+  return children.trim().split(" ").filter(Boolean).map(Number)
+}
+
+test("workers listen together: each stream gets what any of them was given, also when one is killed and replaced", async (t) => {
+  const onward = await serveOnward(t, { data: join(temporaryFolder(t), "data"), args: ["--workers", "3"] })
+  const { url, child } = onward
+  assert.match(onward.printed(), /with 3 workers, its log is in .*events\.db/)
+  const leave = new AbortController()
+  t.after(() => leave.abort())
+  const total = 300
+  const readers = Array.from({ length: 6 }, async () => {
+    const got: number[] = []
+    const events = stream(`${url}/events?topic=count&last_event_id=earliest`, {
+      signal: leave.signal,
+      retry: { base: 10 },
+    })
+    for await (const { data } of events) if (got.push(Number(data)) === total) break
+    return got
+  })
+  const before = workersOf(child.pid)
+  assert.equal(before.length, 3)
+  for (let i = 1; i <= total; i++) {
+    // the one that is killed may have been asked: asked again with the same id, it is stored once
+    for (;;) {
+      const id = await publish(url, { topic: "count", data: String(i), id: `n${i}` }).catch(() => undefined)
+      if (id !== undefined) break
+      await sleep(20)
+    }
+    if (i === total / 2) process.kill(before[0] as number, "SIGKILL")
+  }
+  const all = Array.from({ length: total }, (_, i) => i + 1)
+  for (const got of await Promise.all(readers)) assert.deepEqual(got, all)
+  while (workersOf(child.pid).length < 3) await sleep(20)
+  assert.match(onward.printed(), /worker \d+ ended by SIGKILL: another one follows in 100 ms/)
+  child.kill("SIGTERM")
+  assert.equal(await onward.ended, 0)
+})
+
+test("workers that cannot start say why once each, and end with exit code 1", async (t) => {
+  const first = await serveOnward(t, { data: join(temporaryFolder(t), "data") })
+  const data = join(temporaryFolder(t), "data")
+  const second = runOnward(t, ["serve", "--port", String(first.port), "--data", data, "--workers", "2"])
+  assert.equal(await second.ended, 1)
+  assert.match(second.printed(), new RegExp(`^(onward: port ${first.port} on 127\\.0\\.0\\.1 is in use: [^\\n]*\\n)+$`))
+})
