@@ -56,13 +56,17 @@ export function project(view: View, native: Format, format: Format): Projection 
     return frames
   }
 
+  function frames(index: number): readonly Cell[] {
+    while (done.length <= index) done.push(next(done.length))
+    return done[index] as readonly Cell[]
+  }
+
   return {
     format,
-    frames(index) {
-      while (done.length <= index) done.push(next(done.length))
-      return done[index] as readonly Cell[]
-    },
+    frames,
     end(ending) {
+      // who carries on at the end has looked at no delta, but how to end depends on all
+      if (view.count > 0) frames(view.count - 1)
       last ??= (!write ? follower.end(ending) : hasEnded ? [] : write({ type: "end", ending })).map(cellOf)
       return last
     },
