@@ -47,7 +47,7 @@ const ask = { model: "canned", stream: true as const, messages: [] }
 test("OpenAI's own client watches a run, twice, and its usage is in the run's metrics", async (t) => {
   await using runs = createRuns({ format: openaiChat(), formats: [text()] })
   const go = Promise.withResolvers<void>()
-  const client = await serving(t, runs as Runs<object | string>, await provider(t, go.promise))
+  const client = await serving(t, runs, await provider(t, go.promise))
   const read = async (): Promise<string> => {
     let said = ""
     for await (const { choices, usage: counted } of await client.chat.completions.create(ask)) {
@@ -76,14 +76,14 @@ for (const [how, end] of [
   test(`a run that is ${how} is an error to OpenAI's own client, and never looks complete`, async (t) => {
     await using runs = createRuns({ format: openaiChat(), onError: () => {} })
     const go = Promise.withResolvers<void>()
-    const client = await serving(t, runs as Runs<object | string>, await provider(t, go.promise, true))
+    const client = await serving(t, runs, await provider(t, go.promise, true))
     let said = ""
     await assert.rejects(async () => {
       for await (const { choices } of await client.chat.completions.create(ask)) {
         said += choices[0]?.delta.content ?? ""
         assert.equal(choices[0]?.finish_reason ?? null, null)
         if (said !== "Once upon ") continue
-        if (end) await end(runs as Runs)
+        if (end) await end(runs)
         else go.resolve()
       }
     }, OpenAI.APIError)
