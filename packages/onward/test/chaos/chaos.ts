@@ -2,7 +2,7 @@ import { parseArgs } from "node:util"
 import { runChaos } from "./run.ts"
 import { STORES } from "./stores/index.ts"
 
-// npm run chaos -- --minutes 5 --seed 42 --log sqlite|all [--every 2000] [--subscribers 200] [--quiet]
+// npm run chaos -- --minutes 5 --seed 42 --log sqlite|all [--every 2000] [--subscribers 200] [--keep] [--quiet]
 const { values } = parseArgs({
   options: {
     minutes: { type: "string", default: "2" },
@@ -10,6 +10,7 @@ const { values } = parseArgs({
     log: { type: "string", default: "all" },
     every: { type: "string", default: "2000" },
     subscribers: { type: "string", default: "200" },
+    keep: { type: "boolean", default: false },
     quiet: { type: "boolean", default: false },
   },
 })
@@ -24,6 +25,7 @@ for (const log of logs) {
   const { faults, spared, failures, folder, ...report } = await runChaos({
     ...options,
     subscribers: Number(values.subscribers),
+    keep: values.keep,
     ...(!values.quiet && { onFault: (line) => console.log(`  ${line}`) }),
   })
   const kindsOfFaults = Object.entries(faults).map(([kind, count]) => `${count} × ${kind}`)
@@ -35,9 +37,9 @@ for (const log of logs) {
   )
   console.log(failures.length === 0 ? "  verdict: kept every promise" : `  verdict: ${failures.length} failures`)
   for (const failure of failures.slice(0, 20)) console.error(`  seed ${seed}: ${failure}`)
-  if (folder === undefined) continue
+  if (folder !== undefined) console.log(`  history: ${folder}`)
+  if (failures.length === 0) continue
   process.exitCode = 1
-  console.error(`  history: ${folder}`)
   console.error(
     `  again: npm run chaos -- --log ${log} --seed ${seed} --minutes ${values.minutes} --every ${values.every}`,
   )

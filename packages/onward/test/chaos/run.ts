@@ -23,6 +23,8 @@ export interface ChaosOptions {
   readonly every?: number
   /** @default 200 */
   readonly subscribers?: number
+  /** Whether the history is kept even if nothing failed. @default false */
+  readonly keep?: boolean
   /** Told of each fault when it is over. */
   readonly onFault?: (line: string) => void
 }
@@ -40,7 +42,7 @@ export interface ChaosReport {
   /** Announced to subscribers, by reason. */
   readonly gaps: Readonly<Record<string, number>>
   readonly failures: readonly string[]
-  /** Where the history is, when something failed. */
+  /** Where the history is, when something failed or it was asked for. */
   readonly folder: string | undefined
 }
 
@@ -53,7 +55,7 @@ const KEEPS = 1_000
 
 /** Three hubs, one store, links between all, subscribers and publishers; faults for some minutes, then calm, then the verdict. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const { log, seed, minutes, every = 2_000, subscribers = 200, onFault } = options
+  const { log, seed, minutes, every = 2_000, subscribers = 200, keep = false, onFault } = options
   const folder = mkdtempSync(join(tmpdir(), "onward-chaos-"))
   const path = (name: string): string => join(folder, name)
   mkdirSync(path("store"))
@@ -61,7 +63,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const keeps = seed % 2 === 0 ? KEEPS : undefined
 
   await using stack = new AsyncDisposableStack()
-  const store = stack.use(await STORES[log]({ folder: path("store"), keeps, minutes }))
+  const store = stack.use(await STORES[log].start({ folder: path("store"), keeps, minutes }))
   const stage = await build(stack, store, path)
   // by a way that nothing happens to, but which leads to wherever the store is
   const way = stack.use(await createLink(() => store.port))
@@ -142,13 +144,13 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     delivered: verdict.delivered,
     gaps: verdict.gaps,
     failures,
-    folder: failures.length > 0 ? folder : undefined,
+    folder: keep || failures.length > 0 ? folder : undefined,
   }
   journal.flush()
   writeFileSync(path("stored.jsonl"), witness.facts.map((fact) => `${JSON.stringify(fact)}\n`).join(""))
   writeFileSync(path("report.json"), JSON.stringify({ ...options, ...report }, undefined, 2))
   await stack.disposeAsync()
-  if (failures.length === 0) rmSync(folder, { recursive: true })
+  if (!report.folder) rmSync(folder, { recursive: true })
   return report
 }
 

@@ -1,9 +1,18 @@
+import { natsMissing } from "../../stores/nats.ts"
 import type { LogAddress } from "../open-log.ts"
+import { natsStore } from "./nats.ts"
 import { sqliteStore } from "./sqlite.ts"
 import type { ChaosStore, ChaosStoreOptions } from "./store.ts"
 
 export type { ChaosStore, ChaosStoreOptions } from "./store.ts"
 
-export const STORES: Readonly<
-  Record<LogAddress["kind"], (options: ChaosStoreOptions) => ChaosStore | Promise<ChaosStore>>
-> = { sqlite: sqliteStore }
+interface StoreKind {
+  start(options: ChaosStoreOptions): ChaosStore | Promise<ChaosStore>
+  /** Why it cannot be started here. */
+  readonly missing?: string | undefined
+}
+
+export const STORES: Readonly<Record<LogAddress["kind"], StoreKind>> = {
+  sqlite: { start: sqliteStore },
+  nats: { start: natsStore, missing: natsMissing },
+}
