@@ -4,31 +4,62 @@ import { once } from "node:events"
 import { join } from "node:path"
 import { test, type TestContext } from "node:test"
 import { fileURLToPath } from "node:url"
+import { connect } from "@nats-io/transport-node"
+import type { Log } from "../../src/log/index.ts"
+import { natsLog } from "../../src/log/nats/index.ts"
 import { sqliteLog } from "../../src/log/sqlite/index.ts"
 import { createRuns, type Runs } from "../../src/runs/index.ts"
 import { output } from "../log/program.ts"
 import { temporaryFolder } from "../log/temporary-folder.ts"
+import { natsMissing, startNats } from "../stores/nats.ts"
 import { lines } from "./lines.ts"
 import { textOf } from "./text-of.ts"
 
 const LEASE = 1_000
 
+interface Place {
+  readonly name: string
+  readonly missing?: string | undefined
+  /** Where the store is, and our own handle on it. */
+  open(t: TestContext): Promise<{ place: string; log: Log }>
+}
+
+const places: readonly Place[] = [
+  {
+    name: "sqlite",
+    async open(t) {
+      const place = join(temporaryFolder(t), "runs.db")
+      return { place, log: sqliteLog(place) }
+    },
+  },
+  {
+    name: "nats",
+    missing: natsMissing,
+    async open(t) {
+      const server = await startNats()
+      t.after(() => server.close())
+      const connection = await connect({ servers: server.address })
+      t.after(() => connection.close())
+      return { place: server.address, log: natsLog(connection) }
+    },
+  },
+]
+
 /** A process that produces the run `a`, and runs of this process on the same store. */
-async function producing(t: TestContext) {
-  const path = join(temporaryFolder(t), "runs.db")
+async function producing(t: TestContext, { name, open }: Place) {
   const file = fileURLToPath(new URL("./programs/produce.ts", import.meta.url))
+  const { place, log } = await open(t)
   const program = spawn(
     process.execPath,
-    ["--disable-warning=ExperimentalWarning", "--conditions=onward-source", file, path, "a", `${LEASE}`],
+    ["--disable-warning=ExperimentalWarning", "--conditions=onward-source", file, name, place, "a", `${LEASE}`],
     { stdio: ["pipe", "pipe", "inherit"] },
   )
   const exited = once(program, "exit")
   assert.equal(await output(program), "started\n")
-  const runs = createRuns({ log: sqliteLog(path), format: lines, lease: LEASE })
+  const runs = createRuns({ log, format: lines, lease: LEASE })
   t.after(async () => {
     program.kill("SIGKILL")
     await exited
-    await runs.close()
   })
   return { program, runs }
 }
@@ -41,43 +72,58 @@ async function comesAlong(runs: Runs<string>): Promise<void> {
 
 const whole = /^(?:\d+ )+\[lost producer_lost\]$/
 
-test("a producer that is killed is noticed within a lease, and what it had said is kept", async (t) => {
-  const { program, runs } = await producing(t)
-  const viewers = [textOf(runs.attach("a")), textOf(runs.attach("a"))]
-  await comesAlong(runs)
-  program.kill("SIGKILL")
-  const [text = "", other] = await Promise.all(viewers)
-  assert.match(text, whole)
-  assert.equal(text, other)
-  const words = text.split(" ").slice(0, -2).map(Number)
-  assert.deepEqual(
-    words,
-    words.map((_, n) => n),
-    "each word once, in order",
+for (const place of places) {
+  const skip = place.missing ?? false
+
+  test(
+    `${place.name}: a producer that is killed is noticed within a lease, and what it had said is kept`,
+    { skip },
+    async (t) => {
+      const { program, runs } = await producing(t, place)
+      await using _ = runs
+      const viewers = [textOf(runs.attach("a")), textOf(runs.attach("a"))]
+      await comesAlong(runs)
+      program.kill("SIGKILL")
+      const [text = "", other] = await Promise.all(viewers)
+      assert.match(text, whole)
+      assert.equal(text, other)
+      const words = text.split(" ").slice(0, -2).map(Number)
+      assert.deepEqual(
+        words,
+        words.map((_, n) => n),
+        "each word once, in order",
+      )
+      assert.equal((await runs.status("a")).status, "lost")
+      assert.equal(await textOf(runs.attach("a")), text)
+    },
   )
-  assert.equal((await runs.status("a")).status, "lost")
-  assert.equal(await textOf(runs.attach("a")), text)
-})
 
-test("a producer that was frozen, and given up, changes nothing when it wakes, and gives up itself", async (t) => {
-  const { program, runs } = await producing(t)
-  const viewer = textOf(runs.attach("a"))
-  await comesAlong(runs)
-  program.kill("SIGSTOP")
-  const text = await viewer
-  assert.match(text, whole)
-  program.kill("SIGCONT")
-  assert.equal(await output(program), "aborted\n")
-  assert.equal(await textOf(runs.attach("a")), text)
-})
+  test(
+    `${place.name}: a producer that was frozen, and given up, changes nothing when it wakes, and gives up itself`,
+    { skip },
+    async (t) => {
+      const { program, runs } = await producing(t, place)
+      await using _ = runs
+      const viewer = textOf(runs.attach("a"))
+      await comesAlong(runs)
+      program.kill("SIGSTOP")
+      const text = await viewer
+      assert.match(text, whole)
+      program.kill("SIGCONT")
+      assert.equal(await output(program), "aborted\n")
+      assert.equal(await textOf(runs.attach("a")), text)
+    },
+  )
 
-test("a run in another process is stopped from this one", async (t) => {
-  const { program, runs } = await producing(t)
-  const viewer = textOf(runs.attach("a"))
-  await comesAlong(runs)
-  assert.equal(await runs.stop("a"), "stopped")
-  assert.match(await viewer, /^(?:\d+ )+\[stopped\]$/)
-  assert.equal(await output(program), "aborted\n")
-  // dead or alive
-  assert.equal(await runs.stop("a"), "already-ended")
-})
+  test(`${place.name}: a run in another process is stopped from this one`, { skip }, async (t) => {
+    const { program, runs } = await producing(t, place)
+    await using _ = runs
+    const viewer = textOf(runs.attach("a"))
+    await comesAlong(runs)
+    assert.equal(await runs.stop("a"), "stopped")
+    assert.match(await viewer, /^(?:\d+ )+\[stopped\]$/)
+    assert.equal(await output(program), "aborted\n")
+    // dead or alive
+    assert.equal(await runs.stop("a"), "already-ended")
+  })
+}

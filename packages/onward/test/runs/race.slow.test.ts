@@ -38,36 +38,42 @@ async function watchInTwo(runs: Runs<string>, id: string): Promise<string> {
   return text + (await textOf(runs.attach(id, after === undefined ? {} : { after })))
 }
 
-for (const { name, open } of stores) {
-  test(`${name}: in ${RACES} races of two starts, a stop and four viewers, all get the same, whoever wins`, async (t) => {
-    const log = open(t)
-    await using one = createRuns({ log: log(), format: lines, flush: { ms: 1 } })
-    await using two = createRuns({ log: log(), format: lines, flush: { ms: 1 } })
-    const endings = new Map<string, number>()
-    for (let race = 0; race < RACES; race++) {
-      const id = `race-${race}`
-      const starts = [one, two].map(async (runs, i) => {
-        await wait()
-        return runs.start(id, () => told(i === 0 ? "a" : "b"))
-      })
-      await Promise.race(starts)
-      const stopped = wait()
-        .then(wait)
-        .then(wait)
-        .then(() => two.stop(id))
-      const views = await Promise.all([one, two, one, two].map((runs) => watchInTwo(runs, id)))
-      await stopped
-      const isNew = await Promise.all(starts)
-      const [view = ""] = views
-      const where = `race ${race}, seed ${seed}`
-      assert.deepEqual(new Set(views), new Set([view]), where)
-      assert.equal(isNew.filter((each) => each.isNew).length, 1, where)
-      assert.match(view, /^(?:(?:a\d+ )*|(?:b\d+ )*)\[(?:completed|stopped)\]$/, where)
-      const ending = view.slice(view.indexOf("["))
-      if (ending === "[completed]") assert.equal(view.split(" ").length, TOKENS + 1, where)
-      endings.set(ending, (endings.get(ending) ?? 0) + 1)
-    }
-    t.diagnostic([...endings].join(" "))
-    assert.equal(endings.size, 2, `both happen, or this races nothing: seed ${seed}`)
-  })
+for (const { name, missing = false, open } of stores) {
+  test(
+    `${name}: in ${RACES} races of two starts, a stop and four viewers, all get the same, whoever wins`,
+    { skip: missing },
+    async (t) => {
+      const log = await open(t)
+      await using one = createRuns({ log: log(), format: lines, flush: { ms: 1 } })
+      await using two = createRuns({ log: log(), format: lines, flush: { ms: 1 } })
+      const endings = new Map<string, number>()
+      for (let race = 0; race < RACES; race++) {
+        const id = `race-${race}`
+        const starts = [one, two].map(async (runs, i) => {
+          await wait()
+          return runs.start(id, () => told(i === 0 ? "a" : "b"))
+        })
+        await Promise.race(starts)
+        const stopped = wait()
+          .then(wait)
+          .then(wait)
+          .then(() => two.stop(id))
+        const views = await Promise.all([one, two, one, two].map((runs) => watchInTwo(runs, id)))
+        await stopped
+        const isNew = await Promise.all(starts)
+        const [view = ""] = views
+        const where = `race ${race}, seed ${seed}`
+        assert.deepEqual(new Set(views), new Set([view]), where)
+        // a stop may come before the winner knows that it has won
+        const winners = isNew.filter((each) => each.isNew).length
+        assert.ok(winners === 1 || (winners === 0 && view === "[stopped]"), where)
+        assert.match(view, /^(?:(?:a\d+ )*|(?:b\d+ )*)\[(?:completed|stopped)\]$/, where)
+        const ending = view.slice(view.indexOf("["))
+        if (ending === "[completed]") assert.equal(view.split(" ").length, TOKENS + 1, where)
+        endings.set(ending, (endings.get(ending) ?? 0) + 1)
+      }
+      t.diagnostic([...endings].join(" "))
+      assert.equal(endings.size, 2, `both happen, or this races nothing: seed ${seed}`)
+    },
+  )
 }

@@ -1,19 +1,24 @@
+import { connect } from "@nats-io/transport-node"
 import { join } from "node:path"
 import type { TestContext } from "node:test"
 import { memoryLog, type Log } from "../../src/log/index.ts"
+import { natsLog } from "../../src/log/nats/index.ts"
 import { sqliteLog } from "../../src/log/sqlite/index.ts"
 import { temporaryFolder } from "../log/temporary-folder.ts"
+import { natsMissing, startNats } from "../stores/nats.ts"
 
 /** A store, and how to get one more handle on it: what another process would have. */
 export interface Store {
   readonly name: string
-  open(t: TestContext): () => Log
+  /** Why it cannot be had on this machine. */
+  readonly missing?: string | undefined
+  open(t: TestContext): Promise<() => Log>
 }
 
 export const stores: readonly Store[] = [
   {
     name: "memory",
-    open() {
+    async open() {
       const log = memoryLog()
       // one process' end is not the others'
       return () => ({ ...log, close: async () => {} })
@@ -21,9 +26,21 @@ export const stores: readonly Store[] = [
   },
   {
     name: "sqlite",
-    open(t) {
+    async open(t) {
       const path = join(temporaryFolder(t), "runs.db")
       return () => sqliteLog(path)
+    },
+  },
+  {
+    name: "nats",
+    missing: natsMissing,
+    async open(t) {
+      const server = await startNats()
+      t.after(() => server.close())
+      const connections = await Promise.all([1, 2].map(() => connect({ servers: server.address })))
+      t.after(() => Promise.all(connections.map((each) => each.close())))
+      let handles = 0
+      return () => natsLog(connections[handles++ % 2] as (typeof connections)[0])
     },
   },
 ]
