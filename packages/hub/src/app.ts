@@ -4,6 +4,7 @@ import type { AccessLog } from "./access-log.ts"
 import { createBodies } from "./body.ts"
 import type { Demo } from "./demo/index.ts"
 import { events } from "./events.ts"
+import type { Gateway } from "./gateway/index.ts"
 import { guard, type Address } from "./guard.ts"
 import { health } from "./health.ts"
 import { HttpError } from "./http-error.ts"
@@ -19,12 +20,14 @@ export interface AppOptions {
   readonly address: () => Address
   /** The page at `/` and its streams. @default none */
   readonly demo?: Demo | undefined
+  /** What answers below `/v1/`. @default nothing */
+  readonly gateway?: Gateway | undefined
   readonly onError: (error: unknown) => void
 }
 
 /** The hub's HTTP interface: who may ask, what is asked, what is written down. */
 export function createApp(options: AppOptions): (req: IncomingMessage, res: ServerResponse) => void {
-  const { hub, log, accessLog, address, demo, onError } = options
+  const { hub, log, accessLog, address, demo, gateway, onError } = options
   const bodies = createBodies()
   const routes = new Map<string, Route>([
     ["/publish", { methods: WRITE, answer: (req, res) => publish(hub, bodies, req, res) }],
@@ -47,6 +50,7 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     const { method = "GET", url: target = "" } = req
     const url = target.startsWith("/") ? URL.parse(`http://hub${target}`) : null
     if (!url) throw new HttpError(400, "invalid_request", "The request's target is not a path.")
+    if (gateway && url.pathname.startsWith("/v1/")) return gateway.answer(req, res, url)
     const route = routes.get(url.pathname)
     if (!route) {
       if (READ.includes(method) && (await demo?.sendFile(res, url.pathname))) return

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os"
 import { parseArgs } from "node:util"
+import type { UpstreamOptions } from "./gateway/index.ts"
 import { isLoopback } from "./guard.ts"
 import { checkLog, defaultLog, isShared } from "./log-address.ts"
 import { suggest } from "./suggest.ts"
@@ -19,6 +20,8 @@ Options:
   --drain <ms>      over how long streams are closed when it ends                   [500]
   --demo            the page at /, with live examples        [only on this machine's own addresses, with one worker]
   --no-demo
+  --upstream <url>  a provider's base URL, such as https://api.openai.com/v1: streams asked for
+                    at /v1 here are kept, and can be resumed; see docs/gateway.md
   --help, --version
 `
 
@@ -33,6 +36,8 @@ export interface ServeOptions {
   /** Over how long streams are closed at the end, in ms. */
   readonly drain: number
   readonly demo: boolean
+  /** The provider that `/v1` stands for. @default none */
+  readonly upstream?: UpstreamOptions
 }
 
 export type Command =
@@ -49,6 +54,7 @@ const OPTIONS = {
   workers: { type: "string" },
   drain: { type: "string" },
   demo: { type: "boolean" },
+  upstream: { type: "string" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean", short: "v" },
 } as const
@@ -79,6 +85,7 @@ export function readCommandLine(args: readonly string[], env: Readonly<Record<st
     workers,
     drain: toNumber("--drain", values.drain ?? "500", 0, 3_600_000),
     demo: values.demo ?? (workers === 1 && isLoopback(host)),
+    ...toUpstream(filled("--upstream", values.upstream), env["ONWARD_UPSTREAM_KEY"]),
   }
 }
 
@@ -113,4 +120,16 @@ function toNumber(name: string, text: string, least: number, most: number): numb
   const number = Number(text)
   if (/^\d{1,9}$/.test(text) && number >= least && number <= most) return number
   throw new UsageError(`${name} must be a number from ${least} to ${most}, not "${text}"`)
+}
+
+function toUpstream(given: string | undefined, key = ""): { upstream?: UpstreamOptions } {
+  if (given === undefined) return {}
+  const url = URL.parse(given)
+  if (!url || !/^https?:$/.test(url.protocol) || url.search !== "" || url.hash !== "") {
+    throw new UsageError("--upstream must be a base URL, such as https://api.openai.com/v1")
+  }
+  if (url.username !== "" || url.password !== "") {
+    throw new UsageError("--upstream must not hold a key: leave it to clients, or set ONWARD_UPSTREAM_KEY")
+  }
+  return { upstream: { url: url.href, ...(key !== "" && { key }) } }
 }

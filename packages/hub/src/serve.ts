@@ -57,7 +57,7 @@ function onLeave(leave: (times: number) => void): void {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => leave(++times))
 }
 
-function greeting({ address, place }: Ready, { workers, demo }: ServeOptions): string {
+function greeting({ address, place }: Ready, { workers, demo, upstream }: ServeOptions): string {
   const anywhere = address.host === "0.0.0.0" || address.host === "::"
   const name = anywhere ? "127.0.0.1" : address.host.includes(":") ? `[${address.host}]` : address.host
   const url = `http://${name}:${address.port}`
@@ -67,7 +67,7 @@ function greeting({ address, place }: Ready, { workers, demo }: ServeOptions): s
 
   Listen:   curl -N "${url}/events?topic=hello"
   Publish:  curl -d topic=hello -d data=world ${url}/publish
-${demo ? `\n  Or see it work: ${url}/\n` : ""}`
+${upstream ? `  Ask:      ${url}/v1 in place of ${upstream.url}\n` : ""}${demo ? `\n  Or see it work: ${url}/\n` : ""}`
 }
 
 const SYSTEM: Readonly<Record<string, (options: ServeOptions) => string>> = {

@@ -5,10 +5,12 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { createHub } from "onward"
+import { sqliteLog } from "onward/sqlite"
 import { openAccessLog } from "./access-log.ts"
 import { createApp } from "./app.ts"
 import type { ServeOptions } from "./command-line.ts"
 import { createDemo } from "./demo/index.ts"
+import { createGateway } from "./gateway/index.ts"
 import type { Address } from "./guard.ts"
 import { openStore } from "./store.ts"
 
@@ -26,7 +28,7 @@ export interface HubServer {
 
 /** Starts a hub server. Rejects with an `OnwardError` when there is trouble with the log, else with what the system says. */
 export async function startServer(
-  { port, host, data, log: logAddress, drain, demo: hasDemo }: ServeOptions,
+  { port, host, data, log: logAddress, drain, demo: hasDemo, upstream }: ServeOptions,
   onError: (error: unknown) => void,
 ): Promise<HubServer> {
   mkdirSync(data, { recursive: true })
@@ -45,7 +47,10 @@ export async function startServer(
     undo.unshift(() => accessLog.close())
     const demo = hasDemo ? await createDemo({ hub, log, accessLogPath: accessLog.path, onError }) : undefined
     if (demo) undo.unshift(() => demo.close())
-    const app = createApp({ hub, log, accessLog, address: () => address, demo, onError })
+    // in a log of their own, which nobody can subscribe to
+    const gateway = upstream && createGateway({ upstream, log: sqliteLog(join(data, "runs.db")), onError })
+    if (gateway) undo.unshift(() => gateway.close())
+    const app = createApp({ hub, log, accessLog, address: () => address, demo, gateway, onError })
     const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000 }, app)
     // answered before the body is sent, when it is too large
     server.on("checkContinue", app)
@@ -61,7 +66,7 @@ export async function startServer(
         const closed = new Promise((resolve) => void server.close(resolve))
         // until the end: it also keeps the process alive, which draining by itself does not
         const timer = setTimeout(() => server.closeAllConnections(), drain + CUT_AFTER_MS)
-        await Promise.all([demo?.close(), hub.drain({ over: drain }), closed])
+        await Promise.all([demo?.close(), gateway?.close(), hub.drain({ over: drain }), closed])
         await undoAll()
         clearTimeout(timer)
       },

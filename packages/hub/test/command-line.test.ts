@@ -34,6 +34,12 @@ const understood: [args: string, env: Record<string, string>, command: object][]
   ["serve --host 0.0.0.0 --demo", {}, { ...DEFAULTS, host: "0.0.0.0" }],
   ["serve --host ::1", {}, { ...DEFAULTS, host: "::1" }],
   ["serve --no-demo", {}, { ...DEFAULTS, demo: false }],
+  ["serve --upstream http://127.0.0.1:11434/v1/", {}, { ...DEFAULTS, upstream: { url: "http://127.0.0.1:11434/v1/" } }],
+  [
+    "serve --upstream=https://api.example/v1",
+    { ONWARD_UPSTREAM_KEY: "sk" },
+    { ...DEFAULTS, upstream: { url: "https://api.example/v1", key: "sk" } },
+  ],
   ["--help", {}, { name: "help" }],
   ["serve -h", {}, { name: "help" }],
   ["--version", {}, { name: "version" }],
@@ -64,6 +70,9 @@ const refused: [args: string[], message: RegExp][] = [
   [["serve", "--workers", "0"], /--workers must be a number from 1 to 256, not "0"/],
   [["serve", "--workers", "2", "--log", "memory:"], /--workers needs a log they can share/],
   [["serve", "--workers", "2", "--demo"], /leave out --workers/],
+  [["serve", "--upstream", "api.example"], /--upstream must be a base URL/],
+  [["serve", "--upstream", "https://a.example/v1?key=1"], /--upstream must be a base URL/],
+  [["serve", "--upstream", "https://:sk@a.example/v1"], /--upstream must not hold a key/],
 ]
 
 for (const [args, message] of refused) {

@@ -22,10 +22,17 @@ export async function testServer(
     log = defaultLog(data),
     demo = false,
     host = "127.0.0.1",
-  }: { data?: string; log?: string; demo?: boolean; host?: string } = {},
+    upstream,
+  }: {
+    data?: string
+    log?: string
+    demo?: boolean
+    host?: string
+    upstream?: { url: string; key?: string }
+  } = {},
 ): Promise<TestServer> {
   const errors: unknown[] = []
-  const options = { port: 0, host, data, log, workers: 1, drain: 500, demo }
+  const options = { port: 0, host, data, log, workers: 1, drain: 500, demo, ...(upstream && { upstream }) }
   const server = await startServer(options, (error) => errors.push(error))
   let closing: Promise<void> | undefined
   const close = (): Promise<void> => (closing ??= server.close())

@@ -1,0 +1,297 @@
+import assert from "node:assert/strict"
+import { test, type TestContext } from "node:test"
+import { parse } from "onward/protocol"
+import OpenAI from "openai"
+import { readEvents } from "../read-events.ts"
+import { testServer, type TestServer } from "../server.ts"
+import { begin, chat, createProvider, writeResponse, type Provider } from "./provider.ts"
+
+const QUESTION = { model: "m", messages: [{ role: "user" as const, content: "?" }], stream: true as const }
+
+async function start(
+  t: TestContext,
+  { key, answer }: { key?: string; answer?: Parameters<typeof createProvider>[1] } = {},
+): Promise<{ provider: Provider; server: TestServer; client: OpenAI; other: OpenAI }> {
+  const provider = await createProvider(t, answer)
+  const server = await testServer(t, { upstream: { url: provider.url, ...(key !== undefined && { key }) } })
+  const make = (apiKey: string): OpenAI => new OpenAI({ apiKey, baseURL: `${server.url}/v1`, maxRetries: 0 })
+  return { provider, server, client: make("ann's"), other: make("bob's") }
+}
+
+const contentOf = (chunk: OpenAI.ChatCompletionChunk): string => chunk.choices[0]?.delta.content ?? ""
+
+test("each token is with the client before the provider makes the next one", async (t) => {
+  const { provider, client } = await start(t)
+  const asking = client.chat.completions.create(QUESTION)
+  const { res, req } = await provider.call()
+  assert.equal(req.url, "/api/v1/chat/completions")
+  assert.equal(req.headers.authorization, "Bearer ann's")
+  begin(res)
+  chat.say(res, { role: "assistant", content: "" })
+  const iterator = (await asking)[Symbol.asyncIterator]()
+  assert.equal(contentOf((await iterator.next()).value as OpenAI.ChatCompletionChunk), "")
+  for (const word of ["one", " two", " three"]) {
+    chat.say(res, { content: word })
+    assert.equal(contentOf((await iterator.next()).value as OpenAI.ChatCompletionChunk), word)
+  }
+  chat.finish(res)
+  const last = (await iterator.next()).value as OpenAI.ChatCompletionChunk
+  assert.equal(last.choices[0]?.finish_reason, "stop")
+  assert.equal((await iterator.next()).done, true)
+})
+
+test("a client that is killed resumes a response with the next event, and a second viewer sees all of it", async (t) => {
+  const { provider, client } = await start(t)
+  const asking = client.responses.create({ model: "m", input: "?", stream: true })
+  const { res, gone } = await provider.call()
+  const response = writeResponse(res, "resp_1")
+  response.begin()
+  response.say("Once")
+  let seen = ""
+  let number = -1
+  for await (const event of await asking) {
+    number = event.sequence_number
+    if (event.type !== "response.output_text.delta") continue
+    seen += event.delta
+    break
+  }
+  response.say(" upon")
+  const resumed = await client.responses.retrieve("resp_1", { stream: true, starting_after: number })
+  const watching = client.responses.retrieve("resp_1", { stream: true })
+  const whole = client.responses.stream({ response_id: "resp_1" })
+  response.say(" a time")
+  response.finish()
+  let before = number
+  for await (const event of resumed) {
+    assert.ok(event.sequence_number > before, "numbers grow")
+    before = event.sequence_number
+    if (event.type === "response.output_text.delta") seen += event.delta
+  }
+  assert.equal(seen, "Once upon a time")
+  let all = ""
+  for await (const event of await watching) if (event.type === "response.output_text.delta") all += event.delta
+  assert.equal(all, "Once upon a time")
+  assert.equal((await whole.finalResponse()).output_text, "Once upon a time")
+  await gone
+  assert.equal(provider.calls.length, 1, "the provider was asked once")
+})
+
+test("at any number of a response, resuming gives exactly the rest", async (t) => {
+  const { provider, client } = await start(t)
+  const asking = client.responses.create({ model: "m", input: "?", stream: true })
+  const response = writeResponse((await provider.call()).res, "resp_1")
+  response.begin()
+  for (const word of ["a", "b", "c", "d"]) response.say(word)
+  response.finish()
+  const events: OpenAI.Responses.ResponseStreamEvent[] = []
+  for await (const event of await asking) events.push(event)
+  for (const [at, { sequence_number: number }] of events.entries()) {
+    const rest: number[] = []
+    for await (const event of await client.responses.retrieve("resp_1", { stream: true, starting_after: number })) {
+      rest.push(event.sequence_number)
+    }
+    // what came piece by piece may come merged by now, but never beyond where the client is
+    const expected = events.slice(at + 1).map((event) => event.sequence_number)
+    assert.deepEqual(rest.at(-1), expected.at(-1))
+    assert.ok(
+      rest.every((each) => expected.includes(each)),
+      `after ${number}`,
+    )
+  }
+})
+
+test("a chat is resumed by its run's id, after the event that came last", async (t) => {
+  const { provider, server } = await start(t)
+  const headers = { authorization: "Bearer ann's", "content-type": "application/json" }
+  const aborter = new AbortController()
+  const asking = fetch(`${server.url}/v1/chat/completions`, {
+    method: "POST",
+    headers,
+    body: JSON.stringify(QUESTION),
+    signal: aborter.signal,
+  })
+  const { res } = await provider.call()
+  begin(res)
+  chat.say(res, { content: "Once" })
+  const first = await asking
+  const location = first.headers.get("content-location") ?? ""
+  assert.match(location, /^\/v1\/chat\/completions\/run_[0-9a-f]{32}\?stream=true$/)
+  assert.equal(first.headers.get("onward-run"), location.slice(21, 21 + 36))
+  assert.equal(first.headers.get("x-request-id"), "req_7")
+  assert.ok(first.body)
+  let id = ""
+  for await (const event of parse(first.body)) {
+    id = event.id
+    break
+  }
+  aborter.abort()
+  chat.say(res, { content: " upon" })
+  chat.finish(res)
+  for (const request of [
+    fetch(server.url + location, { headers: { ...headers, "last-event-id": id } }),
+    fetch(`${server.url}${location}&starting_after=${id}`, { headers }),
+  ]) {
+    const rest = await (await request).text()
+    assert.doesNotMatch(rest, /Once/)
+    assert.match(rest, / upon[^]*"finish_reason":"stop"[^]*data: \[DONE\]/)
+  }
+})
+
+test("a response is stopped from elsewhere: everybody is told, and the provider is let go", async (t) => {
+  const { provider, client } = await start(t)
+  const asking = client.responses.create({ model: "m", input: "?", stream: true })
+  const { res, gone } = await provider.call()
+  const response = writeResponse(res, "resp_1")
+  response.begin()
+  response.say("Once")
+  const types: string[] = []
+  for await (const event of await asking) {
+    types.push(event.type)
+    if (event.type !== "response.output_text.delta") continue
+    const stopped = await client.responses.cancel("resp_1")
+    assert.equal(stopped.status, "cancelled")
+    assert.match(JSON.stringify(stopped.output), /"text":"Once"/)
+    await gone
+  }
+  assert.equal(types.at(-1), "response.incomplete")
+  assert.ok(!types.includes("response.completed"))
+})
+
+test("a chat is stopped by DELETE", async (t) => {
+  const { provider, client, server } = await start(t)
+  const asking = client.chat.completions.create(QUESTION).withResponse()
+  const { res, gone } = await provider.call()
+  begin(res)
+  chat.say(res, { content: "Once" })
+  const { data, response } = await asking
+  const run = response.headers.get("onward-run") ?? ""
+  const url = `${server.url}/v1/chat/completions/${run}`
+  const answer = await fetch(url, { method: "DELETE", headers: { authorization: "Bearer ann's" } })
+  assert.deepEqual(await answer.json(), { id: run, object: "run", status: "stopped" })
+  await gone
+  await assert.rejects(async () => {
+    for await (const chunk of data) void chunk
+  }, /the answer was stopped/)
+})
+
+test("a run is nobody's but the caller's", async (t) => {
+  const { provider, client, other, server } = await start(t)
+  const asking = client.chat.completions.create(QUESTION).withResponse()
+  const { res } = await provider.call()
+  begin(res)
+  chat.say(res, { content: "Secret" })
+  const { response } = await asking
+  const run = response.headers.get("onward-run") ?? ""
+  for (const method of ["GET", "DELETE"]) {
+    const url = `${server.url}/v1/chat/completions/${run}`
+    const answer = await fetch(url, { method, headers: { authorization: "Bearer bob's" } })
+    assert.equal(answer.status, 404)
+    assert.doesNotMatch(await answer.text(), /Secret/)
+  }
+  await assert.rejects(other.responses.retrieve("resp_1", { stream: true }), { status: 404 })
+  // nor can anybody subscribe to where it is kept
+  const events = readEvents(`${server.url}/events?topic=*&last_event_id=earliest`, 1)
+  await fetch(`${server.url}/publish`, { method: "POST", body: new URLSearchParams({ topic: "a", data: "b" }) })
+  assert.deepEqual(
+    (await events).map(({ data }) => data),
+    ["b"],
+  )
+  assert.equal(provider.calls.length, 1, "the provider was not asked either")
+  // before the folder of its log goes
+  await server.close()
+})
+
+test("a refusal is passed on as it is, and makes no run", async (t) => {
+  for (const status of [401, 429, 500]) {
+    const body = JSON.stringify({ error: { message: "No.", type: "t", code: `c${status}` } })
+    const answer: Parameters<typeof createProvider>[1] = ({ res }) =>
+      res.writeHead(status, { "content-type": "application/json", "retry-after": "7" }).end(body)
+    const { server } = await start(t, { answer })
+    for (const path of ["chat/completions", "responses"]) {
+      const given = await fetch(`${server.url}/v1/${path}`, { method: "POST", body: JSON.stringify(QUESTION) })
+      assert.equal(given.status, status)
+      assert.equal(given.headers.get("retry-after"), "7")
+      assert.equal(given.headers.get("onward-run"), null)
+      assert.equal(await given.text(), body)
+    }
+  }
+})
+
+test("a provider that breaks off is told in the format of the answer, after what has come", async (t) => {
+  const { provider, client } = await start(t)
+  const asking = client.chat.completions.create(QUESTION)
+  const { res } = await provider.call()
+  begin(res)
+  chat.say(res, { content: "Once" })
+  const stream = await asking
+  let text = ""
+  await assert.rejects(
+    async () => {
+      for await (const chunk of stream) {
+        text += contentOf(chunk)
+        res.destroy()
+      }
+    },
+    { code: "stream_ended" },
+  )
+  assert.equal(text, "Once")
+})
+
+test("a provider that sends no stream where one was asked for is told in the format of the answer", async (t) => {
+  const { server, client } = await start(t, {
+    answer: ({ res }) => res.writeHead(200, { "content-type": "text/html" }).end("<p>"),
+  })
+  const stream = await client.chat.completions.create(QUESTION)
+  await assert.rejects(
+    async () => {
+      for await (const chunk of stream) void chunk
+    },
+    { code: "bad_content_type" },
+  )
+  const events = await client.responses.create({ model: "m", input: "?", stream: true })
+  await assert.rejects(async () => {
+    for await (const event of events) void event
+  }, /bad_content_type|text\/html/)
+  assert.equal(server.errors.length, 2)
+})
+
+test("what is no stream is passed through untouched", async (t) => {
+  const { server, provider } = await start(t, {
+    answer: ({ req, res, body }) =>
+      res
+        .writeHead(200, { "content-type": "application/json", "x-more": "1" })
+        .end(JSON.stringify({ url: req.url, body })),
+  })
+  const asked: [path: string, init: RequestInit][] = [
+    ["chat/completions", { method: "POST", body: '{"stream": false, "größe": 1}' }],
+    ["responses", { method: "POST", body: "no JSON" }],
+    ["embeddings", { method: "POST", body: "{}" }],
+    ["models?limit=2", {}],
+    ["responses/resp_9", {}],
+  ]
+  for (const [path, init] of asked) {
+    const answer = await fetch(`${server.url}/v1/${path}`, init)
+    assert.equal(answer.headers.get("x-more"), "1")
+    assert.deepEqual(await answer.json(), { url: `/api/v1/${path}`, body: init.body ?? "" })
+  }
+  assert.equal(provider.calls.length, asked.length)
+})
+
+test("a key of the gateway's own replaces the client's, and never shows", async (t) => {
+  const { server, provider } = await start(t, { key: "sk-gateway", answer: ({ res }) => res.end("{}") })
+  const answer = await fetch(`${server.url}/v1/models`, { headers: { authorization: "Bearer ann's" } })
+  assert.equal(provider.calls[0]?.req.headers.authorization, "Bearer sk-gateway")
+  assert.doesNotMatch(JSON.stringify([...answer.headers]) + (await answer.text()), /sk-gateway/)
+  // by that key, anybody could read what others had answered
+  assert.equal((await fetch(`${server.url}/v1/responses/resp_1`)).status, 404)
+  assert.equal(provider.calls.length, 1)
+})
+
+test("a provider that is away is 502, without saying where it is", async (t) => {
+  const server = await testServer(t, { upstream: { url: "http://127.0.0.1:1/v1" } })
+  const answer = await fetch(`${server.url}/v1/models`)
+  assert.equal(answer.status, 502)
+  assert.deepEqual(await answer.json(), {
+    error: { code: "upstream_unreachable", message: "The upstream cannot be reached: try again later." },
+  })
+})
