@@ -1,6 +1,6 @@
 export { createHub, type DrainOptions, type Hub, type HubOptions, type HubStats, type MessageOf } from "./hub.ts"
 export { comment, END_ID, end } from "./control.ts"
-export { followTopic, type Followed, type TopicFollower } from "./follow-topic.ts"
+export { followTopic, type Followed } from "./follow-topic.ts"
 export { insidesOf, type Insides } from "./insides.ts"
 export type { Limits } from "./limits.ts"
 export type { StartPoint } from "./start.ts"

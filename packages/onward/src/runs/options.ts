@@ -9,7 +9,7 @@ import type { RunSource, RunSourceFunction } from "./source.ts"
 
 export interface RunsOptions<F = unknown> {
   /** The hub whose log keeps the runs. Give this or `log`. */
-  readonly hub?: Hub
+  readonly hub?: Pick<Hub, "close" | "drain">
   /** The log that keeps the runs; closed with them. @default memoryLog() */
   readonly log?: Log
   /** How frames travel: that of what `start` is given. */

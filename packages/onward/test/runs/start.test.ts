@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { createHub, defineEvents } from "../../src/index.ts"
 import { memoryLog } from "../../src/log/index.ts"
 import { createRuns } from "../../src/runs/index.ts"
 import { connect, createClock } from "../../src/testing/index.ts"
@@ -99,6 +100,18 @@ test("a producer that stands still is given up by whoever watches, and writes to
   assert.equal(await textOf(two.attach("a")), "Once [lost producer_lost]")
   assert.equal(await textOf(one.attach("a")), "Once [lost producer_lost]")
   assert.equal(isAborted, true)
+})
+
+test("runs share a hub with what else it carries, and leave it open", async () => {
+  const tick = { "~standard": { version: 1, vendor: "test", validate: (value: unknown) => ({ value }) } } as const
+  await using hub = createHub({ events: defineEvents({ tick }) })
+  const runs = createRuns({ hub, format: lines })
+  await runs.start("a", told)
+  assert.equal(await textOf(runs.attach("a")), "Once upon a time[completed]")
+  await runs.close()
+  assert.match(await hub.publish({ topic: "news", event: "tick", data: 1 }), /~/)
+  assert.throws(() => createRuns({ hub: {} as typeof hub, format: lines }), TypeError)
+  assert.throws(() => createRuns({ hub, log: memoryLog(), format: lines }), TypeError)
 })
 
 test("a run nobody watches is given up all the same", async () => {
