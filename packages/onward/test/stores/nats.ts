@@ -24,6 +24,8 @@ export interface NatsServer {
   readonly port: number
   /** Where clients connect, as `127.0.0.1:port`. */
   readonly address: string
+  /** Where it keeps its streams. */
+  readonly store: string
   /** The id of the server's process; undefined while it is away. */
   readonly pid: number | undefined
   /** Ends it without warning (SIGKILL), and keeps its folder. */
@@ -129,6 +131,7 @@ async function prepare(name: string, options: NatsServerOptions, cluster = ""): 
     name,
     port,
     address: `127.0.0.1:${port}`,
+    store,
     get pid() {
       return child?.pid
     },

@@ -36,7 +36,7 @@ const CODES: Readonly<Record<number, readonly [code: OnwardErrorCode, advice: st
 }
 
 /** True when the server said that nobody listens on the subject. */
-export const isUnheard = (error: unknown): boolean => named(error, "NoRespondersError") !== undefined
+export const isUnheard = (error: unknown): boolean => named(error, "NoResponders", "NoRespondersError") !== undefined
 
 /** True when waiting a little and doing the same again may help. */
 export const isPassing = (error: unknown): boolean =>

@@ -1,6 +1,7 @@
 import type { StoredMessage } from "../../message.ts"
 import { createKeptEntries, type KeptEntries, type Summary } from "../kept-entries.ts"
 import type { Appended } from "../log.ts"
+import { formatPosition, parsePosition } from "../position.ts"
 import { limitsOf } from "../retention.ts"
 import { decodeBatch, decodeJson, join, readPart, type Batch, type Settings, type StreamRecord } from "./record.ts"
 
@@ -78,7 +79,7 @@ export class Replica {
     if (kind === "batch") this.#append(decodeBatch(data), time)
     else if (kind === "part") this.#collect(data, sequence, time)
     else if (kind === "settings") this.#adopt(decodeJson(data) as Settings)
-    else if (kind === "epoch") this.kept.setEpoch((decodeJson(data) as { epoch: string }).epoch)
+    else if (kind === "epoch") this.kept.setEpoch(checked((decodeJson(data) as { epoch: string }).epoch))
     else if (kind === "tick") this.kept.expire(this.#present((decodeJson(data) as { time?: number }).time ?? time))
     else if (kind === "snapshot") this.#pass(decodeJson(data) as SnapshotIndex, sequence)
   }
@@ -89,12 +90,13 @@ export class Replica {
 
   #adopt({ epoch, retention }: Settings): void {
     const limits = limitsOf(retention)
-    if (!this.settings) this.kept.setEpoch(epoch)
+    if (!this.settings) this.kept.setEpoch(checked(epoch))
     this.settings = { epoch: this.kept.epoch, retention }
     this.kept.setLimits(limits)
   }
 
-  #pass({ isBirth }: SnapshotIndex, sequence: number): void {
+  #pass({ at, isBirth }: SnapshotIndex, sequence: number): void {
+    if (typeof at !== "number") return
     this.written = 0
     if (isBirth && sequence > this.base) this.isOver = true
   }
@@ -144,4 +146,10 @@ export class Replica {
     for (const [writer, number] of state.writers) this.#writers.set(writer, number)
     this.at = state.at
   }
+}
+
+/** An epoch that positions can be written with; throws when it is none. */
+function checked(epoch: string): string {
+  if (parsePosition(formatPosition(epoch, 0))) return epoch
+  throw new TypeError("no epoch")
 }

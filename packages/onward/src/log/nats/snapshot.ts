@@ -1,5 +1,5 @@
 import type { Entry, StoredMessage } from "../../message.ts"
-import type { JetStream } from "./jetstream.ts"
+import type { JetStream, RawMessage } from "./jetstream.ts"
 import { decodeJson, encodeJson, fromLine, join, toLine } from "./record.ts"
 import type { Replica, ReplicaState, SnapshotIndex } from "./replica.ts"
 
@@ -65,14 +65,10 @@ export async function readSnapshot(
   firstSequence: number,
   replica: Replica,
 ): Promise<boolean> {
-  let found = await jetstream.get({ last_by_subj: subject })
-  // one that was begun earlier may have ended later, when what it needs was removed for the other, which then lies before it
-  if (found && (decodeJson(found.data) as SnapshotIndex).at + 1 < firstSequence) {
-    found = await jetstream.get({ seq: firstSequence, next_by_subj: subject })
-  }
+  const found = await findIndex(jetstream, subject, firstSequence)
   if (!found) return false
   const pieces: Uint8Array[] = []
-  for (const seq of (decodeJson(found.data) as SnapshotIndex).chunks) {
+  for (const seq of found.index.chunks) {
     const chunk = await jetstream.get({ seq })
     if (!chunk) return false
     pieces.push(chunk.data)
@@ -83,6 +79,42 @@ export async function readSnapshot(
   replica.base = found.seq
   replica.restore(decodeJson(first.value) as ReplicaState, rowsIn(lines))
   return true
+}
+
+/**
+ * The newest index is nearly always it. But one that was begun earlier may have ended later, when what it needs was removed for
+ * the other, which then lies before it.
+ */
+async function findIndex(
+  jetstream: JetStream,
+  subject: string,
+  firstSequence: number,
+): Promise<{ seq: number; index: SnapshotIndex } | undefined> {
+  const newest = await jetstream.get({ last_by_subj: subject })
+  if (!newest) return undefined
+  const read = ({ seq, data }: RawMessage): { seq: number; index: SnapshotIndex } | undefined => {
+    const index = indexIn(data)
+    return index && index.at + 1 >= firstSequence ? { seq, index } : undefined
+  }
+  let best = read(newest)
+  if (best) return best
+  for (let seq = firstSequence; seq < newest.seq;) {
+    const next = await jetstream.get({ seq, next_by_subj: subject })
+    if (!next) break
+    best = read(next) ?? best
+    seq = next.seq + 1
+  }
+  return best
+}
+
+/** Undefined when it was not written by a log. */
+function indexIn(data: Uint8Array): SnapshotIndex | undefined {
+  try {
+    const index = decodeJson(data) as Partial<SnapshotIndex> | null
+    return typeof index?.at === "number" && Array.isArray(index.chunks) ? (index as SnapshotIndex) : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function* linesIn(bytes: Uint8Array): Generator<Uint8Array> {
