@@ -18,6 +18,9 @@ export interface JetStreamFailure {
   readonly description?: string
 }
 
+/** What JetStream answers when a stream or a message is not there. */
+export const NOT_FOUND = 404
+
 const FULL = "the store is full: give it room (`max_file_store`, the account's limits, the stream's), or keep less"
 const OFF = "JetStream is off for this account: start nats-server with --js, and let the account use it"
 const TAKEN = "a stream that is not an Onward log has this name or its subjects: choose another `stream`"

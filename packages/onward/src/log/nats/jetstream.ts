@@ -1,5 +1,5 @@
 import type { NatsConnection } from "./connection.ts"
-import { JetStreamError, type JetStreamFailure } from "./failure.ts"
+import { JetStreamError, NOT_FOUND, type JetStreamFailure } from "./failure.ts"
 
 /**
  * The calls of JetStream's API that a log makes (docs.nats.io, "NATS API Reference"). They are requests with JSON, so
@@ -41,7 +41,6 @@ interface Answer {
 }
 
 const decoder = new TextDecoder()
-const NOT_FOUND = 404
 
 export function createJetStream(
   connection: NatsConnection,

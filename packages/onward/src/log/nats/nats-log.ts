@@ -3,7 +3,7 @@ import type { Log, Retention } from "../log.ts"
 import type { Position } from "../../message.ts"
 import { DEFAULT_RETENTION, limitsOf } from "../retention.ts"
 import type { NatsConnection } from "./connection.ts"
-import { isUnheard, JetStreamError, toOnwardError } from "./failure.ts"
+import { isUnheard, JetStreamError, NOT_FOUND, toOnwardError } from "./failure.ts"
 import { createJetStream, type StreamInfo } from "./jetstream.ts"
 import { encodeJson } from "./record.ts"
 import { createSession } from "./session.ts"
@@ -33,7 +33,6 @@ export interface NatsLogOptions {
 
 /** How we know our own. */
 const DESCRIPTION = "Onward log, version 1"
-const NOT_FOUND = 404
 
 /**
  * A log in a JetStream stream, which any number of processes may share. The order of the stream decides everything: each

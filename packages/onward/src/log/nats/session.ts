@@ -4,7 +4,7 @@ import type { Appended } from "../log.ts"
 import { createEpoch } from "../position.ts"
 import type { Limits } from "../retention.ts"
 import type { NatsConnection } from "./connection.ts"
-import { isPassing, toOnwardError } from "./failure.ts"
+import { isPassing, isUnheard, JetStreamError, NOT_FOUND, toOnwardError } from "./failure.ts"
 import { follow, isSilent, type Follower } from "./follower.ts"
 import { nanosecondsOf, type JetStream, type StreamInfo } from "./jetstream.ts"
 import { encodeJson, retentionOf, type Kind } from "./record.ts"
@@ -74,6 +74,8 @@ export function createSession(options: SessionOptions): Session {
   let syncing: Promise<void> | undefined
   let nextSync: Promise<void> | undefined
 
+  /** What to call when the connection goes down: a client would wait for answers until it is back. */
+  const leaving = new Set<() => void>()
   const statuses = connection.status()
   void watchConnection()
   const pulse = setInterval(() => {
@@ -93,6 +95,7 @@ export function createSession(options: SessionOptions): Session {
       if (type === "disconnect") {
         isAway = true
         lose()
+        for (const leave of leaving) leave()
       } else if (type === "reconnect") {
         isAway = false
         again(0)
@@ -107,6 +110,15 @@ export function createSession(options: SessionOptions): Session {
         ? `log ${stream}: the connection is closed: give natsLog one that stays open (\`maxReconnectAttempts: -1\`)`
         : `log ${stream}: NATS is away; the log carries on once it is back`,
     )
+
+  /** Settles like `answer`, or rejects when the connection goes down before. */
+  function whileHere<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const leave = (): void => reject(away())
+      leaving.add(leave)
+      answer.then(resolve, reject).finally(() => leaving.delete(leave))
+    })
+  }
 
   function ready(): Promise<void> {
     if (isAway || connection.isClosed()) return Promise.reject(away())
@@ -283,15 +295,21 @@ export function createSession(options: SessionOptions): Session {
       try {
         await ready()
         const { at } = replica
-        const { created: which, state } = await jetstream.info()
-        if (which !== created || state.last_seq < at) {
+        const { created: which, state } = await whileHere(jetstream.info())
+        // a stream that has nothing left, not even the newest, was emptied by somebody
+        const isEmptied = at > 0 && state.last_seq === at && state.first_seq > at
+        if (which !== created || state.last_seq < at || isEmptied) {
           lose()
           continue
         }
         return await reach(state.last_seq)
       } catch (error) {
+        if (error instanceof JetStreamError && error.status === NOT_FOUND) lose()
         const isHopeless = isAway || connection.isClosed() || performance.now() > deadline
-        const mayPass = isPassing(error) || (error instanceof OnwardError && error.code === "log_unavailable")
+        const mayPass =
+          isPassing(error) ||
+          opening === undefined ||
+          (error instanceof OnwardError && error.code === "log_unavailable")
         if (isHopeless || !mayPass || isClosed) throw toOnwardError(stream, error)
         await pause(AGAIN)
       }
@@ -303,11 +321,14 @@ export function createSession(options: SessionOptions): Session {
       if (isAway) throw away()
       try {
         const left = Math.min(deadline - performance.now(), ONE_ANSWER)
-        return await jetstream.store(subjectOf(kind), data, Math.max(left, 1))
+        return await whileHere(jetstream.store(subjectOf(kind), data, Math.max(left, 1)))
       } catch (error) {
         if (isOver()) return 0
         if (!isPassing(error) || performance.now() + AGAIN > deadline) throw toOnwardError(stream, error)
+        // nobody takes it: the stream may be gone, which opening it again finds out
+        if (isUnheard(error)) lose()
         await pause(AGAIN)
+        await ready().catch(() => {})
       }
     }
   }
