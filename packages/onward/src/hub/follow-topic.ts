@@ -32,13 +32,14 @@ export async function followTopic(
   let isStopped = false
   let isFirst = false
   let reading: Promise<void> = Promise.resolve()
+  const isNews = (at: Position): boolean => !inSameEpoch(at, position) || at > position
   const isOver = (): boolean => isStopped || core.isClosed
 
   const remove = core.taps.add(
     {
       onEntry(entry) {
         // what is read already may arrive after it, and what is read next must not be overtaken
-        if (!isLive || (inSameEpoch(entry.position, position) && entry.position <= position)) return
+        if (!isLive || !isNews(entry.position)) return
         position = entry.position
         follower.onEntry(entry)
       },
@@ -62,16 +63,17 @@ export async function followTopic(
       const after = position
       const page = await core.log.read({ after, topics: [topic], limit: PAGE })
       if (isOver()) return
-      // the tail may have gone on meanwhile
-      if (after !== position) continue
       // a life that began unseen has taken nothing from who has had nothing
       if (page.lost && isOf(page.lost, topic) && !(isFirst && page.lost.reason === "epoch")) follower.onLost(page.lost)
       isFirst = false
+      // the tail may have gone on meanwhile, if it was followed already
       for (const entry of page.entries) {
+        if (!isNews(entry.position)) continue
         position = entry.position
         follower.onEntry(entry)
       }
-      position = page.lost?.reason === "unknown" ? page.lost.to : page.next
+      const next = page.lost?.reason === "unknown" ? page.lost.to : page.next
+      if (isNews(next)) position = next
       const { tail } = core
       const isAtTail = inSameEpoch(position, tail.position) && position >= tail.position
       // no await between this look and going live: from here on the tail has everything
