@@ -5,6 +5,8 @@ import { encode } from "../protocol/index.ts"
 import type { Context, End, Waiting } from "./context.ts"
 
 const PAGE = 1_000
+/** How many of the newest entries a process begins with in its window. */
+const RECENT = 1_000
 
 /** Follows the end of the log, once per process, and hands every entry to the window and the fan-out, in order. */
 export class Tail implements End {
@@ -36,9 +38,33 @@ export class Tail implements End {
     const bounds = await core.persist(() => core.log.bounds(), isOver)
     if (!bounds || core.isClosed) return
     this.position = bounds.last
-    core.window.reset(bounds.last)
+    await this.#remember(bounds.last)
+    if (core.isClosed) return
     this.isReady = true
     void this.#watch(isOver)
+  }
+
+  /**
+   * Puts the newest entries up to `last` into the window: those whom another process let go come here all at once, and what
+   * they missed lately need not be read for each of them. Without it all is well too, so nothing is tried twice.
+   */
+  async #remember(last: Position): Promise<void> {
+    const { log, window } = this.#core
+    try {
+      let after = (await log.locate({ last: RECENT })) ?? last
+      window.reset(after)
+      while (inSameEpoch(after, last) && after < last) {
+        const { entries, next, lost } = await log.read({ after, limit: PAGE })
+        if (lost || next === after) break
+        for (const entry of entries) if (entry.position <= last) window.push(entry)
+        after = next
+      }
+      window.end = last
+      if (inSameEpoch(after, last) && after >= last) return
+    } catch {
+      // whatever it is, the next question tells
+    }
+    window.reset(last)
   }
 
   async #watch(isOver: () => boolean): Promise<void> {

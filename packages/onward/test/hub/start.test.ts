@@ -154,3 +154,26 @@ test("history and news meet without a seam while others publish", async () => {
     Array.from({ length: 300 }, (_, i) => String(i)),
   )
 })
+
+test("a new process serves what streams missed lately without asking the log for each of them", async () => {
+  const first = await stage()
+  const begin = await first.publish("a", "0")
+  for (let i = 1; i <= 50; i++) await first.publish(`topic ${i}`, "1", "2", "3")
+  let reads = 0
+  const { log } = first
+  const second = first.another({
+    log: {
+      ...log,
+      read(query) {
+        reads++
+        return log.read(query)
+      },
+    },
+  })
+  await first.clock.settle()
+  for (let i = 1; i <= 50; i++) {
+    const client = await first.connect({ topics: [`topic ${i}`] }, { after: begin[0] ?? "" }, second)
+    assert.deepEqual(client.data, ["1", "2", "3"])
+  }
+  assert.ok(reads <= 2, `${reads} reads for 50 streams`)
+})
