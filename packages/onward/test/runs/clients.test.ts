@@ -1,0 +1,62 @@
+import assert from "node:assert/strict"
+import { once } from "node:events"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { test, type TestContext } from "node:test"
+import Anthropic from "@anthropic-ai/sdk"
+import { DefaultChatTransport, readUIMessageStream, type UIMessage } from "ai"
+import OpenAI from "openai"
+import { sse } from "../../src/node/index.ts"
+import { agUi, aiSdk, anthropic, createRuns, openaiChat, openaiResponses, text } from "../../src/runs/index.ts"
+import { framesOf } from "./formats/cases.ts"
+
+const SAID = 'Grüße aus 東京:\n\n1. "Eins"👩‍🚀 \\n fertig.'
+
+/** One run in Anthropic's format, to be watched in any, at `/<format>/…`. */
+async function serve(t: TestContext): Promise<string> {
+  const format = anthropic()
+  const runs = createRuns({ format, formats: [text(), openaiChat(), openaiResponses(), aiSdk(), agUi()] })
+  await runs.start("a", async function* () {
+    for (const frame of framesOf(format, "anthropic-text")) yield frame as object
+  })
+  const server = createServer((req, res) => {
+    sse(req, res, ...runs.view("a", { format: req.url?.split("/")[1] ?? "" }))
+  }).listen(0, "127.0.0.1")
+  await once(server, "listening")
+  t.after(async () => {
+    server.closeAllConnections()
+    server.close()
+    await runs.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+test("one run is read by the official clients of Anthropic, OpenAI and the AI SDK", async (t) => {
+  const url = await serve(t)
+  const messages = [{ role: "user" as const, content: "?" }]
+
+  const claude = new Anthropic({ apiKey: "none", baseURL: `${url}/anthropic` })
+  const message = await claude.messages.stream({ model: "m", max_tokens: 9, messages }).finalMessage()
+  assert.deepEqual(
+    message.content.map((block) => (block.type === "text" ? block.text : block.type)),
+    ["thinking", SAID],
+  )
+
+  const chat = new OpenAI({ apiKey: "none", baseURL: `${url}/openai-chat` })
+  const completion = await chat.chat.completions.stream({ model: "m", messages }).finalChatCompletion()
+  assert.equal(completion.choices[0]?.message.content, SAID)
+  assert.deepEqual(completion.usage, { prompt_tokens: 11, completion_tokens: 12, total_tokens: 23 })
+
+  const responses = new OpenAI({ apiKey: "none", baseURL: `${url}/openai-responses` })
+  assert.equal((await responses.responses.stream({ model: "m", input: "?" }).finalResponse()).output_text, SAID)
+
+  const transport = new DefaultChatTransport({
+    api: `${url}/ai-sdk`,
+    prepareReconnectToStreamRequest: () => ({ api: `${url}/ai-sdk` }),
+  })
+  const stream = await transport.reconnectToStream({ chatId: "a" })
+  assert.ok(stream)
+  let last: UIMessage | undefined
+  for await (const each of readUIMessageStream({ stream })) last = each
+  assert.equal(last?.parts.map((part) => (part.type === "text" ? part.text : "")).join(""), SAID)
+})
