@@ -52,6 +52,8 @@ const contenders: Record<string, () => Handler | Promise<Handler>> = {
   async "resumable-stream"() {
     const publisher = createClient({ url: place })
     const subscriber = createClient({ url: place })
+    // its server ends before it does
+    for (const client of [publisher, subscriber]) client.on("error", () => {})
     await Promise.all([publisher.connect(), subscriber.connect()])
     const context = createResumableStreamContext({ waitUntil: null, publisher, subscriber })
     return async (_req, res, id) => {

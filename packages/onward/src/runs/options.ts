@@ -39,7 +39,7 @@ export interface RunsOptions<F = unknown> {
   readonly storeTimeout?: number
   /** Given each production's promise, for platforms that end a process with its last response. */
   readonly waitUntil?: (production: Promise<void>) => void
-  /** Told what runs do here. Must not throw. */
+  /** Told what runs do here. */
   readonly onEvent?: (event: RunEvent) => void
   /** Told what sources threw, and of stores that are away. Viewers are never. @default console.error */
   readonly onError?: (error: unknown) => void
@@ -66,6 +66,8 @@ export interface AttachOptions extends RunOwner {
   readonly after?: string
   /** Whether what has piled up comes merged. @default true */
   readonly merge?: boolean
+  /** Name of the format to watch it in, of `format` and `formats`; frames are then of that one. @default that of the run */
+  readonly format?: string
   readonly signal?: AbortSignal
 }
 
@@ -113,7 +115,7 @@ export interface Runs<F = unknown> {
    * A run's frames, from the beginning or after an id, then its end. Leaving the loop stops nothing.
    * @throws OnwardError from the first `next`: `run_unknown`, `run_expired`, `invalid_start`, `log_…`
    */
-  attach(id: string, options?: AttachOptions): AsyncIterableIterator<RunItem<F>>
+  attach<G = F>(id: string, options?: AttachOptions): AsyncIterableIterator<RunItem<G>>
   /**
    * Ends a run for everybody, from any process, and has its producer abort its source. What has come until then stays.
    * @throws OnwardError `log_…` when the store does not take it

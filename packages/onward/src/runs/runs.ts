@@ -6,6 +6,7 @@ import type { Format } from "./format.ts"
 import {
   RUNS_OPTIONS,
   type AttachOptions,
+  type RunEvent,
   type RunItem,
   type RunOwner,
   type Runs,
@@ -33,7 +34,7 @@ import { BEGINNING, cursorOf, isPastEnd, Watch, type Cursor, type WatchOptions }
  */
 export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   checkNames("createRuns", options, RUNS_OPTIONS)
-  const { format, onEvent = () => {}, onError = report, waitUntil, durability = "relaxed", prefix = "run/" } = options
+  const { format, onError = report, waitUntil, durability = "relaxed", prefix = "run/" } = options
   const lease = durationOf("lease", options.lease, 10_000)
   const retain = durationOf("retain", options.retain, 600_000)
   const heartbeat = durationOf("heartbeat", options.heartbeat, 15_000)
@@ -51,6 +52,15 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   const productions = new Set<Production>()
   const projections = new WeakMap<View, Map<string, Projection>>()
   let isClosed = false
+
+  /** What is told must not hurt who tells it. */
+  function tell(event: RunEvent): void {
+    try {
+      options.onEvent?.(event)
+    } catch (error) {
+      onError(error)
+    }
+  }
 
   /** Does something with a run, which stays in view meanwhile. */
   async function using<T>(id: string, use: (view: View) => T | Promise<T>): Promise<T> {
@@ -124,17 +134,17 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
       maxRun,
       maxLength,
       onError,
-      onFirst: () => onEvent({ type: "first", id: view.id }),
+      onFirst: () => tell({ type: "first", id: view.id }),
     })
     productions.add(production)
     view.users++
     const over = production.done.then(() => {
       productions.delete(production)
       const metrics = view.fold.ended?.metrics ?? view.meter?.read()
-      onEvent({ type: "end", id: view.id, status: view.ending?.status ?? "lost", metrics })
+      tell({ type: "end", id: view.id, status: view.ending?.status ?? "lost", metrics })
       room.release(view)
     })
-    onEvent({ type: "start", id: view.id })
+    tell({ type: "start", id: view.id })
     waitUntil?.(over)
   }
 
@@ -155,7 +165,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
           const { meter } = view
           if (meter) meter.viewers++
           if (meter && from !== BEGINNING) meter.resumes++
-          onEvent({ type: from === BEGINNING ? "attach" : "resume", id })
+          tell({ type: from === BEGINNING ? "attach" : "resume", id })
           return watched
         } catch (error) {
           room.release(view)
@@ -163,7 +173,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
         }
       },
       close({ view }) {
-        onEvent({ type: "leave", id })
+        tell({ type: "leave", id })
         room.release(view)
       },
     })
@@ -202,9 +212,9 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
       }
     },
 
-    attach: (id, who = {}) =>
-      watching<RunItem<F>>(id, who, {
-        frame: ({ id: at, cell }) => ({ frame: cell.frame as F, ...(at !== undefined && { id: at }) }),
+    attach: <G>(id: string, who: AttachOptions = {}) =>
+      watching<RunItem<G>>(id, who, {
+        frame: ({ id: at, cell }) => ({ frame: cell.frame as G, ...(at !== undefined && { id: at }) }),
         end: ({ status, error, position }) => ({
           end: status,
           ...(error && { error }),
@@ -306,7 +316,6 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
 }
 
 interface Watching extends AttachOptions {
-  readonly format?: string
   readonly from?: Cursor
 }
 

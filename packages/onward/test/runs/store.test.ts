@@ -142,7 +142,17 @@ test("a server that closes says so to those who watch its runs elsewhere", async
 test("the end tells how fast it was, and who counted", async () => {
   const clock = createClock()
   const events: RunEvent[] = []
-  await using runs = createRuns({ format: lines, clock, onEvent: (event) => events.push(event) })
+  const failure = new Error("no such counter")
+  const errors: unknown[] = []
+  await using runs = createRuns({
+    format: lines,
+    clock,
+    onError: (error) => errors.push(error),
+    onEvent(event) {
+      events.push(event)
+      if (event.type === "end") throw failure
+    },
+  })
   await runs.start("a", slow(clock))
   const watching = textOf(runs.attach("a"))
   await clock.pass(10_000)
@@ -168,4 +178,5 @@ test("the end tells how fast it was, and who counted", async () => {
     events.map(({ type }) => type).filter((type) => type !== "leave" && type !== "attach"),
     ["start", "first", "end"],
   )
+  assert.deepEqual(errors, [failure])
 })

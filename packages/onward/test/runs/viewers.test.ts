@@ -132,6 +132,7 @@ test("a run can be watched in another format while it runs, and carried on in it
   await Promise.all([again.closed(), plain.closed()])
   assert.equal(told(plain.events).join(""), "Once upon a time[completed]")
   assert.equal(told(again.events).join(""), "UPON A TIME[COMPLETED]")
+  assert.equal(await textOf(runs.attach("a", { format: "loud" })), "ONCE UPON A TIME[COMPLETED]")
   assert.equal(plain.headers.get("x-plain"), "1")
   assert.throws(() => runs.view("a", { format: "none" }), TypeError)
 })
