@@ -32,6 +32,7 @@ export type OnwardErrorCode =
   | "not_repeatable"
   | "run_unknown"
   | "run_expired"
+  | "session_unknown"
 
 /** HTTP statuses of what the asker can be blamed for; everything else is 503. */
 const STATUS: Readonly<Partial<Record<OnwardErrorCode, number>>> = {
@@ -42,6 +43,7 @@ const STATUS: Readonly<Partial<Record<OnwardErrorCode, number>>> = {
   cursor_too_long: 400,
   run_unknown: 404,
   run_expired: 410,
+  session_unknown: 404,
   message_too_large: 413,
   validation_failed: 422,
   too_many_connections_for_key: 429,

@@ -175,6 +175,7 @@ const statuses: Readonly<Record<OnwardErrorCode, number>> = {
   not_repeatable: 503,
   run_unknown: 404,
   run_expired: 410,
+  session_unknown: 404,
 }
 
 test("every error has its status, and what is not the client's fault is not described to it", () => {

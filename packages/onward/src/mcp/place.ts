@@ -1,0 +1,35 @@
+import { insidesOf, type Hub } from "../hub/index.ts"
+import type { Appended, Log } from "../log/index.ts"
+import type { StoredMessage } from "../message.ts"
+
+/** Where messages are kept, and how to hear of new ones. */
+export interface Place {
+  readonly log: Log
+  append(messages: readonly StoredMessage[]): Promise<Appended>
+  /** Calls `wake` when there may be more on `topic`; resolves to the undo. */
+  watch(topic: string, wake: () => void): Promise<() => void>
+}
+
+/** What a log or a hub is here. A hub tails its log once for everybody, so nobody needs to watch the store alone. */
+export function placeOf(from: Log | Hub): Place {
+  if ("read" in from) {
+    return {
+      log: from,
+      append: (messages) => from.append(messages),
+      async watch(_, wake) {
+        const unwatch = await from.watch(wake)
+        return () => void unwatch().catch(() => {})
+      },
+    }
+  }
+  const insides = insidesOf(from)
+  const { core } = insides
+  return {
+    log: core.log,
+    append: (messages) => insides.append(messages),
+    async watch(topic, wake) {
+      await core.tail.ready
+      return core.taps.add({ onEntry: wake, onInterrupt: wake }, topic)
+    },
+  }
+}

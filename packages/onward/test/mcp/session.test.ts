@@ -1,0 +1,100 @@
+import assert from "node:assert/strict"
+import { test, type TestContext } from "node:test"
+import { setTimeout as sleep } from "node:timers/promises"
+import { createHub, type Hub } from "../../src/hub/index.ts"
+import { memoryLog, type Log } from "../../src/log/index.ts"
+import { lines } from "./lines.ts"
+import { startNode, type Client, type Line } from "./node.ts"
+
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
+
+async function connect(t: TestContext, line: Line, url: string, fetch?: typeof globalThis.fetch): Promise<Client> {
+  const client = await line.connect(url, fetch)
+  t.after(() => client.close())
+  return client
+}
+
+/** A log whose reads take their time, as those of a store elsewhere do. */
+const slowly = (log: Log, ms: number): Log => ({
+  ...log,
+  async read(query) {
+    const page = await log.read(query)
+    await sleep(ms)
+    return page
+  },
+})
+
+/** A hub in a process of its own: what is closed with one test is not the others' log. */
+function hubOn(t: TestContext, log: Log): Hub {
+  const hub = createHub({ log: { ...log, close: async () => {} } })
+  t.after(() => hub.close())
+  return hub
+}
+
+for (const line of lines) {
+  test(`${line.name}: a tool call whose connection is cut goes on, and its client misses nothing`, async (t) => {
+    const node = await startNode(t, line, memoryLog(), async ({ notify }, { cut }) => {
+      for (const step of upTo(30)) {
+        await notify(step)
+        if (step === 9 || step === 19) cut()
+        if (step % 3 === 0) await sleep(2)
+      }
+    })
+    const client = await connect(t, line, node.url)
+    assert.equal(await client.work(), "done")
+    assert.deepEqual(client.steps, upTo(30))
+  })
+
+  test(`${line.name}: a server that sends its clients away to come back loses and doubles nothing, however slow its store`, async (t) => {
+    const node = await startNode(t, line, slowly(memoryLog(), 15), async ({ notify, closeStream }) => {
+      for (const step of upTo(30)) {
+        await notify(step)
+        if (step % 4 === 0) closeStream()
+        // a little more than a read: mostly a message is sent between a client's last read and its being back
+        await sleep(20)
+      }
+    })
+    const client = await connect(t, line, node.url)
+    assert.equal(await client.work(), "done")
+    assert.deepEqual(client.steps, upTo(30))
+  })
+
+  test(`${line.name}: what is stored while nobody is connected is there when the client comes back`, async (t) => {
+    const node = await startNode(t, line, memoryLog(), async ({ notify, closeStream }) => {
+      await notify(0)
+      closeStream()
+      await Promise.all([1, 2, 3, 4].map(notify))
+    })
+    const client = await connect(t, line, node.url)
+    assert.equal(await client.work(), "done")
+    assert.deepEqual(client.steps, upTo(5))
+  })
+
+  for (const kind of ["log", "hub"]) {
+    test(`${line.name}: a client carries on at another node with the same ${kind}, in the middle of a call`, async (t) => {
+      const log = memoryLog()
+      const place = (): Log | Hub => (kind === "log" ? log : hubOn(t, log))
+      const resumed = Promise.withResolvers<void>()
+      const here = await startNode(t, line, place(), async ({ notify, closeStream }) => {
+        for (const step of upTo(10)) await notify(step)
+        closeStream()
+        for (const step of [10, 11, 12]) await notify(step)
+        await resumed.promise
+        for (const step of [13, 14]) await notify(step)
+      })
+      const there = await startNode(t, line, place(), async () => {})
+      const statuses: number[] = []
+      // a balancer that sends who resumes to the other node
+      const client = await connect(t, line, here.url, async (url, init) => {
+        if (!new Headers(init?.headers).has("last-event-id")) return fetch(url, init)
+        const response = await fetch(there.url, init)
+        statuses.push(response.status)
+        resumed.resolve()
+        return response
+      })
+      assert.equal(await client.work(), "done")
+      assert.deepEqual(client.steps, upTo(15))
+      assert.deepEqual(statuses, [200])
+    })
+  }
+}
