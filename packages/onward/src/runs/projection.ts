@@ -2,20 +2,27 @@ import type { Ending, Format, FormatMessage, RunInfo } from "./format.ts"
 import { wireOf } from "./record.ts"
 import type { View } from "./view.ts"
 
-/** A frame, and what it is on the wire, which is made once for all who watch. */
+/**
+ * A frame, and what it is on the wire, which is made once for all who watch. What came from the log is kept as it was there and read
+ * again by who merges: a frame that is an object takes many times the memory of its text.
+ */
 export class Cell {
-  readonly frame: unknown
   readonly #format: Format
+  readonly #frame: unknown
   #message: FormatMessage | undefined
 
-  constructor(frame: unknown, format: Format, message?: FormatMessage) {
-    this.frame = frame
+  constructor(format: Format, frame: unknown, message?: FormatMessage) {
     this.#format = format
+    this.#frame = frame
     this.#message = message
   }
 
+  get frame(): unknown {
+    return this.#frame ?? this.#format.decode(this.message)
+  }
+
   get message(): FormatMessage {
-    return (this.#message ??= this.#format.encode(this.frame))
+    return (this.#message ??= this.#format.encode(this.#frame))
   }
 }
 
@@ -36,7 +43,7 @@ export function project(view: View, native: Format, format: Format): Projection 
   const write = format.name === native.name ? undefined : format.writer(info)
   let hasEnded = false
   let last: readonly Cell[] | undefined
-  const cellOf = (frame: unknown): Cell => new Cell(frame, format)
+  const cellOf = (frame: unknown): Cell => new Cell(format, frame)
 
   function next(index: number): Cell[] {
     const frames: Cell[] = []
@@ -45,7 +52,7 @@ export function project(view: View, native: Format, format: Format): Projection 
       const frame = native.decode(message)
       if (frame === undefined) continue
       const parts = follower.take(frame)
-      if (!write) frames.push(new Cell(frame, format, message))
+      if (!write) frames.push(new Cell(format, undefined, message))
       else {
         for (const part of parts) {
           hasEnded ||= part.type === "end"

@@ -209,7 +209,7 @@ function merged(steps: readonly Step[], format: Format): Step[] {
         ? format.merge(last.cell.frame, step.cell.frame)
         : undefined
     if (both === undefined) all.push(step)
-    else all[all.length - 1] = { id: step.id, cell: new Cell(both, format) }
+    else all[all.length - 1] = { id: step.id, cell: new Cell(format, both) }
   }
   return all
 }
