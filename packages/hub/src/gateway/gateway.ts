@@ -73,7 +73,10 @@ export function createGateway(options: GatewayOptions): Gateway {
       if (!isGood(answer)) return passOn(answer, res)
       // from here on it is a run, which does not end with whoever asked for it
       res.off("close", leave)
-      const id = await start(kind, answer, asked.owner)
+      const id = await start(kind, answer, asked.owner).catch((error: unknown) => {
+        answer.destroy()
+        throw error
+      })
       view({ ...asked, kind, id }, sideHeaders(answer))
     })
   }

@@ -50,3 +50,25 @@ test("after a gateway was killed and started again, what came is there, and is t
   assert.equal(provider.calls.length, 2, "nothing was asked again")
   assert.doesNotMatch(second.printed() + first.printed(), /ann's/)
 })
+
+test("whichever worker is asked, it knows the run, and may stop it", async (t) => {
+  const provider = await createProvider(t)
+  const args = ["--upstream", provider.url, "--workers", "2"]
+  const { url } = await serveOnward(t, { data: temporaryFolder(t), args })
+  // one connection a request, as connections are what is shared out
+  const headers = { authorization: "Bearer ann's", connection: "close" }
+  const asking = fetch(`${url}/v1/chat/completions`, { method: "POST", headers, body: '{"stream":true}' })
+  const { res, gone } = await provider.call()
+  begin(res)
+  chat.say(res, { content: "Once" })
+  const answer = await asking
+  const run = `${url}/v1/chat/completions/${answer.headers.get("onward-run")}`
+  const viewers = await Promise.all(Array.from({ length: 4 }, () => fetch(run, { headers })))
+  const stopped = await fetch(run, { method: "DELETE", headers })
+  assert.deepEqual(((await stopped.json()) as { status: string }).status, "stopped")
+  for (const viewer of [answer, ...viewers]) {
+    assert.equal(viewer.status, 200)
+    assert.match(await viewer.text(), /"content":"Once"[^]*"code":"run_stopped"/)
+  }
+  await gone
+})

@@ -18,6 +18,9 @@ async function start(
   return { provider, server, client: make("ann's"), other: make("bob's") }
 }
 
+const textOf = (events: readonly OpenAI.Responses.ResponseStreamEvent[]): string =>
+  events.map((event) => (event.type === "response.output_text.delta" ? event.delta : "")).join("")
+
 const contentOf = (chunk: OpenAI.ChatCompletionChunk): string => chunk.choices[0]?.delta.content ?? ""
 
 test("each token is with the client before the provider makes the next one", async (t) => {
@@ -86,18 +89,46 @@ test("at any number of a response, resuming gives exactly the rest", async (t) =
   const events: OpenAI.Responses.ResponseStreamEvent[] = []
   for await (const event of await asking) events.push(event)
   for (const [at, { sequence_number: number }] of events.entries()) {
-    const rest: number[] = []
+    const rest: OpenAI.Responses.ResponseStreamEvent[] = []
     for await (const event of await client.responses.retrieve("resp_1", { stream: true, starting_after: number })) {
-      rest.push(event.sequence_number)
+      rest.push(event)
     }
-    // what came piece by piece may come merged by now, but never beyond where the client is
-    const expected = events.slice(at + 1).map((event) => event.sequence_number)
-    assert.deepEqual(rest.at(-1), expected.at(-1))
-    assert.ok(
-      rest.every((each) => expected.includes(each)),
-      `after ${number}`,
-    )
+    const expected = events.slice(at + 1)
+    assert.equal(textOf(rest), textOf(expected), `after ${number}`)
+    assert.equal(rest.at(-1)?.type, expected.at(-1)?.type)
+    assert.ok(rest.every(({ sequence_number: each }) => each > number))
   }
+  // who made a number up is given too much rather than too little
+  for (const number of [-1, 2.5, 1_000]) {
+    const rest: OpenAI.Responses.ResponseStreamEvent[] = []
+    for await (const event of await client.responses.retrieve("resp_1", { stream: true, starting_after: number })) {
+      rest.push(event)
+    }
+    assert.equal(rest.at(-1)?.type, "response.completed", `after ${number}`)
+    assert.ok("abcd".endsWith(textOf(rest)))
+  }
+})
+
+test("a provider that numbers its responses anew mixes nobody's up", async (t) => {
+  const { provider, client } = await start(t)
+  const runs: string[] = []
+  for (const word of ["first", "second"]) {
+    const asking = client.responses.create({ model: "m", input: "?", stream: true }).withResponse()
+    const response = writeResponse((await provider.call()).res, "resp_1")
+    response.begin()
+    response.say(word)
+    response.finish()
+    const { data, response: head } = await asking
+    const events: OpenAI.Responses.ResponseStreamEvent[] = []
+    for await (const event of data) events.push(event)
+    assert.equal(textOf(events), word)
+    runs.push(head.headers.get("onward-run") ?? "")
+  }
+  assert.equal(runs[0], "resp_1")
+  assert.match(runs[1] ?? "", /^run_/)
+  const again: OpenAI.Responses.ResponseStreamEvent[] = []
+  for await (const event of await client.responses.retrieve(runs[1] ?? "", { stream: true })) again.push(event)
+  assert.equal(textOf(again), "second")
 })
 
 test("a chat is resumed by its run's id, after the event that came last", async (t) => {

@@ -114,10 +114,8 @@ function follow(): Follower<Json | Done> {
       if (hasEnded) return []
       const closing = [...open.values()]
       if (ending.status === "stopped") return [...closing, { type: "abort", reason: faultOf(ending).message }, DONE]
-      if (ending.status !== "completed")
-        return [...closing, { type: "error", errorText: faultOf(ending).message }, DONE]
-      // a stream of one's own may leave out its end; one that was cut off has been found out before
-      return [...closing, ...(hasFinished ? [] : [{ type: "finish" }]), DONE]
+      if (ending.status === "completed" && hasFinished) return [...closing, DONE]
+      return [...closing, { type: "error", errorText: faultOf(ending).message }, DONE]
     },
   }
 }

@@ -3,6 +3,8 @@ import { test } from "node:test"
 import { agUi, aiSdk, anthropic, openaiChat, openaiResponses, text } from "../../../src/runs/index.ts"
 import { sequenceOf } from "../../../src/runs/formats/openai-responses.ts"
 import { cases, ended, framesOf, merge } from "./cases.ts"
+import { readAgUi } from "./read-ag-ui.ts"
+import { readAiSdk } from "./read-ai-sdk.ts"
 import { readAnthropic } from "./read-anthropic.ts"
 import { readOpenaiChat, readOpenaiResponses } from "./read-openai.ts"
 
@@ -102,6 +104,8 @@ test("an answer that a provider never finished does not look complete, even when
     [openaiChat(), readOpenaiChat, "openai-chat-text", 5],
     [openaiResponses(), readOpenaiResponses, "openai-responses-text", 20],
     [anthropic(), readAnthropic, "anthropic-text", 8],
+    [aiSdk(), readAiSdk, "ai-sdk-text", 8],
+    [agUi(), readAgUi, "ag-ui-text", 8],
   ] as const
   for (const [format, read, fixture, length] of all) {
     const frames = framesOf(format, fixture).slice(0, length)
