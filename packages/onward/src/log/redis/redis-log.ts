@@ -1,0 +1,174 @@
+import { systemClock } from "../../clock.ts"
+import { OnwardError } from "../../errors.ts"
+import type { Entry, Position } from "../../message.ts"
+import { checkNames, durationOf } from "../../options.ts"
+import type { Landmark, Log, Page, ReadQuery, Retention } from "../log.ts"
+import { lossOf, placeOf } from "../loss.ts"
+import { MAX_MARKS } from "../marks.ts"
+import { formatPosition, parsePosition } from "../position.ts"
+import { DEFAULT_RETENTION, limitsOf } from "../retention.ts"
+import { connectionOf, type RedisClient } from "./client.ts"
+import { entryOf, nameOfId } from "./codec.ts"
+import { Store } from "./store.ts"
+import { listen } from "./wake.ts"
+import { Writer } from "./writer.ts"
+
+export interface RedisLogOptions {
+  /** The log's name in Redis: its keys start with `onward:{name}`. No braces. @default "log" */
+  readonly name?: string
+  /** What is kept; Redis keeps it in memory. @default 100,000 entries, 64 MiB */
+  readonly retention?: Retention
+  /** How long a call may take before it is given up as `log_unavailable`, in milliseconds. @default 2_000 */
+  readonly timeout?: number
+  /** Milliseconds since 1970. @default Date.now */
+  readonly now?: () => number
+}
+
+/** Most entries and bytes of a page. */
+const PAGE_ENTRIES = 2000
+const PAGE_BYTES = 2 * 1024 * 1024
+
+/**
+ * A log in Redis 7 or newer, or Valkey, which any number of processes share. `client` is one of ioredis (`Redis`, `Cluster`) or
+ * of redis (`createClient`, `createCluster`, `createSentinel`), connected or connecting; the log closes only the connection it
+ * adds to wait for news. What an acknowledgement promises depends on the server's settings, see docs/redis.md.
+ *
+ * Throws a `TypeError` when `client` is neither. What is wrong with the server, its calls tell.
+ *
+ * @example
+ * const hub = createHub({ log: redisLog(new Redis("redis://127.0.0.1")) })
+ */
+export function redisLog(client: RedisClient, options: RedisLogOptions = {}): Log {
+  checkNames("redisLog", options, ["name", "retention", "timeout", "now"])
+  const { name = "log", retention = DEFAULT_RETENTION, now = Date.now } = options
+  if (typeof name !== "string" || !/^[^{}]+$/.test(name)) throw new TypeError("name must be text without braces")
+  const timeout = durationOf("timeout", options.timeout, 2000)
+  const limits = limitsOf(retention)
+  const hasTopicLimits = limits.topicCount < Infinity || limits.topicBytes < Infinity
+  const limitWords = [limits.count, limits.bytes, limits.age, limits.topicCount, limits.topicBytes, MAX_MARKS].map(
+    (limit) => (limit === Infinity ? "" : String(limit)),
+  )
+  const connection = connectionOf(client)
+  const key = `onward:{${name}}`
+  const store = new Store(connection, key, timeout)
+  const watchers = new Set<{ readonly wake: (newest?: Position) => void }>()
+  const underWay = new Set<Promise<unknown>>()
+  let stopListening: (() => void) | undefined
+  let closing: Promise<void> | undefined
+  let tidying: Promise<void> | undefined
+
+  const wakeAll = (newest?: Position): void => {
+    for (const { wake } of watchers) wake(newest)
+  }
+  const writer = new Writer(store, { limits: limitWords, onStored: wakeAll, onBehind: tidy })
+
+  /** What is too old goes while nobody appends, too. */
+  const sweepEvery = Math.min(Math.max(limits.age / 10, 1000), 60_000)
+  let stopSweeping = limits.age < Infinity ? systemClock.after(sweepEvery, sweepAgain) : () => {}
+
+  function sweepAgain(): void {
+    tidy()
+    stopSweeping = systemClock.after(sweepEvery, sweepAgain)
+  }
+
+  /** Runs a call unless the log is closed, and lets close wait for it. */
+  async function call<T>(run: () => Promise<T>): Promise<T> {
+    if (closing) throw new OnwardError("log_closed", "the log is closed: create a new one")
+    const running = run()
+    underWay.add(running)
+    try {
+      return await running
+    } finally {
+      underWay.delete(running)
+    }
+  }
+
+  /** Removes in steps, so that others get their turns, until nothing is over its limits. */
+  async function sweep(): Promise<void> {
+    let cursor = "0"
+    for (;;) {
+      const { results } = await store.call("sweep", [...limitWords, String(now()), cursor])
+      const [next, isBehind] = results as [string, number]
+      // with more to remove, the same topics are looked at again
+      if (!isBehind) cursor = hasTopicLimits ? next : "0"
+      if (!isBehind && cursor === "0") return
+    }
+  }
+
+  /** Sweeps when there is time for it; what fails will be tried by the next append. */
+  function tidy(): void {
+    if (closing || tidying) return
+    tidying = call(sweep)
+      .catch(() => {})
+      .finally(() => (tidying = undefined))
+  }
+
+  async function read({ after, topics, limit }: ReadQuery): Promise<Page> {
+    const parsed = parsePosition(after)
+    const wanted = String(Math.min(limit, PAGE_ENTRIES))
+    const place = [parsed?.epoch ?? "", String(parsed?.sequence ?? 0)]
+    const bounded = [wanted, String(PAGE_BYTES), String(MAX_MARKS)]
+    const { epoch, first, last, results } = await store.call("read", [...place, ...bounded, ...wordsOfTopics(topics)])
+    const [next, removed, flat] = results as [string, string[], string[]]
+    const { from, lost } = placeOf(after, epoch, first, last)
+    const loss = lost ?? (removed.length > 0 ? lossOf(epoch, from, pairs(removed)) : undefined)
+    const entries: Entry[] = []
+    for (let i = 0; i < flat.length; i += 4) {
+      const [id = "", topic = "", data = "", meta = ""] = flat.slice(i, i + 4)
+      entries.push(entryOf(epoch, id, topic, data, meta))
+    }
+    return { entries, next: formatPosition(epoch, Number(next)), ...(loss && { lost: loss }) }
+  }
+
+  async function locate(landmark: Landmark): Promise<Position | undefined> {
+    const { epoch, results } = await store.call("locate", wordsOfLandmark(landmark))
+    return results[0] === "" ? undefined : formatPosition(epoch, Number(results[0]))
+  }
+
+  async function bounds() {
+    const { epoch, first, last } = await store.call("bounds")
+    return { first: formatPosition(epoch, first), last: formatPosition(epoch, last) }
+  }
+
+  async function watch(wake: (newest?: Position) => void): Promise<() => Promise<void>> {
+    const watcher = { wake }
+    watchers.add(watcher)
+    stopListening ??= listen(connection, key, wakeAll)
+    return async () => {
+      watchers.delete(watcher)
+      if (watchers.size > 0) return
+      stopListening?.()
+      stopListening = undefined
+    }
+  }
+
+  async function close(): Promise<void> {
+    stopSweeping()
+    stopListening?.()
+    await Promise.allSettled(underWay)
+    watchers.clear()
+  }
+
+  return {
+    append: (messages) => call(async () => writer.append(messages, now())),
+    read: (query) => call(() => read(query)),
+    bounds: () => call(bounds),
+    locate: (landmark) => call(() => locate(landmark)),
+    watch: (wake) => call(() => watch(wake)),
+    trim: () => call(sweep),
+    close: () => (closing ??= close()),
+  }
+}
+
+const wordsOfTopics = (topics: readonly string[] | undefined): string[] =>
+  topics ? [String(topics.length), ...topics] : ["-1"]
+
+function wordsOfLandmark(landmark: Landmark): string[] {
+  if ("id" in landmark) return ["id", nameOfId(landmark.id)]
+  if ("since" in landmark) return ["since", String(landmark.since)]
+  return ["last", String(landmark.last), ...wordsOfTopics(landmark.topics)]
+}
+
+function* pairs(flat: readonly string[]): Generator<[topic: string, to: number]> {
+  for (let i = 0; i < flat.length; i += 2) yield [flat[i] as string, Number(flat[i + 1])]
+}

@@ -1,0 +1,79 @@
+/**
+ * Begins every call: reads the log's state, makes it when there is none, and judges whether this server may have lost what
+ * was acknowledged. It may have when it is not the process that took the last write (`run_id`), or when it was a replica in
+ * between (`master_replid2`), unless it is proven that it came back with everything. Then positions given before may belong to
+ * other entries, so the epoch changes and what is kept stays.
+ */
+export const LIFE: string = /* lua */ `
+local K = KEYS[1]
+local op, newEpoch = ARGV[1], ARGV[2]
+local NAMES = {'format', 'epoch', 'born', 'last', 'time', 'count', 'bytes', 'trimmed', 'floor', 'first', 'oldest',
+  'run', 'replid', 'safe', 'alone'}
+local ENTRIES, IDS, KEYS_OF, TOPICS = K .. ':entries', K .. ':ids', K .. ':keys', K .. ':topics'
+local REMOVED, EMPTY, WAKE = K .. ':removed', K .. ':empty', K .. ':wake'
+
+local function text(number) return string.format('%.0f', number) end
+local function idOf(sequence) return text(sequence) .. '-0' end
+local function sequenceOf(id) return tonumber(string.match(id, '^%d+')) end
+
+local info = redis.pcall('INFO', 'server', 'replication')
+if type(info) == 'table' then
+  if string.find(info.err, 'syntax') then return redis.error_reply('UNSUPPORTED this server is older than Redis 7') end
+  return info
+end
+if string.find(info, 'role:slave') then return redis.error_reply('READONLY this server is a replica') end
+local run, replid = string.match(info, 'run_id:(%w+)'), string.match(info, 'master_replid:(%w+)')
+local wasPromoted = not string.find(info, 'master_replid2:0+%s')
+local hasReplicas = not string.find(info, 'connected_slaves:0%s')
+
+local state, isChanged, values = {}, false, redis.call('HMGET', K, unpack(NAMES))
+for i, name in ipairs(NAMES) do state[name] = values[i] end
+
+local function beginLife()
+  redis.call('UNLINK', ENTRIES, IDS, KEYS_OF, TOPICS, REMOVED, EMPTY, WAKE)
+  for _, name in ipairs({'last', 'time', 'count', 'bytes', 'trimmed', 'floor', 'first', 'oldest'}) do state[name] = 0 end
+  state.format, state.epoch, state.born = '1', newEpoch, newEpoch
+  state.run, state.replid, state.safe, state.alone = run, replid, '', '1'
+  isChanged = true
+end
+
+if not state.format and redis.call('EXISTS', K) == 1 then return redis.error_reply('FOREIGN the key holds something else') end
+if state.format and state.format ~= '1' then return redis.error_reply('UNSUPPORTED a newer Onward wrote this log') end
+-- A server without room takes no write that needs some as a script's first, and any after that. So an append fails before it
+-- has changed anything, and whatever makes room goes through.
+if op == 'append' then redis.call('HSET', K, 'format', '1') else redis.call('HDEL', K, 'nothing') end
+if not state.format then
+  beginLife()
+else
+  for _, name in ipairs({'last', 'time', 'count', 'bytes', 'trimmed', 'floor', 'first', 'oldest'}) do
+    state[name] = tonumber(state[name])
+  end
+  if redis.call('XLEN', ENTRIES) ~= state.count then beginLife() end
+end
+
+if state.run ~= run or state.replid ~= replid then
+  local isSameProcess = state.run == run and not wasPromoted
+  local isProven = state.run ~= run and not wasPromoted and state.safe == state.run and state.alone == '1'
+    and string.find(redis.call('INFO', 'persistence'), 'aof_enabled:1')
+  if not isSameProcess and not isProven then state.epoch = newEpoch end
+  if state.run ~= run then state.safe, state.alone = '', '1' end
+  state.run, state.replid, isChanged = run, replid, true
+end
+if hasReplicas and state.alone == '1' then state.alone, isChanged = '0', true end
+-- whoever asks has seen more of this life than there is
+if ARGV[3] == state.epoch and tonumber(ARGV[4]) > state.last then state.epoch, isChanged = newEpoch, true end
+
+local function save()
+  local fields = {}
+  for i, name in ipairs(NAMES) do
+    local value = state[name]
+    fields[i * 2 - 1], fields[i * 2] = name, type(value) == 'number' and text(value) or value
+  end
+  redis.call('HSET', K, unpack(fields))
+end
+local function firstOf() return state.count > 0 and state.first or state.last end
+local function answer(...)
+  if isChanged then save() end
+  return {state.epoch, text(firstOf()), text(state.last), state.safe == '' and run or '', ...}
+end
+`

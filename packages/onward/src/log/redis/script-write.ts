@@ -1,0 +1,179 @@
+/**
+ * Storing, removing, and the marks of what was removed. Of each topic touched there is a row, read once and written once a call.
+ * Everything that may be long goes by the budget: a lowered limit must not hold up a server that others use.
+ */
+export const WRITE: string = /* lua */ `
+local function limit(i) return tonumber(ARGV[i]) or math.huge end
+local maxCount, maxBytes, maxAge, topicCount, topicBytes, maxMarks =
+  limit(5), limit(6), limit(7), limit(8), limit(9), limit(10)
+local hasTopicLimits = topicCount < math.huge or topicBytes < math.huge
+local budget, isBehind = 1000, false
+local rows = {}
+
+local function rowOf(name)
+  local row = rows[name]
+  if row then return row end
+  row = {key = K .. ':topic:' .. state.born .. ':' .. name, count = 0, bytes = 0, base = 0, gone = 0}
+  local raw = redis.call('HGET', TOPICS, name)
+  if raw then
+    local bytes, base = string.match(raw, '^(%d+) (%d+)$')
+    row.bytes, row.base, row.count = tonumber(bytes), tonumber(base), redis.call('XLEN', row.key)
+  elseif redis.call('ZREM', EMPTY, name) == 0 then
+    row.base = state.floor
+  end
+  rows[name] = row
+  return row
+end
+
+local function namesIn(more)
+  if more == '' then return '', '' end
+  return string.match(more, '^\\n[^\\n]*\\n([^\\n]*)\\n([^\\n]*)')
+end
+
+local function store(topic, data, size, more, time)
+  local row, sequence = rowOf(topic), state.last + 1
+  local stamp = idOf(sequence)
+  redis.call('XADD', ENTRIES, stamp, 'topic', topic, 'data', data, 'meta', text(time) .. ' ' .. size .. more)
+  redis.call('XADD', row.key, stamp, '', '')
+  if state.count == 0 then state.first, state.oldest = sequence - 1, time end
+  state.last, state.count, state.bytes = sequence, state.count + 1, state.bytes + size
+  row.count, row.bytes = row.count + 1, row.bytes + size
+  return sequence
+end
+
+-- Counts out an entry, the oldest of its topic.
+local function countOut(entry)
+  local fields, sequence = entry[2], sequenceOf(entry[1])
+  local row, size, more = rowOf(fields[2]), string.match(fields[6], '^%S+ (%d+)(.*)$')
+  local id, key = namesIn(more)
+  if id ~= '' then redis.call('HDEL', IDS, id) end
+  if key ~= '' then redis.call('HDEL', KEYS_OF, key) end
+  state.count, state.bytes = state.count - 1, state.bytes - size
+  state.trimmed = math.max(state.trimmed, sequence)
+  row.count, row.bytes, row.gone = row.count - 1, row.bytes - size, sequence
+  budget = budget - 1
+  return sequence
+end
+
+local function findOldest()
+  local oldest = redis.call('XRANGE', ENTRIES, '-', '+', 'COUNT', 1)[1]
+  if not oldest then return end
+  state.first = sequenceOf(oldest[1]) - 1
+  state.oldest = tonumber(string.match(oldest[2][6], '^%S+'))
+end
+
+local function trimTopic(row)
+  local function isOver() return row.count > topicCount or row.bytes > topicBytes end
+  local hadFirst = false
+  while isOver() and budget > 0 do
+    local count = math.max(1, math.min(row.count - topicCount, budget, 64))
+    local found = redis.call('XRANGE', row.key, text(row.gone + 1), '+', 'COUNT', text(count))
+    if not found[1] then break end
+    for _, place in ipairs(found) do
+      if not isOver() then break end
+      local entry = redis.call('XRANGE', ENTRIES, place[1], place[1])[1]
+      hadFirst = countOut(entry) == state.first + 1 or hadFirst
+      redis.call('XDEL', ENTRIES, place[1])
+    end
+  end
+  if hadFirst then findOldest() end
+  if isOver() then isBehind = true end
+end
+
+local function trim(now, touched)
+  if hasTopicLimits then for row in pairs(touched) do trimTopic(row) end end
+  local function isOver(time) return state.count > maxCount or state.bytes > maxBytes or time < now - maxAge end
+  while state.count > 0 and budget > 0 and isOver(state.oldest) do
+    local count, upTo = math.max(1, math.min(state.count - maxCount, budget, 64)), nil
+    for _, entry in ipairs(redis.call('XRANGE', ENTRIES, '-', '+', 'COUNT', text(count))) do
+      if not isOver(tonumber(string.match(entry[2][6], '^%S+'))) then break end
+      upTo = countOut(entry)
+    end
+    redis.call('XTRIM', ENTRIES, 'MINID', text(upTo + 1))
+    findOldest()
+  end
+  if state.count > 0 and isOver(state.oldest) then isBehind = true end
+end
+
+-- Folds the smallest marks of topics without entries into the floor, a tenth at once.
+local function fold()
+  local excess = redis.call('ZCARD', EMPTY) - maxMarks
+  if excess <= 0 then return end
+  local popped = redis.call('ZPOPMIN', EMPTY, text(excess + math.floor(maxMarks / 10)))
+  for i = 1, #popped, 2 do
+    redis.call('ZREM', REMOVED, popped[i])
+    state.floor = math.max(state.floor, tonumber(popped[i + 1]))
+  end
+end
+
+local function saveAll()
+  for name, row in pairs(rows) do
+    if row.gone > 0 then redis.call('ZADD', REMOVED, text(row.gone), name) end
+    if row.count == 0 then
+      redis.call('UNLINK', row.key)
+      redis.call('HDEL', TOPICS, name)
+      redis.call('ZADD', EMPTY, text(row.gone), name)
+    else
+      if row.gone > 0 then redis.call('XTRIM', row.key, 'MINID', text(row.gone + 1)) end
+      redis.call('HSET', TOPICS, name, text(row.bytes) .. ' ' .. text(row.base))
+    end
+  end
+  fold()
+  save()
+  isChanged = false
+end
+
+local function append(at)
+  local writer = K .. ':writer:' .. ARGV[at]
+  local batch = ARGV[at + 1]
+  -- a client that lost its connection may send again what was done
+  local done = redis.call('GET', writer)
+  if done then
+    local number, results = string.match(done, '^(%d+) (.*)$')
+    if number == batch then return cjson.decode(results), false end
+  end
+  local results, start = {}, state.last
+  at = at + 2
+  while ARGV[at] do
+    local time, count = math.max(state.time, tonumber(ARGV[at])), tonumber(ARGV[at + 1])
+    at, budget = at + 2, budget + count
+    trim(time, {})
+    local previous, sequences, touched, isPlain = state.last, {}, {}, true
+    for i = 1, count do
+      local topic, data, size, more = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+      at = at + 4
+      local id, key = namesIn(more)
+      local twin = (id ~= '' and redis.call('HGET', IDS, id)) or (key ~= '' and redis.call('HGET', KEYS_OF, key))
+      if twin then
+        sequences[i], isPlain = tonumber(twin), false
+      else
+        local sequence = store(topic, data, size, more, time)
+        if id ~= '' then redis.call('HSET', IDS, id, text(sequence)) end
+        if key ~= '' then redis.call('HSET', KEYS_OF, key, text(sequence)) end
+        sequences[i], touched[rowOf(topic)] = sequence, true
+      end
+    end
+    if state.last > previous then state.time = time end
+    trim(time, touched)
+    -- the usual call is told in three numbers
+    results[#results + 1] = {text(previous), text(time), isPlain and 0 or sequences}
+  end
+  saveAll()
+  redis.call('SET', writer, batch .. ' ' .. cjson.encode(results), 'PX', 600000)
+  if state.last > start then redis.call('XADD', WAKE, 'MAXLEN', 1, idOf(state.last), 'epoch', state.epoch) end
+  return results, isBehind
+end
+
+local function sweep(at)
+  local now, cursor, touched = math.max(state.time, tonumber(ARGV[at])), ARGV[at + 1], {}
+  if hasTopicLimits then
+    local found = redis.call('HSCAN', TOPICS, cursor, 'COUNT', 200)
+    for i = 1, #found[2], 2 do touched[rowOf(found[2][i])] = true end
+    -- topics left over their limits are come back to
+    cursor = found[1]
+  end
+  trim(now, touched)
+  saveAll()
+  return cursor, isBehind
+end
+`

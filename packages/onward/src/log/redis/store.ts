@@ -1,0 +1,121 @@
+import { systemClock } from "../../clock.ts"
+import { OnwardError } from "../../errors.ts"
+import { createEpoch } from "../position.ts"
+import type { Connection } from "./client.ts"
+import { isUnknownScript, toOnwardError } from "./failure.ts"
+import { nameOf, SCRIPT } from "./script.ts"
+
+/** How often to look whether a client is ready again, in milliseconds. */
+const READY_POLL = 20
+
+/** What every call of the script says of the log, then its results. */
+export interface Answer {
+  readonly epoch: string
+  readonly first: number
+  readonly last: number
+  readonly results: readonly unknown[]
+}
+
+/** Calls the script, within a time, and keeps what this process knows of the log's life. */
+export class Store {
+  readonly key: string
+  readonly #connection: Connection
+  readonly #timeout: number
+  #name: Promise<string> | undefined
+  /** The newest place seen, so that a store that lost it is found out. */
+  #seen = { epoch: "", last: 0 }
+  /** The server process whose settings were looked at. */
+  #lookedAt = ""
+
+  constructor(connection: Connection, key: string, timeout: number) {
+    this.#connection = connection
+    this.key = key
+    this.#timeout = timeout
+  }
+
+  async call(operation: string, words: readonly string[] = []): Promise<Answer> {
+    const given = [operation, createEpoch(), this.#seen.epoch, String(this.#seen.last), ...words]
+    const answer = (await this.#inTime(() => this.#run(given))) as unknown[]
+    const [epoch, first, last, unknownRun] = answer as [string, string, string, string]
+    const seen = { epoch, last: Number(last) }
+    if (epoch !== this.#seen.epoch || seen.last > this.#seen.last) this.#seen = seen
+    if (unknownRun !== "" && unknownRun !== this.#lookedAt) void this.#vouch(unknownRun)
+    return { epoch, first: Number(first), last: Number(last), results: answer.slice(4) }
+  }
+
+  async #run(given: readonly string[]): Promise<unknown> {
+    const name = await (this.#name ??= nameOf(SCRIPT))
+    const { key } = this
+    try {
+      return await this.#connection.send(key, ["EVALSHA", name, "1", key, ...given])
+    } catch (error) {
+      if (!isUnknownScript(error)) throw error
+      return this.#connection.send(key, ["EVAL", SCRIPT, "1", key, ...given])
+    }
+  }
+
+  /**
+   * Notes in the log whether this server process flushes every write before it answers: only then does a restart prove to have
+   * lost nothing. Where its settings may not be read, it counts as one that does not; among many servers, too.
+   */
+  async #vouch(run: string): Promise<void> {
+    this.#lookedAt = run
+    try {
+      await this.call("vouch", [run, (await this.#isDurable(run)) ? "1" : "0"])
+    } catch {
+      this.#lookedAt = "" // the next call tries again
+    }
+  }
+
+  async #isDurable(run: string): Promise<boolean> {
+    if (this.#connection.hasManyServers) return false
+    const ask = (...words: string[]): Promise<unknown> => this.#inTime(() => this.#connection.send(this.key, words))
+    try {
+      const settings = [
+        ["appendonly", "yes"],
+        ["appendfsync", "always"],
+        ["no-appendfsync-on-rewrite", "no"],
+      ] as const
+      for (const [name, needed] of settings) {
+        if (!JSON.stringify(valuesOf(await ask("CONFIG", "GET", name))).includes(`"${needed}"`)) return false
+      }
+      // a failover in between would have shown us another's settings
+      return String(await ask("INFO", "server")).includes(`run_id:${run}`)
+    } catch (error) {
+      const { code } = toOnwardError(this.key, error)
+      if (code === "log_denied" || code === "log_unsupported") return false
+      throw error
+    }
+  }
+
+  /** Never leaves a call to a client's own patience, which may be endless. */
+  async #inTime<T>(run: () => Promise<T>): Promise<T> {
+    const deadline = performance.now() + this.#timeout
+    let undo = (): void => {}
+    try {
+      while (!this.#connection.isReady()) {
+        if (performance.now() >= deadline) throw this.#late("is not connected")
+        await new Promise<void>((resolve) => void systemClock.after(READY_POLL, resolve))
+      }
+      const tooLate = new Promise<never>((_resolve, reject) => {
+        undo = systemClock.after(deadline - performance.now(), () => reject(this.#late("has not answered")))
+      })
+      return await Promise.race([run(), tooLate])
+    } catch (error) {
+      throw toOnwardError(this.key, error)
+    } finally {
+      undo()
+    }
+  }
+
+  #late(what: string): OnwardError {
+    const advice = "check that Redis runs and can be reached, or raise `timeout`"
+    return new OnwardError("log_unavailable", `log ${this.key}: Redis ${what} for ${this.#timeout} ms: ${advice}`)
+  }
+}
+
+/** A list of name and value, or with RESP 3 a map or plain object. */
+function valuesOf(reply: unknown): unknown[] {
+  if (Array.isArray(reply)) return reply
+  return reply instanceof Map ? [...reply.values()] : Object.values(Object(reply))
+}
