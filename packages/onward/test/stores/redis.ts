@@ -80,7 +80,7 @@ export async function startReplica(of: RedisServer, options: RedisServerOptions 
   const replica = await start(port, {
     ...(password !== "" && { password }),
     ...options,
-    configuration: [`replicaof 127.0.0.1 ${of.port}`, "repl-diskless-sync-delay 0", ...(options.configuration ?? [])],
+    configuration: [`replicaof 127.0.0.1 ${of.port}`, ...(options.configuration ?? [])],
   })
   await eventually("the replica to follow", async () =>
     (await replica.command("info", "replication")).includes("master_link_status:up"),
@@ -186,12 +186,14 @@ async function start(port: number, options: RedisServerOptions, words: readonly 
     "bind 127.0.0.1",
     `dir ${JSON.stringify(folder)}`,
     'save ""',
+    // a replica is served at once; by default it waits five seconds for others
+    "repl-diskless-sync-delay 0",
     ...(appendfsync === "none" ? [] : ["appendonly yes", `appendfsync ${appendfsync}`]),
     ...(password === undefined ? [] : [`requirepass ${password}`, `masterauth ${password}`]),
     ...configuration,
   ]
   // a sentinel keeps notes in its configuration, and knows none of the lines about data
-  writeFileSync(file, `${lines.filter((line) => words.length === 0 || !line.startsWith("save ")).join("\n")}\n`)
+  writeFileSync(file, `${lines.filter((line) => words.length === 0 || !/^(?:save|repl)/.test(line)).join("\n")}\n`)
   const identity = password === undefined ? [] : ["--no-auth-warning", "-a", password]
   let child: ChildProcess | undefined
 

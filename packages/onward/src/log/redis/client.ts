@@ -5,6 +5,7 @@ export interface IoredisClient {
   duplicate(): IoredisClient
   disconnect(): void
   on(event: "error", listener: (error: Error) => void): unknown
+  off(event: "error", listener: (error: Error) => void): unknown
 }
 
 /** What is asked of node-redis: `createClient`, `createCluster`, `createSentinel`. */
@@ -17,6 +18,7 @@ export interface NodeRedisClient {
   connect(): Promise<unknown>
   destroy(): unknown
   on(event: "error", listener: (error: Error) => void): unknown
+  off(event: "error", listener: (error: Error) => void): unknown
 }
 
 /** A client of one of the two packages, made and connected by whoever uses it. */
@@ -31,6 +33,8 @@ export interface Connection {
   readonly hasManyServers: boolean
   /** Another connection like this one, for what blocks. It never throws; it may not be ready yet. */
   duplicate(): Connection
+  /** Calls `listener` with what goes wrong between commands, such as a refused password; returns the undo. */
+  onError(listener: (error: Error) => void): () => void
   /** Ends it at once. Only for duplicates: the first one belongs to the user. */
   end(): void
 }
@@ -39,7 +43,8 @@ export interface Connection {
 export function connectionOf(client: RedisClient): Connection {
   const given: unknown = client
   if (typeof given === "object" && given !== null) {
-    if ("call" in given && "status" in given && typeof given.call === "function") return ofIoredis(client as IoredisClient)
+    if ("call" in given && "status" in given && typeof given.call === "function")
+      return ofIoredis(client as IoredisClient)
     if ("sendCommand" in given && "isReady" in given) return ofNodeRedis(client as NodeRedisClient)
   }
   throw new TypeError("redisLog needs a client of ioredis or of redis (node-redis), as it was created")
@@ -50,6 +55,7 @@ function ofIoredis(client: IoredisClient): Connection {
     send: (_key, [command = "", ...words]) => client.call(command, words),
     isReady: () => client.status === "ready",
     hasManyServers: "nodes" in client,
+    onError: (listener) => listening(client, listener),
     duplicate() {
       const copy = client.duplicate()
       // what fails is told by the commands that fail
@@ -71,6 +77,7 @@ function ofNodeRedis(client: NodeRedisClient): Connection {
     },
     isReady: () => client.isReady,
     hasManyServers: isCluster,
+    onError: (listener) => listening(client, listener),
     duplicate() {
       const copy = client.duplicate()
       copy.on("error", () => {})
@@ -83,4 +90,9 @@ function ofNodeRedis(client: NodeRedisClient): Connection {
       void Promise.resolve(client.destroy()).catch(() => {})
     },
   }
+}
+
+function listening(client: RedisClient, listener: (error: Error) => void): () => void {
+  client.on("error", listener)
+  return () => void client.off("error", listener)
 }

@@ -17,7 +17,12 @@ export const nameOfId = (id: string): string => JSON.stringify(id)
 
 /** An entry from what the stream holds: `meta` is time and size, then what {@link wordsOf} made of the rest. */
 export function entryOf(epoch: string, place: string, topic: string, data: string, meta: string): Entry {
-  const entry = { topic, data, position: formatPosition(epoch, Number.parseInt(place, 10)), time: Number.parseFloat(meta) }
+  const entry = {
+    topic,
+    data,
+    position: formatPosition(epoch, Number.parseInt(place, 10)),
+    time: Number.parseFloat(meta),
+  }
   const end = meta.indexOf("\n")
   if (end === -1) return entry
   const [event, id, key, retry] = meta.slice(end + 1).split("\n")

@@ -147,6 +147,7 @@ export function redisLog(client: RedisClient, options: RedisLogOptions = {}): Lo
     stopListening?.()
     await Promise.allSettled(underWay)
     watchers.clear()
+    store.close()
   }
 
   return {

@@ -26,11 +26,19 @@ export class Store {
   #seen = { epoch: "", last: 0 }
   /** The server process whose settings were looked at. */
   #lookedAt = ""
+  /** What last went wrong with the connection. */
+  #trouble: Error | undefined
+  readonly #stopListening: () => void
 
   constructor(connection: Connection, key: string, timeout: number) {
     this.#connection = connection
     this.key = key
     this.#timeout = timeout
+    this.#stopListening = connection.onError((error) => (this.#trouble = error))
+  }
+
+  close(): void {
+    this.#stopListening()
   }
 
   async call(operation: string, words: readonly string[] = []): Promise<Answer> {
@@ -94,7 +102,7 @@ export class Store {
     let undo = (): void => {}
     try {
       while (!this.#connection.isReady()) {
-        if (performance.now() >= deadline) throw this.#late("is not connected")
+        if (performance.now() >= deadline) throw this.#notConnected()
         await new Promise<void>((resolve) => void systemClock.after(READY_POLL, resolve))
       }
       const tooLate = new Promise<never>((_resolve, reject) => {
@@ -108,9 +116,16 @@ export class Store {
     }
   }
 
+  /** A refused password looks like no connection to whoever asks: what the client was told says more. */
+  #notConnected(): OnwardError {
+    const told = toOnwardError(this.key, this.#trouble)
+    return told.code === "log_unavailable" ? this.#late("is not connected") : told
+  }
+
   #late(what: string): OnwardError {
     const advice = "check that Redis runs and can be reached, or raise `timeout`"
-    return new OnwardError("log_unavailable", `log ${this.key}: Redis ${what} for ${this.#timeout} ms: ${advice}`)
+    const message = `log ${this.key}: Redis ${what} for ${this.#timeout} ms: ${advice}`
+    return new OnwardError("log_unavailable", message, { cause: this.#trouble })
   }
 }
 

@@ -14,45 +14,38 @@ const PAUSE = 100
  * nothing. The stream `…:wake` holds one small entry, so that waiting for news does not fetch what is new.
  */
 export function listen(connection: Connection, key: string, wake: (newest?: Position) => void): () => void {
-  let isOver = false
-  let ending = (): void => {}
-  const over = new Promise<undefined>((resolve) => (ending = () => resolve(undefined)))
-  const after = (delay: number): Promise<undefined> =>
-    new Promise((resolve) => void systemClock.after(delay, () => resolve(undefined)))
-  let reader: Connection | undefined
+  const ending = new AbortController()
+  const over = new Promise<"over">((resolve) => ending.signal.addEventListener("abort", () => resolve("over")))
+  const wait = (delay: number): Promise<"late" | "over"> =>
+    Promise.race([over, new Promise<"late">((resolve) => void systemClock.after(delay, () => resolve("late")))])
+  let reader = connection.duplicate()
+
+  async function ask(after: string): Promise<News | "failed" | "late" | "over"> {
+    while (!reader.isReady()) if ((await wait(PAUSE)) === "over") return "over"
+    const words = ["XREAD", "COUNT", "1", "BLOCK", String(BLOCK), "STREAMS", `${key}:wake`, after]
+    const answer = reader.send(key, words).then(newsOf, () => "failed" as const)
+    return Promise.race([answer, wait(BLOCK * 2)])
+  }
 
   async function follow(): Promise<void> {
     // a place before everything: what the stream holds now may be news already
     let at = "0-0"
-    while (!isOver) {
-      reader ??= connection.duplicate()
-      const current = reader
-      while (!isOver && !current.isReady()) await Promise.race([after(PAUSE), over])
-      const asked = current.send(key, ["XREAD", "COUNT", "1", "BLOCK", String(BLOCK), "STREAMS", `${key}:wake`, at])
-      const outcome = await Promise.race([asked.then(newsOf, () => "failed" as const), after(BLOCK * 2), over])
-      if (isOver) return
-      if (outcome === undefined) {
+    for (;;) {
+      const outcome = await ask(at)
+      if (outcome === "late") {
         // a connection that does not even say that nothing came is dead
-        reader = undefined
-        current.end()
-      } else if (outcome === "failed") {
-        await Promise.race([after(PAUSE), over])
+        reader.end()
+        reader = connection.duplicate()
       }
-      if (isOver) return
-      if (typeof outcome === "object" && outcome.position !== undefined) {
-        at = outcome.at
-        wake(outcome.position)
-      } else {
-        at = "0-0"
-        wake()
-      }
+      if (outcome === "over" || (outcome === "failed" && (await wait(PAUSE)) === "over")) return
+      at = typeof outcome === "object" ? outcome.at : "0-0"
+      wake(typeof outcome === "object" ? outcome.position : undefined)
     }
   }
   void follow()
   return () => {
-    isOver = true
-    ending()
-    reader?.end()
+    ending.abort()
+    reader.end()
   }
 }
 

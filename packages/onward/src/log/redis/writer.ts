@@ -106,6 +106,8 @@ type Outcome = readonly [previous: string, time: string, places: 0 | readonly nu
 
 function appendedOf(epoch: string, [before, time, places]: Outcome, count: number): Appended {
   const previous = Number(before)
-  const positions = Array.from({ length: count }, (_, i) => formatPosition(epoch, places ? places[i] as number : previous + 1 + i))
+  const positions = Array.from({ length: count }, (_, i) =>
+    formatPosition(epoch, places ? (places[i] as number) : previous + 1 + i),
+  )
   return { positions, previous: formatPosition(epoch, previous), time: Number(time) }
 }

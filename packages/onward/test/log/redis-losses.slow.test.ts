@@ -1,0 +1,207 @@
+import assert from "node:assert/strict"
+import { test, type TestContext } from "node:test"
+import { Redis } from "ioredis"
+import { createClient } from "redis"
+import type { Log, Position } from "../../src/log/index.ts"
+import { redisLog } from "../../src/log/redis/index.ts"
+import {
+  redisMissing,
+  startRedis,
+  startReplica,
+  startSentinels,
+  type RedisServer,
+  type RedisServerOptions,
+} from "../stores/redis.ts"
+
+const skip = redisMissing ?? false
+
+async function serverFor(t: TestContext, options?: RedisServerOptions): Promise<RedisServer> {
+  const server = await startRedis(options)
+  t.after(() => server.close())
+  return server
+}
+
+/** A log on a server, by a client of its own, as another process would have it. */
+function logOn(t: TestContext, url: string): Log {
+  const client = new Redis(url, { retryStrategy: () => 50 })
+  client.on("error", () => {})
+  const log = redisLog(client, { timeout: 10_000 })
+  t.after(async () => {
+    client.disconnect()
+  })
+  return log
+}
+
+const append = async (log: Log, ...data: string[]): Promise<Position> =>
+  (await log.append(data.map((text) => ({ topic: "a", data: text })))).positions.at(-1) ?? ""
+
+async function readAfter(log: Log, after: Position) {
+  const { entries, lost } = await log.read({ after, limit: 100 })
+  return { data: entries.map(({ data }) => data), lost: lost?.reason }
+}
+
+const pause = (): Promise<void> => new Promise((done) => void setTimeout(done, 10))
+
+/** Waits until the log has noted how the server writes, which it does by the way. */
+async function settled(server: RedisServer): Promise<void> {
+  while ((await server.command("hget", "onward:{log}", "safe")) === "") await pause()
+}
+
+test(
+  "with appendfsync always, kill -9 and restart lose nothing, and readers carry on without a gap",
+  { skip },
+  async (t) => {
+    const server = await serverFor(t)
+    const log = logOn(t, server.url)
+    const seen = await append(log, "1")
+    await settled(server)
+    const acked: Promise<string>[] = []
+    for (let i = 2; i < 50; i++) acked.push(append(log, String(i)))
+    await Promise.all(acked)
+    await server.kill()
+    await server.restart()
+    const { data, lost } = await readAfter(log, seen)
+    assert.equal(lost, undefined)
+    assert.deepEqual(
+      data,
+      Array.from({ length: 48 }, (_, i) => String(i + 2)),
+    )
+    await append(log, "later")
+    assert.equal((await readAfter(log, seen)).lost, undefined)
+  },
+)
+
+test("with appendfsync everysec a restart proves nothing, so readers are told of a gap", { skip }, async (t) => {
+  const server = await serverFor(t, { appendfsync: "everysec" })
+  const log = logOn(t, server.url)
+  const seen = await append(log, "1")
+  await settled(server)
+  await server.kill()
+  await server.restart()
+  assert.deepEqual(await readAfter(log, seen), { data: ["1"], lost: "epoch" })
+})
+
+test("a server that comes back empty begins a new life of the log", { skip }, async (t) => {
+  const server = await serverFor(t, { appendfsync: "none" })
+  const log = logOn(t, server.url)
+  const seen = await append(log, "1", "2", "3")
+  await server.kill()
+  await server.restart()
+  await append(log, "new 1", "new 2", "new 3")
+  assert.deepEqual(await readAfter(log, seen), { data: ["new 1", "new 2", "new 3"], lost: "epoch" })
+})
+
+for (const command of [["flushall"], ["del", "onward:{log}:entries"], ["del", "onward:{log}"]]) {
+  test(`after ${command.join(" ")} readers are told of a gap`, { skip }, async (t) => {
+    const server = await serverFor(t, { appendfsync: "none" })
+    const log = logOn(t, server.url)
+    const seen = await append(log, "1", "2")
+    await server.command(...command)
+    const again = logOn(t, server.url)
+    await append(again, "new 1", "new 2")
+    assert.deepEqual(await readAfter(log, seen), { data: ["new 1", "new 2"], lost: "epoch" })
+  })
+}
+
+test("a replica made master has a new life, because it may lack what was acknowledged", { skip }, async (t) => {
+  const master = await serverFor(t)
+  const replica = await startReplica(master)
+  t.after(() => replica.close())
+  const log = logOn(t, master.url)
+  await append(log, "1")
+  await settled(master)
+  await master.command("wait", "1", "5000")
+  // from here on nothing reaches the replica
+  process.kill(replica.pid ?? assert.fail(), "SIGSTOP")
+  const unreplicated = await append(log, "lost")
+  await master.kill()
+  process.kill(replica.pid ?? assert.fail(), "SIGCONT")
+  await replica.command("replicaof", "no", "one")
+
+  // another process, which never saw what was lost, goes on first, and gives its place to something else
+  const other = logOn(t, replica.url)
+  await append(other, "other")
+  const { data, lost } = await readAfter(other, unreplicated)
+  assert.equal(lost, "epoch")
+  assert.equal(data.at(-1), "other")
+})
+
+test(
+  "a master that is told to follow and then to lead again has a new life, though its process is the same",
+  { skip },
+  async (t) => {
+    const one = await serverFor(t)
+    const log = logOn(t, one.url)
+    const seen = await append(log, "1")
+    const two = await startReplica(one)
+    t.after(() => two.close())
+    await two.command("replicaof", "no", "one")
+    const unreplicated = await append(log, "lost")
+    await one.command("replicaof", "127.0.0.1", `${two.port}`)
+    while (!(await one.command("info", "replication")).includes("master_link_status:up")) await pause()
+    await one.command("replicaof", "no", "one")
+    // another process, which never saw what was lost
+    const other = logOn(t, one.url)
+    await append(other, "other")
+    assert.equal((await readAfter(other, unreplicated)).lost, "epoch")
+    assert.equal((await readAfter(other, seen)).lost, "epoch")
+  },
+)
+
+test("the first replica of a master changes nothing for readers", { skip }, async (t) => {
+  const master = await serverFor(t)
+  const log = logOn(t, master.url)
+  const seen = await append(log, "1")
+  const replica = await startReplica(master)
+  t.after(() => replica.close())
+  await append(log, "2")
+  assert.deepEqual(await readAfter(log, seen), { data: ["2"], lost: undefined })
+})
+
+for (const [what, connect] of [
+  [
+    "ioredis",
+    (ports: readonly number[], name: string) => {
+      const client = new Redis({ sentinels: ports.map((port) => ({ host: "127.0.0.1", port })), name })
+      client.on("error", () => {})
+      return client
+    },
+  ],
+] as const) {
+  test(`with ${what} and Sentinel the log goes on after a failover, with a gap`, { skip }, async (t) => {
+    const sentinels = await startSentinels()
+    t.after(() => sentinels.close())
+    const client = connect(sentinels.ports, sentinels.name)
+    t.after(() => client.disconnect())
+    const log = redisLog(client, { timeout: 10_000 })
+    t.after(() => log.close())
+    const wakes: unknown[] = []
+    await log.watch((newest) => void wakes.push(newest))
+    const seen = await append(log, "1")
+    await sentinels.killMaster()
+    await append(log, "2")
+    const { data, lost } = await readAfter(log, seen)
+    assert.equal(lost, "epoch")
+    assert.equal(data.at(-1), "2")
+  })
+}
+
+test("node-redis goes on after a restart, too", { skip }, async (t) => {
+  const server = await serverFor(t)
+  const client = createClient({ url: server.url, socket: { reconnectStrategy: 50 } })
+  client.on("error", () => {})
+  await client.connect()
+  t.after(() => client.destroy())
+  const log = redisLog(client, { timeout: 10_000 })
+  t.after(() => log.close())
+  const seen = await append(log, "1")
+  await settled(server)
+  const wakes: unknown[] = []
+  await log.watch((newest) => void wakes.push(newest))
+  await server.kill()
+  await server.restart()
+  wakes.length = 0
+  await append(logOn(t, server.url), "2")
+  while (wakes.length === 0) await pause()
+  assert.deepEqual(await readAfter(log, seen), { data: ["2"], lost: undefined })
+})
