@@ -67,8 +67,7 @@ export function createJetStream(
           `STREAM.MSG.GET.${stream}`,
           query,
         )
-        const data = Uint8Array.from(atob(message.data ?? ""), (character) => character.charCodeAt(0))
-        return { seq: message.seq, data, time: message.time }
+        return { seq: message.seq, data: fromBase64(message.data ?? ""), time: message.time }
       } catch (error) {
         if (error instanceof JetStreamError && error.status === NOT_FOUND) return undefined
         throw error
@@ -84,6 +83,14 @@ export function createJetStream(
       return (await ask<{ seq: number }>(subject, payload, wait)).seq
     },
   }
+}
+
+/** A loop, because snapshots come this way, and what calls a function a byte takes five times as long. */
+function fromBase64(text: string): Uint8Array {
+  const characters = atob(text)
+  const bytes = new Uint8Array(characters.length)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = characters.charCodeAt(i)
+  return bytes
 }
 
 /** Nanoseconds since 1970 of an RFC 3339 time, which is how messages by subscription tell it. */
