@@ -51,6 +51,8 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   const stopSweeping = sweep({ insides, room, prefix, lease, clock })
   const productions = new Set<Production>()
   const projections = new WeakMap<View, Map<string, Projection>>()
+  /** Names under which runs were opened, until it is known who won: a start that failed may have won, and is known when it is repeated. */
+  const claims = new Map<string, string>()
   let isClosed = false
 
   /** What is told must not hurt who tells it. */
@@ -118,6 +120,22 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
     const projection = made.get(wanted.name) ?? project(view, native, wanted)
     made.set(wanted.name, projection)
     return projection
+  }
+
+  /** Writes an `open`, and finds out whose is the first. */
+  async function claim(view: View, { owner }: RunOwner): Promise<void> {
+    const by = claims.get(view.id) ?? markOf()
+    claims.set(view.id, by)
+    if (claims.size > MAX_CLAIMS) claims.delete(claims.keys().next().value as string)
+    try {
+      await room.append(view, [{ type: "open", by, format: format.name, ...(owner !== undefined && { owner }) }])
+    } catch (error) {
+      // it may have been stored all the same
+      await view.refresh()
+      if (!view.fold.opened) throw error
+    }
+    // somebody else's may be before this one: what the log says counts
+    if (!view.fold.opened) await view.refresh()
   }
 
   function begin(view: View, by: string, source: RunSource<F> | RunSourceFunction<F>): void {
@@ -188,21 +206,13 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
       }
       try {
         const isNew = await using(id, async (view) => {
-          if (view.fold.opened || view.isTrimmed) {
-            check(view, who)
-            return false
-          }
-          const by = markOf()
-          const { owner } = who
-          await room.append(view, [{ type: "open", by, format: format.name, ...(owner !== undefined && { owner }) }])
-          // somebody else's `open` may be before this one: what the log says counts
-          if (!view.fold.opened) await view.refresh()
-          if (view.hasBegun(by)) {
-            begin(view, by, source)
-            return true
-          }
+          if (!view.fold.opened && !view.isTrimmed) await claim(view, who)
           check(view, who)
-          return false
+          const by = claims.get(id)
+          claims.delete(id)
+          if (by === undefined || !view.hasBegun(by)) return false
+          begin(view, by, source)
+          return true
         })
         if (!isNew) discardSource(source)
         return { id, isNew, ended: () => ended(id, who) }
@@ -318,6 +328,9 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
 interface Watching extends AttachOptions {
   readonly from?: Cursor
 }
+
+/** Most starts that failed and are waited for to be repeated. */
+const MAX_CLAIMS = 1_000
 
 const CLOSED: RunError = { code: "hub_closed", message: "the server that wrote this answer was shut down" }
 

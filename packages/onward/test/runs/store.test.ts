@@ -93,6 +93,26 @@ test("an append that was stored although it failed is not told twice", async () 
   assert.deepEqual(await watching, ["Once upon a time[completed]", "Once upon a time[completed]"])
 })
 
+test("a start that failed although it was stored starts when it is repeated", async () => {
+  const clock = createClock()
+  const log = faultyLog()
+  const { append } = log
+  log.append = async (messages) => {
+    await append(messages)
+    log.failure = unavailable
+    throw unavailable
+  }
+  await using runs = createRuns({ log, format: lines, clock })
+  await assert.rejects(runs.start("a", slow(clock)), { code: "log_unavailable" })
+  log.append = append
+  log.failure = undefined
+  assert.equal((await runs.start("a", slow(clock))).isNew, true)
+  assert.equal((await runs.start("a", slow(clock))).isNew, false)
+  const watching = textOf(runs.attach("a"))
+  await clock.pass(10_000)
+  assert.equal(await watching, "Once upon a time[completed]")
+})
+
 test("who cannot read the log declares nobody lost", async () => {
   const clock = createClock()
   const frozen = createClock()
