@@ -122,9 +122,12 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 
   /** Stops a run, and answers with how it stands. */
-  async function stop({ kind, id, owner, res }: Visit): Promise<void> {
+  async function stop(visit: Visit): Promise<void> {
+    const { kind, id, owner, req, res } = visit
     await kind.runs.stop(id, { owner })
     const response = kind === responses ? await lastResponse(kind, id, owner) : undefined
+    // the provider goes on with it whoever leaves, so it has to be told
+    if (req.method === "POST" && response?.["background"] === true) return proxy(visit)
     const { status } = await kind.runs.status(id, { owner })
     sendJson(res, 200, response ?? { id, object: "run", status })
   }
@@ -160,8 +163,16 @@ export function createGateway(options: GatewayOptions): Gateway {
       if (req.method === "POST" && path === "/responses") return create(responses, asked)
       const [, name, id, isCancel] = /^\/(chat\/completions|responses)\/([^/]+)(\/cancel)?$/.exec(path) ?? []
       if (id === undefined) return proxy(asked)
-      return visit(asked, name === "responses" ? responses : chat, decodeURIComponent(id), isCancel !== undefined)
+      return visit(asked, name === "responses" ? responses : chat, decoded(id), isCancel !== undefined)
     },
+  }
+}
+
+function decoded(id: string): string {
+  try {
+    return decodeURIComponent(id)
+  } catch {
+    throw unknownRun()
   }
 }
 

@@ -44,7 +44,8 @@ export function createUpstream({ url, key }: UpstreamOptions): Upstream {
   return {
     hasKey: key !== undefined,
     ask({ method, path, headers, body }, signal) {
-      const target = new URL(root + path, base)
+      // not resolved against it: a path may begin like another host
+      const target = new URL(base.origin + root + path)
       const isText = typeof body === "string"
       return new Promise((resolve, reject) => {
         const asked = request(target, {

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict"
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
 import { test, type TestContext } from "node:test"
 import { parse } from "onward/protocol"
 import OpenAI from "openai"
@@ -188,6 +190,55 @@ test("a response is stopped from elsewhere: everybody is told, and the provider 
   assert.ok(!types.includes("response.completed"))
 })
 
+test("a provider that goes on in the background is told of a stop, and has the last word", async (t) => {
+  const { provider, client } = await start(t)
+  const asking = client.responses.create({ model: "m", input: "?", stream: true, background: true })
+  const response = writeResponse((await provider.call()).res, "resp_1", { background: true })
+  response.begin()
+  const stream = await asking
+  const cancelling = client.responses.cancel("resp_1")
+  const { req, res } = await provider.call()
+  assert.equal(`${req.method} ${req.url}`, "POST /api/v1/responses/resp_1/cancel")
+  res
+    .setHeader("content-type", "application/json")
+    .end('{"id":"resp_1","object":"response","status":"cancelled","output":[]}')
+  assert.equal((await cancelling).status, "cancelled")
+  for await (const event of stream) assert.notEqual(event.type, "response.completed")
+})
+
+test("a gateway that is closed tells its viewers that the answer is not whole", async (t) => {
+  const { provider, client, server } = await start(t)
+  const asking = client.chat.completions.create(QUESTION)
+  const { res } = await provider.call()
+  begin(res)
+  chat.say(res, { content: "Once" })
+  const stream = await asking
+  let closing: Promise<void> | undefined
+  await assert.rejects(
+    async () => {
+      for await (const chunk of stream) {
+        assert.equal(contentOf(chunk), "Once")
+        closing = server.close()
+      }
+    },
+    { code: "hub_closed" },
+  )
+  await closing
+})
+
+test("no path leads to another host than the upstream's", async (t) => {
+  const provider = await createProvider(t, ({ req, res }) => res.end(req.url))
+  const { origin, host } = new URL(provider.url)
+  const server = await testServer(t, { upstream: { url: origin, key: "sk-gateway" } })
+  for (const path of ["//other.invalid/x", "/%2F/other.invalid", "/@other.invalid", "/%zz", "/\\other.invalid"]) {
+    const answer = await fetch(`${server.url}/v1${path}`)
+    assert.equal(answer.status, 200, path)
+    assert.match(await answer.text(), /^\//)
+    assert.equal(provider.calls.at(-1)?.req.headers.host, host)
+  }
+  assert.equal((await fetch(`${server.url}/v1/responses/%zz`)).status, 404)
+})
+
 test("a chat is stopped by DELETE", async (t) => {
   const { provider, client, server } = await start(t)
   const asking = client.chat.completions.create(QUESTION).withResponse()
@@ -230,6 +281,9 @@ test("a run is nobody's but the caller's", async (t) => {
   assert.equal(provider.calls.length, 1, "the provider was not asked either")
   // before the folder of its log goes
   await server.close()
+  for (const file of readdirSync(server.data)) {
+    assert.doesNotMatch(readFileSync(join(server.data, file), "latin1"), /ann's|bob's/, file)
+  }
 })
 
 test("a refusal is passed on as it is, and makes no run", async (t) => {
