@@ -123,7 +123,20 @@ for (const place of places) {
     assert.equal(await runs.stop("a"), "stopped")
     assert.match(await viewer, /^(?:\d+ )+\[stopped\]$/)
     assert.equal(await output(program), "aborted\n")
-    // dead or alive
     assert.equal(await runs.stop("a"), "already-ended")
   })
+
+  test(
+    `${place.name}: a run is stopped although its producer is dead, without waiting for a lease`,
+    { skip },
+    async (t) => {
+      const { program, runs } = await producing(t, place)
+      await using _ = runs
+      const viewer = textOf(runs.attach("a"))
+      await comesAlong(runs)
+      program.kill("SIGKILL")
+      assert.equal(await runs.stop("a"), "stopped")
+      assert.match(await viewer, /^(?:\d+ )+\[stopped\]$/)
+    },
+  )
 }

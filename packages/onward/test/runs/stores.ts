@@ -1,10 +1,13 @@
 import { connect } from "@nats-io/transport-node"
+import { Redis } from "ioredis"
 import { join } from "node:path"
 import type { TestContext } from "node:test"
 import { memoryLog, type Log } from "../../src/log/index.ts"
 import { natsLog } from "../../src/log/nats/index.ts"
+import { redisLog } from "../../src/log/redis/index.ts"
 import { sqliteLog } from "../../src/log/sqlite/index.ts"
 import { temporaryFolder } from "../log/temporary-folder.ts"
+import { redisMissing, startRedis } from "../stores/redis.ts"
 import { natsMissing, startNats } from "../stores/nats.ts"
 
 /** A store, and how to get one more handle on it: what another process would have. */
@@ -41,6 +44,19 @@ export const stores: readonly Store[] = [
       t.after(() => Promise.all(connections.map((each) => each.close())))
       let handles = 0
       return () => natsLog(connections[handles++ % 2] as (typeof connections)[0])
+    },
+  },
+  {
+    name: "redis",
+    missing: redisMissing,
+    async open(t) {
+      const server = await startRedis({ appendfsync: "none" })
+      t.after(() => server.close())
+      return () => {
+        const client = new Redis(server.url)
+        t.after(() => client.disconnect())
+        return redisLog(client)
+      }
     },
   },
 ]
