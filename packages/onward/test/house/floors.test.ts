@@ -16,6 +16,7 @@ const FLOORS: Record<string, readonly string[]> = {
   web: ["ground", "server"],
   adapters: ["ground", "hub", "server", "node", "web"],
   runs: ["ground", "protocol", "log", "hub", "server", "web"],
+  "resumable-stream": ["ground", "log", "hub", "runs"],
   mcp: ["ground", "protocol", "log", "hub", "server"],
   client: ["ground", "protocol"],
   "run-client": ["ground", "protocol", "client", "runs"],

@@ -1,0 +1,112 @@
+import assert from "node:assert/strict"
+import { test, type TestContext } from "node:test"
+import { createHub } from "../../src/hub/index.ts"
+import { createResumableStreamContext, type ResumableStreamContext } from "../../src/resumable-stream/index.ts"
+import { stores } from "../runs/stores.ts"
+import { all, createPen, expected, program } from "./program.ts"
+
+for (const store of stores) {
+  const skip = store.missing ?? false
+  const open = async (t: TestContext): Promise<[here: ResumableStreamContext, there: ResumableStreamContext]> => {
+    const log = await store.open(t)
+    const context = (): ResumableStreamContext => {
+      const its = createResumableStreamContext({ log: log(), onError() {} })
+      t.after(() => its.close())
+      return its
+    }
+    return [context(), context()]
+  }
+
+  for (const [i, [name, part]] of Object.entries(program).entries()) {
+    test(`${store.name}: ${name}`, { skip }, async (t) => {
+      assert.deepEqual(await part(...(await open(t))), expected[i])
+    })
+  }
+
+  test(
+    `${store.name}: a stream that is stopped elsewhere ends for everybody, and its source is cancelled`,
+    { skip },
+    async (t) => {
+      const [here, there] = await open(t)
+      const cancelled = Promise.withResolvers<void>()
+      const stream = await here.resumableStream(
+        "stopped",
+        () => new ReadableStream({ start: (its) => its.enqueue("so far"), cancel: () => cancelled.resolve() }),
+      )
+      assert.ok(stream)
+      const reader = stream.getReader()
+      assert.deepEqual(await reader.read(), { done: false, value: "so far" })
+      const joined = await there.resumeExistingStream("stopped")
+      assert.equal(await there.stopStream("stopped"), "stopped")
+      assert.deepEqual(await reader.read(), { done: true, value: undefined })
+      assert.equal(await all(joined), "so far")
+      await cancelled.promise
+      assert.equal(await here.stopStream("stopped"), "already-ended")
+      assert.equal(await here.stopStream("never"), "unknown")
+    },
+  )
+
+  test(`${store.name}: a stream whose source fails fails for everybody, after what it gave`, { skip }, async (t) => {
+    const [here, there] = await open(t)
+    const pen = createPen("so far")
+    const stream = await here.resumableStream("failing", pen.make)
+    const joined = await there.resumeExistingStream("failing")
+    const reader = stream?.getReader()
+    assert.equal((await reader?.read())?.value, "so far")
+    pen.fail(new Error("the model's secret"))
+    await assert.rejects(reader?.read() ?? Promise.resolve(), (error: Error) => {
+      assert.doesNotMatch(error.message, /secret/)
+      return "code" in error && error.code === "source_failed"
+    })
+    await assert.rejects(all(joined), { code: "source_failed" })
+    assert.equal(await there.hasExistingStream("failing"), "DONE")
+  })
+
+  test(`${store.name}: a stream whose process closes is not taken for complete`, { skip }, async (t) => {
+    const [here, there] = await open(t)
+    await here.resumableStream("closed", createPen("so far").make)
+    const joined = await there.resumeExistingStream("closed")
+    await here.close()
+    await assert.rejects(all(joined), { code: "source_failed" })
+  })
+}
+
+test("streams live in a hub's log, beside its topics", async (t) => {
+  const hub = createHub()
+  t.after(() => hub.close())
+  const context = createResumableStreamContext({ hub })
+  const pen = createPen("text")
+  const stream = await context.resumableStream("id", pen.make)
+  pen.end()
+  assert.equal(await all(stream), "text")
+  await context.close()
+  assert.match(await hub.publish({ topic: "news" }), /~/)
+})
+
+test("waitUntil is given a promise that lasts as long as the stream is written", async (t) => {
+  const waits: Promise<unknown>[] = []
+  const context = createResumableStreamContext({ waitUntil: (wait) => void waits.push(wait) })
+  t.after(() => context.close())
+  const pen = createPen("text")
+  const stream = await context.resumableStream("id", pen.make)
+  assert.equal(waits.length, 1)
+  pen.end()
+  await waits[0]
+  assert.equal(await context.hasExistingStream("id"), "DONE")
+  assert.equal(await all(stream), "text")
+})
+
+test("what is no text fails the stream instead of becoming some", async (t) => {
+  const errors: unknown[] = []
+  const context = createResumableStreamContext({ onError: (error) => errors.push(error) })
+  t.after(() => context.close())
+  const bytes = new ReadableStream({ start: (its) => its.enqueue(new Uint8Array([1])) })
+  const stream = await context.resumableStream("id", () => bytes as ReadableStream<string>)
+  await assert.rejects(all(stream), { code: "source_failed" })
+  assert.match(String(errors[0]), /TextDecoderStream/)
+})
+
+test("options that are none are refused by name", () => {
+  const options = { publisher: {} } as object
+  assert.throws(() => createResumableStreamContext(options), /publisher/)
+})
