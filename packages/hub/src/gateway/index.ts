@@ -1,2 +1,2 @@
-export { createGateway, type Gateway, type GatewayOptions } from "./gateway.ts"
+export { createGateway, type Gateway } from "./gateway.ts"
 export type { UpstreamOptions } from "./upstream.ts"

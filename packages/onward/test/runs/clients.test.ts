@@ -6,9 +6,13 @@ import { test, type TestContext } from "node:test"
 import Anthropic from "@anthropic-ai/sdk"
 import { DefaultChatTransport, readUIMessageStream, type UIMessage } from "ai"
 import OpenAI from "openai"
+import { readFileSync } from "node:fs"
 import { sse } from "../../src/node/index.ts"
 import { agUi, aiSdk, anthropic, createRuns, openaiChat, openaiResponses, text } from "../../src/runs/index.ts"
+import type { Format, RunSourceFunction } from "../../src/runs/index.ts"
+import { answered } from "./formats/answer.ts"
 import { framesOf } from "./formats/cases.ts"
+import { readText } from "./formats/read-text.ts"
 
 const SAID = 'Grüße aus 東京:\n\n1. "Eins"👩‍🚀 \\n fertig.'
 
@@ -59,4 +63,38 @@ test("one run is read by the official clients of Anthropic, OpenAI and the AI SD
   let last: UIMessage | undefined
   for await (const each of readUIMessageStream({ stream })) last = each
   assert.equal(last?.parts.map((part) => (part.type === "text" ? part.text : "")).join(""), SAID)
+})
+
+test("streams of the official clients of OpenAI and Anthropic are sources, and are merged like any other", async () => {
+  const recorded = (name: string) => () =>
+    Promise.resolve(answered(readFileSync(new URL(`fixtures/${name}.sse`, import.meta.url), "utf8")))
+  const messages = [{ role: "user" as const, content: "?" }]
+  const gpt = (name: string): OpenAI => new OpenAI({ apiKey: "none", fetch: recorded(name) })
+  const claude = new Anthropic({ apiKey: "none", fetch: recorded("anthropic-text") })
+  const ask = { model: "m", stream: true as const }
+  const sources: [format: Format<object | string>, source: RunSourceFunction<object>, as: string][] = [
+    [
+      openaiChat(),
+      ({ signal }) => gpt("openai-chat-text").chat.completions.create({ ...ask, messages }, { signal }),
+      'Grüße aus 東京:\n\n1. "Eins"\n2. 👩‍🚀\\n fertig.',
+    ],
+    [
+      openaiResponses(),
+      ({ signal }) => gpt("openai-responses-text").responses.create({ ...ask, input: "?" }, { signal }),
+      SAID,
+    ],
+    [anthropic(), ({ signal }) => claude.messages.create({ ...ask, max_tokens: 9, messages }, { signal }), SAID],
+  ]
+  for (const [format, source, said] of sources) {
+    await using runs = createRuns<object | string>({ format, formats: [text()] })
+    const { ended } = await runs.start("a", source)
+    assert.equal((await ended()).status, "completed", format.name)
+    const data = await (await runs.respond(new Request("http://x/"), "a")).text()
+    assert.doesNotMatch(data, /obfuscation/)
+    const plain = await runs.respond(new Request("http://x/"), "a", { format: "text" })
+    assert.equal((await readText(await plain.text())).text, said)
+    let frames = 0
+    for await (const { frame } of runs.attach("a")) frames += frame === undefined ? 0 : 1
+    assert.ok(frames < framesOf(format, `${format.name}-text`).length, `${format.name} was merged`)
+  }
 })

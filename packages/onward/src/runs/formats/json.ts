@@ -35,6 +35,9 @@ export function parseJson(format: string, { data }: FormatMessage): Json | undef
   throw new OnwardError("source_failed", `the source sent JSON that is no object, so it is not ${format}`)
 }
 
+/** Padding against those who listen for lengths: it would only be kept, and does nothing for whoever reads the log. */
+export const PADDING = "obfuscation"
+
 /** An object without some of its members; itself when it has none of them. */
 export function without(object: Json, ...names: readonly string[]): Json {
   if (!names.some((name) => name in object)) return object

@@ -1,6 +1,7 @@
 import type { FinishReason, Follower, Format, Part } from "../format.ts"
 import {
   DONE,
+  PADDING,
   faultOf,
   isJson,
   isSameBut,
@@ -25,12 +26,11 @@ const NAME = "openai-chat"
 export function openaiChat<Chunk extends object = object>(): Format<Chunk | Done> {
   const format: Format<Json | Done> = {
     name: NAME,
-    encode: (frame) => ({ data: frame === DONE ? DONE : JSON.stringify(frame) }),
+    encode: (frame) => ({ data: frame === DONE ? DONE : JSON.stringify(without(frame, PADDING)) }),
     decode(message) {
       const chunk = parseJson(NAME, message)
       if (chunk && message.event === "error" && !("error" in chunk)) return { error: chunk }
-      // padding against those who listen for lengths: it would only be kept, and does nothing for whoever reads the log
-      return chunk && without(chunk, "obfuscation")
+      return chunk && without(chunk, PADDING)
     },
     merge: (previous, next) => (previous === DONE || next === DONE ? undefined : mergeChunks(previous, next)),
     follow,
@@ -44,7 +44,8 @@ const PIECES: readonly string[] = ["content", "refusal", "reasoning_content", "r
 
 function mergeChunks(previous: Json, next: Json): Json | undefined {
   const [a, b] = [soleChoice(previous), soleChoice(next)]
-  if (!a || !b || !isSameBut(previous, next, "choices", "created") || !isSameBut(a, b, "delta")) return undefined
+  if (!a || !b || !isSameBut(previous, next, "choices", "created", PADDING) || !isSameBut(a, b, "delta"))
+    return undefined
   const delta = mergeDeltas(jsonOf(a["delta"]), jsonOf(b["delta"]))
   return delta && { ...next, choices: [{ ...b, delta }] }
 }

@@ -1,5 +1,6 @@
 import type { Follower, Format, Part } from "../format.ts"
 import {
+  PADDING,
   faultOf,
   isJson,
   isSameBut,
@@ -27,13 +28,13 @@ export function openaiResponses<Event extends object = object>(): Format<Event> 
     name: NAME,
     encode(frame) {
       const event = textOf(frame["type"])
-      return { ...(event && { event }), data: JSON.stringify(frame) }
+      return { ...(event && { event }), data: JSON.stringify(without(frame, PADDING)) }
     },
     decode(message) {
       const frame = parseJson(NAME, message)
       if (!frame) return undefined
       const typed = "type" in frame || message.event === undefined ? frame : { type: message.event, ...frame }
-      return without(typed, "obfuscation")
+      return without(typed, PADDING)
     },
     merge: mergeEvents,
     follow,
@@ -54,7 +55,7 @@ const TEXT_DELTA =
 
 function mergeEvents(previous: Json, next: Json): Json | undefined {
   if (!TEXT_DELTA.test(textOf(next["type"]))) return undefined
-  const both = joinText(previous, next, "delta", "sequence_number", "logprobs")
+  const both = joinText(previous, next, "delta", "sequence_number", "logprobs", PADDING)
   const [a, b] = [previous["logprobs"], next["logprobs"]]
   return (
     both &&
