@@ -4,7 +4,16 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { test, type TestContext } from "node:test"
 import Anthropic from "@anthropic-ai/sdk"
-import { DefaultChatTransport, readUIMessageStream, type UIMessage } from "ai"
+import {
+  DefaultChatTransport,
+  readUIMessageStream,
+  simulateReadableStream,
+  streamText,
+  toUIMessageStream,
+  type UIMessage,
+  type UIMessageChunk,
+} from "ai"
+import { MockLanguageModelV4 } from "ai/test"
 import OpenAI from "openai"
 import { readFileSync } from "node:fs"
 import { sse } from "../../src/node/index.ts"
@@ -12,6 +21,7 @@ import { agUi, aiSdk, anthropic, createRuns, openaiChat, openaiResponses, text }
 import type { Format, RunSourceFunction } from "../../src/runs/index.ts"
 import { answered } from "./formats/answer.ts"
 import { framesOf } from "./formats/cases.ts"
+import { readAiSdk } from "./formats/read-ai-sdk.ts"
 import { readText } from "./formats/read-text.ts"
 
 const SAID = 'Grüße aus 東京:\n\n1. "Eins"👩‍🚀 \\n fertig.'
@@ -97,4 +107,37 @@ test("streams of the official clients of OpenAI and Anthropic are sources, and a
     for await (const { frame } of runs.attach("a")) frames += frame === undefined ? 0 : 1
     assert.ok(frames < framesOf(format, `${format.name}-text`).length, `${format.name} was merged`)
   }
+})
+
+test("what the AI SDK makes of a model is a source", async () => {
+  const model = new MockLanguageModelV4({
+    doStream: {
+      stream: simulateReadableStream({
+        chunks: [
+          { type: "stream-start", warnings: [] },
+          { type: "text-start", id: "1" },
+          ...["Once", " upon", " a time"].map((delta) => ({ type: "text-delta" as const, id: "1", delta })),
+          { type: "text-end", id: "1" },
+          {
+            type: "finish",
+            finishReason: { unified: "stop", raw: "stop" },
+            usage: {
+              inputTokens: { total: 1, noCache: 1, cacheRead: 0, cacheWrite: 0 },
+              outputTokens: { total: 3, text: 3, reasoning: 0 },
+            },
+          },
+        ],
+      }),
+    },
+  })
+  await using runs = createRuns({ format: aiSdk<UIMessageChunk>() })
+  const { ended } = await runs.start("a", ({ id, signal }) => {
+    const { stream } = streamText({ model, prompt: "?", abortSignal: signal })
+    return toUIMessageStream({ stream, generateMessageId: () => id })
+  })
+  assert.equal((await ended()).status, "completed")
+  const answer = await readAiSdk(await (await runs.respond(new Request("http://x/"), "a")).text())
+  assert.equal(answer.error, undefined)
+  assert.equal(answer.isComplete, true)
+  assert.equal(answer.text, "Once upon a time")
 })

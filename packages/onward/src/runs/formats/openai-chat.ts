@@ -54,7 +54,7 @@ function mergeChunks(previous: Json, next: Json): Json | undefined {
 function soleChoice({ choices }: Json): Json | undefined {
   const [choice, ...more] = listOf(choices)
   if (!isJson(choice) || more.length > 0 || !isJson(choice["delta"])) return undefined
-  return (choice["finish_reason"] ?? choice["logprobs"]) == null ? choice : undefined
+  return choice["finish_reason"] || choice["logprobs"] ? undefined : choice
 }
 
 function mergeDeltas(previous: Json, next: Json): Json | undefined {
@@ -108,11 +108,12 @@ function follow(): Follower<Json | Done> {
 
   function takeChoice(choice: Json): Part[] {
     const index = choice["index"] ?? 0
-    const reason = choice["finish_reason"]
-    finished.set(index, finished.get(index) === true || reason != null)
+    // some providers say "" for none yet
+    const reason = textOf(choice["finish_reason"])
+    finished.set(index, finished.get(index) === true || reason !== "")
     if (index !== 0) return []
     const parts = takeDelta(jsonOf(choice["delta"]))
-    if (reason == null) return parts
+    if (reason === "") return parts
     for (const id of calls.values()) parts.push({ type: "tool-end", id })
     calls.clear()
     return [...parts, { type: "finish", reason: reasonOf(reason) }]
@@ -156,4 +157,4 @@ const REASONS: Readonly<Record<string, FinishReason>> = {
   content_filter: "content-filter",
 }
 
-const reasonOf = (reason: unknown): FinishReason => REASONS[textOf(reason)] ?? "other"
+const reasonOf = (reason: string): FinishReason => REASONS[reason] ?? "other"

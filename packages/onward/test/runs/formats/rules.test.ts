@@ -64,6 +64,14 @@ test("what ends a choice is not merged with what it says", () => {
   assert.equal(openaiChat().merge(chunk("a", "stop"), chunk("b", null)), undefined)
 })
 
+test("a choice with an empty reason is not finished", () => {
+  const follower = openaiChat().follow()
+  follower.take({ choices: [{ index: 0, delta: { content: "a" }, finish_reason: "" }] })
+  assert.equal(follower.isComplete, false)
+  follower.take({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] })
+  assert.equal(follower.isComplete, true)
+})
+
 test("numbers of a response only grow, merged or ended before their time", () => {
   const format = openaiResponses()
   const frames = framesOf(format, "openai-responses-text")
