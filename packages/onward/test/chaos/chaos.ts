@@ -2,7 +2,7 @@ import { parseArgs } from "node:util"
 import { runChaos } from "./run.ts"
 import { STORES } from "./stores/index.ts"
 
-// npm run chaos -- --minutes 5 --seed 42 --log sqlite|all [--every 2000] [--subscribers 200] [--keep] [--quiet]
+// npm run chaos -- --minutes 5 --seed 42 --log sqlite|all [--every 2000] [--subscribers 200] [--lossy] [--keep] [--quiet]
 const { values } = parseArgs({
   options: {
     minutes: { type: "string", default: "2" },
@@ -10,6 +10,7 @@ const { values } = parseArgs({
     log: { type: "string", default: "all" },
     every: { type: "string", default: "2000" },
     subscribers: { type: "string", default: "200" },
+    lossy: { type: "boolean", default: false },
     keep: { type: "boolean", default: false },
     quiet: { type: "boolean", default: false },
   },
@@ -25,6 +26,7 @@ for (const log of logs) {
   const { faults, spared, failures, folder, ...report } = await runChaos({
     ...options,
     subscribers: Number(values.subscribers),
+    mayLose: values.lossy,
     keep: values.keep,
     ...(!values.quiet && { onFault: (line) => console.log(`  ${line}`) }),
   })

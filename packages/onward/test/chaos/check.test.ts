@@ -84,7 +84,8 @@ test("an entry that was left out is found", () => {
 })
 
 test("a message that nobody stored is found", () => {
-  assert.match(check(["one", "ghost", "two", "three", "four"]).failures[0] ?? "", /ghost, which is not in the log/)
+  assert.match(check(["one", "two", "three", "four", "ghost"]).failures[0] ?? "", /got ghost, which is not in the log/)
+  assert.match(check(["one", "ghost", "two", "three", "four"]).failures[0] ?? "", /got ghost without two/)
 })
 
 test("what has yet to come is told apart from what is wrong", () => {
@@ -104,9 +105,19 @@ test("a new life of the log that there never was is found", () => {
   assert.match(check(["one", "two", gap, "one", "two", "three", "four"]).failures[0] ?? "", /within one life/)
 })
 
-test("an entry of a life that was lost may have been seen, once the subscriber is told of the new one", () => {
+test("who left before the first entry of a new life is told of it again", () => {
+  const facts = [fact("one", 1), fact("one", 1, "life0002"), fact("two", 2, "life0002")]
+  const gap: Seen = { reason: "epoch", from: at(1), to: at(0, "life0002") }
+  assert.deepEqual(check(["one", gap, gap, "one", "two"], { facts }).failures, [])
+  assert.match(check(["one", gap, "one", gap, "one", "two"], { facts }).failures[0] ?? "", /within one life/)
+})
+
+test("the end of a life that was lost may have been seen, once the subscriber is told of the new one", () => {
   const facts = [fact("one", 1), fact("one", 1, "life0002"), fact("two", 2, "life0002")]
   const gap: Seen = { reason: "epoch", from: at(2), to: at(0, "life0002") }
   assert.deepEqual(check(["one", "ghost", gap, "one", "two"], { facts, mayLose: true }).failures, [])
-  assert.match(check(["one", "ghost", "two"], { facts, mayLose: true }).failures.join(), /ghost/)
+  assert.deepEqual(check(["one", "two", gap, "one", "two"], { facts }).failures, [], "published again, and kept")
+  assert.match(check(["ghost", gap, "one", "two"], { facts, mayLose: true }).failures.join(), /ghost without one/)
+  assert.match(check(["one", "ghost", "ghost", gap], { facts, mayLose: true }).failures.join(), /ghost twice/)
+  assert.deepEqual(check(["one", "two"], { facts }).missing, ["subscriber 0 never got one, two"], "it was never told")
 })

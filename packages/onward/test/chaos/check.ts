@@ -129,12 +129,16 @@ class Reader {
   readonly #matches: (topic: string) => boolean
   readonly #lives: readonly Life[]
   readonly #seen = new Set<string>()
+  /** The life of the log it reads. */
+  #life: Life
+  /** Whether it has got anything of it. */
+  #isIn = false
   /** Everything up to here was seen, or is known to be missed. */
   #at = -1
   /** Up to where something was announced to be removed since then. */
   #announced: Announced[] = []
-  /** What was seen and is not in the log. */
-  #lost: string[] = []
+  /** What was seen after all that is known of this life: it may be its end, which nobody else got to see before the store was lost. */
+  #unknown: string[] = []
 
   constructor(
     history: History,
@@ -145,25 +149,32 @@ class Reader {
     this.#history = history
     this.#places = places
     this.#lives = lives
+    this.#life = lives[0] ?? NO_LIFE
     this.#matches = matches
   }
 
   take(name: string): void {
-    const places = this.#places.get(name)
-    const place = places?.find((place) => place > this.#at)
-    if (!places) this.#lost.push(name)
-    else if (place === undefined) {
-      this.failures.push(this.#seen.has(name) ? `got ${name} twice` : `got ${name} after what comes after it`)
-    } else if (!this.#matches(this.#history.facts[place]?.topic ?? "")) {
+    this.#isIn = true
+    const { facts } = this.#history
+    const { end } = this.#life
+    const place = this.#places.get(name)?.find((place) => place > this.#at && place < end)
+    if (place === undefined && this.#seen.has(name)) this.failures.push(`got ${name} twice`)
+    else if (place === undefined && this.#isBehind(name)) this.failures.push(`got ${name} after what comes after it`)
+    else if (place !== undefined && !this.#matches(facts[place]?.topic ?? "")) {
       this.failures.push(`got ${name}, which it did not ask for`)
     } else {
-      const skipped = this.#owed(place)
+      const skipped = this.#owed(place ?? end)
       if (skipped.length > 0)
         this.failures.push(`got ${name} without ${some(skipped)} before it, and was not told of a gap`)
-      this.#at = place
+      if (place === undefined) this.#unknown.push(name)
+      this.#at = place ?? end - 1
       this.#announced = []
     }
     this.#seen.add(name)
+  }
+
+  #isBehind(name: string): boolean {
+    return this.#places.get(name)?.some((place) => place >= this.#life.start && place < this.#life.end) ?? false
   }
 
   hear(gap: Announced): void {
@@ -172,24 +183,25 @@ class Reader {
       return
     }
     const { facts, mayLose } = this.#history
-    const life = this.#lives.find(({ start }) => inSameEpoch(facts[start]?.position ?? "", gap.to))
-    const here = this.#lives.find(({ end }) => this.#at < end)
-    if (life && life === here && this.#at >= 0 && (gap.reason === "epoch" || !mayLose)) {
+    const life = this.#lives.find(({ start }) => inSameEpoch(facts[start]?.position ?? "", gap.to)) ?? NO_LIFE
+    // who leaves before the first entry of a new life has a cursor of the old one, and is told once more
+    if (life === this.#life && this.#isIn && life !== NO_LIFE && (gap.reason === "epoch" || !mayLose)) {
       this.failures.push(`was told "${gap.reason}" from ${gap.from} to ${gap.to}, within one life of the log`)
       return
     }
-    this.#lost = []
+    this.#unknown = []
     this.#announced = []
     this.#seen.clear()
-    this.#at = facts.length - 1
-    if (!life) return
+    this.#isIn = false
+    this.#life = life
     this.#at = life.start - 1
     while (this.#at + 1 < life.end && (facts[this.#at + 1]?.position ?? "") <= gap.to) this.#at++
   }
 
-  /** What it has yet to get. */
+  /** What it has yet to get: the last life is that which counts. */
   left(): readonly string[] {
-    if (this.#lost.length > 0) this.failures.push(`got ${some(this.#lost)}, which is not in the log`)
+    if (this.#unknown.length > 0 && this.#life === this.#lives.at(-1))
+      this.failures.push(`got ${some(this.#unknown)}, which is not in the log`)
     return this.#owed(this.#history.facts.length)
   }
 
@@ -211,6 +223,9 @@ class Reader {
     return this.#lives.find(({ end }) => place < end)?.end ?? 0
   }
 }
+
+/** One that ended before anybody looked: nothing of it is known. */
+const NO_LIFE: Life = { start: 0, end: 0 }
 
 const some = (names: readonly string[]): string =>
   names.length > 5 ? `${names.slice(0, 5).join(", ")} and ${names.length - 5} more` : names.join(", ")

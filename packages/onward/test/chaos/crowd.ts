@@ -17,6 +17,8 @@ export interface CrowdOptions {
 /** All subscribers, in a process of their own that nothing happens to but what its connections suffer. */
 export interface Crowd {
   readonly received: number
+  /** How many of them have got something. */
+  readonly begun: number
   /** Why a subscriber gave up, which none should. */
   readonly failure: string | undefined
   /** From now on nobody sleeps. */
@@ -33,24 +35,24 @@ export function startCrowd(options: CrowdOptions): Crowd {
   const child = spawn(process.execPath, [...process.execArgv, PROGRAM, JSON.stringify(options)], {
     stdio: ["ignore", output, output, "ipc"],
   })
-  let received = 0
+  let counts = { received: 0, begun: 0 }
   let failure: string | undefined
   let onFlushed = (): void => {}
-  child.on(
-    "message",
-    (message: { readonly received?: number; readonly failed?: string; readonly isFlushed?: true }) => {
-      received = message.received ?? received
-      failure ??= message.failed
-      if (message.isFlushed) onFlushed()
-    },
-  )
+  child.on("message", (said: typeof counts | { readonly failed: string } | { readonly isFlushed: true }) => {
+    if ("received" in said) counts = said
+    else if ("failed" in said) failure ??= said.failed
+    else onFlushed()
+  })
   child.on("exit", () => {
     failure ??= `the subscribers' process ended: see ${options.output}`
     onFlushed()
   })
   return {
     get received() {
-      return received
+      return counts.received
+    },
+    get begun() {
+      return counts.begun
     },
     get failure() {
       return failure

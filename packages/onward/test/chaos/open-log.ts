@@ -1,18 +1,23 @@
-import type { Log, Retention } from "../../src/log/index.ts"
+import type { Redis } from "ioredis"
+import type { Appended, Log, Retention } from "../../src/log/index.ts"
+import { OnwardError } from "../../src/errors.ts"
 import { sqliteLog } from "../../src/log/sqlite/index.ts"
 
 /** How a process gets at the log, as it is told on its command line. */
 export interface LogAddress {
-  readonly kind: "sqlite" | "nats"
+  readonly kind: "sqlite" | "redis" | "nats"
   /** The file, or where the server listens. */
   readonly at: string
   /** Most entries kept; undefined: all. */
   readonly keeps: number | undefined
+  /** Whether what is acknowledged need only be on one server, so that a failover may lose it. */
+  readonly mayLose?: boolean
 }
 
 interface Opening {
   readonly at: string
   readonly retention: Retention
+  readonly mayLose: boolean
   readonly now?: () => number
 }
 
@@ -20,9 +25,20 @@ interface Opening {
 type Undo = () => Promise<unknown>
 
 const OPENERS: Readonly<Record<LogAddress["kind"], (opening: Opening) => Promise<{ log: Log; undo?: Undo }>>> = {
-  sqlite: async ({ at, ...options }) => ({ log: sqliteLog(at, options) }),
+  sqlite: async ({ at, mayLose: _, ...options }) => ({ log: sqliteLog(at, options) }),
 
-  async nats({ at, ...options }) {
+  async redis({ at, mayLose, ...options }) {
+    const { Redis } = await import("ioredis")
+    const { redisLog } = await import("../../src/log/redis/index.ts")
+    const client = new Redis(at, { connectTimeout: 2_000, retryStrategy: () => 100, maxRetriesPerRequest: 0 })
+    client.on("error", () => {}) // what fails is told by the calls that fail
+    const log = redisLog(client, options)
+    const undo = async (): Promise<void> => client.disconnect()
+    if (mayLose) return { log, undo }
+    return { log: { ...log, append: async (messages) => replicated(client, await log.append(messages)) }, undo }
+  },
+
+  async nats({ at, mayLose: _, ...options }) {
     const { connect } = await import("@nats-io/transport-node")
     const { natsLog } = await import("../../src/log/nats/index.ts")
     // the others of the cluster would be told by their own ports, past the link
@@ -38,9 +54,15 @@ const OPENERS: Readonly<Record<LogAddress["kind"], (opening: Opening) => Promise
   },
 }
 
-export async function openLog({ kind, at, keeps }: LogAddress, now?: () => number): Promise<Log> {
+/** What was appended, once the replica has it, too. */
+async function replicated(client: Redis, appended: Appended): Promise<Appended> {
+  if (Number(await client.call("WAIT", "1", "1000")) > 0) return appended
+  throw new OnwardError("log_unavailable", "no replica has it yet")
+}
+
+export async function openLog({ kind, at, keeps, mayLose = false }: LogAddress, now?: () => number): Promise<Log> {
   const retention = keeps === undefined ? {} : { count: keeps }
-  const { log, undo } = await OPENERS[kind]({ at, retention, ...(now && { now }) })
+  const { log, undo } = await OPENERS[kind]({ at, retention, mayLose, ...(now && { now }) })
   return {
     ...log,
     async close() {

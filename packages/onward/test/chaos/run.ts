@@ -23,6 +23,8 @@ export interface ChaosOptions {
   readonly every?: number
   /** @default 200 */
   readonly subscribers?: number
+  /** Whether the store is set up so that a failover loses what was acknowledged: then subscribers must be told. @default false */
+  readonly mayLose?: boolean
   /** Whether the history is kept even if nothing failed. @default false */
   readonly keep?: boolean
   /** Told of each fault when it is over. */
@@ -50,12 +52,14 @@ const HUBS = 3
 const PUBLISHERS = 6
 /** With no faults left, a run in which nothing changes for so long, in ms, has failed. */
 const PATIENCE = 60_000
+/** How many messages must be acknowledged after the last fault before the run ends. */
+const ENOUGH = 200
 /** In runs in which retention removes entries: few enough that some of those who sleep will miss some. */
 const KEEPS = 1_000
 
 /** Three hubs, one store, links between all, subscribers and publishers; faults for some minutes, then calm, then the verdict. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const { log, seed, minutes, every = 2_000, subscribers = 200, keep = false, onFault } = options
+  const { log, seed, minutes, every = 2_000, subscribers = 200, mayLose = false, keep = false, onFault } = options
   const folder = mkdtempSync(join(tmpdir(), "onward-chaos-"))
   const path = (name: string): string => join(folder, name)
   mkdirSync(path("store"))
@@ -63,7 +67,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const keeps = seed % 2 === 0 ? KEEPS : undefined
 
   await using stack = new AsyncDisposableStack()
-  const store = stack.use(await STORES[log].start({ folder: path("store"), keeps, minutes }))
+  const store = stack.use(await STORES[log].start({ folder: path("store"), keeps, mayLose, minutes }))
   const stage = await build(stack, store, path)
   // by a way that nothing happens to, but which leads to wherever the store is
   const way = stack.use(await createLink(() => store.port))
@@ -79,11 +83,27 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     count: PUBLISHERS,
     hubs,
     file: path("acked.jsonl"),
-    hasIds: keeps === undefined,
+    hasIds: keeps === undefined && !store.beginsAnew,
     backlog: () => publishers.acked.length - witness.facts.length,
   })
 
   const failures: string[] = []
+  const progress = (): number => publishers.acked.length + witness.facts.length + crowd.received
+  const inTime = async <T>(what: string, work: Promise<T>): Promise<T | undefined> => {
+    try {
+      const result = await whilePatient(work, progress)
+      if (result !== IMPATIENT) return result
+      failures.push(`${what} did not come to an end`)
+    } catch (error) {
+      failures.push(`${what} failed: ${String(error)}`)
+    }
+    return undefined
+  }
+  await inTime(
+    "the first event of each subscriber",
+    until(() => crowd.begun === subscribers),
+  )
+
   const journal = createJournal(path("faults.jsonl"))
   const plan = planFaults({ seed, kinds: kindsFor(store), minutes, every, hubs: HUBS })
   // a run that lets nothing happen must not pass for one that stood everything
@@ -92,14 +112,12 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     journal.write(line)
     onFault?.(line)
   }).catch((error: unknown) => failures.push(`a fault failed: ${String(error)}`))
-  await wait(every)
 
-  const progress = (): number => publishers.acked.length + witness.facts.length + crowd.received
-  const inTime = async <T>(what: string, work: Promise<T>): Promise<T | undefined> => {
-    const result = await whilePatient(work, progress)
-    if (result === IMPATIENT) failures.push(`${what} did not come to an end`)
-    return result === IMPATIENT ? undefined : result
-  }
+  const before = publishers.acked.length
+  await inTime(
+    "publishing after the last fault",
+    until(() => publishers.acked.length >= before + ENOUGH),
+  )
   await inTime("publishing", publishers.stop())
   crowd.calm()
   await inTime("reading the store", witness.catchUp())
@@ -134,6 +152,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
 
   failures.push(...verdict.failures, ...verdict.missing)
   for (const { failure } of [...stage.hubs, crowd, witness]) if (failure !== undefined) failures.push(failure)
+  if (mayLose && !store.mayLose) failures.push(`a log on ${log} cannot be set up to lose anything`)
+  if (store.mayLose && !verdict.gaps["epoch"]) failures.push("nothing was lost: this run proves nothing")
   if (verdict.delivered === 0) failures.push("nothing was delivered: this run proves nothing")
   const report = {
     faults: counted(plan),
@@ -191,6 +211,10 @@ function counted(plan: readonly PlannedFault[]): Partial<Record<FaultKind, numbe
   const counts: Partial<Record<FaultKind, number>> = {}
   for (const { kind } of plan) counts[kind] = (counts[kind] ?? 0) + 1
   return counts
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await wait(50)
 }
 
 const IMPATIENT = Symbol("impatient")

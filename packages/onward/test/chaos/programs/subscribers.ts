@@ -17,6 +17,8 @@ const journal = createJournal(file)
 const counts = {
   /** By all. */
   received: 0,
+  /** Subscribers that have got something. */
+  begun: 0,
   /** How many messages there were: what the first subscriber has got, which gets all. */
   published: 0,
 }
@@ -26,7 +28,8 @@ process.on("disconnect", () => process.exit())
 process.on("message", (message: "calm" | "flush") => {
   if (message === "calm") calm.abort()
   journal.flush()
-  if (message === "flush") process.send?.({ received: counts.received, isFlushed: true })
+  process.send?.(counts)
+  if (message === "flush") process.send?.({ isFlushed: true })
 })
 
 /** eager: takes what comes · slow: takes its time · sleeper: leaves now and then, and comes back when much has happened */
@@ -41,6 +44,7 @@ async function subscribe(number: number): Promise<void> {
     ...patterns.map((pattern) => ["pattern", pattern]),
   ])
   let lastEventId = ""
+  let hasBegun = false
   for (;;) {
     const events = stream(`http://127.0.0.1/events?${query}`, {
       lastEventId,
@@ -55,6 +59,8 @@ async function subscribe(number: number): Promise<void> {
       // an event of the stream's own, or a message that is not whole, has no name: the checker will not know it
       journal.write([number, (event === "message" && nameOf(data)) || `${event}: ${data}`])
       counts.received++
+      if (!hasBegun) counts.begun++
+      hasBegun = true
       if (number === 0) counts.published++
       if (--left === 0) break
       if (habit === "slow" && chance.percent(10)) await wait(chance.below(20))
@@ -71,4 +77,4 @@ for (let number = 0; number < count; number++) {
     process.send?.({ failed: `subscriber ${number}: ${String(error)}` })
   })
 }
-setInterval(() => process.send?.({ received: counts.received }), 200)
+setInterval(() => process.send?.(counts), 200)

@@ -1,6 +1,8 @@
 import { natsMissing } from "../../stores/nats.ts"
+import { redisMissing } from "../../stores/redis.ts"
 import type { LogAddress } from "../open-log.ts"
 import { natsStore } from "./nats.ts"
+import { redisStore } from "./redis.ts"
 import { sqliteStore } from "./sqlite.ts"
 import type { ChaosStore, ChaosStoreOptions } from "./store.ts"
 
@@ -14,5 +16,6 @@ interface StoreKind {
 
 export const STORES: Readonly<Record<LogAddress["kind"], StoreKind>> = {
   sqlite: { start: sqliteStore },
+  redis: { start: redisStore, missing: redisMissing },
   nats: { start: natsStore, missing: natsMissing },
 }

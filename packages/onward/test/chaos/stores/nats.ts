@@ -24,6 +24,7 @@ export async function natsStore({ keeps }: ChaosStoreOptions): Promise<ChaosStor
       await wait(500)
       await killed.restart()
     },
+    beginsAnew: false,
     spared: ["disk full: a NATS server that cannot write leaves its cluster, which killing it shows"],
     mayLose: false,
     [Symbol.asyncDispose]: () => cluster.close(),

@@ -10,6 +10,7 @@ export function sqliteStore({ folder, keeps, minutes }: ChaosStoreOptions): Chao
     port: undefined,
     address: () => ({ kind: "sqlite", at, keeps }),
     ...(disk && { fillDisk: (ms) => disk.fill(ms) }),
+    beginsAnew: false,
     spared: ["failover: a file has no other to fail over to", ...(disk ? [] : ["disk full: only root can mount one"])],
     mayLose: false,
     async [Symbol.asyncDispose]() {

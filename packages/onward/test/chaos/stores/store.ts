@@ -12,9 +12,14 @@ export interface ChaosStore extends AsyncDisposable {
   failOver?(): Promise<void>
   /** For `ms` there is no room left on the disk. */
   fillDisk?(ms: number): Promise<void>
+  /**
+   * Whether the log may begin anew. Then publishers give no ids of their own: one whose entry was lost, and which is published
+   * again, is the same id for another place, and who comes back with it cannot be told what lies between.
+   */
+  readonly beginsAnew: boolean
   /** What is not done to it, and why. */
   readonly spared: readonly string[]
-  /** Whether a failover may lose what was acknowledged. */
+  /** Whether it is set up so that a failover may lose what was acknowledged. */
   readonly mayLose: boolean
 }
 
@@ -22,6 +27,8 @@ export interface ChaosStoreOptions {
   /** An empty folder for its data. */
   readonly folder: string
   readonly keeps: number | undefined
+  /** Whether the store is to be set up so that a failover may lose what was acknowledged, if it can be. */
+  readonly mayLose: boolean
   /** How long the run is, in minutes: for sizes. */
   readonly minutes: number
 }
