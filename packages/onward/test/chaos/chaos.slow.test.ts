@@ -4,19 +4,36 @@ import { test } from "node:test"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { seed } from "../protocol/seed.ts"
+import type { LogAddress } from "./open-log.ts"
 import { STORES } from "./stores/index.ts"
 
 const PROGRAM = fileURLToPath(new URL("chaos.ts", import.meta.url))
 
+interface Run {
+  readonly log: LogAddress["kind"]
+  readonly seed: number
+  /** A second a fault, and one for each kind at least. */
+  readonly minutes: string
+  readonly isLossy?: boolean
+}
+
 // of two seeds that follow each other, one lets retention remove entries, and one has publishers with ids of their own
-const RUNS = [["sqlite", seed] as const, ...(["sqlite", "nats"] as const).map((log, i) => [log, seed + 1 + i] as const)]
+const RUNS: readonly Run[] = [
+  { log: "sqlite", seed, minutes: "0.18" },
+  { log: "sqlite", seed: seed + 1, minutes: "0.18" },
+  { log: "redis", seed: seed + 2, minutes: "0.25" },
+  { log: "redis", seed: seed + 3, minutes: "0.25", isLossy: true },
+  { log: "nats", seed: seed + 4, minutes: "0.25" },
+]
 
 // in a process of its own: the test runner follows every promise, which makes this slower many times over
-for (const [log, seed] of RUNS) {
+for (const { log, seed, minutes, isLossy = false } of RUNS) {
   const skip = STORES[log].missing ?? false
-  const name = `subscribers of three hubs on ${log} get everything once and in order, or are told, whatever fails (seed ${seed})`
+  const loss = isLossy ? "a failover loses entries" : "anything fails"
+  const name = `subscribers of three hubs on ${log} get everything once and in order, or are told, when ${loss} (seed ${seed})`
   test(name, { skip }, async () => {
-    const args = ["--log", log, "--seed", String(seed), "--minutes", "0.3", "--every", "1200"]
+    const args = ["--log", log, "--seed", String(seed), "--minutes", minutes, "--every", "1000"]
+    if (isLossy) args.push("--lossy")
     const { stdout } = await promisify(execFile)(process.execPath, [...process.execArgv, PROGRAM, ...args]).catch(
       (error: { stdout: string; stderr: string }) => assert.fail(`${error.stdout}\n${error.stderr}`),
     )
