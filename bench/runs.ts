@@ -24,8 +24,10 @@ const { values: flags } = parseArgs({
 const runs = Number(flags.runs)
 const rounds = Number(flags.rounds)
 const hasRedis = spawnSync("redis-server", ["--version"]).status === 0
-const contenders = ["bare", "runs-memory", "runs-sqlite", ...(hasRedis ? ["resumable-stream"] : [])]
+const contenders = ["bare", "runs-memory", "runs-sqlite", ...(hasRedis ? ["runs-redis", "resumable-stream"] : [])]
 const folder = mkdtempSync(join(tmpdir(), "onward-bench-runs-"))
+
+const REDIS: ReadonlySet<string> = new Set(["runs-redis", "resumable-stream"])
 
 interface Sample {
   /** CPU microseconds of the server for a token, and of Redis. */
@@ -67,7 +69,7 @@ async function startRedis(): Promise<{ url: string; pid: number; stop(): void }>
 }
 
 async function measure(contender: string): Promise<Sample> {
-  const redis = contender === "resumable-stream" ? await startRedis() : undefined
+  const redis = REDIS.has(contender) ? await startRedis() : undefined
   const server = start("serve.ts", contender, redis?.url ?? join(folder, `${contender}-${Date.now()}.db`))
   try {
     const lines = linesOf(server)

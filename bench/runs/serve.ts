@@ -2,6 +2,7 @@
 import http from "node:http"
 import { createInterface } from "node:readline"
 import { sse } from "onward/node"
+import { redisLog } from "onward/redis"
 import { createRuns, type Format } from "onward/runs"
 import { sqliteLog } from "onward/sqlite"
 import { createClient } from "redis"
@@ -48,6 +49,13 @@ const contenders: Record<string, () => Handler | Promise<Handler>> = {
 
   "runs-memory": () => runsIn(createRuns({ format })),
   "runs-sqlite": () => runsIn(createRuns({ format, log: sqliteLog(place) })),
+
+  async "runs-redis"() {
+    const client = createClient({ url: place })
+    client.on("error", () => {})
+    await client.connect()
+    return runsIn(createRuns({ format, log: redisLog(client) }))
+  },
 
   async "resumable-stream"() {
     const publisher = createClient({ url: place })
