@@ -2,10 +2,10 @@ import assert from "node:assert/strict"
 import { once } from "node:events"
 import { text } from "node:stream/consumers"
 import { test } from "node:test"
-import type { Appended } from "../../src/log/index.ts"
+import { inSameEpoch, type Appended } from "../../src/log/index.ts"
 import { natsMissing, startNats, startNatsCluster } from "../stores/nats.ts"
 import { dataOf, entriesOf, insist, openLog } from "./nats-stage.ts"
-import { start } from "./program.ts"
+import { start as startProgram } from "./program.ts"
 
 const skip = natsMissing ?? false
 
@@ -15,7 +15,7 @@ test(
   async (t) => {
     const server = await startNats()
     t.after(() => server.close())
-    const programs = ["one", "two", "three"].map((name) => start("append-to-nats", server.address, name, "40"))
+    const programs = ["one", "two", "three"].map((name) => startProgram("append-to-nats", server.address, name, "40"))
     const [outputs, exits] = await Promise.all([
       Promise.all(programs.map((program) => text(program.stdout))),
       Promise.all(programs.map((program) => once(program, "exit"))),
@@ -51,6 +51,7 @@ test(
       await openLog(t, cluster.addresses, { replicas: 3 }),
       await openLog(t, cluster.addresses, { replicas: 3 }),
     ] as const
+    const { first: start } = await logs[0].bounds()
     const acknowledged: string[] = []
     const over = new AbortController()
     const publish = async (lane: number): Promise<void> => {
@@ -86,5 +87,6 @@ test(
       assert.deepEqual(numbers, [...numbers.keys()])
     }
     for (const log of logs) assert.deepEqual(await entriesOf(log), await entriesOf(late))
+    assert.ok(inSameEpoch(start, (await late.bounds()).last), "a new leader is no new life of the log")
   },
 )

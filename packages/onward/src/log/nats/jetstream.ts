@@ -1,5 +1,6 @@
 import type { NatsConnection } from "./connection.ts"
 import { JetStreamError, NOT_FOUND, type JetStreamFailure } from "./failure.ts"
+import { seal, unseal } from "./seal.ts"
 
 /**
  * The calls of JetStream's API that a log makes (docs.nats.io, "NATS API Reference"). They are requests with JSON, so
@@ -14,7 +15,7 @@ export interface JetStream {
   purgeBefore(sequence: number): Promise<void>
   createConsumer(config: object): Promise<string>
   deleteConsumer(name: string): Promise<void>
-  /** Publishes into the stream; resolves to the sequence it was stored at. */
+  /** Publishes into the stream, under a seal; resolves to the sequence it was stored at. */
   store(subject: string, payload: Uint8Array, timeout: number): Promise<number>
 }
 
@@ -31,7 +32,8 @@ export type MessageQuery =
 
 export interface RawMessage {
   readonly seq: number
-  readonly data: Uint8Array
+  /** Without its seal; undefined when that does not fit. */
+  readonly data: Uint8Array | undefined
   /** When it was stored: RFC 3339, to the nanosecond. */
   readonly time: string
 }
@@ -67,7 +69,7 @@ export function createJetStream(
           `STREAM.MSG.GET.${stream}`,
           query,
         )
-        return { seq: message.seq, data: fromBase64(message.data ?? ""), time: message.time }
+        return { seq: message.seq, data: unseal(fromBase64(message.data ?? "")), time: message.time }
       } catch (error) {
         if (error instanceof JetStreamError && error.status === NOT_FOUND) return undefined
         throw error
@@ -80,7 +82,7 @@ export function createJetStream(
     },
     deleteConsumer: (name) => call(`CONSUMER.DELETE.${stream}.${name}`),
     async store(subject, payload, wait) {
-      return (await ask<{ seq: number }>(subject, payload, wait)).seq
+      return (await ask<{ seq: number }>(subject, seal(payload), wait)).seq
     },
   }
 }

@@ -6,6 +6,7 @@ import type { NatsConnection } from "./connection.ts"
 import { isUnheard, JetStreamError, NOT_FOUND, toOnwardError } from "./failure.ts"
 import { createJetStream, type StreamInfo } from "./jetstream.ts"
 import { encodeJson } from "./record.ts"
+import { SEAL } from "./seal.ts"
 import { createSession } from "./session.ts"
 import { createWriter } from "./writer.ts"
 
@@ -31,6 +32,8 @@ export interface NatsLogOptions {
   readonly now?: () => number
 }
 
+/** Messages need not be larger, in bytes, even where the server would take them. */
+const LARGEST = 1024 * 1024
 /** How we know our own. */
 const DESCRIPTION = "Onward log, version 1"
 
@@ -53,7 +56,7 @@ export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}
   if (!(timeout > 0)) throw new TypeError("timeout must be a number of milliseconds")
   const limits = limitsOf(retention)
   const jetstream = createJetStream(connection, stream, { domain, timeout })
-  const maxPayload = (): number => Math.min(connection.info?.max_payload ?? 1024 * 1024, 1024 * 1024)
+  const maxPayload = (): number => Math.min(connection.info?.max_payload ?? LARGEST, LARGEST) - SEAL
 
   const watchers = new Set<{ readonly wake: (newest?: Position) => void }>()
   const underWay = new Set<Promise<unknown>>()
@@ -120,10 +123,17 @@ export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}
     try {
       return await running
     } catch (error) {
-      throw toOnwardError(stream, error)
+      throw reported(toOnwardError(stream, error))
     } finally {
       underWay.delete(running)
     }
+  }
+
+  /** JetStream that was there is not off by configuration: nats-server switches it off when its disk is full. */
+  function reported(error: OnwardError): OnwardError {
+    if (!wasFound || error.code !== "log_unsupported") return error
+    const advice = "JetStream has been switched off: look into the server's log, and at its disk"
+    return new OnwardError("log_unavailable", `log ${stream}: ${advice}`, { cause: error })
   }
 
   /** Answers from what is kept, once everything that was stored before the call is in it. */

@@ -3,13 +3,16 @@ import { OnwardError } from "../../errors.ts"
 import type { Appended } from "../log.ts"
 import { createEpoch } from "../position.ts"
 import type { Limits } from "../retention.ts"
+import { createArrivals } from "./arrivals.ts"
 import type { NatsConnection } from "./connection.ts"
 import { isPassing, isUnheard, JetStreamError, NOT_FOUND, toOnwardError } from "./failure.ts"
 import { follow, isSilent, type Follower } from "./follower.ts"
 import { nanosecondsOf, type JetStream, type StreamInfo } from "./jetstream.ts"
-import { encodeJson, retentionOf, type Kind } from "./record.ts"
+import { watchPresence } from "./presence.ts"
+import { encodeJson, retentionOf, type Kind, type StreamRecord } from "./record.ts"
 import { Replica } from "./replica.ts"
-import { readSnapshot, writeSnapshot } from "./snapshot.ts"
+import { unseal } from "./seal.ts"
+import { createSummer, readSnapshot, writeSnapshot } from "./snapshot.ts"
 
 /** Pause before what failed is tried again, in milliseconds. */
 const AGAIN = 100
@@ -19,9 +22,6 @@ const LONGEST_PAUSE = 2000
 const ONE_ANSWER = 2000
 /** How long the follower may be behind what the stream says it has, in milliseconds, before it is thought to be stuck. */
 const STUCK = 1000
-/** Least that the stream takes before it is summed up, in bytes. */
-const LEAST_GARBAGE = 8 * 1024 * 1024
-
 export interface SessionOptions {
   readonly connection: NatsConnection
   readonly jetstream: JetStream
@@ -54,30 +54,33 @@ export interface Session {
 export function createSession(options: SessionOptions): Session {
   const { connection, jetstream, stream, limits, timeout, maxPayload, onBatch, onNews } = options
   const subjectOf = (kind: Kind): string => `${stream}.${kind}`
+  /** The one that records go to, and the one that answers: the same, but while a new one is being made. */
   let replica = createReplica()
+  let shown = replica
   let follower: Follower | undefined
   /** Which stream of this name it is: when it was created, and the time of the record the replica is at. */
   let created: string | undefined
   let stamp: string | undefined
+  /** The record that came damaged last, and the one that is so in the stream, for everybody. */
+  let doubted: number | undefined
+  let believed: number | undefined
   let opening: Promise<void> | undefined
   /** Settles when the newest try to open has ended: never are there two at once. */
   let lastTry: Promise<unknown> = Promise.resolve()
+  let isOpening = false
   let delay = AGAIN
   let failure: unknown
-  let isAway = false
   let isClosed = false
   let wasOpen = false
   let isOurs = false
-  let isSummingUp = false
-  let waiting: { readonly sequence: number; readonly resolve: () => void }[] = []
+  const sumUp = createSummer(jetstream, subjectOf, { maxPayload, timeout })
+  const arrivals = createArrivals()
   let retry: (() => void) | undefined
   let syncing: Promise<void> | undefined
   let nextSync: Promise<void> | undefined
 
-  /** What to call when the connection goes down: a client would wait for answers until it is back. */
-  const leaving = new Set<() => void>()
-  const statuses = connection.status()
-  void watchConnection()
+  const presence = watchPresence(connection, stream, { onLeave: () => lose(), onReturn: () => again(0) })
+  const { whileHere, away } = presence
   const pulse = setInterval(() => {
     if (follower && isSilent(follower)) lose()
   }, 1000)
@@ -89,39 +92,8 @@ export function createSession(options: SessionOptions): Session {
     })
   }
 
-  async function watchConnection(): Promise<void> {
-    for await (const { type } of statuses) {
-      if (isClosed) return
-      if (type === "disconnect") {
-        isAway = true
-        lose()
-        for (const leave of leaving) leave()
-      } else if (type === "reconnect") {
-        isAway = false
-        again(0)
-      }
-    }
-  }
-
-  const away = (): OnwardError =>
-    new OnwardError(
-      "log_unavailable",
-      connection.isClosed()
-        ? `log ${stream}: the connection is closed: give natsLog one that stays open (\`maxReconnectAttempts: -1\`)`
-        : `log ${stream}: NATS is away; the log carries on once it is back`,
-    )
-
-  /** Settles like `answer`, or rejects when the connection goes down before. */
-  function whileHere<Answer>(answer: Promise<Answer>): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      const leave = (): void => reject(away())
-      leaving.add(leave)
-      answer.then(resolve, reject).finally(() => leaving.delete(leave))
-    })
-  }
-
   function ready(): Promise<void> {
-    if (isAway || connection.isClosed()) return Promise.reject(away())
+    if (presence.isAway) return Promise.reject(away())
     if (opening) return opening
     const mine = lastTry.then(open).catch((error: unknown) => {
       const why = failure ?? error
@@ -139,7 +111,8 @@ export function createSession(options: SessionOptions): Session {
     follower = undefined
     opening = undefined
     failure = error
-    if (!isAway) again(delay)
+    arrivals.stir()
+    if (!presence.isAway) again(delay)
     delay = Math.min(delay * 2, LONGEST_PAUSE)
   }
 
@@ -147,17 +120,25 @@ export function createSession(options: SessionOptions): Session {
     retry?.()
     if (isClosed || !wasOpen) return
     retry = systemClock.after(after, () => {
-      if (isAway || opening || isClosed) return
-      ready().then(onNews, () => {})
+      if (presence.isAway || opening || isClosed) return
+      ready().catch(() => {})
     })
   }
 
   async function open(): Promise<void> {
-    const info = await options.openStream()
-    if (replica.settings && (await isStillThere(info))) await followFrom(info)
-    else await load(info)
+    isOpening = true
+    try {
+      const info = await options.openStream()
+      if (replica.settings && (await isStillThere(info))) await followFrom(info)
+      else await load(info)
+    } finally {
+      isOpening = false
+    }
+    if (!follower) throw away()
     failure = undefined
     delay = AGAIN
+    shown = replica
+    if (wasOpen) onNews()
     wasOpen = true
   }
 
@@ -215,28 +196,70 @@ export function createSession(options: SessionOptions): Session {
     await reach(await store(kind, encodeJson(value), performance.now() + timeout))
   }
 
+  /** Follows from where the replica is, and resolves once it has come to where the stream was. */
   async function followFrom(info: StreamInfo): Promise<void> {
+    for (;;) {
+      const before = doubted
+      await attach()
+      try {
+        // a long log takes longer to read than a call may wait; what counts is that it moves
+        return await reach(info.state.last_seq, Infinity)
+      } catch (error) {
+        if (doubted === before) throw error
+      }
+    }
+  }
+
+  async function attach(): Promise<void> {
     follower?.stop()
+    if (doubted === replica.at + 1 && (await isDamaged(doubted))) believed = doubted
     const inbox = `${options.inboxPrefix}.${crypto.randomUUID()}`
     const mine = replica
-    follower = await follow({
+    let isDropped = false
+    const next = await follow({
       ...{ connection, jetstream, inbox, from: replica.at + 1, fail: lose },
       take(record, at) {
-        if (mine !== replica) return
+        if (isDropped || mine !== replica) return
         // what was purged is gone for good, and a snapshot has it
         if (record.sequence !== replica.at + 1) return forget()
-        const written = replica.written
-        isOurs = false
-        replica.apply(record)
+        const data = unseal(record.data)
+        if (!data && record.sequence !== believed) {
+          isDropped = true
+          return doubt(record.sequence)
+        }
         stamp = at
-        if (replica.isOver) return forget()
-        if (waiting.length > 0) settle()
-        if (isOurs) considerSummingUp(written)
-        onNews()
+        take(data ? { ...record, data } : { ...record, kind: "chunk" })
       },
     })
-    // a long log takes longer to read than a call may wait; what counts is that it moves
-    await reach(info.state.last_seq, Infinity)
+    if (isClosed || isDropped) next.stop()
+    else follower = next
+  }
+
+  function take(record: StreamRecord): void {
+    const { written, kept } = replica
+    const { last, epoch } = kept
+    isOurs = false
+    replica.apply(record)
+    if (replica.isOver) return forget()
+    arrivals.tell(record.sequence)
+    if (isOurs) sumUp(replica, written)
+    if (kept.last !== last || kept.epoch !== epoch) onNews()
+  }
+
+  /** Damaged on its way, or so in the stream: following again finds out. */
+  function doubt(sequence: number): void {
+    doubted = sequence
+    follower?.stop()
+    follower = undefined
+    arrivals.stir()
+    if (isOpening) return
+    opening = undefined
+    ready().catch(() => {})
+  }
+
+  async function isDamaged(sequence: number): Promise<boolean> {
+    const found = await jetstream.get({ seq: sequence })
+    return found !== undefined && found.data === undefined
   }
 
   /** The replica cannot be carried on: a new one is needed. */
@@ -245,35 +268,21 @@ export function createSession(options: SessionOptions): Session {
     lose()
   }
 
-  function settle(): void {
-    const { at } = replica
-    for (const { sequence, resolve } of waiting) if (sequence <= at) resolve()
-    waiting = waiting.filter(({ sequence }) => sequence > at)
-  }
-
   async function reach(sequence: number, wait = timeout): Promise<void> {
     const deadline = performance.now() + wait
     let seen = replica.at
+    let since = performance.now()
     while (replica.at < sequence) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, STUCK)
-        waiting.push({
-          sequence,
-          resolve() {
-            clearTimeout(timer)
-            resolve()
-          },
-        })
-      })
-      if (replica.at >= sequence) return
       if (failure !== undefined) throw toOnwardError(stream, failure)
-      if (isAway || isClosed || !follower || performance.now() > deadline) throw away()
-      // nothing came in all this time: the consumer must be gone
-      if (replica.at === seen) {
+      if (presence.isAway || isClosed || !follower || performance.now() > deadline) throw away()
+      // nothing came in all this time, though it should have: the consumer must be gone
+      if (replica.at === seen && performance.now() - since > STUCK) {
         lose()
         throw away()
       }
+      if (replica.at !== seen) since = performance.now()
       seen = replica.at
+      await arrivals.wait(sequence, STUCK)
     }
   }
 
@@ -305,7 +314,7 @@ export function createSession(options: SessionOptions): Session {
         return await reach(state.last_seq)
       } catch (error) {
         if (error instanceof JetStreamError && error.status === NOT_FOUND) lose()
-        const isHopeless = isAway || connection.isClosed() || performance.now() > deadline
+        const isHopeless = presence.isAway || performance.now() > deadline
         const mayPass =
           isPassing(error) ||
           opening === undefined ||
@@ -318,7 +327,7 @@ export function createSession(options: SessionOptions): Session {
 
   async function store(kind: Kind, data: Uint8Array, deadline: number, isOver = () => false): Promise<number> {
     for (;;) {
-      if (isAway) throw away()
+      if (presence.isAway) throw away()
       try {
         const left = Math.min(deadline - performance.now(), ONE_ANSWER)
         return await whileHere(jetstream.store(subjectOf(kind), data, Math.max(left, 1)))
@@ -333,26 +342,9 @@ export function createSession(options: SessionOptions): Session {
     }
   }
 
-  /**
-   * The process whose batch makes the stream too long sums it up; if it does not live to, the one whose batch makes it
-   * another quarter too long.
-   */
-  function considerSummingUp(before: number): void {
-    const enough = Math.max(LEAST_GARBAGE, replica.kept.size * 2)
-    const quarters = (written: number): number => Math.floor((written - enough) / (enough / 4))
-    if (isSummingUp || replica.written < enough || quarters(before) === quarters(replica.written)) return
-    const state = replica.state()
-    if (!state) return
-    isSummingUp = true
-    writeSnapshot(jetstream, subjectOf, state, replica.kept.entries(), { chunkSize: maxPayload(), timeout })
-      // the next quarter tries again
-      .catch(() => {})
-      .finally(() => (isSummingUp = false))
-  }
-
   return {
     get replica() {
-      return replica
+      return shown
     },
     ...{ ready, sync, store, reach },
     close() {
@@ -360,7 +352,7 @@ export function createSession(options: SessionOptions): Session {
       clearInterval(pulse)
       retry?.()
       follower?.stop()
-      ;(statuses as { stop?(): void }).stop?.()
+      presence.stop()
     },
   }
 }

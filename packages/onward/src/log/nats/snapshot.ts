@@ -1,3 +1,4 @@
+import { OnwardError } from "../../errors.ts"
 import type { Entry, StoredMessage } from "../../message.ts"
 import type { JetStream, RawMessage } from "./jetstream.ts"
 import { decodeJson, encodeJson, fromLine, join, toLine } from "./record.ts"
@@ -7,6 +8,32 @@ import type { Replica, ReplicaState, SnapshotIndex } from "./replica.ts"
 type Row = readonly [sequence: number, time: number, line: Parameters<typeof fromLine>[0]]
 
 const NEWLINE = Uint8Array.of(10)
+/** Least that the stream takes before it is summed up, in bytes. */
+const LEAST_GARBAGE = 8 * 1024 * 1024
+
+/**
+ * Makes what sums up the stream when it has grown too long: called by the process whose batch was just found in it, with what
+ * the stream took before. If that process does not live to, the one whose batch makes it another quarter too long does it.
+ */
+export function createSummer(
+  jetstream: JetStream,
+  subjectOf: (kind: "chunk" | "snapshot") => string,
+  { maxPayload, timeout }: { maxPayload: () => number; timeout: number },
+): (replica: Replica, before: number) => void {
+  let isBusy = false
+  return (replica, before) => {
+    const enough = Math.max(LEAST_GARBAGE, replica.kept.size * 2)
+    const quarters = (written: number): number => Math.floor((written - enough) / (enough / 4))
+    if (isBusy || replica.written < enough || quarters(before) === quarters(replica.written)) return
+    const state = replica.state()
+    if (!state) return
+    isBusy = true
+    writeSnapshot(jetstream, subjectOf, state, replica.kept.entries(), { chunkSize: maxPayload(), timeout })
+      // the next quarter tries again
+      .catch(() => {})
+      .finally(() => (isBusy = false))
+  }
+}
 
 /**
  * Writes the whole state into the stream, and then removes from the stream what lies before it. A snapshot is bytes in chunks,
@@ -65,12 +92,21 @@ export async function readSnapshot(
   firstSequence: number,
   replica: Replica,
 ): Promise<boolean> {
-  const found = await findIndex(jetstream, subject, firstSequence)
-  if (!found) return false
+  const newest = await jetstream.get({ last_by_subj: subject })
+  if (!newest) return false
+  const found = await findIndex(jetstream, subject, firstSequence, newest)
+  if (!found) {
+    if (firstSequence <= 1) return false
+    throw new OnwardError(
+      "log_corrupt",
+      `log ${subject}: what sums up the log cannot be read: remove the stream to begin anew`,
+    )
+  }
   const pieces: Uint8Array[] = []
   for (const seq of found.index.chunks) {
     const chunk = await jetstream.get({ seq })
-    if (!chunk) return false
+    // removed for a newer one just now, or damaged on its way
+    if (!chunk?.data) throw new OnwardError("log_unavailable", `log ${subject}: a piece is missing: try again`)
     pieces.push(chunk.data)
   }
   const lines = linesIn(join(pieces))
@@ -89,9 +125,8 @@ async function findIndex(
   jetstream: JetStream,
   subject: string,
   firstSequence: number,
+  newest: RawMessage,
 ): Promise<{ seq: number; index: SnapshotIndex } | undefined> {
-  const newest = await jetstream.get({ last_by_subj: subject })
-  if (!newest) return undefined
   const read = ({ seq, data }: RawMessage): { seq: number; index: SnapshotIndex } | undefined => {
     const index = indexIn(data)
     return index && index.at + 1 >= firstSequence ? { seq, index } : undefined
@@ -108,7 +143,8 @@ async function findIndex(
 }
 
 /** Undefined when it was not written by a log. */
-function indexIn(data: Uint8Array): SnapshotIndex | undefined {
+function indexIn(data: Uint8Array | undefined): SnapshotIndex | undefined {
+  if (!data) return undefined
   try {
     const index = decodeJson(data) as Partial<SnapshotIndex> | null
     return typeof index?.at === "number" && Array.isArray(index.chunks) ? (index as SnapshotIndex) : undefined

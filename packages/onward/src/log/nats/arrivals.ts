@@ -1,0 +1,33 @@
+/** Those who wait until a replica has come to a place in its stream. */
+export interface Arrivals {
+  /** Resolves when `sequence` is told, when `stir` is called, or after `patience` milliseconds. */
+  wait(sequence: number, patience: number): Promise<void>
+  /** Tells how far the replica is. */
+  tell(at: number): void
+  /** Lets everybody look what has changed. */
+  stir(): void
+}
+
+export function createArrivals(): Arrivals {
+  const waiting = new Set<{ readonly sequence: number; readonly resolve: () => void }>()
+  const tell = (at: number): void => {
+    for (const { sequence, resolve } of waiting) if (sequence <= at) resolve()
+  }
+  return {
+    wait: (sequence, patience) =>
+      new Promise((resolve) => {
+        const waiter = {
+          sequence,
+          resolve(): void {
+            clearTimeout(timer)
+            waiting.delete(waiter)
+            resolve()
+          },
+        }
+        const timer = setTimeout(() => waiter.resolve(), patience)
+        waiting.add(waiter)
+      }),
+    tell,
+    stir: () => tell(Infinity),
+  }
+}
