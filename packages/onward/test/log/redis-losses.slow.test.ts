@@ -4,14 +4,7 @@ import { Redis } from "ioredis"
 import { createClient } from "redis"
 import type { Log, Position } from "../../src/log/index.ts"
 import { redisLog } from "../../src/log/redis/index.ts"
-import {
-  redisMissing,
-  startRedis,
-  startReplica,
-  startSentinels,
-  type RedisServer,
-  type RedisServerOptions,
-} from "../stores/redis.ts"
+import { redisMissing, startRedis, startReplica, type RedisServer, type RedisServerOptions } from "../stores/redis.ts"
 
 const skip = redisMissing ?? false
 
@@ -157,34 +150,6 @@ test("the first replica of a master changes nothing for readers", { skip }, asyn
   await append(log, "2")
   assert.deepEqual(await readAfter(log, seen), { data: ["2"], lost: undefined })
 })
-
-for (const [what, connect] of [
-  [
-    "ioredis",
-    (ports: readonly number[], name: string) => {
-      const client = new Redis({ sentinels: ports.map((port) => ({ host: "127.0.0.1", port })), name })
-      client.on("error", () => {})
-      return client
-    },
-  ],
-] as const) {
-  test(`with ${what} and Sentinel the log goes on after a failover, with a gap`, { skip }, async (t) => {
-    const sentinels = await startSentinels()
-    t.after(() => sentinels.close())
-    const client = connect(sentinels.ports, sentinels.name)
-    t.after(() => client.disconnect())
-    const log = redisLog(client, { timeout: 10_000 })
-    t.after(() => log.close())
-    const wakes: unknown[] = []
-    await log.watch((newest) => void wakes.push(newest))
-    const seen = await append(log, "1")
-    await sentinels.killMaster()
-    await append(log, "2")
-    const { data, lost } = await readAfter(log, seen)
-    assert.equal(lost, "epoch")
-    assert.equal(data.at(-1), "2")
-  })
-}
 
 test("node-redis goes on after a restart, too", { skip }, async (t) => {
   const server = await serverFor(t)

@@ -66,10 +66,13 @@ function ofIoredis(client: IoredisClient): Connection {
   }
 }
 
-function ofNodeRedis(client: NodeRedisClient): Connection {
+function ofNodeRedis(client: NodeRedisClient, connecting: Promise<unknown> = Promise.resolve()): Connection {
   const isCluster = "slots" in client || "masters" in client
   const isSentinel = !isCluster && "getSentinelNode" in client
   const send = client.sendCommand.bind(client) as (...given: unknown[]) => Promise<unknown>
+  const destroy = async (): Promise<void> => {
+    if (client.isOpen) await client.destroy()
+  }
   return {
     send(key, words) {
       if (isCluster) return send(key, false, words)
@@ -81,13 +84,15 @@ function ofNodeRedis(client: NodeRedisClient): Connection {
     duplicate() {
       const copy = client.duplicate()
       copy.on("error", () => {})
-      copy.connect().catch(() => {})
-      return ofNodeRedis(copy)
+      return ofNodeRedis(
+        copy,
+        copy.connect().catch(() => {}),
+      )
     },
     end() {
-      if (!client.isOpen) return
-      // it may be connecting, which it then gives up
-      void Promise.resolve(client.destroy()).catch(() => {})
+      // a cluster that is destroyed while it connects goes on connecting to its nodes
+      const ending = isCluster ? connecting.then(destroy) : destroy()
+      ending.catch(() => {})
     },
   }
 }
