@@ -1,4 +1,4 @@
-// npm run deploy-run -- [--clients 5000] [--over 10000] [--seed 1]: what a deploy and a crash cost, at full size.
+// npm run deploy-run -- [--clients 5000] [--over 20000] [--seed 1]: what a deploy and a crash cost, at full size.
 import { join } from "node:path"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -8,7 +8,7 @@ import { runDeploy } from "./run.ts"
 const { values } = parseArgs({
   options: {
     clients: { type: "string", default: "5000" },
-    over: { type: "string", default: "10000" },
+    over: { type: "string", default: "20000" },
     seed: { type: "string", default: "1" },
   },
 })
