@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs"
 import { dirname } from "node:path"
-import { memoryLog, type Log } from "onward"
+import { memoryLog, OnwardError, type Log } from "onward"
 import { sqliteLog } from "onward/sqlite"
 import { kindOf, placeOf } from "./log-address.ts"
 import { UsageError } from "./usage-error.ts"
@@ -14,13 +14,16 @@ export interface Store {
   readonly disconnect?: () => Promise<void>
 }
 
-const OPEN: Readonly<Record<string, (address: string) => Promise<Store>>> = {
+type Open = (address: string) => Promise<Store>
+
+const OPEN: Readonly<Record<string, Open>> = {
   memory: async () => ({ log: memoryLog(), place: "in memory, and gone when this ends" }),
   async sqlite(address) {
     const path = address.slice("sqlite:".length)
     mkdirSync(dirname(path), { recursive: true })
     return { log: sqliteLog(path), place: `in ${path}` }
   },
+  nats: openNats,
 }
 
 /**
@@ -30,5 +33,44 @@ const OPEN: Readonly<Record<string, (address: string) => Promise<Store>>> = {
 export async function openStore(address: string): Promise<Store> {
   const open = OPEN[kindOf(address)]
   if (!open) throw new UsageError(`there is no log at ${placeOf(address)} yet`)
-  return open(address)
+  const store = await open(address)
+  try {
+    // an address nobody can use is said now, not by every request
+    await store.log.bounds()
+    return store
+  } catch (error) {
+    await store.log.close()
+    await store.disconnect?.()
+    throw error
+  }
+}
+
+async function openNats(address: string): Promise<Store> {
+  const { connect } = await installed("@nats-io/transport-node", () => import("@nats-io/transport-node"))
+  const { natsLog } = await import("onward/nats")
+  const { username, password, host } = new URL(address)
+  const place = `at ${placeOf(address)}`
+  const [user, pass] = [username, password].map(decodeURIComponent)
+  const connection = await connect({
+    servers: host,
+    // for ever: subscribers stay while the store is away
+    maxReconnectAttempts: -1,
+    ...(user && (pass ? { user, pass } : { token: user })),
+  }).catch((cause: unknown) => {
+    const isDenied = /authori[sz]ation|authentication/i.test(String(cause))
+    const [code, what] = isDenied
+      ? (["log_denied", "it turned down this user or password"] as const)
+      : (["log_unavailable", "it does not answer: is it running, and is this its address?"] as const)
+    throw new OnwardError(code, `the log ${place}: ${what}`, { cause })
+  })
+  return { log: natsLog(connection), place, disconnect: () => connection.close() }
+}
+
+async function installed<Module>(name: string, load: () => Promise<Module>): Promise<Module> {
+  try {
+    return await load()
+  } catch (error) {
+    if ((error as { readonly code?: string }).code !== "ERR_MODULE_NOT_FOUND") throw error
+    throw new UsageError(`this log needs a client that is not installed: npm install ${name}`)
+  }
 }

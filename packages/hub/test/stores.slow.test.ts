@@ -1,0 +1,100 @@
+import assert from "node:assert/strict"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { join } from "node:path"
+import { test } from "node:test"
+import { setTimeout as sleep } from "node:timers/promises"
+import { stream } from "onward/client"
+import { natsMissing, startNats } from "../../onward/test/stores/nats.ts"
+import { runOnward, serveOnward } from "./onward.ts"
+import { publish } from "./server.ts"
+import { temporaryFolder } from "./temporary-folder.ts"
+
+/** A store a hub can keep its log in. */
+interface Engine {
+  readonly name: string
+  readonly missing: string | undefined
+  start(): Promise<Server>
+  /** The address of a store at a port, with a password nobody has there. */
+  readonly wrong: (port: number) => string
+}
+
+interface Server {
+  readonly port: number
+  /** What `--log` is given. */
+  readonly address: string
+  kill(): Promise<void>
+  restart(): Promise<void>
+  close(): Promise<void>
+}
+
+const SECRET = "s3cret"
+
+const engines: readonly Engine[] = [
+  {
+    name: "NATS",
+    missing: natsMissing,
+    async start() {
+      const server = await startNats({ configuration: `authorization { user: hub, password: ${SECRET} }` })
+      return { ...server, address: `nats://hub:${SECRET}@127.0.0.1:${server.port}` }
+    },
+    wrong: (port) => `nats://hub:wr0ng@127.0.0.1:${port}`,
+  },
+]
+
+for (const { name, missing, start, wrong } of engines) {
+  test(`hubs share a log in ${name}, and wait for it while it is away`, { skip: missing }, async (t) => {
+    const store = await start()
+    t.after(() => store.close())
+    const folder = temporaryFolder(t)
+    const args = ["--log", store.address]
+    const one = await serveOnward(t, { data: join(folder, "one"), args })
+    const two = await serveOnward(t, { data: join(folder, "two"), args })
+    const leave = new AbortController()
+    t.after(() => leave.abort())
+    const events = stream(`${two.url}/events?topic=news&last_event_id=earliest`, { signal: leave.signal })
+    const next = async (): Promise<string | undefined> => (await events.next()).value?.data
+
+    await publish(one.url, { topic: "news", data: "before" })
+    assert.equal(await next(), "before", "what one was given, the other one streams")
+
+    await store.kill()
+    const body = new URLSearchParams({ topic: "news", data: "while", id: "while" })
+    const refused = await fetch(`${one.url}/publish`, { method: "POST", body })
+    assert.equal(refused.status, 503)
+    assert.match(refused.headers.get("retry-after") ?? "", /^\d+$/)
+    assert.equal((await fetch(`${one.url}/healthz`)).status, 503)
+
+    await store.restart()
+    for (;;) {
+      const id = await publish(one.url, { topic: "news", data: "while", id: "while" }).catch(() => undefined)
+      if (id !== undefined) break
+      await sleep(50)
+    }
+    await publish(one.url, { topic: "news", data: "after" })
+    assert.deepEqual([await next(), await next()], ["while", "after"], "the stream stood, and missed nothing")
+    assert.equal((await fetch(`${one.url}/healthz`)).status, 200)
+    for (const { printed } of [one, two]) assert.ok(!printed().includes(SECRET), "the password is shown nowhere")
+  })
+
+  test(`what is wrong with an address of ${name} is one line and exit code 1`, { skip: missing }, async (t) => {
+    const store = await start()
+    t.after(() => store.close())
+    const data = temporaryFolder(t)
+    const denied = runOnward(t, ["serve", "--port", "0", "--data", data, "--log", wrong(store.port)])
+    assert.equal(await denied.ended, 1)
+    assert.match(denied.printed(), /^onward: [^\n]*\(log_denied\)\n$/)
+    assert.ok(!denied.printed().includes("wr0ng"))
+    const away = runOnward(t, ["serve", "--port", "0", "--data", data, "--log", wrong(await freePort())])
+    assert.equal(await away.ended, 1)
+    assert.match(away.printed(), /^onward: [^\n]*\(log_unavailable\)\n$/)
+  })
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1")
+  await new Promise((resolve) => void server.once("listening", resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => void server.close(resolve))
+  return port
+}
