@@ -23,6 +23,8 @@ const OPEN: Readonly<Record<string, Open>> = {
     mkdirSync(dirname(path), { recursive: true })
     return { log: sqliteLog(path), place: `in ${path}` }
   },
+  redis: openRedis,
+  rediss: openRedis,
   nats: openNats,
 }
 
@@ -43,6 +45,15 @@ export async function openStore(address: string): Promise<Store> {
     await store.disconnect?.()
     throw error
   }
+}
+
+async function openRedis(address: string): Promise<Store> {
+  const { Redis } = await installed("ioredis", () => import("ioredis"))
+  const { redisLog } = await import("onward/redis")
+  const client = new Redis(address)
+  // what goes wrong is told by the calls it goes wrong for
+  client.on("error", () => {})
+  return { log: redisLog(client), place: `at ${placeOf(address)}`, disconnect: async () => client.disconnect() }
 }
 
 async function openNats(address: string): Promise<Store> {
