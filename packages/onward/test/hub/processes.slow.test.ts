@@ -1,0 +1,149 @@
+import assert from "node:assert/strict"
+import { fork } from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { test, type TestContext } from "node:test"
+import { setTimeout as wait } from "node:timers/promises"
+import { fileURLToPath } from "node:url"
+import { stream } from "../../src/client/node.ts"
+import { createLink } from "../chaos/link.ts"
+import type { LogAddress } from "../chaos/open-log.ts"
+import { STORES } from "../chaos/stores/index.ts"
+import { Chance } from "./simulation/chance.ts"
+
+const PROGRAM = fileURLToPath(new URL("programs/hub.ts", import.meta.url))
+const SEED = Number(process.env.SEED ?? 5)
+const TOPICS = ["numbers/0", "numbers/1", "numbers/2"]
+const TOTAL = 200
+
+interface Hub {
+  readonly url: string
+  readonly port: number
+  /** Tells it to leave; resolves to its exit code. */
+  leave(): Promise<unknown>
+}
+
+/** A store, and whatever shares it; all ended, the last first, when the test is over. */
+interface Stage {
+  startHub(): Promise<Hub>
+  undo(step: () => unknown): void
+}
+
+async function stage(t: TestContext, kind: keyof typeof STORES): Promise<Stage> {
+  const steps: (() => unknown)[] = []
+  t.after(async () => {
+    for (const step of steps.reverse()) await step()
+  })
+  const folder = mkdtempSync(join(tmpdir(), "onward-"))
+  steps.push(() => rmSync(folder, { recursive: true, force: true }))
+  const store = await STORES[kind].start({ folder, keeps: undefined, minutes: 1, mayLose: false })
+  steps.push(() => store[Symbol.asyncDispose]())
+  const address = JSON.stringify(store.address(store.port ?? 0) satisfies LogAddress)
+
+  return {
+    undo: (step) => void steps.push(step),
+    async startHub() {
+      const child = fork(PROGRAM, [address], {
+        execArgv: ["--conditions=onward-source", "--disable-warning=ExperimentalWarning"],
+      })
+      const exit = once(child, "exit")
+      steps.push(() => (child.kill("SIGKILL"), exit))
+      const [{ port }] = (await once(child, "message")) as [{ readonly port: number }]
+      return {
+        port,
+        url: `http://127.0.0.1:${port}`,
+        async leave() {
+          child.kill("SIGTERM")
+          return (await exit)[0] as unknown
+        },
+      }
+    },
+  }
+}
+
+for (const [name, { missing }] of Object.entries(STORES)) {
+  const kind = name as keyof typeof STORES
+
+  test(
+    `${kind}: processes come and go while all publish, and every reader gets everything once and in order`,
+    { skip: missing },
+    async (t) => {
+      t.diagnostic(`SEED=${SEED}`)
+      const chance = new Chance(SEED)
+      const { startHub, undo } = await stage(t, kind)
+      const hubs = await Promise.all([startHub(), startHub()])
+      let turn = 0
+      // a load balancer: each connection goes to the next process
+      const balancer = await createLink(() => hubs[turn++ % hubs.length]?.port)
+      undo(() => balancer[Symbol.asyncDispose]())
+      const over = new AbortController()
+      undo(() => over.abort())
+
+      async function read(query: string): Promise<Record<string, number>> {
+        const seen: Record<string, number> = Object.fromEntries(TOPICS.map((topic) => [topic, 0]))
+        const events = stream(`http://127.0.0.1:${balancer.port}/events?${query}`, {
+          signal: over.signal,
+          retry: { base: 10, max: 100 },
+          onGap: (gap) => assert.fail(`nothing may be missed: ${JSON.stringify(gap)}`),
+        })
+        for await (const event of events) {
+          const topic = event.event
+          assert.equal(Number(event.data), (seen[topic] ?? Number.NaN) + 1, `${topic}, as ${query} has it`)
+          seen[topic] = Number(event.data)
+          if (TOPICS.every((topic) => seen[topic] === TOTAL)) break
+        }
+        return seen
+      }
+
+      async function publish(topic: string): Promise<void> {
+        for (let number = 1; number <= TOTAL; number++) {
+          const body = JSON.stringify({ topic, event: topic, data: number, key: `${topic}/${number}` })
+          // who is asked may be leaving: asked again, elsewhere, with the same key, it is stored once
+          for (let attempt = number; ; attempt++) {
+            const url = `${hubs[attempt % hubs.length]?.url}/publish`
+            const response = await fetch(url, { method: "POST", body }).catch(() => undefined)
+            if (response?.ok) {
+              const id = await response.text()
+              if (topic === "numbers/0" && number === 1) firstId = id
+              break
+            }
+            await wait(20)
+          }
+          published++
+        }
+      }
+
+      let published = 0
+      let firstId = ""
+      const publishedUntil = async (share: number): Promise<void> => {
+        while (published < share * TOTAL * TOPICS.length) await wait(5)
+      }
+      const all = TOPICS.map((topic) => `topic=${topic}`).join("&")
+      const readers = Promise.all(Array.from({ length: 12 }, (_, i) => read(i % 2 ? all : "pattern=numbers/*")))
+      const publishers = Promise.all(TOPICS.map(publish))
+
+      await publishedUntil(0.2)
+      hubs.push(await startHub())
+      await balancer.cut(chance, 50)
+      await publishedUntil(0.4)
+      assert.equal(await hubs.shift()?.leave(), 0)
+      await publishedUntil(0.6)
+      hubs.push(await startHub())
+      await balancer.cut(chance, 50)
+      await publishedUntil(0.8)
+      assert.equal(await hubs.shift()?.leave(), 0)
+      await publishers
+      await readers
+      // an id that one process gave, the first of which is gone, is a place for all
+      for (const { url } of hubs) {
+        const got: string[] = []
+        for await (const { data } of stream(`${url}/events?topic=numbers/0&last_event_id=${firstId}`)) {
+          if (got.push(data) === 5) break
+        }
+        assert.deepEqual(got, ["2", "3", "4", "5", "6"])
+      }
+    },
+  )
+}
