@@ -97,3 +97,34 @@ export function kindsFor(store: ChaosStore): readonly FaultKind[] {
     return hasServer || !kind.endsWith(" store")
   })
 }
+
+/** Lets each fault begin at its time; those of the store one after the other. */
+export async function letHappen(
+  stage: Stage,
+  plan: readonly PlannedFault[],
+  tell: (line: string) => void,
+): Promise<void> {
+  const startedAt = performance.now()
+  const running: Promise<void>[] = []
+  let ofStore: Promise<unknown> = Promise.resolve()
+  for (const fault of plan) {
+    await wait(Math.max(0, startedAt + fault.at - performance.now()))
+    const happen = async (): Promise<void> => {
+      const outcome = await FAULTS[fault.kind](stage, fault)
+      tell(`${(fault.at / 1_000).toFixed(1)} s: ${fault.kind} (${fault.hub}): ${outcome}`)
+    }
+    const isOfStore = fault.kind === "kill store" || fault.kind === "fail over" || fault.kind === "disk full"
+    const happening = isOfStore ? ofStore.then(happen) : happen()
+    if (isOfStore) ofStore = happening
+    running.push(happening)
+    happening.catch(() => {}) // looked at in the end
+  }
+  await Promise.all(running)
+}
+
+/** How often each happens. */
+export function counted(plan: readonly PlannedFault[]): Partial<Record<FaultKind, number>> {
+  const counts: Partial<Record<FaultKind, number>> = {}
+  for (const { kind } of plan) counts[kind] = (counts[kind] ?? 0) + 1
+  return counts
+}

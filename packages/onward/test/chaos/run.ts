@@ -4,13 +4,14 @@ import { join } from "node:path"
 import { setTimeout as wait } from "node:timers/promises"
 import { checkHistory, type Verdict } from "./check.ts"
 import { startCrowd } from "./crowd.ts"
-import { FAULTS, kindsFor, type Stage } from "./faults.ts"
+import { counted, kindsFor, letHappen, type Stage } from "./faults.ts"
 import { createJournal, readJournal, type History, type Seen } from "./history.ts"
 import { createHubProcess, type HubProcess } from "./hub-process.ts"
 import { createLink, type Link } from "./link.ts"
 import { selectionOf } from "./messages.ts"
 import { openLog, type LogAddress } from "./open-log.ts"
-import { planFaults, type FaultKind, type PlannedFault } from "./plan.ts"
+import { createPatience, PATIENCE, until } from "./patience.ts"
+import { planFaults, type FaultKind } from "./plan.ts"
 import { startPublishers } from "./publishers.ts"
 import { STORES, type ChaosStore } from "./stores/index.ts"
 import { createWitness, readAll } from "./witness.ts"
@@ -50,34 +51,51 @@ export interface ChaosReport {
 
 const HUBS = 3
 const PUBLISHERS = 6
-/** With no faults left, a run in which nothing changes for so long, in ms, has failed. */
-const PATIENCE = 60_000
 /** How many messages must be acknowledged after the last fault before the run ends. */
 const ENOUGH = 200
 /** In runs in which retention removes entries: few enough that some of those who sleep will miss some. */
 const KEEPS = 1_000
 
+/** Has something done when the run is over, the last first. */
+type Defer = (end: () => Promise<unknown>) => void
+
 /** Three hubs, one store, links between all, subscribers and publishers; faults for some minutes, then calm, then the verdict. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const { log, seed, minutes, every = 2_000, subscribers = 200, mayLose = false, keep = false, onFault } = options
   const folder = mkdtempSync(join(tmpdir(), "onward-chaos-"))
+  const ends: (() => Promise<unknown>)[] = []
+  let isKept = true
+  try {
+    const report = await run(options, folder, (end) => void ends.unshift(end))
+    isKept = report.folder !== undefined
+    return report
+  } finally {
+    for (const end of ends) await end()
+    if (!isKept) rmSync(folder, { recursive: true })
+  }
+}
+
+async function run(options: ChaosOptions, folder: string, defer: Defer): Promise<ChaosReport> {
+  const { log, seed, minutes, every = 2_000, subscribers = 200, mayLose = false, keep = false, onFault } = options
   const path = (name: string): string => join(folder, name)
   mkdirSync(path("store"))
   // every other seed is one of a log that keeps everything, and of publishers with ids of their own
   const keeps = seed % 2 === 0 ? KEEPS : undefined
 
-  await using stack = new AsyncDisposableStack()
-  const store = stack.use(await STORES[log].start({ folder: path("store"), keeps, mayLose, minutes }))
-  const stage = await build(stack, store, path)
+  const use = <T extends AsyncDisposable>(resource: T): T => {
+    defer(async () => resource[Symbol.asyncDispose]())
+    return resource
+  }
+  const store = use(await STORES[log].start({ folder: path("store"), keeps, mayLose, minutes }))
+  const stage = await build(use, store, path)
   // by a way that nothing happens to, but which leads to wherever the store is
-  const way = stack.use(await createLink(() => store.port))
+  const way = use(await createLink(() => store.port))
   const witness = await createWitness(await openLog(store.address(way.port)))
-  stack.defer(() => witness.stop())
+  defer(async () => witness.stop())
 
   const hubs = stage.hubs.map(({ link }) => link.port)
   const file = path("subscribers.jsonl")
   const crowd = startCrowd({ seed, count: subscribers, hubs, file, output: path("subscribers.log") })
-  stack.defer(() => crowd.end())
+  defer(async () => crowd.end())
   const publishers = startPublishers({
     seed,
     count: PUBLISHERS,
@@ -88,17 +106,10 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   })
 
   const failures: string[] = []
-  const progress = (): number => publishers.acked.length + witness.facts.length + crowd.received
-  const inTime = async <T>(what: string, work: Promise<T>): Promise<T | undefined> => {
-    try {
-      const result = await whilePatient(work, progress)
-      if (result !== IMPATIENT) return result
-      failures.push(`${what} did not come to an end`)
-    } catch (error) {
-      failures.push(`${what} failed: ${String(error)}`)
-    }
-    return undefined
-  }
+  const inTime = createPatience(
+    () => publishers.acked.length + witness.facts.length + crowd.received,
+    (what) => failures.push(what),
+  )
   await inTime(
     "the first event of each subscriber",
     until(() => crowd.begun === subscribers),
@@ -169,64 +180,22 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   journal.flush()
   writeFileSync(path("stored.jsonl"), witness.facts.map((fact) => `${JSON.stringify(fact)}\n`).join(""))
   writeFileSync(path("report.json"), JSON.stringify({ ...options, ...report }, undefined, 2))
-  await stack.disposeAsync()
-  if (!report.folder) rmSync(folder, { recursive: true })
   return report
 }
 
 /** Starts the hubs, each behind a link, and with a link to the store if that is a server. */
-async function build(stack: AsyncDisposableStack, store: ChaosStore, path: (name: string) => string): Promise<Stage> {
+async function build(
+  use: <T extends AsyncDisposable>(resource: T) => T,
+  store: ChaosStore,
+  path: (name: string) => string,
+): Promise<Stage> {
   const storeLinks: Link[] = []
   const hubs: HubProcess[] = []
   for (let number = 0; number < HUBS; number++) {
-    if (store.port !== undefined) storeLinks.push(stack.use(await createLink(() => store.port)))
+    if (store.port !== undefined) storeLinks.push(use(await createLink(() => store.port)))
     const address = store.address(storeLinks[number]?.port ?? 0)
-    hubs.push(stack.use(await createHubProcess({ name: `hub ${number}`, address, file: path(`hub-${number}.log`) })))
+    hubs.push(use(await createHubProcess({ name: `hub ${number}`, address, file: path(`hub-${number}.log`) })))
   }
   await Promise.all(hubs.map((hub) => hub.start()))
   return { hubs, storeLinks, store }
-}
-
-/** Lets each fault begin at its time; those of the store one after the other. */
-async function letHappen(stage: Stage, plan: readonly PlannedFault[], tell: (line: string) => void): Promise<void> {
-  const startedAt = performance.now()
-  const running: Promise<void>[] = []
-  let ofStore: Promise<unknown> = Promise.resolve()
-  for (const fault of plan) {
-    await wait(Math.max(0, startedAt + fault.at - performance.now()))
-    const happen = async (): Promise<void> => {
-      const outcome = await FAULTS[fault.kind](stage, fault)
-      tell(`${(fault.at / 1_000).toFixed(1)} s: ${fault.kind} (${fault.hub}): ${outcome}`)
-    }
-    const isOfStore = fault.kind === "kill store" || fault.kind === "fail over" || fault.kind === "disk full"
-    const happening = isOfStore ? ofStore.then(happen) : happen()
-    if (isOfStore) ofStore = happening
-    running.push(happening)
-    happening.catch(() => {}) // looked at in the end
-  }
-  await Promise.all(running)
-}
-
-function counted(plan: readonly PlannedFault[]): Partial<Record<FaultKind, number>> {
-  const counts: Partial<Record<FaultKind, number>> = {}
-  for (const { kind } of plan) counts[kind] = (counts[kind] ?? 0) + 1
-  return counts
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await wait(50)
-}
-
-const IMPATIENT = Symbol("impatient")
-
-/** What `work` comes to, unless `progress` stands still for too long. */
-async function whilePatient<T>(work: Promise<T>, progress: () => number): Promise<T | typeof IMPATIENT> {
-  let before = progress()
-  for (let silence = 0; silence < PATIENCE; silence += 100) {
-    const result = await Promise.race([work, wait(100, IMPATIENT)])
-    if (result !== IMPATIENT) return result
-    if (progress() !== before) silence = 0
-    before = progress()
-  }
-  return IMPATIENT
 }
