@@ -1,6 +1,6 @@
 import { byteLength } from "../bytes.ts"
 import { OnwardError } from "../errors.ts"
-import { parsePosition } from "../log/index.ts"
+import { parsePosition } from "./position.ts"
 import { serialize, type Message, type StoredMessage } from "../message.ts"
 import { checkTopic } from "../topic.ts"
 

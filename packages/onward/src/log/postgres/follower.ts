@@ -1,0 +1,127 @@
+import type { Position } from "../../message.ts"
+import { formatPosition } from "../position.ts"
+import type { Connection } from "./connection.ts"
+
+export interface FollowerOptions {
+  readonly connection: Connection
+  /** Undefined when nobody tells of appends, or we cannot hear of them. */
+  readonly channel: string | undefined
+  readonly pollInterval: number | undefined
+  /** Asks for the newest position. */
+  readonly look: () => Promise<Position>
+}
+
+export interface Follower {
+  watch(wake: (newest?: Position) => void): () => Promise<void>
+  /** Tells all watchers. */
+  wake(newest: Position): void
+  close(): Promise<void>
+}
+
+/**
+ * Wakes watchers. Looking at the newest position now and then is what makes it certain that they are woken; being told by
+ * the server only makes it sooner. Neither is done while nobody watches.
+ */
+export function createFollower({ connection, channel, pollInterval, look }: FollowerOptions): Follower {
+  const watchers = new Set<{ readonly wake: (newest?: Position) => void }>()
+  let seen: Position | undefined
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let looking: Promise<void> | undefined
+  let listening: Promise<void> | undefined
+  let unlisten: (() => Promise<unknown>) | undefined
+  /** Times in a row that looking found what nobody had told. */
+  let untold = 0
+  let wasAway = false
+
+  function wakeAll(newest?: Position): void {
+    for (const { wake } of watchers) wake(newest)
+  }
+
+  function plan(): void {
+    clearTimeout(timer)
+    if (watchers.size === 0) return
+    timer = setTimeout(() => void (looking = poll()), pollInterval ?? (unlisten ? 1000 : 100))
+    ;(timer as { unref?(): void }).unref?.()
+  }
+
+  async function poll(): Promise<void> {
+    try {
+      const newest = await look()
+      if (wasAway || newest !== seen) {
+        untold = unlisten && !wasAway ? untold + 1 : 0
+        // a client that lost its connection for good does not always say so
+        if (wasAway || untold >= 2) await stopListening()
+        wasAway = false
+        seen = newest
+        wakeAll(newest)
+      }
+      if (watchers.size > 0) listen()
+    } catch {
+      wasAway = true
+    }
+    plan()
+  }
+
+  function listen(): void {
+    if (channel === undefined || !connection.listen || unlisten || listening) return
+    const hear = (payload?: string): void => {
+      untold = 0
+      const [epoch = "", sequence] = payload?.split(" ") ?? []
+      // after a reconnect nobody knows what was missed
+      const newest = sequence === undefined ? undefined : formatPosition(epoch, Number(sequence))
+      if (newest !== undefined) seen = newest
+      wakeAll(newest)
+    }
+    const lose = (): void => {
+      unlisten = undefined
+      plan()
+    }
+    listening = connection.listen(channel, hear, lose).then(
+      (stop) => {
+        unlisten = stop
+      },
+      () => {}, // looking is enough, and after the next look it is tried again
+    )
+    void listening.then(async () => {
+      listening = undefined
+      if (watchers.size === 0) await stopListening()
+    })
+  }
+
+  async function stopListening(): Promise<void> {
+    const stop = unlisten
+    unlisten = undefined
+    untold = 0
+    await stop?.().catch(() => {})
+  }
+
+  async function rest(): Promise<void> {
+    clearTimeout(timer)
+    await listening
+    await stopListening()
+  }
+
+  return {
+    watch(wake) {
+      const watcher = { wake }
+      watchers.add(watcher)
+      if (watchers.size === 1) {
+        listen()
+        plan()
+      }
+      return async () => {
+        if (watchers.delete(watcher) && watchers.size === 0) await rest()
+      }
+    },
+    wake(newest) {
+      seen = newest
+      wakeAll(newest)
+    },
+    async close() {
+      watchers.clear()
+      clearTimeout(timer)
+      await looking
+      await rest()
+    },
+  }
+}

@@ -1,0 +1,10 @@
+export type {
+  PgPool,
+  PgQueryable,
+  PostgresClient,
+  PostgresJs,
+  PostgresJsQueryable,
+  PostgresTransaction,
+} from "./connection.ts"
+export { postgresLog, type PostgresLog, type PostgresLogOptions } from "./postgres-log.ts"
+export { postgresSchema } from "./schema.ts"

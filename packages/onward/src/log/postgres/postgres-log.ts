@@ -1,0 +1,178 @@
+import { OnwardError } from "../../errors.ts"
+import type { Message, Position } from "../../message.ts"
+import { checkMessage } from "../check-message.ts"
+import type { Appended, Log, Retention } from "../log.ts"
+import { limitsOf } from "../retention.ts"
+import { connectionOf, runOf, type PostgresClient, type PostgresTransaction } from "./connection.ts"
+import { isAway, isGone, toOnwardError } from "./failure.ts"
+import { createFollower } from "./follower.ts"
+import { openTables } from "./open.ts"
+import { createReader } from "./reader.ts"
+import { checkSchemaName } from "./schema.ts"
+import { appendTo, createWriter, limitsText } from "./writer.ts"
+
+export interface PostgresLogOptions {
+  /** The schema its tables and functions are in; each log has its own. @default "onward" */
+  readonly schema?: string
+  /** What is kept. @default 1,000,000 entries, 1 GiB */
+  readonly retention?: Retention
+  /** Whether the tables are made when they are missing; else run what `postgresSchema` gives. @default true */
+  readonly migrate?: boolean
+  /** Whether to tell and hear of appends by NOTIFY, which takes one connection while the log is watched. @default true */
+  readonly notify?: boolean
+  /** How often to look for what others appended, while watched, in ms. @default 1_000 while it hears of them, else 100 */
+  readonly pollInterval?: number
+  /** How long a call waits for the server, in milliseconds, before it rejects. @default 5_000 */
+  readonly timeout?: number
+  /** Milliseconds since 1970. @default the clock of the server */
+  readonly now?: () => number
+}
+
+/** A log that takes part in transactions of yours. */
+export interface PostgresLog extends Log {
+  /**
+   * Appends as part of a transaction of yours: seen by everybody once it commits, and by nobody if it does not. From here to
+   * the end of the transaction all other appends wait, so append last. Rejects with `invalid_message` or `invalid_selector`
+   * what `hub.publish` would refuse.
+   */
+  appendIn(transaction: PostgresTransaction, messages: readonly Message[]): Promise<Appended>
+}
+
+const DEFAULT_RETENTION: Retention = { count: 1_000_000, bytes: 1024 ** 3 }
+/** As large a message as a hub takes, unless told otherwise. */
+const MESSAGE_BYTES = 1024 * 1024
+
+/**
+ * A log in PostgreSQL (13 or later), which any number of processes may share. `client` is a `Pool` of `pg` or the `sql` of
+ * `postgres`; it stays yours: the log does not close it. Errors of the server come with the first call.
+ *
+ * @example
+ * const hub = createHub({ log: postgresLog(new Pool({ connectionString: process.env.DATABASE_URL })) })
+ */
+export function postgresLog(client: PostgresClient, options: PostgresLogOptions = {}): PostgresLog {
+  const { schema = "onward", retention = DEFAULT_RETENTION, migrate = true, notify = true, timeout = 5000 } = options
+  const { pollInterval, now } = options
+  checkSchemaName(schema)
+  for (const [name, value] of Object.entries({ pollInterval: pollInterval ?? 1, timeout })) {
+    if (!(value > 0)) throw new TypeError(`${name} must be a number of milliseconds`)
+  }
+  const limits = limitsOf(retention)
+  const connection = connectionOf(client)
+  const reader = createReader(connection.run, schema)
+  const channel = notify ? `${schema}_news` : undefined
+  const underWay = new Set<Promise<unknown>>()
+  let opening: Promise<void> | undefined
+  let closing: Promise<void> | undefined
+  let sweepingNow: Promise<unknown> | undefined
+
+  const follower = createFollower({
+    ...{ connection, channel, pollInterval },
+    look: async () => (await ask(() => reader.bounds())).last,
+  })
+  const append = createWriter(schema, (calls) =>
+    within("write", async () => {
+      const shape = { schema, now, limits, wait: timeout, channel }
+      const { appended, newest, isBehind } = await appendTo(connection.run, calls, shape)
+      if (calls.some(({ length }) => length > 0)) follower.wake(newest)
+      if (isBehind) sweep()
+      return appended
+    }),
+  )
+
+  // what becomes too old while nobody appends
+  const sweepEvery = Math.min(Math.max(limits.age / 10, 1000), 60_000)
+  const sweeping = limits.age < Infinity ? setInterval(sweep, sweepEvery) : undefined
+  ;(sweeping as { unref?(): void } | undefined)?.unref?.()
+
+  /** Runs a call unless the log is closed, and lets close wait for it. */
+  async function call<T>(run: () => Promise<T>): Promise<T> {
+    if (closing) throw new OnwardError("log_closed", "the log is closed: create a new one")
+    const running = run()
+    underWay.add(running)
+    try {
+      return await running
+    } finally {
+      underWay.delete(running)
+    }
+  }
+
+  /** Opens the tables first, waits no longer than `timeout`, and fails with what users understand. */
+  async function within<T>(kind: "read" | "write", run: () => Promise<T>): Promise<T> {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const late = new Promise<never>((_, reject) => {
+      const advice =
+        kind === "write"
+          ? "; it may be stored all the same: give messages a `key` before trying again"
+          : ": check the server, its load and the size of the pool"
+      const error = new OnwardError("log_unavailable", `log ${schema}: no answer within ${timeout} ms${advice}`)
+      timer = setTimeout(() => reject(error), timeout)
+    })
+    try {
+      return await Promise.race([open().then(run), late])
+    } catch (error) {
+      if (isGone(error)) opening = undefined
+      throw toOnwardError(schema, error)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  function open(): Promise<void> {
+    opening ??= openTables(connection, schema, migrate).catch((error: unknown) => {
+      opening = undefined
+      throw error
+    })
+    return opening
+  }
+
+  /** A question may be asked twice: a pool does not know which of its connections a restarted server has forgotten. */
+  const ask = <T>(question: () => Promise<T>): Promise<T> =>
+    within("read", () =>
+      question().catch((error: unknown) => (isAway(error) ? question() : Promise.reject(error as Error))),
+    )
+
+  async function trim(): Promise<void> {
+    const text = `SELECT ${schema}.trim($1::text::float8, $2::text::float8[], $3::text::integer)`
+    const step = async (): Promise<boolean> => {
+      const [row] = await connection.run(text, [now ? String(now()) : null, limitsText(limits), String(timeout)])
+      return row?.[0] === true
+    }
+    while (await within("read", step)) if (closing && sweepingNow) return
+  }
+
+  /** Trims without being waited for, but by close. */
+  function sweep(): void {
+    if (closing) return
+    sweepingNow ??= trim()
+      .catch(() => {}) // the next append or sweep tries again, and tells
+      .finally(() => (sweepingNow = undefined))
+  }
+
+  return {
+    append: (messages) => call(() => append(messages)),
+    read: (query) => call(() => ask(() => reader.read(query))),
+    bounds: () => call(() => ask(() => reader.bounds())),
+    locate: (landmark) => call(() => ask(() => reader.locate(landmark))),
+    watch: (wake: (newest?: Position) => void) => call(async () => follower.watch(wake)),
+    trim: () => call(trim),
+    appendIn: (transaction, messages) =>
+      call(async () => {
+        const checked = messages.map((message) => checkMessage(message, MESSAGE_BYTES))
+        const shape = { schema, now, limits, wait: undefined, channel }
+        try {
+          await open()
+          const { appended } = await appendTo(runOf(transaction), [checked], shape)
+          return appended[0] as Appended
+        } catch (error) {
+          throw toOnwardError(schema, error)
+        }
+      }),
+    close: () => (closing ??= close()),
+  }
+
+  async function close(): Promise<void> {
+    clearInterval(sweeping)
+    await Promise.allSettled([...underWay, sweepingNow])
+    await follower.close()
+  }
+}

@@ -1,0 +1,97 @@
+import type { Entry, Position } from "../../message.ts"
+import type { Bounds, Landmark, Page, ReadQuery } from "../log.ts"
+import { lossOf, placeOf } from "../loss.ts"
+import { formatPosition, parsePosition } from "../position.ts"
+import type { Row, Run } from "./connection.ts"
+import { arrayOf, fromText, toText } from "./text.ts"
+
+/** Bytes and number of entries after which a page ends. */
+const PAGE_BYTES = 2 * 1024 * 1024
+const PAGE_ENTRIES = 4096
+
+interface Head {
+  readonly epoch: string
+  readonly head: number
+  readonly last: number
+  /** What topics without a mark of their own may have lost. */
+  readonly floor: number
+  /** Most entries of this page. */
+  readonly limit: number
+  readonly lost: (readonly [topic: string, to: number])[] | null
+}
+
+export interface Reader {
+  read(query: ReadQuery): Promise<Page>
+  bounds(): Promise<Bounds>
+  locate(landmark: Landmark): Promise<Position | undefined>
+}
+
+/** Answers every question in one round trip. Rejects with what the client rejects with. */
+export function createReader(run: Run, schema: string): Reader {
+  return {
+    async read({ after, topics, limit }) {
+      const parsed = parsePosition(after)
+      const names = topics && [...new Set(topics)]
+      const [first, ...rows] = await run(
+        `SELECT * FROM ${schema}.read($1::text, $2::text::bigint, $3::text::text[], $4::text::integer, $5::text::bigint)`,
+        [
+          parsed?.epoch ?? null,
+          String(parsed?.sequence ?? 0),
+          names ? arrayOf(names.map(toText)) : null,
+          String(Math.min(limit, PAGE_ENTRIES)),
+          String(PAGE_BYTES),
+        ],
+      )
+      const head = JSON.parse(first?.[8] as string) as Head
+      const place = placeOf(after, head.epoch, head.head, head.last)
+      const removed = [...(head.lost ?? []), ["*", head.floor] as const]
+      const lost = place.lost ?? lossOf(head.epoch, place.from, removed)
+      return { ...pageOf(head, rows), ...(lost && { lost }) }
+    },
+    async bounds() {
+      const [row] = await run(`SELECT epoch, head, last FROM ${schema}.log`, [])
+      const [epoch, head, last] = row as [string, unknown, unknown]
+      return { first: formatPosition(epoch, Number(head)), last: formatPosition(epoch, Number(last)) }
+    },
+    async locate(landmark) {
+      const topics = "last" in landmark ? landmark.topics : undefined
+      const [row] = await run(
+        `SELECT ${schema}.locate($1::text, $2::text::float8, $3::text::bigint, $4::text::text[])`,
+        [
+          "id" in landmark ? toText(landmark.id) : null,
+          "since" in landmark ? String(landmark.since) : null,
+          "last" in landmark ? String(landmark.last) : null,
+          topics ? arrayOf(topics.map(toText)) : null,
+        ],
+      )
+      const { epoch, found } = JSON.parse(row?.[0] as string) as { epoch: string; found: number | null }
+      return found === null ? undefined : formatPosition(epoch, found)
+    },
+  }
+}
+
+function pageOf({ epoch, last, limit }: Head, rows: readonly Row[]): Page {
+  const entries: Entry[] = []
+  let bytes = 0
+  for (const row of rows) {
+    entries.push(entryOf(epoch, row))
+    bytes += Number(row[3])
+  }
+  const newest = entries.at(-1)
+  const isFull = entries.length === limit || bytes >= PAGE_BYTES
+  return { entries, next: newest && isFull ? newest.position : formatPosition(epoch, last) }
+}
+
+function entryOf(epoch: string, row: Row): Entry {
+  const [sequence, topic, time, , event, id, key, retry, data] = row as readonly (string | null)[]
+  return {
+    topic: topic ?? "",
+    data: fromText(data ?? ""),
+    ...(event != null && { event: fromText(event) }),
+    ...(id != null && { id: fromText(id) }),
+    ...(key != null && { key: fromText(key) }),
+    ...(retry != null && { retry: Number(retry) }),
+    position: formatPosition(epoch, Number(sequence)),
+    time: Number(time),
+  }
+}

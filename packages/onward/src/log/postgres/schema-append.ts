@@ -1,0 +1,188 @@
+/** Everything an append does, in one call, so that it takes one round trip and one transaction. */
+export const append = `
+-- What a promotion or a restored backup may have lost begins a new life of the log. When commits waited for the standby, nothing was lost.
+CREATE OR REPLACE FUNCTION onward.check_life(p_log onward.log) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+  line integer := onward.timeline();
+  here oid := 'onward.log'::regclass;
+  name text := p_log.epoch;
+BEGIN
+  IF p_log.place <> here OR (p_log.timeline <> line AND NOT p_log.replicated) THEN
+    name := onward.new_life();
+  END IF;
+  UPDATE onward.log SET timeline = line, place = here;
+  RETURN name;
+END
+$$;
+
+-- To be called whenever a process opens the log.
+CREATE OR REPLACE FUNCTION onward.open() RETURNS text LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+  l onward.log;
+  here text;
+BEGIN
+  IF pg_is_in_recovery() THEN
+    RETURN (SELECT epoch FROM onward.log);
+  END IF;
+  BEGIN
+    SELECT system_identifier::text INTO here FROM pg_control_system();
+  EXCEPTION WHEN insufficient_privilege THEN
+    here := NULL;
+  END;
+  SELECT * INTO STRICT l FROM onward.log;
+  IF l.timeline = onward.timeline() AND l.place = 'onward.log'::regclass AND l.system IS NOT DISTINCT FROM coalesce(here, l.system) THEN
+    RETURN l.epoch;
+  END IF;
+  SELECT * INTO STRICT l FROM onward.log FOR UPDATE;
+  l.epoch := onward.check_life(l);
+  IF l.system <> here THEN
+    l.epoch := onward.new_life();
+  END IF;
+  UPDATE onward.log SET system = coalesce(here, system);
+  RETURN l.epoch;
+END
+$$;
+
+-- Stores calls of so many messages each, in order, and answers as JSON. Whoever is in the middle of this holds up the others.
+CREATE OR REPLACE FUNCTION onward.append(
+  p_calls integer[], p_topics text[], p_data text[], p_events text[], p_ids text[], p_keys text[],
+  p_retries double precision[], p_sizes integer[], p_now double precision, p_limits double precision[],
+  p_wait integer, p_channel text
+) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
+#variable_conflict use_column
+DECLARE
+  l onward.log;
+  number integer := coalesce(cardinality(p_topics), 0);
+  given record;
+  before bigint;
+  present double precision;
+  touched integer[] := '{}';
+  sequences bigint[];
+  budget integer := 2000 + number;
+  has_twin boolean := false;
+  is_replicated boolean := onward.is_replicated();
+  twin bigint;
+  topic_id integer;
+  was_empty boolean;
+  at integer := 0;
+BEGIN
+  IF p_wait IS NOT NULL THEN
+    PERFORM set_config('lock_timeout', p_wait::text, true);
+  END IF;
+  IF current_setting('synchronous_commit') = 'off' THEN
+    PERFORM set_config('synchronous_commit', 'local', true);
+  END IF;
+  SELECT * INTO STRICT l FROM onward.log FOR UPDATE;
+  IF l.timeline <> onward.timeline() OR l.place <> 'onward.log'::regclass THEN
+    l.epoch := onward.check_life(l);
+  END IF;
+  before := l.last;
+  present := greatest(l.time, coalesce(p_now, floor(extract(epoch FROM clock_timestamp()) * 1000)));
+
+  IF p_ids IS NOT NULL OR p_keys IS NOT NULL THEN
+    IF p_limits IS NOT NULL THEN
+      budget := onward.apply_limits(present, touched, p_limits, budget);
+      SELECT * INTO STRICT l FROM onward.log;
+    END IF;
+    has_twin := EXISTS (
+      SELECT FROM unnest(p_ids) g(id) JOIN onward.entries e
+      ON hashtextextended(e.id, 0) = hashtextextended(g.id COLLATE "C", 0) AND e.id = g.id COLLATE "C" AND e.id IS NOT NULL
+    ) OR EXISTS (
+      SELECT FROM unnest(p_keys) g(key) JOIN onward.entries e
+      ON hashtextextended(e.key, 0) = hashtextextended(g.key COLLATE "C", 0) AND e.key = g.key COLLATE "C" AND e.key IS NOT NULL
+    ) OR (SELECT count(g.id) > count(DISTINCT g.id COLLATE "C") OR count(g.key) > count(DISTINCT g.key COLLATE "C")
+      FROM unnest(p_ids, p_keys) g(id, key));
+  END IF;
+
+  IF NOT has_twin THEN
+    INSERT INTO onward.topics (name, trimmed)
+    SELECT DISTINCT g.name COLLATE "C", l.floor FROM unnest(p_topics) g(name)
+    WHERE NOT EXISTS (SELECT FROM onward.topics t WHERE t.name = g.name COLLATE "C");
+    GET DIAGNOSTICS twin = ROW_COUNT;
+    l.empty_topics := l.empty_topics + twin;
+    WITH given AS MATERIALIZED (
+      SELECT g.n, t.id AS topic, g.data, g.event, g.id, g.key, g.retry, g.size
+      FROM unnest(p_topics, p_data, p_events, p_ids, p_keys, p_retries, p_sizes) WITH ORDINALITY
+        AS g(name, data, event, id, key, retry, size, n)
+      JOIN onward.topics t ON t.name = g.name COLLATE "C"
+    ), stored AS (
+      INSERT INTO onward.entries (sequence, topic, time, size, event, id, key, retry, data)
+      SELECT before + n, topic, present, size, event, id, key, retry, data FROM given ORDER BY n
+    ), counted AS (
+      UPDATE onward.topics t SET count = t.count + s.number, bytes = t.bytes + s.size
+      FROM (SELECT topic, count(*) AS number, sum(size) AS size FROM given GROUP BY topic) s
+      WHERE t.id = s.topic RETURNING t.id, s.number, s.size, (t.count = s.number)::integer AS was_empty
+    )
+    SELECT array_agg(c.id) AS ids, coalesce(sum(c.number), 0) AS number, coalesce(sum(c.size), 0) AS size,
+      coalesce(sum(c.was_empty), 0) AS filled
+    INTO given FROM counted c;
+    touched := given.ids;
+    l.last := l.last + given.number;
+    l.count := l.count + given.number;
+    l.bytes := l.bytes + given.size;
+    l.empty_topics := l.empty_topics - given.filled;
+  ELSE
+    -- one by one: what is stored depends on what came before, and on what that pushed out
+    FOR c IN 1 .. cardinality(p_calls) LOOP
+      IF c > 1 AND p_limits IS NOT NULL THEN
+        UPDATE onward.log SET last = l.last, time = l.time, count = l.count, bytes = l.bytes, empty_topics = l.empty_topics;
+        budget := onward.apply_limits(present, touched, p_limits, budget);
+        SELECT * INTO STRICT l FROM onward.log;
+      END IF;
+      FOR i IN at + 1 .. at + p_calls[c] LOOP
+        twin := NULL;
+        IF p_ids[i] IS NOT NULL THEN
+          SELECT e.sequence INTO twin FROM onward.entries e
+          WHERE hashtextextended(e.id, 0) = hashtextextended(p_ids[i] COLLATE "C", 0) AND e.id = p_ids[i];
+        END IF;
+        IF twin IS NULL AND p_keys[i] IS NOT NULL THEN
+          SELECT e.sequence INTO twin FROM onward.entries e
+          WHERE hashtextextended(e.key, 0) = hashtextextended(p_keys[i] COLLATE "C", 0) AND e.key = p_keys[i];
+        END IF;
+        IF twin IS NULL THEN
+          l.last := l.last + 1;
+          twin := l.last;
+          SELECT t.id, t.count = 0 INTO topic_id, was_empty FROM onward.topics t WHERE t.name = p_topics[i];
+          IF NOT FOUND THEN
+            INSERT INTO onward.topics (name, trimmed) VALUES (p_topics[i], l.floor) RETURNING id INTO topic_id;
+            was_empty := false;
+          END IF;
+          IF was_empty THEN
+            l.empty_topics := l.empty_topics - 1;
+          END IF;
+          INSERT INTO onward.entries (sequence, topic, time, size, event, id, key, retry, data)
+          VALUES (twin, topic_id, present, p_sizes[i], p_events[i], p_ids[i], p_keys[i], p_retries[i], p_data[i]);
+          UPDATE onward.topics t SET count = t.count + 1, bytes = t.bytes + p_sizes[i] WHERE t.id = topic_id;
+          l.count := l.count + 1;
+          l.bytes := l.bytes + p_sizes[i];
+          l.time := present;
+          touched := touched || topic_id;
+        END IF;
+        sequences := sequences || twin;
+      END LOOP;
+      at := at + p_calls[c];
+    END LOOP;
+  END IF;
+
+  IF l.last > before THEN
+    UPDATE onward.log SET last = l.last, time = present, count = l.count, bytes = l.bytes, empty_topics = l.empty_topics,
+      replicated = is_replicated;
+    IF p_channel IS NOT NULL THEN
+      PERFORM pg_notify(p_channel, l.epoch || ' ' || l.last);
+    END IF;
+  END IF;
+  IF p_limits IS NOT NULL AND (
+    l.count > p_limits[1] OR l.bytes > p_limits[2] OR p_limits[4] < 'Infinity' OR p_limits[5] < 'Infinity'
+    OR (p_limits[3] < 'Infinity' AND EXISTS (
+      SELECT FROM (SELECT e.time FROM onward.entries e WHERE e.sequence > l.head ORDER BY e.sequence LIMIT 1) o
+      WHERE o.time < present - p_limits[3]
+    ))
+  ) THEN
+    budget := onward.apply_limits(present, touched, p_limits, budget);
+  END IF;
+  RETURN json_build_object(
+    'epoch', l.epoch, 'previous', before, 'last', l.last, 'time', present, 'sequences', sequences, 'behind', budget <= 0
+  );
+END
+$$;
+`

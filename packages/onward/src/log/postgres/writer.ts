@@ -1,0 +1,156 @@
+import { OnwardError } from "../../errors.ts"
+import type { StoredMessage } from "../../message.ts"
+import type { Appended } from "../log.ts"
+import { formatPosition } from "../position.ts"
+import { sizeOf, type Limits } from "../retention.ts"
+import type { Run } from "./connection.ts"
+import { isOfOneCall } from "./failure.ts"
+import { arrayOf, toText } from "./text.ts"
+
+/** What may wait to be written, in bytes; beyond it appends are refused at once. */
+const MAX_WAITING = 64 * 1024 * 1024
+/** What goes into one statement, unless one call is larger: in bytes, and in messages. */
+const MAX_BATCH = 4 * 1024 * 1024
+const MAX_MESSAGES = 5000
+
+export interface Append {
+  readonly schema: string
+  /** The time entries get; undefined leaves it to the server. */
+  readonly now: (() => number) | undefined
+  /** Undefined leaves retention to others. */
+  readonly limits: Limits | undefined
+  /** How long the server waits for others who append, in milliseconds; undefined leaves it as it is. */
+  readonly wait: number | undefined
+  /** Who is told of the append. */
+  readonly channel: string | undefined
+}
+
+interface Answer {
+  readonly epoch: string
+  readonly previous: number
+  readonly last: number
+  readonly time: number
+  /** Absent when all messages were stored. */
+  readonly sequences: number[] | null
+  readonly behind: boolean
+}
+
+/** Stores calls in one statement, and tells of each what became of it, and whether retention has more to do. */
+export async function appendTo(
+  run: Run,
+  calls: readonly (readonly StoredMessage[])[],
+  { schema, now, limits, wait, channel }: Append,
+): Promise<{ appended: Appended[]; newest: string; isBehind: boolean }> {
+  const messages = calls.flat()
+  const texts = (name: "event" | "id" | "key"): string | null => {
+    if (messages.every((message) => message[name] === undefined)) return null
+    return arrayOf(messages.map(({ [name]: text }) => (text === undefined ? undefined : toText(text))))
+  }
+  const [row] = await run(
+    `SELECT ${schema}.append($1::text::integer[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[],
+      $6::text::text[], $7::text::float8[], $8::text::integer[], $9::text::float8, $10::text::float8[], $11::text::integer, $12::text)`,
+    [
+      arrayOf(calls.map(({ length }) => length)),
+      arrayOf(messages.map(({ topic }) => topic)),
+      arrayOf(messages.map(({ data }) => toText(data))),
+      texts("event"),
+      texts("id"),
+      texts("key"),
+      messages.every(({ retry }) => retry === undefined) ? null : arrayOf(messages.map(({ retry }) => retry)),
+      arrayOf(messages.map(({ topic, data, event, id, key }) => sizeOf(topic, data, event, id, key))),
+      now ? String(now()) : null,
+      limits ? limitsText(limits) : null,
+      wait === undefined ? null : String(wait),
+      channel ?? null,
+    ],
+  )
+  const answer = JSON.parse(row?.[0] as string) as Answer
+  return { appended: split(calls, answer), newest: formatPosition(answer.epoch, answer.last), isBehind: answer.behind }
+}
+
+/** Limits as the functions of the schema take them. */
+export const limitsText = ({ count, bytes, age, topicCount, topicBytes }: Limits): string =>
+  arrayOf([count, bytes, age, topicCount, topicBytes])
+
+function split(calls: readonly (readonly StoredMessage[])[], { epoch, previous, time, sequences }: Answer): Appended[] {
+  let at = 0
+  let last = previous
+  return calls.map(({ length }) => {
+    const mine = sequences?.slice(at, at + length) ?? Array.from({ length }, (_, i) => previous + at + i + 1)
+    at += length
+    const before = last
+    for (const one of mine) last = Math.max(last, one)
+    return { positions: mine.map((one) => formatPosition(epoch, one)), previous: formatPosition(epoch, before), time }
+  })
+}
+
+interface Call {
+  readonly messages: readonly StoredMessage[]
+  readonly size: number
+  readonly resolve: (appended: Appended) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Writes one statement at a time: what is appended while it is on its way goes into the next, all in one commit. */
+export function createWriter(
+  schema: string,
+  write: (calls: readonly (readonly StoredMessage[])[]) => Promise<Appended[]>,
+): (messages: readonly StoredMessage[]) => Promise<Appended> {
+  const calls: Call[] = []
+  let waiting = 0
+  let isWriting = false
+
+  async function writeAll(): Promise<void> {
+    while (calls.length > 0) {
+      const batch = takeBatch()
+      await settle(batch)
+      for (const { size } of batch) waiting -= size
+    }
+    isWriting = false
+  }
+
+  function takeBatch(): Call[] {
+    let size = 0
+    let messages = 0
+    let count = 0
+    for (const call of calls) {
+      size += call.size
+      messages += call.messages.length
+      if (count > 0 && (size > MAX_BATCH || messages > MAX_MESSAGES)) break
+      count += 1
+    }
+    return calls.splice(0, count)
+  }
+
+  async function settle(batch: readonly Call[]): Promise<void> {
+    try {
+      const appended = await write(batch.map(({ messages }) => messages))
+      for (const [i, call] of batch.entries()) call.resolve(appended[i] as Appended)
+    } catch (error) {
+      // one call's odd data must not fail its neighbours
+      if (batch.length > 1 && isOfOneCall((error as Error).cause)) {
+        for (const call of batch) await settle([call])
+        return
+      }
+      for (const call of batch) call.reject(error)
+    }
+  }
+
+  return (messages) => {
+    let size = 0
+    for (const { topic, data, event, id, key } of messages) size += sizeOf(topic, data, event, id, key)
+    if (waiting > 0 && waiting + size > MAX_WAITING) {
+      return Promise.reject(
+        new OnwardError("log_unavailable", `log ${schema}: too much waits to be stored: publish slower`),
+      )
+    }
+    waiting += size
+    return new Promise((resolve, reject) => {
+      calls.push({ messages, size, resolve, reject })
+      if (isWriting) return
+      isWriting = true
+      // what is appended in the same turn goes into one statement
+      queueMicrotask(() => void writeAll())
+    })
+  }
+}
