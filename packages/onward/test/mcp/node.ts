@@ -48,12 +48,15 @@ export interface Node {
   readonly stores: ReadonlyMap<string, EventStore>
   /** Cuts every connection, as a proxy that restarts would. */
   cut(): void
+  /** Ends every stream that is resumed here, as a server that closes does. */
+  letGo(): void
 }
 
 /** Starts a node. Sessions live where they were begun; clients of others can only resume. */
 export async function startNode(t: TestContext, line: Line, from: Log | Hub, tool: Tool): Promise<Node> {
   const transports = new Map<string, Transport>()
   const stores = new Map<string, EventStore>()
+  let presence = new AbortController()
   const server = http.createServer(
     (req, res) => void handle(req, res).catch((error: unknown) => res.destroy(error as Error)),
   )
@@ -64,8 +67,14 @@ export async function startNode(t: TestContext, line: Line, from: Log | Hub, too
     const body: unknown = parts.length > 0 ? JSON.parse(Buffer.concat(parts).toString()) : undefined
     const session = req.headers["mcp-session-id"] as string | undefined
     const existing = session === undefined ? undefined : transports.get(session)
-    if (existing) return existing.handleRequest(req, res, body)
-    if (req.method === "GET") return void sse(req, res, ...resume(from, { session: session ?? null, onError() {} }))
+    // as a balancer that sends who resumes to any node at all
+    const isElsewhere = req.url?.endsWith("?elsewhere") ?? false
+    if (existing && !isElsewhere) return existing.handleRequest(req, res, body)
+    if (req.method === "GET") {
+      const protocol = req.headers["mcp-protocol-version"] as string | undefined
+      const { signal } = presence
+      return void sse(req, res, ...resume(from, { session, protocol, signal, onError() {} }))
+    }
     if (session !== undefined) return void res.writeHead(404).end()
     const id = randomUUID()
     const { transport, store } = await line.transport({ from, session: id, tool: (call) => tool(call, node) })
@@ -84,6 +93,10 @@ export async function startNode(t: TestContext, line: Line, from: Log | Hub, too
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`,
     stores,
     cut: () => server.closeAllConnections(),
+    letGo() {
+      presence.abort()
+      presence = new AbortController()
+    },
   }
   return node
 }

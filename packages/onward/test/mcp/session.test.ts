@@ -98,3 +98,28 @@ for (const line of lines) {
     })
   }
 }
+
+for (const line of lines) {
+  test(`${line.name}: a client that is cut off at another node before anything came carries on all the same`, async (t) => {
+    const log = memoryLog()
+    const twice = Promise.withResolvers<void>()
+    const here = await startNode(t, line, log, async ({ notify, closeStream }) => {
+      await notify(0)
+      closeStream()
+      await twice.promise
+      await notify(1)
+    })
+    const there = await startNode(t, line, log, async () => {})
+    let resumed = 0
+    const client = await connect(t, line, here.url, async (url, init) => {
+      if (!new Headers(init?.headers).has("last-event-id")) return fetch(url, init)
+      const response = await fetch(there.url, init)
+      if (++resumed === 1) setTimeout(there.cut, 20)
+      else twice.resolve()
+      return response
+    })
+    assert.equal(await client.work(), "done")
+    assert.deepEqual(client.steps, [0, 1])
+    assert.equal(resumed, 2)
+  })
+}
