@@ -114,7 +114,12 @@ export function redisLog(client: RedisClient, options: RedisLogOptions = {}): Lo
     const loss = lost ?? (removed.length > 0 ? lossOf(epoch, from, pairs(removed)) : undefined)
     const entries: Entry[] = []
     for (let i = 0; i < flat.length; i += 4) {
-      const [id = "", topic = "", data = "", meta = ""] = flat.slice(i, i + 4)
+      const [id, topic, data, meta] = [flat[i], flat[i + 1], flat[i + 2], flat[i + 3]] as [
+        string,
+        string,
+        string,
+        string,
+      ]
       entries.push(entryOf(epoch, id, topic, data, meta))
     }
     return { entries, next: formatPosition(epoch, Number(next)), ...(loss && { lost: loss }) }

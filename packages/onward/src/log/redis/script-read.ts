@@ -59,13 +59,13 @@ local function read(at)
   local isHere = epoch == state.epoch and after <= state.last
   local from = isHere and after or epoch == state.epoch and state.last or firstOf()
   local removed = isHere and from < state.trimmed and removedAfter(from, names, maxMarks) or {}
-  local entries, bytes, newest = {}, 0, from
+  local entries, n, bytes, newest = {}, 0, 0, from
   local function take(entry)
     local fields = entry[2]
-    local n = #entries
     entries[n + 1], entries[n + 2], entries[n + 3], entries[n + 4] = entry[1], fields[2], fields[4], fields[6]
+    n = n + 4
     bytes, newest = bytes + #fields[2] + #fields[4] + #fields[6], sequenceOf(entry[1])
-    return #entries >= wanted * 4 or bytes >= maxBytes
+    return n >= wanted * 4 or bytes >= maxBytes
   end
   local function all()
     local each = math.max(1, math.min(wanted, 128, math.floor(maxBytes / math.max(1, state.bytes / math.max(1, state.count)))))
