@@ -142,11 +142,11 @@ await row("all topics", [readLog, readBare])
 
 const bytes = async (...keys: readonly string[]): Promise<number> => {
   let sum = 0
-  for (const key of keys) sum += Number(await theirs.call("MEMORY", ["USAGE", key, "SAMPLES", "0"]))
+  for (const key of keys) sum += (await theirs.memory("USAGE", key, "SAMPLES", 0)) ?? 0
   return sum
 }
 const keys = (await theirs.keys("onward:{log}*")).filter((key) => !key.includes(":writer:"))
-const count = Number(await theirs.xlen("onward:{log}:entries"))
+const count = await theirs.xlen("onward:{log}:entries")
 const each = (await bytes(...keys)) / count
 const bare = (await bytes("bare")) / (await theirs.xlen("bare"))
 console.log(`\nMemory of an entry with ${data.length} bytes of data: ${number(each)} bytes; by XADD ${number(bare)}.`)
