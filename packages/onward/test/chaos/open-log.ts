@@ -5,7 +5,7 @@ import { sqliteLog } from "../../src/log/sqlite/index.ts"
 
 /** How a process gets at the log, as it is told on its command line. */
 export interface LogAddress {
-  readonly kind: "sqlite" | "redis" | "nats"
+  readonly kind: "sqlite" | "postgres" | "redis" | "nats"
   /** The file, or where the server listens. */
   readonly at: string
   /** Most entries kept; undefined: all. */
@@ -26,6 +26,14 @@ type Undo = () => Promise<unknown>
 
 const OPENERS: Readonly<Record<LogAddress["kind"], (opening: Opening) => Promise<{ log: Log; undo?: Undo }>>> = {
   sqlite: async ({ at, mayLose: _, ...options }) => ({ log: sqliteLog(at, options) }),
+
+  async postgres({ at, mayLose: _, ...options }) {
+    const { default: pg } = await import("pg")
+    const { postgresLog } = await import("../../src/log/postgres/index.ts")
+    const pool = new pg.Pool({ connectionString: at, max: 5, connectionTimeoutMillis: 2_000 })
+    pool.on("error", () => {}) // what fails is told by the calls that fail
+    return { log: postgresLog(pool, options), undo: () => pool.end() }
+  },
 
   async redis({ at, mayLose, ...options }) {
     const { Redis } = await import("ioredis")

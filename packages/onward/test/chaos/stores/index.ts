@@ -1,7 +1,9 @@
 import { natsMissing } from "../../stores/nats.ts"
+import { postgresMissing } from "../../stores/postgres.ts"
 import { redisMissing } from "../../stores/redis.ts"
 import type { LogAddress } from "../open-log.ts"
 import { natsStore } from "./nats.ts"
+import { postgresStore } from "./postgres.ts"
 import { redisStore } from "./redis.ts"
 import { sqliteStore } from "./sqlite.ts"
 import type { ChaosStore, ChaosStoreOptions } from "./store.ts"
@@ -16,6 +18,7 @@ interface StoreKind {
 
 export const STORES: Readonly<Record<LogAddress["kind"], StoreKind>> = {
   sqlite: { start: sqliteStore },
+  postgres: { start: postgresStore, missing: postgresMissing },
   redis: { start: redisStore, missing: redisMissing },
   nats: { start: natsStore, missing: natsMissing },
 }
