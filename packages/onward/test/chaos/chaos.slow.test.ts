@@ -23,6 +23,7 @@ const RUNS: readonly Run[] = [
   { log: "sqlite", seed: seed + 1, minutes: "0.18" },
   { log: "redis", seed: seed + 2, minutes: "0.25" },
   { log: "redis", seed: seed + 3, minutes: "0.25", isLossy: true },
+  { log: "postgres", seed: seed + 5, minutes: "0.25" },
   { log: "nats", seed: seed + 4, minutes: "0.25" },
 ]
 
