@@ -8,7 +8,7 @@ import { redisStore } from "./redis.ts"
 import { sqliteStore } from "./sqlite.ts"
 import type { ChaosStore, ChaosStoreOptions } from "./store.ts"
 
-export type { ChaosStore, ChaosStoreOptions } from "./store.ts"
+export type { ChaosStore } from "./store.ts"
 
 interface StoreKind {
   start(options: ChaosStoreOptions): ChaosStore | Promise<ChaosStore>
