@@ -139,8 +139,9 @@ export class Writer {
     const previous = log.last
     this.#now = Math.max(this.#now, time)
     this.#budget += columns.length / WIDTH
-    // what earlier calls of this commit pushed out is gone for this one, as if they had been committed before it
-    if (hasNames(columns)) this.#applyLimits(connection)
+    // what earlier calls of this commit pushed out is gone for this one, as if they had been committed before it; with limits
+    // of both kinds, what goes depends on when it is looked at
+    if (hasNames(columns) || hasTopicLimits(this.#limits)) this.#applyLimits(connection)
     const sequences: number[] = []
     for (let at = 0; at < columns.length; at += WIDTH) sequences.push(this.#storeMessage(connection, columns, at, time))
     if (log.last > previous) log.time = time
