@@ -1,7 +1,9 @@
 import assert from "node:assert/strict"
 import { test, type TestContext } from "node:test"
 import { createHub } from "../../src/hub/index.ts"
+import { memoryLog } from "../../src/log/index.ts"
 import { createResumableStreamContext, type ResumableStreamContext } from "../../src/resumable-stream/index.ts"
+import { createClock } from "../../src/testing/index.ts"
 import { stores } from "../runs/stores.ts"
 import { all, createPen, expected, program } from "./program.ts"
 
@@ -70,6 +72,37 @@ for (const store of stores) {
     await assert.rejects(all(joined), { code: "source_failed" })
   })
 }
+
+test("a stream whose process is frozen or gone fails for its readers once its lease is over", async (t) => {
+  const log = { ...memoryLog(), close: async () => {} }
+  const clock = createClock()
+  const gone = createResumableStreamContext({ log, clock: createClock() })
+  const there = createResumableStreamContext({ log, clock, lease: 9_000 })
+  t.after(() => Promise.all([gone.close(), there.close()]))
+  await gone.resumableStream("gone", createPen("so far").make)
+  const joined = all((await there.resumeExistingStream("gone")) ?? null)
+  const failure = assert.rejects(joined, { code: "source_failed" })
+  for (let passed = 0; passed < 20_000; passed += 1_000) await clock.pass(1_000)
+  await failure
+  assert.equal(await there.hasExistingStream("gone"), "DONE")
+})
+
+test("a finished stream is forgotten after `retain`, and not written anew while the log knows of it", async (t) => {
+  const clock = createClock()
+  const context = createResumableStreamContext({ clock, retain: 60_000 })
+  t.after(() => context.close())
+  const pen = createPen("text")
+  const stream = await context.resumableStream("id", pen.make)
+  pen.end()
+  await clock.settle()
+  assert.equal(await all(stream), "text")
+  await clock.pass(59_000)
+  assert.equal(await all(await context.resumeExistingStream("id")), "text")
+  await clock.pass(2_000)
+  assert.equal(await context.hasExistingStream("id"), null)
+  assert.equal(await context.resumeExistingStream("id"), undefined)
+  await assert.rejects(context.resumableStream("id", pen.make), { code: "run_expired" })
+})
 
 test("streams live in a hub's log, beside its topics", async (t) => {
   const hub = createHub()
