@@ -17,11 +17,7 @@ const CODES: readonly (readonly [says: RegExp, code: OnwardErrorCode, advice: st
     "log_corrupt",
     "another program's data is under its keys: choose another `name`, or remove those keys",
   ],
-  [
-    /\bUNSUPPORTED\b/,
-    "log_unsupported",
-    "this server is too old, or Onward is: Redis 7 or newer, or Valkey, is needed",
-  ],
+  [/\bUNSUPPORTED\b/, "log_unsupported", "this server is too old, or Onward is: Redis 7 or newer is needed"],
   [
     /unknown command|CROSSSLOT/i,
     "log_unsupported",

@@ -29,7 +29,7 @@ const PAGE_ENTRIES = 2000
 const PAGE_BYTES = 2 * 1024 * 1024
 
 /**
- * A log in Redis 7 or newer, or Valkey, which any number of processes share. `client` is one of ioredis (`Redis`, `Cluster`) or
+ * A log in Redis 7 or newer, which any number of processes share. `client` is one of ioredis (`Redis`, `Cluster`) or
  * of redis (`createClient`, `createCluster`, `createSentinel`), connected or connecting; the log closes only the connection it
  * adds to wait for news. What an acknowledgement promises depends on the server's settings, see docs/redis.md.
  *
