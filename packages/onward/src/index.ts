@@ -10,6 +10,7 @@ export {
 } from "./events.ts"
 export {
   createHub,
+  type Attendees,
   type DrainOptions,
   type Hub,
   type HubOptions,
@@ -17,6 +18,8 @@ export {
   type Limits,
   type MessageOf,
   type Opening,
+  type Presence,
+  type PresenceOptions,
   type StartPoint,
   type SubscribeOptions,
   type Subscription,

@@ -2,7 +2,7 @@ import { OnwardError } from "./errors.ts"
 
 /** What a publisher gives. Strings in `data` travel raw, everything else as JSON. */
 export interface Message<Data = unknown> {
-  /** The name subscribers ask for: non-empty, at most 1,024 UTF-8 bytes, no control characters, no `*`, no `:name` segment. */
+  /** The name subscribers ask for: non-empty, at most 1,024 UTF-8 bytes, no control characters, no `*`, no `:name` segment, not starting with `stream.`. */
   readonly topic: string
   /** The payload. @default "" */
   readonly data?: Data

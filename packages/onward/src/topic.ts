@@ -16,9 +16,15 @@ const UNSUPPORTED = /[{}()\\?+]|\*\*/
 /** True when `selector` is a pattern rather than a topic name. The two never overlap: names cannot hold wildcards. */
 export const isPattern = (selector: string): boolean => WILDCARD.test(selector)
 
+/** Names that no publisher may use, and no pattern matches: Onward's own. */
+const isReserved = (topic: string): boolean => topic.startsWith("stream.")
+
 /** Checks a topic name; throws `OnwardError("invalid_selector")`. */
 export function checkTopic(topic: string): void {
   checkText(topic, "a topic")
+  if (isReserved(topic)) {
+    throw new OnwardError("invalid_selector", "topic names starting with `stream.` are reserved: choose another name")
+  }
   if (isPattern(topic)) {
     throw new OnwardError(
       "invalid_selector",
@@ -63,7 +69,7 @@ export function compilePattern(pattern: string): Matcher {
     throw new OnwardError("invalid_selector", `a pattern may hold ${MAX_WILDCARDS} wildcards at most`)
   }
   const first = runs[0] ?? []
-  if (runs.length === 1) return (topic) => fit(first, topic, 0) === topic.length
+  if (runs.length === 1) return (topic) => fit(first, topic, 0) === topic.length && !isReserved(topic)
   const middle = runs.slice(1, -1)
   const last = runs[runs.length - 1] ?? []
   return (topic) => {
@@ -72,7 +78,7 @@ export function compilePattern(pattern: string): Matcher {
       if (at < 0) return false
       at = find(run, topic, at)
     }
-    return at >= 0 && endsWith(last, topic, at)
+    return at >= 0 && endsWith(last, topic, at) && !isReserved(topic)
   }
 }
 

@@ -48,5 +48,6 @@ export interface Waiting {
 export interface Member {
   readonly key: string | undefined
   readonly signal: AbortSignal | undefined
+  readonly who: string | undefined
   readonly audience: Audience
 }

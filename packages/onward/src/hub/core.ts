@@ -3,6 +3,7 @@ import { OnwardError } from "../errors.ts"
 import type { Log } from "../log/index.ts"
 import type { Sink } from "../sink.ts"
 import { Wheel } from "../wheel.ts"
+import type { Attendance } from "./attendance.ts"
 import type { Selection } from "./audience.ts"
 import { comment } from "./control.ts"
 import type { Context, Member } from "./context.ts"
@@ -24,6 +25,8 @@ export interface CoreOptions {
   readonly heartbeat: number
   readonly stallTimeout: number
   readonly maxAge: number
+  /** Counts who is here, if anybody wants to know. */
+  readonly attendance: Attendance | undefined
   readonly onError: (error: unknown) => void
 }
 
@@ -32,6 +35,7 @@ export interface OpenOptions {
   readonly start: StartPoint
   readonly key: string | undefined
   readonly signal: AbortSignal | undefined
+  readonly who: string | undefined
 }
 
 /** What the parts of a hub share: the log with its tail and window, the fan-out, and who is connected. */
@@ -43,6 +47,7 @@ export class Core implements Context {
   readonly heartbeat: number
   readonly stallTimeout: number
   readonly maxAge: number
+  readonly attendance: Attendance | undefined
   readonly onError: (error: unknown) => void
   readonly fanOut: FanOut
   readonly taps: Taps = new Taps()
@@ -62,6 +67,7 @@ export class Core implements Context {
     this.heartbeat = options.heartbeat
     this.stallTimeout = options.stallTimeout
     this.maxAge = options.maxAge
+    this.attendance = options.attendance
     this.onError = options.onError
     this.window = new Window(options.window, "")
     this.fanOut = new FanOut(options.clock, options.limits.patterns)
@@ -100,20 +106,22 @@ export class Core implements Context {
     }
   }
 
-  open(selection: Selection, sink: Sink, { start, key, signal }: OpenOptions): void {
+  open(selection: Selection, sink: Sink, { start, key, signal, who }: OpenOptions): void {
     // let in just before the hub began to close
     if (this.#refusal || signal?.aborted) return sink.close()
-    const cursor = new Cursor(this, this.fanOut.enter(selection), sink, { key, signal })
+    const cursor = new Cursor(this, this.fanOut.enter(selection), sink, { key, signal, who })
     this.wheel.add(cursor, this.heartbeat * (0.9 + this.clock.random() * 0.1))
     if (key !== undefined) this.#keys.set(key, (this.#keys.get(key) ?? 0) + 1)
     if (signal) this.#follow(signal, cursor)
+    this.attendance?.enter(selection.topics, who)
     cursor.start(start)
   }
 
   left(member: Member): void {
-    const { key, signal, audience } = member
+    const { key, signal, who, audience } = member
     this.wheel.delete(member as Cursor)
     this.fanOut.leave(audience)
+    this.attendance?.leave(audience.topics, who)
     if (key !== undefined) {
       const count = (this.#keys.get(key) ?? 1) - 1
       if (count > 0) this.#keys.set(key, count)

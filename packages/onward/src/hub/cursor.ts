@@ -27,6 +27,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
   slot = 0
   readonly key: string | undefined
   readonly signal: AbortSignal | undefined
+  readonly who: string | undefined
   readonly audience: Audience
   readonly #core: Context
   readonly #sink: Sink
@@ -44,13 +45,14 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
     core: Context,
     audience: Audience,
     sink: Sink,
-    options: { key?: string | undefined; signal?: AbortSignal | undefined },
+    options: { key?: string | undefined; signal?: AbortSignal | undefined; who?: string | undefined },
   ) {
     this.#core = core
     this.audience = audience
     this.#sink = sink
     this.key = options.key
     this.signal = options.signal
+    this.who = options.who
     this.#wroteAt = core.clock.now()
     this.#endsAt = this.#wroteAt + core.maxAge * (1 - core.clock.random() * 0.1)
     sink.owner = this

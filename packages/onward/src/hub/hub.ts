@@ -7,6 +7,7 @@ import { checkNames, durationOf } from "../options.ts"
 import { comeBack, comment } from "./control.ts"
 import { Core } from "./core.ts"
 import { giveInsides } from "./insides.ts"
+import { createAttendance, createPresence, noPresence, type Presence, type PresenceOptions } from "./presence.ts"
 import { resolveLimits, type Limits } from "./limits.ts"
 import { Subscription, type SubscribeOptions } from "./subscription.ts"
 import type { WindowOptions } from "./window.ts"
@@ -28,6 +29,8 @@ export interface HubOptions<S extends EventSchemas = EventSchemas> {
    */
   readonly maxAge?: number
   readonly limits?: Partial<Limits>
+  /** Whether `hub.presence` counts who is on which topic, over all processes; it writes to the log for that. @default false */
+  readonly presence?: boolean | PresenceOptions
   /** Told of trouble that no caller waits for, such as a store that is away. @default console.error */
   readonly onError?: (error: unknown) => void
   /** Where time and chance come from, in tests that of `onward/testing`. @default the machine's */
@@ -62,6 +65,8 @@ export interface Hub<S extends EventSchemas = EventSchemas> {
   /** Says what a stream is to carry; give it to an adapter's `sse`. Throws for topics that are none. */
   subscribe(options: SubscribeOptions): Subscription
   stats(): HubStats
+  /** Who is on a topic, over all processes that share the log. Made with the option `presence`. */
+  readonly presence: Presence
   /**
    * Lets nobody new in, and closes every stream, evenly over `over` ms, each with a reconnection time of its own so that
    * clients come back (elsewhere) spread out. Publishing goes on. Resolves when no stream is left.
@@ -77,7 +82,18 @@ export interface DrainOptions {
   readonly over?: number
 }
 
-const OPTIONS = ["log", "events", "window", "heartbeat", "stallTimeout", "maxAge", "limits", "onError", "clock"]
+const OPTIONS = [
+  "log",
+  "events",
+  "window",
+  "heartbeat",
+  "stallTimeout",
+  "maxAge",
+  "limits",
+  "presence",
+  "onError",
+  "clock",
+]
 
 /**
  * Makes a hub.
@@ -98,6 +114,7 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
     heartbeat: durationOf("heartbeat", options.heartbeat, 15_000),
     stallTimeout: durationOf("stallTimeout", options.stallTimeout, 120_000),
     maxAge: durationOf("maxAge", options.maxAge, Infinity),
+    attendance: createAttendance(options.presence),
     onError: options.onError ?? ((error) => console.error("onward:", error)),
   })
 
@@ -129,7 +146,14 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
     return messages.map((message, i) => idFor(message, positions[i] as Position, previous))
   }
 
+  const insides = { core, append }
+  const presence = core.attendance
+    ? createPresence(options.presence === true ? {} : options.presence || {}, core.attendance, insides)
+    : noPresence
+
   const hub: Hub<S> = {
+    presence,
+
     async publish(message) {
       const [id] = await publish([events ? await validated(message) : check(message)])
       return id as string
@@ -168,6 +192,7 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
       core.isClosed = true
       core.refuse(new OnwardError("hub_closed", "this hub is closed"))
       for (const cursor of [...core.cursors()]) cursor.end(comment)
+      if (core.attendance) await presence.close()
       await core.tail.stop()
       await core.log.close()
     },
@@ -176,7 +201,7 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
       return this.close()
     },
   }
-  giveInsides(hub, { core, append })
+  giveInsides(hub, insides)
   return hub
 }
 

@@ -19,13 +19,15 @@ export interface SubscribeOptions {
   readonly allowHistory?: boolean
   /** Whose stream it is: counted against `limits.connectionsPerKey`. @default nobody's */
   readonly key?: string
+  /** Who listens, for `hub.presence`: an id that other processes may read in the log, at most 256 characters. @default nobody */
+  readonly who?: string
   /** The stream ends, with `stream.end`, after the first entry for which this is true. @default never */
   readonly until?: (entry: Entry) => boolean
   /** Ends the streams of this subscription when aborted; clients will reconnect. */
   readonly signal?: AbortSignal
 }
 
-const OPTIONS = ["topics", "patterns", "from", "allowHistory", "key", "until", "signal"]
+const OPTIONS = ["topics", "patterns", "from", "allowHistory", "key", "who", "until", "signal"]
 
 /** Sorted and each once, so that equal wishes are seen to be equal. */
 function listOf(name: string, list: readonly string[] = []): string[] {
@@ -77,6 +79,9 @@ export class Subscription {
     for (const topic of topics) checkTopic(topic)
     for (const pattern of patterns) compilePattern(pattern)
     this.#selection = { topics, patterns, until: options.until && guarded(options.until, core) }
+    const { who = "-" } = options
+    if (typeof who !== "string" || who === "" || who.length > 256)
+      throw new TypeError("subscribe: `who` must be a string of 1 to 256 characters")
     if (options.from !== undefined) checkStart(options.from, core.limits)
   }
 
@@ -96,10 +101,10 @@ export class Subscription {
    * @throws OnwardError `too_many_connections`, `too_many_connections_for_key`, `hub_draining`, `hub_closed`, `cursor_too_long`, `invalid_start`
    */
   open(asked?: StartPoint): Opening {
-    const { key, signal, from = "live", allowHistory = true } = this.#options
+    const { key, signal, who, from = "live", allowHistory = true } = this.#options
     const isResume = typeof asked === "object" && "after" in asked
     const start = asked !== undefined && (isResume || allowHistory) ? checkStart(asked, this.#core.limits) : from
     this.#core.admit(this.#selection, key)
-    return { start: (sink) => this.#core.open(this.#selection, sink, { start, key, signal }) }
+    return { start: (sink) => this.#core.open(this.#selection, sink, { start, key, signal, who }) }
   }
 }

@@ -7,7 +7,9 @@ import { join } from "node:path"
 import { test, type TestContext } from "node:test"
 import { setTimeout as wait } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
+import { isDeepStrictEqual } from "node:util"
 import { stream } from "../../src/client/node.ts"
+import type { Attendees } from "../../src/index.ts"
 import { createLink } from "../chaos/link.ts"
 import type { LogAddress } from "../chaos/open-log.ts"
 import { STORES } from "../chaos/stores/index.ts"
@@ -16,7 +18,7 @@ import { Chance } from "./simulation/chance.ts"
 const PROGRAM = fileURLToPath(new URL("programs/hub.ts", import.meta.url))
 const SEED = Number(process.env.SEED ?? 5)
 const TOPICS = ["numbers/0", "numbers/1", "numbers/2"]
-const TOTAL = 200
+const TOTAL = 120
 
 interface Hub {
   readonly url: string
@@ -60,6 +62,17 @@ async function stage(t: TestContext, kind: keyof typeof STORES): Promise<Stage> 
         },
       }
     },
+  }
+}
+
+/** Waits until all count the same on `room/1`: what the others count comes by the log, a little later. */
+async function everyHubSays(hubs: readonly Hub[], attendees: Attendees): Promise<void> {
+  for (const { url } of hubs) {
+    for (;;) {
+      const said = await (await fetch(`${url}/presence?topic=room/1`)).json()
+      if (isDeepStrictEqual(said, attendees)) break
+      await wait(20)
+    }
   }
 }
 
@@ -144,6 +157,14 @@ for (const [name, { missing }] of Object.entries(STORES)) {
         }
         assert.deepEqual(got, ["2", "3", "4", "5", "6"])
       }
+
+      const query = "topic=room/1&who="
+      for (const [i, who] of ["ada", "bob", "ada"].entries()) {
+        await fetch(`${hubs[i % 2]?.url}/events?${query}${who}`, { signal: over.signal })
+      }
+      await everyHubSays(hubs, { streams: 3, people: ["ada", "bob"] })
+      await hubs.shift()?.leave()
+      await everyHubSays(hubs, { streams: 1, people: ["bob"] })
     },
   )
 }

@@ -1,4 +1,4 @@
-// One hub of several: POST /publish takes one message, GET /events streams.
+// One hub of several: POST /publish takes one message, GET /events streams, GET /presence tells who is on a topic.
 // SIGTERM drains it, as docs/production.md says to.
 import { once } from "node:events"
 import { createServer } from "node:http"
@@ -9,10 +9,11 @@ import { createHub, type Message } from "../../../src/index.ts"
 import { openLog, type LogAddress } from "../../chaos/open-log.ts"
 
 const log = await openLog(JSON.parse(process.argv[2] ?? "") as LogAddress)
-const hub = createHub({ log })
+const hub = createHub({ log, presence: { patterns: ["room/*"], every: 50 } })
 
 const server = createServer(async (req, res) => {
   const { pathname, searchParams } = new URL(req.url ?? "", "http://hub")
+  if (pathname === "/presence") return void res.end(JSON.stringify(hub.presence.of(searchParams.get("topic") ?? "")))
   if (pathname === "/publish") {
     const message = (await json(req)) as Message
     return void hub.publish(message).then(
@@ -22,7 +23,8 @@ const server = createServer(async (req, res) => {
   }
   const topics = searchParams.getAll("topic")
   const patterns = searchParams.getAll("pattern")
-  sse(req, res, hub.subscribe({ topics, patterns, from: "earliest" }))
+  const who = searchParams.get("who")
+  sse(req, res, hub.subscribe({ topics, patterns, from: "earliest", ...(who !== null && { who }) }))
 })
 server.listen(0, "127.0.0.1")
 await once(server, "listening")

@@ -1,0 +1,187 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import type { Hub, HubOptions } from "../../src/hub/index.ts"
+import type { Log } from "../../src/log/index.ts"
+import { OnwardError } from "../../src/errors.ts"
+import { stage, type Stage } from "./stage.ts"
+
+/** One of several processes on a stage's log: closing it leaves the log open, and its way to the log can be cut. */
+function join({ log, another }: Stage, options: HubOptions = {}): { hub: Hub; cut: (isCut: boolean) => void } {
+  let isAway = false
+  const own: Log = {
+    ...log,
+    append: async (messages) => {
+      if (isAway) throw new OnwardError("log_unavailable", "cut")
+      return log.append(messages)
+    },
+    close: async () => {},
+  }
+  return { hub: another({ log: own, presence: true, ...options }), cut: (isCut) => (isAway = isCut) }
+}
+
+const on = (hub: Hub, topic = "room"): number => hub.presence.of(topic).streams
+
+test("streams and distinct people are counted over all processes: here at once, elsewhere a second later", async () => {
+  const s = await stage({ presence: true })
+  const two = join(s).hub
+  await s.clock.pass(1_000)
+  const ada = await s.connect({ topics: ["room"], who: "ada" })
+  await s.connect({ topics: ["room"], who: "ada" }, undefined, two)
+  const bob = await s.connect({ topics: ["room", "other"], who: "bob" }, undefined, two)
+  await s.connect({ topics: ["room"] }, undefined, two)
+  assert.deepEqual(s.hub.presence.of("room"), { streams: 1, people: ["ada"] })
+  await s.clock.pass(1_000)
+  for (const hub of [s.hub, two]) {
+    assert.deepEqual(hub.presence.of("room"), { streams: 4, people: ["ada", "bob"] })
+    assert.deepEqual(hub.presence.of("other"), { streams: 1, people: ["bob"] })
+    assert.deepEqual(hub.presence.of("nobody"), { streams: 0, people: [] })
+  }
+  ada.leave()
+  bob.leave()
+  await s.clock.pass(1_000)
+  for (const hub of [s.hub, two]) assert.deepEqual(hub.presence.of("room"), { streams: 2, people: ["ada"] })
+})
+
+test("a process that comes later is told everything, however much it is", async () => {
+  const s = await stage({ presence: true })
+  const topics = Array.from({ length: 90 }, (_, i) => `room/${i}/${"x".repeat(900)}`)
+  for (let i = 0; i < 3; i++) await s.connect({ topics: topics.slice(i * 30, (i + 1) * 30) })
+  for (let i = 0; i < 450; i++) await s.connect({ topics: ["crowd"], who: `person ${i}` })
+  await s.clock.pass(3_000)
+  const two = join(s).hub
+  await s.clock.pass(2_000)
+  for (const topic of topics) assert.equal(on(two, topic), 1)
+  assert.equal(two.presence.of("crowd").people.length, 450)
+})
+
+test("a process that says goodbye counts no more, one that falls silent after three beats", async () => {
+  const s = await stage({ presence: true })
+  const two = join(s)
+  const three = join(s)
+  for (const { hub } of [two, three]) await s.connect({ topics: ["room"] }, undefined, hub)
+  await s.clock.pass(2_000)
+  assert.equal(on(s.hub), 2)
+  await two.hub.close()
+  await s.clock.settle()
+  assert.equal(on(s.hub), 1)
+  three.cut(true)
+  await s.clock.pass(9_000)
+  assert.equal(on(s.hub), 1)
+  await s.clock.pass(12_000)
+  assert.equal(on(s.hub), 0)
+  three.cut(false)
+  await s.clock.pass(3_000)
+  assert.equal(on(s.hub), 1)
+  assert.equal(s.errors.length, 1)
+})
+
+test("while the log is away nobody is forgotten", async () => {
+  const s = await stage()
+  const all = [join(s), join(s)]
+  const [one, two] = all as [(typeof all)[0], (typeof all)[0]]
+  for (const { hub } of all) await s.connect({ topics: ["room"] }, undefined, hub)
+  await s.clock.pass(2_000)
+  for (const { cut } of all) cut(true)
+  await s.clock.pass(60_000)
+  await s.connect({ topics: ["room"] }, undefined, two.hub)
+  assert.deepEqual([on(one.hub), on(two.hub)], [2, 3])
+  for (const { cut } of all) cut(false)
+  await s.clock.pass(2_000)
+  assert.deepEqual([on(one.hub), on(two.hub)], [3, 3])
+})
+
+test("processes that had lost each other find each other again", async () => {
+  const s = await stage()
+  const one = join(s)
+  const two = join(s)
+  for (const { hub } of [one, two]) await s.connect({ topics: ["room"] }, undefined, hub)
+  await s.clock.pass(2_000)
+  one.cut(true)
+  await s.clock.pass(30_000)
+  one.cut(false)
+  two.cut(true)
+  await s.clock.pass(30_000)
+  two.cut(false)
+  await s.clock.pass(20_000)
+  assert.deepEqual([on(one.hub), on(two.hub)], [2, 2])
+})
+
+test("a process that is alone writes one entry, and a quiet one of several one each five seconds", async () => {
+  const s = await stage({ presence: true })
+  await s.connect({ topics: ["room"] })
+  await s.clock.pass(60_000)
+  const count = async (): Promise<number> => {
+    const { first } = await s.log.bounds()
+    return (await s.log.read({ after: first, limit: 1_000 })).entries.length
+  }
+  assert.equal(await count(), 1)
+  join(s)
+  await s.clock.pass(5_000)
+  const before = await count()
+  await s.clock.pass(60_000)
+  assert.equal((await count()) - before, 24)
+})
+
+test("no pattern sees what processes tell each other, and no user may write or read there", async () => {
+  const s = await stage({ presence: true })
+  const two = join(s).hub
+  const everything = await s.connect({ patterns: ["*"] }, "earliest")
+  await s.connect({ topics: ["room"] }, undefined, two)
+  await s.clock.pass(30_000)
+  const late = await s.connect({ patterns: ["*", "stream.*", ":a"] }, "earliest")
+  assert.deepEqual([...everything.data, ...late.data, ...everything.gaps, ...late.gaps], [])
+  const reserved = { code: "invalid_selector", message: /reserved/ }
+  await assert.rejects(s.hub.publish({ topic: "stream.presence", data: "" }), reserved)
+  assert.throws(() => s.hub.subscribe({ topics: ["stream.presence"] }), reserved)
+})
+
+test("what somebody else writes there is passed over", async () => {
+  const s = await stage({ presence: true })
+  for (const data of ["", "null", "[]", '{"from":1}', '{"from":"x","anew":true,"changes":1}']) {
+    await s.log.append([{ topic: "stream.presence", data }])
+  }
+  await s.connect({ topics: ["room"] })
+  await s.clock.pass(2_000)
+  assert.equal(on(s.hub), 1)
+  assert.deepEqual(s.errors, [])
+})
+
+test("who follows a topic is given each change in any process, the newest only, until the signal", async () => {
+  const s = await stage({ presence: true })
+  const two = join(s).hub
+  await s.clock.pass(2_000)
+  const controller = new AbortController()
+  const got: number[] = []
+  const done = (async () => {
+    for await (const { streams } of s.hub.presence.follow("room", controller.signal)) got.push(streams)
+  })()
+  await s.clock.settle()
+  const here = await s.connect({ topics: ["room"] })
+  await s.connect({ topics: ["elsewhere"] })
+  await Promise.all([1, 2, 3].map(() => s.connect({ topics: ["room"] }, undefined, two)))
+  await s.clock.pass(1_000)
+  here.leave()
+  await s.clock.settle()
+  controller.abort()
+  await done
+  assert.deepEqual(got, [0, 1, 4, 3])
+})
+
+test("only the topics asked for are counted, and others are told of no more than the limit", async () => {
+  const s = await stage({ presence: { patterns: ["room/*"], limit: 3 } })
+  const two = join(s).hub
+  await s.clock.pass(1_000)
+  await s.connect({ topics: ["room/1", "news"], who: "ada" })
+  await s.connect({ topics: ["room/2"] })
+  await s.connect({ topics: ["room/3"], who: "bob" })
+  await s.clock.pass(2_000)
+  assert.deepEqual([on(s.hub, "room/1"), on(s.hub, "news"), on(s.hub, "room/3")], [1, 0, 1])
+  assert.deepEqual([on(two, "room/1"), on(two, "news"), on(two, "room/3")], [1, 0, 0])
+  assert.match(String(s.errors), /raise presence\.limit/)
+})
+
+test("asking a hub that does not count says how to turn it on", async () => {
+  const { hub } = await stage()
+  assert.throws(() => hub.presence.of("room"), /createHub\(\{ presence: true \}\)/)
+  assert.throws(() => hub.subscribe({ topics: ["room"], who: "" }), /`who` must be/)
+})
