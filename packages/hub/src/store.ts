@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs"
 import { dirname } from "node:path"
 import { memoryLog, OnwardError, type Log } from "onward"
 import { sqliteLog } from "onward/sqlite"
-import { kindOf, placeOf } from "./log-address.ts"
+import { checkLog, kindOf, placeOf } from "./log-address.ts"
 import { UsageError } from "./usage-error.ts"
 
 /** Where a hub keeps its entries, opened. */
@@ -25,6 +25,8 @@ const OPEN: Readonly<Record<string, Open>> = {
   },
   redis: openRedis,
   rediss: openRedis,
+  postgres: openPostgres,
+  postgresql: openPostgres,
   nats: openNats,
 }
 
@@ -33,9 +35,8 @@ const OPEN: Readonly<Record<string, Open>> = {
  * is missing.
  */
 export async function openStore(address: string): Promise<Store> {
-  const open = OPEN[kindOf(address)]
-  if (!open) throw new UsageError(`there is no log at ${placeOf(address)} yet`)
-  const store = await open(address)
+  checkLog(address)
+  const store = await (OPEN[kindOf(address)] as Open)(address)
   try {
     // an address nobody can use is said now, not by every request
     await store.log.bounds()
@@ -54,6 +55,15 @@ async function openRedis(address: string): Promise<Store> {
   // what goes wrong is told by the calls it goes wrong for
   client.on("error", () => {})
   return { log: redisLog(client), place: `at ${placeOf(address)}`, disconnect: async () => client.disconnect() }
+}
+
+async function openPostgres(address: string): Promise<Store> {
+  const { Pool } = await installed("pg", () => import("pg")).then((pg) => pg.default)
+  const { postgresLog } = await import("onward/postgres")
+  const pool = new Pool({ connectionString: address, application_name: "onward" })
+  // a connection that ends while nobody uses it; the next call makes another
+  pool.on("error", () => {})
+  return { log: postgresLog(pool), place: `at ${placeOf(address)}`, disconnect: () => pool.end() }
 }
 
 async function openNats(address: string): Promise<Store> {

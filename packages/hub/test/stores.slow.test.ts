@@ -6,6 +6,7 @@ import { test } from "node:test"
 import { setTimeout as sleep } from "node:timers/promises"
 import { stream } from "onward/client"
 import { natsMissing, startNats } from "../../onward/test/stores/nats.ts"
+import { postgresMissing, startPostgres } from "../../onward/test/stores/postgres.ts"
 import { redisMissing, startRedis } from "../../onward/test/stores/redis.ts"
 import { runOnward, serveOnward } from "./onward.ts"
 import { publish } from "./server.ts"
@@ -40,6 +41,15 @@ const engines: readonly Engine[] = [
       return { ...server, address: `nats://hub:${SECRET}@127.0.0.1:${server.port}` }
     },
     wrong: (port) => `nats://hub:wr0ng@127.0.0.1:${port}`,
+  },
+  {
+    name: "PostgreSQL",
+    missing: postgresMissing,
+    async start() {
+      const server = await startPostgres({ password: SECRET })
+      return Object.assign(server, { address: server.url })
+    },
+    wrong: (port) => `postgres://onward:wr0ng@127.0.0.1:${port}/postgres`,
   },
   {
     name: "Redis",
