@@ -20,6 +20,9 @@ const logs = values.log === "all" ? kinds : kinds.filter((kind) => kind === valu
 if (logs.length === 0) throw new Error(`--log is one of ${kinds.join(", ")}, all`)
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1e6))
 
+// whoever is told to stop takes the servers along, which are ended on exit
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1))
+
 for (const log of logs) {
   const options = { log, seed, minutes: Number(values.minutes), every: Number(values.every) }
   console.log(`${log}, seed ${seed}: ${values.minutes} minutes, ${values.subscribers} subscribers`)
