@@ -1,9 +1,9 @@
+import { addTurn, chat, showSource } from "./chat-panel.js"
 import { noteEvent, noteState, setUpCut } from "./cut-panel.js"
 import { byId, format, report, show } from "./elements.js"
 import "./log-panel.js"
 import { drawSample } from "./machine.js"
 import { addNote } from "./notifications.js"
-import "./run-panel.js"
 import { createSequence } from "./sequence.js"
 import "./slow-panel.js"
 import { openStream } from "./stream.js"
@@ -43,6 +43,7 @@ const stream = openStream(
   [
     ["topic", "demo/machine"],
     ["topic", "demo/count"],
+    ["topic", `demo/chat/${chat}`],
     ["topic", "hello"],
     ["topic", "hello/*"],
     ["since", "60s"],
@@ -54,13 +55,17 @@ const stream = openStream(
       drawSample(sample)
     }),
     count: through((event) => counts.take(event.json().n)),
+    turn: through(addTurn),
     message: note,
     note,
     alert: note,
     "stream.gap": ({ data }) => report("proof-result", `The hub says something was lost: ${data}`, true),
   },
   (state) => {
-    if (state === "open") totals.reconnects++
+    if (state === "open") {
+      totals.reconnects++
+      void showSource()
+    }
     byId("status").dataset.state = state
     show("status-text", STATES[state])
     noteState(state)

@@ -1,9 +1,10 @@
 import { stream } from "./onward/client/index.js"
 
+export const randomName = () =>
+  Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("")
+
 /** This tab's name, so that the hub knows which connections are its. */
-export const tab = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) =>
-  byte.toString(16).padStart(2, "0"),
-).join("")
+export const tab = randomName()
 
 /**
  * A stream of the hub, followed for as long as the page is there; while the tab is hidden it makes room for others, since browsers keep

@@ -4,8 +4,8 @@ import { stripTypeScriptTypes } from "node:module"
 import { sendText } from "./files.ts"
 import { HttpError } from "./http-error.ts"
 
-/** The client, the codec, and the ground they stand on: what runs in a browser as it is. */
-const BROWSER_SAFE = /^\/onward\/((?:client\/|protocol\/)?[a-z][a-z-]*)\.(?:js|ts)$/
+/** The clients, the codec, the formats of runs, and the ground they stand on: what runs in a browser as it is. */
+const BROWSER_SAFE = /^\/onward\/((?:client\/|protocol\/|run-client\/|runs\/formats\/)?[a-z][a-z-]*)\.(?:js|ts)$/
 const GROUND = new Set(["bytes", "clock", "errors", "message"])
 
 const entry = import.meta.resolve("onward/protocol")

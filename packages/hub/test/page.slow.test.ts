@@ -9,10 +9,11 @@ import { readUntil } from "./read-events.ts"
 import { publish } from "./server.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
 
+const NO_MODEL = { OPENAI_BASE_URL: "", OPENAI_MODEL: "", MODEL: "" }
 const skip = missing("chromium")
 
 /** What a tab got of some events, as [number, id], in order. Gathered from the page's own connections. */
-type Got = Record<"sample" | "count" | "token" | "message", [value: string, id: string][]>
+type Got = Record<"sample" | "count" | "message", [value: string, id: string][]>
 
 interface Opened {
   readonly hub: Listening
@@ -24,7 +25,7 @@ interface Opened {
 /** A hub and a browser with tabs on its page, each of which keeps a list of what its streams were given. */
 async function open(t: TestContext, tabCount = 1): Promise<Opened> {
   const data = join(temporaryFolder(t), "data")
-  const hub = await serveOnward(t, { data, env: { OPENAI_BASE_URL: "", OPENAI_MODEL: "" } })
+  const hub = await serveOnward(t, { data, env: NO_MODEL })
   const browser = await openBrowser(t)
   const errors: string[] = []
   const tabs = []
@@ -40,7 +41,7 @@ async function open(t: TestContext, tabCount = 1): Promise<Opened> {
 
 /** Runs in the page, before its own scripts. */
 function recordEvents(): void {
-  const got: Got = { sample: [], count: [], token: [], message: [] }
+  const got: Got = { sample: [], count: [], message: [] }
   Object.assign(globalThis, { got })
   addEventListener("onward", (received) => {
     const { event, data, id, url } = (received as CustomEvent<Record<"event" | "data" | "id" | "url", string>>).detail
@@ -94,19 +95,23 @@ test("all four streams move, and a message arrives in two tabs as it was typed",
   await fetch(`${hub.url}/from-the-test`, { headers: { "user-agent": "<script>alert(1)</script>" } })
   for (const page of [one, two]) await waitForText(page, "#log", /GET \/from-the-test 404/)
 
-  await waitForText(one, "#run-source", /^A canned text/)
-  await click(one, "#run button")
-  await waitForText(one, "#run-state", /^Done: \d+ pieces, 0 missing, 0 twice\.$/)
-  assert.match(await textOf(one, "#written"), /^No model is connected[^]*on this machine too\.$/)
+  await waitForText(one, "#chat-source", /^Canned text, not an AI/)
+  await click(one, "#chat-send")
+  for (const page of [one, two]) {
+    await waitForText(page, ".asked", /^Why do streams break\?$/)
+    await waitForText(page, ".answer .by", /^Canned text, not an AI$/)
+    await waitForText(page, ".answer .how-state", /^Whole$/)
+    assert.match(await textOf(page, ".answer .said"), /^This is a canned text[^]*on this machine too\.$/)
+  }
   assert.deepEqual(errors, [])
 })
 
-test("a cut connection carries on: everything once, in a run too", { skip }, async (t) => {
+test("a cut connection carries on: everything once, in an answer too", { skip }, async (t) => {
   const { hub, tabs, errors } = await open(t)
   const [page] = tabs as [Page]
   await waitForText(page, "#machine-note", /sample \d+/)
-  await click(page, "#run button")
-  await waitForText(page, "#written", /sent word by word/)
+  await click(page, "#chat-send")
+  await waitForText(page, ".said", /sent word by word/)
   for (let round = 0; round < 3; round++) {
     await click(page, "#cut")
     await waitForText(page, "#proof-result", /^Cut off/)
@@ -118,14 +123,17 @@ test("a cut connection carries on: everything once, in a run too", { skip }, asy
     const [before, after] = [await textOf(page, "#proof-before"), await textOf(page, "#proof-after")]
     assert.ok(before < after, `${before} comes before ${after}`)
   }
-  await waitForText(page, "#run-state", /^Done: \d+ pieces, 0 missing, 0 twice\.$/)
+  await waitForText(page, ".how-state", /^Whole$/)
+  assert.match(await textOf(page, ".how-figures"), /^carried on (once|\d times)$/)
+  const said = await textOf(page, ".said")
+  await page.reload()
+  await waitForText(page, ".how-state", /^Whole$/)
+  assert.equal(await textOf(page, ".said"), said, "word for word what a page gets that was not cut")
   const counts = await gotBy(page, "count")
   assert.equal(counts.length, 300)
   assert.deepEqual(counts, await inLog(hub, "demo/count", counts))
   const samples = await gotBy(page, "sample")
   assert.deepEqual(samples, await inLog(hub, "demo/machine", samples))
-  const words = (await gotBy(page, "token")).map(([data]) => (JSON.parse(data) as { text: string }).text)
-  assert.equal((await textOf(page, "#written")).trim(), words.join("").trim())
   await waitForText(page, "#log-state", /^Following\.$/)
   assert.deepEqual(errors, [])
 })
@@ -213,18 +221,57 @@ test(
   },
 )
 
-test("a run that was interrupted by a kill says so, and keeps what was written", { skip }, async (t) => {
+test("an answer survives a reload, is there in a second tab, and is stopped from it for both", { skip }, async (t) => {
+  const { tabs, errors } = await open(t)
+  const [one] = tabs as [Page]
+  await click(one, "#chat-send")
+  await waitForText(one, ".said", /sent word by word/)
+  await one.reload()
+  await waitForText(one, ".how-state", /^Writing$/)
+  await waitForText(one, ".said", /^This is a canned text[^]*Every word/)
+
+  const two = await openTab(one.browser(), one.url(), errors)
+  await waitForText(two, ".said", /^This is a canned text[^]*reload while/)
+  assert.equal(await two.$eval("#chat-send", (button) => (button as HTMLElement).hidden), true)
+  await click(two, "#chat-stop")
+  for (const page of [one, two]) {
+    await waitForText(page, ".how-state", /^Stopped: this is what was written until then\.$/)
+    assert.equal(await page.$eval("#chat-send", (button) => (button as HTMLElement).hidden), false)
+  }
+  const said = await textOf(one, ".said")
+  assert.ok(!said.includes("on this machine too"), "it was stopped before its end")
+  assert.equal(await textOf(two, ".said"), said)
+
+  // and the chat goes on, in both
+  await two.$eval("#chat input", (input) => void (input.value = ""))
+  await two.type("#chat input", "And <b>now</b>?")
+  await click(two, "#chat-send")
+  for (const page of [one, two]) {
+    await waitForText(page, ".turn:nth-child(2) .asked", /^And <b>now<\/b>\?$/)
+    await waitForText(page, ".turn:nth-child(2) .said", /^This is a canned text/)
+  }
+  await Promise.all([one.waitForNavigation(), click(one, "#chat-new")])
+  await waitForText(one, "#turns", /^Nothing asked yet\.$/)
+  assert.deepEqual(errors, [])
+})
+
+test("an answer whose hub is killed says that it is not whole, and keeps what was written", { skip }, async (t) => {
   const { hub, data, tabs } = await open(t)
   const [page] = tabs as [Page]
-  await waitForText(page, "#run-source", /^A canned text/)
-  await click(page, "#run button")
-  await waitForText(page, "#written", /sent word by word/)
+  await waitForText(page, "#chat-kill", new RegExp(`^kill -9 ${hub.child.pid}$`))
+  await click(page, "#chat-send")
+  await waitForText(page, ".said", /sent word by word/)
   hub.child.kill("SIGKILL")
   await hub.ended
-  await serveOnward(t, { data, port: hub.port })
-  await waitForText(page, "#run-state", /\(interrupted\) \d+ pieces, 0 missing, 0 twice\.$/)
-  const written = await textOf(page, "#written")
+  await waitForText(page, ".how-state", /^Cut off, coming back$/)
+  const next = await serveOnward(t, { data, port: hub.port, env: NO_MODEL })
+  await waitForText(page, "#chat-kill", new RegExp(`^kill -9 ${next.child.pid}$`))
+  await waitForText(page, ".how-state", /^Not whole: its writer died\. This is what was kept\.$/)
+  const said = await textOf(page, ".said")
+  assert.match(said, /sent word by word/)
   await page.reload()
-  await waitForText(page, "#run-state", /\(interrupted\)/)
-  assert.equal(await textOf(page, "#written"), written)
+  await waitForText(page, ".how-state", /^Not whole: its writer died/)
+  assert.equal(await textOf(page, ".said"), said)
+  await click(page, "#chat-send")
+  await waitForText(page, ".turn:nth-child(2) .said", /sent word by word/)
 })

@@ -1,13 +1,16 @@
 import { setTimeout as wait } from "node:timers/promises"
 
-const TEXT = `No model is connected, so this is a text that came with the hub, sent word by word as a model would send it.
+const TEXT = `This is a canned text, not an AI: no model is connected. It came with the hub, and is sent word by word, as a model would \
+send it.
 
-Each word is an entry in the log, on a topic of this run's own. The page reads that topic from its beginning. Cut the \
-connection while the words arrive: the run goes on without you, and when the page is back it tells the hub the id of the last \
-word it has. It gets the next one, not the first one, and none twice. Reload the page in the middle, or stop the hub and start \
-it again: what was written down stays written down.
+Every word goes into the log before anybody sees it, and this page reads it from there. So reload while it is written: it is all \
+here again, and goes on. Open a second tab: it is there too, at the same word, and either tab can stop it for both. Cut the \
+connection: the page comes back with the id of the last word it has, and gets the next one, not the first one, and none twice.
 
-To see a real model here, start the hub with OPENAI_BASE_URL and OPENAI_MODEL set, and OPENAI_API_KEY if its server wants one. \
+Then kill the hub, hard, in the middle of a sentence, and start it again. Nobody can go on with a text whose writer is dead. But \
+what was written stays written, and it says so instead of looking whole.
+
+To talk to a real model here, start the hub with OPENAI_BASE_URL and OPENAI_MODEL set, and OPENAI_API_KEY if its server wants one. \
 Any server that speaks OpenAI's protocol will do, one on this machine too.`
 
 /** The canned text, a word at a time, about 25 a second. */

@@ -9,11 +9,11 @@ import { parseJson } from "../json.ts"
 import { sendLibrary } from "../library.ts"
 import { SECURITY_HEADERS, sendJson } from "../respond.ts"
 import { READ, WRITE, type Route } from "../route.ts"
+import { createChat } from "./chat.ts"
 import { followFile } from "./follow-file.ts"
 import { createMachine } from "./machine.ts"
 import { modelFrom } from "./model.ts"
 import { createNumbered } from "./numbered.ts"
-import { createRuns } from "./runs.ts"
 import { createTabs } from "./tabs.ts"
 
 const SAMPLE_MS = 1_000
@@ -41,7 +41,9 @@ export interface Demo {
 export async function createDemo({ hub, log, accessLogPath, onError }: DemoOptions): Promise<Demo> {
   const tabs = createTabs()
   const files = createFiles(new URL("../../page/", import.meta.url))
-  const runs = createRuns(hub, log, modelFrom(process.env), onError)
+  const chat = createChat({ hub, log, model: modelFrom(process.env), onError })
+  // the page tells how to kill it
+  const about = { model: chat.model ?? null, pid: process.pid }
   const closing = new AbortController()
   const machine = createMachine()
   const samples = await createNumbered(hub, log, "demo/machine", "sample")
@@ -84,21 +86,26 @@ export async function createDemo({ hub, log, accessLogPath, onError }: DemoOptio
     }
   }
 
-  async function start(bodies: Bodies, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  async function ask(bodies: Bodies, req: IncomingMessage, res: ServerResponse): Promise<void> {
     if (!/^application\/json\b/.test(req.headers["content-type"] ?? "")) {
       throw new HttpError(415, "unsupported_media_type", "Send application/json.")
     }
     await bodies.read(req, res, async (text) => {
-      const { prompt } = Object(parseJson(text)) as { readonly prompt?: unknown }
-      sendJson(res, 202, { id: await runs.start(prompt), model: runs.model ?? null })
+      const { chat: name, prompt } = Object(parseJson(text)) as { readonly chat?: unknown; readonly prompt?: unknown }
+      sendJson(res, 202, await chat.ask(name, prompt))
     })
   }
 
-  async function readRun(req: IncomingMessage, res: ServerResponse, url: URL): Promise<void> {
-    const subscription = await runs.read(url.searchParams.get("id") ?? "")
-    if (!subscription) throw new HttpError(404, "no_such_run", "This run is not kept (any longer).")
+  /** An answer: read from anywhere in it, and stopped for everybody. */
+  async function answerRun(req: IncomingMessage, res: ServerResponse, url: URL): Promise<void> {
+    const id = url.searchParams.get("id") ?? ""
+    if (req.method === "DELETE") {
+      const outcome = await chat.runs.stop(id)
+      if (outcome === "unknown") throw new HttpError(404, "no_such_run", "This answer is not kept (any longer).")
+      return sendJson(res, 200, { outcome })
+    }
     tabs.add(tabOf(url), "run", res)
-    sse(req, res, subscription, { retry: RETRY_MS, headers: SECURITY_HEADERS })
+    sse(req, res, ...chat.runs.view(id, { sse: { retry: RETRY_MS, headers: SECURITY_HEADERS } }))
   }
 
   function followLog(req: IncomingMessage, res: ServerResponse, url: URL): void {
@@ -118,10 +125,19 @@ export async function createDemo({ hub, log, accessLogPath, onError }: DemoOptio
       tabs.add(tabOf(url), isBurst ? "burst" : "events", res)
     },
     routes: (bodies) => [
-      ["/demo/about", { methods: READ, answer: (_, res) => sendJson(res, 200, { model: runs.model ?? null }) }],
+      ["/demo/about", { methods: READ, answer: (_, res) => sendJson(res, 200, about) }],
       ["/demo/log", { methods: READ, answer: followLog }],
-      ["/demo/run", { methods: READ, answer: readRun }],
-      ["/demo/runs", { methods: WRITE, answer: (req, res) => start(bodies, req, res) }],
+      ["/demo/run", { methods: [...READ, "DELETE"], answer: answerRun }],
+      [
+        "/demo/chat",
+        {
+          methods: [...READ, ...WRITE],
+          async answer(req, res, url) {
+            if (req.method === "POST") return ask(bodies, req, res)
+            sendJson(res, 200, { turns: await chat.turns(url.searchParams.get("id")) })
+          },
+        },
+      ],
       ["/demo/cut", { methods: WRITE, answer: (_, res, url) => cut(res, url) }],
       ["/demo/burst", { methods: WRITE, answer: (_, res) => burst(res) }],
       [
@@ -143,7 +159,7 @@ export async function createDemo({ hub, log, accessLogPath, onError }: DemoOptio
       clearInterval(sampling)
       machine.close()
       closing.abort()
-      await runs.close()
+      await chat.close()
     },
   }
 }

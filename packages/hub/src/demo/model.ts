@@ -19,16 +19,27 @@ export class ModelError extends Error {
   }
 }
 
-/** The model to use, if `OPENAI_BASE_URL` and `OPENAI_MODEL` are set. */
+/** What was said, by whom. */
+export interface ChatMessage {
+  readonly role: "user" | "assistant"
+  readonly content: string
+}
+
+/** The model to use, if `OPENAI_BASE_URL` and `OPENAI_MODEL` (or `MODEL`) are set. */
 export function modelFrom(env: Readonly<Record<string, string | undefined>>): ModelOptions | undefined {
-  const { OPENAI_BASE_URL: baseUrl, OPENAI_MODEL: model, OPENAI_API_KEY: apiKey } = env
+  const { OPENAI_BASE_URL: baseUrl, OPENAI_API_KEY: apiKey } = env
+  const model = env["OPENAI_MODEL"] || env["MODEL"]
   return baseUrl && model ? { baseUrl: baseUrl.replace(/\/+$/, ""), model, apiKey } : undefined
 }
 
 /** Asks the model and yields its answer piece by piece. Throws {@link ModelError}. */
-export async function* askModel(options: ModelOptions, prompt: string, signal: AbortSignal): AsyncGenerator<string> {
+export async function* askModel(
+  options: ModelOptions,
+  messages: readonly ChatMessage[],
+  signal: AbortSignal,
+): AsyncGenerator<string> {
   try {
-    const response = await request(options, prompt, signal)
+    const response = await request(options, messages, signal)
     if (!response.ok || !response.body) {
       await response.body?.cancel()
       throw new ModelError("model_refused", `The model's server answered with status ${response.status}.`)
@@ -45,7 +56,11 @@ export async function* askModel(options: ModelOptions, prompt: string, signal: A
   }
 }
 
-const request = ({ baseUrl, model, apiKey }: ModelOptions, prompt: string, signal: AbortSignal): Promise<Response> =>
+const request = (
+  { baseUrl, model, apiKey }: ModelOptions,
+  messages: readonly ChatMessage[],
+  signal: AbortSignal,
+): Promise<Response> =>
   fetch(`${baseUrl}/chat/completions`, {
     method: "POST",
     signal,
@@ -56,7 +71,7 @@ const request = ({ baseUrl, model, apiKey }: ModelOptions, prompt: string, signa
       accept: "text/event-stream",
       ...(apiKey && { authorization: `Bearer ${apiKey}` }),
     },
-    body: JSON.stringify({ model, stream: true, messages: [{ role: "user", content: prompt }] }),
+    body: JSON.stringify({ model, stream: true, messages }),
   })
 
 interface Chunk {

@@ -3,16 +3,17 @@ import { createServer } from "node:http"
 import { once } from "node:events"
 import type { AddressInfo } from "node:net"
 import { test } from "node:test"
+import type { Turn } from "../../src/demo/chat.ts"
 import { serveOnward } from "../onward.ts"
 import { readEvents, readUntil } from "../read-events.ts"
 import { testServer } from "../server.ts"
 import { temporaryFolder } from "../temporary-folder.ts"
 
-const ask = (url: string, prompt: unknown): Promise<Response> =>
-  fetch(`${url}/demo/runs`, {
+const ask = (url: string, prompt: unknown, chat: unknown = "a-chat-01"): Promise<Response> =>
+  fetch(`${url}/demo/chat`, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ prompt }),
+    body: JSON.stringify({ chat, prompt }),
   })
 
 test("the page is there, with its modules, and the codec without its types", async (t) => {
@@ -25,6 +26,8 @@ test("the page is there, with its modules, and the codec without its types", asy
     ["/onward/protocol/parser.js", "text/javascript", /class/],
     ["/onward/client/index.js", "text/javascript", /EventSource/],
     ["/onward/client/stream.js", "text/javascript", /function stream/],
+    ["/onward/run-client/index.js", "text/javascript", /openRun/],
+    ["/onward/runs/formats/text.js", "text/javascript", /function text/],
     ["/onward/errors.js", "text/javascript", /class OnwardError/],
   ] as const) {
     const response = await fetch(url + path)
@@ -41,6 +44,7 @@ test("nothing else of the library or the disk is served", async (t) => {
   for (const path of [
     "/onward/protocol/nothing.js",
     "/onward/hub/index.js",
+    "/onward/runs/runs.js",
     "/onward/log/sqlite/index.js",
     "/onward/index.js",
     "/onward/protocol/..%2fhub/index.js",
@@ -95,7 +99,7 @@ test("one burst at a time", async (t) => {
 })
 
 test("prompts are limited, and so are runs", async (t) => {
-  const { url } = await testServer(t, { demo: true })
+  const { url, close } = await testServer(t, { demo: true })
   for (const prompt of ["", "  ", undefined, null, 1, {}, "x".repeat(2_001)]) {
     const response = await ask(url, prompt)
     assert.equal(response.status, 400)
@@ -107,15 +111,24 @@ test("prompts are limited, and so are runs", async (t) => {
     [202, 202, 202, 202, 429],
   )
   for (const id of ["", "x", "00000000-0000-0000-0000-000000000000"]) {
-    assert.equal((await fetch(`${url}/demo/run?id=${id}`)).status, 404)
+    for (const method of ["GET", "DELETE"]) {
+      assert.equal((await fetch(`${url}/demo/run?id=${id}`, { method })).status, 404)
+    }
   }
+  for (const chat of ["", "short", null, "a/b/c/d/e", "*".repeat(8), "x".repeat(65)]) {
+    assert.equal((await ask(url, "why?", chat)).status, 400)
+  }
+  // before its folder goes: its answers end in its log
+  await close()
 })
 
 test("a model's answer is a run: readable from anywhere in it, and its failure has a name and no secret", async (t) => {
+  const asked: string[] = []
   const model = createServer((req, res) => {
     void req.toArray().then((chunks) => {
       const prompt = Buffer.concat(chunks as Buffer[]).toString()
-      for (const content of ["a", "\r\n", " b "])
+      asked.push(prompt)
+      for (const content of ["a", "\n", " b "])
         res.write(`data: ${JSON.stringify({ choices: [{ delta: { content } }] })}\n\n`)
       res.end(prompt.includes("fail") ? 'data: {"error":"s3cret"}\n\n' : "data: [DONE]\n\n")
     })
@@ -128,28 +141,64 @@ test("a model's answer is a run: readable from anywhere in it, and its failure h
     OPENAI_API_KEY: "s3cret",
   }
   const hub = await serveOnward(t, { data: temporaryFolder(t), env })
-  assert.deepEqual(await (await fetch(`${hub.url}/demo/about`)).json(), { model: "small" })
+  assert.partialDeepStrictEqual(await (await fetch(`${hub.url}/demo/about`)).json(), { model: "small" })
 
-  const started = (await (await ask(hub.url, "go")).json()) as { id: string; model: string }
-  assert.equal(started.model, "small")
-  const run = `${hub.url}/demo/run?id=${started.id}`
-  const all = await readUntil(run, ({ event }) => event === "done")
-  const texts = all
-    .filter(({ event }) => event === "token")
-    .map(({ data }) => (JSON.parse(data) as { text: string }).text)
-  assert.deepEqual(texts, ["a", "\r\n", " b "])
-  assert.deepEqual(JSON.parse(all.at(-1)?.data ?? ""), { pieces: 3 })
+  const isEnd = ({ event }: { event: string }): boolean => event === "end"
+  const started = (await (await ask(hub.url, "go")).json()) as Turn
+  assert.partialDeepStrictEqual(started, { prompt: "go", model: "small" })
+  const run = `${hub.url}/demo/run?id=${started.run}`
+  const all = await readUntil(run, isEnd)
+  const texts = all.slice(0, -1).map(({ data }) => data)
+  assert.equal(texts.join(""), "a\n b ")
+  assert.deepEqual(JSON.parse(all.at(-1)?.data ?? ""), { status: "completed" })
   for (const [i, { id }] of all.slice(0, -1).entries()) {
-    assert.deepEqual(await readUntil(run, ({ event }) => event === "done", { "last-event-id": id }), all.slice(i + 1))
+    const rest = await readUntil(run, isEnd, { "last-event-id": id })
+    assert.deepEqual(rest.at(-1), all.at(-1))
+    assert.equal(textIn(rest), texts.slice(i + 1).join(""))
   }
-  const after = await fetch(run, { headers: { "last-event-id": "stream.end" } })
+  const after = await fetch(run, { headers: { "last-event-id": all.at(-1)?.id ?? "" } })
   assert.equal(after.status, 204, "an EventSource that had it all stops")
 
-  const failing = (await (await ask(hub.url, "fail")).json()) as { id: string }
-  const events = await readUntil(`${hub.url}/demo/run?id=${failing.id}`, ({ event }) => event === "done")
+  const failing = (await (await ask(hub.url, "fail")).json()) as Turn
+  const events = await readUntil(`${hub.url}/demo/run?id=${failing.run}`, isEnd)
+  assert.equal(textIn(events), "a\n b ")
   assert.deepEqual(JSON.parse(events.at(-1)?.data ?? ""), {
-    pieces: 3,
+    status: "failed",
     error: { code: "model_refused", message: "The model's server reported an error." },
   })
   assert.ok(!hub.printed().includes("s3cret"))
+
+  const { messages } = JSON.parse(asked.at(-1) ?? "") as { messages: unknown }
+  assert.deepEqual(
+    messages,
+    [
+      { role: "user", content: "go" },
+      { role: "assistant", content: "a\n b " },
+      { role: "user", content: "fail" },
+    ],
+    "the model is told what was said before",
+  )
 })
+
+test("a chat has its questions in order, after a restart too, and an answer that was cut off by it says so", async (t) => {
+  const first = await testServer(t, { demo: true })
+  const isEnd = ({ event }: { event: string }): boolean => event === "end"
+  const stopped = (await (await ask(first.url, "one")).json()) as Turn
+  const run = (url: string, { run }: Turn): string => `${url}/demo/run?id=${run}`
+  const stop = await fetch(run(first.url, stopped), { method: "DELETE" })
+  assert.deepEqual(await stop.json(), { outcome: "stopped" })
+  assert.match((await readUntil(run(first.url, stopped), isEnd)).at(-1)?.data ?? "", /"stopped"/)
+  const cut = (await (await ask(first.url, "two")).json()) as Turn
+  await readEvents(run(first.url, cut), 2)
+  await first.close()
+  const { url } = await testServer(t, { demo: true, data: first.data })
+  const { turns } = (await (await fetch(`${url}/demo/chat?id=a-chat-01`)).json()) as { turns: Turn[] }
+  assert.deepEqual(turns, [stopped, cut])
+  const kept = await readUntil(run(url, cut), isEnd)
+  assert.match(textIn(kept), /^This is /)
+  assert.match(kept.at(-1)?.data ?? "", /"failed".*shut down/)
+  assert.deepEqual(first.errors, [])
+})
+
+const textIn = (events: readonly { event: string; data: string }[]): string =>
+  events.map(({ event, data }) => (event === "message" ? data : "")).join("")

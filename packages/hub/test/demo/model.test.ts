@@ -20,9 +20,11 @@ async function asked(t: TestContext, answer: Answer, signal = AbortSignal.timeou
   const pieces: string[] = []
   const options = modelFrom(env)
   assert.ok(options)
-  for await (const piece of askModel(options, "why?", signal)) pieces.push(piece)
+  for await (const piece of askModel(options, WHY, signal)) pieces.push(piece)
   return pieces
 }
+
+const WHY = [{ role: "user", content: "why?" }] as const
 
 const chunk = (content: unknown): string => `data: ${JSON.stringify({ choices: [{ delta: { content } }] })}\n\n`
 
@@ -31,6 +33,7 @@ test("a model is used when its server and its name are set", () => {
   assert.equal(modelFrom({ OPENAI_BASE_URL: "http://x/v1", OPENAI_MODEL: "" }), undefined)
   assert.equal(modelFrom({ OPENAI_MODEL: "m" }), undefined)
   assert.equal(modelFrom({ OPENAI_BASE_URL: "http://x/v1/", OPENAI_MODEL: "m" })?.baseUrl, "http://x/v1")
+  assert.equal(modelFrom({ OPENAI_BASE_URL: "http://x/v1", MODEL: "m" })?.model, "m")
 })
 
 test("the model is asked as OpenAI's protocol says, and answers piece by piece", async (t) => {
@@ -83,7 +86,7 @@ for (const [name, code, answer] of failures) {
 test("a server that is not there is model_unreachable", async () => {
   const pieces = askModel(
     { baseUrl: "http://127.0.0.1:1/v1", model: "m", apiKey: undefined },
-    "?",
+    WHY,
     AbortSignal.timeout(5_000),
   )
   await assert.rejects(pieces.next(), { code: "model_unreachable" })

@@ -1,0 +1,70 @@
+import { openRun } from "./onward/run-client/index.js"
+import { text } from "./onward/runs/formats/text.js"
+import { create, format } from "./elements.js"
+import { tab } from "./stream.js"
+
+const STATES = {
+  connecting: "Opening",
+  running: "Writing",
+  reconnecting: "Cut off, coming back",
+  completed: "Whole",
+  stopped: "Stopped: this is what was written until then.",
+  lost: "Not whole: its writer died. This is what was kept.",
+  failed: "Not whole.",
+}
+
+/**
+ * An answer as it is written, from its beginning to its end, over whatever happens in between.
+ *
+ * @param {{ run: string, model: string | null }} turn
+ * @param {() => void} onChange told when there is more of it, and when it is over
+ */
+export function openAnswer({ run: id, model }, onChange) {
+  const element = create("div", "answer")
+  const said = create("p", "said")
+  const foot = create("p", "how")
+  const state = create("span", "how-state")
+  const figures = create("span", "how-figures")
+  foot.append(state, figures)
+  element.append(create("p", "by", model ?? "Canned text, not an AI"), said, foot)
+
+  const url = `/demo/run?${new URLSearchParams({ id, tab })}`
+  const run = openRun({ url, format: text(), hidden: "pause", retry: { max: 5_000 }, onStatus: showStatus })
+  let isOver = false
+
+  function showStatus(status) {
+    element.dataset.status = status
+    const why = status === "failed" && run.error?.message
+    state.textContent = why ? `Not whole: ${why.replace(/\.?$/, ".")}` : STATES[status]
+    const { resumes } = run.metrics
+    figures.textContent = resumes > 0 ? `carried on ${resumes === 1 ? "once" : `${format(resumes)} times`}` : ""
+  }
+
+  async function read() {
+    try {
+      for await (const frame of run.frames) {
+        if (typeof frame !== "string") continue
+        said.append(frame)
+        onChange()
+      }
+    } catch (error) {
+      const isGone = error.status === 404 || error.status === 410
+      element.dataset.status = "failed"
+      state.textContent = isGone ? "This answer is not kept any longer." : "This answer cannot be read."
+    }
+    isOver = true
+    said.normalize()
+    onChange()
+  }
+
+  showStatus("connecting")
+  void read()
+  return {
+    element,
+    get isOver() {
+      return isOver
+    },
+    /** Ends it, for everybody. */
+    stop: () => run.stop(),
+  }
+}

@@ -1,0 +1,92 @@
+import { ask, post } from "./ask.js"
+import { openAnswer } from "./chat-answer.js"
+import { byId, create, followEnd, report, show } from "./elements.js"
+import { randomName } from "./stream.js"
+
+const KEPT = "onward-chat"
+/** The name of this browser's chat: all its tabs have the same one open. */
+export const chat = localStorage.getItem(KEPT) ?? randomName()
+localStorage.setItem(KEPT, chat)
+
+const form = byId("chat")
+const list = byId("turns")
+const [send, stop] = [byId("chat-send"), byId("chat-stop")]
+const scroll = followEnd(list)
+const answers = new Map()
+
+const running = () => [...answers.values()].filter(({ isOver }) => !isOver)
+
+function showControls() {
+  const isWriting = running().length > 0
+  // whoever had the focus on the one that goes gets the other
+  const hadFocus = [send, stop].includes(document.activeElement)
+  send.hidden = isWriting
+  stop.hidden = !isWriting
+  if (hadFocus) (isWriting ? stop : send).focus()
+}
+
+/** Shows a question and the answer to it, once, however often it is told of. */
+function add(turn) {
+  if (answers.has(turn.run)) return
+  list.querySelector(".empty")?.remove()
+  const item = create("li", "turn")
+  const answer = openAnswer(turn, () => {
+    scroll()
+    showControls()
+  })
+  answers.set(turn.run, answer)
+  item.append(create("p", "asked", turn.prompt), answer.element)
+  list.append(item)
+  showControls()
+  list.scrollTop = list.scrollHeight
+}
+
+const loaded = ask(`/demo/chat?id=${chat}`)
+  .then(({ turns }) => turns.forEach(add))
+  .catch((error) => report("chat-state", error.message, true))
+
+/** Told of each question of this chat, whichever tab asked it. */
+export const addTurn = (event) => void loaded.then(() => add(event.json()))
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault()
+  if (running().length > 0) return
+  const { prompt } = form.elements
+  send.disabled = true
+  try {
+    const body = JSON.stringify({ chat, prompt: prompt.value })
+    add(await post("/demo/chat", body, { "content-type": "application/json" }))
+    prompt.value = ""
+    report("chat-state", "")
+  } catch (error) {
+    report("chat-state", error.message, true)
+  }
+  send.disabled = false
+})
+
+stop.addEventListener("click", async () => {
+  stop.disabled = true
+  try {
+    await Promise.all(running().map((answer) => answer.stop()))
+  } catch {
+    report("chat-state", "It could not be stopped just now.", true)
+  }
+  stop.disabled = false
+})
+
+byId("chat-new").addEventListener("click", () => {
+  localStorage.removeItem(KEPT)
+  location.reload()
+})
+
+/** Shows who answers; told when the hub is there, which may be another process each time. */
+export async function showSource() {
+  try {
+    const { model, pid } = await ask("/demo/about")
+    byId("chat-source").classList.toggle("is-canned", !model)
+    show("chat-source", model ? `Answers by ${model}` : "Canned text, not an AI")
+    show("chat-kill", `kill -9 ${pid}`)
+  } catch (error) {
+    report("chat-state", error.message, true)
+  }
+}

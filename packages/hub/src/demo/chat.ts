@@ -1,0 +1,138 @@
+import { randomUUID } from "node:crypto"
+import type { Hub, Log } from "onward"
+import { createRuns, text, type Runs, type TextFrame } from "onward/runs"
+import { HttpError } from "../http-error.ts"
+import { canned } from "./canned.ts"
+import { askModel, ModelError, type ChatMessage, type ModelOptions } from "./model.ts"
+
+/** Longest prompt, in characters. */
+const MAX_PROMPT = 2_000
+/** Answers at once: each may cost money. */
+const MAX_RUNS = 4
+/** Longest answer, in ms and in characters. */
+const MAX_TIME = 120_000
+const MAX_LENGTH = 200_000
+/** How many turns of a chat are shown, and told to the model. */
+const TURNS = 12
+/** How long a hub that was killed is waited for: short, as somebody is looking. */
+const LEASE_MS = 3_000
+const RETAIN_MS = 7 * 86_400_000
+
+/** A question, and the run that answers it. */
+export interface Turn {
+  readonly run: string
+  readonly prompt: string
+  /** Who answers: a model's name, or null for the canned text. */
+  readonly model: string | null
+}
+
+/** Chats whose answers are runs: each tab that has a chat open sees all of it, and any of them may stop an answer. */
+export interface Chat {
+  /** Where answers come from: a model's name, or undefined for the canned text. */
+  readonly model: string | undefined
+  readonly runs: Pick<Runs, "view" | "stop">
+  /** The newest turns of a chat, oldest first. Throws `HttpError`. */
+  turns(chat: unknown): Promise<Turn[]>
+  /** Asks, and tells all who have the chat open. Throws `HttpError`. */
+  ask(chat: unknown, prompt: unknown): Promise<Turn>
+  close(): Promise<void>
+}
+
+export interface ChatOptions {
+  readonly hub: Hub
+  readonly log: Log
+  readonly model: ModelOptions | undefined
+  readonly onError: (error: unknown) => void
+}
+
+export function createChat({ hub, log, model, onError }: ChatOptions): Chat {
+  let writing = 0
+  const runs = createRuns<TextFrame>({
+    hub,
+    format: text(),
+    prefix: "demo/run/",
+    lease: LEASE_MS,
+    // a hub that leaves waits no longer for its store
+    storeTimeout: LEASE_MS,
+    retain: RETAIN_MS,
+    maxRun: MAX_TIME,
+    maxLength: MAX_LENGTH,
+    onError,
+    onEvent: ({ type }) => void (type === "end" && writing--),
+  })
+
+  async function turns(chat: unknown): Promise<Turn[]> {
+    const topics = [topicOf(chat)]
+    const after = await log.locate({ last: TURNS, topics })
+    if (after === undefined) return []
+    const { entries } = await log.read({ after, topics, limit: TURNS })
+    return entries.map(({ data }) => JSON.parse(data) as Turn)
+  }
+
+  /** What the model is told: what was said so far, and the prompt. */
+  async function conversation(chat: unknown, prompt: string): Promise<ChatMessage[]> {
+    const said: ChatMessage[] = []
+    for (const turn of await turns(chat)) {
+      // who asks anew while an answer is written does not wait for it
+      if ((await runs.status(turn.run)).status === "running") continue
+      said.push({ role: "user", content: turn.prompt }, { role: "assistant", content: await answerOf(turn) })
+    }
+    return [...said.filter(({ content }) => content !== ""), { role: "user", content: prompt }]
+  }
+
+  async function answerOf({ run }: Turn): Promise<string> {
+    let said = ""
+    try {
+      for await (const { frame } of runs.attach<TextFrame>(run)) if (typeof frame === "string") said += frame
+    } catch (error) {
+      onError(error)
+    }
+    return said
+  }
+
+  /** The answer; why a model gave none is told in its last frame, as that may be shown. */
+  async function* write(model: ModelOptions, messages: ChatMessage[], signal: AbortSignal): AsyncGenerator<TextFrame> {
+    try {
+      yield* askModel(model, messages, signal)
+    } catch (error) {
+      if (!(error instanceof ModelError)) throw error
+      yield { status: "failed", error: { code: error.code, message: error.message } }
+    }
+  }
+
+  async function start(run: string, chat: unknown, prompt: string): Promise<void> {
+    writing++
+    try {
+      const messages = model ? await conversation(chat, prompt) : []
+      await runs.start(run, ({ signal }) => (model ? write(model, messages, signal) : canned(signal)))
+    } catch (error) {
+      writing--
+      throw error
+    }
+  }
+
+  return {
+    model: model?.model,
+    runs,
+    turns,
+    async ask(chat, prompt) {
+      const topic = topicOf(chat)
+      if (typeof prompt !== "string" || prompt.trim() === "" || prompt.length > MAX_PROMPT) {
+        throw new HttpError(400, "invalid_prompt", `The prompt must be text of 1 to ${MAX_PROMPT} characters.`)
+      }
+      if (writing >= MAX_RUNS) {
+        throw new HttpError(429, "too_many_runs", "Enough is being written already: wait for one to finish.")
+      }
+      const turn = { run: randomUUID(), prompt, model: model?.model ?? null }
+      await start(turn.run, chat, prompt)
+      await hub.publish({ topic, event: "turn", data: turn })
+      return turn
+    },
+    close: () => runs.close(),
+  }
+}
+
+function topicOf(chat: unknown): string {
+  if (typeof chat === "string" && /^[\w-]{8,64}$/.test(chat)) return `demo/chat/${chat}`
+  throw new HttpError(400, "invalid_chat", "The name of a chat has 8 to 64 letters, digits, `-` or `_`.")
+}
