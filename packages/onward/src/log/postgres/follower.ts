@@ -2,6 +2,9 @@ import type { Position } from "../../message.ts"
 import { formatPosition } from "../position.ts"
 import type { Connection } from "./connection.ts"
 
+/** How long to wait for a connection to hear, or to stop hearing, in milliseconds. */
+const PATIENCE = 3000
+
 export interface FollowerOptions {
   readonly connection: Connection
   /** Undefined when nobody tells of appends, or we cannot hear of them. */
@@ -76,28 +79,30 @@ export function createFollower({ connection, channel, pollInterval, look }: Foll
       unlisten = undefined
       plan()
     }
-    listening = connection.listen(channel, hear, lose).then(
-      (stop) => {
-        unlisten = stop
+    const mine = connection.listen(channel, hear, lose).then(
+      async (stop) => {
+        if (listening === begun && watchers.size > 0) unlisten = stop
+        else await stop().catch(() => {})
       },
       () => {}, // looking is enough, and after the next look it is tried again
     )
-    void listening.then(async () => {
-      listening = undefined
-      if (watchers.size === 0) await stopListening()
+    // a client may never answer when the server goes at the wrong moment
+    const begun = Promise.race([mine, patience()]).then(() => {
+      if (listening === begun) listening = undefined
     })
+    listening = begun
   }
 
   async function stopListening(): Promise<void> {
     const stop = unlisten
     unlisten = undefined
     untold = 0
-    await stop?.().catch(() => {})
+    if (stop) await Promise.race([stop().catch(() => {}), patience()])
   }
 
   async function rest(): Promise<void> {
     clearTimeout(timer)
-    await listening
+    listening = undefined
     await stopListening()
   }
 
@@ -124,4 +129,11 @@ export function createFollower({ connection, channel, pollInterval, look }: Foll
       await rest()
     },
   }
+}
+
+function patience(): Promise<void> {
+  return new Promise((resolve) => {
+    const timer: unknown = setTimeout(resolve, PATIENCE)
+    ;(timer as { unref?(): void }).unref?.()
+  })
 }
