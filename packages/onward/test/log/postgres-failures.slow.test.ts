@@ -1,4 +1,5 @@
 import assert from "node:assert/strict"
+import { readFileSync } from "node:fs"
 import { after, before, test } from "node:test"
 import { Pool } from "pg"
 import postgres from "postgres"
@@ -83,6 +84,30 @@ test("a message that could break a stream is refused inside a transaction, too",
   const log = postgresLog(pool, { schema: "outbox" })
   await assert.rejects(log.appendIn(pool, [{ topic: "a", event: "a\nb" }]), { code: "invalid_message" })
   await assert.rejects(log.appendIn(pool, [{ topic: "a/*" }]), { code: "invalid_selector" })
+  await log.close()
+})
+
+test("a trigger publishes what is written to a table", { skip }, async () => {
+  const log = postgresLog(pool, { schema: "tailed" })
+  await log.bounds()
+  const recipe = readFileSync(new URL("../../../../docs/recipes/tail-a-table.md", import.meta.url), "utf8")
+  const [, trigger = ""] = /```sql\n(CREATE [^`]+)```/.exec(recipe) ?? []
+  await pool.query("CREATE TABLE orders (id integer PRIMARY KEY, state text)")
+  await pool.query(trigger.replaceAll("onward.", "tailed."))
+  await pool.query("INSERT INTO orders VALUES (7, 'new')")
+  await pool.query("UPDATE orders SET state = 'paid' WHERE id = 7")
+  const entries = await entriesOf(log)
+  assert.deepEqual(
+    entries.map(({ topic, event, data }) => [topic, event, JSON.parse(data)]),
+    [
+      ["orders/7", "insert", { id: 7, state: "new" }],
+      ["orders/7", "update", { id: 7, state: "paid" }],
+    ],
+  )
+  await assert.rejects(pool.query("SELECT tailed.publish('a/*', '')"), { code: "22023" })
+  await assert.rejects(pool.query("SELECT tailed.publish('a', '', E'a\\nb')"), { code: "22023" })
+  await pool.query("SELECT tailed.publish('a:b/c', E'\\x1a0000')")
+  assert.equal((await entriesOf(log)).at(-1)?.data, "\u001a0000")
   await log.close()
 })
 

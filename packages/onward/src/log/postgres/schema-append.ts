@@ -185,4 +185,19 @@ BEGIN
   );
 END
 $$;
+
+-- For triggers and other SQL: publishes as part of the transaction, and leaves retention to the processes that have the log open.
+CREATE OR REPLACE FUNCTION onward.publish(topic text, data text, event text DEFAULT NULL)
+RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+  IF topic IS NULL OR topic = '' OR octet_length(topic) > 1024 OR topic ~ '[\\u0001-\\u001f\\u007f-\\u009f*]|(^|/):[A-Za-z_$]'
+    OR event ~ '[\\r\\n]' OR event LIKE 'stream.%' THEN
+    RAISE EXCEPTION 'this topic or event cannot be published' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  PERFORM onward.append(
+    '{1}', ARRAY[topic], ARRAY[replace(data, chr(26), chr(26) || '001a')], ARRAY[event], NULL, NULL, NULL,
+    ARRAY[octet_length(topic) + octet_length(data) + coalesce(octet_length(event), 0)], NULL, NULL, NULL, 'SCHEMA_NAME_news'
+  );
+END
+$$;
 `
