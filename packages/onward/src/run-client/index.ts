@@ -1,2 +1,3 @@
 export { OnwardError, type OnwardErrorCode } from "../client/index.ts"
+export { chatTransport, type ChatTransport, type ChatTransportOptions } from "./chat-transport.ts"
 export { openRun, type OpenRun, type OpenRunMetrics, type OpenRunOptions, type OpenRunStatus } from "./open-run.ts"
