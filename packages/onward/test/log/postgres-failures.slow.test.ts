@@ -178,6 +178,28 @@ test("a wrong password, a missing privilege and a server that is not there are t
   )
 })
 
+test("who may only read reads, and who may use the tables need not own them", { skip }, async () => {
+  const owner = postgresLog(pool, { schema: "shared" })
+  await owner.append([{ topic: "a", data: "1" }])
+  await server.command(`
+    CREATE ROLE reader LOGIN PASSWORD 'open-sesame'; CREATE ROLE writer LOGIN PASSWORD 'open-sesame';
+    GRANT USAGE ON SCHEMA shared TO reader, writer; GRANT SELECT ON ALL TABLES IN SCHEMA shared TO reader;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA shared TO writer`)
+  for (const name of ["writer", "reader"]) {
+    const { clients, end } = clientsOf(urlWith((url) => (url.username = name)))
+    for (const client of clients) {
+      const log = postgresLog(client, { schema: "shared", retention: { count: 2, topic: { count: 2 } } })
+      const appending = log.append([{ topic: name, data: "", key: name }])
+      if (name === "writer") await appending
+      else await assert.rejects(appending, { code: "log_denied" })
+      assert.deepEqual(await dataOf(log), ["1", ""])
+      await log.close()
+    }
+    await end()
+  }
+  await owner.close()
+})
+
 test("tables of somebody else are left alone", { skip }, async () => {
   await server.command("CREATE SCHEMA theirs; CREATE TABLE theirs.log AS SELECT 1 AS a")
   const log = postgresLog(pool, { schema: "theirs" })
