@@ -31,18 +31,19 @@ test(
     const seen: Entry[] = []
     const goal = { isOver: false }
     const over = outputs.then(() => (goal.isOver = true))
-    let wakes = 0
-    const stop = await log.watch(() => void wakes++)
+    const wakes: unknown[] = []
+    const stop = await log.watch((newest) => void wakes.push(newest))
     for (let at = (await log.bounds()).first; ;) {
       const wasOver = goal.isOver
-      wakes = 0
+      wakes.length = 0
       const { entries, next, lost } = await log.read({ after: at, limit: 50 })
       assert.equal(lost, undefined)
       seen.push(...entries)
       const hasMoved = next !== at
       if (!hasMoved && wasOver) break
       at = next
-      while (!hasMoved && wakes === 0 && !goal.isOver) await new Promise((resolve) => void setTimeout(resolve, 5))
+      if (hasMoved) continue
+      while (wakes.length === 0 && !goal.isOver) await new Promise((resolve) => void setTimeout(resolve, 5))
     }
     await stop()
     await over
