@@ -123,11 +123,8 @@ export function createPresence(options: PresenceOptions, attendance: Attendance,
         const heard = readTelling(data)
         if (!heard) return
         const { from } = heard
-        const known = peers.size
         if (from === me) {
           if (heard.beat) changes(peers.missBeat())
-          // who forgot us meanwhile, too, would else be silent as we are
-          if (peers.size < known) asks = true
         } else if (heard.leaves) changes(peers.forget(from))
         else if (!heard.anew && !peers.has(from)) asks = true
         else {

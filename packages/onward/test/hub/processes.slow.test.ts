@@ -18,7 +18,9 @@ import { Chance } from "./simulation/chance.ts"
 const PROGRAM = fileURLToPath(new URL("programs/hub.ts", import.meta.url))
 const SEED = Number(process.env.SEED ?? 5)
 const TOPICS = ["numbers/0", "numbers/1", "numbers/2"]
-const TOTAL = 120
+/** Messages published between two changes, at least. */
+const BETWEEN = 60
+const END = "end"
 
 interface Hub {
   readonly url: string
@@ -95,6 +97,7 @@ for (const [name, { missing }] of Object.entries(STORES)) {
       undo(() => over.abort())
 
       async function read(query: string): Promise<Record<string, number>> {
+        const ended = new Set<string>()
         const seen: Record<string, number> = Object.fromEntries(TOPICS.map((topic) => [topic, 0]))
         const events = stream(`http://127.0.0.1:${balancer.port}/events?${query}`, {
           signal: over.signal,
@@ -103,16 +106,19 @@ for (const [name, { missing }] of Object.entries(STORES)) {
         })
         for await (const event of events) {
           const topic = event.event
+          if (event.data === END && ended.add(topic).size === TOPICS.length) break
+          if (event.data === END) continue
           assert.equal(Number(event.data), (seen[topic] ?? Number.NaN) + 1, `${topic}, as ${query} has it`)
           seen[topic] = Number(event.data)
-          if (TOPICS.every((topic) => seen[topic] === TOTAL)) break
         }
         return seen
       }
 
       async function publish(topic: string): Promise<void> {
-        for (let number = 1; number <= TOTAL; number++) {
-          const body = JSON.stringify({ topic, event: topic, data: number, key: `${topic}/${number}` })
+        for (let number = 1, hasEnded = false; !hasEnded; number++) {
+          hasEnded = isOver
+          const data = hasEnded ? END : number
+          const body = JSON.stringify({ topic, event: topic, data, key: `${topic}/${number}` })
           // who is asked may be leaving: asked again, elsewhere, with the same key, it is stored once
           for (let attempt = number; ; attempt++) {
             const url = `${hubs[attempt % hubs.length]?.url}/publish`
@@ -125,30 +131,37 @@ for (const [name, { missing }] of Object.entries(STORES)) {
             await wait(20)
           }
           published++
+          if (!hasEnded) totals[topic] = number
         }
       }
 
       let published = 0
       let firstId = ""
-      const publishedUntil = async (share: number): Promise<void> => {
-        while (published < share * TOTAL * TOPICS.length) await wait(5)
+      let isOver = false
+      const totals: Record<string, number> = {}
+      const publishedMore = async (): Promise<void> => {
+        const enough = published + BETWEEN
+        const isEnough = (): boolean => published >= enough
+        while (!isEnough()) await wait(5)
       }
       const all = TOPICS.map((topic) => `topic=${topic}`).join("&")
       const readers = Promise.all(Array.from({ length: 12 }, (_, i) => read(i % 2 ? all : "pattern=numbers/*")))
       const publishers = Promise.all(TOPICS.map(publish))
 
-      await publishedUntil(0.2)
+      await publishedMore()
       hubs.push(await startHub())
       await balancer.cut(chance, 50)
-      await publishedUntil(0.4)
+      await publishedMore()
       assert.equal(await hubs.shift()?.leave(), 0)
-      await publishedUntil(0.6)
+      await publishedMore()
       hubs.push(await startHub())
       await balancer.cut(chance, 50)
-      await publishedUntil(0.8)
+      await publishedMore()
       assert.equal(await hubs.shift()?.leave(), 0)
+      await publishedMore()
+      isOver = true
       await publishers
-      await readers
+      for (const seen of await readers) assert.deepEqual(seen, totals)
       // an id that one process gave, the first of which is gone, is a place for all
       for (const { url } of hubs) {
         const got: string[] = []
