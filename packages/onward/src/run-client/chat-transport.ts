@@ -1,3 +1,4 @@
+import { OnwardError } from "../client/index.ts"
 import { openRun, type OpenRun, type OpenRunOptions } from "./open-run.ts"
 
 export interface ChatTransportOptions<Chunk extends object> extends Omit<
@@ -85,7 +86,8 @@ export function chatTransport<Chunk extends object>(options: ChatTransportOption
             if (!done && value === "[DONE]") continue
             if (!done) return controller.enqueue(value as Chunk)
             finish()
-            return controller.close()
+            // a clean end would look like a whole answer
+            return run.status === "lost" && !run.error ? controller.error(unfinished()) : controller.close()
           } catch (error) {
             finish()
             return controller.error(error)
@@ -110,6 +112,9 @@ export function chatTransport<Chunk extends object>(options: ChatTransportOption
     stop: (chatId) => (open.get(chatId) ?? openRun({ ...rest, url: resumeAt(chatId) })).stop(),
   }
 }
+
+const unfinished = (): OnwardError =>
+  new OnwardError("stream_ended", "the answer broke off, and its server does not know how it ended: load the chat anew")
 
 const close = (controller: ReadableStreamDefaultController): void => controller.close()
 

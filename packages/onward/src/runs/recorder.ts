@@ -145,7 +145,11 @@ export function createRecorder(options: RecorderOptions): Recorder {
 
   function send(): void {
     if (sending || isStopped || queue.length === 0) return
-    sending = sendAll().finally(() => (sending = undefined))
+    sending = sendAll().finally(() => {
+      sending = undefined
+      // what came after the last look
+      if (isFlushDue) flushNow()
+    })
   }
 
   async function sendAll(): Promise<void> {

@@ -255,7 +255,8 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
       const wanted = given.format === undefined ? format : formats.get(given.format)
       if (!wanted) throw new TypeError(`createRuns was given no format "${given.format}"`)
       const source: SourceFunction = async ({ lastEventId, signal }) => {
-        if (onlyActive && (await runs.status(id, who)).status !== "running") return null
+        // who carries on wants the rest, of what is over too
+        if (onlyActive && lastEventId === undefined && (await runs.status(id, who)).status !== "running") return null
         if (!isRunId(id)) throw unknown()
         const from = await using(id, (view) => {
           check(view, who)

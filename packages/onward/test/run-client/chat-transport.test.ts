@@ -49,3 +49,18 @@ test("who aborts only leaves, headers of both sides are sent, and a refusal is a
     status: 401,
   })
 })
+
+test("an answer that broke off, and that its server knows nothing more of, is an error and no end", async (t) => {
+  const server = createServer((req, res) => {
+    if (req.method !== "POST") return void res.writeHead(req.method === "GET" ? 204 : 404).end()
+    res.writeHead(200, { "content-type": "text/event-stream", "content-location": "/api/chat/a/stream" })
+    res.end('retry: 1\nid: 1\ndata: {"type":"start","messageId":"m"}\n\n')
+  }).listen(0, "127.0.0.1")
+  await once(server, "listening")
+  t.after(() => server.close())
+  const api = `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/chat`
+  const stream = await chatTransport({ api, format }).sendMessages({ ...request, abortSignal: undefined })
+  const reader = stream.getReader()
+  assert.deepEqual((await reader.read()).value, { type: "start", messageId: "m" })
+  await assert.rejects(reader.read(), { code: "stream_ended" })
+})

@@ -73,7 +73,7 @@ async function producing(t: TestContext, { name, open }: Place) {
   )
   const exited = once(program, "exit")
   const hasSaid = listenTo(program.stdout)
-  await hasSaid("started")
+  await Promise.race([hasSaid("started"), exited.then(([code]) => assert.fail(`the producer ended by ${code}`))])
   const runs = createRuns({ log, format: lines, lease: LEASE })
   t.after(async () => {
     program.kill("SIGKILL")
@@ -124,7 +124,7 @@ for (const place of places) {
       await using _ = runs
       const viewer = textOf(runs.attach("a"))
       await comesAlong(runs)
-      program.kill("SIGSTOP")
+      program.kill("SIGUSR2")
       const text = await viewer
       assert.match(text, whole)
       program.kill("SIGCONT")

@@ -137,6 +137,23 @@ test("a run can be watched in another format while it runs, and carried on in it
   assert.throws(() => runs.view("a", { format: "none" }), TypeError)
 })
 
+test("a word is never left behind, however soon it follows those that were stored", async () => {
+  for (let turns = 0; turns < 40; turns++) {
+    const clock = createClock()
+    await using runs = createRuns({ format: lines, clock, flush: { chars: 1 } })
+    await runs.start("a", async function* () {
+      yield "Once "
+      for (let i = 0; i < turns; i++) await undefined
+      yield "upon"
+      await new Promise(() => {})
+    })
+    const reader = await connect((req, res) => sse(req, res, ...runs.view("a")))
+    await clock.pass(100)
+    assert.equal(told(reader.events).join(""), "Once upon", `after ${turns} turns`)
+    await runs.stop("a")
+  }
+})
+
 test("a quiet run keeps its viewers' connections alive", async () => {
   const clock = createClock()
   await using runs = createRuns({ format: lines, clock })
@@ -178,6 +195,8 @@ test("over HTTP, HEAD says how a run stands, DELETE stops it, and what is unknow
   assert.equal(JSON.parse((await ask("DELETE")).text).outcome, "already-ended")
   assert.equal((await ask("GET", "active")).status, 204)
   assert.equal((await ask("GET", "active&id=b")).status, 204)
+  const id = viewer.events[0]?.id ?? ""
+  assert.equal((await ask("GET", `active&last_event_id=${id}`)).status, 200, "who carries on wants the rest")
   await clock.pass(60_001)
   for (const method of ["GET", "HEAD", "DELETE"])
     assert.equal((await ask(method)).status, 410, `${method} of what is gone`)

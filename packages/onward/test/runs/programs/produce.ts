@@ -1,4 +1,5 @@
-/** Produces one run, a word every 20 ms, until it is told that nobody wants it; then says so. */
+/** Produces one run, a word every 20 ms, until it is told that nobody wants it; then says so. SIGUSR2 freezes it. */
+import { setTimeout as wait } from "node:timers/promises"
 import { connect } from "@nats-io/transport-node"
 import { natsLog } from "../../../src/log/nats/index.ts"
 import { sqliteLog } from "../../../src/log/sqlite/index.ts"
@@ -9,11 +10,19 @@ const [store, place = "", id = "", lease = ""] = process.argv.slice(2)
 const log = store === "nats" ? natsLog(await connect({ servers: place })) : sqliteLog(place)
 const runs = createRuns({ log, format: lines, lease: Number(lease) })
 
+let isToFreeze = false
+process.on("SIGUSR2", () => (isToFreeze = true))
+
 await runs.start(id, async function* ({ signal }) {
   signal.addEventListener("abort", () => console.log("aborted"))
   for (let n = 0; ; n++) {
     yield `${n} `
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await wait(20)
+    if (!isToFreeze) continue
+    isToFreeze = false
+    // what it said is stored by then: frozen in a commit, it would hold the lock of an SQLite file against everybody
+    await wait(150)
+    process.kill(process.pid, "SIGSTOP")
   }
 })
 console.log("started")
