@@ -143,7 +143,7 @@ test("a word is never left behind, however soon it follows those that were store
     await using runs = createRuns({ format: lines, clock, flush: { chars: 1 } })
     await runs.start("a", async function* () {
       yield "Once "
-      for (let i = 0; i < turns; i++) await undefined
+      for (let i = 0; i < turns; i++) await Promise.resolve()
       yield "upon"
       await new Promise(() => {})
     })
