@@ -1,6 +1,7 @@
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { execute } from "./command.ts"
 import type { Totals } from "./totals.ts"
 
@@ -11,6 +12,9 @@ export type Pace = "fast" | "slow"
 const TIMEOUT: Record<Pace, number> = { fast: 120_000, slow: 240_000 }
 /** The developers' machines and CI have two cores at least. */
 const CONCURRENCY = 2
+
+/** Where modules are kept as Node has compiled them (nodejs.org/api/module.html#module-compile-cache). */
+const COMPILED = fileURLToPath(new URL("../.cache/compiled", import.meta.url))
 
 /** The test files of the workspace. */
 export function testFiles(pace: Pace): string[] {
@@ -50,7 +54,14 @@ export async function runSuite(pace: Pace, options: SuiteOptions = {}): Promise<
           ...files,
         ],
       },
-      { loud: true, env: { NODE_OPTIONS: [process.env.NODE_OPTIONS, ...(options.flags ?? [])].join(" ").trim() } },
+      {
+        loud: true,
+        env: {
+          NODE_OPTIONS: [process.env.NODE_OPTIONS, ...(options.flags ?? [])].join(" ").trim(),
+          // hundreds of processes load the same modules
+          NODE_COMPILE_CACHE: COMPILED,
+        },
+      },
     )
     const totals = JSON.parse(readFileSync(report, "utf8")) as Totals
     // The runner can fail without a failing test, for instance when a file does not compile.
