@@ -109,7 +109,16 @@ test("who left before the first entry of a new life is told of it again", () => 
   const facts = [fact("one", 1), fact("one", 1, "life0002"), fact("two", 2, "life0002")]
   const gap: Seen = { reason: "epoch", from: at(1), to: at(0, "life0002") }
   assert.deepEqual(check(["one", gap, gap, "one", "two"], { facts }).failures, [])
-  assert.match(check(["one", gap, "one", gap, "one", "two"], { facts }).failures[0] ?? "", /within one life/)
+  const heeded: Seen = { ...gap, from: at(1, "life0002") }
+  assert.match(check(["one", gap, "one", heeded, "one", "two"], { facts }).failures[0] ?? "", /within one life/)
+  assert.match(check(["one", gap, "one", gap, "one", "two"], { facts }).failures[0] ?? "", /got one twice/)
+})
+
+test("who left before the first entry of a new life may get the rest of the old one, where it is not known yet", () => {
+  const facts = [fact("one", 1), fact("two", 2), fact("one", 1, "life0002"), fact("two", 2, "life0002")]
+  const gap = (from: number): Seen => ({ reason: "epoch", from: at(from), to: at(0, "life0002") })
+  assert.deepEqual(check(["one", gap(1), "two", gap(2), "one", "two"], { facts }).failures, [])
+  assert.match(check(["one", gap(1), "two", "one"], { facts }).failures[0] ?? "", /two without one/, "it was told once")
 })
 
 test("the end of a life that was lost may have been seen, once the subscriber is told of the new one", () => {
