@@ -6,13 +6,12 @@
  * Contenders take turns; ratios are taken within a round. CPU time and not time, so that a busy machine does not change it much.
  */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process"
-import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
-import { createServer, type AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { parseArgs } from "node:util"
+import { reservePort } from "../packages/onward/test/reserve-port.ts"
 import { cpuSeconds } from "./run/usage.ts"
 import { figure, median } from "./run/statistics.ts"
 import { markdown } from "./run/tables.ts"
@@ -53,11 +52,7 @@ const linesOf = (child: ChildProcess): AsyncIterator<string> =>
   createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]()
 
 async function startRedis(): Promise<{ url: string; pid: number; stop(): void }> {
-  const probe = createServer().listen(0, "127.0.0.1")
-  await once(probe, "listening")
-  const { port } = probe.address() as AddressInfo
-  probe.close()
-  await once(probe, "close")
+  const port = await reservePort()
   const child = spawn(
     "redis-server",
     ["--port", `${port}`, "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "no"],

@@ -8,7 +8,8 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { promisify } from "node:util"
 import { handler } from "../05-fetch.ts"
 import { arrived, events, hub } from "../06-typed-events.ts"
-import { fetchSoon, freePort, Running, running, take } from "./running.ts"
+import { reservePort } from "../../packages/onward/test/reserve-port.ts"
+import { fetchSoon, Running, running, take } from "./running.ts"
 
 test("README.md shows the examples as they are", async () => {
   const script = new URL("../../scripts/readme.ts", import.meta.url).pathname
@@ -16,7 +17,7 @@ test("README.md shows the examples as they are", async () => {
 })
 
 test("01: a live feed reaches curl, and a reconnect carries on after the last event", async () => {
-  const port = await freePort()
+  const port = await reservePort()
   await running(new Running("01-hello.ts", { PORT: String(port) }), async () => {
     const url = `http://127.0.0.1:${port}/`
     const [first, second] = await take(await fetchSoon(url), 2)
@@ -27,7 +28,7 @@ test("01: a live feed reaches curl, and a reconnect carries on after the last ev
 })
 
 test("02: the client prints ticks with their ids, and carries on when the server comes back", async () => {
-  const port = await freePort()
+  const port = await reservePort()
   const url = `http://127.0.0.1:${port}/`
   await running(new Running("02-client.ts", { URL: url }), async (client) => {
     const ticks = (): number => client.output.match(/^\w{8}~\w+ \{ at: '/gm)?.length ?? 0
@@ -43,7 +44,7 @@ test("02: the client prints ticks with their ids, and carries on when the server
 })
 
 test("02: the browser's own EventSource gets the same ticks", async () => {
-  const port = await freePort()
+  const port = await reservePort()
   const url = `http://127.0.0.1:${port}/`
   const script = `new EventSource("${url}").addEventListener("tick", ({ data }) => { console.log(data); process.exit() })`
   await running(new Running("01-hello.ts", { PORT: String(port) }), async () => {
@@ -57,7 +58,7 @@ test("02: the browser's own EventSource gets the same ticks", async () => {
 test("03: notifications survive kill -9 of the server, for all topics of a connection", async () => {
   const folder = await mkdtemp(join(tmpdir(), "onward-example-"))
   try {
-    const port = await freePort()
+    const port = await reservePort()
     const env = { PORT: String(port), FILE: join(folder, "events.db") }
     const url = `http://127.0.0.1:${port}/?user=ada`
     let id = ""
@@ -79,7 +80,7 @@ test("03: notifications survive kill -9 of the server, for all topics of a conne
 })
 
 test("04: an own source resumes where its ids say, ends with stream.end, and then answers 204", async () => {
-  const port = await freePort()
+  const port = await reservePort()
   await running(new Running("04-own-source.ts", { PORT: String(port) }), async () => {
     const url = `http://127.0.0.1:${port}/`
     const rest = await take(await fetchSoon(url, { headers: { "last-event-id": "10" } }), 3)
@@ -108,7 +109,7 @@ test("06: typed events are checked when published and when they arrive", async (
 })
 
 test("08: an answer is asked for by POST, printed as it comes, and over when it ends", async () => {
-  const port = await freePort()
+  const port = await reservePort()
   await running(new Running("04-own-source.ts", { PORT: String(port) }), async () => {
     const url = `http://127.0.0.1:${port}/`
     await fetchSoon(url, { method: "HEAD" })

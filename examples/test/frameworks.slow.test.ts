@@ -4,7 +4,8 @@ import { test } from "node:test"
 import { setTimeout as sleep } from "node:timers/promises"
 import { stream } from "onward/client"
 import { buildFramework, fetchFramework } from "./framework.ts"
-import { fetchSoon, freePort, Running, running } from "./running.ts"
+import { reservePort } from "../../packages/onward/test/reserve-port.ts"
+import { fetchSoon, Running, running } from "./running.ts"
 
 const NEXT = "node_modules/next/dist/bin/next"
 
@@ -32,7 +33,7 @@ for (const [example, { build, start }] of Object.entries(frameworks)) {
     const folder = await fetchFramework(example).catch((error: unknown) => t.skip(`it was not fetched: ${error}`))
     if (folder === undefined) return
     await buildFramework(example, folder, build)
-    const port = await freePort()
+    const port = await reservePort()
     const origin = `http://127.0.0.1:${port}`
 
     const publish = async (data: string): Promise<string> => {

@@ -3,12 +3,13 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { test } from "node:test"
-import { fetchSoon, freePort, Running, running, take } from "./running.ts"
+import { reservePort } from "../../packages/onward/test/reserve-port.ts"
+import { fetchSoon, Running, running, take } from "./running.ts"
 
 test("19: an answer goes on without its reader, is stopped from elsewhere, and is there after a restart", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "onward-example-"))
   t.after(() => rm(folder, { recursive: true }))
-  const port = await freePort()
+  const port = await reservePort()
   const env = { PORT: String(port), FILE: join(folder, "runs.db") }
   const url = `http://127.0.0.1:${port}/runs/one`
   let whole = ""

@@ -7,7 +7,8 @@ import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { test, type TestContext } from "node:test"
 import { stream } from "onward/client"
-import { fetchSoon, freePort, Running, running, take } from "./running.ts"
+import { reservePort } from "../../packages/onward/test/reserve-port.ts"
+import { fetchSoon, Running, running, take } from "./running.ts"
 
 async function folderFor(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "onward-example-"))
@@ -17,7 +18,7 @@ async function folderFor(t: TestContext): Promise<string> {
 
 for (const example of ["09-express", "10-hono", "11-fastify"]) {
   test(`${example}: what is posted arrives, a client resumes, and SIGTERM tells it to come back`, async () => {
-    const port = await freePort()
+    const port = await reservePort()
     await running(new Running(`${example}.ts`, { PORT: String(port) }), async ({ process }) => {
       const url = `http://127.0.0.1:${port}/events`
       const publish = async (body: string): Promise<string> => {
@@ -41,7 +42,7 @@ for (const example of ["09-express", "10-hono", "11-fastify"]) {
 }
 
 test("12: who is known by cookie or token gets what they may, also where they resume after they may less", async () => {
-  const port = await freePort()
+  const port = await reservePort()
   await running(new Running("12-users.ts", { PORT: String(port) }), async () => {
     const url = `http://127.0.0.1:${port}/`
     const cookie = { cookie: "theme=dark; session=cookie-of-ada" }
@@ -73,7 +74,7 @@ test("12: who is known by cookie or token gets what they may, also where they re
 test("13: lines of a log arrive as they are written, and a client resumes at the byte", async (t) => {
   const file = join(await folderFor(t), "app.log")
   await writeFile(file, "one\ngröße\nhal")
-  const port = await freePort()
+  const port = await reservePort()
   await running(new Running("13-log-tail.ts", { PORT: String(port), FILE: file }), async () => {
     const url = `http://127.0.0.1:${port}/`
     const response = await fetchSoon(url)
@@ -105,7 +106,7 @@ test(
   { skip: nginx === undefined && "nginx is missing: `npm test` installs it on Debian, as root" },
   async (t) => {
     const folder = await folderFor(t)
-    const [app, front] = [await freePort(), await freePort()]
+    const [app, front] = [await reservePort(), await reservePort()]
     const example = await readFile(new URL("../14-nginx.conf", import.meta.url), "utf8")
     const here = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
       (name) => `${name}_temp_path ${folder}/${name};`,
@@ -143,7 +144,7 @@ test(
 )
 
 test("18: what a procedure of tRPC publishes arrives on the stream beside it, and a client resumes", async () => {
-  const port = await freePort()
+  const port = await reservePort()
   await running(new Running("18-trpc.ts", { PORT: String(port) }), async () => {
     const origin = `http://127.0.0.1:${port}`
     const say = async (text: string): Promise<string> => {

@@ -4,6 +4,7 @@ import { test, type TestContext } from "node:test"
 import type { Page } from "puppeteer-core"
 import { missing } from "../../onward/test/client/browsers/find.ts"
 import { click, openBrowser, openTab, textOf, waitForText } from "./browser.ts"
+import { reservePort } from "../../onward/test/reserve-port.ts"
 import { serveOnward, type Listening } from "./onward.ts"
 import { readUntil } from "./read-events.ts"
 import { publish } from "./server.ts"
@@ -25,7 +26,8 @@ interface Opened {
 /** A hub and a browser with tabs on its page, each of which keeps a list of what its streams were given. */
 async function open(t: TestContext, tabCount = 1): Promise<Opened> {
   const data = join(temporaryFolder(t), "data")
-  const hub = await serveOnward(t, { data, env: NO_MODEL })
+  // its own, as it has to come back there
+  const hub = await serveOnward(t, { data, port: await reservePort(), env: NO_MODEL })
   const browser = await openBrowser(t)
   const errors: string[] = []
   const tabs = []

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict"
-import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { test } from "node:test"
 import { setTimeout as sleep } from "node:timers/promises"
 import { stream } from "onward/client"
+import { reservePort } from "../../onward/test/reserve-port.ts"
 import { natsMissing, startNats } from "../../onward/test/stores/nats.ts"
 import { postgresMissing, startPostgres } from "../../onward/test/stores/postgres.ts"
 import { redisMissing, startRedis } from "../../onward/test/stores/redis.ts"
@@ -105,16 +104,8 @@ for (const { name, missing, start, wrong } of engines) {
     assert.equal(await denied.ended, 1)
     assert.match(denied.printed(), /^onward: [^\n]*\(log_denied\)\n$/)
     assert.ok(!denied.printed().includes("wr0ng"))
-    const away = runOnward(t, ["serve", "--port", "0", "--data", data, "--log", wrong(await freePort())])
+    const away = runOnward(t, ["serve", "--port", "0", "--data", data, "--log", wrong(await reservePort())])
     assert.equal(await away.ended, 1)
     assert.match(away.printed(), /^onward: [^\n]*\(log_unavailable\)\n$/)
   })
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1")
-  await new Promise((resolve) => void server.once("listening", resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => void server.close(resolve))
-  return port
 }

@@ -10,6 +10,7 @@ import { join } from "node:path"
 import { suite, test, type TestContext } from "node:test"
 import { promisify } from "node:util"
 import { selfSigned } from "../adapters/certificate.ts"
+import { reservePort } from "../reserve-port.ts"
 import { TRANSPORTS } from "./transports.ts"
 
 const CLIENTS = ["EventSource", "stream"]
@@ -28,23 +29,13 @@ async function listen(t: TestContext, server: Server, port = 0): Promise<number>
   return (server.address() as AddressInfo).port
 }
 
-/** A port where nobody listens. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, "close")
-  return port
-}
-
 const head = { "content-type": "text/event-stream" }
 
 for (const transport of Object.keys(TRANSPORTS)) {
   suite(`over ${transport}`, { concurrency: true }, () => {
     for (const client of CLIENTS) {
       test(`a process that only follows a stream waits for its server, and ends when it closes it: ${client}`, async (t) => {
-        const port = await freePort()
+        const port = await reservePort()
         const url = `http://127.0.0.1:${port}/`
         const child = spawn(process.execPath, [...flags, programOf("follow"), client, transport, url])
         t.after(() => child.kill())

@@ -1,12 +1,13 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process"
 import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { get } from "node:http"
-import { connect, createServer, type AddressInfo } from "node:net"
+import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { selfSigned } from "../adapters/certificate.ts"
 import { onPath } from "../on-path.ts"
+import { reservePort } from "../reserve-port.ts"
 import type { Setup, Use } from "./setup.ts"
 
 /** How long a proxy may take to listen, in ms. Varnish compiles its configuration first. */
@@ -52,7 +53,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 /** Starts a proxy in front of port `origin`; resolves once it forwards. */
 export async function start(setup: Setup, use: Use, origin: number): Promise<Proxy> {
   const folder = mkdtempSync(join(tmpdir(), "onward-proxy-"))
-  const port = await freePort()
+  const port = await reservePort()
   const { key, cert } = selfSigned()
   const { files, args, leftovers = [] } = setup.launch({ use, folder, port, origin })
   const written = { "key.pem": key, "cert.pem": cert, "both.pem": cert + key, ...files }
@@ -136,20 +137,6 @@ function endGroup({ pid }: ChildProcess): void {
     if (pid !== undefined) process.kill(-pid, "SIGKILL")
   } catch {
     // it ended by itself
-  }
-}
-
-/** Below those the system gives to whoever asks, or a proxy that restarts could find its port taken. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 12_000 + Math.floor(Math.random() * 20_000)
-    const server = createServer()
-    const isFree = await new Promise<boolean>((resolve) => {
-      server.once("error", () => resolve(false))
-      server.listen(port, "127.0.0.1", () => resolve((server.address() as AddressInfo).port === port))
-    })
-    await new Promise((resolve) => server.close(resolve))
-    if (isFree) return port
   }
 }
 

@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { createServer, type AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { onPath } from "../on-path.ts"
+import { reservePorts } from "../reserve-port.ts"
 
 const program = onPath("nats-server")
 
@@ -62,7 +62,7 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
 
 /** Starts a cluster of three and waits until JetStream has a leader there. */
 export async function startNatsCluster(options: NatsServerOptions = {}): Promise<NatsCluster> {
-  const routes = await freePorts(3)
+  const routes = await reservePorts(3)
   const urls = routes.map((port) => `nats://127.0.0.1:${port}`).join(", ")
   const servers = await Promise.all(
     routes.map((port, i) =>
@@ -100,7 +100,7 @@ type PreparedServer = NatsServer & { leaderOf(stream: string): Promise<string | 
 async function prepare(name: string, options: NatsServerOptions, cluster = ""): Promise<PreparedServer> {
   if (!program) throw new Error(natsMissing)
   const executable = program
-  const [port = 0, monitor = 0] = await freePorts(2)
+  const [port = 0, monitor = 0] = await reservePorts(2)
   const folder = mkdtempSync(join(tmpdir(), "onward-nats-"))
   const store = join(folder, "store")
   mkdirSync(store)
@@ -183,13 +183,4 @@ async function eventually<Found>(what: string, find: () => Promise<Found | undef
     if (Date.now() > deadline) throw new Error(`waited 30 seconds for ${what}`)
     await new Promise((resolve) => void setTimeout(resolve, 50))
   }
-}
-
-/** Ports nobody listens on. All are held until the last is known, so that none is given twice. */
-async function freePorts(count: number): Promise<number[]> {
-  const holders = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"))
-  await Promise.all(holders.map((holder) => once(holder, "listening")))
-  const ports = holders.map((holder) => (holder.address() as AddressInfo).port)
-  await Promise.all(holders.map((holder) => once(holder.close(), "close")))
-  return ports
 }

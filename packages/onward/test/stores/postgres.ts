@@ -1,11 +1,11 @@
 import { execFile, execFileSync, spawn, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { createServer, type AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { onPath } from "../on-path.ts"
+import { reservePort } from "../reserve-port.ts"
 
 const programs = {
   initdb: onPath("initdb"),
@@ -81,7 +81,7 @@ export async function startPostgres(options: PostgresServerOptions = {}): Promis
   writeFileSync(secret, options.password ?? "unused", { mode: 0o644 })
   const auth = options.password === undefined ? "trust" : "scram-sha-256"
   await run(programs.initdb, ["-D", data, "-U", USER, `--auth=${auth}`, `--pwfile=${secret}`, "-N", "-E", "UTF8"])
-  const server = prepare(folder, await freePort(), options)
+  const server = prepare(folder, await reservePort(), options)
   await server.restart()
   return server
 }
@@ -94,7 +94,7 @@ export async function startStandby(of: PostgresServer, options: PostgresServerOp
   const folder = temporary()
   await run(programs.backup, ["-D", join(folder, "data"), "-d", of.url, "-R", "-X", "stream", "-c", "fast", "-N"])
   const password = new URL(of.url).password
-  const server = prepare(folder, await freePort(), { ...(password !== "" && { password }), ...options })
+  const server = prepare(folder, await reservePort(), { ...(password !== "" && { password }), ...options })
   await server.restart()
   await eventually("the standby to follow", async () =>
     (await of.command("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'")).startsWith("1"),
@@ -113,7 +113,7 @@ export async function startStandby(of: PostgresServer, options: PostgresServerOp
 export async function startPgBouncer(of: PostgresServer): Promise<PgBouncer> {
   if (!programs.pgbouncer) throw new Error(pgbouncerMissing)
   const folder = temporary()
-  const port = await freePort()
+  const port = await reservePort()
   const { password } = new URL(of.url)
   const file = join(folder, "pgbouncer.ini")
   const target = `host=127.0.0.1 port=${of.port} user=${USER}${password === "" ? "" : ` password=${password}`}`
@@ -266,12 +266,4 @@ async function eventually(what: string, isSo: () => Promise<boolean>): Promise<v
     if (Date.now() > deadline) throw new Error(`waited 30 seconds for ${what}`)
     await new Promise((resolve) => void setTimeout(resolve, 50))
   }
-}
-
-async function freePort(): Promise<number> {
-  const holder = createServer().listen(0, "127.0.0.1")
-  await once(holder, "listening")
-  const { port } = holder.address() as AddressInfo
-  await once(holder.close(), "close")
-  return port
 }

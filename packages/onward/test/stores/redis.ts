@@ -1,11 +1,11 @@
 import { execFile, spawn, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { createServer, type AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { onPath } from "../on-path.ts"
+import { reservePort, reservePorts } from "../reserve-port.ts"
 
 const program = onPath("redis-server", "valkey-server")
 const shell = onPath("redis-cli", "valkey-cli")
@@ -69,15 +69,13 @@ process.once("exit", () => {
 
 /** Starts one server and waits until it answers. */
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
-  const [port = 0] = await freePorts(1)
-  return start(port, options)
+  return start(await reservePort(), options)
 }
 
 /** Starts a replica of a server and waits until it has a copy of everything. */
 export async function startReplica(of: RedisServer, options: RedisServerOptions = {}): Promise<RedisServer> {
   const password = new URL(of.url).password
-  const [port = 0] = await freePorts(1)
-  const replica = await start(port, {
+  const replica = await start(await reservePort(), {
     ...(password !== "" && { password }),
     ...options,
     configuration: [`replicaof 127.0.0.1 ${of.port}`, ...(options.configuration ?? [])],
@@ -94,7 +92,7 @@ export async function startSentinels(options: RedisServerOptions = {}): Promise<
   const master = await startRedis(options)
   const servers = [master, await startReplica(master, options)]
   const sentinels = await Promise.all(
-    (await freePorts(3)).map((port) =>
+    (await reservePorts(3)).map((port) =>
       start(
         port,
         {
@@ -148,7 +146,7 @@ export async function startSentinels(options: RedisServerOptions = {}): Promise<
 
 /** Starts a cluster of three masters and waits until all slots are served. */
 export async function startRedisCluster(options: RedisServerOptions = {}): Promise<RedisCluster> {
-  const ports = await freePorts(6)
+  const ports = await reservePorts(6)
   const servers = await Promise.all(
     ports.slice(0, 3).map((port, i) =>
       start(port, {
@@ -244,13 +242,4 @@ async function eventually(what: string, isSo: () => Promise<boolean>): Promise<v
     if (Date.now() > deadline) throw new Error(`waited 30 seconds for ${what}`)
     await new Promise((resolve) => void setTimeout(resolve, 50))
   }
-}
-
-/** Ports nobody listens on. All are held until the last is known, so that none is given twice. */
-async function freePorts(count: number): Promise<number[]> {
-  const holders = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"))
-  await Promise.all(holders.map((holder) => once(holder, "listening")))
-  const ports = holders.map((holder) => (holder.address() as AddressInfo).port)
-  await Promise.all(holders.map((holder) => once(holder.close(), "close")))
-  return ports
 }

@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
-import { createServer, type AddressInfo } from "node:net"
 import { createInterface } from "node:readline"
 import type { Readable } from "node:stream"
 import { Builder, Capabilities, type WebDriver } from "selenium-webdriver"
+import { reservePort } from "../../reserve-port.ts"
 import { find, findMiniBrowser } from "./find.ts"
 import { killRenderer } from "./processes.ts"
 import type { Browser, Tab } from "./tab.ts"
@@ -17,7 +17,8 @@ export async function openWebKit(profile: string): Promise<Browser> {
   const children: ChildProcess[] = [screen]
   try {
     const display = await firstLine(screen.stdout)
-    const port = await freePort()
+    // a driver does not say which port the system chose, so it is given one
+    const port = await reservePort()
     const driver = spawn(find("webkitDriver") ?? "", [`--port=${port}`], {
       stdio: "ignore",
       env: {
@@ -131,13 +132,4 @@ async function end(children: readonly ChildProcess[]): Promise<void> {
 async function firstLine(stream: Readable): Promise<string> {
   for await (const line of createInterface(stream)) return line
   throw new Error("Xvfb said nothing")
-}
-
-/** A driver does not say which port the system chose, so it is given one. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
