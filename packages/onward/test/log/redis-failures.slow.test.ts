@@ -74,6 +74,23 @@ test("a server that hangs fails a call after `timeout`", { skip }, async (t) => 
   await log.close()
 })
 
+test(
+  "a process that stood still for longer than `timeout` does not take it for the server's silence",
+  { skip },
+  async (t) => {
+    const server = await serverFor(t)
+    const log = redisLog(clientOf(t, server.url), { timeout: 100 })
+    t.after(() => log.close())
+    // until it is connected, however slow this machine is
+    while (!(await log.bounds().catch(() => undefined))) await pause()
+    const asking = log.bounds()
+    // what was asked is on its way by now, and the answer comes while nobody can look
+    for (let i = 0; i < 20; i++) await Promise.resolve()
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
+    await asking
+  },
+)
+
 test("a missing password, a wrong user and a missing privilege are log_denied", { skip }, async (t) => {
   const server = await serverFor(t, {
     password: "s3cret",

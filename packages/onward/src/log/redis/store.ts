@@ -106,7 +106,10 @@ export class Store {
         await new Promise<void>((resolve) => void systemClock.after(READY_POLL, resolve))
       }
       const tooLate = new Promise<never>((_resolve, reject) => {
-        undo = systemClock.after(deadline - performance.now(), () => reject(this.#late("has not answered")))
+        const giveUp = (): void => reject(this.#late("has not answered"))
+        // one more turn: when it was this process that stood still, the answer lies there and has only not been read
+        const patience = Math.max(deadline - performance.now(), READY_POLL)
+        undo = systemClock.after(patience, () => systemClock.turn(giveUp))
       })
       return await Promise.race([run(), tooLate])
     } catch (error) {
