@@ -5,7 +5,6 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { createHub } from "onward"
-import { sqliteLog } from "onward/sqlite"
 import { openAccessLog } from "./access-log.ts"
 import { createApp } from "./app.ts"
 import type { ServeOptions } from "./command-line.ts"
@@ -48,7 +47,7 @@ export async function startServer(
     const demo = hasDemo ? await createDemo({ hub, log, accessLogPath: accessLog.path, onError }) : undefined
     if (demo) undo.unshift(() => demo.close())
     // in a log of their own, which nobody can subscribe to
-    const gateway = upstream && createGateway({ upstream, log: sqliteLog(join(data, "runs.db")), onError })
+    const gateway = upstream && createGateway({ upstream, log: await store.openRuns(), onError })
     if (gateway) undo.unshift(() => gateway.close())
     const app = createApp({ hub, log, accessLog, address: () => address, demo, gateway, onError })
     const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000 }, app)

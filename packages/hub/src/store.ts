@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs"
-import { dirname } from "node:path"
-import { memoryLog, OnwardError, type Log } from "onward"
+import { dirname, join, parse } from "node:path"
+import { memoryLog, OnwardError, type Log, type Retention } from "onward"
 import { sqliteLog } from "onward/sqlite"
 import { checkLog, kindOf, placeOf } from "./log-address.ts"
 import { UsageError } from "./usage-error.ts"
@@ -10,24 +10,48 @@ export interface Store {
   readonly log: Log
   /** Says where, to whoever runs the hub; nothing secret is in it. */
   readonly place: string
-  /** Ends the connections that were opened for the log; the log is closed before. */
+  /**
+   * Opens one more log in the same store, for runs: hubs that share the log share it too, but nobody can subscribe to it. It is to be
+   * closed before `disconnect`. Rejects with an `OnwardError` when it cannot be used.
+   */
+  readonly openRuns: () => Promise<Log>
+  /** Ends the connections that were opened for the logs; these are closed before. */
   readonly disconnect?: () => Promise<void>
 }
 
-type Open = (address: string) => Promise<Store>
+/** A store, and how to get a log in it: that of the hub, or that of runs. */
+interface Place extends Pick<Store, "place" | "disconnect"> {
+  readonly open: (of: "hub" | "runs") => Log
+}
 
-const OPEN: Readonly<Record<string, Open>> = {
-  memory: async () => ({ log: memoryLog(), place: "in memory, and gone when this ends" }),
+type Find = (address: string) => Promise<Place>
+
+const MIB = 1024 ** 2
+/** Runs need no more than their own time and ten minutes; but however many words they come in, all of them. */
+const keptRuns = (mib: number): Retention => ({ age: 2 * 3_600_000, bytes: mib * MIB })
+/** On disks. */
+const MUCH = keptRuns(1024)
+/** In the memory of a server, or of this process. */
+const LITTLE = keptRuns(256)
+
+const FIND: Readonly<Record<string, Find>> = {
+  memory: async () => ({
+    open: (of) => memoryLog(of === "runs" ? { retention: LITTLE } : {}),
+    place: "in memory, and gone when this ends",
+  }),
   async sqlite(address) {
     const path = address.slice("sqlite:".length)
     mkdirSync(dirname(path), { recursive: true })
-    return { log: sqliteLog(path), place: `in ${path}` }
+    return {
+      open: (of) => (of === "runs" ? sqliteLog(runsBeside(path), { retention: MUCH }) : sqliteLog(path)),
+      place: `in ${path}`,
+    }
   },
-  redis: openRedis,
-  rediss: openRedis,
-  postgres: openPostgres,
-  postgresql: openPostgres,
-  nats: openNats,
+  redis: findRedis,
+  rediss: findRedis,
+  postgres: findPostgres,
+  postgresql: findPostgres,
+  nats: findNats,
 }
 
 /**
@@ -36,37 +60,63 @@ const OPEN: Readonly<Record<string, Open>> = {
  */
 export async function openStore(address: string): Promise<Store> {
   checkLog(address)
-  const store = await (OPEN[kindOf(address)] as Open)(address)
+  const { open, place, disconnect } = await (FIND[kindOf(address)] as Find)(address)
   try {
-    // an address nobody can use is said now, not by every request
-    await store.log.bounds()
-    return store
+    const log = await usable(open("hub"))
+    return { log, place, openRuns: () => usable(open("runs")), ...(disconnect && { disconnect }) }
   } catch (error) {
-    await store.log.close()
-    await store.disconnect?.()
+    await disconnect?.()
     throw error
   }
 }
 
-async function openRedis(address: string): Promise<Store> {
+/** An address nobody can use is said now, not by every request. Asked twice, as a machine that has just started is slow. */
+async function usable(log: Log): Promise<Log> {
+  try {
+    await log.bounds().catch((error: unknown) => {
+      if (error instanceof OnwardError && error.code === "log_unavailable") return log.bounds()
+      throw error
+    })
+    return log
+  } catch (error) {
+    await log.close()
+    throw error
+  }
+}
+
+/** A file beside that of the hub: `events.runs.db` for `events.db`. */
+function runsBeside(path: string): string {
+  const { dir, name, ext } = parse(path)
+  return join(dir, `${name}.runs${ext}`)
+}
+
+async function findRedis(address: string): Promise<Place> {
   const { Redis } = await installed("ioredis", () => import("ioredis"))
   const { redisLog } = await import("onward/redis")
   const client = new Redis(address)
   // what goes wrong is told by the calls it goes wrong for
   client.on("error", () => {})
-  return { log: redisLog(client), place: `at ${placeOf(address)}`, disconnect: async () => client.disconnect() }
+  return {
+    open: (of) => redisLog(client, of === "runs" ? { name: "runs", retention: LITTLE } : {}),
+    place: `at ${placeOf(address)}`,
+    disconnect: async () => client.disconnect(),
+  }
 }
 
-async function openPostgres(address: string): Promise<Store> {
+async function findPostgres(address: string): Promise<Place> {
   const { Pool } = await installed("pg", () => import("pg")).then((pg) => pg.default)
   const { postgresLog } = await import("onward/postgres")
   const pool = new Pool({ connectionString: address, application_name: "onward" })
   // a connection that ends while nobody uses it; the next call makes another
   pool.on("error", () => {})
-  return { log: postgresLog(pool), place: `at ${placeOf(address)}`, disconnect: () => pool.end() }
+  return {
+    open: (of) => postgresLog(pool, of === "runs" ? { schema: "onward_runs", retention: MUCH } : {}),
+    place: `at ${placeOf(address)}`,
+    disconnect: () => pool.end(),
+  }
 }
 
-async function openNats(address: string): Promise<Store> {
+async function findNats(address: string): Promise<Place> {
   const { connect } = await installed("@nats-io/transport-node", () => import("@nats-io/transport-node"))
   const { natsLog } = await import("onward/nats")
   const { username, password, host } = new URL(address)
@@ -84,7 +134,11 @@ async function openNats(address: string): Promise<Store> {
       : (["log_unavailable", "it does not answer: is it running, and is this its address?"] as const)
     throw new OnwardError(code, `the log ${place}: ${what}`, { cause })
   })
-  return { log: natsLog(connection), place, disconnect: () => connection.close() }
+  return {
+    open: (of) => natsLog(connection, of === "runs" ? { stream: "ONWARD_RUNS", retention: LITTLE } : {}),
+    place,
+    disconnect: () => connection.close(),
+  }
 }
 
 async function installed<Module>(name: string, load: () => Promise<Module>): Promise<Module> {
