@@ -50,8 +50,8 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   })
 }
 
-/** Starts a proxy in front of port `origin`; resolves once it forwards. */
-export async function start(setup: Setup, use: Use, origin: number): Promise<Proxy> {
+/** Starts a proxy in front of port `origin`; resolves once it forwards: a request for `ready` is answered with 200. */
+export async function start(setup: Setup, use: Use, origin: number, ready = "/ready"): Promise<Proxy> {
   const folder = mkdtempSync(join(tmpdir(), "onward-proxy-"))
   const port = await reservePort()
   const { key, cert } = selfSigned()
@@ -78,7 +78,7 @@ export async function start(setup: Setup, use: Use, origin: number): Promise<Pro
     closeSync(output)
     running.add(started)
     started.once("close", () => running.delete(started))
-    const isUp = use === "http2" ? accepts : answers
+    const isUp = use === "http2" ? accepts : (at: number) => answers(at, ready)
     for (const end = performance.now() + START_MS; !(await isUp(port));) {
       if (started.exitCode === null && started.signalCode === null && performance.now() < end) {
         await sleep(20)
@@ -149,9 +149,9 @@ const accepts = (port: number): Promise<boolean> =>
     socket.on("error", () => resolve(false))
   })
 
-const answers = (port: number): Promise<boolean> =>
+const answers = (port: number, path: string): Promise<boolean> =>
   new Promise((resolve) => {
-    const request = get({ port, host: "127.0.0.1", path: "/ready", agent: false }, (response) => {
+    const request = get({ port, host: "127.0.0.1", path, agent: false }, (response) => {
       response.resume()
       response.on("close", () => resolve(response.statusCode === 200))
     })
