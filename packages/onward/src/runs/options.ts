@@ -130,7 +130,10 @@ export interface Runs<F = unknown> {
    * (`onward-run-status`), DELETE by stopping it. 204 to who has had everything, 404 unknown or another's, 410 expired.
    */
   respond(request: Request, id: string, options?: ViewOptions): Promise<Response>
-  /** Ends what is produced here, as failed, and closes the log unless it is a hub's. */
+  /**
+   * Ends what is produced here, as failed, and closes the log unless it is a hub's. A store that is away is waited for for two seconds,
+   * and as long as its own calls take; what it did not take is known elsewhere as `lost`, after `lease`.
+   */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }

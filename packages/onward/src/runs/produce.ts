@@ -20,6 +20,8 @@ export interface Production {
   readonly done: Promise<void>
   /** Ends it from within this process. */
   readonly fail: (error: RunError) => void
+  /** Waits no longer for the log to take its end: those who watch here are told, and everybody else that its producer is lost. */
+  readonly leave: (error: RunError) => void
 }
 
 /** Runs a source and records what comes of it. The run of whoever calls this must have been won: its `open` is the first. */
@@ -79,7 +81,7 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
     undoLimit?.()
     const last = finish(recorder, view, by, verdict ?? ending)
     aborter.abort(new DOMException("The run is over.", "AbortError"))
-    opening.then(leave).catch(() => {})
+    opening.then(letGo).catch(() => {})
     await last
     unlisten()
     view.isProducing = false
@@ -110,12 +112,17 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
   }
 
   /** Not awaited: a source may never let go. */
-  async function leave({ iterator }: Frames<F>): Promise<void> {
+  async function letGo({ iterator }: Frames<F>): Promise<void> {
     await iterator.return?.()
   }
 
+  function leave(error: RunError): void {
+    recorder.stop()
+    view.end({ status: "failed", error })
+  }
+
   const done = run().catch(onError)
-  return { done, fail }
+  return { done, fail, leave }
 }
 
 async function finish(recorder: Recorder, view: View, by: string, ending: Ending): Promise<void> {

@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts"
 import { OnwardError } from "../errors.ts"
 import { createHub, insidesOf, type Hub } from "../hub/index.ts"
 import { checkNames, durationOf } from "../options.ts"
@@ -293,12 +294,9 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
       stopSweeping()
       const all = [...productions]
       for (const { fail } of all) fail(CLOSED)
-      await Promise.all(all.map(({ done }) => done))
-      for (const view of await Promise.allSettled(room.views.values())) {
-        if (view.status === "rejected") continue
-        view.value.isLeft = true
-        view.value.changed()
-      }
+      await within(clock, CLOSE_PATIENCE, Promise.all(all.map(({ done }) => done)))
+      for (const { leave } of productions) leave(CLOSED)
+      for (const opening of room.views.values()) opening.then(letGo, () => {})
       if (!options.hub) await hub.close()
     },
 
@@ -326,9 +324,28 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   return runs
 }
 
+/** Lets those go who watch it here, for them to come back elsewhere. */
+function letGo(view: View): void {
+  view.isLeft = true
+  view.changed()
+}
+
+/** Waits for something, but no longer than `patience`, in ms. */
+async function within(clock: Clock, patience: number, something: Promise<unknown>): Promise<void> {
+  let undo: (() => void) | undefined
+  const over = new Promise<void>((resolve) => (undo = clock.after(patience, resolve)))
+  const release = clock.hold()
+  await Promise.race([something, over])
+  undo?.()
+  release()
+}
+
 interface Watching extends AttachOptions {
   readonly from?: Cursor
 }
+
+/** How long closing waits for the store to take the ends of runs, in ms: a process that is told to end has little time. */
+const CLOSE_PATIENCE = 2_000
 
 /** Most starts that failed and are waited for to be repeated. */
 const MAX_CLAIMS = 1_000

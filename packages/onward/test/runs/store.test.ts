@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { memoryLog, type Log } from "../../src/log/index.ts"
 import { sse } from "../../src/node/index.ts"
 import { createRuns, type RunEvent } from "../../src/runs/index.ts"
 import { connect, createClock } from "../../src/testing/index.ts"
@@ -157,6 +158,47 @@ test("a server that closes says so to those who watch its runs elsewhere", async
   await one.close()
   assert.equal(await watching, "Once upon [failed hub_closed]")
   await assert.rejects(one.start("b", slow(clock)), { code: "hub_closed" })
+})
+
+test("a server that closes while its store is away waits two seconds for it, then tells those who watch here", async () => {
+  const clock = createClock()
+  const shared = memoryLog({ clock })
+  const log = faultyLog({ ...shared, close: async () => {} })
+  const closing = createRuns({ log, format: lines, clock, onError: () => {} })
+  await using elsewhere = createRuns({ log: shared, format: lines, clock })
+  await closing.start("a", slow(clock))
+  const here = textOf(closing.attach("a"))
+  const there = textOf(elsewhere.attach("a"))
+  await clock.pass(500)
+  log.failure = unavailable
+  let isClosed = false
+  void closing.close().then(() => (isClosed = true))
+  await clock.pass(1_900)
+  assert.equal(isClosed, false)
+  await clock.pass(200)
+  assert.equal(isClosed, true)
+  assert.equal(await here, "Once [failed hub_closed]")
+  await clock.pass(20_000)
+  assert.equal(await there, "Once [lost producer_lost]")
+})
+
+test("a server that closes does not wait for a store that never answers", async () => {
+  const clock = createClock()
+  const inner = memoryLog({ clock })
+  let isSilent = false
+  const log = {
+    ...inner,
+    append: (messages) => (isSilent ? new Promise(() => {}) : inner.append(messages)),
+  } satisfies Log
+  const runs = createRuns({ log, format: lines, clock })
+  await runs.start("a", slow(clock))
+  const watching = textOf(runs.attach("a"))
+  await clock.pass(500)
+  isSilent = true
+  const closing = runs.close()
+  await clock.pass(2_100)
+  await closing
+  assert.equal(await watching, "Once [failed hub_closed]")
 })
 
 test("the end tells how fast it was, and who counted", async () => {
