@@ -7,6 +7,7 @@ import { checkNames, durationOf } from "../options.ts"
 import type { Sink } from "../sink.ts"
 import { corsHeaders, preflightHeaders, type CorsOptions } from "./cors.ts"
 import { Pump } from "./pump.ts"
+import { PollSink, wantsPoll } from "./poll.ts"
 import type { StreamRequest } from "./request.ts"
 import { close, discard, openSource, type Source } from "./source.ts"
 import { startPointOf } from "./start-point.ts"
@@ -76,6 +77,9 @@ const STREAM_HEADERS: Readonly<Record<string, string>> = {
   "x-accel-buffering": "no",
 }
 
+/** Between the pieces of a stream that is asked for by `transport=poll`. */
+const POLL_RETRY_MS = 1_000
+
 /** Sent at once, or proxies and browsers wait; it tells Onward's client what silence means that something is wrong. */
 function openingOf(heartbeat: number, retry: number | undefined): Frame {
   const announced = encodeComment(heartbeat < Infinity ? `heartbeat ${heartbeat}` : "")
@@ -111,14 +115,17 @@ export function answer(request: StreamRequest, source: Source, options: SseOptio
     }
     if (source instanceof Subscription) {
       const stream = source.open(asked)
-      const opening = openingOf(source.heartbeat, options.retry)
+      const { heartbeat } = source
+      const isPoll = wantsPoll(request)
+      // a native EventSource asks for the next piece after this time
+      const opening = openingOf(heartbeat, options.retry ?? (isPoll ? POLL_RETRY_MS : undefined))
       return {
         status: 200,
         headers,
         isGzip,
         start(sink) {
           sink.write(opening)
-          stream.start(sink)
+          stream.start(isPoll ? new PollSink(sink, clock, heartbeat) : sink)
         },
       }
     }

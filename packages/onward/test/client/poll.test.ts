@@ -1,0 +1,209 @@
+import assert from "node:assert/strict"
+import { once } from "node:events"
+import { createServer, request as ask, type RequestListener } from "node:http"
+import type { AddressInfo } from "node:net"
+import { test, type TestContext } from "node:test"
+import { createHub, type Hub } from "onward"
+import { EventSource, stream, type StreamStatus } from "onward/client"
+import { pollingFetch, type PolledResponse } from "onward/poll"
+import { sse } from "onward/node"
+
+async function serve(t: TestContext, listener: RequestListener): Promise<string> {
+  const server = createServer(listener).listen(0, "127.0.0.1")
+  await once(server, "listening")
+  t.after(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** A hub's server, and the paths it was asked for. */
+async function begin(t: TestContext): Promise<{ hub: Hub; url: string; asked: string[] }> {
+  const hub = createHub()
+  t.after(() => hub.close())
+  const asked: string[] = []
+  const url = await serve(t, (req, res) => {
+    asked.push(req.url ?? "")
+    if (req.url?.startsWith("/gone")) return void res.writeHead(403).end()
+    sse(req, res, hub.subscribe({ topics: ["a"], until: ({ data }) => data === "last" }), { retry: 1 })
+  })
+  return { hub, url, asked }
+}
+
+/** A proxy that hands on nothing of a response, not even its head, before it is over; `spoil` may do something to it. */
+const holding = (t: TestContext, origin: string, spoil = (body: Buffer): Buffer => body): Promise<string> =>
+  serve(t, (req, res) => {
+    const forwarded = ask(`${origin}${req.url}`, { method: req.method, headers: req.headers }, (response) => {
+      const chunks: Buffer[] = []
+      response.on("data", (chunk: Buffer) => chunks.push(chunk))
+      response.on("end", () => {
+        const { "transfer-encoding": _, ...headers } = response.headers
+        res.writeHead(response.statusCode ?? 502, headers).end(spoil(Buffer.concat(chunks)))
+      })
+    })
+    forwarded.on("error", () => res.destroy())
+    res.on("close", () => forwarded.destroy())
+    req.pipe(forwarded)
+  })
+
+/** What React Native's `fetch` gives: everything, once it is there, and no body to read from. */
+async function wholeFetch(url: string, init: RequestInit): Promise<PolledResponse> {
+  const response = await fetch(url, init)
+  const text = await response.text()
+  return { status: response.status, url: response.url, headers: response.headers, text: async () => text }
+}
+
+/** Publishes each text once the one before it has arrived, the first once `isReady`; the last ends the stream. */
+async function oneByOne(hub: Hub, events: AsyncIterable<{ readonly data: string }>, isReady = () => true) {
+  const texts = ["one", "two\nlines", "three", "last"]
+  const got: string[] = []
+  const publish = (): unknown => got.length < texts.length && hub.publish({ topic: "a", data: texts[got.length] })
+  // a stream that starts live must stand before there is news
+  const waiting = setInterval(() => {
+    if (hub.stats().live !== 1 || !isReady()) return
+    clearInterval(waiting)
+    publish()
+  }, 2)
+  for await (const { data } of events) {
+    got.push(data)
+    publish()
+  }
+  clearInterval(waiting)
+  assert.deepEqual(got, texts)
+}
+
+test("where streams arrive they stay streams", async (t) => {
+  const { hub, url, asked } = await begin(t)
+  await oneByOne(hub, stream(`${url}/events`, { fetch: pollingFetch() }))
+  assert.deepEqual(asked, ["/events"])
+})
+
+test("behind a proxy that holds responses, each event arrives before the next is published", async (t) => {
+  const { hub, url, asked } = await begin(t)
+  const states: StreamStatus["state"][] = []
+  const fetch = pollingFetch({ patience: 50 })
+  const options = { fetch, onStatus: ({ state }: StreamStatus) => states.push(state) }
+  const proxy = await holding(t, url)
+  await oneByOne(hub, stream(`${proxy}/events?x=1#y`, options), () => asked.at(-1)?.includes("poll") === true)
+  assert.deepEqual(states, ["connecting", "open", "ended"], "to the client it is one stream")
+  assert.deepEqual(new Set(asked.slice(-4)), new Set(["/events?x=1&transport=poll"]))
+
+  // what was learnt holds for the next stream
+  asked.length = 0
+  await oneByOne(hub, stream(`${proxy}/events`, options))
+  assert.ok(asked.every((path) => path === "/events?transport=poll"))
+})
+
+test("with a fetch that gives a body only as a whole, each event arrives before the next is published", async (t) => {
+  const { hub, url, asked } = await begin(t)
+  const events = stream(`${url}/events`, { fetch: pollingFetch({ fetch: wholeFetch, patience: 50 }) })
+  await oneByOne(hub, events, () => asked.at(-1)?.includes("poll") === true)
+  await oneByOne(hub, stream(`${url}/events`, { fetch: pollingFetch({ fetch: wholeFetch, patience: 0 }) }))
+})
+
+test("pieces that a proxy cuts short cost a reconnect, and no event is lost, doubled or joined to another", async (t) => {
+  const { hub, url } = await begin(t)
+  let pieces = 0
+  const proxy = await holding(t, url, (body) => (++pieces % 3 === 0 ? body.subarray(0, -1 - (pieces % 7)) : body))
+  const sent = Array.from({ length: 60 }, (_, i) => `number ${i}`)
+  const events = stream(`${proxy}/events`, {
+    fetch: pollingFetch({ patience: 0 }),
+    retry: { base: 1 },
+    lastEventId: await hub.publish({ topic: "a", data: "before" }),
+  })
+  const publish = async (): Promise<void> => {
+    for (const data of sent) {
+      await hub.publish({ topic: "a", data })
+      if (data.endsWith("7")) await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    await hub.publish({ topic: "a", data: "last" })
+  }
+  const published = publish()
+  const got: string[] = []
+  for await (const { data } of events) {
+    got.push(data)
+    // the end that follows it may be cut off
+    if (data === "last") break
+  }
+  await published
+  assert.deepEqual(got, [...sent, "last"])
+})
+
+test("a stream that is quiet stays one stream, whose pieces end with heartbeats", async (t) => {
+  const hub = createHub({ heartbeat: 300 })
+  t.after(() => hub.close())
+  let pieces = 0
+  const url = await serve(t, (req, res) => {
+    if (++pieces === 3) void hub.publish({ topic: "a", data: "at last" })
+    sse(req, res, hub.subscribe({ topics: ["a"] }))
+  })
+  const states: StreamStatus["state"][] = []
+  const fetch = pollingFetch({ patience: 0 })
+  await using events = stream(url, { fetch, onStatus: ({ state }) => states.push(state) })
+  assert.equal((await events.next()).value?.data, "at last")
+  assert.deepEqual(states, ["connecting", "open"])
+})
+
+test("a refusal is told as without pieces, first or later", async (t) => {
+  const { hub, url } = await begin(t)
+  await assert.rejects(stream(`${url}/gone`, { fetch: pollingFetch({ patience: 0 }) }).next(), { status: 403 })
+
+  let isGone = false
+  const events = stream(`${url}/events`, {
+    fetch: pollingFetch({
+      patience: 0,
+      fetch: (asked, init) => fetch(isGone ? asked.replace("/events", "/gone") : asked, init),
+    }),
+    retry: { base: 1 },
+    lastEventId: await hub.publish({ topic: "a", data: "before" }),
+  })
+  await hub.publish({ topic: "a", data: "news" })
+  assert.equal((await events.next()).value?.data, "news")
+  isGone = true
+  await hub.publish({ topic: "a", data: "more" })
+  await assert.rejects(
+    async () => {
+      while (!(await events.next()).done);
+    },
+    { status: 403 },
+  )
+})
+
+test("leaving ends the piece that is waited for", async (t) => {
+  const { hub, url } = await begin(t)
+  const fetch = pollingFetch({ patience: 0 })
+  for (const leave of ["close", "abort"] as const) {
+    const controller = new AbortController()
+    const events = stream(`${url}/events`, { fetch, signal: controller.signal })
+    const next = events.next().catch(() => {})
+    while (hub.stats().live === 0) await new Promise((resolve) => setTimeout(resolve, 2))
+    if (leave === "close") events.close()
+    else controller.abort()
+    await next
+    while (hub.stats().connections > 0) await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+})
+
+test("an EventSource polls as well, and a POST is never polled", async (t) => {
+  const { hub, url, asked } = await begin(t)
+  const proxy = await holding(t, url)
+  const source = new EventSource(`${proxy}/events`, { fetch: pollingFetch({ patience: 50 }) })
+  const arrived = new Promise((resolve) => source.addEventListener("message", ({ data }) => resolve(data)))
+  while (!asked.includes("/events?transport=poll") || hub.stats().live !== 1)
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  await hub.publish({ topic: "a", data: "hello" })
+  assert.equal(await arrived, "hello")
+  source.close()
+
+  asked.length = 0
+  const answer = stream(`${url}/events`, { body: {}, fetch: pollingFetch({ patience: 0 }) })
+  const next = answer.next()
+  while (!asked.includes("/events")) await new Promise((resolve) => setTimeout(resolve, 2))
+  answer.close()
+  await next
+  assert.deepEqual(
+    asked.filter((path) => !path.includes("poll")),
+    ["/events"],
+  )
+})

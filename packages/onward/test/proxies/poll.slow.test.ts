@@ -1,0 +1,27 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { stream } from "onward/client"
+import { pollingFetch } from "onward/poll"
+import { createOrigin } from "./origin.ts"
+import { lighttpd } from "./setups/lighttpd.ts"
+import { missing, start } from "./start.ts"
+
+test(
+  "through lighttpd as it comes, which holds every response, polling delivers each event before the next is published",
+  { skip: missing(lighttpd) },
+  async (t) => {
+    const origin = await createOrigin()
+    t.after(() => origin.close())
+    const proxy = await start(lighttpd, "plain", origin.port)
+    t.after(() => proxy.close())
+    const hub = origin.hubs.usual
+    await using events = stream(`${proxy.url}/usual?topic=a`, {
+      fetch: pollingFetch({ patience: 200 }),
+      lastEventId: await hub.publish({ topic: "a", data: "before" }),
+    })
+    for (let i = 0; i < 5; i++) {
+      await hub.publish({ topic: "a", data: `number ${i}` })
+      assert.equal((await events.next()).value?.data, `number ${i}`)
+    }
+  },
+)
