@@ -146,7 +146,7 @@ const bytes = async (...keys: readonly string[]): Promise<number> => {
   return sum
 }
 const keys = (await theirs.keys("onward:{log}*")).filter((key) => !key.includes(":writer:"))
-const count = await theirs.xlen("onward:{log}:entries")
+const count = await theirs.xlen(keys.find((key) => key.includes(":entries:")) ?? "")
 const each = (await bytes(...keys)) / count
 const bare = (await bytes("bare")) / (await theirs.xlen("bare"))
 console.log(`\nMemory of an entry with ${data.length} bytes of data: ${number(each)} bytes; by XADD ${number(bare)}.`)

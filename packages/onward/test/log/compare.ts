@@ -16,7 +16,7 @@ const TOPICS = ["a", "b", "c", "d/é", "never"]
 type Random = ReturnType<typeof randomFrom>
 
 /** Numbers that depend on nothing but the seed (mulberry32), and what is made of them. */
-function randomFrom(seed: number) {
+export function randomFrom(seed: number) {
   const next = (): number => {
     seed = (seed + 0x6d2b79f5) | 0
     let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed)

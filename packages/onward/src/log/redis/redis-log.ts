@@ -1,14 +1,14 @@
 import { systemClock } from "../../clock.ts"
 import { OnwardError } from "../../errors.ts"
-import type { Entry, Position } from "../../message.ts"
+import type { Position } from "../../message.ts"
 import { checkNames, durationOf } from "../../options.ts"
-import type { Landmark, Log, Page, ReadQuery, Retention } from "../log.ts"
-import { lossOf, placeOf } from "../loss.ts"
+import type { Landmark, Log, Retention } from "../log.ts"
 import { MAX_MARKS } from "../marks.ts"
-import { formatPosition, parsePosition } from "../position.ts"
+import { formatPosition } from "../position.ts"
 import { DEFAULT_RETENTION, limitsOf } from "../retention.ts"
 import { connectionOf, type RedisClient } from "./client.ts"
-import { entryOf, nameOfId } from "./codec.ts"
+import { nameOfId } from "./codec.ts"
+import { readPage, wordsOfTopics } from "./read-page.ts"
 import { Store } from "./store.ts"
 import { listen } from "./wake.ts"
 import { Writer } from "./writer.ts"
@@ -23,10 +23,6 @@ export interface RedisLogOptions {
   /** Milliseconds since 1970. @default Date.now */
   readonly now?: () => number
 }
-
-/** Most entries and bytes of a page. */
-const PAGE_ENTRIES = 2000
-const PAGE_BYTES = 2 * 1024 * 1024
 
 /**
  * A log in Redis 7 or newer, which any number of processes share. `client` is one of ioredis (`Redis`, `Cluster`) or
@@ -103,28 +99,6 @@ export function redisLog(client: RedisClient, options: RedisLogOptions = {}): Lo
       .finally(() => (tidying = undefined))
   }
 
-  async function read({ after, topics, limit }: ReadQuery): Promise<Page> {
-    const parsed = parsePosition(after)
-    const wanted = String(Math.min(limit, PAGE_ENTRIES))
-    const place = [parsed?.epoch ?? "", String(parsed?.sequence ?? 0)]
-    const bounded = [wanted, String(PAGE_BYTES), String(MAX_MARKS)]
-    const { epoch, first, last, results } = await store.call("read", [...place, ...bounded, ...wordsOfTopics(topics)])
-    const [next, removed, flat] = results as [string, string[], string[]]
-    const { from, lost } = placeOf(after, epoch, first, last)
-    const loss = lost ?? (removed.length > 0 ? lossOf(epoch, from, pairs(removed)) : undefined)
-    const entries: Entry[] = []
-    for (let i = 0; i < flat.length; i += 4) {
-      const [id, topic, data, meta] = [flat[i], flat[i + 1], flat[i + 2], flat[i + 3]] as [
-        string,
-        string,
-        string,
-        string,
-      ]
-      entries.push(entryOf(epoch, id, topic, data, meta))
-    }
-    return { entries, next: formatPosition(epoch, Number(next)), ...(loss && { lost: loss }) }
-  }
-
   async function locate(landmark: Landmark): Promise<Position | undefined> {
     const { epoch, results } = await store.call("locate", wordsOfLandmark(landmark))
     return results[0] === "" ? undefined : formatPosition(epoch, Number(results[0]))
@@ -157,7 +131,7 @@ export function redisLog(client: RedisClient, options: RedisLogOptions = {}): Lo
 
   return {
     append: (messages) => call(async () => writer.append(messages, now())),
-    read: (query) => call(() => read(query)),
+    read: (query) => call(() => readPage(store, query)),
     bounds: () => call(bounds),
     locate: (landmark) => call(() => locate(landmark)),
     watch: (wake) => call(() => watch(wake)),
@@ -166,15 +140,8 @@ export function redisLog(client: RedisClient, options: RedisLogOptions = {}): Lo
   }
 }
 
-const wordsOfTopics = (topics: readonly string[] | undefined): string[] =>
-  topics ? [String(topics.length), ...topics] : ["-1"]
-
 function wordsOfLandmark(landmark: Landmark): string[] {
   if ("id" in landmark) return ["id", nameOfId(landmark.id)]
   if ("since" in landmark) return ["since", String(landmark.since)]
   return ["last", String(landmark.last), ...wordsOfTopics(landmark.topics)]
-}
-
-function* pairs(flat: readonly string[]): Generator<[topic: string, to: number]> {
-  for (let i = 0; i < flat.length; i += 2) yield [flat[i] as string, Number(flat[i + 1])]
 }

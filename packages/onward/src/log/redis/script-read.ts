@@ -62,10 +62,10 @@ local function read(at)
   local entries, n, bytes, newest = {}, 0, 0, from
   local function take(entry)
     local fields = entry[2]
-    entries[n + 1], entries[n + 2], entries[n + 3], entries[n + 4] = entry[1], fields[2], fields[4], fields[6]
-    n = n + 4
-    bytes, newest = bytes + #fields[2] + #fields[4] + #fields[6], sequenceOf(entry[1])
-    return n >= wanted * 4 or bytes >= maxBytes
+    entries[n + 1], entries[n + 2], entries[n + 3] = entry[1], fields[1], fields[2]
+    n = n + 3
+    bytes, newest = bytes + #fields[1] + #fields[2], sequenceOf(entry[1])
+    return n >= wanted * 3 or bytes >= maxBytes
   end
   local function all()
     local each = math.max(1, math.min(wanted, 128, math.floor(maxBytes / math.max(1, state.bytes / math.max(1, state.count)))))
@@ -96,7 +96,7 @@ local function beforeTime(since)
   while low < high do
     local middle = low + math.floor((high - low) / 2)
     local entry = entryFrom(middle)
-    if not entry or tonumber(string.match(entry[2][6], '^%S+')) >= since then high = middle
+    if not entry or timeOf(entry) >= since then high = middle
     else low = sequenceOf(entry[1]) + 1 end
   end
   -- entries may be missing just before the one that was found

@@ -25,15 +25,16 @@ local function rowOf(name)
   return row
 end
 
+-- The id and the key in what is stored, or in what is given of it.
 local function namesIn(more)
-  if more == '' then return '', '' end
-  return string.match(more, '^\\n[^\\n]*\\n([^\\n]*)\\n([^\\n]*)')
+  local id, key = string.match(more, '^[^\\n]*%+\\n[^\\n]*\\n([^\\n]*)\\n([^\\n]*)')
+  return id or '', key or ''
 end
 
 local function store(topic, data, size, more, time)
   local row, sequence = rowOf(topic), state.last + 1
   local stamp = idOf(sequence)
-  redis.call('XADD', ENTRIES, stamp, 'topic', topic, 'data', data, 'meta', text(time) .. ' ' .. size .. more)
+  redis.call('XADD', ENTRIES, stamp, topic, text(time) .. ' ' .. size .. more .. '\\n' .. data)
   redis.call('XADD', row.key, stamp, '', '')
   if state.count == 0 then state.first, state.oldest = sequence - 1, time end
   state.last, state.count, state.bytes = sequence, state.count + 1, state.bytes + size
@@ -44,8 +45,8 @@ end
 -- Counts out an entry, the oldest of its topic.
 local function countOut(entry)
   local fields, sequence = entry[2], sequenceOf(entry[1])
-  local row, size, more = rowOf(fields[2]), string.match(fields[6], '^%S+ (%d+)(.*)$')
-  local id, key = namesIn(more)
+  local row, size = rowOf(fields[1]), string.match(fields[2], '^%d+ (%d+)')
+  local id, key = namesIn(fields[2])
   if id ~= '' then redis.call('HDEL', IDS, id) end
   if key ~= '' then redis.call('HDEL', KEYS_OF, key) end
   state.count, state.bytes = state.count - 1, state.bytes - size
@@ -59,7 +60,7 @@ local function findOldest()
   local oldest = redis.call('XRANGE', ENTRIES, '-', '+', 'COUNT', 1)[1]
   if not oldest then return end
   state.first = sequenceOf(oldest[1]) - 1
-  state.oldest = tonumber(string.match(oldest[2][6], '^%S+'))
+  state.oldest = timeOf(oldest)
 end
 
 local function trimTopic(row)
@@ -86,7 +87,7 @@ local function trim(now, touched)
   while state.count > 0 and budget > 0 and isOver(state.oldest) do
     local count, upTo = math.max(1, math.min(state.count - maxCount, budget, 64)), nil
     for _, entry in ipairs(redis.call('XRANGE', ENTRIES, '-', '+', 'COUNT', text(count))) do
-      if not isOver(tonumber(string.match(entry[2][6], '^%S+'))) then break end
+      if not isOver(timeOf(entry)) then break end
       upTo = countOut(entry)
     end
     redis.call('XTRIM', ENTRIES, 'MINID', text(upTo + 1))

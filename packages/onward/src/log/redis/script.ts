@@ -5,7 +5,8 @@ import { WRITE } from "./script-write.ts"
 /**
  * Everything the log does, as one script, since Redis runs scripts one at a time: what a call finds and what it does belong
  * together. `ARGV`: operation, an epoch in case one begins, the newest place the asker has seen (epoch, sequence), then what
- * the operation takes. Answers: epoch, first, last, the server's `run_id` when its settings are to be looked at, results.
+ * the operation takes. Answers: epoch, first, last, the newest place removed, the average size of an entry, the server's `run_id`
+ * when its settings are to be looked at, results.
  */
 export const SCRIPT: string = `${LIFE}
 if op == 'append' or op == 'sweep' then

@@ -8,6 +8,19 @@ import { nameOf, SCRIPT } from "./script.ts"
 /** How often to look whether a client is ready again, in milliseconds. */
 const READY_POLL = 20
 
+/** What a process knows of the log since it last heard of it. */
+interface Known {
+  readonly epoch: string
+  readonly last: number
+  /** The newest place removed. */
+  readonly trimmed: number
+  /** Bytes of an entry. */
+  readonly average: number
+}
+
+/** An entry of a stream, as both clients give it. */
+export type StreamEntry = readonly [id: string, fields: readonly [name: string, value: string]]
+
 /** What every call of the script says of the log, then its results. */
 export interface Answer {
   readonly epoch: string
@@ -22,8 +35,8 @@ export class Store {
   readonly #connection: Connection
   readonly #timeout: number
   #name: Promise<string> | undefined
-  /** The newest place seen, so that a store that lost it is found out. */
-  #seen = { epoch: "", last: 0 }
+  /** Also the newest place seen, so that a store that lost it is found out. */
+  #known: Known = { epoch: "", last: 0, trimmed: 0, average: 0 }
   /** The server process whose settings were looked at. */
   #lookedAt = ""
   /** What last went wrong with the connection. */
@@ -42,13 +55,28 @@ export class Store {
   }
 
   async call(operation: string, words: readonly string[] = []): Promise<Answer> {
-    const given = [operation, createEpoch(), this.#seen.epoch, String(this.#seen.last), ...words]
-    const answer = (await this.#inTime(() => this.#run(given))) as unknown[]
-    const [epoch, first, last, unknownRun] = answer as [string, string, string, string]
-    const seen = { epoch, last: Number(last) }
-    if (epoch !== this.#seen.epoch || seen.last > this.#seen.last) this.#seen = seen
+    const given = [operation, createEpoch(), this.#known.epoch, String(this.#known.last), ...words]
+    const answer = (await this.#inTime(() => this.#run(given))) as string[]
+    const [epoch = "", first, last, trimmed, average, unknownRun = ""] = answer
+    const known = { epoch, last: Number(last), trimmed: Number(trimmed), average: Number(average) }
+    if (epoch !== this.#known.epoch || known.last >= this.#known.last) this.#known = known
     if (unknownRun !== "" && unknownRun !== this.#lookedAt) void this.#vouch(unknownRun)
-    return { epoch, first: Number(first), last: Number(last), results: answer.slice(4) }
+    return { epoch, first: Number(first), last: known.last, results: answer.slice(6) }
+  }
+
+  get known(): Known {
+    return this.#known
+  }
+
+  /** Notes an entry that was read without the script. */
+  see(epoch: string, sequence: number): void {
+    if (epoch === this.#known.epoch && sequence > this.#known.last) this.#known = { ...this.#known, last: sequence }
+  }
+
+  /** What the stream of one life of the log holds from a place on; nothing when another life has begun. */
+  async range(epoch: string, from: number, count: number): Promise<readonly StreamEntry[]> {
+    const words = ["XRANGE", `${this.key}:entries:${epoch}`, String(from), "+", "COUNT", String(count)]
+    return (await this.#inTime(() => this.#connection.send(this.key, words))) as StreamEntry[]
   }
 
   async #run(given: readonly string[]): Promise<unknown> {
