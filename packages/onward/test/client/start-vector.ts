@@ -11,15 +11,11 @@ export interface Observed {
   close(): void
 }
 
-/** What it did so far, as plain data. */
+/** What it did so far, as plain data that stays as it is. */
 export type Seen = Pick<Observed, "events" | "errorStates" | "opens"> & { readonly state: State }
 
-export const seen = ({ events, errorStates, opens, state }: Observed): Seen => ({
-  events,
-  errorStates,
-  opens,
-  state: state(),
-})
+export const seen = ({ events, errorStates, opens, state }: Observed): Seen =>
+  structuredClone({ events, errorStates, opens, state: state() })
 
 /** What runs a vector, and where. */
 export interface Setting {

@@ -52,10 +52,13 @@ export function hear(name: string, source: onward.EventSource, types: readonly s
   return source
 }
 
-/** What an EventSource dispatched so far. */
+/**
+ * What an EventSource dispatched so far. A copy: WebKit's driver serialises what a function returns some microtasks later, and then lists
+ * that go on growing would hold more than was counted.
+ */
 export function heard(name: string): Heard & { readyState: number } {
   const { source, heard } = sources.get(name) as { source: onward.EventSource; heard: Heard }
-  return { ...heard, readyState: source.readyState }
+  return structuredClone({ ...heard, readyState: source.readyState })
 }
 
 /** Delays are as long as chance allows: what is sooner had another reason than time. */
@@ -92,13 +95,13 @@ function sayStatus(status: onward.StreamStatus): string {
   return `failed: ${status.error instanceof onward.OnwardError ? status.error.code : String(status.error)}`
 }
 
-/** What a loop got so far. */
+/** What a loop got so far; a copy, as above. */
 export function followed(name: string): Followed & { state: string } {
   const { stream, followed } = streams.get(name) as {
     stream: onward.EventStream<onward.StreamEvent>
     followed: Followed
   }
-  return { ...followed, state: stream.status.state }
+  return structuredClone({ ...followed, state: stream.status.state })
 }
 
 const observations = new Map<string, vectors.Observed>()
