@@ -24,8 +24,13 @@ export function create(name, className, text = "") {
 /** Keeps a list scrolled to its end, unless somebody scrolled back to read; returns what to call after adding to it. */
 export function followEnd(element) {
   let isFollowing = true
+  let top = 0
   element.addEventListener("scroll", () => {
-    isFollowing = element.scrollTop + element.clientHeight > element.scrollHeight - 24
+    const { scrollTop, clientHeight, scrollHeight } = element
+    const isAtEnd = scrollTop + clientHeight > scrollHeight - 24
+    // back is where somebody scrolled; away from the end is also where a smaller window puts it
+    if (isAtEnd || scrollTop < top) isFollowing = isAtEnd
+    top = scrollTop
   })
   return () => {
     if (isFollowing) element.scrollTop = element.scrollHeight

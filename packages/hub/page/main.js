@@ -1,3 +1,4 @@
+import { reportBack } from "./ask.js"
 import { addTurn, chat, showSource } from "./chat-panel.js"
 import { noteEvent, noteState, setUpCut } from "./cut-panel.js"
 import { byId, format, report, show } from "./elements.js"
@@ -64,6 +65,7 @@ const stream = openStream(
   (state) => {
     if (state === "open") {
       totals.reconnects++
+      reportBack()
       void showSource()
     }
     byId("status").dataset.state = state

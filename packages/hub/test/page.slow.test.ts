@@ -266,8 +266,12 @@ test("an answer whose hub is killed says that it is not whole, and keeps what wa
   hub.child.kill("SIGKILL")
   await hub.ended
   await waitForText(page, ".how-state", /^Cut off, coming back$/)
+  await page.type("#publish input", "to nobody")
+  await click(page, "#publish button")
+  await waitForText(page, "#publish-result", /^The hub cannot be reached just now\.$/)
   const next = await serveOnward(t, { data, port: hub.port, env: NO_MODEL })
   await waitForText(page, "#chat-kill", new RegExp(`^kill -9 ${next.child.pid}$`))
+  await waitForText(page, "#publish-result", /^The hub is back: try again\.$/)
   await waitForText(page, ".how-state", /^Not whole: its writer died\. This is what was kept\.$/)
   const said = await textOf(page, ".said")
   assert.match(said, /sent word by word/)
