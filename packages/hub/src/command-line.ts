@@ -72,7 +72,7 @@ export function readCommandLine(args: readonly string[], env: Readonly<Record<st
   const host = filled("--host", values.host) ?? "127.0.0.1"
   const data = filled("--data", values.data) ?? "./data"
   const log = filled("--log", values.log) ?? (env["ONWARD_LOG"] || defaultLog(data))
-  checkLog(log)
+  checkLog(log, values.log === undefined ? "ONWARD_LOG" : "--log")
   const workers =
     values.workers === "max" ? availableParallelism() : toNumber("--workers", values.workers ?? "1", 1, 256)
   if (workers > 1) checkWorkers(log, values.demo)
@@ -97,6 +97,7 @@ function parse(args: readonly string[]) {
     const flag = /'(--?[^' ]+)/.exec(message)?.[1] ?? ""
     if (code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") throw new UsageError(unknown("option", flag, FLAGS))
     if (flag === "") throw error
+    if (/argument missing/.test(message)) throw new UsageError(`${flag} needs a value: onward --help shows which`)
     throw new UsageError(`${flag} is not used like this: onward --help shows how`)
   }
 }

@@ -21,11 +21,30 @@ export const kindOf = (address: string): string => /^[^:]*/.exec(address)?.[0] ?
 /** True for a log that several processes can share. */
 export const isShared = (address: string): boolean => kindOf(address) !== "memory"
 
-/** @throws UsageError for an address that is of no kind of log */
-export function checkLog(address: string): void {
-  if (ADDRESSES[kindOf(address)]?.test(address)) return
-  const known = "sqlite:<path>, memory:, redis://…, postgres://… or nats://…"
-  throw new UsageError(`--log must be ${known}, not "${placeOf(address)}"`)
+/**
+ * @param name where it was given
+ * @throws UsageError for what is no address, or of no kind of log
+ */
+export function checkLog(address: string, name = "--log"): void {
+  const isHere = /^(?:memory|sqlite)$/.test(kindOf(address))
+  if (!ADDRESSES[kindOf(address)]?.test(address)) {
+    const known = "sqlite:<path>, memory:, redis://…, postgres://… or nats://…"
+    throw new UsageError(`${name} must be ${known}, not "${placeOf(address)}"`)
+  }
+  if (!isHere && !isAddress(address)) {
+    throw new UsageError(
+      `${name} "${placeOf(address)}" is no address: check host and port, and in user and password write % as %25, @ as %40, : as %3A`,
+    )
+  }
+}
+
+function isAddress(address: string): boolean {
+  const url = URL.parse(address)
+  try {
+    return url !== null && [url.username, url.password].every((part) => decodeURIComponent(part) !== undefined)
+  } catch {
+    return false
+  }
 }
 
 /** An address as it may be shown: without user, password and parameters. */

@@ -3,7 +3,7 @@ import { OnwardError } from "onward"
 import type { ServeOptions } from "./command-line.ts"
 import { startServer, type HubServer } from "./server.ts"
 import { UsageError } from "./usage-error.ts"
-import { startWorkers } from "./workers.ts"
+import { NotStarted, startWorkers } from "./workers.ts"
 
 /** What whoever runs a hub is told once it listens. */
 type Ready = Pick<HubServer, "address" | "place">
@@ -38,8 +38,8 @@ export async function serve(options: ServeOptions): Promise<void> {
 
 /** Runs several processes that listen together. */
 async function lead(options: ServeOptions): Promise<void> {
-  const workers = await startWorkers<Ready>(options.workers, (line) => console.error(`onward: ${line}`)).catch(() =>
-    process.exit(1),
+  const workers = await startWorkers<Ready>(options.workers, (line) => console.error(`onward: ${line}`)).catch(
+    (error: unknown) => process.exit(error instanceof NotStarted ? error.exitCode : 1),
   )
   console.log(greeting(workers.ready, options))
   onLeave((times) => {

@@ -41,7 +41,7 @@ const FIND: Readonly<Record<string, Find>> = {
   }),
   async sqlite(address) {
     const path = address.slice("sqlite:".length)
-    mkdirSync(dirname(path), { recursive: true })
+    makeFolder(path)
     return {
       open: (of) => (of === "runs" ? sqliteLog(runsBeside(path), { retention: MUCH }) : sqliteLog(path)),
       place: `in ${path}`,
@@ -66,7 +66,9 @@ export async function openStore(address: string): Promise<Store> {
     return { log, place, openRuns: () => usable(open("runs")), ...(disconnect && { disconnect }) }
   } catch (error) {
     await disconnect?.()
-    throw error
+    // a log knows nothing of addresses; whoever gave one wants to know which it is
+    if (!disconnect || !(error instanceof OnwardError)) throw error
+    throw new OnwardError(error.code, `the log ${place} cannot be used: ${error.message}`, { cause: error })
   }
 }
 
@@ -81,6 +83,20 @@ async function usable(log: Log): Promise<Log> {
   } catch (error) {
     await log.close()
     throw error
+  }
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+  } catch (cause) {
+    const { code = "" } = cause as { readonly code?: string }
+    const isClosed = ["EACCES", "EPERM", "EROFS"].includes(code)
+    throw new OnwardError(
+      isClosed ? "log_readonly" : "log_unavailable",
+      `log ${path}: its folder cannot be made (${code}): choose another path${isClosed ? ", or change the permissions" : ""}`,
+      { cause },
+    )
   }
 }
 

@@ -6,7 +6,7 @@ const REPLACE_MS = { first: 100, most: 5_000 }
 const SETTLED_MS = 10_000
 
 export interface Workers<Ready> {
-  /** What the first worker said when it was ready. */
+  /** What the first worker said once it was ready. */
   readonly ready: Ready
   /** Ends all of them, each in its own time. Called again, at once. */
   leave(): void
@@ -14,35 +14,44 @@ export interface Workers<Ready> {
   readonly ended: Promise<void>
 }
 
+/** The first worker ended before it was ready, and has said why. */
+export class NotStarted extends Error {
+  readonly exitCode: number
+
+  constructor(exitCode: number) {
+    super("the first worker could not start")
+    this.exitCode = exitCode
+  }
+}
+
 /**
- * Starts `count` copies of this process that share its ports, and replaces those that end. Rejects when one ends before
- * any was ready: it has said why.
+ * Starts `count` copies of this process that share its ports, and replaces those that end. The first one goes alone, so that what is
+ * wrong is said once: then this rejects with `NotStarted`.
  * @param report told of each that ended by itself
  */
 export async function startWorkers<Ready>(count: number, report: (line: string) => void): Promise<Workers<Ready>> {
   const all = new Set<Worker>()
   const timers = new Set<NodeJS.Timeout>()
-  const first = Promise.withResolvers<Ready>()
   const ended = Promise.withResolvers<void>()
-  let isReady = false
+  let ready: Ready | undefined
   let isLeaving = false
 
-  function fork(failures: number): void {
+  /** Resolves when it is ready, or has ended. */
+  function fork(failures: number): Promise<void> {
+    const started = Promise.withResolvers<void>()
     const startedAt = performance.now()
     const worker = cluster.fork()
     all.add(worker)
-    worker.once("message", (ready: Ready) => {
-      isReady = true
-      first.resolve(ready)
+    worker.once("message", (said: Ready) => {
+      ready ??= said
+      started.resolve()
     })
-    worker.once("exit", (code, signal) => {
+    worker.once("exit", (code: number | null, signal: string | null) => {
       all.delete(worker)
-      if (isLeaving || !isReady) {
-        if (!isReady) leave()
-        first.reject(new Error("no worker could start"))
-        if (all.size === 0) ended.resolve()
-        return
-      }
+      if (ready === undefined) started.reject(new NotStarted(code ?? 1))
+      else started.resolve()
+      if (isLeaving && all.size === 0) ended.resolve()
+      if (isLeaving || ready === undefined) return
       const again = performance.now() - startedAt > SETTLED_MS ? 0 : failures
       const wait = Math.min(REPLACE_MS.first * 2 ** again, REPLACE_MS.most)
       report(
@@ -50,10 +59,11 @@ export async function startWorkers<Ready>(count: number, report: (line: string) 
       )
       const timer = setTimeout(() => {
         timers.delete(timer)
-        fork(again + 1)
+        void fork(again + 1)
       }, wait)
       timers.add(timer)
     })
+    return started.promise
   }
 
   function leave(): void {
@@ -64,6 +74,7 @@ export async function startWorkers<Ready>(count: number, report: (line: string) 
     if (all.size === 0) ended.resolve()
   }
 
-  for (let i = 0; i < count; i++) fork(0)
-  return { ready: await first.promise, leave, ended: ended.promise }
+  await fork(0)
+  await Promise.all(Array.from({ length: count - 1 }, () => fork(0)))
+  return { ready: ready as Ready, leave, ended: ended.promise }
 }

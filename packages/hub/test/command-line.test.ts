@@ -59,7 +59,7 @@ const refused: [args: string[], message: RegExp][] = [
   [["serve", "--prot", "1"], /there is no option "--prot": did you mean --port\?/],
   [["serve", "--dta=x"], /did you mean --data\?/],
   [["serve", "-x"], /there is no option "-x"/],
-  [["serve", "--port"], /--port is not used like this/],
+  [["serve", "--port"], /--port needs a value: onward --help/],
   [["serve", "--demo=yes"], /--demo is not used like this/],
   [["serve", "--port", "http"], /--port must be a number from 0 to 65535, not "http"/],
   [["serve", "--port", "65536"], /--port must be/],
@@ -67,6 +67,8 @@ const refused: [args: string[], message: RegExp][] = [
   [["serve", "--data", ""], /--data is empty/],
   [["serve", "--log", "mysql://root:secret@x/y"], /--log must be sqlite:<path>, [^"]*"mysql:\/\/x\/y"/],
   [["serve", "--log", "sqlite:"], /--log must be/],
+  [["serve", "--log", "redis://10.0.0.1:99999"], /--log "redis:\/\/10\.0\.0\.1:99999" is no address: check host/],
+  [["serve", "--log", "nats://me:5%@host"], /^--log "nats:\/\/host" is no address: .*%25/],
   [["serve", "--workers", "0"], /--workers must be a number from 1 to 256, not "0"/],
   [["serve", "--workers", "2", "--log", "memory:"], /--workers needs a log they can share/],
   [["serve", "--workers", "2", "--demo"], /leave out --workers/],
@@ -121,6 +123,22 @@ test("a data folder that cannot be written is one line and exit code 1", async (
     assert.equal(await onward.ended, 1)
     assert.match(onward.printed(), /^onward: [^\n]*cannot be written[^\n]*\n$/)
   }
+})
+
+test("a log whose folder cannot be is one line that names it, and exit code 1", async (t) => {
+  const folder = temporaryFolder(t)
+  writeFileSync(join(folder, "file"), "")
+  const path = join(folder, "file", "events.db")
+  const onward = runOnward(t, ["serve", "--port", "0", "--data", folder, "--log", `sqlite:${path}`])
+  assert.equal(await onward.ended, 1)
+  const line = `onward: log ${path}: its folder cannot be made (EEXIST): choose another path (log_unavailable)\n`
+  assert.equal(onward.printed(), line)
+})
+
+test("a log's address in the environment is named as such when it is none", async (t) => {
+  const onward = runOnward(t, ["serve"], { ONWARD_LOG: "events.db" })
+  assert.equal(await onward.ended, 2)
+  assert.match(onward.printed(), /^onward: ONWARD_LOG must be sqlite:<path>, [^\n]*, not "events\.db"\n$/)
 })
 
 test("a log that is damaged is one line with its code and exit code 1", async (t) => {

@@ -49,10 +49,10 @@ test("workers listen together: each stream gets what any of them was given, also
   assert.equal(await onward.ended, 0)
 })
 
-test("workers that cannot start say why once each, and end with exit code 1", async (t) => {
+test("workers that cannot start say why, once, and end with exit code 1", async (t) => {
   const first = await serveOnward(t, { data: join(temporaryFolder(t), "data") })
   const data = join(temporaryFolder(t), "data")
   const second = runOnward(t, ["serve", "--port", String(first.port), "--data", data, "--workers", "2"])
   assert.equal(await second.ended, 1)
-  assert.match(second.printed(), new RegExp(`^(onward: port ${first.port} on 127\\.0\\.0\\.1 is in use: [^\\n]*\\n)+$`))
+  assert.match(second.printed(), new RegExp(`^(onward: port ${first.port} on 127\\.0\\.0\\.1 is in use: [^\\n]*\\n)$`))
 })

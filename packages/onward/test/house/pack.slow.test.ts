@@ -146,6 +146,16 @@ test("with Fastify installed, its routes have the option `sse`", () => {
   assert.equal(compile("fastify.ts", source), "")
 })
 
+test("onward-hub says what to install for a log whose client is not there", () => {
+  const clients = { redis: "ioredis", postgres: "pg", nats: "@nats-io/transport-node" }
+  for (const [scheme, client] of Object.entries(clients)) {
+    const args = ["node_modules/.bin/onward", "serve", "--port", "0", "--log", `${scheme}://127.0.0.1`]
+    const { status, stderr } = spawnSync(process.execPath, args, { cwd: project, env, encoding: "utf8" })
+    const line = `onward: this log needs a client that is not installed: npm install ${client}\n`
+    assert.deepEqual({ status, stderr }, { status: 2, stderr: line })
+  }
+})
+
 test("onward-hub brings the command `onward`, which npx finds under both names", () => {
   for (const name of ["onward", "onward-hub"]) {
     assert.match(run("npx", ["--no", "--", name, "--help"], project), /onward serve/, name)
