@@ -8,6 +8,7 @@ import type { Gateway } from "./gateway/index.ts"
 import { guard, type Address } from "./guard.ts"
 import { health } from "./health.ts"
 import { HttpError } from "./http-error.ts"
+import type { PresenceEndpoint } from "./presence.ts"
 import { publish } from "./publish.ts"
 import { sendProblem } from "./respond.ts"
 import { READ, WRITE, type Route } from "./route.ts"
@@ -22,12 +23,14 @@ export interface AppOptions {
   readonly demo?: Demo | undefined
   /** What answers below `/v1/`. @default nothing */
   readonly gateway?: Gateway | undefined
+  /** Tells who is there. @default nobody is counted */
+  readonly presence?: PresenceEndpoint | undefined
   readonly onError: (error: unknown) => void
 }
 
 /** The hub's HTTP interface: who may ask, what is asked, what is written down. */
 export function createApp(options: AppOptions): (req: IncomingMessage, res: ServerResponse) => void {
-  const { hub, log, accessLog, address, demo, gateway, onError } = options
+  const { hub, log, accessLog, address, demo, gateway, presence, onError } = options
   const bodies = createBodies()
   const routes = new Map<string, Route>([
     ["/publish", { methods: WRITE, answer: (req, res) => publish(hub, bodies, req, res) }],
@@ -42,6 +45,7 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
         },
       },
     ],
+    ...(presence?.routes ?? []),
     ...(demo?.routes(bodies) ?? []),
   ])
 

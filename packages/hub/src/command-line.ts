@@ -20,6 +20,9 @@ Options:
   --drain <ms>      over how long streams are closed when it ends                   [500]
   --demo            the page at /, with live examples        [only on this machine's own addresses, with one worker]
   --no-demo
+  --presence <pattern>
+                    who is on the topics of this pattern is counted, and told at GET /presence?topic=…;
+                    '*' is all of them, and several patterns may be given
   --upstream <url>  a provider's base URL, such as https://api.openai.com/v1: streams asked for
                     at /v1 here are kept, and can be resumed; see docs/gateway.md
   --help, --version
@@ -36,6 +39,8 @@ export interface ServeOptions {
   /** Over how long streams are closed at the end, in ms. */
   readonly drain: number
   readonly demo: boolean
+  /** Topics whose listeners are counted, as patterns. @default none are */
+  readonly presence?: readonly string[]
   /** The provider that `/v1` stands for. @default none */
   readonly upstream?: UpstreamOptions
 }
@@ -54,6 +59,7 @@ const OPTIONS = {
   workers: { type: "string" },
   drain: { type: "string" },
   demo: { type: "boolean" },
+  presence: { type: "string", multiple: true },
   upstream: { type: "string" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean", short: "v" },
@@ -85,6 +91,7 @@ export function readCommandLine(args: readonly string[], env: Readonly<Record<st
     workers,
     drain: toNumber("--drain", values.drain ?? "500", 0, 3_600_000),
     demo: values.demo ?? (workers === 1 && isLoopback(host)),
+    ...(values.presence && { presence: values.presence.map((pattern) => filled("--presence", pattern) ?? pattern) }),
     ...toUpstream(filled("--upstream", values.upstream), env["ONWARD_UPSTREAM_KEY"]),
   }
 }

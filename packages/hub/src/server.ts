@@ -4,14 +4,16 @@ import { mkdirSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
-import { createHub } from "onward"
+import { createHub, OnwardError, type Hub, type HubOptions } from "onward"
 import { openAccessLog } from "./access-log.ts"
 import { createApp } from "./app.ts"
 import type { ServeOptions } from "./command-line.ts"
 import { createDemo } from "./demo/index.ts"
 import { createGateway } from "./gateway/index.ts"
 import type { Address } from "./guard.ts"
+import { createPresence } from "./presence.ts"
 import { openStore } from "./store.ts"
+import { UsageError } from "./usage-error.ts"
 
 /** How long after the streams what is left is cut, in ms. */
 const CUT_AFTER_MS = 2_500
@@ -27,19 +29,21 @@ export interface HubServer {
 
 /** Starts a hub server. Rejects with an `OnwardError` when there is trouble with the log, else with what the system says. */
 export async function startServer(
-  { port, host, data, log: logAddress, drain, demo: hasDemo, upstream }: ServeOptions,
+  { port, host, data, log: logAddress, drain, demo: hasDemo, presence: counted, upstream }: ServeOptions,
   onError: (error: unknown) => void,
 ): Promise<HubServer> {
   mkdirSync(data, { recursive: true })
   const store = await openStore(logAddress)
   const { log, place } = store
-  const hub = createHub({ log, onError })
   let address: Address = { host, port }
-  const undo: (() => void | Promise<void>)[] = [() => hub.close(), () => store.disconnect?.()]
+  const undo: (() => void | Promise<void>)[] = [() => log.close(), () => store.disconnect?.()]
   const undoAll = async (): Promise<void> => {
     for (const step of undo) await step()
   }
   try {
+    const hub = openHub({ log, onError, ...(counted && { presence: { patterns: counted } }) })
+    undo.unshift(() => hub.close())
+    const presence = counted && createPresence(hub.presence, onError)
     // workers rotate it, so each has its own
     const name = cluster.worker ? `access.${cluster.worker.id}.log` : "access.log"
     const accessLog = openAccessLog(join(data, name), onError)
@@ -49,7 +53,7 @@ export async function startServer(
     // in a log of their own, which nobody can subscribe to
     const gateway = upstream && createGateway({ upstream, log: await store.openRuns(), onError })
     if (gateway) undo.unshift(() => gateway.close())
-    const app = createApp({ hub, log, accessLog, address: () => address, demo, gateway, onError })
+    const app = createApp({ hub, log, accessLog, address: () => address, demo, gateway, presence, onError })
     const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000 }, app)
     // answered before the body is sent, when it is too large
     server.on("checkContinue", app)
@@ -64,6 +68,7 @@ export async function startServer(
         // first of all nobody new: an EventSource tries again when it finds nobody, and gives up when it is refused
         const closed = new Promise((resolve) => void server.close(resolve))
         // until the end: it also keeps the process alive, which draining by itself does not
+        presence?.close()
         const timer = setTimeout(() => server.closeAllConnections(), drain + CUT_AFTER_MS)
         await Promise.all([demo?.close(), gateway?.close(), hub.drain({ over: drain }), closed])
         await undoAll()
@@ -73,5 +78,14 @@ export async function startServer(
   } catch (error) {
     await undoAll()
     throw error
+  }
+}
+
+function openHub(options: HubOptions): Hub {
+  try {
+    return createHub(options)
+  } catch (error) {
+    if (!(error instanceof OnwardError) || error.code !== "invalid_selector") throw error
+    throw new UsageError(`--presence: ${error.message}`)
   }
 }

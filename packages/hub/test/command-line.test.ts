@@ -40,6 +40,7 @@ const understood: [args: string, env: Record<string, string>, command: object][]
     { ONWARD_UPSTREAM_KEY: "sk" },
     { ...DEFAULTS, upstream: { url: "https://api.example/v1", key: "sk" } },
   ],
+  ["serve --presence room/* --presence=lobby", {}, { ...DEFAULTS, presence: ["room/*", "lobby"] }],
   ["--help", {}, { name: "help" }],
   ["serve -h", {}, { name: "help" }],
   ["--version", {}, { name: "version" }],
@@ -72,6 +73,8 @@ const refused: [args: string[], message: RegExp][] = [
   [["serve", "--workers", "0"], /--workers must be a number from 1 to 256, not "0"/],
   [["serve", "--workers", "2", "--log", "memory:"], /--workers needs a log they can share/],
   [["serve", "--workers", "2", "--demo"], /leave out --workers/],
+  [["serve", "--presence", ""], /--presence is empty/],
+  [["serve", "--presence"], /--presence needs a value/],
   [["serve", "--upstream", "api.example"], /--upstream must be a base URL/],
   [["serve", "--upstream", "https://a.example/v1?key=1"], /--upstream must be a base URL/],
   [["serve", "--upstream", "https://:sk@a.example/v1"], /--upstream must not hold a key/],
@@ -90,6 +93,12 @@ test("a command line that makes no sense ends with exit code 2", async (t) => {
   const onward = runOnward(t, ["serve", "--prot", "1"])
   assert.equal(await onward.ended, 2)
   assert.equal(onward.printed(), 'onward: there is no option "--prot": did you mean --port?\n')
+})
+
+test("a pattern that is none is one line and exit code 2", async (t) => {
+  const onward = runOnward(t, ["serve", "--port", "0", "--data", temporaryFolder(t), "--presence", "room/**"])
+  assert.equal(await onward.ended, 2)
+  assert.match(onward.printed(), /^onward: --presence: a pattern knows [^\n]*\n$/)
 })
 
 test("a busy port is one line and exit code 1", async (t) => {

@@ -1,5 +1,6 @@
 import { join } from "node:path"
 import type { TestContext } from "node:test"
+import type { ServeOptions } from "../src/command-line.ts"
 import { startServer } from "../src/server.ts"
 import { defaultLog } from "../src/log-address.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
@@ -22,17 +23,29 @@ export async function testServer(
     log = defaultLog(data),
     demo = false,
     host = "127.0.0.1",
+    presence,
     upstream,
   }: {
     data?: string
     log?: string
     demo?: boolean
     host?: string
+    presence?: readonly string[]
     upstream?: { url: string; key?: string }
   } = {},
 ): Promise<TestServer> {
   const errors: unknown[] = []
-  const options = { port: 0, host, data, log, workers: 1, drain: 500, demo, ...(upstream && { upstream }) }
+  const options: ServeOptions = {
+    port: 0,
+    host,
+    data,
+    log,
+    workers: 1,
+    drain: 500,
+    demo,
+    ...(presence && { presence }),
+    ...(upstream && { upstream }),
+  }
   const server = await startServer(options, (error) => errors.push(error))
   let closing: Promise<void> | undefined
   const close = (): Promise<void> => (closing ??= server.close())

@@ -1,0 +1,130 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { setTimeout as sleep } from "node:timers/promises"
+import { isPattern, OnwardError, type Attendees, type Presence } from "onward"
+import { sse } from "onward/node"
+import { RETRY_MS } from "./events.ts"
+import { HttpError } from "./http-error.ts"
+import { SECURITY_HEADERS, sendJson } from "./respond.ts"
+import { READ, type Route } from "./route.ts"
+
+/** A stream tells of a topic this often at most, in ms: a crowd that comes makes one event of it. */
+const EVERY_MS = 1_000
+const MAX_TOPICS = 100
+/** Most people named in one answer, and in one event. */
+const MAX_PEOPLE = 1_000
+/** Streams of presence open at once, and how many of them for one address. */
+const MAX_STREAMS = 1_000
+const MAX_STREAMS_PER_ADDRESS = 100
+
+export interface PresenceEndpoint {
+  readonly routes: [path: string, route: Route][]
+  /** Ends its streams, for clients to come back. */
+  close(): void
+}
+
+/** Who is on a topic, in all processes that share the log: now, and as it changes. */
+interface Told extends Attendees {
+  readonly topic: string
+  /** How many people there are besides those that are named. */
+  readonly more?: number
+}
+
+/** `GET /presence?topic=…` and `GET /presence/events?topic=…`. */
+export function createPresence(presence: Presence, onError: (error: unknown) => void): PresenceEndpoint {
+  const closing = new AbortController()
+  const open = new Map<string, number>()
+  let streams = 0
+
+  /** Lets a stream in; gives its place back when it is over. */
+  function admit({ socket: { remoteAddress = "" } }: IncomingMessage, res: ServerResponse): void {
+    const here = open.get(remoteAddress) ?? 0
+    if (here >= MAX_STREAMS_PER_ADDRESS) {
+      throw new OnwardError("too_many_connections_for_key", "this address has as many streams open as it may")
+    }
+    if (streams >= MAX_STREAMS)
+      throw new OnwardError("too_many_connections", "there are as many streams as there may be")
+    streams++
+    open.set(remoteAddress, here + 1)
+    res.once("close", () => {
+      streams--
+      const left = (open.get(remoteAddress) ?? 1) - 1
+      if (left > 0) open.set(remoteAddress, left)
+      else open.delete(remoteAddress)
+    })
+  }
+
+  function answer(_: IncomingMessage, res: ServerResponse, url: URL): void {
+    let room = MAX_PEOPLE
+    const topics = topicsOf(url).map((topic) => {
+      const told = tell(topic, presence.of(topic), room)
+      room -= told.people.length
+      return told
+    })
+    sendJson(res, 200, { topics })
+  }
+
+  function follow(req: IncomingMessage, res: ServerResponse, url: URL): void {
+    const topics = topicsOf(url)
+    admit(req, res)
+    sse(
+      req,
+      res,
+      async function* ({ signal }) {
+        for await (const told of changes(presence, topics, AbortSignal.any([signal, closing.signal]))) {
+          yield { event: "presence", data: told }
+        }
+      },
+      // there is always more to tell: when the hub leaves, readers come back
+      { end: false, retry: RETRY_MS, headers: SECURITY_HEADERS, onError },
+    )
+  }
+
+  return {
+    routes: [
+      ["/presence", { methods: READ, answer }],
+      ["/presence/events", { methods: READ, answer: follow }],
+    ],
+    close: () => closing.abort(),
+  }
+}
+
+function topicsOf(url: URL): string[] {
+  const topics = [...new Set(url.searchParams.getAll("topic"))]
+  if (topics.length === 0) throw new HttpError(400, "no_topic", `Say of what: ${url.pathname}?topic=hello.`)
+  if (topics.length > MAX_TOPICS) {
+    throw new HttpError(400, "too_many_topics", `Ask for ${MAX_TOPICS} topics at most.`)
+  }
+  if (topics.some((topic) => topic === "" || isPattern(topic))) {
+    throw new HttpError(400, "invalid_selector", "Presence is of topics by their names, not of patterns.")
+  }
+  return topics
+}
+
+function tell(topic: string, { streams, people }: Attendees, room: number): Told {
+  if (people.length <= room) return { topic, streams, people }
+  return { topic, streams, people: people.slice(0, room), more: people.length - room }
+}
+
+/** Who is on each topic now, then each that changed. What changes too often to be told is told as it is in the end. */
+async function* changes(presence: Presence, topics: readonly string[], signal: AbortSignal): AsyncGenerator<Told> {
+  const news = new Map<string, Attendees>()
+  let wake = (): void => {}
+  const ended = Promise.all(
+    topics.map(async (topic) => {
+      for await (const now of presence.follow(topic, signal)) {
+        news.set(topic, now)
+        wake()
+      }
+    }),
+  )
+  while (!signal.aborted) {
+    const woken = new Promise<void>((resolve) => (wake = resolve))
+    if (news.size === 0) await Promise.race([woken, ended])
+    const told = [...news]
+    if (told.length === 0) break
+    news.clear()
+    for (const [topic, now] of told) yield tell(topic, now, MAX_PEOPLE)
+    await sleep(EVERY_MS, undefined, { signal }).catch(() => {})
+  }
+  await ended
+}
