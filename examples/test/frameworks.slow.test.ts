@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { test } from "node:test"
 import { setTimeout as sleep } from "node:timers/promises"
 import { stream } from "onward/client"
+import { leaveThroughVite } from "./dev-server.ts"
 import { buildFramework, fetchFramework } from "./framework.ts"
 import { reservePort } from "../../packages/onward/test/reserve-port.ts"
 import { fetchSoon, Running, running } from "./running.ts"
@@ -69,3 +70,9 @@ for (const [example, { build, start }] of Object.entries(frameworks)) {
     })
   })
 }
+
+// here, because a file of its own would fetch Vite once more
+test("with the configuration of docs/production.md, Vite's proxy tells each side that the other has gone", async (t) => {
+  const folder = await fetchFramework("17-sveltekit").catch((error: unknown) => t.skip(`it was not fetched: ${error}`))
+  if (folder !== undefined) await leaveThroughVite(t, folder)
+})
