@@ -7,6 +7,7 @@ import { checkNames, durationOf } from "../options.ts"
 import type { Sink } from "../sink.ts"
 import { corsHeaders, preflightHeaders, type CorsOptions } from "./cors.ts"
 import { Pump } from "./pump.ts"
+import { FlushSink } from "./flush-sink.ts"
 import { PollSink, wantsPoll } from "./poll.ts"
 import type { StreamRequest } from "./request.ts"
 import { close, discard, openSource, type Source } from "./source.ts"
@@ -19,6 +20,13 @@ export interface SseOptions {
   readonly headers?: Readonly<Record<string, string>>
   /** Reconnection time sent first, in ms. @default the browser's */
   readonly retry?: number
+  /**
+   * A comment follows that long after the last event of a burst, in ms, 50 to 100 for instance: for scanners and clients that hand on
+   * what came last only when more comes, see docs/production.md. @default none does
+   */
+  readonly flushAfter?: number
+  /** So many bytes of a comment are sent first, for what holds back the first kilobyte or two. @default 0 */
+  readonly padding?: number
   /** Longest silence on the stream of a source of your own, in ms; a hub has its own. @default 15_000 */
   readonly heartbeat?: number
   /** How long a client of a source of your own may take nothing before it is closed, in ms; a hub has its own. @default 120_000 */
@@ -58,6 +66,8 @@ const OPTIONS = [
   "cors",
   "headers",
   "retry",
+  "flushAfter",
+  "padding",
   "heartbeat",
   "stallTimeout",
   "compress",
@@ -80,10 +90,13 @@ const STREAM_HEADERS: Readonly<Record<string, string>> = {
 /** Between the pieces of a stream that is asked for by `transport=poll`. */
 const POLL_RETRY_MS = 1_000
 
+const MAX_PADDING = 65_536
+
 /** Sent at once, or proxies and browsers wait; it tells Onward's client what silence means that something is wrong. */
-function openingOf(heartbeat: number, retry: number | undefined): Frame {
+function openingOf(heartbeat: number, padding: number, retry: number | undefined): Frame {
   const announced = encodeComment(heartbeat < Infinity ? `heartbeat ${heartbeat}` : "")
-  return new Frame(retry === undefined ? announced : announced + encode({ retry }))
+  const padded = padding > 0 ? announced + encodeComment("-".repeat(padding)) : announced
+  return new Frame(retry === undefined ? padded : padded + encode({ retry }))
 }
 
 /** Decides by a request's method, headers and start point what it gets. A source that is not used is disposed of. */
@@ -99,6 +112,12 @@ export function answer(request: StreamRequest, source: Source, options: SseOptio
     return refused
   }
   const clock = options.clock ?? (source instanceof Subscription ? source.clock : systemClock)
+  const flushAfter = durationOf("flushAfter", options.flushAfter, 0)
+  const { padding = 0 } = options
+  if (!Number.isInteger(padding) || padding < 0 || padding > MAX_PADDING) {
+    throw new TypeError(`sse: \`padding\` must be a whole number of bytes up to ${MAX_PADDING}`)
+  }
+  const flushing = (sink: Sink): Sink => (flushAfter > 0 ? new FlushSink(sink, clock, flushAfter) : sink)
   const plain = { ...STREAM_HEADERS, ...cors, ...options.headers }
   const isNegotiable = options.compress !== undefined && source instanceof Subscription
   const { headers, isGzip } = (isNegotiable && request.negotiate?.(plain)) || { headers: plain, isGzip: false }
@@ -118,18 +137,18 @@ export function answer(request: StreamRequest, source: Source, options: SseOptio
       const { heartbeat } = source
       const isPoll = wantsPoll(request)
       // a native EventSource asks for the next piece after this time
-      const opening = openingOf(heartbeat, options.retry ?? (isPoll ? POLL_RETRY_MS : undefined))
+      const opening = openingOf(heartbeat, padding, options.retry ?? (isPoll ? POLL_RETRY_MS : undefined))
       return {
         status: 200,
         headers,
         isGzip,
         start(sink) {
           sink.write(opening)
-          stream.start(isPoll ? new PollSink(sink, clock, heartbeat) : sink)
+          stream.start(isPoll ? new PollSink(sink, clock, heartbeat) : flushing(sink))
         },
       }
     }
-    return answerOwn(request, source, asked, { headers, options, cors, clock })
+    return answerOwn(request, source, asked, { headers, options, cors, clock, padding, flushing })
   } catch (error) {
     discard(source)
     if (!(error instanceof OnwardError)) throw error
@@ -148,6 +167,8 @@ interface Head {
   readonly options: SseOptions
   readonly cors: Record<string, string> | undefined
   readonly clock: Clock
+  readonly padding: number
+  readonly flushing: (sink: Sink) => Sink
 }
 
 async function answerOwn(
@@ -156,11 +177,11 @@ async function answerOwn(
   asked: StartPoint | undefined,
   head: Head,
 ): Promise<Answer> {
-  const { headers, options, cors, clock } = head
+  const { headers, options, cors, clock, padding, flushing } = head
   const { onError = report, end = true, signal } = options
   const heartbeat = durationOf("heartbeat", options.heartbeat, 15_000)
   const stallTimeout = durationOf("stallTimeout", options.stallTimeout, 120_000)
-  const opening = openingOf(heartbeat, options.retry)
+  const opening = openingOf(heartbeat, padding, options.retry)
   const lastEventId =
     typeof asked === "object" && "after" in asked ? asked.after : asked === "earliest" ? asked : undefined
   try {
@@ -171,7 +192,7 @@ async function answerOwn(
       headers,
       start(sink) {
         sink.write(opening)
-        void new Pump(sink, opened, { onError, heartbeat, stallTimeout, end, signal, clock }).run()
+        void new Pump(flushing(sink), opened, { onError, heartbeat, stallTimeout, end, signal, clock }).run()
       },
       cancel: () => close(opened, onError),
     }

@@ -9,8 +9,8 @@ export function wantsPoll({ method, url }: StreamRequest): boolean {
   return method === "GET" && at >= 0 && new URLSearchParams(url.slice(at + 1)).get("transport") === "poll"
 }
 
-/** A line of data, which heartbeats, checkpoints and comments have not. */
-const HAS_DATA = /^data:/m
+/** Whether there is an event in it, which heartbeats, checkpoints and comments are not. */
+export const hasData = (text: string): boolean => /^data:/m.test(text)
 
 /**
  * One piece of a stream: a response that ends, without `stream.end`, once there was something to say. What comes after it is the next
@@ -55,7 +55,7 @@ export class PollSink implements Sink {
   }
 
   #wrote(text: string): void {
-    if (this.#isOver || (this.#clock.now() < this.#quietUntil && !HAS_DATA.test(text))) return
+    if (this.#isOver || (this.#clock.now() < this.#quietUntil && !hasData(text))) return
     this.#isOver = true
     // what falls into the same turn goes along
     this.#clock.turn(() => {

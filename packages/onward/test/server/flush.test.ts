@@ -1,0 +1,136 @@
+import assert from "node:assert/strict"
+import { once } from "node:events"
+import http from "node:http"
+import { connect as connectSocket, createServer, type AddressInfo, type Server } from "node:net"
+import { test, type TestContext } from "node:test"
+import { stream } from "onward/client"
+import { sse } from "../../src/adapters/node.ts"
+import { createHub, memoryLog, type Hub } from "../../src/index.ts"
+import { connect, createClock, type Handler, type TestClock } from "../../src/testing/index.ts"
+import { sse as sseOfWeb } from "../../src/web/index.ts"
+
+const OPTIONS = { flushAfter: 75 }
+const subscription = (hub: Hub) => hub.subscribe({ topics: ["a"] })
+
+const HANDLERS: Readonly<Record<string, (hub: Hub) => Handler>> = {
+  node: (hub) => (req, res) => sse(req, res, subscription(hub), OPTIONS),
+  web: (hub) => ({ fetch: (request) => sseOfWeb(request, subscription(hub), OPTIONS) }),
+}
+
+function begin(): { hub: Hub; clock: TestClock } {
+  const clock = createClock()
+  return { clock, hub: createHub({ clock, log: memoryLog({ clock }) }) }
+}
+
+for (const [name, handlerOf] of Object.entries(HANDLERS)) {
+  test(`${name}: a comment follows the last event of a burst, one for all of it, and none while nothing comes`, async () => {
+    const { hub, clock } = begin()
+    await using reader = await connect(handlerOf(hub))
+    const comments = (): number => reader.comments.length - 1
+    for (let i = 0; i < 10; i++) {
+      await hub.publish({ topic: "a", data: String(i) })
+      await clock.pass(50)
+      assert.equal(comments(), 0, "while more comes")
+    }
+    await clock.pass(25)
+    assert.equal(comments(), 1)
+    await clock.pass(10_000)
+    assert.equal(comments(), 1)
+    await hub.publish({ topic: "a", data: "more" })
+    await clock.pass(75)
+    assert.equal(comments(), 2)
+    await hub.close()
+  })
+
+  test(`${name}: a client that is full gets no comment between what it missed, and one after it`, async () => {
+    const { hub, clock } = begin()
+    await using reader = await connect(handlerOf(hub))
+    reader.stall()
+    const sent = Array.from({ length: 40 }, (_, i) => `${i} ${"x".repeat(10_000)}`)
+    for (const data of sent) await hub.publish({ topic: "a", data })
+    await clock.pass(500)
+    reader.flow()
+    assert.deepEqual(
+      (await reader.take(sent.length)).map(({ data }) => data),
+      sent,
+    )
+    await clock.pass(75)
+    assert.deepEqual([reader.text.slice(-6), reader.comments.length], ["x\n\n: \n", 2])
+    await hub.close()
+  })
+}
+
+test("a client that left between an event and its comment is none to write to", async () => {
+  const { hub, clock } = begin()
+  const reader = await connect(HANDLERS["node"]!(hub))
+  await hub.publish({ topic: "a", data: "x" })
+  await reader.cut()
+  await clock.pass(100)
+  assert.equal(hub.stats().connections, 0)
+  await hub.close()
+})
+
+test("padding is sent first, as a comment", async () => {
+  const { hub } = begin()
+  await using reader = await connect((req, res) => sse(req, res, subscription(hub), { padding: 2_048 }))
+  assert.equal(reader.comments[1]?.length, 2_048)
+  for (const padding of [-1, 0.5, Number.NaN, 65_537])
+    await assert.rejects(
+      connect((req, res) => sse(req, res, subscription(hub), { padding })),
+      TypeError,
+    )
+  await hub.close()
+})
+
+const portOf = (server: http.Server | Server): number => (server.address() as AddressInfo).port
+
+/** A path that hands on what came last only when more comes, as some virus scanners and Safari before version 27 do. */
+async function holdingBack(t: TestContext, to: number): Promise<string> {
+  const server = createServer((client) => {
+    const origin = connectSocket(to, "127.0.0.1")
+    let held: string | Buffer | undefined
+    client.pipe(origin)
+    origin.on("data", (chunk) => {
+      if (held) client.write(held)
+      held = chunk
+    })
+    for (const [socket, other] of [[client, origin] as const, [origin, client] as const]) {
+      socket.on("error", () => {})
+      socket.on("close", () => other.destroy())
+    }
+    t.after(() => client.destroy())
+  }).listen(0, "127.0.0.1")
+  await once(server, "listening")
+  t.after(() => server.close())
+  return `http://127.0.0.1:${portOf(server)}`
+}
+
+for (const source of ["a hub", "a source of one's own"]) {
+  test(`behind a scanner that holds the last chunk back, the events of ${source} arrive before the next is made`, async (t) => {
+    const hub = createHub()
+    const taken: (() => void)[] = []
+    async function* own(): AsyncGenerator<string> {
+      for (let i = 0; ; i++) {
+        yield `number ${i}`
+        await new Promise<void>((resolve) => taken.push(resolve))
+      }
+    }
+    const server = http.createServer((req, res) =>
+      sse(req, res, source === "a hub" ? subscription(hub) : own(), { flushAfter: 20 }),
+    )
+    server.listen(0, "127.0.0.1")
+    await once(server, "listening")
+    t.after(async () => {
+      await hub.close()
+      server.close()
+      server.closeAllConnections()
+    })
+    const lastEventId = await hub.publish({ topic: "a", data: "before" })
+    await using events = stream(await holdingBack(t, portOf(server)), source === "a hub" ? { lastEventId } : {})
+    for (let i = 0; i < 4; i++) {
+      if (source === "a hub") await hub.publish({ topic: "a", data: `number ${i}` })
+      assert.equal((await events.next()).value?.data, `number ${i}`)
+      taken.shift()?.()
+    }
+  })
+}
