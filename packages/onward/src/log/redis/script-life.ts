@@ -79,18 +79,24 @@ if state.stream ~= state.epoch then
   ENTRIES = streamOf(state.epoch)
 end
 
+-- Only what changed: the rest would go to the append-only file and to replicas each time.
 local function save()
   local fields = {}
   for i, name in ipairs(NAMES) do
     local value = state[name]
-    fields[i * 2 - 1], fields[i * 2] = name, type(value) == 'number' and text(value) or value
+    if type(value) == 'number' then value = text(value) end
+    if value ~= values[i] then
+      fields[#fields + 1] = name
+      fields[#fields + 1] = value
+    end
   end
-  redis.call('HSET', K, unpack(fields))
+  if fields[1] then redis.call('HSET', K, unpack(fields)) end
 end
+local function averageOf() return math.max(1, math.ceil(state.bytes / math.max(1, state.count))) end
 local function firstOf() return state.count > 0 and state.first or state.last end
 local function answer(...)
   if isChanged then save() end
-  local average = math.ceil(state.bytes / math.max(1, state.count))
-  return {state.epoch, text(firstOf()), text(state.last), text(state.trimmed), text(average), state.safe == '' and run or '', ...}
+  local unknownRun = state.safe == '' and run or ''
+  return {state.epoch, text(firstOf()), text(state.last), text(state.trimmed), text(averageOf()), unknownRun, ...}
 end
 `

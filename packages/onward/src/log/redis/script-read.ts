@@ -67,8 +67,8 @@ local function read(at)
     bytes, newest = bytes + #fields[1] + #fields[2], sequenceOf(entry[1])
     return n >= wanted * 3 or bytes >= maxBytes
   end
+  local each = math.max(1, math.min(wanted, 128, math.floor(maxBytes / averageOf())))
   local function all()
-    local each = math.max(1, math.min(wanted, 128, math.floor(maxBytes / math.max(1, state.bytes / math.max(1, state.count)))))
     while newest < state.last do
       local found = redis.call('XRANGE', ENTRIES, text(newest + 1), '+', 'COUNT', each)
       for _, entry in ipairs(found) do if take(entry) then return newest end end
@@ -78,9 +78,15 @@ local function read(at)
   end
   local function some()
     local places, upTo = placesAfter(from, names, wanted)
-    for _, place in ipairs(places) do
-      if place > upTo then break end
-      if take(redis.call('XRANGE', ENTRIES, idOf(place), idOf(place))[1]) then return newest end
+    local i = 1
+    while places[i] and places[i] <= upTo do
+      local first = i
+      -- neighbours in one go: a call costs as much as three entries
+      while places[i + 1] == places[i] + 1 and places[i + 1] <= upTo and i - first + 1 < each do i = i + 1 end
+      for _, entry in ipairs(redis.call('XRANGE', ENTRIES, idOf(places[first]), idOf(places[i]))) do
+        if take(entry) then return newest end
+      end
+      i = i + 1
     end
     return upTo
   end

@@ -133,13 +133,13 @@ export class Store {
         if (performance.now() >= deadline) throw this.#notConnected()
         await new Promise<void>((resolve) => void systemClock.after(READY_POLL, resolve))
       }
-      const tooLate = new Promise<never>((_resolve, reject) => {
+      return await new Promise<T>((resolve, reject) => {
         const giveUp = (): void => reject(this.#late("has not answered"))
         // one more turn: when it was this process that stood still, the answer lies there and has only not been read
         const patience = Math.max(deadline - performance.now(), READY_POLL)
         undo = systemClock.after(patience, () => systemClock.turn(giveUp))
+        run().then(resolve, reject)
       })
-      return await Promise.race([run(), tooLate])
     } catch (error) {
       throw toOnwardError(this.key, error)
     } finally {
