@@ -3,6 +3,7 @@ import { test } from "node:test"
 import { gzipSync } from "node:zlib"
 import { EventSource, stream } from "../../src/client/node.ts"
 import { eventually } from "../adapters/exchange.ts"
+import { reservePort } from "../reserve-port.ts"
 import { serveFaults } from "./fault-server.ts"
 import { TRANSPORTS } from "./transports.ts"
 import { createStage, take, watch } from "./watch.ts"
@@ -41,10 +42,9 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
   })
 
   test(`a server that cannot be reached is tried again, ever more rarely, over ${transport}`, async (t) => {
-    const stage = await createStage(t, () => {})
-    const { server, clock } = stage
-    const { url } = server
-    await server.close()
+    const { clock } = await createStage(t, () => {})
+    // not one that was free a moment ago: others listen on those
+    const url = `http://127.0.0.1:${await reservePort()}/`
     const source = new EventSource(url, { clock, fetch, reconnectionTime: 1_000 })
     const said = watch(source)
     await clock.pass(3_600_000)
