@@ -85,7 +85,7 @@ async function run(options: ChaosOptions, folder: string, defer: Defer): Promise
     defer(async () => resource[Symbol.asyncDispose]())
     return resource
   }
-  const store = use(await STORES[log].start({ folder: path("store"), keeps, mayLose, minutes }))
+  const store = use(await STORES[log].start({ folder: path("store"), keeps, mayLose }))
   const stage = await build(use, store, path)
   // by a way that nothing happens to, but which leads to wherever the store is
   const way = use(await createLink(() => store.port))

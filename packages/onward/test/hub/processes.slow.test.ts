@@ -42,7 +42,7 @@ async function stage(t: TestContext, kind: keyof typeof STORES): Promise<Stage> 
   })
   const folder = mkdtempSync(join(tmpdir(), "onward-"))
   steps.push(() => rmSync(folder, { recursive: true, force: true }))
-  const store = await STORES[kind].start({ folder, keeps: undefined, minutes: 1, mayLose: false })
+  const store = await STORES[kind].start({ folder, keeps: undefined, mayLose: false })
   steps.push(() => store[Symbol.asyncDispose]())
   const address = JSON.stringify(store.address(store.port ?? 0) satisfies LogAddress)
 

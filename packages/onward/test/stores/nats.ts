@@ -16,6 +16,8 @@ export interface NatsServerOptions {
   readonly configuration?: string
   /** @default true */
   readonly jetstream?: boolean
+  /** Where it makes a folder for its streams. @default the system's for temporary files */
+  readonly within?: string
 }
 
 /** A server of our own, with its own folder. Ended when this process exits, whatever happens. */
@@ -60,13 +62,15 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
   return server
 }
 
-/** Starts a cluster of three and waits until JetStream has a leader there. */
-export async function startNatsCluster(options: NatsServerOptions = {}): Promise<NatsCluster> {
+/** Starts a cluster of three, each of which may have options of its own, and waits until JetStream has a leader there. */
+export async function startNatsCluster(
+  optionsOf: (server: number) => NatsServerOptions = () => ({}),
+): Promise<NatsCluster> {
   const routes = await reservePorts(3)
   const urls = routes.map((port) => `nats://127.0.0.1:${port}`).join(", ")
   const servers = await Promise.all(
     routes.map((port, i) =>
-      prepare(`n${i + 1}`, options, `cluster { name: c, listen: 127.0.0.1:${port}, routes: [${urls}] }`),
+      prepare(`n${i + 1}`, optionsOf(i), `cluster { name: c, listen: 127.0.0.1:${port}, routes: [${urls}] }`),
     ),
   )
   await Promise.all(servers.map((server) => server.restart()))
@@ -101,7 +105,7 @@ async function prepare(name: string, options: NatsServerOptions, cluster = ""): 
   if (!program) throw new Error(natsMissing)
   const executable = program
   const [port = 0, monitor = 0] = await reservePorts(2)
-  const folder = mkdtempSync(join(tmpdir(), "onward-nats-"))
+  const folder = mkdtempSync(join(options.within ?? tmpdir(), "onward-nats-"))
   const store = join(folder, "store")
   mkdirSync(store)
   const configuration = [

@@ -30,6 +30,10 @@ export interface PostgresServerOptions {
   readonly password?: string
   /** Settings, as `work_mem=4MB`. Servers do not flush to disk (`fsync=off`) unless told: kills of processes lose nothing by it. */
   readonly settings?: readonly string[]
+  /** The size of a file of its write-ahead log, in MB. @default 16 */
+  readonly walSegment?: number
+  /** Where it makes a folder for its data. @default the system's for temporary files */
+  readonly within?: string
 }
 
 /** A server of our own, with its own folder. Ended when this process exits, whatever happens. */
@@ -75,12 +79,15 @@ process.once("exit", () => {
 /** Starts one server and waits until it answers. */
 export async function startPostgres(options: PostgresServerOptions = {}): Promise<PostgresServer> {
   if (postgresMissing !== undefined) throw new Error(postgresMissing)
-  const folder = temporary()
+  const folder = temporary(options.within)
   const data = join(folder, "data")
   const secret = join(folder, "secret")
   writeFileSync(secret, options.password ?? "unused", { mode: 0o644 })
   const auth = options.password === undefined ? "trust" : "scram-sha-256"
-  await run(programs.initdb, ["-D", data, "-U", USER, `--auth=${auth}`, `--pwfile=${secret}`, "-N", "-E", "UTF8"])
+  await run(programs.initdb, [
+    ...["-D", data, "-U", USER, `--auth=${auth}`, `--pwfile=${secret}`, "-N", "-E", "UTF8"],
+    `--wal-segsize=${options.walSegment ?? 16}`,
+  ])
   const server = prepare(folder, await reservePort(), options)
   await server.restart()
   return server
@@ -91,7 +98,7 @@ export async function startPostgres(options: PostgresServerOptions = {}): Promis
  * `synchronous_standby_names`.
  */
 export async function startStandby(of: PostgresServer, options: PostgresServerOptions = {}): Promise<PostgresStandby> {
-  const folder = temporary()
+  const folder = temporary(options.within)
   await run(programs.backup, ["-D", join(folder, "data"), "-d", of.url, "-R", "-X", "stream", "-c", "fast", "-N"])
   const password = new URL(of.url).password
   const server = prepare(folder, await reservePort(), { ...(password !== "" && { password }), ...options })
@@ -247,8 +254,8 @@ function identity(): { uid?: number; gid?: number } {
   return { uid: idOf("-u"), gid: idOf("-g") }
 }
 
-function temporary(): string {
-  const folder = mkdtempSync(join(tmpdir(), "onward-postgres-"))
+function temporary(within = tmpdir()): string {
+  const folder = mkdtempSync(join(within, "onward-postgres-"))
   const { uid, gid } = identity()
   if (uid !== undefined && gid !== undefined) chownSync(folder, uid, gid)
   return folder

@@ -1,41 +1,54 @@
-import { spawnSync } from "node:child_process"
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs"
+import { execFile, spawnSync } from "node:child_process"
+import { chmodSync, mkdtempSync, rmdirSync } from "node:fs"
+import { statfs } from "node:fs/promises"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as wait } from "node:timers/promises"
+import { promisify } from "node:util"
 
-/** A small disk of its own, which can be filled up. */
+/** A disk of its own, on which there may be no room. */
 export interface Disk extends Disposable {
   readonly folder: string
+  /** Leaves not a byte for `ms`. */
   fill(ms: number): Promise<void>
 }
 
-/** Mounts one, which only root may; undefined when it cannot be done here. */
-export function mountDisk(folder: string, megabytes: number): Disk | undefined {
+/** In bytes. It lies in memory, of which it takes only what is on it. */
+const SIZE = 1 << 30
+
+/** Mounts one, for all users, which only root may; undefined when it cannot be done here. */
+export function mountDisk(): Disk | undefined {
   if (process.platform !== "linux" || process.getuid?.() !== 0) return undefined
-  mkdirSync(folder)
-  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m`, "tmpfs", folder])
-  if (mounted.status !== 0) return undefined
-  const filler = join(folder, "filler")
+  const folder = mkdtempSync(join(tmpdir(), "onward-disk-"))
+  chmodSync(folder, 0o755)
+  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${SIZE},mode=1777`, "tmpfs", folder])
+  if (mounted.status !== 0) {
+    rmdirSync(folder)
+    return undefined
+  }
+
+  const resize = (size: number): Promise<unknown> =>
+    promisify(execFile)("mount", ["-o", `remount,size=${size}`, folder])
+  const isFull = async (): Promise<boolean> => (await statfs(folder)).bfree === 0
+  function unmount(): void {
+    process.off("exit", unmount)
+    spawnSync("umount", ["--lazy", folder])
+    rmdirSync(folder)
+  }
+  process.once("exit", unmount)
+
   return {
     folder,
     async fill(ms) {
-      const file = openSync(filler, "w")
-      try {
-        for (let block = Buffer.alloc(1 << 20); block.length > 0;) {
-          try {
-            writeSync(file, block)
-          } catch {
-            block = block.subarray(0, block.length >> 1) // down to the last bytes
-          }
-        }
-      } finally {
-        closeSync(file)
+      for (let tries = 0; !(await isFull()); tries++) {
+        if (tries === 100) throw new Error(`${folder} cannot be filled`)
+        // what is on it changes meanwhile, and it cannot be made smaller than that
+        const { blocks, bfree, bsize } = await statfs(folder)
+        await resize((blocks - bfree) * bsize).catch(() => {})
       }
       await wait(ms)
-      rmSync(filler)
+      await resize(SIZE)
     },
-    [Symbol.dispose]() {
-      spawnSync("umount", ["--lazy", folder])
-    },
+    [Symbol.dispose]: unmount,
   }
 }

@@ -1,10 +1,12 @@
 import { setTimeout as wait } from "node:timers/promises"
 import { startNatsCluster, type NatsServer } from "../../stores/nats.ts"
+import { mountDisk } from "./disk.ts"
 import type { ChaosStore, ChaosStoreOptions } from "./store.ts"
 
-/** Three servers that all keep the stream: what is acknowledged is on two of them at least. */
+/** Three servers that all keep the stream, each on a disk of its own: what is acknowledged is on two of them at least. */
 export async function natsStore({ keeps }: ChaosStoreOptions): Promise<ChaosStore> {
-  const cluster = await startNatsCluster()
+  const disks = [mountDisk(), mountDisk(), mountDisk()]
+  const cluster = await startNatsCluster((i) => (disks[i] ? { within: disks[i].folder } : {}))
   /** Whom everybody is connected to. */
   let server = cluster.servers[0] as NatsServer
 
@@ -24,9 +26,21 @@ export async function natsStore({ keeps }: ChaosStoreOptions): Promise<ChaosStor
       await wait(500)
       await killed.restart()
     },
+    ...(disks[0] && {
+      async fillDisk(ms) {
+        const leader = await cluster.leaderOf("ONWARD")
+        await disks[cluster.servers.indexOf(leader)]?.fill(ms)
+        // one that could not write has turned JetStream off, until it is started anew
+        await leader.kill()
+        await leader.restart()
+      },
+    }),
     beginsAnew: false,
-    spared: ["disk full: a NATS server that cannot write leaves its cluster, which killing it shows"],
+    spared: disks[0] ? [] : ["disk full: only root can mount one"],
     mayLose: false,
-    [Symbol.asyncDispose]: () => cluster.close(),
+    async [Symbol.asyncDispose]() {
+      await cluster.close()
+      for (const disk of disks) disk?.[Symbol.dispose]()
+    },
   }
 }

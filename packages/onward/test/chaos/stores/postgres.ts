@@ -1,5 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises"
-import { startPostgres, startStandby, type PostgresServer } from "../../stores/postgres.ts"
+import { startPostgres, startStandby, type PostgresServer, type PostgresServerOptions } from "../../stores/postgres.ts"
+import { mountDisk, type Disk } from "./disk.ts"
 import type { ChaosStore, ChaosStoreOptions } from "./store.ts"
 
 /** How long the standby has stopped following before the primary is lost, in ms, where a failover may lose something. */
@@ -10,10 +11,10 @@ const SPLIT = 300
  * acknowledged. When it may lose, commits wait for nobody, and it does.
  */
 export async function postgresStore({ keeps, mayLose }: ChaosStoreOptions): Promise<ChaosStore> {
-  let primary: PostgresServer = await startPostgres()
+  let primary: Housed<PostgresServer> = await house(startPostgres)
   // before there is a standby, which takes its settings over: a commit waits until there is one
   if (!mayLose) await waitForStandbys(primary)
-  let standby = await startStandby(primary)
+  let standby = await house((options) => startStandby(primary, options))
 
   return {
     get port() {
@@ -33,16 +34,54 @@ export async function postgresStore({ keeps, mayLose }: ChaosStoreOptions): Prom
       await old.kill()
       if (!mayLose) await standby.promote()
       primary = standby
-      standby = await startStandby(primary)
+      standby = await house((options) => startStandby(primary, options))
       await old.close()
     },
+    ...(primary.disk && {
+      async fillDisk(ms) {
+        await primary.disk?.fill(ms)
+        await recovered(primary)
+      },
+    }),
     beginsAnew: true,
-    spared: ["disk full: a PostgreSQL that cannot write its log ends itself, which killing it shows"],
+    spared: primary.disk ? [] : ["disk full: only root can mount one"],
     mayLose,
     async [Symbol.asyncDispose]() {
       await Promise.all([primary.close(), standby.close()])
     },
   }
+}
+
+type Housed<Server extends PostgresServer> = Server & { readonly disk: Disk | undefined }
+
+/**
+ * A server with a disk of its own, where there can be one. On that, there may be no room for the next row, or for the next file of its
+ * write-ahead log, which ends it. Small files make both likely.
+ */
+async function house<Server extends PostgresServer>(
+  start: (options: PostgresServerOptions) => Promise<Server>,
+): Promise<Housed<Server>> {
+  const disk = mountDisk()
+  const server = await start({ walSegment: 1, ...(disk && { within: disk.folder }) })
+  const { close } = server
+  return Object.assign(server, {
+    disk,
+    async close() {
+      await close()
+      disk?.[Symbol.dispose]()
+    },
+  })
+}
+
+/** Resolves once it answers, whether it ended for want of room, or is still about to. */
+async function recovered(server: PostgresServer): Promise<void> {
+  do await server.restart()
+  while (
+    !(await server.command("SELECT 1").then(
+      () => true,
+      () => wait(50, false),
+    ))
+  )
 }
 
 async function waitForStandbys(server: PostgresServer): Promise<void> {

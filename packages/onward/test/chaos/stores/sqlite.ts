@@ -3,8 +3,8 @@ import { mountDisk } from "./disk.ts"
 import type { ChaosStore, ChaosStoreOptions } from "./store.ts"
 
 /** A file that all hubs share. It has no server to kill: what that would prove, killing all hubs at once while they write does. */
-export function sqliteStore({ folder, keeps, minutes }: ChaosStoreOptions): ChaosStore {
-  const disk = mountDisk(join(folder, "disk"), 48 + Math.ceil(minutes * 24))
+export function sqliteStore({ folder, keeps }: ChaosStoreOptions): ChaosStore {
+  const disk = mountDisk()
   const at = join(disk?.folder ?? folder, "events.db")
   return {
     port: undefined,

@@ -29,6 +29,4 @@ export interface ChaosStoreOptions {
   readonly keeps: number | undefined
   /** Whether the store is to be set up so that a failover may lose what was acknowledged, if it can be. */
   readonly mayLose: boolean
-  /** How long the run is, in minutes: for sizes. */
-  readonly minutes: number
 }
