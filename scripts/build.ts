@@ -1,5 +1,6 @@
 // npm run build: what gets published, into each package's dist.
-import { copyFileSync, rmSync } from "node:fs"
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { postgresSchema } from "../packages/onward/src/log/postgres/schema.ts"
 import { execute } from "./command.ts"
 
 /** In this order, because the hub is compiled against what users get: the built library. */
@@ -18,3 +19,6 @@ for (const name of PACKAGES) {
   copyFileSync("LICENSE", `${folder}/LICENSE`)
 }
 copyFileSync("README.md", "packages/onward/README.md")
+// for those who make their tables by migrations of their own
+mkdirSync("packages/onward/sql", { recursive: true })
+writeFileSync("packages/onward/sql/postgres.sql", postgresSchema())

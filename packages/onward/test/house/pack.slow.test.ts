@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { tmpdir } from "node:os"
 import { delimiter, dirname, join } from "node:path"
 import { after, before, test } from "node:test"
+import { postgresSchema } from "../../src/log/postgres/index.ts"
 import { packageRoot, repositoryRoot } from "./imports.ts"
 
 /** What `npm pack --json` says about a tarball. */
@@ -69,6 +70,11 @@ test("each tarball holds its licence, its README and its build, and no tests", (
     const surplus = paths.filter((path) => /(?:^|\/)test\/|\.test\.|tsconfig|\.tsbuildinfo$/.test(path))
     assert.deepEqual(surplus, [], filename)
   }
+})
+
+test("the SQL for PostgreSQL lies in the package as a file, and is what postgresSchema() gives", () => {
+  const file = readFileSync(join(project, "node_modules/onward/sql/postgres.sql"), "utf8")
+  assert.equal(file, postgresSchema())
 })
 
 test("every map leads to a source that is in the tarball", () => {

@@ -1,12 +1,10 @@
 import assert from "node:assert/strict"
-import { execFileSync } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { once } from "node:events"
 import {
   chmodSync,
   copyFileSync,
   existsSync,
-  mkdtempSync,
   openSync,
   readFileSync,
   renameSync,
@@ -17,14 +15,14 @@ import {
   writeSync,
   closeSync,
 } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { test, type TestContext } from "node:test"
+import { test } from "node:test"
 import { OnwardError, type OnwardErrorCode } from "../../src/errors.ts"
 import type { Log, StoredMessage } from "../../src/log/index.ts"
 import { sqliteLog } from "../../src/log/sqlite/index.ts"
 import { output, start } from "./program.ts"
+import { fill, runAsRoot, smallDisk } from "./small-disk.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
 
 const message = (data: string): StoredMessage => ({ topic: "a", data })
@@ -40,47 +38,6 @@ const failure = (code: OnwardErrorCode, text: RegExp) => (error: unknown) => {
 async function dataIn(log: Log): Promise<string[]> {
   const { entries } = await log.read({ after: (await log.bounds()).first, limit: 1000 })
   return entries.map(({ data }) => data)
-}
-
-const asRoot = process.getuid?.() === 0 ? [] : ["sudo", "-n"]
-
-function run(...words: string[]): void {
-  const [command = "", ...args] = [...asRoot, ...words]
-  execFileSync(command, args, { stdio: "pipe" })
-}
-
-/** A small disk of its own, where one can be made; elsewhere the test is skipped, which CI does not accept. */
-function smallDisk(t: TestContext): string | undefined {
-  const disk = mkdtempSync(join(tmpdir(), "onward-disk-"))
-  try {
-    run("mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk)
-  } catch (error) {
-    rmSync(disk, { recursive: true })
-    const reason = "needs Linux, and root or sudo, to make a small disk"
-    if (process.env["CI"] === "true") throw new Error(reason, { cause: error })
-    t.skip(reason)
-    return undefined
-  }
-  t.after(() => {
-    run("umount", "-l", disk)
-    rmSync(disk, { recursive: true })
-  })
-  return disk
-}
-
-function fill(path: string): void {
-  const file = openSync(path, "w")
-  try {
-    for (const size of [65_536, 4096]) {
-      try {
-        for (;;) writeSync(file, Buffer.alloc(size))
-      } catch (error) {
-        assert.equal((error as NodeJS.ErrnoException).code, "ENOSPC")
-      }
-    }
-  } finally {
-    closeSync(file)
-  }
 }
 
 test("on a full disk nothing is acknowledged, and once there is room the log goes on", async (t) => {
@@ -113,9 +70,9 @@ test("a read-only disk is refused, and the log is intact once it can be written 
   const log = sqliteLog(path)
   await log.append([message("1")])
   await log.close()
-  run("mount", "-o", "remount,ro", disk)
+  runAsRoot("mount", "-o", "remount,ro", disk)
   assert.throws(() => sqliteLog(path), failure("log_readonly", /cannot be written/))
-  run("mount", "-o", "remount,rw", disk)
+  runAsRoot("mount", "-o", "remount,rw", disk)
   const again = sqliteLog(path)
   await again.append([message("2")])
   assert.deepEqual(await dataIn(again), ["1", "2"])
