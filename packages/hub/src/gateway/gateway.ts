@@ -132,6 +132,17 @@ export function createGateway(options: GatewayOptions): Gateway {
     sendJson(res, 200, response ?? { id, object: "run", status })
   }
 
+  /** Deletes a response: the run here, and what the provider keeps of it. */
+  async function remove(visit: Visit): Promise<void> {
+    const { kind, id, owner, res } = visit
+    await kind.runs.delete(id, { owner })
+    const answer = await ask(visit, undefined)
+    // a provider that kept nothing, or keeps nothing ever, has nothing to delete
+    if (![404, 405, 501].includes(answer.statusCode ?? 0)) return passOn(answer, res)
+    answer.resume()
+    sendJson(res, 200, { id, object: "response", deleted: true })
+  }
+
   async function lastResponse({ runs }: Kind, id: string, owner: string): Promise<Frame | undefined> {
     let response: Frame | undefined
     for await (const { frame } of runs.attach(id, { owner })) response = responseIn(frame) ?? response
@@ -149,8 +160,10 @@ export function createGateway(options: GatewayOptions): Gateway {
       if (isResume || upstream.hasKey || id.startsWith("run_")) throw unknownRun()
       return proxy(asked)
     }
-    if (isResume) return view({ ...asked, kind, id })
-    if (isCancel ? req.method === "POST" : req.method === "DELETE") return stop({ ...asked, kind, id })
+    const visited: Visit = { ...asked, kind, id }
+    if (isResume) return view(visited)
+    if (isCancel) return req.method === "POST" ? stop(visited) : proxy(asked)
+    if (req.method === "DELETE") return kind === chat ? stop(visited) : remove(visited)
     return proxy(asked)
   }
 

@@ -190,6 +190,39 @@ test("a response is stopped from elsewhere: everybody is told, and the provider 
   assert.ok(!types.includes("response.completed"))
 })
 
+test("a response is deleted here and at the provider: nobody gets it again, and who watches it is told", async (t) => {
+  const { provider, client, other } = await start(t)
+  for (const [id, status] of [
+    ["resp_1", 200],
+    ["resp_2", 404],
+  ] as const) {
+    const asking = client.responses.create({ model: "m", input: "?", stream: true })
+    const call = await provider.call()
+    const response = writeResponse(call.res, id)
+    response.begin()
+    response.say("Secret")
+    const stream = await asking
+    // what others ask to be deleted is theirs, if it is anybody's: the provider has to say
+    const denied = assert.rejects(other.responses.delete(id), { status: 404 })
+    ;(await provider.call()).res.writeHead(404).end()
+    await denied
+    const deleting = client.responses.delete(id)
+    const { req, res } = await provider.call()
+    assert.equal(`${req.method} ${req.url}`, `DELETE /api/v1/responses/${id}`)
+    res.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify({ id, deleted: true }))
+    // also when the provider knows nothing of it
+    assert.deepEqual(
+      (({ id, deleted }) => ({ id, deleted }))((await deleting) as unknown as { id: string; deleted: boolean }),
+      { id, deleted: true },
+    )
+    await assert.rejects(async () => {
+      for await (const event of stream) assert.notEqual(event.type, "response.completed")
+    }, /the answer was stopped/)
+    await call.gone
+    await assert.rejects(client.responses.retrieve(id, { stream: true }), { status: 410 })
+  }
+})
+
 test("a provider that goes on in the background is told of a stop, and has the last word", async (t) => {
   const { provider, client } = await start(t)
   const asking = client.responses.create({ model: "m", input: "?", stream: true, background: true })

@@ -7,6 +7,8 @@ export interface Folded {
   /** What the producer has sent, record by record. */
   readonly deltas: readonly Delta[]
   readonly ended: Ended | undefined
+  /** Whether it was taken away: what was said is not kept here any more. */
+  readonly isDeleted: boolean
 }
 
 export interface Opened {
@@ -36,13 +38,14 @@ export interface Fold extends Folded {
 
 /**
  * What everybody agrees on, since everybody reads the same records in the same order: the first `open` wins; deltas and beats count
- * with the winner's name only, each once; the first `end` wins, and nothing counts after it. So a second start becomes a viewer,
+ * with the winner's name only, each once; the first `end` wins, and nothing counts after it but `delete`. So a second start becomes a viewer,
  * a producer that was given up writes to nobody, and a stop that races the end has one outcome for all, without a lock.
  */
 export function createFold(): Fold {
   const deltas: Delta[] = []
   let opened: Opened | undefined
   let ended: Ended | undefined
+  let isDeleted = false
   let n = 0
 
   return {
@@ -52,11 +55,23 @@ export function createFold(): Fold {
     get ended() {
       return ended
     },
+    get isDeleted() {
+      return isDeleted
+    },
     deltas,
     take(entry) {
       const { position, time } = entry
       const record = recordOf(entry)
-      if (!record || ended) return false
+      if (!record || isDeleted) return false
+      if (record.type === "delete") {
+        if (!opened) return false
+        isDeleted = true
+        // emptied in place, as those who watch are somewhere among them
+        for (const [at, delta] of deltas.entries()) deltas[at] = { position: delta.position, frames: [] }
+        ended ??= { type: "end", mark: record.mark, status: "stopped", position, time }
+        return true
+      }
+      if (ended) return false
       if (record.type === "open") {
         if (opened) return false
         opened = { by: record.by, format: record.format, owner: record.owner, position, time }

@@ -121,6 +121,12 @@ export interface Runs<F = unknown> {
    * @throws OnwardError `log_…` when the store does not take it
    */
   stop(id: string, options?: RunOwner): Promise<"stopped" | "already-ended" | "unknown">
+  /**
+   * Takes a run away from everybody, at once and for good: it is `expired` for its owner, those who watch it see it stopped, and its
+   * source is aborted. The log has no way to erase: the text stays in the store, where nothing here reads it, until retention removes it.
+   * @throws OnwardError `log_…` when the store does not take it
+   */
+  delete(id: string, options?: RunOwner): Promise<"deleted" | "unknown">
   /** How a run stands. @throws OnwardError `log_…` when the store cannot be read */
   status(id: string, options?: RunOwner): Promise<RunState>
   /** Source and options for the `sse` of any adapter: `sse(req, res, ...runs.view(id))`. */

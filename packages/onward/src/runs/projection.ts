@@ -72,6 +72,11 @@ export function project(view: View, native: Format, format: Format): Projection 
     format,
     frames,
     end(ending) {
+      if (view.fold.isDeleted) {
+        done.length = 0
+        // by one who has seen nothing: the other may be at an end that not everybody has seen, and knows what is not to be told
+        return (write ? format.writer(info)({ type: "end", ending }) : native.follow().end(ending)).map(cellOf)
+      }
       // who carries on at the end has looked at no delta, but how to end depends on all
       if (view.count > 0) frames(view.count - 1)
       last ??= (!write ? follower.end(ending) : hasEnded ? [] : write({ type: "end", ending })).map(cellOf)

@@ -10,6 +10,8 @@ export type RunRecord =
   | { readonly type: "open"; readonly by: string; readonly format: string; readonly owner?: string }
   | { readonly type: "delta"; readonly by: string; readonly n: number; readonly frames: readonly KeptFrame[] }
   | { readonly type: "beat"; readonly by: string; readonly n: number }
+  /** Nobody is to see it any more. The newest record of its run, so no retention can remove it before what it hides. */
+  | { readonly type: "delete"; readonly mark: string }
   | EndRecord
 
 /** How it ended. Without `by` it is somebody else's word: a stop, or that the producer is lost. */
@@ -54,6 +56,7 @@ export function recordOf({ event, data }: Pick<Entry, "event" | "data">): RunRec
 
 function isRecord(record: RunRecord): boolean {
   if (record.type === "end") return typeof record.mark === "string" && typeof record.status === "string"
+  if (record.type === "delete") return typeof record.mark === "string"
   if (typeof record.by !== "string") return false
   if (record.type === "open") return typeof record.format === "string"
   return typeof record.n === "number" && (record.type !== "delta" || Array.isArray(record.frames))

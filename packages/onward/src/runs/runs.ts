@@ -13,7 +13,6 @@ import {
   type Runs,
   type RunsOptions,
   type RunState,
-  type RunStatus,
 } from "./options.ts"
 import { produce, type Production } from "./produce.ts"
 import { project, type Projection } from "./projection.ts"
@@ -21,6 +20,7 @@ import { markOf, type RunError } from "./record.ts"
 import { respond } from "./respond.ts"
 import { createRoom, isRunId } from "./room.ts"
 import { discardSource, type RunSource, type RunSourceFunction } from "./source.ts"
+import { createStates, isOthers, unknown } from "./state.ts"
 import { sweep } from "./sweep.ts"
 import type { View } from "./view.ts"
 import { BEGINNING, cursorOf, isPastEnd, Watch, type Cursor, type WatchOptions } from "./watch.ts"
@@ -50,6 +50,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   const clock = options.clock ?? insides.core.clock
   const room = createRoom({ insides, prefix, lease, clock })
   const stopSweeping = sweep({ insides, room, prefix, lease, clock })
+  const { statusOf, stateOf, check } = createStates({ clock, retain })
   const productions = new Set<Production>()
   const projections = new WeakMap<View, Map<string, Projection>>()
   /** Names under which runs were opened, until it is known who won: a start that failed may have won, and is known when it is repeated. */
@@ -73,40 +74,6 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
     } finally {
       room.release(view)
     }
-  }
-
-  const isOthers = (view: View, { owner }: RunOwner): boolean =>
-    view.fold.opened !== undefined && view.fold.opened.owner !== owner
-
-  function statusOf(view: View, who: RunOwner): RunStatus {
-    const { fold, ending } = view
-    if (!fold.opened) return view.isTrimmed ? "expired" : "unknown"
-    if (isOthers(view, who)) return "unknown"
-    if (fold.ended && clock.now() - fold.ended.time > retain) return "expired"
-    return ending?.status ?? "running"
-  }
-
-  function stateOf(view: View, who: RunOwner): RunState {
-    const status = statusOf(view, who)
-    if (status === "unknown" || status === "expired") return { status }
-    const { opened, deltas, ended } = view.fold
-    const { error } = view.ending ?? {}
-    const lastId = ended?.position ?? deltas.at(-1)?.position ?? opened?.position
-    const metrics = ended?.metrics ?? view.meter?.read()
-    return {
-      status,
-      ...(lastId !== undefined && { lastId }),
-      ...(error && { error }),
-      ...(ended?.usage && { usage: ended.usage }),
-      ...(metrics && { metrics }),
-    }
-  }
-
-  /** Throws unless the run can be watched. */
-  function check(view: View, who: RunOwner): void {
-    const status = statusOf(view, who)
-    if (status === "unknown") throw unknown()
-    if (status === "expired") throw new OnwardError("run_expired", "this run is over and gone: start a new one")
   }
 
   function projectionOf(view: View, name: string | undefined): Projection {
@@ -246,6 +213,16 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
       })
     },
 
+    async delete(id, who = {}) {
+      if (!isRunId(id)) return "unknown"
+      return using(id, async (view) => {
+        if (!view.fold.opened || isOthers(view, who)) return "unknown"
+        if (!view.fold.isDeleted) await room.append(view, [{ type: "delete", mark: markOf() }])
+        if (!view.fold.isDeleted) await view.refresh()
+        return "deleted"
+      })
+    },
+
     async status(id, who = {}) {
       if (!isRunId(id)) return { status: "unknown" }
       return using(id, (view) => stateOf(view, who))
@@ -351,8 +328,6 @@ const CLOSE_PATIENCE = 2_000
 const MAX_CLAIMS = 1_000
 
 const CLOSED: RunError = { code: "hub_closed", message: "the server that wrote this answer was shut down" }
-
-const unknown = (): OnwardError => new OnwardError("run_unknown", "there is no such run")
 
 const cursorIn = (view: View, after: string | undefined): Cursor =>
   after === undefined || after === "earliest" ? BEGINNING : cursorOf(view, after)

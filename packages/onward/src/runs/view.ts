@@ -66,7 +66,9 @@ export class View {
   #take(entry: Entry): void {
     if (!this.fold.take(entry)) return
     this.heard++
-    if (this.fold.ended) {
+    // also of what was over: who has not got to the end gets no further, and must not take that for it
+    if (this.fold.isDeleted) this.#ending = { status: "stopped", position: entry.position }
+    else if (this.fold.ended) {
       const { status, error, position } = this.fold.ended
       this.#ending ??= { status, position, ...(error && { error }) }
     }

@@ -138,6 +138,8 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
   }
 
   #take(): IteratorResult<T, undefined> | undefined {
+    // what was made ready, but for the end itself
+    if (this.#watched?.view.fold.isDeleted && !this.#isLast) this.#at = this.#ready.length
     if (this.#at === this.#ready.length) this.#fill()
     if (this.#at < this.#ready.length) return { done: false, value: this.#ready[this.#at++] as T }
     if (!this.#isLast) return undefined
@@ -150,7 +152,7 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
     const { view, projection, from } = this.#watched as Watched
     const { frame, end, isMerged } = this.#options
     this.#at = 0
-    const steps = this.#steps(view, projection)
+    const steps = view.fold.isDeleted ? [] : this.#steps(view, projection)
     if (steps.length > 0) {
       this.#ready = (isMerged && steps.length > 1 ? merged(steps, projection.format) : steps).map(frame)
       return
@@ -161,7 +163,9 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
     this.#isLast = true
     // its connections are closed for clients to come back elsewhere
     if (!ending) return
-    const last = isPastEnd(view, from) ? [] : terminal(ending, projection, this.#cursor.frame)
+    const { delta, frame: seen } = this.#cursor
+    const isAtEnd = delta === view.fold.deltas.length
+    const last = isPastEnd(view, from) ? [] : terminal(ending, projection, isAtEnd ? seen : 0)
     this.#ready = last.map(frame)
     const told = end(ending)
     if (told !== undefined) this.#ready.push(told)
