@@ -1,24 +1,12 @@
 import assert from "node:assert/strict"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { test, type TestContext } from "node:test"
+import { test } from "node:test"
 import { parse } from "onward/protocol"
-import OpenAI from "openai"
+import type OpenAI from "openai"
 import { readEvents } from "../read-events.ts"
-import { testServer, type TestServer } from "../server.ts"
-import { begin, chat, createProvider, writeResponse, type Provider } from "./provider.ts"
-
-const QUESTION = { model: "m", messages: [{ role: "user" as const, content: "?" }], stream: true as const }
-
-async function start(
-  t: TestContext,
-  { key, answer }: { key?: string; answer?: Parameters<typeof createProvider>[1] } = {},
-): Promise<{ provider: Provider; server: TestServer; client: OpenAI; other: OpenAI }> {
-  const provider = await createProvider(t, answer)
-  const server = await testServer(t, { upstream: { url: provider.url, ...(key !== undefined && { key }) } })
-  const make = (apiKey: string): OpenAI => new OpenAI({ apiKey, baseURL: `${server.url}/v1`, maxRetries: 0 })
-  return { provider, server, client: make("ann's"), other: make("bob's") }
-}
+import { begin, chat, writeResponse } from "./provider.ts"
+import { QUESTION, start } from "./start.ts"
 
 const textOf = (events: readonly OpenAI.Responses.ResponseStreamEvent[]): string =>
   events.map((event) => (event.type === "response.output_text.delta" ? event.delta : "")).join("")
@@ -259,19 +247,6 @@ test("a gateway that is closed tells its viewers that the answer is not whole", 
   await closing
 })
 
-test("no path leads to another host than the upstream's", async (t) => {
-  const provider = await createProvider(t, ({ req, res }) => res.end(req.url))
-  const { origin, host } = new URL(provider.url)
-  const server = await testServer(t, { upstream: { url: origin, key: "sk-gateway" } })
-  for (const path of ["//other.invalid/x", "/%2F/other.invalid", "/@other.invalid", "/%zz", "/\\other.invalid"]) {
-    const answer = await fetch(`${server.url}/v1${path}`)
-    assert.equal(answer.status, 200, path)
-    assert.match(await answer.text(), /^\//)
-    assert.equal(provider.calls.at(-1)?.req.headers.host, host)
-  }
-  assert.equal((await fetch(`${server.url}/v1/responses/%zz`)).status, 404)
-})
-
 test("a chat is stopped by DELETE", async (t) => {
   const { provider, client, server } = await start(t)
   const asking = client.chat.completions.create(QUESTION).withResponse()
@@ -319,22 +294,6 @@ test("a run is nobody's but the caller's", async (t) => {
   }
 })
 
-test("a refusal is passed on as it is, and makes no run", async (t) => {
-  for (const status of [401, 429, 500]) {
-    const body = JSON.stringify({ error: { message: "No.", type: "t", code: `c${status}` } })
-    const answer: Parameters<typeof createProvider>[1] = ({ res }) =>
-      res.writeHead(status, { "content-type": "application/json", "retry-after": "7" }).end(body)
-    const { server } = await start(t, { answer })
-    for (const path of ["chat/completions", "responses"]) {
-      const given = await fetch(`${server.url}/v1/${path}`, { method: "POST", body: JSON.stringify(QUESTION) })
-      assert.equal(given.status, status)
-      assert.equal(given.headers.get("retry-after"), "7")
-      assert.equal(given.headers.get("onward-run"), null)
-      assert.equal(await given.text(), body)
-    }
-  }
-})
-
 test("a provider that breaks off is told in the format of the answer, after what has come", async (t) => {
   const { provider, client } = await start(t)
   const asking = client.chat.completions.create(QUESTION)
@@ -371,45 +330,4 @@ test("a provider that sends no stream where one was asked for is told in the for
     for await (const event of events) void event
   }, /bad_content_type|text\/html/)
   assert.equal(server.errors.length, 2)
-})
-
-test("what is no stream is passed through untouched", async (t) => {
-  const { server, provider } = await start(t, {
-    answer: ({ req, res, body }) =>
-      res
-        .writeHead(200, { "content-type": "application/json", "x-more": "1" })
-        .end(JSON.stringify({ url: req.url, body })),
-  })
-  const asked: [path: string, init: RequestInit][] = [
-    ["chat/completions", { method: "POST", body: '{"stream": false, "größe": 1}' }],
-    ["responses", { method: "POST", body: "no JSON" }],
-    ["embeddings", { method: "POST", body: "{}" }],
-    ["models?limit=2", {}],
-    ["responses/resp_9", {}],
-  ]
-  for (const [path, init] of asked) {
-    const answer = await fetch(`${server.url}/v1/${path}`, init)
-    assert.equal(answer.headers.get("x-more"), "1")
-    assert.deepEqual(await answer.json(), { url: `/api/v1/${path}`, body: init.body ?? "" })
-  }
-  assert.equal(provider.calls.length, asked.length)
-})
-
-test("a key of the gateway's own replaces the client's, and never shows", async (t) => {
-  const { server, provider } = await start(t, { key: "sk-gateway", answer: ({ res }) => res.end("{}") })
-  const answer = await fetch(`${server.url}/v1/models`, { headers: { authorization: "Bearer ann's" } })
-  assert.equal(provider.calls[0]?.req.headers.authorization, "Bearer sk-gateway")
-  assert.doesNotMatch(JSON.stringify([...answer.headers]) + (await answer.text()), /sk-gateway/)
-  // by that key, anybody could read what others had answered
-  assert.equal((await fetch(`${server.url}/v1/responses/resp_1`)).status, 404)
-  assert.equal(provider.calls.length, 1)
-})
-
-test("a provider that is away is 502, without saying where it is", async (t) => {
-  const server = await testServer(t, { upstream: { url: "http://127.0.0.1:1/v1" } })
-  const answer = await fetch(`${server.url}/v1/models`)
-  assert.equal(answer.status, 502)
-  assert.deepEqual(await answer.json(), {
-    error: { code: "upstream_unreachable", message: "The upstream cannot be reached: try again later." },
-  })
 })

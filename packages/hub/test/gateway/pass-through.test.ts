@@ -1,0 +1,75 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { testServer } from "../server.ts"
+import { createProvider } from "./provider.ts"
+import { QUESTION, start } from "./start.ts"
+
+test("no path leads to another host than the upstream's", async (t) => {
+  const provider = await createProvider(t, ({ req, res }) => res.end(req.url))
+  const { origin, host } = new URL(provider.url)
+  const server = await testServer(t, { upstream: { url: origin, key: "sk-gateway" } })
+  for (const path of ["//other.invalid/x", "/%2F/other.invalid", "/@other.invalid", "/%zz", "/\\other.invalid"]) {
+    const answer = await fetch(`${server.url}/v1${path}`)
+    assert.equal(answer.status, 200, path)
+    assert.match(await answer.text(), /^\//)
+    assert.equal(provider.calls.at(-1)?.req.headers.host, host)
+  }
+  assert.equal((await fetch(`${server.url}/v1/responses/%zz`)).status, 404)
+})
+
+test("a refusal is passed on as it is, and makes no run", async (t) => {
+  for (const status of [401, 429, 500]) {
+    const body = JSON.stringify({ error: { message: "No.", type: "t", code: `c${status}` } })
+    const answer: Parameters<typeof createProvider>[1] = ({ res }) =>
+      res.writeHead(status, { "content-type": "application/json", "retry-after": "7" }).end(body)
+    const { server } = await start(t, { answer })
+    for (const path of ["chat/completions", "responses"]) {
+      const given = await fetch(`${server.url}/v1/${path}`, { method: "POST", body: JSON.stringify(QUESTION) })
+      assert.equal(given.status, status)
+      assert.equal(given.headers.get("retry-after"), "7")
+      assert.equal(given.headers.get("onward-run"), null)
+      assert.equal(await given.text(), body)
+    }
+  }
+})
+
+test("what is no stream is passed through untouched", async (t) => {
+  const { server, provider } = await start(t, {
+    answer: ({ req, res, body }) =>
+      res
+        .writeHead(200, { "content-type": "application/json", "x-more": "1" })
+        .end(JSON.stringify({ url: req.url, body })),
+  })
+  const asked: [path: string, init: RequestInit][] = [
+    ["chat/completions", { method: "POST", body: '{"stream": false, "größe": 1}' }],
+    ["responses", { method: "POST", body: "no JSON" }],
+    ["embeddings", { method: "POST", body: "{}" }],
+    ["models?limit=2", {}],
+    ["responses/resp_9", {}],
+  ]
+  for (const [path, init] of asked) {
+    const answer = await fetch(`${server.url}/v1/${path}`, init)
+    assert.equal(answer.headers.get("x-more"), "1")
+    assert.deepEqual(await answer.json(), { url: `/api/v1/${path}`, body: init.body ?? "" })
+  }
+  assert.equal(provider.calls.length, asked.length)
+})
+
+test("a key of the gateway's own replaces the client's, and never shows", async (t) => {
+  const { server, provider } = await start(t, { key: "sk-gateway", answer: ({ res }) => res.end("{}") })
+  const answer = await fetch(`${server.url}/v1/models`, { headers: { authorization: "Bearer ann's" } })
+  assert.equal(provider.calls[0]?.req.headers.authorization, "Bearer sk-gateway")
+  assert.doesNotMatch(JSON.stringify([...answer.headers]) + (await answer.text()), /sk-gateway/)
+  // by that key, anybody could read what others had answered
+  assert.equal((await fetch(`${server.url}/v1/responses/resp_1`)).status, 404)
+  assert.equal(provider.calls.length, 1)
+})
+
+test("a provider that is away is 502, without saying where it is", async (t) => {
+  const server = await testServer(t, { upstream: { url: "http://127.0.0.1:1/v1" } })
+  const answer = await fetch(`${server.url}/v1/models`)
+  assert.equal(answer.status, 502)
+  assert.deepEqual(await answer.json(), {
+    error: { code: "upstream_unreachable", message: "The upstream cannot be reached: try again later." },
+  })
+})
