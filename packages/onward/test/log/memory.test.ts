@@ -2,8 +2,10 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { memoryLog } from "../../src/log/index.ts"
 import { logCases } from "../../src/log/suite/index.ts"
+import { SEED } from "./compare.ts"
 
 const cases = logCases({
+  seed: SEED,
   create: () => ({ open: memoryLog }),
   lacks: { sharing: "a memory log is its own store" },
 })

@@ -3,6 +3,7 @@ import { connect } from "@nats-io/transport-node"
 import { natsLog } from "../../src/log/nats/index.ts"
 import { logCases } from "../../src/log/suite/index.ts"
 import { natsMissing, startNats, type NatsServer } from "../stores/nats.ts"
+import { SEED } from "./compare.ts"
 
 const skip = natsMissing ?? false
 let server: NatsServer
@@ -14,6 +15,7 @@ test.before(async () => {
 test.after(() => server?.close())
 
 const cases = logCases({
+  seed: SEED,
   async create() {
     const connection = await connect({ servers: server.address })
     const stream = `S${++streams}`

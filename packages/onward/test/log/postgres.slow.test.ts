@@ -34,6 +34,7 @@ const newSchema = (): string => `log${++schemas}`
 
 for (const [name, client] of Object.entries(clients)) {
   const cases = logCases({
+    seed: SEED,
     create() {
       const schema = newSchema()
       return {

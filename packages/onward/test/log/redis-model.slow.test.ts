@@ -13,7 +13,7 @@ test(
     const client = new Redis(server.url)
     t.after(() => client.disconnect())
     await compareMany(20, (seed) =>
-      compare(seed, 120, (options) => redisLog(client, { ...options, name: `model ${seed}` }), true),
+      compare(seed, 120, (options) => redisLog(client, { ...options, name: `model ${seed}`, timeout: 20_000 }), true),
     )
   },
 )

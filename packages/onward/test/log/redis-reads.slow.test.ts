@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test, type TestContext } from "node:test"
-import { Redis } from "ioredis"
+import { Redis, type RedisOptions } from "ioredis"
+import { createClient } from "redis"
 import { parsePosition, type Log } from "../../src/log/index.ts"
 import { redisLog, type IoredisClient } from "../../src/log/redis/index.ts"
 import { redisMissing, startRedis, startReplica, type RedisServer } from "../stores/redis.ts"
@@ -15,8 +16,12 @@ async function serverFor(t: TestContext): Promise<RedisServer> {
   return server
 }
 
-function clientOf(t: TestContext, url: string): Redis {
-  const client = new Redis(url, { retryStrategy: () => 50 })
+function clientOf(
+  t: TestContext,
+  url: string,
+  more: Pick<RedisOptions, "keyPrefix" | "enableAutoPipelining" | "protocol"> = {},
+): Redis {
+  const client = new Redis(url, { retryStrategy: () => 50, ...more })
   client.on("error", () => {})
   t.after(() => client.disconnect())
   return client
@@ -84,6 +89,30 @@ test("large entries come in small pages", { skip }, async (t) => {
   const { entries } = await log.read({ after: first, limit: 1000 })
   assert.ok(entries.length >= 10 && entries.length <= 21, `${entries.length} entries in a page`)
   assert.equal((await readAll(log, first, 1000)).length, 40)
+})
+
+test("pages are read alike whatever a client was told to do with commands and answers", { skip }, async (t) => {
+  const server = await serverFor(t)
+  const nodeRedis = [2, 3].map((RESP) => createClient({ url: server.url, RESP: RESP as 2 | 3 }))
+  t.after(() => nodeRedis.map((client) => client.destroy()))
+  await Promise.all(nodeRedis.map((client) => client.on("error", () => {}).connect()))
+  const ioredis = [{ keyPrefix: "mine:" }, { enableAutoPipelining: true }, { protocol: 3 as const }]
+  const clients = [...nodeRedis, ...ioredis.map((more) => clientOf(t, server.url, more))]
+  for (const [number, client] of clients.entries()) {
+    const log = redisLog(client, { ...options, name: `client ${number}` })
+    const { first } = await log.bounds()
+    const full = { topic: "a", data: "two\nlines+\n", event: "tick", id: "1", key: "k", retry: 5 }
+    const { positions, time } = await log.append([full, message("+")])
+    const [position = "", next = ""] = positions
+    const entries = [
+      { ...full, position, time },
+      { ...message("+"), position: next, time },
+    ]
+    assert.deepEqual(await log.read({ after: first, limit: 10 }), { entries, next })
+    await log.close()
+  }
+  // each of them plainly
+  assert.equal(await callsOf(server, "xrange"), clients.length)
 })
 
 test("a life that is begun by hand keeps what is there, and readers are told", { skip }, async (t) => {

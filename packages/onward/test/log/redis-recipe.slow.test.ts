@@ -24,7 +24,7 @@ test(
     t.after(() => child.kill())
 
     const client = new Redis(server.url)
-    const log = redisLog(client)
+    const log = redisLog(client, { timeout: 20_000 })
     t.after(async () => {
       await log.close()
       client.disconnect()

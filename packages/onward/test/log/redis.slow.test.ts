@@ -5,6 +5,7 @@ import { createClient } from "redis"
 import { logCases } from "../../src/log/suite/index.ts"
 import { redisLog } from "../../src/log/redis/index.ts"
 import { redisMissing, startRedis, type RedisServer } from "../stores/redis.ts"
+import { SEED } from "./compare.ts"
 
 const skip = redisMissing ?? false
 let server: RedisServer | undefined
@@ -37,10 +38,11 @@ for (const [what, connect] of [
 ] as const) {
   let client: ReturnType<typeof connect> | undefined
   const cases = logCases({
+    seed: SEED,
     async create() {
       const connected = await (client ??= connect())
       const name = `suite ${++names}`
-      return { open: (options) => redisLog(connected, { ...options, name }) }
+      return { open: (options) => redisLog(connected, { ...options, name, timeout: 20_000 }) }
     },
   })
   for (const { name, run } of cases) test(`with ${what}, ${name}`, { skip }, run)

@@ -8,9 +8,11 @@ import { test } from "node:test"
 import type { Entry, Log, Position } from "../../src/log/index.ts"
 import { logCases } from "../../src/log/suite/index.ts"
 import { sqliteLog } from "../../src/log/sqlite/index.ts"
+import { SEED } from "./compare.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
 
 const cases = logCases({
+  seed: SEED,
   create() {
     const folder = mkdtempSync(join(tmpdir(), "onward-"))
     return {
