@@ -1,4 +1,5 @@
-// Several topics on one connection, kept on disk: stop this server, start it again, and every client carries on.
+// Several topics on one connection, kept on disk: stop this server, start it again, and every client carries on. To try it:
+// curl -N "http://localhost:3000?user=ada", and in another terminal curl -X POST "http://localhost:3000?user=ada"
 import http from "node:http"
 import { createHub } from "onward"
 import { sse } from "onward/node"

@@ -1,4 +1,5 @@
 // Your own source: backpressure, heartbeats, clean-up and errors are handled. `signal` fires when the client has left.
+// Try: curl -N http://localhost:3000, and again with -H "Last-Event-ID: 5"
 import http from "node:http"
 import { setTimeout as sleep } from "node:timers/promises"
 import { sse } from "onward/node"

@@ -1,4 +1,5 @@
 // Request in, Response out: Bun, Deno, Cloudflare Workers, Next.js, SvelteKit, Hono and whatever else speaks fetch.
+// Bun.serve(handler), Deno.serve(handler.fetch), or export it as your framework wants.
 import { createHub } from "onward"
 import { sse } from "onward/web"
 

@@ -102,6 +102,35 @@ test("every link between the documents leads somewhere", () => {
   assert.deepEqual(dead, [])
 })
 
+/** What a link to a heading says after its `#`, by GitHub's rules. */
+const anchorOf = (heading: string): string =>
+  heading
+    .trim()
+    .toLowerCase()
+    .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1")
+    .replaceAll(/[^\p{L}\p{M}\p{N}\- _]/gu, "")
+    .replaceAll(" ", "-")
+
+test("every link to a heading of a document finds it", () => {
+  const documents = repositoryFiles().filter((file) => file.endsWith(".md"))
+  const anchors = (file: string): string[] =>
+    [...read(file).matchAll(/^#+ (.*)$/gm)].map((match) => anchorOf(match[1] ?? ""))
+  const lost = documents.flatMap((file) =>
+    [...read(file).matchAll(/\]\((?!\w+:)([^)#\s]*)#([^)\s]+)\)/g)].flatMap(([, link = "", anchor = ""]) => {
+      const target = link === "" ? file : join(dirname(file), link)
+      return anchors(target).includes(anchor) ? [] : [`${file}: ${link}#${anchor}`]
+    }),
+  )
+  assert.deepEqual(lost, [])
+})
+
+test("README.md leads to every page of the documentation", () => {
+  const pages = repositoryFiles().filter((file) => /^docs\/.*\.md$/.test(file))
+  const readme = read("README.md")
+  const unlinked = pages.filter((page) => !readme.includes(`](${page})`))
+  assert.deepEqual(unlinked, [])
+})
+
 test("ARCHITECTURE.md can be read in one sitting", () => {
   const lines = read("ARCHITECTURE.md").trimEnd().split("\n").length
   assert.ok(lines <= 120, `${lines} lines; 120 are enough`)
