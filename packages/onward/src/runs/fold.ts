@@ -7,6 +7,8 @@ export interface Folded {
   /** What the producer has sent, record by record. */
   readonly deltas: readonly Delta[]
   readonly ended: Ended | undefined
+  /** Who watched it in other processes than its producer's. */
+  readonly elsewhere: { readonly viewers: number; readonly resumes: number }
   /** Whether it was taken away: what was said is not kept here any more. */
   readonly isDeleted: boolean
 }
@@ -46,6 +48,7 @@ export function createFold(): Fold {
   let opened: Opened | undefined
   let ended: Ended | undefined
   let isDeleted = false
+  let elsewhere = { viewers: 0, resumes: 0 }
   let n = 0
 
   return {
@@ -54,6 +57,9 @@ export function createFold(): Fold {
     },
     get ended() {
       return ended
+    },
+    get elsewhere() {
+      return elsewhere
     },
     get isDeleted() {
       return isDeleted
@@ -78,6 +84,11 @@ export function createFold(): Fold {
         return true
       }
       if (!opened) return false
+      if (record.type === "seen") {
+        elsewhere = { viewers: elsewhere.viewers + record.viewers, resumes: elsewhere.resumes + record.resumes }
+        // no sign of life of its producer
+        return false
+      }
       if (record.type === "end") {
         if (record.by !== undefined && record.by !== opened.by) return false
         ended = { ...record, position, time }

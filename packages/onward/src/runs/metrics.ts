@@ -15,9 +15,9 @@ export interface RunMetrics {
   readonly rate: number | undefined
   /** Between one piece of the answer and the next. */
   readonly gaps: { readonly p50: number; readonly p95: number; readonly p99: number } | undefined
-  /** Who watched in the producer's process; the log does not say who watches elsewhere. */
+  /** How often somebody began to watch, in any process. Who did so elsewhere in the last second before the end may be missing. */
   readonly viewers: number
-  /** How many of them carried on after an id. */
+  /** How often it was to carry on after an id. */
   readonly resumes: number
   /** UTF-16 units of data the source gave, and what became of it in the log once neighbours were merged. */
   readonly raw: number
@@ -39,7 +39,8 @@ export interface Meter {
   read(): RunMetrics
 }
 
-export function createMeter(clock: Clock): Meter {
+/** @param elsewhere who watched in other processes, so far */
+export function createMeter(clock: Clock, elsewhere: () => Pick<RunMetrics, "viewers" | "resumes">): Meter {
   const startedAt = clock.now()
   const gaps: number[] = []
   let seen = 0
@@ -80,7 +81,8 @@ export function createMeter(clock: Clock): Meter {
       const counted = this.usage?.output === undefined ? "frames" : "usage"
       const tokens = this.usage?.output ?? frames
       const span = firstAt === undefined ? 0 : lastAt - firstAt
-      const { viewers, resumes, raw, merged } = this
+      const { raw, merged } = this
+      const others = elsewhere()
       return {
         ttft: firstAt === undefined ? undefined : firstAt - startedAt,
         duration: clock.now() - startedAt,
@@ -88,8 +90,8 @@ export function createMeter(clock: Clock): Meter {
         counted,
         rate: span > 0 ? Math.round((tokens * 10_000) / span) / 10 : undefined,
         gaps: percentiles(gaps),
-        viewers,
-        resumes,
+        viewers: this.viewers + others.viewers,
+        resumes: this.resumes + others.resumes,
         raw,
         merged,
       }

@@ -28,7 +28,7 @@ export interface Production {
 export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options: ProduceOptions): Production {
   const { view, by, format, clock, maxRun, maxLength, onError } = options
   const aborter = new AbortController()
-  const meter = (view.meter = createMeter(clock))
+  const meter = (view.meter = createMeter(clock, () => view.fold.elsewhere))
   view.isProducing = true
   /** Why it ends before its source does. */
   let verdict: { readonly status: "failed"; readonly error: RunError } | undefined

@@ -10,6 +10,8 @@ export type RunRecord =
   | { readonly type: "open"; readonly by: string; readonly format: string; readonly owner?: string }
   | { readonly type: "delta"; readonly by: string; readonly n: number; readonly frames: readonly KeptFrame[] }
   | { readonly type: "beat"; readonly by: string; readonly n: number }
+  /** Who began to watch it in a process that is not its producer's. */
+  | { readonly type: "seen"; readonly viewers: number; readonly resumes: number }
   /** Nobody is to see it any more. The newest record of its run, so no retention can remove it before what it hides. */
   | { readonly type: "delete"; readonly mark: string }
   | EndRecord
@@ -56,6 +58,8 @@ export function recordOf({ event, data }: Pick<Entry, "event" | "data">): RunRec
 
 function isRecord(record: RunRecord): boolean {
   if (record.type === "end") return typeof record.mark === "string" && typeof record.status === "string"
+  if (record.type === "seen")
+    return [record.viewers, record.resumes].every((each) => Number.isSafeInteger(each) && each >= 0)
   if (record.type === "delete") return typeof record.mark === "string"
   if (typeof record.by !== "string") return false
   if (record.type === "open") return typeof record.format === "string"

@@ -20,6 +20,7 @@ import { markOf, type RunError } from "./record.ts"
 import { respond } from "./respond.ts"
 import { createRoom, isRunId } from "./room.ts"
 import { discardSource, type RunSource, type RunSourceFunction } from "./source.ts"
+import { createCount } from "./seen.ts"
 import { createStates, isOthers, unknown } from "./state.ts"
 import { sweep } from "./sweep.ts"
 import type { View } from "./view.ts"
@@ -49,6 +50,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   const insides = insidesOf(hub)
   const clock = options.clock ?? insides.core.clock
   const room = createRoom({ insides, prefix, lease, clock })
+  const count = createCount({ clock, room })
   const stopSweeping = sweep({ insides, room, prefix, lease, clock })
   const { statusOf, stateOf, check } = createStates({ clock, retain })
   const productions = new Set<Production>()
@@ -148,9 +150,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
           check(view, who)
           const from = who.from ?? cursorIn(view, who.after)
           const watched = { view, from, projection: projectionOf(view, who.format) }
-          const { meter } = view
-          if (meter) meter.viewers++
-          if (meter && from !== BEGINNING) meter.resumes++
+          count(view, from !== BEGINNING)
           tell({ type: from === BEGINNING ? "attach" : "resume", id })
           return watched
         } catch (error) {

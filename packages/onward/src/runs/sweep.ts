@@ -25,6 +25,8 @@ export function sweep({ insides: { core }, room, prefix, lease, clock }: SweepOp
   const remove = core.taps.add({
     onEntry({ topic, event }) {
       if (!topic.startsWith(prefix)) return
+      // what viewers let be written says nothing of the producer
+      if (event === "run.seen") return
       if (event === "run.end" || event === "run.delete") silent.delete(topic)
       else if (event === "run.open" || silent.has(topic)) silent.set(topic, 0)
       if (silent.size > MAX_RUNS) for (const oldest of silent.keys()) return void silent.delete(oldest)

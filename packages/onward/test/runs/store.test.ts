@@ -242,3 +242,42 @@ test("the end tells how fast it was, and who counted", async () => {
   )
   assert.deepEqual(errors, [failure])
 })
+
+test("the end counts those who watched in other processes, too", async () => {
+  const clock = createClock()
+  const shared = memoryLog({ clock })
+  const open = () => createRuns({ log: { ...shared, close: async () => {} }, format: lines, clock })
+  await using one = open()
+  await using two = open()
+  await one.start("a", slow(clock))
+  const watching = Promise.all([one, two, two].map((runs) => textOf(runs.attach("a"))))
+  await clock.pass(500)
+  const { lastId } = await two.status("a")
+  const resuming = textOf(two.attach("a", { after: lastId as string }))
+  await clock.pass(10_000)
+  await Promise.all([watching, resuming])
+  const { metrics } = await two.status("a")
+  assert.deepEqual([metrics?.viewers, metrics?.resumes], [4, 1])
+  const records = (await shared.read({ after: (await shared.bounds()).first, limit: 100 })).entries
+  assert.equal(records.filter(({ event }) => event === "run.seen").length, 1, "who comes together is told together")
+})
+
+test("viewers that come and go are no sign of life of a producer that is gone", async () => {
+  const clock = createClock()
+  const shared = memoryLog({ clock })
+  const open = (its: typeof clock) =>
+    createRuns({ log: { ...shared, close: async () => {} }, format: lines, clock: its })
+  // its time stands still
+  await using one = open(createClock())
+  await using two = open(clock)
+  await using three = open(clock)
+  await one.start("a", slow(createClock()))
+  const watching = textOf(two.attach("a"))
+  for (let seconds = 0; seconds < 20; seconds += 2) {
+    const passing = three.attach("a")
+    await passing.next()
+    await passing.return?.()
+    await clock.pass(2_000)
+  }
+  assert.equal(await watching, "Once [lost producer_lost]")
+})
