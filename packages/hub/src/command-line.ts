@@ -18,8 +18,7 @@ Options:
                                                              [$ONWARD_LOG, or sqlite:<data>/events.db]
   --workers <n>     how many processes listen together, or max: one for each core   [1]
   --drain <ms>      over how long streams are closed when it ends                   [500]
-  --demo            the page at /, with live examples        [only on this machine's own addresses, with one worker]
-  --no-demo
+  --demo, --no-demo the page at /, with live examples        [only on this machine's own addresses, with one worker]
   --presence <pattern>
                     who is on the topics of this pattern is counted, and told at GET /presence?topic=…;
                     '*' is all of them, and several patterns may be given

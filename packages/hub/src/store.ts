@@ -1,5 +1,7 @@
 import { mkdirSync } from "node:fs"
+import { createRequire } from "node:module"
 import { dirname, join, parse } from "node:path"
+import { pathToFileURL } from "node:url"
 import { memoryLog, OnwardError, type Log, type Retention } from "onward"
 import { sqliteLog } from "onward/sqlite"
 import { checkLog, kindOf, placeOf } from "./log-address.ts"
@@ -157,11 +159,24 @@ async function findNats(address: string): Promise<Place> {
   }
 }
 
+/**
+ * The client of a store: beside this package, or in the folder the hub is started in, as whoever came by npx or installed it for the whole
+ * machine has no other.
+ */
 async function installed<Module>(name: string, load: () => Promise<Module>): Promise<Module> {
   try {
     return await load()
   } catch (error) {
-    if ((error as { readonly code?: string }).code !== "ERR_MODULE_NOT_FOUND") throw error
+    if (!isMissing(error)) throw error
+  }
+  try {
+    const path = createRequire(join(process.cwd(), "package.json")).resolve(name)
+    return (await import(pathToFileURL(path).href)) as Module
+  } catch (error) {
+    if (!isMissing(error)) throw error
     throw new UsageError(`this log needs a client that is not installed: npm install ${name}`)
   }
 }
+
+const isMissing = (error: unknown): boolean =>
+  ["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"].includes((error as { readonly code?: string }).code ?? "")

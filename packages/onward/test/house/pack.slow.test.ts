@@ -162,6 +162,16 @@ test("onward-hub says what to install for a log whose client is not there", () =
   }
 })
 
+test("onward-hub finds the client of a log also in the folder it is started in, as npx keeps it elsewhere", () => {
+  const elsewhere = join(folder, "elsewhere")
+  mkdirSync(join(elsewhere, "node_modules"), { recursive: true })
+  symlinkSync(join(repositoryRoot, "node_modules/pg"), join(elsewhere, "node_modules/pg"))
+  const args = [join(project, "node_modules/.bin/onward"), "serve", "--port", "0", "--log", "postgres://127.0.0.1:1"]
+  const { status, stderr } = spawnSync(process.execPath, args, { cwd: elsewhere, env, encoding: "utf8" })
+  assert.match(stderr, /^onward: the log at postgres:\/\/127\.0\.0\.1:1 cannot be used: [^\n]*\(log_unavailable\)\n$/)
+  assert.equal(status, 1)
+})
+
 test("onward-hub brings the command `onward`, which npx finds under both names", () => {
   for (const name of ["onward", "onward-hub"]) {
     assert.match(run("npx", ["--no", "--", name, "--help"], project), /onward serve/, name)
