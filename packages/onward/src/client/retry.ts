@@ -21,11 +21,12 @@ export function delayOf(
   least: number,
   random: number,
 ): number {
-  return Math.min(LONGEST, least + random * Math.min(max, base * 2 ** failures))
+  // 0 times infinity is no number
+  return Math.min(LONGEST, least + (random * Math.min(max, base * 2 ** failures) || 0))
 }
 
 /** `Retry-After` in ms from now, 0 when there is none: seconds, or a date (RFC 9110 section 10.2.3). */
 export function retryAfterOf(value: string | null, now: number): number {
-  const seconds = Number(value)
-  return Math.max(0, (Number.isNaN(seconds) ? Date.parse(value as string) - now : seconds * 1_000) || 0)
+  // as a date, "0" is in the past
+  return Math.max(0, Number(value) * 1_000 || Date.parse(value as string) - now || 0)
 }

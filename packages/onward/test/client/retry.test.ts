@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { stream } from "../../src/client/node.ts"
+import { delayOf } from "../../src/client/retry.ts"
 import { TRANSPORTS } from "./transports.ts"
 import { createStage, take } from "./watch.ts"
 
@@ -90,3 +91,11 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.equal(server.requests.length, 3)
   })
 }
+
+test("however long a server is away, its clients keep to what it asked for", () => {
+  for (const failures of [0, 1, 30, 1_000, 1_024, 1e6]) {
+    assert.equal(delayOf({ base: 0 }, failures, 5_000, 0.5), 5_000)
+    assert.equal(delayOf({ base: 1_000, max: 30_000 }, failures, 5_000, 0), 5_000)
+    assert.ok(delayOf({ max: Infinity }, failures, 0, 0.5) < 2 ** 31)
+  }
+})
