@@ -68,8 +68,8 @@ export interface Connection {
   /** Forgets the event that has come in part. */
   reset(): void
   readonly lastEventId: string
-  /** What the server set as reconnection time, in ms. */
-  readonly retry: number | undefined
+  /** Delay before reconnecting, in ms: what the server set, else the policy's. */
+  readonly reconnectionTime: number
 }
 
 /** Deadlines are looked at this often, in ms, by the time of day: timers stand still while a machine sleeps. */
@@ -123,27 +123,30 @@ export function createConnection(
     options,
   )
 
+  const reconnectionTime = (): number => parser.retry ?? policy.reconnectionTime
+
   const idleTimeout = (): number => options.idleTimeout ?? 2 * heartbeat
 
   function expire(code: OnwardErrorCode): void {
-    controller.abort(fault(code, `nothing came in time: ${code}`))
+    controller.abort(fault(code, "nothing came in time"))
   }
 
   /** Ends the attempt when a deadline has passed, else looks again in a while. */
   function look(): void {
     stopLooking?.()
     const now = clock.now()
-    let next = Infinity
-    const check = (at: number, code: OnwardErrorCode): void => {
+    // the clock was set back
+    if (now < byteAt) since = byteAt = eventAt = now
+    const check = (at: number, code: OnwardErrorCode): number => {
       if (at <= now) expire(code)
-      next = Math.min(next, at - now)
+      return at - now
     }
-    if (phase === "connecting") check(since + connectTimeout, "connect_timeout")
-    if (phase === "reading") {
-      check(byteAt + idleTimeout(), "idle_timeout")
-      check(eventAt + eventTimeout, "event_timeout")
-    }
-    if (next > 0 && next < Infinity) stopLooking = clock.after(Math.min(next, LOOK), look)
+    if (phase === "resting") return
+    const left =
+      phase === "connecting"
+        ? check(since + connectTimeout, "connect_timeout")
+        : Math.min(check(byteAt + idleTimeout(), "idle_timeout"), check(eventAt + eventTimeout, "event_timeout"))
+    if (left > 0 && left < Infinity) stopLooking = clock.after(Math.min(left, LOOK), look)
   }
 
   function enter(next: typeof phase): void {
@@ -152,31 +155,21 @@ export function createConnection(
     look()
   }
 
-  async function ask(attempt: Attempt, signal: AbortSignal): Promise<FetchedResponse> {
+  /** The answer to one request, and its body, which ends with the signal whether or not the `fetch` cares for that. */
+  async function ask(attempt: Attempt, signal: AbortSignal): Promise<[FetchedResponse, ByteReader | undefined]> {
     const { fetch = globalThis.fetch } = options
     const target = opened && policy.resume?.(opened, parser.lastEventId)
     const to = new URL(target ?? url, url)
     // what the caller says to one origin is no other's business, even where a server names that
     const headers = to.origin === new URL(url).origin ? (options.headers ?? {}) : {}
     const init = await initOf({ ...options, headers }, attempt, target !== undefined)
-    return fetch(to.href, { ...init, signal })
-  }
-
-  async function read(reader: ByteReader, signal: AbortSignal): Promise<void> {
-    // a body that is not of a fetch knows nothing of the signal
-    signal.addEventListener("abort", () => void reader.cancel().catch(() => {}))
-    while (!signal.aborted) {
-      const { done, value } = await reader.read().catch(failed)
-      if (done || signal.aborted) return
-      byteAt = clock.now()
-      parser.push(value as Uint8Array)
-      const room = owner.room?.()
-      if (!room) continue
-      // when we do not read, silence is no fault of the server's
-      enter("resting")
-      await room
-      enter("reading")
-    }
+    signal.throwIfAborted()
+    const response = await fetch(to.href, { ...init, signal })
+    const reader = response.body?.getReader()
+    const cancel = (): unknown => reader?.cancel().catch(() => {})
+    signal.addEventListener("abort", cancel)
+    if (signal.aborted) cancel()
+    return [response, reader]
   }
 
   /** One request, to its end; throws how it ended, unless that was the end of all. */
@@ -184,11 +177,12 @@ export function createConnection(
     if (isOver) return
     const { signal } = (controller = new AbortController())
     retryAfter = 0
+    isHurried = false
     const attempt: Attempt = { number: attempts++, lastEventId: parser.lastEventId, error: lastError }
     try {
       enter("connecting")
       owner.onConnecting?.(attempt)
-      const response = await Promise.race([ask(attempt, signal).catch(failed), aborted(signal)])
+      const [response, reader] = await Promise.race([ask(attempt, signal).catch(failed), aborted(signal)])
       const { status, headers } = response
       if (status === 204) close()
       if (isOver) return
@@ -198,8 +192,19 @@ export function createConnection(
       opened = response
       enter("reading")
       owner.onOpen(response)
-      if (response.body) await read(response.body.getReader(), signal)
-      signal.throwIfAborted()
+      for (;;) {
+        const part = await reader?.read().catch(failed)
+        signal.throwIfAborted()
+        if (part?.done !== false) break
+        byteAt = clock.now()
+        parser.push(part.value as Uint8Array)
+        const room = owner.room?.()
+        if (!room) continue
+        // when we do not read, silence is no fault of the server's
+        enter("resting")
+        await room
+        enter("reading")
+      }
       throw fault("stream_ended", "the stream ended", status)
     } catch (error) {
       throw signal.aborted ? signal.reason : error
@@ -211,6 +216,9 @@ export function createConnection(
     }
   }
 
+  const isRepeatable = (error?: OnwardError): unknown =>
+    (policy.resume && opened) || policy.canRepeat(parser.lastEventId, error)
+
   /** How long to wait after an attempt that ended so; throws when there is to be none, or closes. */
   function judge(error: OnwardError): number {
     const { code, status, retryable } = error
@@ -220,18 +228,13 @@ export function createConnection(
       isRefreshing = true
       return 0
     }
-    const isRepeatable = (policy.resume && opened) || policy.canRepeat(parser.lastEventId, error)
-    if (code === "stream_ended" && (isFinite || !isRepeatable)) close()
+    if (code === "stream_ended" && (isFinite || !isRepeatable(error))) close()
     else if (!retryable || (isStatus && !retry) || (retry && failures >= (retry.attempts ?? Infinity))) throw error
-    else if (!isRepeatable) {
-      throw fault(
-        "not_repeatable",
-        `${methodOf(options)} is not repeated without an id to carry on from`,
-        status,
-        error,
-      )
+    else if (!isRepeatable(error)) {
+      const message = `${methodOf(options)} is not repeated without an id to carry on from`
+      throw fault("not_repeatable", message, status, error)
     }
-    const least = Math.max(parser.retry ?? policy.reconnectionTime, retryAfter)
+    const least = Math.max(reconnectionTime(), retryAfter)
     const delay = delayOf(retry || { base: failures && 1_000 }, failures++, least, clock.random())
     return isHurried ? 0 : delay
   }
@@ -239,13 +242,13 @@ export function createConnection(
   function wait(delay: number): Promise<void> {
     return new Promise((resolve) => {
       const letGo = clock.hold()
-      const cancel = clock.after(delay, () => hurry?.())
       hurry = () => {
         hurry = undefined
         cancel()
         letGo()
         resolve()
       }
+      const cancel = clock.after(delay, hurry)
     })
   }
 
@@ -263,7 +266,6 @@ export function createConnection(
         if (isOver) return
         if (!(error instanceof OnwardError)) throw error
         const delay = judge(error)
-        isHurried = false
         if (isOver) return
         lastError = error
         owner.onReconnecting(error, delay)
@@ -277,7 +279,9 @@ export function createConnection(
       if (isLost) failures = 0
       hurry?.()
       const silence = clock.now() - byteAt
-      if (phase === "resting" || !(isLost || silence > Math.min(1.5 * heartbeat, idleTimeout()))) return
+      const isSilent = phase !== "resting" && silence > Math.min(1.5 * heartbeat, idleTimeout())
+      // what cannot be asked for again may have survived
+      if (!isSilent && !(isLost && isRepeatable())) return
       isHurried = true
       expire("idle_timeout")
     },
@@ -285,8 +289,8 @@ export function createConnection(
     get lastEventId() {
       return parser.lastEventId
     },
-    get retry() {
-      return parser.retry
+    get reconnectionTime() {
+      return reconnectionTime()
     },
   }
 }

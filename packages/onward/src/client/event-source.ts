@@ -54,7 +54,6 @@ export class EventSource extends EventTarget {
   declare onerror: Handler<EventSourceErrorEvent>
   readonly #url: string
   readonly #withCredentials: boolean
-  readonly #reconnectionTime: number
   readonly #connection: Connection
   #readyState: 0 | 1 | 2 = 0
   #origin = "null"
@@ -64,7 +63,6 @@ export class EventSource extends EventTarget {
     const { signal, retry, withCredentials, reconnectionTime = 3_000 } = options
     this.#url = resolve(url)
     this.#withCredentials = Boolean(withCredentials)
-    this.#reconnectionTime = reconnectionTime
     const isFinite = this.#url === NO_URL
     const policy = {
       retry: retry === true ? {} : (retry ?? false),
@@ -93,10 +91,8 @@ export class EventSource extends EventTarget {
     signal?.addEventListener("abort", onAbort)
     void this.#connection
       .run()
-      .then(
-        () => this.#fail(2),
-        (error: OnwardError) => this.#fail(2, error),
-      )
+      .catch((error: OnwardError) => error)
+      .then((error) => this.#fail(2, error))
       .finally(() => signal?.removeEventListener("abort", onAbort))
   }
 
@@ -106,7 +102,7 @@ export class EventSource extends EventTarget {
    */
   static fromReadableStream(stream: ReadableStream<Uint8Array>): EventSource {
     const reader = stream.getReader()
-    const headers = new Headers({ "content-type": "text/event-stream" })
+    const headers = { get: () => "text/event-stream" }
     const response = { status: 200, url: NO_URL, headers, body: { getReader: () => reader } }
     return new this(NO_URL, { fetch: () => Promise.resolve(response) })
   }
@@ -131,7 +127,7 @@ export class EventSource extends EventTarget {
 
   /** Delay before reconnecting, in ms, as set by the server or the options: whatwg/html#12272. */
   get reconnectionTime(): number {
-    return this.#connection.retry ?? this.#reconnectionTime
+    return this.#connection.reconnectionTime
   }
 
   /** Forgets the event that has come in part, for a source of a stream that begins afresh: whatwg/html#12272. */
@@ -145,7 +141,7 @@ export class EventSource extends EventTarget {
     this.#connection.close()
   }
 
-  #fail(readyState: 0 | 2, error?: OnwardError): void {
+  #fail(readyState: 0 | 2, error: OnwardError | void): void {
     if (this.#readyState === 2) return
     this.#readyState = readyState
     this.dispatchEvent(Object.assign(new Event("error"), { error }))

@@ -6,7 +6,7 @@ export interface Attempt {
   readonly number: number
   /** What the server is asked to carry on after; "" when nothing is known. */
   readonly lastEventId: string
-  /** What ended the attempt before this one; undefined for the first, and after a stream that just ended. */
+  /** What ended the attempt before this one; undefined for the first. */
   readonly error: OnwardError | undefined
 }
 

@@ -320,7 +320,7 @@ export function createSharedConnection(
     get lastEventId() {
       return own?.lastEventId ?? place.id
     },
-    retry: undefined,
+    reconnectionTime: 0,
   }
 }
 

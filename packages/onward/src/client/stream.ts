@@ -197,9 +197,13 @@ export function stream(
     else if (why === "stored") connection?.wake(true)
   }
 
+  function onWake(isLost: boolean): void {
+    connection?.wake(isLost && retry !== false)
+  }
+
   function start(): void {
     signal?.addEventListener("abort", onAbort)
-    unwatch = watchPage({ clock, hiddenAfter, onAway, onBack, onWake: (isLost) => connection?.wake(isLost) })
+    unwatch = watchPage({ clock, hiddenAfter, onAway, onBack, onWake })
     open()
   }
 

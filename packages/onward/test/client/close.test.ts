@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { EventSource, stream } from "../../src/client/node.ts"
+import { nodeFetch } from "../../src/client/node-fetch.ts"
+import { EventSource, stream, type FetchLike } from "../../src/client/node.ts"
 import type { FaultExchange } from "./fault-exchange.ts"
 import { serveFaults } from "./fault-server.ts"
 import { play } from "./script.ts"
@@ -182,3 +183,39 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.deepEqual([source.readyState, said.opens, server.requests.length], [EventSource.CLOSED, 0, 0])
   })
 }
+
+test("over a fetch that knows no signals nothing is asked once it is closed, and what is answered late is let go", async (t) => {
+  const stage = await createStage(t, async (exchange) => {
+    await exchange.wait(1_000)
+    await exchange.head(exchange.request.path === "/404" ? 404 : 200, { "content-type": "text/event-stream" })
+    await exchange.write(TWO)
+  })
+  const { server, clock } = stage
+  const deaf: FetchLike = (url, init) => nodeFetch(url, { ...init, signal: new AbortController().signal })
+  const asked: string[] = []
+  const noting: FetchLike = (url, init) => {
+    asked.push(url)
+    return deaf(url, init)
+  }
+  for (const closing of [
+    (close: () => void) => ({ headers: async () => (close(), {}) }),
+    (close: () => void) => ({ onStatus: () => close() }),
+  ]) {
+    const events = stream(server.url, { clock, fetch: noting, ...closing(() => events.close()) })
+    assert.equal((await events.next()).done, true)
+  }
+  assert.deepEqual(asked, [])
+
+  const events = stream(server.url, { clock, fetch: deaf })
+  const given = take(events)
+  await clock.pass(500)
+  events.close()
+  await clock.pass(1_000)
+  await server.requests[0]?.closed
+  assert.deepEqual([given.data, given.ending, clock.timers], [[], "end", 0])
+  // what is no stream is not read, but not left either
+  const refused = take(stream(`${server.url}404`, { clock, fetch: deaf }))
+  await clock.pass(1_000)
+  await server.requests[1]?.closed
+  assert.equal(refused.ending, "bad_status")
+})

@@ -1,10 +1,18 @@
 import assert from "node:assert/strict"
-import { test } from "node:test"
+import { test, type TestContext } from "node:test"
 import { createConnection } from "../../src/client/connection.ts"
 import { nodeFetch } from "../../src/client/node-fetch.ts"
 import { stream } from "../../src/client/node.ts"
 import type { Clock } from "../../src/clock.ts"
 import { createStage, take } from "./watch.ts"
+
+/** What a page is told when it is back on a network. */
+function goOnline(t: TestContext): () => void {
+  const self = new EventTarget()
+  Object.assign(globalThis, { self })
+  t.after(() => Reflect.deleteProperty(globalThis, "self"))
+  return () => self.dispatchEvent(new Event("online"))
+}
 
 test("back on a network it tries at once, and should that be too soon, shortly after", async (t) => {
   const { server, clock } = await createStage(t, async (exchange) => exchange.reset())
@@ -45,4 +53,64 @@ test("a machine that slept finds within a second that its connection is too old,
   assert.deepEqual(given.data, ["0", "1"])
   assert.equal(stage.server.requests[1]?.headers["last-event-id"], "0")
   events.close()
+})
+
+test("what cannot be asked for again is not given up because the network changed: it may have survived that", async (t) => {
+  const online = goOnline(t)
+  for (const options of [{ body: { prompt: "?" } }, { retry: false }, { repeat: "never" }] as const) {
+    const stage = await createStage(t, async (exchange) => {
+      await exchange.open()
+      await exchange.write("data: 1\n\n")
+      await exchange.wait(1_000)
+      await exchange.write("data: 2\n\n")
+      await exchange.end()
+    })
+    const given = take(stream(stage.server.url, { clock: stage.clock, finite: true, ...options }))
+    await stage.clock.settle()
+    online()
+    await stage.clock.pass(1_000)
+    assert.deepEqual([given.data, given.ending], [["1", "2"], "end"], JSON.stringify(options))
+    assert.equal(stage.server.requests.length, 1)
+  }
+})
+
+test("a connection lost while nobody took what came is replaced before it is read on", async (t) => {
+  const online = goOnline(t)
+  const { server, clock } = await createStage(t, async (exchange) => {
+    await exchange.open()
+    await exchange.write(`retry: 0\n\ndata: a\n\nid: ${exchange.index}\ndata: b\n\n`)
+  })
+  const events = stream(server.url, { clock, retry: { base: 0 } })
+  const take = async (): Promise<unknown> => (await events.next()).value?.data
+  assert.equal(await take(), "a")
+  await clock.settle()
+  online()
+  assert.equal(await take(), "b")
+  await clock.pass(1)
+  assert.deepEqual(
+    server.requests.map(({ headers }) => headers["last-event-id"]),
+    [undefined, "0"],
+  )
+  assert.equal(await take(), "a")
+  events.close()
+})
+
+test("a clock that is set back makes nobody wait for longer than the silence that is allowed", async (t) => {
+  const stage = await createStage(t, async (exchange) => {
+    await exchange.open()
+    await exchange.write(`id: ${exchange.index}\ndata: ${exchange.index}\n\n`)
+  })
+  for (const limit of ["idleTimeout", "eventTimeout"]) {
+    let back = 0
+    const clock: Clock = { ...stage.clock, now: () => stage.clock.now() - back }
+    const events = stream(stage.server.url, { clock, [limit]: 20_000, retry: { base: 0 } })
+    const before = stage.server.requests.length
+    take(events)
+    await stage.clock.pass(10_000)
+    assert.equal(stage.server.requests.length, before + 1)
+    back = 3_600_000
+    await stage.clock.pass(22_000)
+    assert.equal(stage.server.requests.length, before + 2, limit)
+    events.close()
+  }
 })

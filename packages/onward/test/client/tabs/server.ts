@@ -37,7 +37,7 @@ export class Server {
 /** What `createConnection` gives, with the network left out. */
 class SimulatedConnection implements Connection {
   lastEventId: string
-  readonly retry = undefined
+  readonly reconnectionTime = 0
   readonly tab: Tab
   readonly #server: Server
   readonly #chance: Chance
