@@ -34,6 +34,9 @@ declare global {
   const sessions: Map<string | undefined, import("@modelcontextprotocol/node").NodeStreamableHTTPServerTransport>
   function token(): Promise<string>
   function userOf(request: Request): Promise<string>
+  function sessionOf(req: import("node:http").IncomingMessage): {
+    readonly id: string, readonly user: string, readonly expires: number, readonly ended: AbortSignal
+  }
   function render(what: unknown): void
   function show(what: unknown): void
   function showThatItIsNotWhole(error: unknown): void

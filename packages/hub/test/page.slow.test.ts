@@ -63,6 +63,40 @@ async function inLog(hub: Listening, topic: string, got: readonly [string, strin
   return events.slice(events.findIndex(({ id }) => id === first)).map(({ data, id }) => [data, id])
 }
 
+/** Each would set `owned` where text became markup, an address or code. */
+const SCRIPTS = [
+  "<script>owned=1</script>",
+  "</script><script>owned=1</script>",
+  "<img src=x onerror=owned=1>",
+  "<IMG SRC=x OnError='owned=1'>",
+  "<svg onload=owned=1>",
+  "<svg><script>owned=1</script></svg>",
+  "<svg><animate onbegin=owned=1 attributeName=x dur=1s>",
+  "<math><mtext><table><mglyph><style><img src=x onerror=owned=1>",
+  "<iframe srcdoc='<script>parent.owned=1</script>'></iframe>",
+  "<iframe src=javascript:parent.owned=1>",
+  "<a href=javascript:owned=1 autofocus onfocus=owned=1>x</a>",
+  "<input autofocus onfocus=owned=1>",
+  "<details open ontoggle=owned=1>",
+  "<video><source onerror=owned=1></video>",
+  "<body onpageshow=owned=1>",
+  "<style>@import 'javascript:owned=1'</style>",
+  "<link rel=stylesheet href=data:,body{x:expression(owned=1)}>",
+  "<object data=javascript:owned=1>",
+  "<template><img src=x onerror=owned=1></template>",
+  '"><img src=x onerror=owned=1>',
+  "' onmouseover=owned=1 '",
+  "`-owned=1-`${owned=1}",
+  "{{constructor.constructor('owned=1')()}}",
+  "javascript:owned=1",
+  "data:text/html,<script>owned=1</script>",
+  "&lt;img src=x onerror=owned=1&gt;",
+  "<!--><img src=x onerror=owned=1>-->",
+  "<![CDATA[><img src=x onerror=owned=1>]]>",
+  "\u2028owned=1\u2028",
+  "\u003cimg src=x onerror=owned=1\u003e",
+]
+
 test("all four streams move, and a message arrives in two tabs as it was typed", { skip }, async (t) => {
   const { hub, tabs, errors } = await open(t, 2)
   const [one, two] = tabs as [Page, Page]
@@ -93,6 +127,22 @@ test("all four streams move, and a message arrives in two tabs as it was typed",
   await waitForText(two, "#notes li:first-child", /^alertsecond/)
   await publish(hub.url, { topic: "hello", data: "from a terminal", event: "note" })
   for (const page of [one, two]) await waitForText(page, "#notes li:first-child", /^notefrom a terminal/)
+
+  // as data, as the name of an event, and in a topic
+  const hostile = SCRIPTS.flatMap((text) => [
+    { topic: "hello", data: text },
+    { topic: "hello", event: text, data: text },
+    { topic: `hello/${text}`, data: text },
+  ])
+  const headers = { "content-type": "application/json" }
+  const kept = await fetch(`${hub.url}/publish`, { method: "POST", headers, body: JSON.stringify(hostile) })
+  assert.equal(kept.status, 200)
+  await publish(hub.url, { topic: "hello", data: "after them" })
+  for (const page of [one, two]) {
+    await waitForText(page, "#notes li:first-child", /after them/)
+    assert.equal(await page.evaluate(() => (globalThis as { owned?: unknown }).owned), undefined)
+    assert.equal(await page.$("#notes :is(script, img, svg, iframe, a, style, input, math)"), null)
+  }
 
   await fetch(`${hub.url}/from-the-test`, { headers: { "user-agent": "<script>alert(1)</script>" } })
   for (const page of [one, two]) await waitForText(page, "#log", /GET \/from-the-test 404/)

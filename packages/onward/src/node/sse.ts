@@ -70,6 +70,8 @@ function reply(req: NodeRequest, res: NodeResponse, { status, headers, body, sta
   }
   const socket = req.httpVersionMajor === 1 ? req.socket : undefined
   socket?.setKeepAlive(true, KEEP_ALIVE_MS)
+  // a server's limit on silence is for clients that do not ask; that of a stream is its heartbeat
+  socket?.setTimeout(0)
   // an HTTP/2 stream that is reset with an error code makes its request emit one
   if (!socket) req.on("error", () => {})
   // head, opening and first events leave together

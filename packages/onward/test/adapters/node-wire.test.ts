@@ -254,6 +254,26 @@ test("the connection is probed sooner than heartbeats could hide that its peer i
   )
 })
 
+test("a server's timeout for silent connections is not for streams", async () => {
+  const hub = createHub()
+  await wired(
+    (req, res) => sse(req, res, hub.subscribe({ topics: ["a"] })),
+    async ({ server, connect }) => {
+      server.timeout = 50
+      const { received, socket } = connect(GET)
+      const idle = connect("")
+      await eventually("the stream stands", () => received().includes("id: "))
+      await eventually("a connection without one has timed out", () => idle.socket.closed)
+      const second = connect("")
+      await eventually("and another", () => second.socket.closed)
+      assert.equal(socket.closed, false)
+      await hub.publish({ topic: "a", data: "still there" })
+      await eventually("news arrive", () => received().includes("still there"))
+    },
+  )
+  await hub.close()
+})
+
 test("a reader that stalls costs no more than one buffer and one write, and gets everything when it wakes", async (t) => {
   const hub = createHub()
   t.after(() => hub.close())

@@ -131,6 +131,21 @@ test("README.md leads to every page of the documentation", () => {
   assert.deepEqual(unlinked, [])
 })
 
+test("docs/threats.md has each threat, and names tests that there are", () => {
+  const page = read("docs/threats.md")
+  const rows = [...page.matchAll(/^\| (S\d+(?:, S\d+)*) \|/gm)].flatMap(([, ids = ""]) => ids.split(", "))
+  assert.deepEqual(
+    rows,
+    Array.from({ length: 25 }, (_, i) => `S${i + 1}`),
+  )
+  const named = [...page.matchAll(/\]\(\.\.\/(\S+\.test\.ts)\)((?:,? "[^"]+")+)/g)].flatMap(
+    ([, file = "", tests = ""]) => [...tests.matchAll(/"([^"]+)"/g)].map(([, sentence = ""]) => ({ file, sentence })),
+  )
+  assert.ok(named.length > 30)
+  const gone = named.filter(({ file, sentence }) => !read(file).includes(sentence))
+  assert.deepEqual(gone, [])
+})
+
 test("ARCHITECTURE.md can be read in one sitting", () => {
   const lines = read("ARCHITECTURE.md").trimEnd().split("\n").length
   assert.ok(lines <= 120, `${lines} lines; 120 are enough`)
