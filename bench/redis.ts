@@ -2,10 +2,12 @@
  * The Redis log beside the bare client, on one redis-server of its own that keeps nothing on the disk.
  * Run: `node --conditions=onward-source bench/redis.ts`
  *
- * Contenders take turns in slices of a fifth of a second; the table has medians, the ratios are medians of the rounds' ratios. `script`
- * is the bare client calling the log's own script with the arguments of one append, each awaited: the same commands. `XADD` is a
- * pipeline of XADDs to one capped stream, which does far less: no topics, no ids, no retention, not all or nothing. Reading is
- * beside an XRANGE of that stream, and of the log's own: the same commands again.
+ * Contenders take turns in slices of a fifth of a second; the table has medians. The ratios are medians of the rounds' ratios, and in
+ * brackets those by the time that both processes worked, which other programs on the machine change less.
+ *
+ * `script` is the bare client calling the log's own script with the arguments of one append, each awaited: the same commands.
+ * `XADD` is a pipeline of XADDs to one capped stream, which does far less: no topics, no ids, no retention, not all or nothing.
+ * Reading is beside an XRANGE of that stream, and of the log's own: the same commands again.
  */
 import { Redis } from "ioredis"
 import type { StoredMessage } from "onward/log"
@@ -100,23 +102,41 @@ const median = (values: readonly number[]): number => values.toSorted((a, b) => 
 const number = (value: number): string => Math.round(value).toLocaleString("en")
 const line = (...cells: readonly string[]): void => console.log(`| ${cells.join(" | ")} |`)
 
-async function rate(contender: Contender): Promise<number> {
+/** Seconds that this process and Redis have worked so far. */
+async function worked(): Promise<number> {
+  const { user, system } = process.cpuUsage()
+  const told = await theirs.info("cpu")
+  const redis = ["user", "sys"].map((kind) => Number(new RegExp(`used_cpu_${kind}:([\\d.]+)`).exec(told)?.[1]))
+  return redis.reduce((sum, seconds) => sum + seconds, (user + system) / 1_000_000)
+}
+
+/** Messages a second, and a second of work: the latter means something on a busy machine, too. */
+async function rate(contender: Contender): Promise<Rate> {
+  const before = await worked()
   const start = performance.now()
-  return ((await contender(start + SLICE)) / (performance.now() - start)) * 1000
+  const count = await contender(start + SLICE)
+  const time = (performance.now() - start) / 1000
+  return { byTime: count / time, byWork: count / ((await worked()) - before) }
+}
+
+interface Rate {
+  readonly byTime: number
+  readonly byWork: number
 }
 
 async function row(name: string, contenders: readonly Contender[]): Promise<void> {
   for (const contender of contenders) await contender(performance.now() + 100)
-  const rounds: number[][] = []
+  const rounds: Rate[][] = []
   for (let i = 0; i < ROUNDS; i++) {
-    const round: number[] = []
+    const round: Rate[] = []
     for (const contender of contenders) round.push(await rate(contender))
     rounds.push(round)
   }
-  const cells = contenders.map((_, i) => number(median(rounds.map((round) => round[i] as number))))
-  const ratios = contenders.slice(1).map((_, i) => {
-    return median(rounds.map((round) => (round[0] as number) / (round[i + 1] as number))).toFixed(2)
-  })
+  const ofRounds = (of: (round: readonly Rate[]) => number): number => median(rounds.map(of))
+  const ratio = (by: keyof Rate, i: number): string =>
+    ofRounds(([log, ...others]) => (log as Rate)[by] / (others[i] as Rate)[by]).toFixed(2)
+  const cells = contenders.map((_, i) => number(ofRounds((round) => (round[i] as Rate).byTime)))
+  const ratios = contenders.slice(1).map((_, i) => `${ratio("byTime", i)} (${ratio("byWork", i)})`)
   line(name, ...cells, ...ratios)
 }
 
