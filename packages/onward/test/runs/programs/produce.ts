@@ -1,6 +1,7 @@
 /** Produces one run, a word every 20 ms, until it is told that nobody wants it; then says so. SIGUSR2 freezes it. */
 import { setTimeout as wait } from "node:timers/promises"
 import { connect } from "@nats-io/transport-node"
+import type { Log } from "../../../src/log/index.ts"
 import { natsLog } from "../../../src/log/nats/index.ts"
 import { sqliteLog } from "../../../src/log/sqlite/index.ts"
 import { createRuns } from "../../../src/runs/index.ts"
@@ -8,7 +9,16 @@ import { lines } from "../lines.ts"
 
 const [store, place = "", id = "", lease = ""] = process.argv.slice(2)
 const log = store === "nats" ? natsLog(await connect({ servers: place })) : sqliteLog(place)
-const runs = createRuns({ log, format: lines, lease: Number(lease) })
+/** Commits that are under way: of words, and of the lease. */
+let commits = 0
+const counted: Log = {
+  ...log,
+  async append(messages) {
+    commits++
+    return log.append(messages).finally(() => commits--)
+  },
+}
+const runs = createRuns({ log: counted, format: lines, lease: Number(lease) })
 
 let isToFreeze = false
 process.on("SIGUSR2", () => (isToFreeze = true))
@@ -20,8 +30,8 @@ await runs.start(id, async function* ({ signal }) {
     await wait(20)
     if (!isToFreeze) continue
     isToFreeze = false
-    // what it said is stored by then: frozen in a commit, it would hold the lock of an SQLite file against everybody
-    await wait(150)
+    // frozen in a commit, it would hold the lock of an SQLite file against everybody
+    while (commits > 0) await wait(1)
     process.kill(process.pid, "SIGSTOP")
   }
 })
