@@ -70,7 +70,8 @@ test(
     const server = await startNats()
     t.after(() => server.close())
     const log = await openLog(t, server.address)
-    const options = { retention: {}, timeout: 500 }
+    // long enough for what is not damaged, on a busy machine
+    const options = { retention: {}, timeout: 2_000 }
     const writer = natsLog(await damaged(t, server.address, { sent: onBatch(2) }), options)
     t.after(() => writer.close())
     await writer.append([{ topic: "a", data: "one!" }])

@@ -112,10 +112,16 @@ test("a trigger publishes what is written to a table", { skip }, async () => {
 })
 
 test("an append that a transaction of somebody else holds up says so, and stores nothing", { skip }, async () => {
-  const log = postgresLog(pool, { schema: "held", timeout: 2000 })
+  const log = postgresLog(pool, { schema: "held", timeout: 20_000 })
   const impatient = postgresLog(sql, { schema: "held", timeout: 300 })
   await log.append([{ topic: "a", data: "1" }])
-  await impatient.bounds()
+  // a busy machine needs longer to connect
+  await until("a connection", () =>
+    impatient.bounds().then(
+      () => true,
+      () => false,
+    ),
+  )
   const client = await pool.connect()
   await client.query("BEGIN")
   await log.appendIn(client, [{ topic: "a", data: "2" }])
