@@ -1,6 +1,6 @@
 import { test } from "node:test"
 import { serveFaults } from "../fault-server.ts"
-import { check, isComplete, vectors } from "../run-vector.ts"
+import { check, inRealTime, isComplete, vectors } from "../run-vector.ts"
 import { play, type ScriptAttempt } from "../script.ts"
 import type { Seen } from "../start-vector.ts"
 import type { Vector } from "../vector.ts"
@@ -39,6 +39,7 @@ for (const engine of ENGINES) {
     const tab = await (await openBrowser(engine, t)).open(site.pageUrl())
     const running = vectors
       .filter(({ id }) => !NEEDS_EXACT_TIME.has(id) && !(engine === "webkit" && BEYOND_WEBKIT.has(id)))
+      .map(inRealTime)
       .map(unhurried)
       .map((vector) =>
         t.test(`${vector.id} ${vector.name}: ${vector.why}`, async (t) => {
