@@ -1,14 +1,14 @@
 import assert from "node:assert/strict"
 import { once } from "node:events"
-import { createServer, get, type IncomingMessage, type ServerResponse } from "node:http"
-import { connect, type AddressInfo } from "node:net"
+import { createServer, get, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import { connect, type AddressInfo, type Socket } from "node:net"
 import { test, type TestContext } from "node:test"
 import { setTimeout as wait } from "node:timers/promises"
 import { Chance } from "../hub/simulation/chance.ts"
 import { createLink, type Link } from "./link.ts"
 
 /** A server that writes one event, and a link to it. */
-async function linked(t: TestContext): Promise<{ link: Link; streams: Set<ServerResponse> }> {
+async function linked(t: TestContext): Promise<{ link: Link; server: Server; streams: Set<ServerResponse> }> {
   const streams = new Set<ServerResponse>()
   const server = createServer((_, res) => {
     streams.add(res)
@@ -22,7 +22,7 @@ async function linked(t: TestContext): Promise<{ link: Link; streams: Set<Server
     server.closeAllConnections()
     server.close()
   })
-  return { link, streams }
+  return { link, server, streams }
 }
 
 /** Rejects when there is no answer; whatever ends the answer closes it. */
@@ -53,6 +53,22 @@ test("a cut breaks at least one connection, and the next one is as good as new",
     await over
   }
   assert.equal(await chunk(await open(link)), "data: 1\n\n")
+})
+
+test("a request that is cut is not answered", async (t) => {
+  const { link, server } = await linked(t)
+  for (let seed = 1; seed <= 12; seed++) {
+    const socket = connect({ port: link.port, host: "127.0.0.1" }).on("error", () => {})
+    let text = ""
+    socket.setEncoding("latin1").on("data", (bytes: string) => (text += bytes))
+    const over = new Promise((resolve) => socket.on("close", resolve))
+    const [received] = (await once(server, "connection")) as [Socket]
+    socket.write("GET / HTTP/1.1\r\nhost: half of")
+    while (received.bytesRead === 0) await wait(1)
+    await link.cut(new Chance(seed), 100)
+    await over
+    assert.equal(text, "", `seed ${seed}`)
+  }
 })
 
 test("nothing passes a link that is stalled, and everything once it is not", async (t) => {

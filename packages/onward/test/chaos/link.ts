@@ -71,7 +71,11 @@ export async function createLink(target: () => number | undefined): Promise<Link
       while (relay.pairs.size === 0) await wait(20)
       const chosen = [...relay.pairs].filter((_, i) => i === 0 || chance.percent(percent))
       for (const { client, upstream } of chosen) {
-        breakOff(chance.percent(50) ? client : upstream, chance.pick<Break>(BREAKS))
+        const socket = chance.percent(50) ? client : upstream
+        const how = chance.pick<Break>(BREAKS)
+        // closed one way within a request, Node answers 400 the other way, and by that a client has to abide
+        const isWithinRequest = socket === upstream && upstream.bytesRead === 0
+        breakOff(socket, isWithinRequest ? "reset" : how)
       }
       return chosen.length
     },
