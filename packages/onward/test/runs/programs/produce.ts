@@ -9,13 +9,14 @@ import { lines } from "../lines.ts"
 
 const [store, place = "", id = "", lease = ""] = process.argv.slice(2)
 const log = store === "nats" ? natsLog(await connect({ servers: place })) : sqliteLog(place)
-/** Commits that are under way: of words, and of the lease. */
-let commits = 0
+/** What is being committed: words, and the lease. */
+const commits = new Set<Promise<unknown>>()
 const counted: Log = {
   ...log,
-  async append(messages) {
-    commits++
-    return log.append(messages).finally(() => commits--)
+  append(messages) {
+    const commit = log.append(messages)
+    commits.add(commit)
+    return commit.finally(() => commits.delete(commit))
   },
 }
 const runs = createRuns({ log: counted, format: lines, lease: Number(lease) })
@@ -31,7 +32,7 @@ await runs.start(id, async function* ({ signal }) {
     if (!isToFreeze) continue
     isToFreeze = false
     // frozen in a commit, it would hold the lock of an SQLite file against everybody
-    while (commits > 0) await wait(1)
+    while (commits.size > 0) await wait(1)
     process.kill(process.pid, "SIGSTOP")
   }
 })
