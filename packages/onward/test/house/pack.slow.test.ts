@@ -97,6 +97,11 @@ for (const entry of entries) {
   })
 }
 
+test("programs of CommonJS can require every entry", () => {
+  const script = `for (const entry of ${JSON.stringify(entries)}) if (Object.keys(require(entry)).length === 0) throw entry`
+  run(process.execPath, ["--input-type=commonjs", "--eval", script], project)
+})
+
 test("a hub on a file serves its history from the installed package", () => {
   const script = `
     import { once } from "node:events"
