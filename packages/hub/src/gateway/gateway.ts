@@ -41,7 +41,7 @@ interface Visit extends Asked {
 
 export function createGateway(options: GatewayOptions): Gateway {
   const upstream = createUpstream(options.upstream)
-  const { chat, responses, close } = createGatewayRuns(options)
+  const { chat, responses, check, close } = createGatewayRuns(options)
   // images travel in requests
   const bodies = createBodies({ maxBytes: 64 * MIB, totalBytes: 256 * MIB })
 
@@ -64,6 +64,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     if (req.headers["content-encoding"] !== undefined) return proxy(asked)
     return bodies.read(req, res, async (body) => {
       if (!wantsStream(body)) return passOn(await ask(asked, body), res)
+      // before the provider is asked, and paid, for what could not be kept
+      await check()
       const aborter = new AbortController()
       const leave = (): void => aborter.abort()
       res.once("close", leave)

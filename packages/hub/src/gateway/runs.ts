@@ -8,6 +8,8 @@ export type Frame = Readonly<Record<string, unknown>>
 export interface GatewayRuns {
   readonly chat: Kind
   readonly responses: Kind
+  /** Rejects with what is wrong with the log, if it does not answer. */
+  readonly check: () => Promise<unknown>
   readonly close: () => Promise<void>
 }
 
@@ -35,6 +37,7 @@ export function createGatewayRuns({ log, lease, onError }: GatewayRunsOptions): 
   const kinds = { chat: make("chat", chat), responses: make("responses", responses) }
   return {
     ...kinds,
+    check: () => log.bounds(),
     async close() {
       await Promise.all([kinds.chat.runs.close(), kinds.responses.runs.close()])
       await hub.close()

@@ -207,6 +207,30 @@ describe("several gateways", { concurrency: 3 }, () => {
     )
   }
 
+  test(
+    "while the store is away, streams are refused, and the provider is asked for none",
+    { skip: redisMissing },
+    async (t) => {
+      const provider = await createProvider(t)
+      const store = await startRedis()
+      t.after(() => store.close())
+      const server = await testServer(t, { log: store.url, upstream: provider })
+      await store.kill()
+      const asking = { method: "POST", body: '{"stream":true}' }
+      const refused = await Promise.all(
+        ["chat/completions", "responses"].map((path) => fetch(`${server.url}/v1/${path}`, asking)),
+      )
+      for (const answer of refused) {
+        assert.equal(answer.status, 503)
+        assert.match(answer.headers.get("retry-after") ?? "", /^\d+$/)
+        assert.match(await answer.text(), /"code":"log_unavailable"/)
+      }
+      assert.equal(provider.calls.length, 0)
+      await store.restart()
+      await begun(provider, server.url)
+    },
+  )
+
   test("whichever worker is asked, it knows the run, and may stop it", async (t) => {
     const provider = await createProvider(t)
     const args = ["--upstream", provider.url, "--workers", "2"]
