@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs"
 import { readCommandLine, USAGE } from "./command-line.ts"
+import { doctor } from "./doctor/index.ts"
 import { UsageError } from "./usage-error.ts"
 
 // what Node thinks of its own features is no news to those who run a hub
@@ -17,6 +18,7 @@ try {
   const command = readCommandLine(process.argv.slice(2), process.env)
   if (command.name === "help") process.stdout.write(USAGE)
   else if (command.name === "version") console.log(version())
+  else if (command.name === "doctor") await doctor(command)
   else {
     // not before it is told: Node 22 and 24 warn as soon as they load SQLite
     const { serve } = await import("./serve.ts")

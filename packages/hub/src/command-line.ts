@@ -1,16 +1,16 @@
 import { availableParallelism } from "node:os"
-import { parseArgs } from "node:util"
+import { filled, parse, toNumber, unknown } from "./arguments.ts"
+import { readDoctor, type DoctorOptions } from "./doctor/index.ts"
 import type { UpstreamOptions } from "./gateway/index.ts"
 import { isLoopback } from "./guard.ts"
 import { checkLog, defaultLog, isShared } from "./log-address.ts"
-import { suggest } from "./suggest.ts"
 import { UsageError } from "./usage-error.ts"
 
 export const USAGE = `Usage: onward serve [options]
+       onward doctor <url> [options]
 
-Starts a hub: POST /publish, GET /events?topic=…, GET /healthz.
+onward serve starts a hub: POST /publish, GET /events?topic=…, GET /healthz.
 
-Options:
   --port <number>   where to listen; 0 takes any free port   [$PORT, or 4000]
   --host <address>  on which address                         [127.0.0.1]
   --data <folder>   where files are kept; created if need be [./data]
@@ -24,6 +24,12 @@ Options:
                     '*' is all of them, and several patterns may be given
   --upstream <url>  a provider's base URL, such as https://api.openai.com/v1: streams asked for
                     at /v1 here are kept, and can be resumed; see docs/gateway.md
+
+onward doctor asks for a stream, and says what is in its way: what holds it, changes it or cuts it.
+
+  --header <h>      a request header, such as 'authorization: Bearer …'; several may be given
+  --listen <ms>     how long to listen                       [until a heartbeat is due]
+
   --help, --version
 `
 
@@ -48,8 +54,9 @@ export type Command =
   | { readonly name: "help" }
   | { readonly name: "version" }
   | ({ readonly name: "serve" } & ServeOptions)
+  | ({ readonly name: "doctor" } & DoctorOptions)
 
-const COMMANDS = ["serve"]
+const COMMANDS = ["serve", "doctor"]
 const OPTIONS = {
   port: { type: "string" },
   host: { type: "string" },
@@ -63,11 +70,11 @@ const OPTIONS = {
   help: { type: "boolean", short: "h" },
   version: { type: "boolean", short: "v" },
 } as const
-const FLAGS = Object.keys(OPTIONS).map((name) => `--${name}`)
 
 /** Reads a command line (without `node` and the script). Throws {@link UsageError}. */
 export function readCommandLine(args: readonly string[], env: Readonly<Record<string, string | undefined>>): Command {
-  const { values, positionals } = parse(args)
+  if (args[0] === "doctor") return readDoctor(args.slice(1))
+  const { values, positionals } = parse(args, OPTIONS)
   if (values.help) return { name: "help" }
   if (values.version) return { name: "version" }
   const [command, extra] = positionals
@@ -95,38 +102,9 @@ export function readCommandLine(args: readonly string[], env: Readonly<Record<st
   }
 }
 
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true, allowNegative: true })
-  } catch (error) {
-    const { code, message } = error as { readonly code?: string; readonly message: string }
-    const flag = /'(--?[^' ]+)/.exec(message)?.[1] ?? ""
-    if (code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") throw new UsageError(unknown("option", flag, FLAGS))
-    if (flag === "") throw error
-    if (/argument missing/.test(message)) throw new UsageError(`${flag} needs a value: onward --help shows which`)
-    throw new UsageError(`${flag} is not used like this: onward --help shows how`)
-  }
-}
-
-function unknown(kind: string, given: string, known: readonly string[]): string {
-  const meant = suggest(given, known)
-  return `there is no ${kind} "${given}": ${meant === undefined ? "onward --help lists what there is" : `did you mean ${meant}?`}`
-}
-
-function filled(flag: string, value: string | undefined): string | undefined {
-  if (value === "") throw new UsageError(`${flag} is empty: give it a value or leave it out`)
-  return value
-}
-
 function checkWorkers(log: string, demo: boolean | undefined): void {
   if (!isShared(log)) throw new UsageError("--workers needs a log they can share: choose another --log than memory:")
   if (demo) throw new UsageError("--demo shows what one process does: leave out --workers")
-}
-
-function toNumber(name: string, text: string, least: number, most: number): number {
-  const number = Number(text)
-  if (/^\d{1,9}$/.test(text) && number >= least && number <= most) return number
-  throw new UsageError(`${name} must be a number from ${least} to ${most}, not "${text}"`)
 }
 
 function toUpstream(given: string | undefined, key = ""): { upstream?: UpstreamOptions } {

@@ -1,0 +1,37 @@
+import { parseArgs, type ParseArgsConfig } from "node:util"
+import { suggest } from "./suggest.ts"
+import { UsageError } from "./usage-error.ts"
+
+/** Reads options and words. Throws {@link UsageError}. */
+export function parse<const T extends NonNullable<ParseArgsConfig["options"]>>(args: readonly string[], options: T) {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true, allowNegative: true })
+  } catch (error) {
+    const { code, message } = error as { readonly code?: string; readonly message: string }
+    const flag = /'(--?[^' ]+)/.exec(message)?.[1] ?? ""
+    const flags = Object.keys(options).map((name) => `--${name}`)
+    if (code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") throw new UsageError(unknown("option", flag, flags))
+    if (flag === "") throw error
+    if (/argument missing/.test(message)) throw new UsageError(`${flag} needs a value: onward --help shows which`)
+    throw new UsageError(`${flag} is not used like this: onward --help shows how`)
+  }
+}
+
+/** There is no such thing; perhaps another was meant. */
+export function unknown(kind: string, given: string, known: readonly string[]): string {
+  const meant = suggest(given, known)
+  return `there is no ${kind} "${given}": ${meant === undefined ? "onward --help lists what there is" : `did you mean ${meant}?`}`
+}
+
+/** Not empty. */
+export function filled(flag: string, value: string | undefined): string | undefined {
+  if (value === "") throw new UsageError(`${flag} is empty: give it a value or leave it out`)
+  return value
+}
+
+/** A whole number within limits. */
+export function toNumber(name: string, text: string, least: number, most: number): number {
+  const number = Number(text)
+  if (/^\d{1,9}$/.test(text) && number >= least && number <= most) return number
+  throw new UsageError(`${name} must be a number from ${least} to ${most}, not "${text}"`)
+}

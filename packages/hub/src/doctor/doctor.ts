@@ -1,0 +1,25 @@
+import { examine } from "./examine.ts"
+import type { Finding } from "./finding.ts"
+
+/** What `onward doctor` is told. */
+export interface DoctorOptions {
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  /** How long to listen, in ms. @default until a heartbeat is due */
+  readonly listen?: number
+}
+
+const MARKS: Readonly<Record<Finding["kind"], string>> = { ok: "ok  ", note: "note", bad: "BAD " }
+
+/** `onward doctor`: says what is in the way of a stream. Exit code 0 when nothing is, else 1. */
+export async function doctor({ url, headers, listen }: DoctorOptions): Promise<void> {
+  const isWell = await examine(url, {
+    headers,
+    ...(listen !== undefined && { listen }),
+    onFinding({ kind, text, todo }) {
+      console.log(`${MARKS[kind]}  ${text}${todo === undefined ? "" : `\n      → ${todo}`}`)
+    },
+  })
+  console.log(isWell ? "Nothing is in the way of this stream." : "This stream will not arrive as it should.")
+  process.exit(isWell ? 0 : 1)
+}

@@ -1,0 +1,2 @@
+export { readDoctor } from "./command-line.ts"
+export { doctor, type DoctorOptions } from "./doctor.ts"

@@ -1,0 +1,134 @@
+import assert from "node:assert/strict"
+import { once } from "node:events"
+import { createServer, type RequestListener } from "node:http"
+import type { AddressInfo } from "node:net"
+import { test, type TestContext } from "node:test"
+import { createHub } from "onward"
+import { sse } from "onward/node"
+import { examine, type ExamineOptions } from "../../src/doctor/examine.ts"
+import type { Finding } from "../../src/doctor/finding.ts"
+import { runOnward } from "../onward.ts"
+
+async function serve(t: TestContext, listener: RequestListener): Promise<string> {
+  const server = createServer(listener).listen(0, "127.0.0.1")
+  await once(server, "listening")
+  t.after(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/events`
+}
+
+async function examined(url: string, options: Partial<ExamineOptions> = {}): Promise<[isWell: boolean, Finding[]]> {
+  const findings: Finding[] = []
+  const onFinding = (finding: Finding): void => void findings.push(finding)
+  return [await examine(url, { ...options, onFinding }), findings]
+}
+
+const STREAM = { "content-type": "text/event-stream" }
+const GOOD = { ...STREAM, "cache-control": "no-store, no-transform", "x-accel-buffering": "no" }
+
+/** What a server does, and what is said of it, or of what is on the way. */
+const patients: Readonly<Record<string, [answer: RequestListener, bad: RegExp, options?: Partial<ExamineOptions>]>> = {
+  "a refusal": [(_, res) => res.writeHead(401).end(), /the answer is 401.* say who you are/],
+  "a redirect": [(_, res) => res.writeHead(302, { location: "/x" }).end(), /302.* use the address it leads to, \/x/],
+  "a page": [
+    (_, res) => res.writeHead(200, { "content-type": "text/html" }).end("<p>"),
+    /"text\/html", not text\/event/,
+  ],
+  "a stream that caches may keep": [
+    (_, res) => res.writeHead(200, { ...GOOD, "cache-control": "no-cache, no-transform" }).write(": \n\n"),
+    /no-cache.* send Cache-Control: no-store/,
+  ],
+  "a stream that proxies may compress": [
+    (_, res) => res.writeHead(200, { ...GOOD, "cache-control": "no-store" }).write(": \n\n"),
+    /proxies may change it/,
+  ],
+  "a stream with a length": [
+    (_, res) => res.writeHead(200, { ...GOOD, "content-length": "9000" }).write(": \n\n"),
+    /it has a Content-Length/,
+  ],
+  "a stream whose head is held": [
+    () => {},
+    /no answer within 0.1 s.* something on the way holds it/,
+    { patience: 100 },
+  ],
+  "a stream whose body is held": [
+    (_, res) => res.writeHead(200, { ...GOOD, server: "lighttpd/1.4" }).flushHeaders(),
+    /no byte of the stream.* lighttpd needs server.stream-response-body = 2/,
+    { patience: 1_000 },
+  ],
+  "a stream that is ended": [
+    (_, res) => {
+      res.writeHead(200, GOOD).write(": \n\n")
+      setTimeout(() => res.end(), 10)
+    },
+    /the stream was ended after [\d.]+ s/,
+    { listen: 10_000 },
+  ],
+  "a stream that is cut": [
+    (_, res) => {
+      res.writeHead(200, GOOD).write(": \n\n")
+      setTimeout(() => res.destroy(), 10)
+    },
+    /the stream was cut after [\d.]+ s/,
+    { listen: 10_000 },
+  ],
+  "a stream whose heartbeats are held": [
+    (_, res) => res.writeHead(200, GOOD).write(": heartbeat 10\n\n"),
+    /no heartbeat within 0.1 s/,
+  ],
+}
+
+for (const [what, [answer, bad, options]] of Object.entries(patients)) {
+  test(`the doctor finds ${what}, and says what to do`, async (t) => {
+    const [isWell, findings] = await examined(await serve(t, answer), { listen: 100, polling: 100, ...options })
+    assert.equal(isWell, false)
+    const said = findings.filter(({ kind }) => kind === "bad").map(({ text, todo }) => `${text}: ${todo}`)
+    assert.equal(said.length, 1, said.join("\n"))
+    assert.match(said[0] ?? "", bad)
+  })
+}
+
+test("the doctor finds nothing in the way of a hub's stream, and shows whose it is", async (t) => {
+  const hub = createHub({ heartbeat: 100 })
+  t.after(() => hub.close())
+  let seen: unknown
+  const url = await serve(t, (req, res) => {
+    seen = req.headers["authorization"]
+    sse(req, res, hub.subscribe({ topics: ["a"] }))
+  })
+  const [isWell, findings] = await examined(url, { headers: { authorization: "Bearer x" } })
+  const said = findings.map(({ kind, text }) => `${kind} ${text}`)
+  assert.equal(isWell, true, said.join("\n"))
+  assert.ok(
+    said.every((line) => line.startsWith("ok ")),
+    said.join("\n"),
+  )
+  assert.match(said.join("\n"), /heard every 0.1 s at the latest\nok still open/)
+  assert.equal(seen, "Bearer x")
+})
+
+test("where nothing streams, the doctor tries pieces", async (t) => {
+  const hub = createHub({ heartbeat: 100 })
+  t.after(() => hub.close())
+  const url = await serve(t, (req, res) => {
+    if (req.url?.includes("transport=poll")) sse(req, res, hub.subscribe({ topics: ["a"] }))
+  })
+  const [isWell, findings] = await examined(url, { patience: 100 })
+  assert.equal(isWell, false)
+  assert.match(findings.at(-1)?.text ?? "", /^in pieces it comes/)
+})
+
+test("onward doctor prints what it finds, and ends with 0 or 1", async (t) => {
+  const hub = createHub()
+  t.after(() => hub.close())
+  const well = await serve(t, (req, res) => sse(req, res, hub.subscribe({ topics: ["a"] })))
+  const unwell = await serve(t, (_, res) => res.writeHead(404).end())
+  const runs = [well, unwell, "http://127.0.0.1:9/"].map((url) => runOnward(t, ["doctor", url, "--listen", "50"]))
+  assert.deepEqual(await Promise.all(runs.map(({ ended }) => ended)), [0, 1, 1])
+  const [good = "", bad = "", gone = ""] = runs.map(({ printed }) => printed())
+  assert.match(good, /^ok {4}200, text\/event-stream\n[^]*\nNothing is in the way of this stream\.\n$/)
+  assert.match(bad, /^BAD {3}the answer is 404, no stream\n {6}→ there is nothing at this path\n/)
+  assert.match(gone, /^BAD {3}no connection: /)
+})
