@@ -50,7 +50,7 @@ export interface OpenRun<F> {
   readonly metrics: OpenRunMetrics
   /**
    * Ends the run for everybody (DELETE). What has come until then stays, and `frames` ends when the server says so.
-   * @throws OnwardError `bad_status` when the server does not do it
+   * @throws OnwardError `bad_status` when the server does not do it, `network_error` when it was not reached
    */
   stop(): Promise<void>
   /** Leaves: the run goes on without this client. */
@@ -106,7 +106,8 @@ export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
     onStatus(next) {
       if (next.state === "open") found(next.response)
       if (next.state === "reconnecting") tell("reconnecting")
-      if (next.state === "failed") heard?.()
+      // left or over, it is where it was asked for
+      if (next.state === "ended" || next.state === "failed") heard?.()
     },
   })
 
@@ -170,7 +171,11 @@ export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
     const { headers: given, credentials = "same-origin", fetch = globalThis.fetch.bind(globalThis) } = rest
     const attempt = { number: 0, lastEventId: events.lastEventId, error: undefined }
     const headers = typeof given === "function" ? await given(attempt) : given
-    return fetch(hrefOf(place), { method, credentials, ...(headers && { headers }) })
+    try {
+      return await fetch(hrefOf(place), { method, credentials, ...(headers && { headers }) })
+    } catch (cause) {
+      throw new OnwardError("network_error", "the server of the run could not be reached", { cause, status: 0 })
+    }
   }
 
   const frames = read()

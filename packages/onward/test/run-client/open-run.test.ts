@@ -117,3 +117,26 @@ test("a run that is unknown is an error at the first frame", async (t) => {
   assert.equal(run.status, "failed")
   await assert.rejects(openRun({ url: `${url}/runs/7`, format }).stop(), { code: "bad_status", status: 404 })
 })
+
+test("stop reaches a run that was left, or that is over, before its server answered", async (t) => {
+  const asked: string[] = []
+  const url = await serve(t, (req, res) => {
+    asked.push(`${req.method} ${req.url}`)
+    if (req.method !== "GET" || req.url === "/over") res.writeHead(204).end()
+  })
+  const left = openRun({ url: `${url}/silent`, format })
+  const frame = left.frames.next()
+  const stopping = left.stop()
+  left.detach()
+  await stopping
+  assert.equal((await frame).done, true)
+  const over = openRun({ url: `${url}/over`, format })
+  assert.equal((await over.frames.next()).done, true)
+  await over.stop()
+  assert.ok(asked.includes("DELETE /silent") && asked.includes("DELETE /over"), String(asked))
+})
+
+test("a server that cannot be reached is an error with a code, also to stop", async () => {
+  const run = openRun({ url: "http://127.0.0.1:9/runs/1", format, retry: false })
+  await assert.rejects(run.stop(), { name: "OnwardError", code: "network_error", status: 0 })
+})
