@@ -31,6 +31,8 @@ export function createElection(name: string, onElected: () => void, onDeposed: (
         .catch(() => {
           // a lock that was taken from its holder rejects, and so does a request that was aborted
           if (isElected) onDeposed()
+          // what may share nothing, as a page in a sandbox, has only itself to lead
+          else if (!waiting.signal.aborted) onElected()
         })
     },
     withdraw: () => withdraw(),

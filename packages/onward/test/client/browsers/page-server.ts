@@ -129,5 +129,7 @@ async function sendModule(res: ServerResponse, file: URL): Promise<void> {
   const source = await readFile(file, "utf8").catch(() => undefined)
   if (source === undefined) return void res.writeHead(404).end()
   res.setHeader("service-worker-allowed", "/")
+  // a page in a sandbox has an origin of its own
+  res.setHeader("access-control-allow-origin", "*")
   res.setHeader("content-type", "text/javascript").end(stripTypeScriptTypes(source))
 }

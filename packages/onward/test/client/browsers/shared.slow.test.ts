@@ -203,6 +203,23 @@ for (const engine of ENGINES) {
       })
     }
 
+    await t.test("a page in a sandbox, which may share nothing, reads by itself", async (t) => {
+      const site = await servePage(t)
+      site.on("/alone", (_, res) => {
+        const headers = { "content-type": "text/event-stream", "access-control-allow-origin": "*" }
+        res.writeHead(200, headers).write("id: 1\ndata: 1\n\n")
+      })
+      const tab = await browser.open(site.pageUrl("sandbox allow-scripts"))
+      await tab.evaluate(() => page.follow("alone", "/alone", { shared: true }))
+      const { data } = await until(
+        "the event is there",
+        () => followedBy(tab, "alone"),
+        ({ data, state }) => data.length > 0 || state.startsWith("failed"),
+      )
+      assert.deepEqual(data, ["1"])
+      await tab.close()
+    })
+
     await t.test("when the leader crashes, another takes over", async (t) => {
       const site = await servePage(t)
       const reports = new Map<string, string[]>()
