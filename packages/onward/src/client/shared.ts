@@ -64,8 +64,7 @@ const DEAF = 2_000
 const REMEMBERED = 1_000
 
 /** Whether the platform has what sharing takes: Web Locks are for secure contexts only. */
-export const canShare = (): boolean =>
-  globalThis.navigator?.locks !== undefined && globalThis.BroadcastChannel !== undefined
+export const canShare = (): boolean => Boolean(globalThis.navigator?.locks && globalThis.BroadcastChannel)
 
 /**
  * A connection that tabs have together: one leads, reads and tells the others. Whoever is not in step (too slow, a message lost, another
@@ -178,6 +177,7 @@ export function createSharedConnection(
     },
     room() {
       flush()
+      resign()
       return role === "leading" && setting.waiting() < maxWaiting ? undefined : owner.room?.()
     },
   }
@@ -187,7 +187,7 @@ export function createSharedConnection(
     if (role !== "leading" || !own) return
     const n = place.n + batch.length
     if (n > place.n || own.lastEventId !== place.id || line) {
-      place = { line: place.line, n, id: own.lastEventId, isGap }
+      place = { ...place, n, id: own.lastEventId, isGap }
       post({ place, events: batch })
       batch = []
     }
@@ -198,8 +198,9 @@ export function createSharedConnection(
 
   function onMessage(message: Message): void {
     if ("ask" in message) {
-      if (role !== "leading") return
       flush()
+      resign()
+      if (role !== "leading") return
       post({ place, replay: newest })
       post({ state })
       return
@@ -247,6 +248,15 @@ export function createSharedConnection(
     }
   }
 
+  /** One that is too slow holds up nobody: another leads, if there is one, and it reads on for itself. */
+  function resign(): void {
+    // without an id nobody could carry on from here
+    if (role !== "leading" || setting.waiting() < maxWaiting || place.id === "") return
+    role = "apart"
+    recent = [place.id]
+    election.stand()
+  }
+
   function leave(there: Place): void {
     role = "apart"
     recent = [place.id]
@@ -259,7 +269,7 @@ export function createSharedConnection(
     if (role !== "apart" || place.isGap || place.id === "") return
     const at = recent.lastIndexOf(place.id)
     if (at === -1) return
-    place = { line: place.line, n: place.n + recent.length - 1 - at, id: recent.at(-1) as string, isGap: false }
+    place = { ...place, n: place.n + recent.length - 1 - at, id: recent.at(-1) as string }
     shut()
     role = "following"
   }

@@ -251,12 +251,12 @@ export function stream(
 }
 
 /** By these a server says that it did nothing. */
-const REFUSALS = new Set([408, 425, 429, 503])
+const REFUSALS = /^(408|425|429|503)$/
 
 function canRepeat({ repeat }: StreamOptions, request: ConnectionOptions, id: string, error?: OnwardError): boolean {
   const how = repeat ?? (/^(GET|HEAD)$/i.test(methodOf(request)) ? "always" : "with-id")
   if (how !== "with-id") return how === "always"
-  return id !== "" || (error?.code === "bad_status" && REFUSALS.has(error.status))
+  return id !== "" || (error?.code === "bad_status" && REFUSALS.test(`${error.status}`))
 }
 
 /** A `Blob` brings its content type along. */
