@@ -33,10 +33,12 @@ test("clients that stop in the middle of what they do, fifty of each kind, hold 
   const lastEventId = await publish(hub.url, { topic: "a", data: "before" })
   const texts = Object.values(SLOW).flatMap((text) => Array<string>(50).fill(text))
   slow.push(...(await Promise.all(texts.map((text) => open(hub.port, text)))))
-  await using events = stream(`${hub.url}/events?topic=a`, { lastEventId })
+  const events = stream(`${hub.url}/events?topic=a`, { lastEventId })
+  t.after(() => events.close())
   for (const data of ["one", "two", "three"]) {
     await publish(hub.url, { topic: "a", data })
     assert.equal((await events.next()).value?.data, data)
   }
+  events.close()
   assert.deepEqual(hub.errors, [])
 })

@@ -140,7 +140,8 @@ test("a stream that is quiet stays one stream, whose pieces end with heartbeats"
   })
   const states: StreamStatus["state"][] = []
   const fetch = pollingFetch({ patience: 0 })
-  await using events = stream(url, { fetch, onStatus: ({ state }) => states.push(state) })
+  const events = stream(url, { fetch, onStatus: ({ state }) => states.push(state) })
+  t.after(() => events.close())
   assert.equal((await events.next()).value?.data, "at last")
   assert.deepEqual(states, ["connecting", "open"])
 })

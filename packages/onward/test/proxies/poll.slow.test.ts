@@ -15,10 +15,11 @@ test(
     const proxy = await start(lighttpd, "plain", origin.port)
     t.after(() => proxy.close())
     const hub = origin.hubs.usual
-    await using events = stream(`${proxy.url}/usual?topic=a`, {
+    const events = stream(`${proxy.url}/usual?topic=a`, {
       fetch: pollingFetch({ patience: 200 }),
       lastEventId: await hub.publish({ topic: "a", data: "before" }),
     })
+    t.after(() => events.close())
     for (let i = 0; i < 5; i++) {
       await hub.publish({ topic: "a", data: `number ${i}` })
       assert.equal((await events.next()).value?.data, `number ${i}`)

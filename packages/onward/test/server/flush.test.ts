@@ -25,7 +25,7 @@ function begin(): { hub: Hub; clock: TestClock } {
 for (const [name, handlerOf] of Object.entries(HANDLERS)) {
   test(`${name}: a comment follows the last event of a burst, one for all of it, and none while nothing comes`, async () => {
     const { hub, clock } = begin()
-    await using reader = await connect(handlerOf(hub))
+    const reader = await connect(handlerOf(hub))
     const comments = (): number => reader.comments.length - 1
     for (let i = 0; i < 10; i++) {
       await hub.publish({ topic: "a", data: String(i) })
@@ -39,12 +39,13 @@ for (const [name, handlerOf] of Object.entries(HANDLERS)) {
     await hub.publish({ topic: "a", data: "more" })
     await clock.pass(75)
     assert.equal(comments(), 2)
+    await reader.cut()
     await hub.close()
   })
 
   test(`${name}: a client that is full gets no comment between what it missed, and one after it`, async () => {
     const { hub, clock } = begin()
-    await using reader = await connect(handlerOf(hub))
+    const reader = await connect(handlerOf(hub))
     reader.stall()
     const sent = Array.from({ length: 40 }, (_, i) => `${i} ${"x".repeat(10_000)}`)
     for (const data of sent) await hub.publish({ topic: "a", data })
@@ -56,6 +57,7 @@ for (const [name, handlerOf] of Object.entries(HANDLERS)) {
     )
     await clock.pass(75)
     assert.deepEqual([reader.text.slice(-6), reader.comments.length], ["x\n\n: \n", 2])
+    await reader.cut()
     await hub.close()
   })
 }
@@ -72,13 +74,14 @@ test("a client that left between an event and its comment is none to write to", 
 
 test("padding is sent first, as a comment", async () => {
   const { hub } = begin()
-  await using reader = await connect((req, res) => sse(req, res, subscription(hub), { padding: 2_048 }))
+  const reader = await connect((req, res) => sse(req, res, subscription(hub), { padding: 2_048 }))
   assert.equal(reader.comments[1]?.length, 2_048)
   for (const padding of [-1, 0.5, Number.NaN, 65_537])
     await assert.rejects(
       connect((req, res) => sse(req, res, subscription(hub), { padding })),
       TypeError,
     )
+  await reader.cut()
   await hub.close()
 })
 
@@ -126,7 +129,8 @@ for (const source of ["a hub", "a source of one's own"]) {
       server.closeAllConnections()
     })
     const lastEventId = await hub.publish({ topic: "a", data: "before" })
-    await using events = stream(await holdingBack(t, portOf(server)), source === "a hub" ? { lastEventId } : {})
+    const events = stream(await holdingBack(t, portOf(server)), source === "a hub" ? { lastEventId } : {})
+    t.after(() => events.close())
     for (let i = 0; i < 4; i++) {
       if (source === "a hub") await hub.publish({ topic: "a", data: `number ${i}` })
       assert.equal((await events.next()).value?.data, `number ${i}`)
