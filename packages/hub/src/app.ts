@@ -58,6 +58,13 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     const route = routes.get(url.pathname)
     if (!route) {
       if (READ.includes(method) && (await demo?.sendFile(res, url.pathname))) return
+      if (/^\/presence(?:\/events)?$/.test(url.pathname)) {
+        throw new HttpError(
+          404,
+          "not_found",
+          "Nobody is counted here: start the hub with --presence '*', or a pattern of topics.",
+        )
+      }
       throw new HttpError(404, "not_found", "There is nothing here: try /events?topic=…, /publish or /healthz.")
     }
     if (!route.methods.includes(method)) {

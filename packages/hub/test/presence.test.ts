@@ -95,7 +95,9 @@ test("presence is not there unless it is asked for, and streams may say who they
   const { url } = await testServer(t)
   const leave = await listen(url, "topic=room&who=ada")
   for (const path of ["/presence?topic=room", "/presence/events?topic=room"]) {
-    assert.equal((await fetch(url + path)).status, 404)
+    const response = await fetch(url + path)
+    assert.equal(response.status, 404)
+    assert.match(await response.text(), /start the hub with --presence/)
   }
   leave()
 })
