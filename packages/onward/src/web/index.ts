@@ -13,8 +13,18 @@ const HIGH_WATER_BYTES = 65_536
  * @example
  * export default { fetch: (request) => sse(request, hub.subscribe({ topics: ["prices"] })) }
  */
-export async function sse(request: Request, source: Source, options?: SseOptions): Promise<Response> {
-  const { method, url, headers, signal } = request
+export function sse(request: Request, source: Source, options?: SseOptions): Promise<Response> {
+  return sseUntil(request.signal, request, source, options)
+}
+
+/** For a runtime that says by a signal of another kind than the request's that the client has left. */
+export async function sseUntil(
+  signal: AbortSignal,
+  request: Request,
+  source: Source,
+  options?: SseOptions,
+): Promise<Response> {
+  const { method, url, headers } = request
   if (signal.aborted) {
     discard(source)
     return new Response(null, { status: 499 })
@@ -33,13 +43,13 @@ export async function sse(request: Request, source: Source, options?: SseOptions
     options,
   )
   // without a needless turn in between, in which others would pass the same limits
-  return respond(request, "then" in decided ? await decided : decided)
+  return respond(signal, request, "then" in decided ? await decided : decided)
 }
 
-function respond(request: Request, { status, headers, body, start }: Answer): Response {
+function respond(signal: AbortSignal, request: Request, { status, headers, body, start }: Answer): Response {
   const init = { status, headers: { ...headers } }
   if (!start) return new Response(request.method === "HEAD" ? null : (body ?? null), init)
-  const sink = new StreamSink(request)
+  const sink = new StreamSink(signal, request)
   const response = new Response(sink.readable, init)
   start(sink)
   return response
@@ -49,11 +59,12 @@ class StreamSink implements Sink {
   owner: SinkOwner | undefined
   readonly readable: ReadableStream<Uint8Array>
   /** Kept whole: in undici its signal no longer follows the one it was made from once the request is garbage. */
-  readonly #request: Request
+  readonly request: Request
+  readonly #signal: AbortSignal
   #controller!: ReadableStreamDefaultController<Uint8Array>
   #isOver = false
 
-  constructor(request: Request) {
+  constructor(signal: AbortSignal, request: Request) {
     this.readable = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
@@ -65,8 +76,9 @@ class StreamSink implements Sink {
       new ByteLengthQueuingStrategy({ highWaterMark: HIGH_WATER_BYTES }),
     )
     // runtimes tell that the client left by cancelling the body, by aborting the request, or both
-    this.#request = request
-    request.signal.addEventListener("abort", this.#aborted)
+    this.request = request
+    this.#signal = signal
+    signal.addEventListener("abort", this.#aborted)
   }
 
   write(frame: Frame): boolean {
@@ -93,14 +105,14 @@ class StreamSink implements Sink {
   readonly #aborted = (): void => {
     if (this.#isOver) return
     // a runtime that cancels the body as well does so in this turn, and would log an error as its own
-    queueMicrotask(() => this.#controller.error(this.#request.signal.reason))
+    queueMicrotask(() => this.#controller.error(this.#signal.reason))
     this.#left()
   }
 
   #left(): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#request.signal.removeEventListener("abort", this.#aborted)
+    this.#signal.removeEventListener("abort", this.#aborted)
     this.owner?.onClose()
   }
 }
