@@ -52,6 +52,10 @@ export interface Opening {
   start(sink: Sink): void
 }
 
+/** Whether it is a subscription, of whichever copy of the library: bundlers make copies, and so does a reload in development. */
+export const isSubscription = (value: unknown): value is Subscription =>
+  value instanceof Object && "onward.subscription" in value
+
 /**
  * What a stream is to carry, checked and ready to be opened any number of times. Give it to an adapter's `sse`; `open` is for
  * transports of your own.
@@ -60,6 +64,11 @@ export class Subscription {
   readonly #core: Core
   readonly #selection: Selection
   readonly #options: SubscribeOptions
+
+  /** A mark that all copies of the library know. */
+  get "onward.subscription"(): true {
+    return true
+  }
 
   /** Made by `hub.subscribe`. */
   constructor(core: Core, options: SubscribeOptions) {

@@ -1,7 +1,7 @@
 import { systemClock, type Clock } from "../clock.ts"
-import { OnwardError } from "../errors.ts"
+import type { OnwardError } from "../errors.ts"
 import { Frame } from "../frame.ts"
-import { END_ID, Subscription, type StartPoint } from "../hub/index.ts"
+import { END_ID, isSubscription, type StartPoint, type Subscription } from "../hub/index.ts"
 import { encode, encodeComment } from "../protocol/index.ts"
 import { checkNames, durationOf } from "../options.ts"
 import type { Sink } from "../sink.ts"
@@ -111,7 +111,7 @@ export function answer(request: StreamRequest, source: Source, options: SseOptio
     discard(source)
     return refused
   }
-  const clock = options.clock ?? (source instanceof Subscription ? source.clock : systemClock)
+  const clock = options.clock ?? (isSubscription(source) ? source.clock : systemClock)
   const flushAfter = durationOf("flushAfter", options.flushAfter, 0)
   const { padding = 0 } = options
   if (!Number.isInteger(padding) || padding < 0 || padding > MAX_PADDING) {
@@ -119,7 +119,7 @@ export function answer(request: StreamRequest, source: Source, options: SseOptio
   }
   const flushing = (sink: Sink): Sink => (flushAfter > 0 ? new FlushSink(sink, clock, flushAfter) : sink)
   const plain = { ...STREAM_HEADERS, ...cors, ...options.headers }
-  const isNegotiable = options.compress !== undefined && source instanceof Subscription
+  const isNegotiable = options.compress !== undefined && isSubscription(source)
   const { headers, isGzip } = (isNegotiable && request.negotiate?.(plain)) || { headers: plain, isGzip: false }
   try {
     const asked = startPointOf(request, clock.now())
@@ -128,11 +128,11 @@ export function answer(request: StreamRequest, source: Source, options: SseOptio
       return { status: 204, headers: { "cache-control": "no-store", ...cors } }
     }
     if (request.method === "HEAD") {
-      if (source instanceof Subscription) source.open(asked)
+      if (isSubscription(source)) source.open(asked)
       discard(source)
       return { status: 200, headers }
     }
-    if (source instanceof Subscription) {
+    if (isSubscription(source)) {
       const stream = source.open(asked)
       const { heartbeat } = source
       const isPoll = wantsPoll(request)
@@ -151,7 +151,7 @@ export function answer(request: StreamRequest, source: Source, options: SseOptio
     return answerOwn(request, source, asked, { headers, options, cors, clock, padding, flushing })
   } catch (error) {
     discard(source)
-    if (!(error instanceof OnwardError)) throw error
+    if (!isKnown(error)) throw error
     return problem(error, cors, clock)
   }
 }
@@ -203,7 +203,10 @@ async function answerOwn(
   }
 }
 
-const isAskersFault = (error: unknown): boolean => error instanceof OnwardError && !error.isRemote && error.status < 500
+/** By its name, as it may come from another copy of the library. */
+const isKnown = (error: unknown): error is OnwardError => error instanceof Error && error.name === "OnwardError"
+
+const isAskersFault = (error: unknown): boolean => isKnown(error) && !error.isRemote && error.status < 500
 
 function refuse(
   request: StreamRequest,
@@ -252,7 +255,7 @@ const text = (status: number, body: string): Answer => ({ status, headers: PLAIN
 
 /** An error as an answer. What is no fault of the client's is not described to it. */
 export function problem(error: unknown, cors?: Record<string, string>, clock: Clock = systemClock): Answer {
-  const known = error instanceof OnwardError && !error.isRemote ? error : undefined
+  const known = isKnown(error) && !error.isRemote ? error : undefined
   const status = known?.status ?? 500
   const isTold = known !== undefined && !known.code.startsWith("log_")
   const isLater = status === 503 || status === 429

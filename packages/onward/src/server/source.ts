@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts"
-import { Subscription } from "../hub/index.ts"
+import { isSubscription, type Subscription } from "../hub/index.ts"
 import type { WireMessage } from "../protocol/index.ts"
 import type { StreamRequest } from "./request.ts"
 
@@ -85,7 +85,7 @@ export function close(
 
 /** Disposes of a source that is not used after all. A function was never called, so it holds nothing. */
 export function discard(source: Source): undefined {
-  if (typeof source === "function" || source instanceof Subscription) return
+  if (typeof source === "function" || isSubscription(source)) return
   if ("cancel" in source) source.cancel().catch(() => {})
   else
     source[Symbol.asyncIterator]()
