@@ -1,78 +1,253 @@
 import assert from "node:assert/strict"
 import { join } from "node:path"
-import { test } from "node:test"
-import { setTimeout as sleep } from "node:timers/promises"
+import { after, before, suite, test as nodeTest, type TestContext } from "node:test"
 import { stream } from "onward/client"
-import { leaveThroughVite } from "./dev-server.ts"
-import { buildFramework, fetchFramework } from "./framework.ts"
+import { http1 } from "../../packages/onward/test/adapters/clients.ts"
 import { reservePort } from "../../packages/onward/test/reserve-port.ts"
+import { apps, type App } from "./apps.ts"
+import { build, startBuilt, type Built } from "./built.ts"
+import { leaveThroughVite } from "./dev-server.ts"
+import { compileExample, fetchFramework, placeFramework } from "./framework.ts"
 import { fetchSoon, Running, running } from "./running.ts"
 
-const NEXT = "node_modules/next/dist/bin/next"
+/** Set by `npm run frameworks`, which runs those too that would take CI too long: all, or the named ones. */
+const asked = process.env.ONWARD_FRAMEWORKS?.split(",")
+const isAsked = (example: string, isInCi = false): boolean =>
+  asked ? asked.includes("all") || asked.includes(example) : isInCi
 
-/** How each is built, and what then serves it on a port. */
-const frameworks = {
-  "16-next": {
-    build: { route: "app/own/route.js", cli: NEXT, args: ["build"] },
-    start: (folder: string, port: string) =>
-      new Running(join(folder, NEXT), { NEXT_TELEMETRY_DISABLED: "1", NODE_ENV: "production" }, [
-        "start",
-        folder,
-        "--hostname=127.0.0.1",
-        `--port=${port}`,
-      ]),
-  },
-  "17-sveltekit": {
-    build: { route: "src/routes/own/+server.js", cli: "node_modules/vite/bin/vite.js", args: ["build"] },
-    start: (folder: string, port: string) =>
-      new Running(join(folder, "build/index.js"), { HOST: "127.0.0.1", PORT: port }),
-  },
-}
+for (const app of apps) if (isAsked(app.example, app.isInCi)) void suite(app.framework, () => casesOf(app))
 
-for (const [example, { build, start }] of Object.entries(frameworks)) {
-  test(`${example}: our client is kept up to date, resumes, and when it leaves, a source ends once`, async (t) => {
-    const folder = await fetchFramework(example).catch((error: unknown) => t.skip(`it was not fetched: ${error}`))
-    if (folder === undefined) return
-    await buildFramework(example, folder, build)
-    const port = await reservePort()
+if (isAsked("23-orpc"))
+  nodeTest("oRPC: what a procedure publishes arrives on the stream beside it, and a client resumes", async () => {
+    const folder = await fetchFramework("23-orpc")
+    await placeFramework("23-orpc", folder)
+    await compileExample("23-orpc", folder)
+    const port = String(await reservePort())
     const origin = `http://127.0.0.1:${port}`
-
-    const publish = async (data: string): Promise<string> => {
-      const headers = { "content-type": "application/json" }
-      const response = await fetchSoon(`${origin}/events`, { method: "POST", headers, body: JSON.stringify(data) })
-      return ((await response.json()) as { id: string }).id
-    }
-
-    await running(start(folder, String(port)), async () => {
-      let lastEventId = await publish("first")
-      for (const data of ["missed", "missed again"]) {
-        await publish(data)
-        const events = stream(`${origin}/events`, { lastEventId })
-        assert.equal((await events.next()).value?.data, data)
-        await publish("live")
-        assert.equal((await events.next()).value?.data, "live")
-        ;({ lastEventId } = events)
-        events.close()
+    const program = new Running(join(folder, "server.ts"), { PORT: port }, [], { isBuilt: true })
+    await running(program, async () => {
+      const say = async (text: string): Promise<string> => {
+        const headers = { "content-type": "application/json" }
+        const response = await fetchSoon(`${origin}/rpc/say`, {
+          method: "POST",
+          headers,
+          body: JSON.stringify({ json: text }),
+        })
+        return ((await response.json()) as { json: { id: string } }).json.id
       }
-
-      for (const count of [1, 2]) {
-        const own = stream(`${origin}/own`)
-        assert.equal((await own.next()).value?.data, "tick")
-        own.close()
-        let fate: unknown
-        for (let tries = 0; tries < 500; tries++) {
-          fate = await (await fetch(`${origin}/own?fate`)).json()
-          if ((fate as { returns: number }).returns >= count) break
-          await sleep(10)
-        }
-        assert.deepEqual(fate, { signals: count, returns: count })
-      }
+      const lastEventId = await say("first")
+      await say("missed")
+      const events = stream(`${origin}/events`, { lastEventId })
+      assert.equal((await events.next()).value?.data, "missed")
+      const id = await say("live")
+      assert.deepEqual((await events.next()).value?.id, id)
+      events.close()
     })
   })
-}
 
 // here, because a file of its own would fetch Vite once more
-test("with the configuration of docs/production.md, Vite's proxy tells each side that the other has gone", async (t) => {
-  const folder = await fetchFramework("17-sveltekit").catch((error: unknown) => t.skip(`it was not fetched: ${error}`))
-  if (folder !== undefined) await leaveThroughVite(t, folder)
-})
+if (isAsked("17-sveltekit", true))
+  nodeTest(
+    "with the configuration of docs/production.md, Vite's proxy tells each side that the other has gone",
+    async (t) => {
+      const folder = await fetchFramework("17-sveltekit").catch((error: unknown) =>
+        t.skip(`it was not fetched: ${error}`),
+      )
+      if (folder !== undefined) await leaveThroughVite(t, folder)
+    },
+  )
+
+function casesOf(app: App): void {
+  let built: Built
+  let missing: unknown
+  before(async () => {
+    const folder = await fetchFramework(app.example).catch((error: unknown) => void (missing = error))
+    if (folder === undefined) return
+    await build(app, folder)
+    built = await startBuilt(app, folder)
+  })
+  after(() => built?.stop())
+
+  const test = (sentence: string, check: (t: TestContext) => Promise<void>): void =>
+    void nodeTest(`${app.framework}: ${sentence}`, async (t) => {
+      if (missing !== undefined) t.skip(`it was not fetched: ${missing}`)
+      else await check(t)
+    })
+
+  test("its example keeps our client up to date over any number of connections", async () => {
+    const publish = async (data: string): Promise<string> => {
+      const headers = { "content-type": "application/json" }
+      const response = await fetch(`${built.origin}/events`, { method: "POST", headers, body: JSON.stringify(data) })
+      return ((await response.json()) as { id: string }).id
+    }
+    let lastEventId = await publish("first")
+    for (const data of ["missed", "missed again"]) {
+      await publish(data)
+      const events = stream(`${built.origin}/events`, { lastEventId })
+      assert.equal((await events.next()).value?.data, data)
+      await publish("live")
+      assert.equal((await events.next()).value?.data, "live")
+      ;({ lastEventId } = events)
+      events.close()
+    }
+  })
+
+  test("the head is what an event stream needs, and the first bytes come at once", async () => {
+    const exchange = await built.ask({ path: "/stream/hub" })
+    assert.equal(exchange.status, 200)
+    assert.equal(exchange.headers["content-type"], "text/event-stream; charset=utf-8")
+    assert.equal(exchange.headers["cache-control"], "no-store, no-transform")
+    assert.equal(exchange.headers["x-accel-buffering"], "no")
+    assert.equal(exchange.headers["content-length"], undefined)
+    assert.equal(exchange.headers["content-encoding"], undefined)
+    assert.equal(exchange.headers["transfer-encoding"], "chunked")
+    await exchange.has("id:")
+    assert.deepEqual(exchange.blocks[0], { comment: "heartbeat 15000" })
+    exchange.leaveBy["closing the connection"]?.()
+  })
+
+  test("what is published reaches everyone, in order", async () => {
+    const exchanges = await Promise.all([1, 2, 3].map(() => built.ask({ path: "/stream/hub" })))
+    for (const exchange of exchanges) await exchange.has("id:")
+    await built.publish("one")
+    await built.publish("größe\n東京 🦊")
+    for (const exchange of exchanges) {
+      await exchange.has("🦊\n\n")
+      assert.deepEqual(exchange.data, ["one", "größe\n東京 🦊"])
+      exchange.leaveBy["closing the connection"]?.()
+    }
+  })
+
+  test("a client carries on where it was, by header or by query", async () => {
+    const first = await built.publish("first")
+    await built.publish("second")
+    const resumes = [
+      { path: "/stream/hub", headers: { "last-event-id": first } },
+      { path: `/stream/hub?last_event_id=${encodeURIComponent(first)}` },
+      { path: `/stream/hub?x=1&lastEventId=${encodeURIComponent(first)}` },
+      { path: "/stream/hub?last=1" },
+    ]
+    for (const resume of resumes) {
+      const exchange = await built.ask(resume)
+      await exchange.has("second")
+      assert.deepEqual(exchange.data, ["second"], JSON.stringify(resume))
+      exchange.leaveBy["closing the connection"]?.()
+    }
+    const lost = await built.ask({ path: "/stream/hub", headers: { "last-event-id": "who knows" } })
+    await lost.has("event: stream.gap")
+    lost.leaveBy["closing the connection"]?.()
+  })
+
+  test("a source of one's own is streamed, and its end is the end", async () => {
+    const exchange = await built.ask({ path: "/stream/words" })
+    assert.equal(await exchange.over(), "ended")
+    assert.deepEqual(exchange.data, ["one", "two", "three"])
+    assert.deepEqual(exchange.blocks.at(-1), { event: "stream.end", id: "stream.end", data: "{}" })
+    const again = await built.ask({ path: "/stream/words", headers: { "last-event-id": "stream.end" } })
+    assert.equal(again.status, 204)
+  })
+
+  test("a POST is streamed from its body", async () => {
+    const exchange = await built.ask({ method: "POST", path: "/stream/words", body: "three little words" })
+    assert.equal(exchange.status, 200)
+    assert.equal(await exchange.over(), "ended")
+    assert.deepEqual(exchange.data, ["three", "little", "words"])
+  })
+
+  for (const way of http1.ways) {
+    test(`a source ends, once, and a hub forgets, when the client goes by ${way}`, async () => {
+      const { signals, returns } = await built.fate()
+      const hub = await built.ask({ path: "/stream/hub" })
+      const own = await built.ask({ path: "/stream/own" })
+      const posted = await built.ask({ path: "/stream/own", method: "POST", body: "{}" })
+      await hub.has("id:")
+      await own.has("tick")
+      await posted.has("tick")
+      for (const exchange of [hub, own, posted]) exchange.leaveBy[way]?.()
+      const fate = await built.becomes((now) => now.connections === 0 && now.returns >= returns + 2)
+      assert.deepEqual([fate.signals, fate.returns], [signals + 2, returns + 2])
+    })
+  }
+
+  test("says in some way that a client has left", async (t) => {
+    const told: Record<string, string> = {}
+    for (const method of ["GET", "POST"]) {
+      const before = await built.fate()
+      const exchange = await built.ask({ path: "/plain", method, ...(method === "POST" && { body: "read" }) })
+      await exchange.has("tick\ntick")
+      const { aborts } = await built.fate()
+      exchange.leaveBy["closing the connection"]?.()
+      await built.becomes((now) => now.cancels > before.cancels || now.aborts > aborts)
+      const fate = await built.settles()
+      told[method] = [
+        ...(aborts > before.aborts ? ["signal too early"] : fate.aborts > aborts ? ["signal"] : []),
+        ...(fate.cancels > before.cancels ? ["cancel"] : []),
+      ].join(" and ")
+    }
+    const { GET, POST } = told
+    t.diagnostic(`${app.framework} tells by ${GET === POST ? GET : `${GET}, once a POST was read ${POST}`}`)
+  })
+
+  test("what throws at once is answered 500, and nobody is told why", async () => {
+    const exchange = await built.ask({ path: "/stream/early" })
+    assert.equal(exchange.status, 500)
+    assert.equal(await exchange.over(), "ended")
+    assert.doesNotMatch(exchange.text, /hunter2/)
+  })
+
+  test("what throws later is stream.error, and nobody is told why", async () => {
+    const exchange = await built.ask({ path: "/stream/late" })
+    assert.equal(await exchange.over(), "ended")
+    assert.match(exchange.text, /data: one\n\nevent: stream\.error\n/)
+    assert.doesNotMatch(exchange.text, /hunter2/)
+  })
+
+  const slow = app.lacksBackpressure
+    ? `lacks "slow reader": a source is pulled to its end though its client does not read`
+    : `a source is not pulled while its client does not read`
+  test(slow, async () => {
+    const exchange = await built.ask({ path: "/stream/large", reads: false })
+    const { pulled } = await built.settles()
+    if (app.lacksBackpressure) assert.equal(pulled, 64, "it has learnt to wait: take it out of what it lacks")
+    else assert.ok(pulled < 40, `${pulled} of 64 MiB for a client that reads nothing`)
+    exchange.leaveBy["closing the connection"]?.()
+  })
+
+  test("HEAD has the head and no body, other methods are refused", async () => {
+    const head = await built.ask({ path: "/stream/hub", method: "HEAD" })
+    assert.equal(head.status, 200)
+    assert.equal(head.headers["content-type"], "text/event-stream; charset=utf-8")
+    assert.equal(await head.over(), "ended")
+    assert.equal(head.text, "")
+    const { connections } = await built.fate()
+    assert.equal(connections, 0)
+  })
+
+  test("only listed origins may read, and are told so", async () => {
+    for (const origin of ["https://app.example", "https://evil.example"]) {
+      const expected = origin.includes("app") ? origin : undefined
+      const exchange = await built.ask({ path: "/stream/hub", headers: { origin } })
+      assert.equal(exchange.headers["access-control-allow-origin"], expected)
+      exchange.leaveBy["closing the connection"]?.()
+      const preflight = await built.ask({
+        path: "/stream/hub",
+        method: "OPTIONS",
+        headers: { origin, "access-control-request-method": "POST" },
+      })
+      assert.equal(preflight.headers["access-control-allow-origin"], expected)
+    }
+  })
+
+  test("a hub that drains ends its streams with a time to come back, and takes no new ones", async () => {
+    const exchanges = await Promise.all([1, 2, 3].map(() => built.ask({ path: "/stream/hub" })))
+    for (const exchange of exchanges) await exchange.has("id:")
+    await built.drain()
+    for (const exchange of exchanges) {
+      assert.equal(await exchange.over(), "ended")
+      assert.match(exchange.text, /retry: \d+\n\n$/)
+    }
+    const late = await built.ask({ path: "/stream/hub" })
+    assert.equal(late.status, 503)
+    assert.match(late.headers["retry-after"] ?? "", /^[1-5]$/)
+  })
+}

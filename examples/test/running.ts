@@ -9,9 +9,15 @@ export class Running {
   readonly process: ChildProcess
   output = ""
 
-  constructor(file: string, env: Record<string, string> = {}, args: readonly string[] = []) {
+  /** @param options.isBuilt whether it stands on the library as published, not on its source */
+  constructor(
+    file: string,
+    env: Record<string, string> = {},
+    args: readonly string[] = [],
+    { isBuilt = false }: { isBuilt?: boolean } = {},
+  ) {
     const path = resolve(import.meta.dirname, "..", file)
-    this.process = spawn(process.execPath, ["--conditions=onward-source", path, ...args], {
+    this.process = spawn(process.execPath, [...(isBuilt ? [] : ["--conditions=onward-source"]), path, ...args], {
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     })

@@ -1,0 +1,15 @@
+// Nitro. Try: npm install, npm run build, npm start, then curl -N localhost:3000/events, and in another terminal:
+// curl -d '"hello"' localhost:3000/events
+import { defineHandler } from "nitro/h3"
+import { createHub, type Hub } from "onward"
+import { sse } from "onward/h3"
+
+// one hub, though in development this module is loaded anew when it changes
+const globals = globalThis as { hub?: Hub }
+const hub = (globals.hub ??= createHub())
+
+// oxlint-disable-next-line no-default-export -- what Nitro reads
+export default defineHandler(async (event) => {
+  if (event.req.method === "POST") return { id: await hub.publish({ topic: "news", data: await event.req.json() }) }
+  return sse(event, hub.subscribe({ topics: ["news"] }))
+})

@@ -1,0 +1,16 @@
+// Astro. Try: npm install, npm run build, npm start, then curl -N localhost:8080/events, and in another terminal:
+// curl -H "Content-Type: application/json" -d '"hello"' localhost:8080/events
+import type { APIRoute } from "astro"
+import { createHub, type Hub } from "onward"
+import { sse } from "onward/web"
+
+// one hub, though in development this module is loaded anew when it changes
+const globals = globalThis as { hub?: Hub }
+const hub = (globals.hub ??= createHub())
+
+export const prerender = false
+
+export const GET: APIRoute = ({ request }) => sse(request, hub.subscribe({ topics: ["news"] }))
+
+export const POST: APIRoute = async ({ request }) =>
+  Response.json({ id: await hub.publish({ topic: "news", data: await request.json() }) })

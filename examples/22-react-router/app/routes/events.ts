@@ -1,0 +1,16 @@
+// React Router. Try: npm install, npm run build, npm start, then curl -N localhost:3000/events, and in another terminal:
+// curl -d '"hello"' localhost:3000/events
+import { createHub, type Hub } from "onward"
+import { sse } from "onward/web"
+import type { ActionFunctionArgs, LoaderFunctionArgs } from "react-router"
+
+// one hub, though in development this module is loaded anew when it changes
+const globals = globalThis as { hub?: Hub }
+const hub = (globals.hub ??= createHub())
+
+// a resource route: it has a loader, and no component
+export const loader = ({ request }: LoaderFunctionArgs): Promise<Response> =>
+  sse(request, hub.subscribe({ topics: ["news"] }))
+
+export const action = async ({ request }: ActionFunctionArgs): Promise<Response> =>
+  Response.json({ id: await hub.publish({ topic: "news", data: await request.json() }) })

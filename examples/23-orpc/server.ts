@@ -1,0 +1,24 @@
+// oRPC: procedures as ever, and beside them, from the same server, a stream that can be resumed. Try: npm install, npm start, then
+// curl -N localhost:3000/events, and curl -H "Content-Type: application/json" -d '{"json":"hello"}' localhost:3000/rpc/say
+import http from "node:http"
+import { os, type } from "@orpc/server"
+import { RPCHandler } from "@orpc/server/node"
+import { createHub } from "onward"
+import { sse } from "onward/node"
+
+const hub = createHub()
+
+const router = {
+  say: os
+    .input(type<string>())
+    .handler(async ({ input }) => ({ id: await hub.publish({ topic: "news", data: input }) })),
+}
+const rpc = new RPCHandler(router)
+
+http
+  .createServer(async (req, res) => {
+    if (req.url?.startsWith("/events")) return sse(req, res, hub.subscribe({ topics: ["news"] }))
+    const { matched } = await rpc.handle(req, res, { prefix: "/rpc" })
+    if (!matched) res.writeHead(404).end()
+  })
+  .listen(Number(process.env.PORT ?? 3000))

@@ -1,0 +1,3 @@
+import { control } from "../../cases"
+
+export { control as GET, control as POST }

@@ -1,0 +1,3 @@
+import { control } from "../../../cases"
+
+export const fallback = ({ request }) => control(request)
