@@ -1,5 +1,6 @@
-// npm run test:matrix: the suite on every Node line the packages support, oldest release first. Versions as arguments
-// replace the list: npm run test:matrix -- 24.0.0
+// npm run test:matrix: the suite on every Node line the packages support, oldest release first, then npm run frameworks. Versions as
+// arguments replace all that: npm run test:matrix -- 24.0.0
+import { execute } from "./command.ts"
 import { flagsOf, nodeOf, NODES } from "./nodes.ts"
 import { runSuite } from "./suite.ts"
 
@@ -15,6 +16,17 @@ for (const version of asked.length > 0 ? asked : NODES) {
   for (const name of [...fast.skipped, ...slow.skipped]) console.log(`SKIPPED ${name}`)
   summary.push(`Node ${version}: ${fast.passed + slow.passed} passed, ${fast.failed + slow.failed} failed`)
   failed += fast.failed + slow.failed
+}
+
+if (asked.length === 0) {
+  const frameworks = {
+    name: "frameworks",
+    program: process.execPath,
+    args: [...process.execArgv, "scripts/frameworks.ts"],
+  }
+  const { passed } = await execute(frameworks, { loud: true })
+  summary.push(`frameworks: ${passed ? "passed" : "failed"}`)
+  failed += passed ? 0 : 1
 }
 
 console.log(`\n${summary.join("\n")}`)

@@ -2,16 +2,25 @@ import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { test } from "node:test"
+import { apps } from "../../../../examples/test/apps.ts"
+import { versionIn } from "../../../../examples/test/framework.ts"
+import { NEST } from "../../../../scripts/nest.ts"
 import { repositoryRoot } from "../house/imports.ts"
 import { rigs } from "./rigs.ts"
 
-test("docs/adapters.md has a row for each server that is tested, claims no more than its clients do, and no failure", () => {
+/** The table that a command wrote: its header, and its rows. */
+function tableOf(command: string): { header: string[]; rows: string[][] } {
   const text = readFileSync(join(repositoryRoot, "docs/adapters.md"), "utf8")
-  const table = /<!-- npm run adapters -->\n([^]*?)<!-- end -->/.exec(text)?.[1] ?? ""
+  const table = new RegExp(`<!-- ${command} -->\n([^]*?)<!-- end -->`).exec(text)?.[1] ?? ""
   const [header = [], , ...rows] = table
     .trim()
     .split("\n")
     .map((line) => line.slice(2, -2).split(" | "))
+  return { header, rows }
+}
+
+test("docs/adapters.md has a row for each server that is tested, claims no more than its clients do, and no failure", () => {
+  const { header, rows } = tableOf("npm run adapters")
   assert.deepEqual(
     rows.map(([name]) => name),
     rigs.map(({ name }) => name),
@@ -28,6 +37,26 @@ test("docs/adapters.md has a row for each server that is tested, claims no more 
     for (const [column, cell] of cells.entries()) {
       const title = header[column + 1] as keyof typeof impossible
       assert.equal(cell, impossible[title] ? "–" : "✓", `${name}: ${title}`)
+    }
+  }
+})
+
+test("docs/adapters.md has a row for each framework that is built, in the version its example has", async () => {
+  const { header, rows } = tableOf("npm run frameworks")
+  const nest = `Nest ${NEST["@nestjs/core"]}`
+  const expected = [`${nest} on Express`, `${nest} on Fastify`]
+  for (const app of apps) expected.push(`${app.framework} ${await versionIn(app.example, app.package)}`)
+  assert.deepEqual(
+    rows.map(([name]) => name),
+    expected,
+    "npm run frameworks writes the table anew",
+  )
+  for (const [name = "", ...cells] of rows) {
+    const isLacking = apps.some((app) => app.lacksBackpressure && name.startsWith(app.framework))
+    for (const [column, cell] of cells.slice(0, -1).entries()) {
+      const title = header[column + 1] ?? ""
+      const expected = title === "cancel" ? "–" : isLacking && title === "slow reader" ? "✗" : "✓"
+      assert.equal(cell, expected, `${name}: ${title}`)
     }
   }
 })
