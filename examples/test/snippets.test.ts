@@ -64,8 +64,12 @@ interface Snippet {
   readonly isJsx: boolean
 }
 
+/** An app's own file is compiled in its folder, where its framework is: `npm run frameworks`. */
+const OF_AN_APP = /<!-- examples\/[\w-]+\/[\w/-]+\.ts -->\n```ts\n[\s\S]*?^```$/gm
+
 function snippetsOf(page: string): Snippet[] {
-  const text = readFileSync(join(root, page), "utf8")
+  // lines stay what they are
+  const text = readFileSync(join(root, page), "utf8").replaceAll(OF_AN_APP, (snippet) => snippet.replaceAll(/.+/g, ""))
   return [...text.matchAll(/^```(ts|tsx|js)\n([\s\S]*?)^```$/gm)].map(({ index, 1: language, 2: code = "" }) => ({
     page,
     line: text.slice(0, index).split("\n").length + 1,
