@@ -59,9 +59,9 @@ if (isAsked("17-sveltekit", true))
 
 function casesOf(app: App): void {
   let built: Built
-  let missing: unknown
+  let missing: string | undefined
   before(async () => {
-    const folder = await fetchFramework(app.example).catch((error: unknown) => void (missing = error))
+    const folder = await fetchFramework(app.example).catch((error: unknown) => void (missing = String(error)))
     if (folder === undefined) return
     await build(app, folder)
     built = await startBuilt(app, folder)
