@@ -49,7 +49,8 @@ export async function createHubProcess({ name, address, file }: HubProcessOption
     const said = once(mine, "message") as Promise<[{ readonly port: number }]>
     const ended = once(mine, "exit").then(() => undefined)
     const [message] = (await Promise.race([said, ended])) ?? []
-    if (message) port = message.port
+    if (!message) throw new Error(`${name} did not start: see ${file}`)
+    port = message.port
   }
 
   async function end(): Promise<void> {
@@ -61,7 +62,7 @@ export async function createHubProcess({ name, address, file }: HubProcessOption
     await once(mine, "exit")
   }
 
-  const inTurn = (act: () => Promise<void>): Promise<void> => (turn = turn.then(act))
+  const inTurn = (act: () => Promise<void>): Promise<void> => (turn = turn.catch(() => {}).then(act))
 
   return {
     link,

@@ -14,7 +14,6 @@ const now = (): number => Date.now() + offset
 
 process.on("message", (message: { readonly offset: number }) => {
   offset = message.offset
-  process.send?.({ stepped: offset })
 })
 process.on("disconnect", () => process.exit())
 
