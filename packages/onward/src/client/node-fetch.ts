@@ -19,7 +19,7 @@ export async function nodeFetch(url: string, init: RequestInit): Promise<Fetched
   // knows each kind of body, and what type it says it is
   const source = new Response(init.body ?? null)
   let body = init.body == null ? undefined : Buffer.from(await source.arrayBuffer())
-  let method = init.method ?? "GET"
+  let method = (init.method ?? "GET").toUpperCase()
   const headers = new Headers(init.headers)
   const type = source.headers.get("content-type")
   if (type !== null && !headers.has("content-type")) headers.set("content-type", type)
@@ -43,7 +43,7 @@ export async function nodeFetch(url: string, init: RequestInit): Promise<Fetched
     if ((status === 303 && method !== "HEAD") || (status < 303 && method === "POST")) {
       method = "GET"
       body = undefined
-      headers.delete("content-type")
+      for (const name of [...headers.keys()]) if (name.startsWith("content-")) headers.delete(name)
     }
     at = to
   }

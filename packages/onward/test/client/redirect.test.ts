@@ -87,6 +87,28 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     })
   }
 
+  test(`what is said of a body goes with it, however the method is written, over ${transport}`, async (t) => {
+    const stage = await stageOf(t, 302, "same")
+    const headers = { "content-language": "de" }
+    const asked = stream(`${stage.server.url}start`, {
+      clock: stage.clock,
+      fetch,
+      method: "post",
+      body: { q: 1 },
+      headers,
+    })
+    const given = take(asked)
+    await stage.clock.settle()
+    assert.deepEqual(
+      stage.server.requests.map(({ method, headers }) => [method, headers["content-language"]]),
+      [
+        ["POST", "de"],
+        ["GET", undefined],
+      ],
+    )
+    assert.deepEqual(given.data, ["hi"])
+  })
+
   test(`a redirect that comes with a resume takes nothing along either, and the next attempt begins at the first URL, over ${transport}`, async (t) => {
     const stage = await createStage(t, async (exchange) => {
       const { path } = exchange.request
