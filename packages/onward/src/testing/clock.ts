@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts"
+import { checkNames } from "../options.ts"
 import { afterTurn, afterTwoTurns } from "./machine.ts"
 
 export interface ClockOptions {
@@ -37,6 +38,7 @@ interface Timer {
  * await clock.pass(15_000) // every stream has had its heartbeat
  */
 export function createClock(options: ClockOptions = {}): TestClock {
+  checkNames("createClock", options, ["now", "seed", "quiet"])
   const { now: start = 1_700_000_000_000, seed = 42, quiet = afterTwoTurns } = options
   const timers = new Set<Timer>()
   let now = start

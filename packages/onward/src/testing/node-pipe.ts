@@ -60,8 +60,8 @@ export class End extends Duplex {
   override _read(): void {}
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    // either end may be within a call of the other's
-    process.nextTick(() => this.#peer.destroy())
+    // either end may be within a call of the other's; a promise, because Jest's fake timers hold up `process.nextTick`
+    void Promise.resolve().then(() => this.#peer.destroy())
     done(error)
   }
 

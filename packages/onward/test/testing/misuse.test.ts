@@ -125,3 +125,7 @@ test("events that are no JSON say so when they are read as it", async () => {
   assert.throws(() => event.json(), SyntaxError)
   await reader.cut()
 })
+
+test("an option that a clock does not know is a mistake", () => {
+  assert.throws(() => createClock({ sed: 1 } as object), { name: "TypeError", message: /seed/ })
+})

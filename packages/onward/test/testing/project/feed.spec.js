@@ -4,6 +4,9 @@ import { sse as answer } from "onward/node"
 import { connect, createClock } from "onward/testing"
 import { sse as respond } from "onward/web"
 
+/** Fake timers, as each runner has them. */
+const { useFakeTimers, useRealTimers } = globalThis.vi ?? import.meta.jest
+
 const clock = createClock()
 const hub = createHub({ clock })
 const subscription = hub.subscribe({ topics: ["news"] })
@@ -37,5 +40,20 @@ for (const [name, handler] of Object.entries(handlers)) {
     expect(reader.comments).toHaveLength(length + 1)
     await reader.cut()
     expect(clock.timers).toBe(0)
+  })
+
+  test(`${name}: the fake timers of the runner hold up nothing`, async () => {
+    useFakeTimers()
+    try {
+      const reader = await connect(handler)
+      const id = await hub.publish({ topic: "news", data: "published" })
+      expect(await reader.next()).toEqual({ event: "message", data: "published", id })
+      await reader.cut()
+      const again = await reader.reconnect()
+      await clock.pass(15_000)
+      await again.cut()
+    } finally {
+      useRealTimers()
+    }
   })
 }
