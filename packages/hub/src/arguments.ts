@@ -2,8 +2,15 @@ import { parseArgs, type ParseArgsConfig } from "node:util"
 import { suggest } from "./suggest.ts"
 import { UsageError } from "./usage-error.ts"
 
+type Options = NonNullable<ParseArgsConfig["options"]>
+
+/** What was given, by the options there are. */
+type Parsed<T extends Options> = ReturnType<
+  typeof parseArgs<{ args: string[]; options: T; allowPositionals: true; allowNegative: true }>
+>
+
 /** Reads options and words. Throws {@link UsageError}. */
-export function parse<const T extends NonNullable<ParseArgsConfig["options"]>>(args: readonly string[], options: T) {
+export function parse<const T extends Options>(args: readonly string[], options: T): Parsed<T> {
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true, allowNegative: true })
   } catch (error) {
