@@ -32,9 +32,12 @@ export interface FaultRunReport {
   readonly failures: readonly string[]
 }
 
-/** A server says something more often than a client waits for it, pauses of the proxy included. */
-const HEARTBEAT = 30
-const TIMEOUT = 150
+/**
+ * A server says something more often than a client waits for it, pauses of the proxy included: so much more that a busy machine is seldom
+ * taken for a silent server, or clients would do little else than come back.
+ */
+const HEARTBEAT = 100
+const TIMEOUT = 600
 /** A run in which nobody receives anything for so long, in ms, has failed. */
 const PATIENCE = 30_000
 
