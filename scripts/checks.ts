@@ -5,6 +5,15 @@ export const staticChecks: readonly Command[] = [
   { name: "types", program: "tsc", args: ["--project", "tsconfig.json"] },
   { name: "types without Node", program: "tsc", args: ["--project", "tsconfig.browser.json"] },
   { name: "types as declared", program: "tsc", args: ["--project", "packages/onward/tsconfig.build.json", "--noEmit"] },
+  {
+    name: "types as declared, of the hub",
+    program: "tsc",
+    args: [
+      ...["--project", "packages/hub/tsconfig.build.json", "--noEmit"],
+      // against the library's sources, as it is not built yet
+      ...["--customConditions", "onward-source", "--rootDir", "."],
+    ],
+  },
   { name: "lint", program: "oxlint", args: ["--deny-warnings", "--report-unused-disable-directives"] },
   { name: "format", program: "oxfmt", args: ["--check"] },
   { name: "unused code and dependencies", program: "knip", args: ["--no-progress"] },
