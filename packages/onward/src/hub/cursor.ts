@@ -75,6 +75,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
     if (this.#over()) return
     const asked = tail.position
     const found = await this.#ask(() => findStart(this.#core, this.audience, start, asked))
+    if (found?.isOver) return this.finish()
     if (found) this.#begin(found)
   }
 

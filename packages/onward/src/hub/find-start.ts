@@ -1,4 +1,4 @@
-import { inSameEpoch, parsePosition } from "../log/index.ts"
+import { formatPosition, inSameEpoch, parsePosition } from "../log/index.ts"
 import type { Position } from "../message.ts"
 import type { Audience } from "./audience.ts"
 import type { Context } from "./context.ts"
@@ -12,6 +12,8 @@ export interface Found {
   readonly given?: string
   /** The given id means nothing here. */
   readonly unknown?: boolean
+  /** The client has had the entry that its stream ends with, and was cut before it was told. */
+  readonly isOver?: boolean
   /** For a place described by what the log keeps, not by what the client has seen: the end of the log when it was asked. */
   readonly asked?: Position
 }
@@ -24,7 +26,7 @@ const MAX_LOOK_BACK = 100_000
 /** Asks the log where a stream begins; `asked` is the end of the log at the time of the request. */
 export async function findStart(core: Context, audience: Audience, start: StartPoint, asked: Position): Promise<Found> {
   if (start === "live") return { position: asked }
-  if (typeof start === "object" && "after" in start) return findCursor(core, start.after)
+  if (typeof start === "object" && "after" in start) return findCursor(core, audience, start.after)
   const position = await findLandmark(core, audience, start)
   // the log answers later than it was asked: what came meanwhile, be it a new life of the log, is no history but news
   const isNews = position === undefined || !inSameEpoch(position, asked) || position > asked
@@ -40,12 +42,23 @@ async function findLandmark(
   return "since" in start ? core.log.locate({ since: Number(start.since) }) : findLast(core, audience, start.last)
 }
 
-async function findCursor({ log }: Context, given: string): Promise<Found> {
-  if (parsePosition(given)) return { position: given, given }
-  const position = await log.locate({ id: given })
-  if (position !== undefined) return { position, given }
+async function findCursor(core: Context, audience: Audience, given: string): Promise<Found> {
+  const { log } = core
+  const position = parsePosition(given) ? given : await log.locate({ id: given })
+  if (position !== undefined) return { position, given, isOver: await isPastEnd(core, audience, position) }
   // never seen, or no longer kept: then everything kept may be new to this client
   return { position: (await log.bounds()).first, given, unknown: true }
+}
+
+async function isPastEnd({ log, window }: Context, audience: Audience, position: Position): Promise<boolean> {
+  const { epoch, sequence } = parsePosition(position) ?? { epoch: "", sequence: 0 }
+  if (!audience.until || sequence === 0) return false
+  const before = formatPosition(epoch, sequence - 1)
+  const { entries } = window.covers(before)
+    ? window.read(before, audience, 1)
+    : await log.read({ after: before, limit: 1 })
+  const [entry] = entries
+  return entry?.position === position && audience.matches(entry.topic) && audience.until(entry)
 }
 
 async function findLast({ log, window, tail }: Context, audience: Audience, count: number): Promise<Position> {

@@ -21,10 +21,7 @@ export interface SubscribeOptions {
   readonly key?: string
   /** Who listens, for `hub.presence`: an id that other processes may read in the log, at most 256 characters. @default nobody */
   readonly who?: string
-  /**
-   * The stream ends, with `stream.end`, after the first entry for which this is true. It looks at what is delivered: a client that was cut
-   * right behind that entry, before `stream.end`, and resumes there waits for the next one. @default never
-   */
+  /** The stream ends, with `stream.end`, after the first entry for which this is true. @default never */
   readonly until?: (entry: Entry) => boolean
   /** Ends the streams of this subscription when aborted; clients will reconnect. */
   readonly signal?: AbortSignal

@@ -41,3 +41,27 @@ test("an `until` that throws at history ends its stream and is reported", async 
   assert.deepEqual(errors.map(String), ["Error: a bug in until"])
   assert.notEqual(client.closed, undefined)
 })
+
+for (const entries of [1, 100]) {
+  test(`who was cut right behind the last entry, and resumes there, is told the end, window of ${entries}`, async () => {
+    const { connect, hub, publish } = await stage({ window: { entries } })
+    const [, last = ""] = await publish("a", "1", "done", "2")
+    await hub.publish({ topic: "a", data: "done", id: "chosen" })
+    const until = ({ data }: { data: string }): boolean => data === "done"
+    for (const after of [last, "chosen"]) {
+      const client = await connect({ topics: ["a"], until }, { after })
+      assert.deepEqual(client.data, [])
+      assert.equal(client.blocks.at(-1)?.event, "stream.end")
+      assert.equal(client.closed, "ended")
+    }
+  })
+}
+
+test("who resumes behind another entry, or another's last, waits for its own", async () => {
+  const { connect, publish } = await stage()
+  const [first = "", last = ""] = await publish("a", "1", "done")
+  const until = ({ data }: { data: string }): boolean => data === "done"
+  assert.deepEqual((await connect({ topics: ["a"], until }, { after: first })).data, ["done"])
+  const other = await connect({ topics: ["b"], until }, { after: last })
+  assert.equal(other.closed, undefined)
+})
