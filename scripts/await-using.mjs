@@ -20,6 +20,7 @@ export async function load(url, context, next) {
 const NONE = Symbol("no error")
 
 /** What a block has to dispose of, last first; what it threw is thrown again. */
+// oxlint-disable-next-line no-default-export -- what compiled code imports
 export default function usingCtx() {
   const values = []
   return {
@@ -37,6 +38,7 @@ export default function usingCtx() {
           if (failure === NONE) failure = error
         }
       }
+      // oxlint-disable-next-line only-throw-error -- whatever the block threw
       if (failure !== NONE) throw failure
     },
   }

@@ -1,0 +1,12 @@
+// Loaded before tests on Node 22: what newer lines do by themselves.
+import { register } from "node:module"
+
+register(new URL("await-using.mjs", import.meta.url))
+
+// its test runner gives a test up that waits for nothing but timers of ours, which hold up no process
+if (process.argv[1]?.endsWith(".test.ts")) {
+  const { after, before } = await import("node:test")
+  let awake
+  before(() => (awake = setInterval(() => {}, 60_000)))
+  after(() => clearInterval(awake))
+}
