@@ -1,7 +1,12 @@
-/** Time and chance, injected so that tests and the simulation can own them. All durations in milliseconds. */
+/**
+ * Time and chance, injected so that tests and the simulation can own them. All durations in milliseconds. Only `monotonic` measures
+ * how long something took or is to wait; `now` is for what people and other machines read.
+ */
 export interface Clock {
-  /** Milliseconds since 1970. */
+  /** The time of day: milliseconds since 1970. An administrator or NTP may set it forward or back at any moment. */
   now(): number
+  /** Milliseconds since a fixed moment in the past. Never goes back, and does not change when the time of day is set. */
+  monotonic(): number
   /** Calls `run` after `delay` milliseconds; returns the undo. Does not keep the process alive by itself. */
   after(delay: number, run: () => void): () => void
   /** Keeps the process alive until undone. */
@@ -16,9 +21,23 @@ type Timer = number | { unref?(): void }
 
 const { setImmediate: soon = setTimeout } = globalThis as { setImmediate?: (run: () => void) => unknown }
 
+const METHODS = ["now", "monotonic", "after", "hold", "turn", "random"] as const
+
+/** The clock that a caller gave as an option of `what`. Throws a `TypeError` that names the method it lacks. */
+export function checkClock(what: string, clock: Clock): Clock {
+  for (const name of METHODS) {
+    if (typeof (clock as Partial<Clock> | null)?.[name] === "function") continue
+    throw new TypeError(
+      `${what}: \`clock\` has no method \`${name}\`. A clock has ${METHODS.join(", ")}: pass createClock() of onward/testing.`,
+    )
+  }
+  return clock
+}
+
 /** The clock of the machine. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   after(delay, run) {
     const timer = setTimeout(run, delay) as Timer
     if (typeof timer === "object") timer.unref?.()

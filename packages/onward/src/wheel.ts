@@ -59,7 +59,7 @@ export class Wheel {
       this.#stop = undefined
       this.#current = (this.#current + 1) % this.#slots.length
       const due = this.#slots[this.#current] as Set<Beating>
-      const now = this.#clock.now()
+      const now = this.#clock.monotonic()
       for (const member of due) {
         const delay = member.beat(now)
         // a beat may end the member, which then deleted itself

@@ -1,4 +1,4 @@
-import { systemClock, type Clock } from "../clock.ts"
+import { checkClock, systemClock, type Clock } from "../clock.ts"
 import { createSmallParser } from "../protocol/index.ts"
 import type { ByteReader, FetchedResponse, FetchLike } from "./request.ts"
 
@@ -39,19 +39,20 @@ const SUSPICIOUS = 250
  */
 export function pollingFetch(options: PollingOptions = {}): FetchLike {
   const { fetch = globalThis.fetch, patience = 5_000, again = 600_000, clock = systemClock } = options
+  checkClock("pollingFetch", clock)
   let pollUntil = patience > 0 ? -Infinity : Infinity
 
   return async (url, init) => {
     if (init.method !== undefined && init.method !== "GET") return streaming(await fetch(url, init))
-    if (clock.now() >= pollUntil) {
+    if (clock.monotonic() >= pollUntil) {
       const response = await inTime(fetch, url, init, patience, clock)
       if (response) return response
     }
     const target = pollOf(url)
-    const since = clock.now()
+    const since = clock.monotonic()
     const response = await fetch(target, init)
     if (response.status !== 200) return streaming(response)
-    pollUntil = Math.max(pollUntil, clock.now() + again)
+    pollUntil = Math.max(pollUntil, clock.monotonic() + again)
     const pieces: Pieces = { fetch, url: target, init, clock }
     return { ...partsOf(response), body: { getReader: () => read(pieces, response, since) } }
   }
@@ -124,11 +125,11 @@ function read({ fetch, url, init, clock }: Pieces, opened: PolledResponse, since
 
   async function next(): Promise<boolean> {
     const id = known.lastEventId
-    const isNews = id !== idBefore || clock.now() - since >= SUSPICIOUS
+    const isNews = id !== idBefore || clock.monotonic() - since >= SUSPICIOUS
     if (isOver || !isNews || tail !== "\n\n" || id === "") return false
     // to `fetch` a character of a header is a byte
     headers.set("last-event-id", latin1(new TextEncoder().encode(id)))
-    since = clock.now()
+    since = clock.monotonic()
     idBefore = id
     const response = await fetch(url, { ...init, headers })
     // why not, the client finds out by asking itself

@@ -38,7 +38,7 @@ export class Audience implements Reader {
   members = 0
   /** The entries of this turn that its live connections are still to get. */
   run: Run | undefined
-  /** When something was last written to all who are live, ms since 1970. */
+  /** When something was last written to all who are live, by the monotonic clock. */
   wroteAt = 0
   /** Position of the last entry written to all who are live. */
   shown: Position = ""

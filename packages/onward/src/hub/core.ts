@@ -155,7 +155,7 @@ export class Core implements Context {
   /** Thousands of streams share one store's trouble: the same one is reported once in ten seconds. */
   #report(error: unknown): void {
     const kind = error instanceof OnwardError ? error.code : error
-    const now = this.clock.now()
+    const now = this.clock.monotonic()
     if (kind === this.#reported && now - this.#reportedAt < 10_000) return
     this.#reported = kind
     this.#reportedAt = now

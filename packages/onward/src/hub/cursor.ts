@@ -53,7 +53,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
     this.key = options.key
     this.signal = options.signal
     this.who = options.who
-    this.#wroteAt = core.clock.now()
+    this.#wroteAt = core.clock.monotonic()
     this.#endsAt = this.#wroteAt + core.maxAge * (1 - core.clock.random() * 0.1)
     sink.owner = this
   }
@@ -98,7 +98,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
   fallBehind(position: Position): void {
     this.#position = position
     this.#shown = position
-    this.#wroteAt = this.#core.clock.now()
+    this.#wroteAt = this.#core.clock.monotonic()
     this.#wait()
   }
 
@@ -257,7 +257,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
   }
 
   #write(frame: Frame): boolean {
-    this.#wroteAt = this.#core.clock.now()
+    this.#wroteAt = this.#core.clock.monotonic()
     return this.#sink.write(frame)
   }
 

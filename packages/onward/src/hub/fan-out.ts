@@ -94,7 +94,7 @@ export class FanOut {
     if (this.#dirty.length === 0) return
     const dirty = this.#dirty
     this.#dirty = []
-    const now = this.#clock.now()
+    const now = this.#clock.monotonic()
     for (const audience of dirty) {
       const run = audience.run as Run
       audience.run = undefined

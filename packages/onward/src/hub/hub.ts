@@ -1,4 +1,4 @@
-import { systemClock, type Clock } from "../clock.ts"
+import { checkClock, systemClock, type Clock } from "../clock.ts"
 import { OnwardError } from "../errors.ts"
 import type { EventContract, EventInput, EventSchemas } from "../events.ts"
 import { checkMessage, memoryLog, type Appended, type Log } from "../log/index.ts"
@@ -106,6 +106,7 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
   checkNames("createHub", options, OPTIONS)
   checkNames("createHub's window", options.window ?? {}, ["entries", "chars"])
   const { events, clock = systemClock } = options
+  checkClock("createHub", clock)
   const core = new Core({
     log: options.log ?? memoryLog({ clock }),
     clock,
@@ -217,10 +218,10 @@ function idFor({ id, key }: StoredMessage, position: Position, previous: Positio
 async function closeEvenly(core: Core, over: number): Promise<void> {
   const { clock } = core
   const cursors = [...core.cursors()]
-  const startedAt = clock.now()
+  const startedAt = clock.monotonic()
   const letGo = clock.hold()
   for (let ended = 0; core.connections > 0;) {
-    const share = over > 0 ? Math.min(1, (clock.now() - startedAt) / over) : 1
+    const share = over > 0 ? Math.min(1, (clock.monotonic() - startedAt) / over) : 1
     for (const due = Math.floor(cursors.length * share); ended < due; ended++) {
       cursors[ended]?.end(comeBack(clock.random()))
     }

@@ -1,4 +1,4 @@
-import { systemClock, type Clock } from "../clock.ts"
+import { checkClock, systemClock, type Clock } from "../clock.ts"
 import { OnwardError } from "../errors.ts"
 import type { Position } from "../message.ts"
 import { createKeptEntries } from "./kept-entries.ts"
@@ -27,6 +27,7 @@ export interface MemoryLogOptions {
  */
 export function memoryLog(options: MemoryLogOptions = {}): Log {
   const { retention = DEFAULT_RETENTION, clock = systemClock, now = () => clock.now(), epoch = createEpoch() } = options
+  checkClock("memoryLog", clock)
   if (!parsePosition(formatPosition(epoch, 0))) throw new TypeError("epoch must be eight characters of 0-9 and a-z")
   const kept = createKeptEntries(epoch, limitsOf(retention))
   const watchers = new Set<{ readonly wake: (newest: Position) => void }>()

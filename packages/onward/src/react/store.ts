@@ -52,15 +52,15 @@ export function createStore(url: string | null, key: unknown, first: StoreOption
     now = { ...now, ...part }
     if (isShowing) return
     isShowing = true
-    // not by animation frames, of which a page in the background has none; and the time of day may have been set back
-    const wait = Math.min(FRAME, shownAt + FRAME - clock.now())
+    // not by animation frames: a page in the background has none
+    const wait = shownAt + FRAME - clock.monotonic()
     if (wait > 0) clock.after(wait, show)
     else clock.turn(show)
   }
 
   function show(): void {
     isShowing = false
-    shownAt = clock.now()
+    shownAt = clock.monotonic()
     shown = now
     for (const listener of listeners) listener()
   }

@@ -1,4 +1,4 @@
-import { systemClock } from "../clock.ts"
+import { checkClock, systemClock } from "../clock.ts"
 import { OnwardError, stream, type FetchedResponse, type StreamOptions } from "../client/index.ts"
 import type { Format, Part, Usage } from "../runs/index.ts"
 
@@ -66,8 +66,9 @@ export interface OpenRun<F> {
  */
 export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
   const { url, format, location, onStatus, clock = systemClock, ...rest } = options
+  checkClock("openRun", clock)
   const follower = format.follow()
-  const startedAt = clock.now()
+  const startedAt = clock.monotonic()
   let status: OpenRunStatus = "connecting"
   let error: OpenRun<F>["error"]
   let place: string | URL = location ?? url
@@ -85,7 +86,7 @@ export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
   function tell(next: OpenRunStatus): void {
     if (status === next || endedAt !== undefined) return
     status = next
-    if (!["connecting", "running", "reconnecting"].includes(next)) endedAt = clock.now()
+    if (!["connecting", "running", "reconnecting"].includes(next)) endedAt = clock.monotonic()
     onStatus?.(next)
   }
 
@@ -135,7 +136,7 @@ export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
         (part.type === "text" || part.type === "reasoning" || part.type === "tool-input") &&
         part.delta !== ""
       ) {
-        firstAt ??= clock.now()
+        firstAt ??= clock.monotonic()
         pieces++
       }
     }
@@ -193,7 +194,7 @@ export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
     get metrics(): OpenRunMetrics {
       return {
         ttft: firstAt === undefined ? undefined : firstAt - startedAt,
-        duration: (endedAt ?? clock.now()) - startedAt,
+        duration: (endedAt ?? clock.monotonic()) - startedAt,
         tokens: usage?.output ?? pieces,
         counted: usage?.output === undefined ? "frames" : "usage",
         resumes: Math.max(0, opened - 1),

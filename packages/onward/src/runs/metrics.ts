@@ -41,7 +41,7 @@ export interface Meter {
 
 /** @param elsewhere who watched in other processes, so far */
 export function createMeter(clock: Clock, elsewhere: () => Pick<RunMetrics, "viewers" | "resumes">): Meter {
-  const startedAt = clock.now()
+  const startedAt = clock.monotonic()
   const gaps: number[] = []
   let seen = 0
   let frames = 0
@@ -49,7 +49,7 @@ export function createMeter(clock: Clock, elsewhere: () => Pick<RunMetrics, "vie
   let lastAt = 0
 
   function piece(): boolean {
-    const now = clock.now()
+    const now = clock.monotonic()
     frames++
     if (firstAt === undefined) {
       firstAt = lastAt = now
@@ -85,7 +85,7 @@ export function createMeter(clock: Clock, elsewhere: () => Pick<RunMetrics, "vie
       const others = elsewhere()
       return {
         ttft: firstAt === undefined ? undefined : firstAt - startedAt,
-        duration: clock.now() - startedAt,
+        duration: clock.monotonic() - startedAt,
         tokens,
         counted,
         rate: span > 0 ? Math.round((tokens * 10_000) / span) / 10 : undefined,

@@ -191,12 +191,12 @@ export function createRecorder(options: RecorderOptions): Recorder {
 
   function mayTryAgain(error: unknown): boolean {
     if (failingSince === undefined) {
-      failingSince = clock.now()
+      failingSince = clock.monotonic()
       onError(error)
       seal()
       show()
     }
-    return error instanceof OnwardError && error.retryable && clock.now() - failingSince < storeTimeout
+    return error instanceof OnwardError && error.retryable && clock.monotonic() - failingSince < storeTimeout
   }
 
   function stop(): void {

@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts"
+import { checkClock, type Clock } from "../clock.ts"
 import { OnwardError } from "../errors.ts"
 import { createHub, insidesOf, type Hub } from "../hub/index.ts"
 import { checkNames, durationOf } from "../options.ts"
@@ -36,6 +36,7 @@ import { BEGINNING, cursorOf, isPastEnd, Watch, type Cursor, type WatchOptions }
  */
 export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   checkNames("createRuns", options, RUNS_OPTIONS)
+  if (options.clock) checkClock("createRuns", options.clock)
   const { format, onError = report, waitUntil, durability = "relaxed", prefix = "run/" } = options
   const lease = durationOf("lease", options.lease, 10_000)
   const retain = durationOf("retain", options.retain, 600_000)

@@ -1,4 +1,4 @@
-import { systemClock, type Clock } from "../clock.ts"
+import { checkClock, systemClock, type Clock } from "../clock.ts"
 import type { OnwardError } from "../errors.ts"
 import { Frame } from "../frame.ts"
 import { END_ID, isSubscription, type StartPoint, type Subscription } from "../hub/index.ts"
@@ -112,6 +112,7 @@ export function answer(request: StreamRequest, source: Source, options: SseOptio
     return refused
   }
   const clock = options.clock ?? (isSubscription(source) ? source.clock : systemClock)
+  if (options.clock) checkClock("sse", options.clock)
   const flushAfter = durationOf("flushAfter", options.flushAfter, 0)
   const { padding = 0 } = options
   if (!Number.isInteger(padding) || padding < 0 || padding > MAX_PADDING) {

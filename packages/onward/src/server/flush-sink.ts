@@ -50,7 +50,7 @@ export class FlushSink implements Sink, SinkOwner {
 
   #wrote(text: string, hasRoom: boolean): boolean {
     // what is full has more behind it
-    this.#since = hasRoom && hasData(text) ? this.#clock.now() : undefined
+    this.#since = hasRoom && hasData(text) ? this.#clock.monotonic() : undefined
     if (this.#since !== undefined) this.#stop ??= this.#clock.after(this.#delay, () => this.#look())
     return hasRoom
   }
@@ -58,7 +58,7 @@ export class FlushSink implements Sink, SinkOwner {
   #look(): void {
     this.#stop = undefined
     if (this.#since === undefined) return
-    const left = this.#since + this.#delay - this.#clock.now()
+    const left = this.#since + this.#delay - this.#clock.monotonic()
     if (left > 0) this.#stop = this.#clock.after(left, () => this.#look())
     else {
       this.#since = undefined

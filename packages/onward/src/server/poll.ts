@@ -26,7 +26,7 @@ export class PollSink implements Sink {
   constructor(inner: Sink, clock: Clock, heartbeat: number) {
     this.#inner = inner
     this.#clock = clock
-    this.#quietUntil = clock.now() + heartbeat / 2
+    this.#quietUntil = clock.monotonic() + heartbeat / 2
   }
 
   get owner(): SinkOwner | undefined {
@@ -55,7 +55,7 @@ export class PollSink implements Sink {
   }
 
   #wrote(text: string): void {
-    if (this.#isOver || (this.#clock.now() < this.#quietUntil && !hasData(text))) return
+    if (this.#isOver || (this.#clock.monotonic() < this.#quietUntil && !hasData(text))) return
     this.#isOver = true
     // what falls into the same turn goes along
     this.#clock.turn(() => {

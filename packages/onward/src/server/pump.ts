@@ -43,7 +43,7 @@ export class Pump implements SinkOwner, Beating {
     this.#source = source
     this.#options = options
     this.#wheel = wheelOf(options.clock)
-    this.#wroteAt = options.clock.now()
+    this.#wroteAt = options.clock.monotonic()
     sink.owner = this
     this.#wheel.add(this, options.heartbeat)
     options.signal?.addEventListener("abort", this.#interrupted)
@@ -127,7 +127,7 @@ export class Pump implements SinkOwner, Beating {
   }
 
   #write(text: string): boolean {
-    this.#wroteAt = this.#options.clock.now()
+    this.#wroteAt = this.#options.clock.monotonic()
     return this.#sink.writeText(text)
   }
 

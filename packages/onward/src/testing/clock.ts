@@ -20,6 +20,8 @@ export interface TestClock extends Clock {
   pass(ms: number): Promise<void>
   /** Lets everything happen that needs no time to pass: what was published is received, who was cut is gone. */
   settle(): Promise<void>
+  /** Sets the time of day, as an administrator or NTP does: no time passes, and no timer runs. */
+  setTime(now: number): void
   /** How many timers are still to come. Without any stream or call under way there is none. */
   readonly timers: number
 }
@@ -41,7 +43,9 @@ export function createClock(options: ClockOptions = {}): TestClock {
   checkNames("createClock", options, ["now", "seed", "quiet"])
   const { now: start = 1_700_000_000_000, seed = 42, quiet = afterTwoTurns } = options
   const timers = new Set<Timer>()
-  let now = start
+  /** What `monotonic` shows, and what `now` shows more. */
+  let elapsed = 0
+  let offset = start
   let chance = seed >>> 0
   /** Turns asked for so far, and those of them that are still to end. */
   let asked = 0
@@ -63,9 +67,14 @@ export function createClock(options: ClockOptions = {}): TestClock {
   }
 
   return {
-    now: () => now,
+    now: () => offset + elapsed,
+    monotonic: () => elapsed,
+    setTime(now) {
+      if (!Number.isFinite(now)) throw new TypeError("setTime takes a number of milliseconds since 1970")
+      offset = now - elapsed
+    },
     after(delay, run) {
-      const timer = { at: now + delay, run }
+      const timer = { at: elapsed + delay, run }
       timers.add(timer)
       return () => void timers.delete(timer)
     },
@@ -92,15 +101,15 @@ export function createClock(options: ClockOptions = {}): TestClock {
     settle,
     async pass(ms) {
       if (!(ms >= 0 && ms < Infinity)) throw new TypeError("pass takes a number of milliseconds, 0 or more")
-      const until = now + ms
+      const until = elapsed + ms
       await settle()
       for (let timer = next(); timer && timer.at <= until; timer = next()) {
         timers.delete(timer)
-        now = Math.max(now, timer.at)
+        elapsed = Math.max(elapsed, timer.at)
         timer.run()
         await settle()
       }
-      now = Math.max(now, until)
+      elapsed = Math.max(elapsed, until)
     },
   }
 }

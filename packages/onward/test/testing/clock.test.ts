@@ -12,6 +12,25 @@ test("it shows the same time until it is told to pass", async () => {
   assert.equal(clock.now(), 1_250)
 })
 
+test("setting the time of day moves that alone: no time passes, no timer runs", async () => {
+  const clock = createClock({ now: 1_000_000 })
+  const seen: string[] = []
+  clock.after(100, () => seen.push("due"))
+  const before = clock.monotonic()
+  for (const now of [4_600_000, 400_000, -1, 0]) {
+    clock.setTime(now)
+    await clock.settle()
+    assert.equal(clock.now(), now)
+    assert.equal(clock.monotonic(), before)
+  }
+  assert.deepEqual(seen, [])
+  await clock.pass(100)
+  assert.deepEqual(seen, ["due"])
+  assert.equal(clock.now(), 100)
+  assert.equal(clock.monotonic(), before + 100)
+  for (const now of [Number.NaN, Infinity, "1" as unknown as number]) assert.throws(() => clock.setTime(now), TypeError)
+})
+
 test("timers run at their moments, in order, also those that others set", async () => {
   const clock = createClock({ now: 0 })
   const seen: string[] = []

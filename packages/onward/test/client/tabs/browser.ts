@@ -115,6 +115,7 @@ export class Browser {
   clockOf(tab: Tab): Clock {
     return {
       now: () => this.now,
+      monotonic: () => this.now,
       after: (delay, run) => {
         const timer = { at: this.now + delay, run: () => isOn && run() }
         let isOn = true

@@ -23,6 +23,10 @@ export class World implements Clock {
     return this.#now
   }
 
+  monotonic(): number {
+    return this.#now
+  }
+
   after(delay: number, run: () => void): () => void {
     const timer = { at: this.#now + Math.max(0, delay), run }
     this.#timers.push(timer)
