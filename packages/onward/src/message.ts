@@ -1,4 +1,5 @@
 import { OnwardError } from "./errors.ts"
+import { idFaultOf, isControlWord } from "./event-id.ts"
 
 /** What a publisher gives. Strings in `data` travel raw, everything else as JSON. */
 export interface Message<Data = unknown> {
@@ -9,11 +10,11 @@ export interface Message<Data = unknown> {
   /** The SSE event name; names starting with `stream.` are reserved. @default "message" */
   readonly event?: string
   /**
-   * The publisher's own id, emitted verbatim as the SSE `id`; while its entry is kept, a repeat of it is stored once. Never give
+   * The publisher's own id, emitted verbatim as the SSE `id`: at most 512 characters that a client can send back unchanged in a header; while its entry is kept, a repeat of it is stored once. Never give
    * it to another message later: a client that resumes by it would carry on after the newer one. @default the position
    */
   readonly id?: string
-  /** Reconnection time for clients, in milliseconds. */
+  /** Reconnection time for clients, in milliseconds, clamped to 500 to 3,600,000. */
   readonly retry?: number
   /** Idempotency key, never sent to subscribers: while the entry is kept, a repeat of it is stored once. */
   readonly key?: string
@@ -34,8 +35,11 @@ export interface Entry extends StoredMessage {
   readonly time: number
 }
 
-/** The SSE `id` of an entry: the publisher's own when there is one, else the position. */
-export const idOf = (entry: Entry): string => entry.id ?? entry.position
+/** The SSE `id` of an entry: the publisher's own when there is one that clients can send back, else the position. */
+export const idOf = ({ id, position }: Entry): string => (id === undefined || !isSafe(id) ? position : id)
+
+/** A log may hold what was not checked, or by an older rule: an id that clients cannot send back is not sent to them. */
+const isSafe = (id: string): boolean => idFaultOf(id) === undefined && !isControlWord(id)
 
 /** Payload to text, by the one rule: strings raw, everything else as JSON, nothing as the empty string. */
 export function serialize(data: unknown): string {

@@ -1,3 +1,4 @@
+import { END_ID } from "../event-id.ts"
 import { Frame } from "../frame.ts"
 import type { LossReason } from "../log/index.ts"
 import { encode, encodeComment } from "../protocol/index.ts"
@@ -7,9 +8,7 @@ import { encode, encodeComment } from "../protocol/index.ts"
  * `stream.end` does, since nothing comes after it.
  */
 
-/** Who comes back with this id has had everything and is answered 204, at which a native EventSource stops. */
-export const END_ID = "stream.end"
-
+/** Sent last: the reconnect with its id is answered 204, at which a native EventSource stops. */
 export const end: Frame = new Frame(encode({ event: "stream.end", id: END_ID, data: {} }))
 
 /** Keeps a quiet stream alive on its way through proxies. */

@@ -119,7 +119,8 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
     onError: options.onError ?? ((error) => console.error("onward:", error)),
   })
 
-  const check = (message: Message): StoredMessage => checkMessage(message, core.limits.messageBytes)
+  const check = (message: Message): StoredMessage =>
+    checkMessage(message, core.limits.messageBytes, core.limits.cursorBytes)
 
   async function validated(message: Message): Promise<StoredMessage> {
     if (!events) return check(message)

@@ -1,5 +1,5 @@
 export { createHub, type DrainOptions, type Hub, type HubOptions, type HubStats, type MessageOf } from "./hub.ts"
-export { comment, END_ID, end } from "./control.ts"
+export { comment, end } from "./control.ts"
 export { followTopic, type Followed } from "./follow-topic.ts"
 export { insidesOf, type Insides } from "./insides.ts"
 export type { Attendees, Presence, PresenceOptions } from "./presence.ts"

@@ -1,16 +1,22 @@
 import { byteLength } from "../bytes.ts"
 import { OnwardError } from "../errors.ts"
+import { idFaultOf, isControlWord, MAX_ID_BYTES } from "../event-id.ts"
 import { parsePosition } from "./position.ts"
 import { serialize, type Message, type StoredMessage } from "../message.ts"
 import { checkTopic } from "../topic.ts"
 
 const FIELDS: ReadonlySet<string> = new Set(["topic", "data", "event", "id", "retry", "key"])
 
+/** What a publisher may ask of its subscribers as reconnection time, in milliseconds: a smaller or larger `retry` becomes the nearest. */
+const MIN_RETRY = 500
+const MAX_RETRY = 3_600_000
+
 /**
  * Turns what a publisher gave into what a log takes, or throws `OnwardError` saying which field is wrong: nothing that
- * passes can end a line early (WHATWG HTML section 9.2.5), look like a control event, or pose as a position.
+ * passes can end a line early (WHATWG HTML section 9.2.5), look like a control event, pose as a position, or come back from
+ * a client as another id than was sent (`idFaultOf`). `maxIdBytes` is the longest cursor that a client of this hub may send.
  */
-export function checkMessage(message: Message, maxBytes: number): StoredMessage {
+export function checkMessage(message: Message, maxBytes: number, maxIdBytes: number = MAX_ID_BYTES): StoredMessage {
   for (const name in message) {
     if (!FIELDS.has(name)) {
       throw new OnwardError("invalid_message", `a message has no field "${name}"; there are ${[...FIELDS].join(", ")}`)
@@ -19,7 +25,7 @@ export function checkMessage(message: Message, maxBytes: number): StoredMessage 
   const { topic, event, id, retry, key } = message
   checkTopic(topic)
   if (event !== undefined) checkEvent(event)
-  if (id !== undefined) checkId(id)
+  if (id !== undefined) checkId(id, Math.min(maxIdBytes, MAX_ID_BYTES))
   if (key !== undefined) checkLine("key", key)
   if (retry !== undefined && !(Number.isSafeInteger(retry) && retry >= 0)) {
     throw new OnwardError("invalid_message", "`retry` must be a whole number of milliseconds from 0 up")
@@ -30,7 +36,7 @@ export function checkMessage(message: Message, maxBytes: number): StoredMessage 
     data,
     ...(event !== undefined && { event }),
     ...(id !== undefined && { id }),
-    ...(retry !== undefined && { retry }),
+    ...(retry !== undefined && { retry: Math.min(Math.max(retry, MIN_RETRY), MAX_RETRY) }),
     ...(key !== undefined && { key }),
   }
   const size = [topic, data, event, id, key].reduce((sum, text) => sum + (text === undefined ? 0 : byteLength(text)), 0)
@@ -50,12 +56,14 @@ function checkEvent(event: string): void {
   }
 }
 
-function checkId(id: string): void {
+function checkId(id: string, maxBytes: number): void {
   checkLine("id", id)
-  if (id === "earliest" || id.startsWith("stream.") || parsePosition(id)) {
+  const fault = idFaultOf(id, maxBytes)
+  if (fault !== undefined) throw new OnwardError("invalid_message", `\`id\` ${fault}. Choose another id.`)
+  if (isControlWord(id) || parsePosition(id)) {
     throw new OnwardError(
       "invalid_message",
-      "`id` has a meaning of its own in Onward (a position, `earliest` or `stream.…`): choose another",
+      "`id` has a meaning of its own in Onward (a position, `earliest` or `stream.…`). Choose another id.",
     )
   }
 }

@@ -1,3 +1,4 @@
+import { idFaultOf } from "../event-id.ts"
 import type { Entry, StoredMessage } from "../message.ts"
 import { MAX_TOPIC_BYTES } from "../topic.ts"
 
@@ -9,7 +10,7 @@ export interface McpRecord {
 
 /** What is before this is the topic's: a session's id becomes one segment of it, whatever it holds. */
 const PREFIX = "mcp/"
-/** Most characters of a message's id in the log. */
+/** Longest id of a message in the log, in bytes. */
 const MAX_ID = 512
 const MARK_LENGTH = 37
 
@@ -36,8 +37,7 @@ export const isIdOfResponse = (eventId: string): boolean => eventId.startsWith("
 /** The id under which the log finds an event; undefined when text cannot be an event's id. */
 export function logIdOf(topic: string, eventId: string): string | undefined {
   const id = `${topic}/${eventId}`
-  // oxlint-disable-next-line no-control-regex -- control characters are exactly what is looked for
-  return id.length > MAX_ID || /[\u0000-\u001f\u007f]/.test(id) || !id.isWellFormed() ? undefined : id
+  return idFaultOf(id, MAX_ID) === undefined ? id : undefined
 }
 
 export const messageOf = (topic: string, id: string, record: McpRecord): StoredMessage => ({

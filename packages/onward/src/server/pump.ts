@@ -1,4 +1,6 @@
 import type { Clock } from "../clock.ts"
+import { END_ID, idFaultOf } from "../event-id.ts"
+import { OnwardError } from "../errors.ts"
 import { comment, end } from "../hub/index.ts"
 import { encode } from "../protocol/index.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
@@ -143,5 +145,15 @@ function textOf(value: Yielded): string {
   if (value === null || typeof value !== "object" || ArrayBuffer.isView(value)) {
     throw new TypeError("a source must yield strings or messages like { data, event, id }")
   }
+  const { id } = value
+  // "" takes the last id back
+  if (id !== undefined && id !== "") checkId(id)
   return encode(value)
+}
+
+/** Positions and `earliest` mean to a source what the source makes of them; `stream.end` never comes back to it. */
+function checkId(id: string): void {
+  const fault = id === END_ID ? "means that the stream is over, and no client comes back after it" : idFaultOf(id)
+  if (fault !== undefined)
+    throw new OnwardError("invalid_message", `The \`id\` that a source yielded ${fault}. Yield another id.`)
 }

@@ -1,6 +1,7 @@
 import { OnwardError } from "../errors.ts"
+import { EARLIEST_ID, idFromHeader } from "../event-id.ts"
 import type { StartPoint } from "../hub/index.ts"
-import { decodeHeader, type StreamRequest } from "./request.ts"
+import type { StreamRequest } from "./request.ts"
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
@@ -10,7 +11,7 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h:
  */
 export function startPointOf(request: StreamRequest, now: number): StartPoint | undefined {
   const header = request.header("last-event-id")
-  if (header) return startAfter(decodeHeader(header))
+  if (header) return startAfter(idFromHeader(header))
   const at = request.url.indexOf("?")
   if (at < 0) return undefined
   const query = new URLSearchParams(request.url.slice(at + 1))
@@ -24,7 +25,7 @@ export function startPointOf(request: StreamRequest, now: number): StartPoint | 
   return { last: Number(last) }
 }
 
-const startAfter = (id: string): StartPoint => (id === "earliest" ? "earliest" : { after: id })
+const startAfter = (id: string): StartPoint => (id === EARLIEST_ID ? "earliest" : { after: id })
 
 /** `10m` and the like before now, milliseconds since 1970, or an ISO 8601 time. */
 function parseSince(text: string, now: number): number {

@@ -158,7 +158,39 @@ test("a reconnection time is a whole number of milliseconds", async () => {
   for (const retry of [-1, 1.5, Number.NaN, Infinity, 2 ** 53, "5" as never, null as never]) {
     await assert.rejects(hub.publish({ topic: "a", data: "", retry }), { ...refused, message: /`retry`/ })
   }
-  await hub.publish({ topic: "a", data: "", retry: 0 })
+})
+
+test("a reconnection time is at least half a second and at most an hour", async () => {
+  const { clock, connect, hub } = await stage()
+  const client = await connect({ topics: ["a"] })
+  for (const retry of [0, 499, 500, 3_600_000, 3_600_001, Number.MAX_SAFE_INTEGER])
+    await hub.publish({ topic: "a", retry })
+  await clock.settle()
+  const sent = client.events.map(({ retry }) => Number(retry))
+  assert.deepEqual(sent, [500, 500, 500, 3_600_000, 3_600_000, 3_600_000])
+})
+
+test("an id is never longer than the cursor that a client of this hub may send", async () => {
+  const { hub, another } = await stage()
+  await hub.publish({ topic: "a", id: "é".repeat(512) })
+  await assert.rejects(hub.publish({ topic: "a", id: "東".repeat(342) }), { ...refused, message: /1024 bytes/ })
+  const strict = another({ limits: { cursorBytes: 8 } })
+  await strict.publish({ topic: "a", id: "12345678" })
+  await assert.rejects(strict.publish({ topic: "a", id: "123456789" }), { ...refused, message: /8 bytes/ })
+  await another({ limits: { cursorBytes: 4_096 } }).publish({ topic: "a", id: "東".repeat(512) })
+})
+
+test("an id in the log that clients cannot send back is not sent to them: they get the position", async () => {
+  const { clock, connect, hub, log } = await stage()
+  const client = await connect({ topics: ["a"] })
+  const bad = ["\tstream.end", " earliest", "stream.end", "earliest", "a\u0001", "x".repeat(5_000)]
+  await log.append(bad.map((id) => ({ topic: "a", data: "", id })))
+  await hub.publish({ topic: "a", id: "good" })
+  await clock.settle()
+  assert.deepEqual(
+    client.events.map(({ id }) => id),
+    [...bad.map((_, i) => at(i + 1)), "good"],
+  )
 })
 
 test("a repeated key or id is stored and delivered once, and resolves to the same id", async () => {
