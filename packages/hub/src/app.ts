@@ -10,6 +10,7 @@ import { health } from "./health.ts"
 import { HttpError } from "./http-error.ts"
 import type { PresenceEndpoint } from "./presence.ts"
 import { publish } from "./publish.ts"
+import { limitReports } from "./reports.ts"
 import { sendProblem } from "./respond.ts"
 import { READ, WRITE, type Route } from "./route.ts"
 
@@ -30,7 +31,8 @@ export interface AppOptions {
 
 /** The hub's HTTP interface: who may ask, what is asked, what is written down. */
 export function createApp(options: AppOptions): (req: IncomingMessage, res: ServerResponse) => void {
-  const { hub, log, accessLog, address, demo, gateway, presence, onError } = options
+  const { hub, log, accessLog, address, demo, gateway, presence } = options
+  const onError = limitReports(options.onError)
   const bodies = createBodies()
   const routes = new Map<string, Route>([
     ["/publish", { methods: WRITE, answer: (req, res) => publish(hub, bodies, req, res) }],

@@ -1,67 +1,108 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
+import { callerOf } from "./caller.ts"
 import { HttpError } from "./http-error.ts"
+import { createQuota, type Account, type QuotaOptions } from "./quota.ts"
 
-export interface BodiesOptions {
+export interface BodiesOptions extends Partial<QuotaOptions> {
   /** Largest body, in bytes: a message of 1 MiB fits however its JSON is escaped, within reason. @default 4 MiB */
   readonly maxBytes?: number
   /** Bytes of all bodies being handled at once. @default 64 MiB */
   readonly totalBytes?: number
+  /** Bytes of one caller's bodies being handled at once. @default a quarter of `totalBytes`, but at least `maxBytes` */
+  readonly shareBytes?: number
 }
 
 /** Reads request bodies within limits. */
 export interface Bodies {
   /**
    * Reads a body and calls `use` with its text; the body counts until `use` has settled. Throws `HttpError`: 413 as soon as the body is too
-   * large, 503 when too many are being handled, 400 when it is no UTF-8.
+   * large, 429 when the caller sends too many at once, 503 when all callers together do, 408 when it stalls, 400 when it is not UTF-8.
    */
   read<T>(req: IncomingMessage, res: ServerResponse, use: (text: string) => Promise<T>): Promise<T>
 }
 
-export function createBodies({ maxBytes = 4 * 1024 ** 2, totalBytes = 64 * 1024 ** 2 }: BodiesOptions = {}): Bodies {
-  let total = 0
+export function createBodies(options: BodiesOptions = {}): Bodies {
+  const { maxBytes = 4 * 1024 ** 2, totalBytes = 64 * 1024 ** 2 } = options
+  const quota = createQuota({ shareBytes: Math.max(totalBytes / 4, maxBytes), ...options, totalBytes })
 
   return {
     async read(req, res, use) {
-      let held = 0
-      const take = (bytes: number): void => {
-        held += bytes
-        total += bytes
-        if (held > maxBytes) {
-          throw new HttpError(413, "body_too_large", `The body may have ${maxBytes} bytes at most: send less at once.`)
-        }
-        if (total > totalBytes) {
-          throw new HttpError(503, "busy", "Too many large requests at once: try again.", { "retry-after": "1" })
-        }
-      }
+      if (Number(req.headers["content-length"] ?? 0) > maxBytes) throw tooLarge(maxBytes)
+      if (req.headers.expect !== undefined) res.writeContinue()
+      const { bytes, account } = await collect(req, maxBytes, quota.open.bind(quota, callerOf(req)))
       try {
-        if (Number(req.headers["content-length"] ?? 0) > maxBytes) take(maxBytes + 1)
-        if (req.headers.expect !== undefined) res.writeContinue()
-        return await use(decode(Buffer.concat(await collect(req, take))))
+        return await use(decode(bytes))
       } finally {
-        total -= held
+        account.release()
       }
     },
   }
 }
 
 /** By events, because leaving a `for await` early would destroy the connection before it is answered. */
-function collect(req: IncomingMessage, take: (bytes: number) => void): Promise<Buffer[]> {
+function collect(
+  req: IncomingMessage,
+  maxBytes: number,
+  open: (onRefused: (error: HttpError) => void) => Account,
+): Promise<{ bytes: Buffer; account: Account }> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
+    const gathered = new Gathered()
+    let isOver = false
+    const refuse = (error: unknown): void => {
+      isOver = true
+      account.release()
+      req.pause().off("data", onData)
+      reject(error)
+    }
     const onData = (chunk: Buffer): void => {
       try {
-        take(chunk.length)
-        chunks.push(chunk)
+        if (gathered.size + chunk.length > maxBytes) throw tooLarge(maxBytes)
+        account.take(chunk.length)
+        gathered.push(chunk)
       } catch (error) {
-        req.pause().off("data", onData)
-        reject(error)
+        refuse(error)
       }
     }
+    const account = open(refuse)
     req.on("data", onData)
-    req.once("end", () => resolve(chunks))
-    req.once("close", () => reject(new HttpError(400, "incomplete_body", "The body ended early.")))
+    req.once("end", () => {
+      if (isOver) return
+      isOver = true
+      account.settle()
+      resolve({ bytes: gathered.bytes(), account })
+    })
+    req.once("close", () => {
+      if (!isOver) refuse(new HttpError(400, "incomplete_body", "The body ended early. Send it again."))
+    })
   })
 }
+
+/** Bytes in one buffer that grows, because a list of one-byte chunks would take a hundred times what they hold. */
+class Gathered {
+  size = 0
+  #buffer: Buffer = Buffer.alloc(0)
+
+  push(chunk: Buffer): void {
+    const size = this.size + chunk.length
+    if (this.size === 0) this.#buffer = chunk
+    else {
+      if (size > this.#buffer.length) {
+        const larger = Buffer.allocUnsafe(size * 2)
+        this.#buffer.copy(larger, 0, 0, this.size)
+        this.#buffer = larger
+      }
+      chunk.copy(this.#buffer, this.size)
+    }
+    this.size = size
+  }
+
+  bytes(): Buffer {
+    return this.#buffer.subarray(0, this.size)
+  }
+}
+
+const tooLarge = (maxBytes: number): HttpError =>
+  new HttpError(413, "body_too_large", `A body may have ${maxBytes} bytes at most. Send less at once.`)
 
 function decode(bytes: Buffer): string {
   try {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { isPattern, type Hub } from "onward"
 import { sse } from "onward/node"
+import { callerOf } from "./caller.ts"
 import { HttpError } from "./http-error.ts"
 import { whoOf } from "./who.ts"
 import { SECURITY_HEADERS } from "./respond.ts"
@@ -14,12 +15,11 @@ export function events(hub: Hub, req: IncomingMessage, res: ServerResponse, url:
   if (asked.length === 0) {
     throw new HttpError(400, "no_topic", "Say what you want to hear: /events?topic=hello, as often as you like.")
   }
-  const { remoteAddress } = req.socket
   const who = whoOf(url)
   const subscription = hub.subscribe({
     topics: asked.filter((selector) => !isPattern(selector)),
     patterns: asked.filter(isPattern),
-    ...(remoteAddress !== undefined && { key: remoteAddress }),
+    key: callerOf(req),
     ...(who !== undefined && { who }),
   })
   sse(req, res, subscription, { retry: RETRY_MS, headers: SECURITY_HEADERS })

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { setTimeout as sleep } from "node:timers/promises"
 import { isPattern, OnwardError, type Attendees, type Presence } from "onward"
 import { sse } from "onward/node"
+import { callerOf } from "./caller.ts"
 import { RETRY_MS } from "./events.ts"
 import { HttpError } from "./http-error.ts"
 import { SECURITY_HEADERS, sendJson } from "./respond.ts"
@@ -36,20 +37,21 @@ export function createPresence(presence: Presence, onError: (error: unknown) => 
   let streams = 0
 
   /** Lets a stream in; gives its place back when it is over. */
-  function admit({ socket: { remoteAddress = "" } }: IncomingMessage, res: ServerResponse): void {
-    const here = open.get(remoteAddress) ?? 0
+  function admit(req: IncomingMessage, res: ServerResponse): void {
+    const caller = callerOf(req)
+    const here = open.get(caller) ?? 0
     if (here >= MAX_STREAMS_PER_ADDRESS) {
       throw new OnwardError("too_many_connections_for_key", "this address has as many streams open as it may")
     }
     if (streams >= MAX_STREAMS)
       throw new OnwardError("too_many_connections", "there are as many streams as there may be")
     streams++
-    open.set(remoteAddress, here + 1)
+    open.set(caller, here + 1)
     res.once("close", () => {
       streams--
-      const left = (open.get(remoteAddress) ?? 1) - 1
-      if (left > 0) open.set(remoteAddress, left)
-      else open.delete(remoteAddress)
+      const left = (open.get(caller) ?? 1) - 1
+      if (left > 0) open.set(caller, left)
+      else open.delete(caller)
     })
   }
 

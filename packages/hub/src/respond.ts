@@ -20,7 +20,10 @@ export function sendJson(
   res.writeHead(status, jsonHead(headers)).end(`${JSON.stringify(body)}\n`)
 }
 
-/** Answers with an error as `{"error":{"code","message"}}`; tells `onError` of what was nobody's intention. */
+/** Statuses of refusals that an operator wants to know of: a client that is too slow or too greedy. */
+const REFUSALS = new Set([408, 429])
+
+/** Answers with an error as `{"error":{"code","message"}}`. Tells `onError` of faults of the server, and of refusals for want of room. */
 export function sendProblem(
   req: IncomingMessage,
   res: ServerResponse,
@@ -28,7 +31,7 @@ export function sendProblem(
   onError: (error: unknown) => void,
 ): void {
   const { status, code, message, headers } = toHttpError(error)
-  if (status >= 500) onError(error)
+  if (status >= 500 || REFUSALS.has(status)) onError(error)
   if (res.headersSent) return void res.destroy()
   const problem = { error: { code, message } }
   if (req.complete || req.destroyed) return sendJson(res, status, problem, headers)

@@ -18,6 +18,9 @@ import { UsageError } from "./usage-error.ts"
 /** How long after the streams what is left is cut, in ms. */
 const CUT_AFTER_MS = 2_500
 
+/** How long a request may take to arrive, in ms. Node looks every 30 s by default, which would make 30 s up to 60. */
+const TIMEOUTS = { requestTimeout: 30_000, headersTimeout: 10_000, connectionsCheckingInterval: 1_000 }
+
 /** A hub that listens. */
 export interface HubServer {
   readonly address: Address
@@ -54,7 +57,7 @@ export async function startServer(
     const gateway = upstream && createGateway({ upstream, log: await store.openRuns(), onError })
     if (gateway) undo.unshift(() => gateway.close())
     const app = createApp({ hub, log, accessLog, address: () => address, demo, gateway, presence, onError })
-    const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000 }, app)
+    const server = createServer(TIMEOUTS, app)
     // answered before the body is sent, when it is too large
     server.on("checkContinue", app)
     server.listen(port, host)

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { createQuota } from "../src/quota.ts"
+
+const KIB = 1_024
+
+test("a body that brings too little in ten seconds is refused, and one that moves is not", (t) => {
+  t.mock.timers.enable({ apis: ["setInterval"] })
+  let now = 0
+  const quota = createQuota({ totalBytes: 1_024 * KIB, shareBytes: 1_024 * KIB, now: () => now })
+  const refused: string[] = []
+  const open = (name: string) => quota.open("a", ({ status, code }) => refused.push(`${name} ${status} ${code}`))
+  const [dripping, moving, whole] = [open("dripping"), open("moving"), open("whole")]
+  whole.settle()
+  for (let seconds = 1; seconds <= 20; seconds++) {
+    dripping.take(1)
+    moving.take(2 * KIB)
+    now += 1_000
+    t.mock.timers.tick(1_000)
+    assert.deepEqual(refused, seconds < 10 ? [] : ["dripping 408 body_stalled"], `after ${seconds} s`)
+    if (seconds >= 10) dripping.release()
+  }
+  moving.release()
+  whole.release()
+})
+
+test("when a caller's share is full, its own stalled bodies give way, and nobody else's", () => {
+  let now = 0
+  const quota = createQuota({ totalBytes: 100 * KIB, shareBytes: 40 * KIB, now: () => now })
+  const refused: string[] = []
+  const open = (caller: string, name: string) => quota.open(caller, () => refused.push(name))
+  const other = open("b", "other")
+  other.take(14 * KIB)
+  open("a", "first").take(20 * KIB)
+  open("a", "second").take(20 * KIB)
+  const early = open("a", "too soon")
+  assert.throws(() => early.take(1), { status: 429, code: "too_many_bodies" })
+  early.release()
+  now += 1_000
+  const next = open("a", "next")
+  next.take(30 * KIB)
+  assert.deepEqual(refused, ["first", "second"])
+  other.take(16 * KIB)
+  // the others' room is theirs, and what is left of it is all callers'
+  open("c", "third").take(30 * KIB)
+  assert.throws(() => open("d", "fourth").take(11 * KIB), { status: 503, code: "busy" })
+})
+
+test("a body that has arrived whole is not refused, however long it is worked on", () => {
+  let now = 0
+  const quota = createQuota({ totalBytes: 10, shareBytes: 10, now: () => now })
+  const whole = quota.open("a", () => assert.fail("was refused"))
+  whole.take(10)
+  whole.settle()
+  now += 1_000_000
+  assert.throws(() => quota.open("a", () => {}).take(1), { status: 429 })
+})
+
+test("whatever order bodies are given back in, twice too, the quota is empty in the end", () => {
+  const quota = createQuota({ totalBytes: 10_000, shareBytes: 10_000 })
+  const accounts = Array.from({ length: 10 }, () => quota.open("a", () => {}))
+  for (let round = 0; round < 100; round++) {
+    for (const account of accounts) account.take(10)
+  }
+  for (const account of accounts.toReversed()) account.release()
+  for (const account of accounts) account.release()
+  const last = quota.open("a", () => {})
+  last.take(10_000)
+  assert.throws(() => last.take(1))
+})
