@@ -16,7 +16,6 @@ export interface Folded {
 export interface Opened {
   readonly by: string
   readonly format: string
-  readonly owner: string | undefined
   readonly position: Position
   /** When the log took it, in ms since 1970. */
   readonly time: number
@@ -80,7 +79,7 @@ export function createFold(): Fold {
       if (ended) return false
       if (record.type === "open") {
         if (opened) return false
-        opened = { by: record.by, format: record.format, owner: record.owner, position, time }
+        opened = { by: record.by, format: record.format, position, time }
         return true
       }
       if (!opened) return false

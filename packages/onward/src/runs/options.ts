@@ -16,7 +16,10 @@ export interface RunsOptions<F = unknown> {
   readonly format: Format<F>
   /** Other formats that viewers may ask for. */
   readonly formats?: readonly Format[]
-  /** What topics of runs begin with. Do not let clients subscribe to such a topic: a hub knows nothing of owners. @default "run/" */
+  /**
+   * What the topics of these runs begin with, after `stream.`: another for each `createRuns` on one log. Such topics are reserved, so
+   * `hub.publish` and `hub.subscribe` refuse them. @default "run/"
+   */
   readonly prefix?: string
   /** How long a producer may be silent before its run is given up as lost, in ms: seconds, as a busy process is not dead. @default 10_000 */
   readonly lease?: number
@@ -48,16 +51,19 @@ export interface RunsOptions<F = unknown> {
 }
 
 /** What happens to runs in this process. */
-export type RunEvent =
-  | { readonly type: "start" | "first"; readonly id: string }
-  | { readonly type: "attach" | "resume" | "leave"; readonly id: string }
-  | { readonly type: "end"; readonly id: string; readonly status: EndStatus; readonly metrics: RunMetrics | undefined }
+export type RunEvent = RunOwner & { readonly id: string } & (
+    | { readonly type: "start" | "first" | "attach" | "resume" | "leave" }
+    | { readonly type: "end"; readonly status: EndStatus; readonly metrics: RunMetrics | undefined }
+  )
 
 export type RunStatus = "running" | EndStatus | "expired" | "unknown"
 
 /** Whose run it is. */
 export interface RunOwner {
-  /** A user's id, say. A run that was started with an owner is unknown to everybody who does not name the same. */
+  /**
+   * The user that the run belongs to: text of at most 256 characters, such as a user's id. Each owner has ids of its own, and calls that
+   * name another owner, or no owner, do not find the run. @default runs without an owner
+   */
   readonly owner?: string
 }
 
@@ -108,7 +114,7 @@ export interface StartedRun {
 export interface Runs<F = unknown> {
   /**
    * Starts a run, unless there is one with this id: then nothing is started, and `source` is disposed of. The run goes on whoever leaves.
-   * @throws OnwardError `run_unknown` for another owner's, `run_expired`, `log_…` when the store does not take it
+   * @throws OnwardError `run_expired`, `log_…` when the store does not take it
    */
   start(id: string, source: RunSource<F> | RunSourceFunction<F>, options?: RunOwner): Promise<StartedRun>
   /**

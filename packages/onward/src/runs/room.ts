@@ -1,38 +1,28 @@
 import type { Clock } from "../clock.ts"
 import type { Insides } from "../hub/index.ts"
-import { isPattern } from "../topic.ts"
 import { guardLease } from "./lease.ts"
-import { messageOf, topicOf, type RunRecord } from "./record.ts"
+import type { Place } from "./place.ts"
+import { messageOf, type RunRecord } from "./record.ts"
 import { View } from "./view.ts"
 
 /** The runs that this process has to do with now. */
 export interface Room {
   /** The run's view, with everything the log has of it. Give it back with `release`. Rejects with what the log rejects with. */
-  acquire(id: string): Promise<View>
+  acquire(place: Place): Promise<View>
   release(view: View): void
   /** Appends records of a run, in order and together. Rejects with what the log rejects with. */
   append(view: View, records: readonly RunRecord[]): Promise<void>
+  /** By topic. */
   readonly views: ReadonlyMap<string, Promise<View>>
 }
 
 export interface RoomOptions {
   readonly insides: Insides
-  readonly prefix: string
   readonly lease: number
   readonly clock: Clock
 }
 
-/** Most bytes of an id: it is part of a topic, and of every record's place in the log. */
-const MAX_ID = 512
-
-// oxlint-disable-next-line no-control-regex -- control characters are exactly what is looked for
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
-
-/** Whether text can be a run's id: what is none cannot be known. */
-export const isRunId = (id: unknown): id is string =>
-  typeof id === "string" && id !== "" && id.length <= MAX_ID && !CONTROL.test(id) && id.isWellFormed() && !isPattern(id)
-
-export function createRoom({ insides, prefix, lease, clock }: RoomOptions): Room {
+export function createRoom({ insides, lease, clock }: RoomOptions): Room {
   const views = new Map<string, Promise<View>>()
   const guards = new WeakMap<View, () => void>()
 
@@ -40,8 +30,8 @@ export function createRoom({ insides, prefix, lease, clock }: RoomOptions): Room
     await insides.append(records.map((record) => messageOf(view.topic, record)))
   }
 
-  async function open(id: string): Promise<View> {
-    const view = new View(id, topicOf(prefix, id))
+  async function open(place: Place): Promise<View> {
+    const view = new View(place)
     await view.open(insides)
     guards.set(view, guardLease(view, { clock, lease, append: (record) => append(view, [record]) }))
     return view
@@ -50,16 +40,17 @@ export function createRoom({ insides, prefix, lease, clock }: RoomOptions): Room
   return {
     views,
     append,
-    async acquire(id) {
-      const existing = views.get(id)
-      const opening = existing ?? open(id)
+    async acquire(place) {
+      const { topic } = place
+      const existing = views.get(topic)
+      const opening = existing ?? open(place)
       if (!existing) {
-        views.set(id, opening)
-        opening.catch(() => views.delete(id))
+        views.set(topic, opening)
+        opening.catch(() => views.delete(topic))
       }
       const view = await opening
-      // whoever had it may have left in the meantime, and have been the last
-      if (views.get(id) !== opening) return this.acquire(id)
+      // its last user may have released it in the meantime
+      if (views.get(topic) !== opening) return this.acquire(place)
       view.users++
       try {
         // somebody looked too early for this caller, to whom the run may be known from elsewhere
@@ -72,7 +63,7 @@ export function createRoom({ insides, prefix, lease, clock }: RoomOptions): Room
     },
     release(view) {
       if (--view.users > 0) return
-      views.delete(view.id)
+      views.delete(view.topic)
       guards.get(view)?.()
       view.close()
     },

@@ -14,14 +14,15 @@ import {
   type RunsOptions,
   type RunState,
 } from "./options.ts"
+import { createPlaces, isRunId } from "./place.ts"
 import { produce, type Production } from "./produce.ts"
 import { project, type Projection } from "./projection.ts"
 import { markOf, type RunError } from "./record.ts"
 import { respond } from "./respond.ts"
-import { createRoom, isRunId } from "./room.ts"
+import { createRoom } from "./room.ts"
 import { discardSource, type RunSource, type RunSourceFunction } from "./source.ts"
 import { createCount } from "./seen.ts"
-import { createStates, isOthers, unknown } from "./state.ts"
+import { createStates } from "./state.ts"
 import { sweep } from "./sweep.ts"
 import type { View } from "./view.ts"
 import { BEGINNING, cursorOf, isPastEnd, Watch, type Cursor, type WatchOptions } from "./watch.ts"
@@ -50,9 +51,10 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   const hub = options.hub ?? ownHub(options, onError)
   const insides = insidesOf(hub)
   const clock = options.clock ?? insides.core.clock
-  const room = createRoom({ insides, prefix, lease, clock })
+  const places = createPlaces(prefix)
+  const room = createRoom({ insides, lease, clock })
   const count = createCount({ clock, room })
-  const stopSweeping = sweep({ insides, room, prefix, lease, clock })
+  const stopSweeping = sweep({ insides, room, places, lease, clock })
   const { statusOf, stateOf, check } = createStates({ clock, retain })
   const productions = new Set<Production>()
   const projections = new WeakMap<View, Map<string, Projection>>()
@@ -70,8 +72,8 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   }
 
   /** Does something with a run, which stays in view meanwhile. */
-  async function using<T>(id: string, use: (view: View) => T | Promise<T>): Promise<T> {
-    const view = await room.acquire(id)
+  async function using<T>(id: string, who: RunOwner, use: (view: View) => T | Promise<T>): Promise<T> {
+    const view = await room.acquire(places.of(id, who))
     try {
       return await use(view)
     } finally {
@@ -94,12 +96,12 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   }
 
   /** Writes an `open`, and finds out whose is the first. */
-  async function claim(view: View, { owner }: RunOwner): Promise<void> {
-    const by = claims.get(view.id) ?? markOf()
-    claims.set(view.id, by)
+  async function claim(view: View): Promise<void> {
+    const by = claims.get(view.topic) ?? markOf()
+    claims.set(view.topic, by)
     if (claims.size > MAX_CLAIMS) claims.delete(claims.keys().next().value as string)
     try {
-      await room.append(view, [{ type: "open", by, format: format.name, ...(owner !== undefined && { owner }) }])
+      await room.append(view, [{ type: "open", by, format: format.name }])
     } catch (error) {
       // it may have been stored all the same
       await view.refresh()
@@ -109,7 +111,8 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
     if (!view.fold.opened) await view.refresh()
   }
 
-  function begin(view: View, by: string, source: RunSource<F> | RunSourceFunction<F>): void {
+  function begin(view: View, by: string, source: RunSource<F> | RunSourceFunction<F>, who: RunOwner): void {
+    const run = named(view.id, who)
     const production = produce(source, {
       view,
       by,
@@ -123,17 +126,17 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
       maxRun,
       maxLength,
       onError,
-      onFirst: () => tell({ type: "first", id: view.id }),
+      onFirst: () => tell({ type: "first", ...run }),
     })
     productions.add(production)
     view.users++
     const over = production.done.then(() => {
       productions.delete(production)
       const metrics = view.fold.ended?.metrics ?? view.meter?.read()
-      tell({ type: "end", id: view.id, status: view.ending?.status ?? "lost", metrics })
+      tell({ type: "end", ...run, status: view.ending?.status ?? "lost", metrics })
       room.release(view)
     })
-    tell({ type: "start", id: view.id })
+    tell({ type: "start", ...run })
     waitUntil?.(over)
   }
 
@@ -145,14 +148,13 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
       signal,
       isMerged,
       async open() {
-        if (!isRunId(id)) throw unknown()
-        const view = await room.acquire(id)
+        const view = await room.acquire(places.of(id, who))
         try {
-          check(view, who)
+          check(view)
           const from = who.from ?? cursorIn(view, who.after)
           const watched = { view, from, projection: projectionOf(view, who.format) }
           count(view, from !== BEGINNING)
-          tell({ type: from === BEGINNING ? "attach" : "resume", id })
+          tell({ type: from === BEGINNING ? "attach" : "resume", ...named(id, who) })
           return watched
         } catch (error) {
           room.release(view)
@@ -160,7 +162,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
         }
       },
       close({ view }) {
-        tell({ type: "leave", id })
+        tell({ type: "leave", ...named(id, who) })
         room.release(view)
       },
     })
@@ -174,13 +176,13 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
         throw new TypeError("the id of a run must be a line of 1 to 512 characters without `*`")
       }
       try {
-        const isNew = await using(id, async (view) => {
-          if (!view.fold.opened && !view.isTrimmed) await claim(view, who)
-          check(view, who)
-          const by = claims.get(id)
-          claims.delete(id)
+        const isNew = await using(id, who, async (view) => {
+          if (!view.fold.opened && !view.isTrimmed) await claim(view)
+          check(view)
+          const by = claims.get(view.topic)
+          claims.delete(view.topic)
           if (by === undefined || !view.hasBegun(by)) return false
-          begin(view, by, source)
+          begin(view, by, source, who)
           return true
         })
         if (!isNew) discardSource(source)
@@ -203,8 +205,8 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
 
     async stop(id, who = {}) {
       if (!isRunId(id)) return "unknown"
-      return using(id, async (view) => {
-        const status = statusOf(view, who)
+      return using(id, who, async (view) => {
+        const status = statusOf(view)
         if (status === "unknown" || status === "expired") return "unknown"
         if (status !== "running") return "already-ended"
         const mark = markOf()
@@ -216,8 +218,8 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
 
     async delete(id, who = {}) {
       if (!isRunId(id)) return "unknown"
-      return using(id, async (view) => {
-        if (!view.fold.opened || isOthers(view, who)) return "unknown"
+      return using(id, who, async (view) => {
+        if (!view.fold.opened) return "unknown"
         if (!view.fold.isDeleted) await room.append(view, [{ type: "delete", mark: markOf() }])
         if (!view.fold.isDeleted) await view.refresh()
         return "deleted"
@@ -226,7 +228,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
 
     async status(id, who = {}) {
       if (!isRunId(id)) return { status: "unknown" }
-      return using(id, (view) => stateOf(view, who))
+      return using(id, who, stateOf)
     },
 
     view(id, given = {}) {
@@ -236,9 +238,8 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
       const source: SourceFunction = async ({ lastEventId, signal }) => {
         // who carries on wants the rest, of what is over too
         if (onlyActive && lastEventId === undefined && (await runs.status(id, who)).status !== "running") return null
-        if (!isRunId(id)) throw unknown()
-        const from = await using(id, (view) => {
-          check(view, who)
+        const from = await using(id, who, (view) => {
+          check(view)
           const cursor = cursorIn(view, lastEventId)
           return isPastEnd(view, cursor) ? undefined : cursor
         })
@@ -284,8 +285,8 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   }
 
   async function ended(id: string, who: RunOwner): Promise<RunState> {
-    return using(id, async (view) => {
-      check(view, who)
+    return using(id, who, async (view) => {
+      check(view)
       await new Promise<void>((resolve) => {
         const unlisten = view.listen(look)
         function look(): void {
@@ -295,12 +296,17 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
         }
         look()
       })
-      return stateOf(view, who)
+      return stateOf(view)
     })
   }
 
   return runs
 }
+
+const named = (id: string, { owner }: RunOwner): RunOwner & { readonly id: string } => ({
+  id,
+  ...(owner !== undefined && { owner }),
+})
 
 /** Lets those go who watch it here, for them to come back elsewhere. */
 function letGo(view: View): void {

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts"
 import type { Insides } from "../hub/index.ts"
+import type { Place, Places } from "./place.ts"
 import type { Room } from "./room.ts"
 
 /** Most runs kept an eye on; the oldest go first, and are found by whoever asks for them next. */
@@ -9,7 +10,7 @@ export interface SweepOptions {
   readonly insides: Insides
   readonly clock: Clock
   readonly room: Room
-  readonly prefix: string
+  readonly places: Places
   readonly lease: number
 }
 
@@ -17,14 +18,14 @@ export interface SweepOptions {
  * Keeps an eye on every run that this process has seen begin, and has those that went silent watched for a while, by which they are
  * given up if they must be: a run nobody watches ends too. Returns the undo.
  */
-export function sweep({ insides: { core }, room, prefix, lease, clock }: SweepOptions): () => void {
+export function sweep({ insides: { core }, room, places, lease, clock }: SweepOptions): () => void {
   /** By topic: how many rounds it has been silent. */
   const silent = new Map<string, number>()
   let isStopped = false
 
   const remove = core.taps.add({
     onEntry({ topic, event }) {
-      if (!topic.startsWith(prefix)) return
+      if (!places.named(topic)) return
       // what viewers let be written says nothing of the producer
       if (event === "run.seen") return
       if (event === "run.end" || event === "run.delete") silent.delete(topic)
@@ -38,22 +39,23 @@ export function sweep({ insides: { core }, room, prefix, lease, clock }: SweepOp
       silent.set(topic, rounds + 1)
       if (rounds < 2) continue
       silent.delete(topic)
-      void watch(topic.slice(prefix.length))
+      const place = places.named(topic)
+      if (place) void watch(place)
     }
     undo = again()
   }
 
   /** Long enough for the view's own guard to make up its mind. */
-  async function watch(id: string): Promise<void> {
+  async function watch(place: Place): Promise<void> {
     try {
-      const view = await room.acquire(id)
+      const view = await room.acquire(place)
       clock.after(lease * 2, () => {
         // neither over nor silent: somebody else's store was slow
-        if (!view.ending && !isStopped) silent.set(prefix + id, 0)
+        if (!view.ending && !isStopped) silent.set(place.topic, 0)
         room.release(view)
       })
     } catch {
-      silent.set(prefix + id, 0)
+      silent.set(place.topic, 0)
     }
   }
 

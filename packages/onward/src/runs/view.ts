@@ -2,6 +2,7 @@ import { followTopic, type Followed, type Insides } from "../hub/index.ts"
 import type { Entry, Position } from "../message.ts"
 import { createFold, type Fold } from "./fold.ts"
 import type { Meter } from "./metrics.ts"
+import type { Place } from "./place.ts"
 import type { EndStatus, KeptFrame, RunError } from "./record.ts"
 
 /** How a run ended, for those who watch here. Without a position it is this process's word alone, and not in the log. */
@@ -41,7 +42,7 @@ export class View {
   #ending: SeenEnding | undefined
   #followed: Followed | undefined
 
-  constructor(id: string, topic: string) {
+  constructor({ id, topic }: Place) {
     this.id = id
     this.topic = topic
   }

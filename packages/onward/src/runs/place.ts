@@ -1,0 +1,75 @@
+import { OnwardError } from "../errors.ts"
+import { isPattern } from "../topic.ts"
+import type { RunOwner } from "./options.ts"
+
+/** Where a run is in the log. */
+export interface Place {
+  readonly id: string
+  /**
+   * The run's topic: `stream.<prefix><scope>/<id>`. It begins with `stream.`, so `hub.publish` and `hub.subscribe` refuse it, and it
+   * holds the owner, so an id that one owner has chosen says nothing about the runs of another.
+   */
+  readonly topic: string
+}
+
+/** Finds the places of runs whose topics share a prefix. */
+export interface Places {
+  /** @throws OnwardError `run_unknown` for text that cannot be the id of a run; TypeError for an owner that is not text */
+  of(id: string, who: RunOwner): Place
+  /** The place that a topic names; undefined for the topics of anything else. */
+  named(topic: string): Place | undefined
+}
+
+/** Longest id, owner and prefix, in UTF-16 units. They are part of the topic that the log stores with each record. */
+const MAX_ID = 512
+const MAX_OWNER = 256
+const MAX_PREFIX = 128
+
+// oxlint-disable-next-line no-control-regex -- control characters are exactly what is looked for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
+
+/** Whether text can be the id of a run. */
+export const isRunId = (id: unknown): id is string =>
+  typeof id === "string" && id !== "" && id.length <= MAX_ID && !CONTROL.test(id) && id.isWellFormed() && !isPattern(id)
+
+export const unknown = (): OnwardError => new OnwardError("run_unknown", "there is no such run")
+
+/** @throws TypeError for a prefix that cannot be part of a topic */
+export function createPlaces(prefix: string): Places {
+  const isText = typeof prefix === "string" && prefix.length <= MAX_PREFIX && prefix.isWellFormed()
+  if (!isText || CONTROL.test(prefix) || isPattern(prefix)) {
+    throw new TypeError(
+      `createRuns: \`prefix\` is ${JSON.stringify(prefix)}. Give a line of at most ${MAX_PREFIX} characters without \`*\`.`,
+    )
+  }
+  const start = `stream.${prefix}`
+  return {
+    of(id, { owner }) {
+      const scope = scopeOf(owner)
+      if (!isRunId(id)) throw unknown()
+      return { id, topic: `${start}${scope}/${id}` }
+    },
+    named(topic) {
+      if (!topic.startsWith(start)) return undefined
+      const slash = topic.indexOf("/", start.length)
+      const scope = topic.slice(start.length, slash)
+      const isScope = slash > 0 && (scope === NO_OWNER || scope.startsWith("="))
+      return isScope ? { id: topic.slice(slash + 1), topic } : undefined
+    },
+  }
+}
+
+/** The scope of runs without an owner. That of an owner begins with `=`. */
+const NO_OWNER = "-"
+
+/** One path segment for each owner: no two owners share one, and no owner's is that of the runs without an owner. */
+function scopeOf(owner: string | undefined): string {
+  if (owner === undefined) return NO_OWNER
+  if (typeof owner !== "string" || owner.length > MAX_OWNER || !owner.isWellFormed()) {
+    const what = typeof owner === "string" ? `text of ${owner.length} characters` : `a ${typeof owner}`
+    throw new TypeError(
+      `The owner of a run is ${what}. Give well-formed text of at most ${MAX_OWNER} characters, such as a user's id.`,
+    )
+  }
+  return `=${encodeURIComponent(owner).replaceAll("*", "%2A")}`
+}
