@@ -7,12 +7,14 @@ import { createQueue } from "./queue.ts"
 import { find, readStream } from "./read.ts"
 import { createEventId, logIdOf, messageOf, streamOf, topicOf } from "./record.ts"
 
-/** What the transports of the MCP TypeScript SDK, 1.x and 2.x, take as their `eventStore`. */
+/**
+ * What the transports of the MCP TypeScript SDK, 1.x and 2.x, take as their `eventStore`. The SDK's optional `getStreamIdForEventId` is
+ * left out: with it a transport answers 409 for as long as it holds the old connection, and a server cannot know that a connection has
+ * died silently. Without it the newest connection takes the stream over.
+ */
 export interface EventStore {
   /** Stores a message of a stream; resolves to its event id. @throws OnwardError `log_…` */
   storeEvent(streamId: string, message: object): Promise<string>
-  /** The stream an event id is of; undefined for one that was not given in this session. @throws OnwardError `log_…` */
-  getStreamIdForEventId(eventId: string): Promise<string | undefined>
   /**
    * Sends what came on the same stream after an event, in order; resolves to the stream's id.
    * @throws OnwardError `invalid_start` for an id that was not given in this session or whose followers are gone, `log_…`
@@ -50,10 +52,6 @@ export function eventStore(from: Log | Hub, options: EventStoreOptions): EventSt
         await place.append([messageOf(topic, id, record)])
         return eventId
       })
-    },
-
-    async getStreamIdForEventId(eventId) {
-      return (await find(place, topic, eventId)) === undefined ? undefined : streamOf(eventId)
     },
 
     async replayEventsAfter(eventId, to) {

@@ -8,8 +8,11 @@ export interface McpRecord {
   readonly message: object
 }
 
-/** What is before this is the topic's: a session's id becomes one segment of it, whatever it holds. */
-const PREFIX = "mcp/"
+/**
+ * What the topics of sessions begin with; the session's id becomes one segment. Topics that begin with `stream.` are reserved, so
+ * `hub.publish` and `hub.subscribe` refuse them.
+ */
+const PREFIX = "stream.mcp/"
 /** Longest id of a message in the log, in bytes. */
 const MAX_ID = 512
 const MARK_LENGTH = 37
@@ -46,11 +49,24 @@ export const messageOf = (topic: string, id: string, record: McpRecord): StoredM
   data: JSON.stringify(record),
 })
 
-/** What an entry holds; undefined when somebody else wrote it. */
-export function recordOf(topic: string, { id, data }: Entry): (McpRecord & { readonly id: string }) | undefined {
+/**
+ * The message in an entry; undefined for anything else. Only `eventStore` writes on these topics, but a store can be damaged, edited by
+ * hand or written by another version, so nothing is used unread.
+ */
+export function recordOf(
+  topic: string,
+  { id, data }: Pick<Entry, "id" | "data">,
+): (McpRecord & { readonly id: string }) | undefined {
   if (!id?.startsWith(`${topic}/`)) return undefined
-  const { stream, message } = JSON.parse(data) as McpRecord
-  return { id: id.slice(topic.length + 1), stream, message }
+  try {
+    const { stream, message } = JSON.parse(data) as { readonly stream?: unknown; readonly message?: unknown }
+    if (typeof stream !== "string" || typeof message !== "object" || message === null || Array.isArray(message)) {
+      return undefined
+    }
+    return { id: id.slice(topic.length + 1), stream, message }
+  } catch {
+    return undefined
+  }
 }
 
 /** A JSON-RPC response, result or error, which is the last that a request's stream carries (JSON-RPC 2.0 section 5). */

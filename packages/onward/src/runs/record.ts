@@ -50,7 +50,7 @@ export function recordOf({ event, data }: Pick<Entry, "event" | "data">): RunRec
   if (event === undefined || !event.startsWith(PREFIX)) return undefined
   try {
     const record = { ...JSON.parse(data), type: event.slice(PREFIX.length) } as RunRecord
-    return CHECKS[record.type]?.(record as never) === true ? record : undefined
+    return Object.hasOwn(CHECKS, record.type) && CHECKS[record.type](record) ? record : undefined
   } catch {
     return undefined
   }

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { createHub, type Hub } from "../../src/hub/index.ts"
 import { memoryLog, type Log } from "../../src/log/index.ts"
 import { lines } from "./lines.ts"
+import { startWay } from "./half-open.ts"
 import { startNode, type Client, type Line } from "./node.ts"
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
@@ -121,5 +122,34 @@ for (const line of lines) {
     assert.equal(await client.work(), "done")
     assert.deepEqual(client.steps, [0, 1])
     assert.equal(resumed, 2)
+  })
+}
+
+for (const line of lines) {
+  test(`${line.name}: a client whose connection died without the server being told gets the result of its call`, async (t) => {
+    const resumed = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const node = await startNode(t, line, memoryLog(), async ({ notify }) => {
+      await notify(0)
+      for (const [at, { promise }] of resumed.entries()) {
+        for (let wait = 0; client.steps.length <= at * 2 && wait < 2_000; wait++) await sleep(2)
+        way.dieSilently()
+        // into a connection that the server takes for alive
+        await notify(at * 2 + 1)
+        await promise
+        await notify(at * 2 + 2)
+      }
+    })
+    const way = await startWay(t, node.url)
+    const statuses: number[] = []
+    const client: Client = await connect(t, line, way.url, async (url, init) => {
+      const response = await fetch(url, init)
+      if (!new Headers(init?.headers).has("last-event-id")) return response
+      statuses.push(response.status)
+      resumed[statuses.length - 1]?.resolve()
+      return response
+    })
+    assert.equal(await client.work(), "done")
+    assert.deepEqual(client.steps, upTo(5))
+    assert.deepEqual(new Set(statuses), new Set([200]))
   })
 }

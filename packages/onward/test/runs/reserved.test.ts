@@ -46,8 +46,8 @@ for (const events of [undefined, contract]) {
     for (const [topic] of topics.entries()) {
       assert.match(topic, /^stream\./)
       for (const forged of FORGERIES) {
-        await assert.rejects(hub.publish({ topic, ...forged } as never), { code: "invalid_selector" })
-        await assert.rejects(hub.publishMany([{ topic, ...forged } as never]), { code: "invalid_selector" })
+        await assert.rejects(hub.publish({ topic, ...forged }), { code: "invalid_selector" })
+        await assert.rejects(hub.publishMany([{ topic, ...forged }]), { code: "invalid_selector" })
         for (const near of [
           topic.slice("stream.".length),
           "run/a",
@@ -55,7 +55,7 @@ for (const events of [undefined, contract]) {
           ` ${topic}`,
           `Stream${topic.slice(6)}`,
         ]) {
-          await hub.publish({ topic: near, ...forged } as never)
+          await hub.publish({ topic: near, ...forged })
         }
       }
       assert.throws(() => hub.subscribe({ topics: [topic] }), { code: "invalid_selector" })
