@@ -1,7 +1,7 @@
 // Installs what is missing and nothing else. Plain JavaScript without dependencies, because it runs before there are any,
 // on the oldest Node a machine may bring (20).
 import { spawnSync } from "node:child_process"
-import { accessSync, constants, existsSync, readFileSync } from "node:fs"
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from "node:fs"
 import { delimiter, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -25,7 +25,7 @@ const PROXIES = {
 }
 /** Servers that logs are kept in: Debian's package of each, by its program. */
 const STORES = {
-  postgres: "postgresql-15",
+  postgres: "postgresql",
   "redis-server": "redis-server",
   "nats-server": "nats-server",
   pgbouncer: "pgbouncer",
@@ -135,8 +135,7 @@ function pinnedNodeWorks() {
 }
 
 function onPath(name) {
-  // Debian keeps servers where only root looks
-  return [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/lib/postgresql/15/bin"].some((folder) => {
+  return [...(process.env.PATH ?? "").split(delimiter), ...serverFolders()].some((folder) => {
     try {
       accessSync(join(folder, name), constants.X_OK)
       return true
@@ -146,14 +145,26 @@ function onPath(name) {
   })
 }
 
-/** The package lists of a fresh machine are empty and those of an old one are stale, so a failure is tried again updated. */
+/** Where Debian keeps servers: not on everybody's path. */
+function serverFolders() {
+  const postgres = "/usr/lib/postgresql"
+  const versions = existsSync(postgres) ? readdirSync(postgres).sort((a, b) => Number(b) - Number(a)) : []
+  return ["/usr/sbin", ...versions.map((version) => join(postgres, version, "bin"))]
+}
+
+let areListsFresh = false
+
+/**
+ * The package lists of a fresh machine are empty, or as old as its image: they name browsers from months ago, or files that are gone.
+ * So they are updated (a second) before the first installation. Without an answer, what the machine knows has to do.
+ */
 function installDebianPackages(names) {
   if (!onPath("apt-get")) return false
   const apt = asRoot(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet=2"])
   if (apt === undefined) return false
-  const install = [...apt.slice(1), "install", "--yes", "--no-install-recommends", ...names]
-  if (run(apt[0], install, { stdio: "ignore" })) return true
-  return run(apt[0], [...apt.slice(1), "update"]) && run(apt[0], install)
+  const [program, ...args] = apt
+  areListsFresh ||= run(program, [...args, "update"])
+  return run(program, [...args, "install", "--yes", "--no-install-recommends", ...names])
 }
 
 /** Debian would start a server once it is installed, and then with the machine; the tests start their own. */

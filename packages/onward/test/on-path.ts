@@ -1,9 +1,15 @@
-import { accessSync, constants } from "node:fs"
+import { accessSync, constants, globSync } from "node:fs"
 import { delimiter, join } from "node:path"
 
-/** Where a program is, by any of its names; Debian keeps servers where only root looks. */
+/** Where Debian keeps servers; of PostgreSQL's versions the newest comes first. */
+const SERVER_FOLDERS = [
+  "/usr/sbin",
+  ...globSync("/usr/lib/postgresql/*/bin").sort((a, b) => b.localeCompare(a, "en", { numeric: true })),
+]
+
+/** The path of a program, which may have several names; undefined when this machine does not have it. */
 export function onPath(...names: readonly string[]): string | undefined {
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/lib/postgresql/15/bin"]
+  const folders = [...(process.env["PATH"] ?? "").split(delimiter), ...SERVER_FOLDERS]
   return folders.flatMap((folder) => names.map((name) => join(folder, name))).find(canRun)
 }
 

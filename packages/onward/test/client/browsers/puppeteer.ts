@@ -42,15 +42,30 @@ export async function openPuppeteer(engine: Exclude<Engine, "webkit">, profile: 
     ? launchChromium(profile, { ignoreDefaultArgs: TOO_KIND })
     : launchFirefox(profile))
   const cover = (await browser.pages())[0] ?? (await browser.newPage())
+  const canGoOffline = await obeysOfflineMode(cover)
   return {
     async open(url) {
       const page = await browser.newPage()
       await page.goto(url)
       await page.bringToFront()
-      const tab = tabOf(page, cover, browser.process()?.pid ?? 0)
-      return engine === "chromium" ? { ...tab, setFrozen: await freezerOf(page) } : tab
+      return {
+        ...tabOf(page, cover, browser.process()?.pid ?? 0),
+        ...(canGoOffline && { setOffline: (isOffline: boolean) => page.setOfflineMode(isOffline) }),
+        ...(engine === "chromium" && { setFrozen: await freezerOf(page) }),
+      }
     },
     close: () => browser.close(),
+  }
+}
+
+/** Firefox 140 does not know the WebDriver BiDi command for it yet, later ones do. */
+async function obeysOfflineMode(page: Page): Promise<boolean> {
+  try {
+    await page.setOfflineMode(false)
+    return true
+  } catch (error) {
+    if (String(error).includes("unknown command")) return false
+    throw error
   }
 }
 
@@ -74,7 +89,6 @@ function tabOf(page: Page, cover: Page, browserPid: number): Tab {
     evaluate,
     hide: () => cover.bringToFront(),
     show: () => page.bringToFront(),
-    setOffline: (isOffline) => page.setOfflineMode(isOffline),
     crash: () => killRenderer(browserPid, evaluate),
     close: () => page.close(),
   }

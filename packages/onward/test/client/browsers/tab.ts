@@ -25,6 +25,6 @@ export interface Tab {
   crash(): Promise<void>
   /** What browsers do to pages that were hidden for long: no task runs any more. Only the DevTools protocol can. */
   setFrozen?(isFrozen: boolean): Promise<void>
-  /** Cuts the page off from the network, which it is told of. */
+  /** Cuts the page off from the network, which the browser reports to it. Absent where the driver cannot. */
   setOffline?(isOffline: boolean): Promise<void>
 }
