@@ -1,6 +1,6 @@
 import type { Clock } from "./clock.ts"
 
-/** Something that wants to be looked at now and then. */
+/** Something that is to be looked at by the earliest of its deadlines. */
 export interface Beating {
   /** Does what is due and says in how many milliseconds to come again. Must not throw. */
   beat(now: number): number
@@ -8,7 +8,15 @@ export interface Beating {
   slot: number
 }
 
-const TICK_MS = 500
+/** How often slots are visited, in ms; no deadline is kept more exactly than this. */
+export const TICK_MS = 500
+
+/**
+ * How long a stream may be silent before it writes a heartbeat at a visit, in ms. Earlier than `heartbeat`, because the next visit
+ * is a tick away, and because streams that beat at exact times would beat together.
+ */
+export const quietEnough = (heartbeat: number): number =>
+  Math.min(heartbeat * 0.9, Math.max(heartbeat - TICK_MS, heartbeat / 2))
 
 /**
  * One timer for any number of connections: a ring of slots, one visited each half second. An idle member costs a set entry
@@ -18,6 +26,8 @@ export class Wheel {
   readonly #clock: Clock
   readonly #slots: Set<Beating>[] = []
   #current = 0
+  /** When the current slot was due, by the monotonic clock. Ticks are counted from it, so that late timers do not add up. */
+  #at = 0
   #size = 0
   #stop: (() => void) | undefined
 
@@ -34,11 +44,13 @@ export class Wheel {
     for (const slot of this.#slots) yield* slot
   }
 
-  /** First visit in about `delay` milliseconds; longer waits than the ring are visited early, which is harmless. */
+  /** First visit up to a tick before `delay` milliseconds are over; longer waits than the ring are visited early, which is harmless. */
   add(member: Beating, delay: number): void {
-    this.#place(member, delay)
+    const now = this.#clock.monotonic()
+    if (!this.#stop && this.#size === 0) this.#at = now
+    this.#place(member, now + delay)
     this.#size++
-    if (!this.#stop) this.#arm()
+    if (!this.#stop) this.#arm(now)
   }
 
   delete(member: Beating): void {
@@ -48,24 +60,36 @@ export class Wheel {
     this.#stop = undefined
   }
 
-  #place(member: Beating, delay: number): void {
-    const steps = Math.max(1, Math.min(this.#slots.length - 1, Math.floor(delay / TICK_MS)))
+  #place(member: Beating, due: number): void {
+    const steps = Math.max(1, Math.min(this.#slots.length - 1, Math.floor((due - this.#at) / TICK_MS)))
     member.slot = (this.#current + steps) % this.#slots.length
     this.#slots[member.slot]?.add(member)
   }
 
-  #arm(): void {
-    this.#stop = this.#clock.after(TICK_MS, () => {
-      this.#stop = undefined
-      this.#current = (this.#current + 1) % this.#slots.length
-      const due = this.#slots[this.#current] as Set<Beating>
-      const now = this.#clock.monotonic()
-      for (const member of due) {
-        const delay = member.beat(now)
-        // a beat may end the member, which then deleted itself
-        if (due.delete(member)) this.#place(member, delay)
-      }
-      if (this.#size > 0 && !this.#stop) this.#arm()
-    })
+  #arm(now: number): void {
+    this.#stop = this.#clock.after(Math.max(0, this.#at + TICK_MS - now), () => this.#turn())
+  }
+
+  /** Visits every slot that is due: more than one when the event loop, or the whole process, stood still. */
+  #turn(): void {
+    this.#stop = undefined
+    const now = this.#clock.monotonic()
+    const steps = Math.max(1, Math.floor((now - this.#at) / TICK_MS))
+    this.#at += steps * TICK_MS
+    const first = this.#current + 1
+    const count = Math.min(steps, this.#slots.length)
+    this.#current = (this.#current + steps) % this.#slots.length
+    for (let i = 0; i < count; i++) this.#visit(this.#slots[(first + i) % this.#slots.length] as Set<Beating>, now)
+    if (this.#size > 0 && !this.#stop) this.#arm(now)
+  }
+
+  #visit(slot: Set<Beating>, now: number): void {
+    // a copy, because after a standstill a visit may put its member back into a slot of the same turn
+    for (const member of [...slot]) {
+      if (!slot.has(member)) continue
+      const delay = member.beat(now)
+      // a beat may end the member, which then deleted itself
+      if (slot.delete(member)) this.#place(member, now + delay)
+    }
   }
 }

@@ -110,7 +110,7 @@ export class Core implements Context {
     // let in just before the hub began to close
     if (this.#refusal || signal?.aborted) return sink.close()
     const cursor = new Cursor(this, this.fanOut.enter(selection), sink, { key, signal, who })
-    this.wheel.add(cursor, this.heartbeat * (0.9 + this.clock.random() * 0.1))
+    this.wheel.add(cursor, cursor.firstBeat)
     if (key !== undefined) this.#keys.set(key, (this.#keys.get(key) ?? 0) + 1)
     if (signal) this.#follow(signal, cursor)
     this.attendance?.enter(selection.topics, who)

@@ -2,7 +2,7 @@ import { Frame } from "../frame.ts"
 import { inSameEpoch, type Loss } from "../log/index.ts"
 import type { Entry, Position } from "../message.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
-import type { Beating } from "../wheel.ts"
+import { quietEnough, TICK_MS, type Beating } from "../wheel.ts"
 import type { Audience, Listener } from "./audience.ts"
 import { comeBack, comment, end, gap } from "./control.ts"
 import type { Context, Member, Waiting } from "./context.ts"
@@ -54,7 +54,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
     this.signal = options.signal
     this.who = options.who
     this.#wroteAt = core.clock.monotonic()
-    this.#endsAt = this.#wroteAt + core.maxAge * (1 - core.clock.random() * 0.1)
+    this.#endsAt = this.#wroteAt + lifeOf(core.maxAge, core.clock.random())
     sink.owner = this
   }
 
@@ -139,22 +139,36 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
 
   // As a member of the wheel.
 
+  /** Until its first visit, in ms: with jitter, so that streams that connect together do not beat together. */
+  get firstBeat(): number {
+    return this.#nextBeat(this.#wroteAt)
+  }
+
   beat(now: number): number {
     const { clock, heartbeat, stallTimeout } = this.#core
-    if (now >= this.#endsAt) {
+    // the next visit would be too late, and a proxy's own limit does not wait
+    if (now > this.#endsAt - TICK_MS) {
       this.end(comeBack(clock.random()))
       return heartbeat
     }
     const silence = now - (this.isLive ? Math.max(this.#wroteAt, this.audience.wroteAt) : this.#wroteAt)
     if (this.#state === "full") {
       if (silence >= stallTimeout) this.end()
-      return stallTimeout - silence
+      return Math.min(stallTimeout - silence, this.#endsAt - now)
     }
-    if (silence < heartbeat * 0.9) return heartbeat - silence
+    if (silence < quietEnough(heartbeat)) return Math.min(heartbeat - silence, stallTimeout, this.#endsAt - now)
     if (this.isLive) this.#beatLive()
     else this.#write(comment)
-    // jitter, so that those who connected together do not beat together for ever
-    return heartbeat * (0.9 + clock.random() * 0.1)
+    return this.#nextBeat(now)
+  }
+
+  /**
+   * The wait from `now` to the earliest deadline. At the latest a `stallTimeout`: a sink that fills up meanwhile is then seen in time,
+   * without a visit of its own.
+   */
+  #nextBeat(now: number): number {
+    const { clock, heartbeat, stallTimeout } = this.#core
+    return Math.min(heartbeat * (0.9 + clock.random() * 0.1), stallTimeout, this.#endsAt - now)
   }
 
   /** A checkpoint when the position moved, else a comment. */
@@ -289,3 +303,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
     return this.#state === "over"
   }
 }
+
+/** A stream's own part of `maxAge`: between nine tenths and all of it, with the tick by which its end comes early. */
+const lifeOf = (maxAge: number, random: number): number =>
+  maxAge < Infinity ? maxAge - random * Math.max(0, maxAge * 0.1 - TICK_MS) : Infinity

@@ -25,7 +25,7 @@ export interface HubOptions<S extends EventSchemas = EventSchemas> {
   readonly stallTimeout?: number
   /**
    * Longest life of a stream, in ms: its client is told to come back, which it does elsewhere after a deploy, or before a proxy's
-   * own limit cuts it. Up to a tenth less, so that those who came together do not leave together. @default Infinity
+   * own limit cuts it. Never longer; up to a tenth or half a second less, so that those who came together do not leave together. @default Infinity
    */
   readonly maxAge?: number
   readonly limits?: Partial<Limits>

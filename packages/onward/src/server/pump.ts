@@ -4,7 +4,7 @@ import { OnwardError } from "../errors.ts"
 import { comment, end } from "../hub/index.ts"
 import { encode } from "../protocol/index.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
-import { Wheel, type Beating } from "../wheel.ts"
+import { quietEnough, Wheel, type Beating } from "../wheel.ts"
 import { close, type Opened, type Yielded } from "./source.ts"
 
 export interface PumpOptions {
@@ -47,7 +47,7 @@ export class Pump implements SinkOwner, Beating {
     this.#wheel = wheelOf(options.clock)
     this.#wroteAt = options.clock.monotonic()
     sink.owner = this
-    this.#wheel.add(this, options.heartbeat)
+    this.#wheel.add(this, Math.min(options.heartbeat, options.stallTimeout))
     options.signal?.addEventListener("abort", this.#interrupted)
   }
 
@@ -110,9 +110,10 @@ export class Pump implements SinkOwner, Beating {
       if (silence >= stallTimeout) this.#giveUp()
       return stallTimeout - silence
     }
-    if (silence < heartbeat * 0.9) return heartbeat - silence
+    if (silence < quietEnough(heartbeat)) return Math.min(heartbeat - silence, stallTimeout)
     this.#write(comment.text)
-    return heartbeat
+    // a sink that fills up meanwhile is seen in time
+    return Math.min(heartbeat, stallTimeout)
   }
 
   /** Neither an end nor an error: whoever reads is to come back. */

@@ -103,3 +103,41 @@ test("a member that comes while the wheel turns is visited in its time", async (
   await clock.pass(3_500)
   assert.equal(late.visits.length, 3)
 })
+
+test("late timers do not add up: a busy process keeps long waits to about a tick", async () => {
+  const clock = createClock()
+  const wheel = new Wheel({ ...clock, after: (delay, run) => clock.after(delay + 45, run) })
+  const start = clock.monotonic()
+  const member = new Member(60_000)
+  wheel.add(member, 60_000)
+  await clock.pass(60_600)
+  assert.equal(member.visits.length, 1)
+  assert.ok((member.visits[0] as number) - start >= 59_500)
+})
+
+test("after a standstill every member that is due is visited once, and waits its time again", async () => {
+  const clock = createClock()
+  let standstill = 0
+  const wheel = new Wheel({
+    ...clock,
+    after(delay, run) {
+      const late = standstill
+      standstill = 0
+      return clock.after(delay + late, run)
+    },
+  })
+  const members = [1_000, 5_000, 30_000, 63_000, 63_900].map((every) => new Member(every))
+  for (const member of members) wheel.add(member, member.every)
+  standstill = 40_000
+  await clock.pass(41_000)
+  assert.deepEqual(
+    members.map(({ visits }) => visits.length),
+    [1, 1, 1, 0, 0],
+  )
+  const counts = members.map(({ visits }) => visits.length)
+  await clock.pass(30_000)
+  for (const [i, { every, visits }] of members.entries()) {
+    assert.ok(visits.length - (counts[i] as number) >= Math.floor(30_000 / every), `one that waits ${every} ms`)
+    assert.ok(visits.length - (counts[i] as number) <= 30_000 / (every - 500) + 1, `one that waits ${every} ms`)
+  }
+})

@@ -170,17 +170,39 @@ for (const entries of [1, 100]) {
   })
 }
 
-test("a stream older than it may become is closed, and its client told when to come back", async () => {
-  const { clock, connect, publish } = await stage({ maxAge: 600_000 })
-  const client = await connect({ topics: ["a"] })
-  await publish("a", "1")
-  await clock.pass(500_000)
-  assert.equal(client.closed, undefined)
-  await clock.pass(116_000)
-  assert.equal(client.closed, "ended")
-  assert.ok(Number(client.blocks.at(-1)?.retry) >= 500)
-  assert.equal(client.events.length, 1)
-})
+for (const [maxAge, heartbeat] of [
+  [2_000, 15_000],
+  [25_000, 15_000],
+  [25_000, 60_000],
+  [600_000, 15_000],
+] as const) {
+  test(`a stream ends within its maxAge of ${maxAge} ms, not at a later heartbeat of ${heartbeat} ms`, async () => {
+    const { clock, connect, publish } = await stage({ maxAge, heartbeat, stallTimeout: 3_600_000 })
+    const opened = new Map<Recorder, number>()
+    // opened at any moment between two ticks; half of them busy, some of those full
+    for (let i = 0; i < 40; i++) {
+      const client = await connect({ topics: [i % 2 ? "busy" : "quiet"] })
+      if (i % 8 === 7) client.room = 10
+      opened.set(client, clock.monotonic())
+      await clock.pass(37)
+    }
+    const shortest = Math.min(maxAge * 0.9, maxAge - 500)
+    for (let i = 0; opened.size > 0; i++) {
+      const step = maxAge > 60_000 ? 500 : 50
+      await clock.pass(step)
+      if (i % 100 === 0) await publish("busy", "1")
+      for (const [client, since] of opened) {
+        const age = clock.monotonic() - since
+        if (!client.closed) assert.ok(age < maxAge, `still open after ${age} ms`)
+        else {
+          assert.ok(age >= shortest, `closed after ${age} ms`)
+          if (client.closed === "ended") assert.ok(Number(client.blocks.at(-1)?.retry) >= 500, "told when to reconnect")
+          opened.delete(client)
+        }
+      }
+    }
+  })
+}
 
 for (const start of ["earliest", { last: 1 }, { after: at(1) }, { since: 0 }] as const) {
   test(`a client that leaves the moment its stream begins with ${JSON.stringify(start)} gets nothing more`, async () => {

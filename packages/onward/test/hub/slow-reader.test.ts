@@ -81,10 +81,26 @@ test("one that takes nothing for the stall timeout is closed, at once, and other
   await publish("a", "1")
   await clock.pass(59_000)
   assert.equal(stalled.closed, undefined)
-  await clock.pass(16_000)
+  await clock.pass(1_500)
   assert.equal(stalled.closed, "aborted")
   assert.equal(healthy.closed, undefined)
   assert.equal(hub.stats().connections, 1)
+})
+
+test("a stall timeout shorter than the heartbeat is kept to a tick, whenever the connection fills up", async () => {
+  for (const stallTimeout of [1_000, 4_000, 10_000]) {
+    const { clock, connect, publish } = await stage({ stallTimeout, heartbeat: 15_000 })
+    for (let offset = 0; offset < 3_000; offset += 210) {
+      const client = await connect({ topics: ["a"] })
+      await clock.pass(offset)
+      client.room = 10
+      await publish("a", "1")
+      await clock.pass(stallTimeout - 1)
+      assert.equal(client.closed, undefined, `${stallTimeout} ms are not over`)
+      await clock.pass(501)
+      assert.equal(client.closed, "aborted", `${stallTimeout} ms are over`)
+    }
+  }
 })
 
 test("one that takes something now and then is not closed", async () => {

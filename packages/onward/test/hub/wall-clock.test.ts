@@ -1,0 +1,96 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { sse } from "../../src/adapters/node.ts"
+import { OnwardError } from "../../src/index.ts"
+import { connect as connectTo, createClock } from "../../src/testing/index.ts"
+import type { Recorder } from "./recorder.ts"
+import { stage } from "./stage.ts"
+
+const HOUR = 3_600_000
+const STEPS = {
+  "back 10 minutes": -600_000,
+  "back a year": -365 * 24 * HOUR,
+  "ahead an hour": HOUR,
+  "ahead a year": 365 * 24 * HOUR,
+}
+
+for (const [how, step] of Object.entries(STEPS)) {
+  test(`when the wall clock is set ${how}, heartbeats go on and no stream ends`, async () => {
+    const { clock, connect, publish } = await stage({ heartbeat: 15_000, maxAge: HOUR, stallTimeout: 60_000 })
+    const idle = await connect({ topics: ["a"] })
+    const full = await connect({ topics: ["b"] })
+    await clock.pass(7_000)
+    full.room = 1
+    await publish("b", "1")
+    clock.setTime(clock.now() + step)
+    let written = idle.frames.length
+    for (let i = 0; i < 4; i++) {
+      await clock.pass(15_000)
+      assert.ok(idle.frames.length > written, "a heartbeat")
+      assert.ok(idle.frames.length <= written + 2, "and no more than there should be")
+      written = idle.frames.length
+      if (i < 3) assert.equal(full.closed, undefined, "what is full has its whole time")
+    }
+    await clock.pass(1_000)
+    assert.equal(full.closed, "aborted", "and not more")
+    await clock.pass(HOUR * 0.9 - 70_000)
+    assert.equal(idle.closed, undefined)
+    await clock.pass(HOUR * 0.1)
+    assert.equal(idle.closed, "ended", "after its maxAge")
+  })
+
+  test(`when the wall clock is set ${how} during a drain, the drain takes its time`, async () => {
+    const { clock, connect, hub } = await stage()
+    const clients: Recorder[] = []
+    for (let i = 0; i < 100; i++) clients.push(await connect({ topics: ["a"] }))
+    const left = (): number => clients.filter(({ closed }) => !closed).length
+    const draining = hub.drain({ over: 10_000 })
+    await clock.pass(2_000)
+    clock.setTime(clock.now() + step)
+    await clock.pass(3_000)
+    assert.ok(left() >= 45 && left() <= 55, `${left()} left at half time`)
+    await clock.pass(5_100)
+    assert.equal(left(), 0)
+    await draining
+  })
+
+  test(`when the wall clock is set ${how}, a source of the caller has its heartbeats, and its stalled client its time`, async () => {
+    const clock = createClock()
+    const reader = await connectTo((req, res) =>
+      sse(
+        req,
+        res,
+        async function* ({ signal }) {
+          yield { data: "1" }
+          await new Promise((resolve) => signal.addEventListener("abort", resolve))
+        },
+        { clock, heartbeat: 15_000 },
+      ),
+    )
+    await reader.next()
+    clock.setTime(clock.now() + step)
+    const before = reader.comments.length
+    await clock.pass(60_000)
+    const beats = reader.comments.length - before
+    assert.ok(beats >= 4 && beats <= 5, `${beats} heartbeats in a minute`)
+    await reader.cut()
+  })
+}
+
+test("a store's trouble is reported once in ten seconds, whatever happens to the wall clock", async () => {
+  const { clock, connect, errors, log } = await stage({ window: { entries: 0, chars: 0 } })
+  let tries = 0
+  Object.assign(log, {
+    locate: async () => {
+      tries++
+      throw new OnwardError("log_unavailable", "away")
+    },
+  })
+  await connect({ topics: ["a"] }, { last: 1 })
+  for (let i = 0; i < 20; i++) {
+    clock.setTime(clock.now() + (i % 2 ? HOUR : -2 * HOUR))
+    await clock.pass(1_000)
+  }
+  assert.ok(tries > 10)
+  assert.ok(errors.length >= 2 && errors.length <= 3, `${errors.length} reports`)
+})
