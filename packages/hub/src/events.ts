@@ -22,5 +22,7 @@ export function events(hub: Hub, req: IncomingMessage, res: ServerResponse, url:
     key: callerOf(req),
     ...(who !== undefined && { who }),
   })
+  // as JSON, like every other refusal of this server
+  if (subscription.refusal) throw subscription.refusal
   sse(req, res, subscription, { retry: RETRY_MS, headers: SECURITY_HEADERS })
 }

@@ -1,4 +1,6 @@
 import { OnwardError } from "./errors.ts"
+import { kindOf } from "./kind.ts"
+import { checkKinds, checkNames } from "./options.ts"
 
 /** The part of Standard Schema v1 (standardschema.dev) that Onward touches: Zod, Valibot, ArkType and others provide it. */
 export interface Schema<Input = unknown, Output = Input> {
@@ -58,10 +60,13 @@ export interface EventContract<S extends EventSchemas = EventSchemas> {
  * await hub.publish({ topic: "prices", event: "tick", data: { symbol: "ACME", price: 12.5 } })
  */
 export function defineEvents<const S extends EventSchemas>(schemas: S): EventContract<S> {
+  if (typeof schemas !== "object" || schemas === null) {
+    throw new TypeError(`defineEvents takes an object of schemas by event name, not ${kindOf(schemas)}.`)
+  }
   for (const [name, schema] of Object.entries(schemas)) {
     if (typeof schema?.["~standard"]?.validate !== "function") {
       throw new TypeError(
-        `defineEvents: the schema of "${name}" is not a Standard Schema; give one of Zod, Valibot, ArkType, …`,
+        `defineEvents: the schema of "${name}" must be a Standard Schema, not ${kindOf(schema)}. Pass one of Zod, Valibot or ArkType.`,
       )
     }
   }
@@ -76,10 +81,12 @@ export function defineEvents<const S extends EventSchemas>(schemas: S): EventCon
   return {
     schemas,
     validate,
-    async parse({ event, data: text }, options) {
+    async parse({ event, data: text }, options = {}) {
+      checkNames("parse", options, ["validate"])
+      checkKinds("parse", options, { validate: "true or false" })
       const typed = (data: unknown) => ({ event, data }) as EventOutput<S>
       const data = parseJson(text)
-      if (options?.validate === false) return typed(data)
+      if (options.validate === false) return typed(data)
       try {
         return typed(await validate(event, data))
       } catch (error) {
@@ -91,6 +98,15 @@ export function defineEvents<const S extends EventSchemas>(schemas: S): EventCon
       }
     },
   }
+}
+
+/** Throws a `TypeError` for what `defineEvents` did not make. */
+export function checkContract(what: string, events: unknown): void {
+  const contract = events as Partial<EventContract> | null
+  if (typeof contract?.validate === "function" && typeof contract.parse === "function") return
+  throw new TypeError(
+    `${what}: \`events\` must be what defineEvents returned, not ${kindOf(events)}. Pass defineEvents({ … }).`,
+  )
 }
 
 /** Strings were sent raw: text that is no JSON, or JSON of a string, is the string itself. */

@@ -1,5 +1,6 @@
 import { byteLength } from "./bytes.ts"
 import { OnwardError } from "./errors.ts"
+import { kindOf } from "./kind.ts"
 
 /** Longest topic name and pattern, in UTF-8 bytes. */
 export const MAX_TOPIC_BYTES = 1024
@@ -35,7 +36,7 @@ export function checkTopic(topic: string): void {
 
 function checkText(text: unknown, what: string): void {
   if (typeof text !== "string" || text === "")
-    throw new OnwardError("invalid_selector", `${what} must be a non-empty string`)
+    throw new OnwardError("invalid_selector", `${what} must be a non-empty string, not ${kindOf(text)}`)
   if (text.length > MAX_TOPIC_BYTES || byteLength(text) > MAX_TOPIC_BYTES) {
     throw new OnwardError("invalid_selector", `${what} may be ${MAX_TOPIC_BYTES} bytes long at most`)
   }

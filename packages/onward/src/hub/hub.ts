@@ -1,14 +1,15 @@
 import { checkClock, systemClock, type Clock } from "../clock.ts"
 import { OnwardError } from "../errors.ts"
-import type { EventContract, EventInput, EventSchemas } from "../events.ts"
-import { checkMessage, memoryLog, type Appended, type Log } from "../log/index.ts"
+import { checkContract, type EventContract, type EventInput, type EventSchemas } from "../events.ts"
+import { checkLog, checkMessage, memoryLog, type Appended, type Log } from "../log/index.ts"
 import type { Message, Position, StoredMessage } from "../message.ts"
-import { checkNames, durationOf } from "../options.ts"
+import { kindOf } from "../kind.ts"
+import { checkKinds, checkNames, durationOf } from "../options.ts"
 import { comeBack, comment } from "./control.ts"
 import { Core } from "./core.ts"
 import { giveInsides } from "./insides.ts"
 import { createAttendance, createPresence, noPresence, type Presence, type PresenceOptions } from "./presence.ts"
-import { resolveLimits, type Limits } from "./limits.ts"
+import { defaultLimits, resolveLimits, type Limits } from "./limits.ts"
 import { Subscription, type SubscribeOptions } from "./subscription.ts"
 import type { WindowOptions } from "./window.ts"
 
@@ -62,7 +63,11 @@ export interface Hub<S extends EventSchemas = EventSchemas> {
   publish(message: MessageOf<S>): Promise<string>
   /** Publishes messages together: all or nothing, in order, next to each other in the log. */
   publishMany(messages: readonly MessageOf<S>[]): Promise<string[]>
-  /** Says what a stream is to carry; give it to an adapter's `sse`. Throws for topics that are none. */
+  /**
+   * Says what a stream is to carry; give it to an adapter's `sse`. Topics, patterns, keys and starts that are invalid are answered by
+   * `sse`, with 400: they are often made of what a client sent.
+   * @throws TypeError for options that do not exist or are of the wrong type
+   */
   subscribe(options: SubscribeOptions): Subscription
   stats(): HubStats
   /** Who is on a topic, over all processes that share the log. Made with the option `presence`. */
@@ -93,6 +98,9 @@ const OPTIONS = [
   "presence",
   "onError",
   "clock",
+  ...Object.keys(defaultLimits).map((name) => `limits.${name}`),
+  "window.entries",
+  "window.chars",
 ]
 
 /**
@@ -104,14 +112,16 @@ const OPTIONS = [
  */
 export function createHub<S extends EventSchemas = EventSchemas>(options: HubOptions<S> = {}): Hub<S> {
   checkNames("createHub", options, OPTIONS)
-  checkNames("createHub's window", options.window ?? {}, ["entries", "chars"])
+  checkKinds("createHub", options, { onError: "a function" })
   const { events, clock = systemClock } = options
   checkClock("createHub", clock)
+  if (options.log !== undefined) checkLog("createHub", options.log)
+  if (events !== undefined) checkContract("createHub", events)
   const core = new Core({
     log: options.log ?? memoryLog({ clock }),
     clock,
     limits: resolveLimits(options.limits),
-    window: { entries: options.window?.entries ?? 10_000, chars: options.window?.chars ?? 16_777_216 },
+    window: windowOf(options.window),
     heartbeat: durationOf("heartbeat", options.heartbeat, 15_000),
     stallTimeout: durationOf("stallTimeout", options.stallTimeout, 120_000),
     maxAge: durationOf("maxAge", options.maxAge, Infinity),
@@ -182,7 +192,12 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
       }
     },
 
-    async drain({ over = 5_000 } = {}) {
+    async drain(drainOptions = {}) {
+      checkNames("drain", drainOptions, ["over"])
+      const { over = 5_000 } = drainOptions
+      if (typeof over !== "number" || !(over >= 0)) {
+        throw new TypeError(`drain: \`over\` must be a number of milliseconds, not ${kindOf(over)}.`)
+      }
       core.refuse(
         new OnwardError("hub_draining", "this hub is closing: connect again, to another process if there is one"),
       )
@@ -205,6 +220,16 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
   }
   giveInsides(hub, insides)
   return hub
+}
+
+function windowOf(given: Partial<WindowOptions> = {}): WindowOptions {
+  checkNames("createHub's window", given, ["entries", "chars"])
+  const { entries = 10_000, chars = 16_777_216 } = given
+  for (const [name, value] of Object.entries({ entries, chars })) {
+    if (typeof value === "number" && value >= 0) continue
+    throw new TypeError(`createHub: \`window.${name}\` must be a number, 0 or more, not ${kindOf(value)}.`)
+  }
+  return { entries, chars }
 }
 
 const closed = (cause?: unknown): OnwardError =>

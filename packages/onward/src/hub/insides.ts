@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts"
 import type { Appended, Log } from "../log/index.ts"
+import { kindOf } from "../kind.ts"
 import type { StoredMessage } from "../message.ts"
 import type { End } from "./context.ts"
 import type { Taps } from "./taps.ts"
@@ -27,6 +28,6 @@ export const giveInsides = (hub: object, its: Insides): void => void insides.set
 /** Throws `TypeError` for what was not made by `createHub`. */
 export function insidesOf(hub: object): Insides {
   const its = insides.get(hub)
-  if (!its) throw new TypeError("`hub` must be what `createHub` returned")
+  if (!its) throw new TypeError(`\`hub\` must be what createHub returned, not ${kindOf(hub)}.`)
   return its
 }

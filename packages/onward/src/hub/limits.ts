@@ -1,3 +1,4 @@
+import { kindOf } from "../kind.ts"
 import { checkNames } from "../options.ts"
 
 /** What a hub allows. Passing a limit is refused with an `OnwardError` before any byte of a stream is sent; nobody is evicted. */
@@ -28,11 +29,12 @@ export const defaultLimits: Limits = {
   last: 10_000,
 }
 
-/** Defaults with the given ones over them; throws `TypeError` for a name or value that is none. */
+/** Defaults with the given ones over them; throws `TypeError` for an invalid name or value. */
 export function resolveLimits(given: Partial<Limits> = {}): Limits {
   checkNames("limits", given, Object.keys(defaultLimits))
   for (const [name, value] of Object.entries(given)) {
-    if (typeof value !== "number" || !(value >= 0)) throw new TypeError(`limits.${name} must be a number from 0 up`)
+    if (typeof value === "number" && value >= 0) continue
+    throw new TypeError(`limits.${name} must be a number, 0 or more, not ${kindOf(value)}.`)
   }
   return { ...defaultLimits, ...given }
 }

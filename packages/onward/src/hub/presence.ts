@@ -1,5 +1,6 @@
 import { OnwardError } from "../errors.ts"
 import { createEpoch } from "../log/index.ts"
+import { kindOf } from "../kind.ts"
 import { checkNames, durationOf } from "../options.ts"
 import { compilePattern } from "../topic.ts"
 import { Attendance } from "./attendance.ts"
@@ -56,8 +57,13 @@ interface Told {
 
 /** Counts this process's streams; undefined when nothing is to be counted. Throws `TypeError` for options that are none. */
 export function createAttendance(options: PresenceOptions | boolean | undefined): Attendance | undefined {
-  if (!options) return undefined
-  const { patterns = ["*"] } = options === true ? {} : options
+  if (options === undefined || options === false) return undefined
+  const given = options === true ? {} : options
+  checkNames("createHub's presence", given, ["patterns", "every", "limit"])
+  const { patterns = ["*"] } = given
+  if (!Array.isArray(patterns)) {
+    throw new TypeError(`createHub: \`presence.patterns\` must be an array of strings, not ${kindOf(patterns)}.`)
+  }
   const matchers = patterns.map(compilePattern)
   return new Attendance((topic) => matchers.some((matches) => matches(topic)))
 }
@@ -69,12 +75,11 @@ export const noPresence: OpenPresence = {
 }
 
 function refuse(): never {
-  throw new TypeError("nobody is counted: turn it on with createHub({ presence: true })")
+  throw new TypeError("Presence is disabled. Enable it with createHub({ presence: true }).")
 }
 
 /** Adds up what this process counts and what the others tell, and tells the others. Nothing but the log is between them. */
 export function createPresence(options: PresenceOptions, attendance: Attendance, insides: Insides): OpenPresence {
-  checkNames("createHub's presence", options, ["patterns", "every", "limit"])
   const every = durationOf("presence.every", options.every, 1_000)
   const { limit = 10_000 } = options
   const { core } = insides

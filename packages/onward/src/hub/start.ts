@@ -1,5 +1,7 @@
 import { byteLength } from "../bytes.ts"
 import { OnwardError } from "../errors.ts"
+import { kindOf } from "../kind.ts"
+import { nearest } from "../options.ts"
 import type { Limits } from "./limits.ts"
 
 /** Where a stream begins in the log. */
@@ -15,18 +17,31 @@ export type StartPoint =
   /** With the newest `last` entries. */
   | { readonly last: number }
 
+const NAMED = ["live", "earliest"]
+const KEYS = ["after", "since", "last"]
+
+/** Throws a `TypeError` for what has not the shape of a start point, which no client can bring about. */
+export function checkStartKind(start: unknown): asserts start is StartPoint {
+  const given = typeof start === "object" && start !== null ? Object.keys(start) : []
+  if (NAMED.includes(start as string) || (given.length === 1 && KEYS.includes(given[0] as string))) return
+  const meant = nearest(typeof start === "string" ? start : (given[0] ?? ""), [...NAMED, ...KEYS])
+  throw new TypeError(
+    `A start is "live", "earliest", { after }, { since } or { last }, not ${given.length > 0 ? `{ ${given.join(", ")} }` : kindOf(start)}.` +
+      (meant === undefined ? "" : ` Did you mean "${meant}"?`),
+  )
+}
+
 /** Checks a start point that may come from a client; throws `OnwardError("cursor_too_long" | "invalid_start")`. */
 export function checkStart(start: StartPoint, limits: Limits): StartPoint {
-  if (typeof start === "string") {
-    if (start !== "live" && start !== "earliest")
-      throw new TypeError(`a start is "live", "earliest" or an object, not "${String(start)}"`)
-    return start
-  }
+  if (typeof start === "string") return start
   if ("after" in start) {
+    if (typeof start.after !== "string") {
+      throw new OnwardError("invalid_start", `\`after\` must be an id, not ${kindOf(start.after)}.`)
+    }
     if (start.after.length > limits.cursorBytes || byteLength(start.after) > limits.cursorBytes) {
       throw new OnwardError(
         "cursor_too_long",
-        `the last event id is longer than ${limits.cursorBytes} bytes: it is none that was given out here`,
+        `Last-Event-ID is longer than ${limits.cursorBytes} bytes, so this hub did not issue it. Reconnect without it.`,
       )
     }
     return start
@@ -34,11 +49,14 @@ export function checkStart(start: StartPoint, limits: Limits): StartPoint {
   if ("since" in start) {
     const since = Number(start.since)
     if (!Number.isFinite(since))
-      throw new OnwardError("invalid_start", "`since` must be a time, or a duration like 10m")
+      throw new OnwardError("invalid_start", "`since` must be a time, or a duration like 10m.")
     return { since: Math.max(0, Math.floor(since)) }
   }
   if (!Number.isSafeInteger(start.last) || start.last < 0 || start.last > limits.last) {
-    throw new OnwardError("invalid_start", `\`last\` must be a whole number from 0 to ${limits.last}`)
+    throw new OnwardError(
+      "invalid_start",
+      `\`last\` must be a whole number from 0 to ${limits.last}, not ${kindOf(start.last)}.`,
+    )
   }
   return start
 }

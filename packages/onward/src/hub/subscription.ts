@@ -1,15 +1,20 @@
 import type { Clock } from "../clock.ts"
 import type { Entry } from "../message.ts"
 import { OnwardError } from "../errors.ts"
-import { checkNames } from "../options.ts"
+import { kindOf } from "../kind.ts"
+import { checkKinds, checkNames } from "../options.ts"
 import type { Sink } from "../sink.ts"
 import { checkTopic, compilePattern } from "../topic.ts"
 import type { Selection } from "./audience.ts"
 import type { Core } from "./core.ts"
-import { checkStart, type StartPoint } from "./start.ts"
+import type { Limits } from "./limits.ts"
+import { checkStart, checkStartKind, type StartPoint } from "./start.ts"
 
 export interface SubscribeOptions {
-  /** Exact topic names. Safe to build from user input: a name that would be a pattern is refused. */
+  /**
+   * Exact topic names. Safe to build from user input: a name that cannot be used is no error here, `sse` answers it with 400; so is a
+   * name that would be a pattern.
+   */
   readonly topics?: readonly string[]
   /** Patterns: `*` for any characters, `:name` for one path segment, as in `news/*` or `users/:id`; `*` alone is every topic. */
   readonly patterns?: readonly string[]
@@ -17,7 +22,7 @@ export interface SubscribeOptions {
   readonly from?: StartPoint
   /** Whether a client without a cursor may choose its beginning (`earliest`, `since`, `last`). @default true */
   readonly allowHistory?: boolean
-  /** Whose stream it is: counted against `limits.connectionsPerKey`. @default nobody's */
+  /** Whose stream it is: counted against `limits.connectionsPerKey`. At most 512 characters. @default not counted */
   readonly key?: string
   /** Who listens, for `hub.presence`: an id that other processes may read in the log, at most 256 characters. @default nobody */
   readonly who?: string
@@ -29,10 +34,58 @@ export interface SubscribeOptions {
 
 const OPTIONS = ["topics", "patterns", "from", "allowHistory", "key", "who", "until", "signal"]
 
-/** Sorted and each once, so that equal wishes are seen to be equal. */
+const KINDS = { allowHistory: "true or false", until: "a function", signal: "an AbortSignal" } as const
+
+/** Longest `key` and `who`, in characters. */
+const MAX_KEY = 512
+const MAX_WHO = 256
+
+/** Sorted and deduplicated, so that equal selections share an audience. */
 function listOf(name: string, list: readonly string[] = []): string[] {
-  if (!Array.isArray(list)) throw new TypeError(`subscribe: \`${name}\` must be an array of strings`)
-  return [...new Set(list as readonly string[])].sort()
+  if (Array.isArray(list)) {
+    const unique = [...new Set(list as readonly string[])]
+    // what is no string is refused later, and may not be comparable
+    return unique.every((name) => typeof name === "string") ? unique.sort() : unique
+  }
+  const advice = typeof list === "string" ? `[${JSON.stringify(list)}]` : `["news"]`
+  throw new TypeError(
+    `subscribe: \`${name}\` must be an array of strings, not ${kindOf(list)}. Pass for instance ${advice}.`,
+  )
+}
+
+/** Throws `OnwardError` for what a client may be to blame for: names, keys and starts are often made of a request's parts. */
+function checkValues({ topics, patterns }: Selection, { key, who, from }: SubscribeOptions, limits: Limits): void {
+  const count = topics.length + patterns.length
+  if (count === 0) throw new OnwardError("invalid_selector", "The list of topics is empty. Name at least one topic.")
+  if (count > limits.topics) {
+    throw new OnwardError(
+      "too_many_topics",
+      `A subscription can have ${limits.topics} topics and patterns, not ${count}. Ask for fewer.`,
+    )
+  }
+  for (const topic of topics) checkTopic(topic)
+  for (const pattern of patterns) compilePattern(pattern)
+  checkName("key", key, MAX_KEY)
+  checkName("who", who, MAX_WHO)
+  if (from !== undefined) checkStart(from, limits)
+}
+
+function checkName(name: string, value: string | undefined, max: number): void {
+  if (value === undefined || (typeof value === "string" && value !== "" && value.length <= max)) return
+  throw new OnwardError(
+    "invalid_selector",
+    `\`${name}\` must be a string of 1 to ${max} characters, not ${kindOf(value)}.`,
+  )
+}
+
+function refusalOf(check: () => void): OnwardError | undefined {
+  try {
+    check()
+  } catch (error) {
+    if (error instanceof OnwardError) return error
+    throw error
+  }
+  return undefined
 }
 
 /** An `until` that throws ends its own stream, and nobody else's. */
@@ -64,6 +117,8 @@ export class Subscription {
   readonly #core: Core
   readonly #selection: Selection
   readonly #options: SubscribeOptions
+  /** Why `open` throws, when names, key or start are invalid. Adapters answer with it; look at it to answer in your own words. */
+  readonly refusal: OnwardError | undefined
 
   /** A mark that all copies of the library know. */
   get "onward.subscription"(): true {
@@ -75,23 +130,15 @@ export class Subscription {
     this.#core = core
     this.#options = options
     checkNames("subscribe", options, OPTIONS)
+    checkKinds("subscribe", options, KINDS)
+    if (options.topics === undefined && options.patterns === undefined) {
+      throw new TypeError('subscribe needs `topics` or `patterns`. Pass for instance { topics: ["news"] }.')
+    }
+    if (options.from !== undefined) checkStartKind(options.from)
     const topics = listOf("topics", options.topics)
     const patterns = listOf("patterns", options.patterns)
-    const count = topics.length + patterns.length
-    if (count === 0) throw new TypeError("subscribe needs `topics` or `patterns`")
-    if (count > core.limits.topics) {
-      throw new OnwardError(
-        "too_many_topics",
-        `a subscription may have ${core.limits.topics} topics and patterns, not ${count}`,
-      )
-    }
-    for (const topic of topics) checkTopic(topic)
-    for (const pattern of patterns) compilePattern(pattern)
     this.#selection = { topics, patterns, until: options.until && guarded(options.until, core) }
-    const { who = "-" } = options
-    if (typeof who !== "string" || who === "" || who.length > 256)
-      throw new TypeError("subscribe: `who` must be a string of 1 to 256 characters")
-    if (options.from !== undefined) checkStart(options.from, core.limits)
+    this.refusal = refusalOf(() => checkValues(this.#selection, options, core.limits))
   }
 
   /** That of its hub: what a client means by "ten minutes ago" is ago by this clock. */
@@ -107,9 +154,10 @@ export class Subscription {
   /**
    * Checks limits and the client's start point, before anything is sent.
    * @param asked where the client wants to begin; undefined when it does not say
-   * @throws OnwardError `too_many_connections`, `too_many_connections_for_key`, `hub_draining`, `hub_closed`, `cursor_too_long`, `invalid_start`
+   * @throws OnwardError `invalid_selector`, `too_many_topics`, `too_many_connections`, `too_many_connections_for_key`, `hub_draining`, `hub_closed`, `cursor_too_long`, `invalid_start`
    */
   open(asked?: StartPoint): Opening {
+    if (this.refusal) throw this.refusal
     const { key, signal, who, from = "live", allowHistory = true } = this.#options
     const isResume = typeof asked === "object" && "after" in asked
     const start = asked !== undefined && (isResume || allowHistory) ? checkStart(asked, this.#core.limits) : from

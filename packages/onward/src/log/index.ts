@@ -1,3 +1,4 @@
+export { checkLog } from "./check-log.ts"
 export { checkMessage } from "./check-message.ts"
 export type { Entry, Position, StoredMessage } from "../message.ts"
 export type { Appended, Bounds, Landmark, Log, Loss, LossReason, Page, ReadQuery, Retention } from "./log.ts"

@@ -1,10 +1,11 @@
 import { checkClock, systemClock, type Clock } from "../clock.ts"
 import { OnwardError } from "../errors.ts"
 import type { Position } from "../message.ts"
+import { checkKinds, checkNames } from "../options.ts"
 import { createKeptEntries } from "./kept-entries.ts"
 import type { Log, Retention } from "./log.ts"
 import { createEpoch, formatPosition, parsePosition } from "./position.ts"
-import { DEFAULT_RETENTION, limitsOf } from "./retention.ts"
+import { DEFAULT_RETENTION, limitsOf, RETENTION_NAMES } from "./retention.ts"
 
 export interface MemoryLogOptions {
   /** What is kept. @default 100,000 entries, 64 MiB */
@@ -26,6 +27,8 @@ export interface MemoryLogOptions {
  * const hub = createHub({ log: memoryLog({ retention: { count: 10_000, age: 3_600_000 } }) })
  */
 export function memoryLog(options: MemoryLogOptions = {}): Log {
+  checkNames("memoryLog", options, ["retention", "clock", "now", "epoch", ...RETENTION_NAMES])
+  checkKinds("memoryLog", options, { now: "a function", epoch: "a string" })
   const { retention = DEFAULT_RETENTION, clock = systemClock, now = () => clock.now(), epoch = createEpoch() } = options
   checkClock("memoryLog", clock)
   if (!parsePosition(formatPosition(epoch, 0))) throw new TypeError("epoch must be eight characters of 0-9 and a-z")

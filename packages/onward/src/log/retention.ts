@@ -1,8 +1,15 @@
 import { byteLength } from "../bytes.ts"
+import { kindOf } from "../kind.ts"
+import { checkNames } from "../options.ts"
 import type { Retention } from "./log.ts"
 
 /** What logs keep when they are not told: 100,000 entries or 64 MiB, whichever is less. */
 export const DEFAULT_RETENTION: Retention = { count: 100_000, bytes: 64 * 1024 * 1024 }
+
+const NAMES = ["count", "age", "bytes", "topic"]
+
+/** For `checkNames` of a log: a limit that stands beside `retention` belongs into it. */
+export const RETENTION_NAMES: readonly string[] = NAMES.map((name) => `retention.${name}`)
 
 /** A {@link Retention} made ready to compare with: absent is Infinity. */
 export interface Limits {
@@ -16,14 +23,16 @@ export interface Limits {
 
 /** Reads a retention; throws a `TypeError` on a limit that is no number of things. */
 export function limitsOf(retention: Retention): Limits {
+  checkNames("retention", retention, NAMES)
   const { topic = {}, ...whole } = retention
+  checkNames("retention.topic", topic, NAMES.slice(0, 3))
   const limit = (name: string, value: number | undefined): number => {
     if (value === undefined || value === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY
     if (typeof value === "number" && value >= 0) return value
-    throw new TypeError(`retention.${name} must be a number, 0 or more; leave it out for no limit`)
+    throw new TypeError(
+      `retention.${name} must be a number, 0 or more, not ${kindOf(value)}. Leave it out for no limit.`,
+    )
   }
-  for (const name of Object.keys(whole)) checkName(name, ["count", "age", "bytes", "topic"], "retention")
-  for (const name of Object.keys(topic)) checkName(name, ["count", "age", "bytes"], "retention.topic")
   return {
     count: limit("count", whole.count),
     bytes: limit("bytes", whole.bytes),
@@ -31,10 +40,6 @@ export function limitsOf(retention: Retention): Limits {
     topicCount: limit("topic.count", topic.count),
     topicBytes: limit("topic.bytes", topic.bytes),
   }
-}
-
-function checkName(name: string, known: readonly string[], where: string): void {
-  if (!known.includes(name)) throw new TypeError(`${where} has no "${name}": it knows ${known.join(", ")}`)
 }
 
 type Text = string | null | undefined

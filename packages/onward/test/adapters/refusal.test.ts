@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { createHub, type Hub } from "onward"
+import { createHub, type Hub, type SubscribeOptions } from "onward"
 import { sse } from "onward/web"
 import { rigs, withServer, type Running } from "./rigs.ts"
 
@@ -41,6 +41,38 @@ for (const rig of rigs) {
         assert.match(exchange.text, /last|since|id/)
       }
     })
+  })
+
+  test(`${rig.name}: topics, patterns and keys that are invalid are answered 400`, async (t) => {
+    const hub = createHub({ limits: { topics: 2 } })
+    t.after(() => hub.close())
+    const invalid: SubscribeOptions[] = [
+      { topics: ["user/*"] },
+      { topics: ["user/\0"] },
+      { topics: ["x".repeat(1_100)] },
+      { topics: [null as unknown as string] },
+      { topics: [] },
+      { topics: ["a", "b", "c"] },
+      { patterns: ["a/**"] },
+      { topics: ["a"], key: "" },
+      { topics: ["a"], from: { last: Number.NaN } },
+    ]
+    let options: SubscribeOptions = {}
+    await withServer(
+      rig,
+      ({ sse }) => sse(hub.subscribe(options)),
+      async (ask) => {
+        for (options of invalid) {
+          for (const method of ["GET", "POST", "HEAD"]) {
+            const exchange = await ask({ method, ...(method === "POST" && { body: "{}" }) })
+            assert.equal(exchange.status, 400, `${method} ${JSON.stringify(options)}`)
+            assert.equal(await exchange.over(), "ended")
+            if (method !== "HEAD") assert.match(exchange.text, /\w/)
+          }
+        }
+        assert.equal(hub.stats().connections, 0)
+      },
+    )
   })
 
   test(`${rig.name}: HEAD has the head and no body, other methods are refused, and an end is final`, async () => {

@@ -7,9 +7,15 @@ import { answer } from "../../src/server/index.ts"
 test("an option that does not exist is a TypeError that says which there are", () => {
   const hub = createHub()
   const slips: [() => unknown, RegExp][] = [
-    [() => createHub({ hearbeat: 1 } as object), /createHub has no option "hearbeat"; there are log, events/],
-    [() => createHub({ limits: { connection: 1 } as object }), /limits has no option "connection"/],
-    [() => hub.subscribe({ topic: "a" } as object), /subscribe has no option "topic"; there are topics/],
+    [
+      () => createHub({ hearbeat: 1 } as object),
+      /createHub has no option "hearbeat". Did you mean "heartbeat"\? Its options are log, events/,
+    ],
+    [
+      () => createHub({ limits: { connection: 1 } as object }),
+      /limits has no option "connection". Did you mean "connections"\?/,
+    ],
+    [() => hub.subscribe({ topic: "a" } as object), /subscribe has no option "topic". Did you mean "topics"\?/],
     [
       () =>
         answer(

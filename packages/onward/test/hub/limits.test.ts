@@ -34,7 +34,7 @@ test("a subscription with too many topics and patterns is refused, repeats not c
   const { hub } = await stage({ limits: { topics: 3 } })
   hub.subscribe({ topics: ["a", "b"], patterns: ["c*"] })
   hub.subscribe({ topics: ["a", "a", "a", "a"] })
-  assert.throws(() => hub.subscribe({ topics: ["a", "b"], patterns: ["c*", "d*"] }), {
+  assert.throws(() => hub.subscribe({ topics: ["a", "b"], patterns: ["c*", "d*"] }).open(), {
     name: "OnwardError",
     code: "too_many_topics",
     retryable: false,
@@ -91,15 +91,33 @@ test("limits that do not exist or are none are refused when the hub is made, by 
 test("a subscription to nothing, or with a start that is none, is refused", async () => {
   const { hub } = await stage()
   assert.throws(() => hub.subscribe({}), TypeError)
-  assert.throws(() => hub.subscribe({ topics: [], patterns: [] }), TypeError)
-  assert.throws(() => hub.subscribe({ topics: ["a"], from: "latest" as never }), TypeError)
-  assert.throws(() => hub.subscribe({ topics: ["a"], from: { last: -1 } }), { code: "invalid_start" })
-  for (const topic of ["", "user:*", "a/:id", "a\nb"]) {
-    assert.throws(() => hub.subscribe({ topics: [topic] }), { name: "OnwardError", code: "invalid_selector" })
+  for (const from of ["latest", "earlist", null, 5, {}, { lst: 3 }, { last: 3, since: 1 }, new Date()]) {
+    assert.throws(() => hub.subscribe({ topics: ["a"], from: from as never }), TypeError, JSON.stringify(from))
   }
-  for (const pattern of ["", "a{b}", "a/:id.json"]) {
-    assert.throws(() => hub.subscribe({ patterns: [pattern] }), { name: "OnwardError", code: "invalid_selector" })
+})
+
+test("what a client can bring about makes no subscription throw: opening it does", async () => {
+  const { hub } = await stage()
+  const invalid = { name: "OnwardError", code: "invalid_selector" }
+  const opening = (options: object): (() => unknown) => {
+    const subscription = hub.subscribe(options)
+    return () => subscription.open()
   }
+  const hostile = { __proto__: null, a: 1 }
+  const topics = ["", "user:*", "a/:id", "a\nb", "a\0", "\ud800", "x".repeat(1_025), "é".repeat(600), "stream.presence"]
+  for (const topic of [...topics, null, undefined, 42, ["a"], hostile, Symbol("a")]) {
+    assert.throws(opening({ topics: [topic] }), invalid, typeof topic)
+    assert.throws(opening({ topics: ["a", topic] }), invalid)
+  }
+  for (const pattern of ["", "a{b}", "a/:id.json", "*".repeat(9)])
+    assert.throws(opening({ patterns: [pattern] }), invalid)
+  assert.throws(opening({ topics: [], patterns: [] }), invalid)
+  for (const key of ["", "x".repeat(513), null, 5]) assert.throws(opening({ topics: ["a"], key }), invalid)
+  for (const who of ["", "x".repeat(257), null]) assert.throws(opening({ topics: ["a"], who }), invalid)
+  for (const from of [{ last: -1 }, { last: Number.NaN }, { since: "yesterday" }, { after: null }]) {
+    assert.throws(opening({ topics: ["a"], from }), { code: "invalid_start" })
+  }
+  assert.throws(opening({ topics: ["a"], from: { after: "x".repeat(2_000) } }), { code: "cursor_too_long" })
 })
 
 test("too many different patterns are refused before the stream begins", async () => {

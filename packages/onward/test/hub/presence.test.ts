@@ -132,7 +132,7 @@ test("no pattern sees what processes tell each other, and no user may write or r
   assert.deepEqual([...everything.data, ...late.data, ...everything.gaps, ...late.gaps], [])
   const reserved = { code: "invalid_selector", message: /reserved/ }
   await assert.rejects(s.hub.publish({ topic: "stream.presence", data: "" }), reserved)
-  assert.throws(() => s.hub.subscribe({ topics: ["stream.presence"] }), reserved)
+  assert.throws(() => s.hub.subscribe({ topics: ["stream.presence"] }).open(), reserved)
 })
 
 test("what somebody else writes there is passed over", async () => {
@@ -183,5 +183,5 @@ test("only the topics asked for are counted, and others are told of no more than
 test("asking a hub that does not count says how to turn it on", async () => {
   const { hub } = await stage()
   assert.throws(() => hub.presence.of("room"), /createHub\(\{ presence: true \}\)/)
-  assert.throws(() => hub.subscribe({ topics: ["room"], who: "" }), /`who` must be/)
+  assert.throws(() => hub.subscribe({ topics: ["room"], who: "" }).open(), /`who` must be/)
 })

@@ -62,5 +62,8 @@ test("by default a memory log keeps 100,000 entries and 64 MiB", async () => {
 test("a retention that makes no sense is a TypeError", () => {
   assert.throws(() => memoryLog({ retention: { count: -1 } }), /retention.count must be a number/)
   assert.throws(() => memoryLog({ retention: { topic: { bytes: Number.NaN } } }), /retention.topic.bytes/)
-  assert.throws(() => memoryLog({ retention: { topic: { size: 1 } as object } }), /retention.topic has no "size"/)
+  assert.throws(
+    () => memoryLog({ retention: { topic: { size: 1 } as object } }),
+    /retention.topic has no option "size"/,
+  )
 })

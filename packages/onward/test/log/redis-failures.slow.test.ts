@@ -41,7 +41,7 @@ const message = { topic: "a", data: "1" }
 
 test("what is no client of Redis is refused at once", () => {
   for (const wrong of [undefined, "redis://127.0.0.1", {}, { url: "" }]) {
-    assert.throws(() => redisLog(wrong as unknown as RedisClient), /needs a client of ioredis or of redis/)
+    assert.throws(() => redisLog(wrong as unknown as RedisClient), /takes a client of ioredis or of redis/)
   }
   const client = new Redis({ lazyConnect: true })
   assert.throws(() => redisLog(client, { name: "a{b}" }), /without braces/)

@@ -251,6 +251,6 @@ test("options that make no sense are TypeErrors", (t) => {
   assert.throws(() => sqliteLog(path, { durability: "off" as "full" }), TypeError)
   assert.throws(() => sqliteLog(path, { busyTimeout: -1 }), TypeError)
   assert.throws(() => sqliteLog(path, { retention: { count: Number.NaN } }), TypeError)
-  assert.throws(() => sqliteLog(path, { retention: { counts: 1 } as object }), /retention has no "counts"/)
+  assert.throws(() => sqliteLog(path, { retention: { counts: 1 } as object }), /retention has no option "counts"/)
   assert.ok(!existsSync(path))
 })

@@ -108,7 +108,10 @@ test("what is no handler is a TypeError that names those there are", async () =>
 
 test("an option that does not exist, or means nothing, is a TypeError", async () => {
   const handler: Handler = (req, res) => sse(req, res, async function* () {})
-  await assert.rejects(connect(handler, { url: "/" } as ConnectOptions), /connect has no option "url"; there are path/)
+  await assert.rejects(
+    connect(handler, { url: "/" } as ConnectOptions),
+    /connect has no option "url". Its options are path/,
+  )
   await assert.rejects(connect(handler, { timeout: 0 }), /timeout must be a number/)
   for (const ms of [-1, Number.NaN, Infinity]) {
     await assert.rejects(createClock().pass(ms), /pass takes a number of milliseconds/)

@@ -1,7 +1,9 @@
 import { OnwardError } from "../../errors.ts"
 import type { Log, Retention } from "../log.ts"
 import type { Position } from "../../message.ts"
-import { DEFAULT_RETENTION, limitsOf } from "../retention.ts"
+import { kindOf } from "../../kind.ts"
+import { checkKinds, checkNames } from "../../options.ts"
+import { DEFAULT_RETENTION, limitsOf, RETENTION_NAMES } from "../retention.ts"
 import type { NatsConnection } from "./connection.ts"
 import { isUnheard, JetStreamError, NOT_FOUND, toOnwardError } from "./failure.ts"
 import { createJetStream, type StreamInfo } from "./jetstream.ts"
@@ -32,6 +34,18 @@ export interface NatsLogOptions {
   readonly now?: () => number
 }
 
+const OPTIONS = [
+  "stream",
+  "retention",
+  "replicas",
+  "storage",
+  "timeout",
+  "domain",
+  "inboxPrefix",
+  "now",
+  ...RETENTION_NAMES,
+]
+
 /** Messages need not be larger, in bytes, even where the server would take them. */
 const LARGEST = 1024 * 1024
 /** How we know our own. */
@@ -47,9 +61,13 @@ const DESCRIPTION = "Onward log, version 1"
  * const hub = createHub({ log: natsLog(connection) })
  */
 export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}): Log {
+  checkNames("natsLog", options, OPTIONS)
+  checkKinds("natsLog", options, { domain: "a string", inboxPrefix: "a string", now: "a function" })
   const { stream = "ONWARD", retention = DEFAULT_RETENTION, replicas = 1, storage = "file", timeout = 5000 } = options
   const { domain, inboxPrefix = "_INBOX", now } = options
-  if (typeof connection?.request !== "function") throw new TypeError("natsLog needs a connection: await connect(…)")
+  if (typeof connection?.request !== "function") {
+    throw new TypeError(`natsLog takes a connection, not ${kindOf(connection)}. Pass \`await connect(…)\`.`)
+  }
   if (!/^[\w-]{1,64}$/.test(stream)) throw new TypeError("stream must be letters, digits, - and _, at most 64")
   if (!(replicas >= 1 && replicas <= 5)) throw new TypeError("replicas must be 1, 3 or 5")
   if (storage !== "file" && storage !== "memory") throw new TypeError('storage must be "file" or "memory"')

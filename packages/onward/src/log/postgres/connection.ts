@@ -1,3 +1,5 @@
+import { kindOf } from "../../kind.ts"
+
 /** A row as an array of its columns, the same from every client, whatever it makes of names. */
 export type Row = readonly unknown[]
 
@@ -66,6 +68,7 @@ const heard = new WeakSet<object>()
 
 /** Tells which client it is by what it can do. Throws a `TypeError` when it can be neither. */
 export function connectionOf(client: PostgresClient): Connection {
+  if ((typeof client !== "object" && typeof client !== "function") || client === null) throw unfit(client)
   if (isPostgresJs(client) && "listen" in client) {
     return {
       run: runOf(client),
@@ -77,7 +80,7 @@ export function connectionOf(client: PostgresClient): Connection {
     }
   }
   if (!("query" in client && "connect" in client && typeof client.totalCount === "number")) {
-    throw new TypeError("postgresLog needs a Pool of pg, or the sql of postgres: one connection alone cannot come back")
+    throw unfit(client)
   }
   // a pool tells of connections it lost while nobody used them; without a listener that would end the process
   if (!heard.has(client)) client.on("error", () => {})
@@ -89,6 +92,11 @@ export function connectionOf(client: PostgresClient): Connection {
   if ((client.options?.max ?? 10) < 2) return connection
   return { ...connection, listen: (...words) => listen(client, ...words) }
 }
+
+const unfit = (client: unknown): TypeError =>
+  new TypeError(
+    `postgresLog takes a Pool of pg, or the sql of postgres, not ${kindOf(client)}. A single connection does not reconnect, so pass a pool.`,
+  )
 
 /** Runs statements by a client or in a transaction. */
 export function runOf(client: PgQueryable | PostgresJsQueryable): Run {

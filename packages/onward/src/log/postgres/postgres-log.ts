@@ -2,7 +2,9 @@ import { OnwardError } from "../../errors.ts"
 import type { Message, Position } from "../../message.ts"
 import { checkMessage } from "../check-message.ts"
 import type { Appended, Log, Retention } from "../log.ts"
-import { limitsOf } from "../retention.ts"
+import { kindOf } from "../../kind.ts"
+import { checkKinds, checkNames } from "../../options.ts"
+import { limitsOf, RETENTION_NAMES } from "../retention.ts"
 import { connectionOf, runOf, type PostgresClient, type PostgresTransaction } from "./connection.ts"
 import { isAway, isGone, toOnwardError } from "./failure.ts"
 import { createFollower } from "./follower.ts"
@@ -38,6 +40,8 @@ export interface PostgresLog extends Log {
   appendIn(transaction: PostgresTransaction, messages: readonly Message[]): Promise<Appended>
 }
 
+const OPTIONS = ["schema", "retention", "migrate", "notify", "pollInterval", "timeout", "now", ...RETENTION_NAMES]
+
 const DEFAULT_RETENTION: Retention = { count: 1_000_000, bytes: 1024 ** 3 }
 /** As large a message as a hub takes, unless told otherwise. */
 const MESSAGE_BYTES = 1024 * 1024
@@ -50,11 +54,14 @@ const MESSAGE_BYTES = 1024 * 1024
  * const hub = createHub({ log: postgresLog(new Pool({ connectionString: process.env.DATABASE_URL })) })
  */
 export function postgresLog(client: PostgresClient, options: PostgresLogOptions = {}): PostgresLog {
+  checkNames("postgresLog", options, OPTIONS)
+  checkKinds("postgresLog", options, { migrate: "true or false", notify: "true or false", now: "a function" })
   const { schema = "onward", retention = DEFAULT_RETENTION, migrate = true, notify = true, timeout = 5000 } = options
   const { pollInterval, now } = options
   checkSchemaName(schema)
   for (const [name, value] of Object.entries({ pollInterval: pollInterval ?? 1, timeout })) {
-    if (!(value > 0)) throw new TypeError(`${name} must be a number of milliseconds`)
+    if (!(typeof value === "number" && value > 0))
+      throw new TypeError(`postgresLog: \`${name}\` must be a number of milliseconds above 0, not ${kindOf(value)}.`)
   }
   const limits = limitsOf(retention)
   const connection = connectionOf(client)

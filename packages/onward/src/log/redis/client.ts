@@ -1,3 +1,5 @@
+import { kindOf } from "../../kind.ts"
+
 /** What is asked of ioredis: `Redis` (also by Sentinel) and `Cluster`. */
 export interface IoredisClient {
   readonly status: string
@@ -47,7 +49,9 @@ export function connectionOf(client: RedisClient): Connection {
       return ofIoredis(client as IoredisClient)
     if ("sendCommand" in given && "isReady" in given) return ofNodeRedis(client as NodeRedisClient)
   }
-  throw new TypeError("redisLog needs a client of ioredis or of redis (node-redis), as it was created")
+  throw new TypeError(
+    `redisLog takes a client of ioredis or of redis (node-redis), not ${kindOf(given)}. Pass what its constructor or \`createClient\` returned.`,
+  )
 }
 
 function ofIoredis(client: IoredisClient): Connection {

@@ -1,11 +1,11 @@
 import { systemClock } from "../../clock.ts"
 import { OnwardError } from "../../errors.ts"
 import type { Position } from "../../message.ts"
-import { checkNames, durationOf } from "../../options.ts"
+import { checkKinds, checkNames, durationOf } from "../../options.ts"
 import type { Landmark, Log, Retention } from "../log.ts"
 import { MAX_MARKS } from "../marks.ts"
 import { formatPosition } from "../position.ts"
-import { DEFAULT_RETENTION, limitsOf } from "../retention.ts"
+import { DEFAULT_RETENTION, limitsOf, RETENTION_NAMES } from "../retention.ts"
 import { connectionOf, type RedisClient } from "./client.ts"
 import { nameOfId } from "./codec.ts"
 import { readPage, wordsOfTopics } from "./read-page.ts"
@@ -35,7 +35,8 @@ export interface RedisLogOptions {
  * const hub = createHub({ log: redisLog(new Redis("redis://127.0.0.1")) })
  */
 export function redisLog(client: RedisClient, options: RedisLogOptions = {}): Log {
-  checkNames("redisLog", options, ["name", "retention", "timeout", "now"])
+  checkNames("redisLog", options, ["name", "retention", "timeout", "now", ...RETENTION_NAMES])
+  checkKinds("redisLog", options, { now: "a function" })
   const { name = "log", retention = DEFAULT_RETENTION, now = Date.now } = options
   if (typeof name !== "string" || !/^[^{}]+$/.test(name)) throw new TypeError("name must be text without braces")
   const timeout = durationOf("timeout", options.timeout, 2000)

@@ -3,8 +3,10 @@ import { fileURLToPath } from "node:url"
 import { OnwardError } from "../../errors.ts"
 import type { Log, Retention } from "../log.ts"
 import type { Position } from "../../message.ts"
+import { kindOf } from "../../kind.ts"
+import { checkKinds, checkNames } from "../../options.ts"
 import { formatPosition } from "../position.ts"
-import { limitsOf } from "../retention.ts"
+import { limitsOf, RETENTION_NAMES } from "../retention.ts"
 import { failureOf, isBusy, toOnwardError } from "./failure.ts"
 import { openFile } from "./open.ts"
 import { Reader } from "./reader.ts"
@@ -27,6 +29,8 @@ export interface SqliteLogOptions {
   readonly now?: () => number
 }
 
+const OPTIONS = ["retention", "durability", "busyTimeout", "pollInterval", "now", ...RETENTION_NAMES]
+
 const DEFAULT_RETENTION: Retention = { count: 1_000_000, bytes: 1024 ** 3 }
 
 /**
@@ -40,6 +44,8 @@ const DEFAULT_RETENTION: Retention = { count: 1_000_000, bytes: 1024 ** 3 }
  * const hub = createHub({ log: sqliteLog("events.db") })
  */
 export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): Log {
+  checkNames("sqliteLog", options, OPTIONS)
+  checkKinds("sqliteLog", options, { now: "a function" })
   const {
     retention = DEFAULT_RETENTION,
     durability = "full",
@@ -49,9 +55,12 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
   } = options
   const file = fileOf(path)
   const limits = limitsOf(retention)
-  if (durability !== "full" && durability !== "normal") throw new TypeError('durability must be "full" or "normal"')
+  if (durability !== "full" && durability !== "normal") {
+    throw new TypeError(`sqliteLog: \`durability\` must be "full" or "normal", not ${kindOf(durability)}.`)
+  }
   for (const [name, value] of Object.entries({ busyTimeout, pollInterval })) {
-    if (!(value >= 0)) throw new TypeError(`${name} must be a number of milliseconds`)
+    if (!(typeof value === "number" && value >= 0))
+      throw new TypeError(`sqliteLog: \`${name}\` must be a number of milliseconds, not ${kindOf(value)}.`)
   }
 
   const { database, epoch, inode } = openFile(file, busyTimeout)
@@ -157,7 +166,10 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
 
 function fileOf(path: string | URL): string {
   if (path instanceof URL) return fileURLToPath(path)
-  if (typeof path !== "string" || path === "") throw new TypeError("sqliteLog needs the path of a file")
-  if (path === ":memory:") throw new TypeError("sqliteLog needs a file: for a log in memory use memoryLog()")
+  if (typeof path !== "string" || path === "") {
+    throw new TypeError(`sqliteLog takes the path of a file, not ${kindOf(path)}. Pass for instance "events.db".`)
+  }
+  if (path === ":memory:")
+    throw new TypeError('sqliteLog takes the path of a file, not ":memory:". For a log in memory use memoryLog().')
   return resolve(path)
 }

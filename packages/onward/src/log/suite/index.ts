@@ -6,6 +6,7 @@ import { contentCases } from "./content.ts"
 import { dedupeCases } from "./dedupe.ts"
 import { locateCases } from "./locate.ts"
 import type { Log } from "../log.ts"
+import { checkNames } from "../../options.ts"
 import { lossCases } from "./loss.ts"
 import { readCases } from "./read.ts"
 import { retentionCases } from "./retention.ts"
@@ -50,7 +51,9 @@ export interface LogCase {
  *   test(name, { skip }, run)
  * }
  */
-export function logCases({ create, lacks = {}, seed = Date.now(), patience = 10_000 }: LogCasesOptions): LogCase[] {
+export function logCases(options: LogCasesOptions): LogCase[] {
+  checkNames("logCases", options, ["create", "lacks", "seed", "patience"])
+  const { create, lacks = {}, seed = Date.now(), patience = 10_000 } = options
   const runCase = async ({ run }: Case): Promise<void> => {
     const store = await create()
     const logs: Log[] = []
