@@ -71,7 +71,9 @@ export function project(view: View, native: Format, format: Format): Projection 
   return {
     format,
     frames,
-    end(ending) {
+    end({ status, error }) {
+      // an end record holds more, which is not for viewers
+      const ending: Ending = { status, ...(error && { error }) }
       if (view.fold.isDeleted) {
         done.length = 0
         // by one who has seen nothing: the other may be at an end that not everybody has seen, and knows what is not to be told

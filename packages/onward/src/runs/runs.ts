@@ -25,7 +25,7 @@ import { createCount } from "./seen.ts"
 import { createStates } from "./state.ts"
 import { sweep } from "./sweep.ts"
 import type { View } from "./view.ts"
-import { BEGINNING, cursorOf, isPastEnd, Watch, type Cursor, type WatchOptions } from "./watch.ts"
+import { BEGINNING, cursorOf, isOver, Watch, type Cursor, type WatchOptions } from "./watch.ts"
 
 /**
  * Makes runs: streams of tokens that survive their viewers. Everything about a run is in the log, so any process with the same
@@ -241,9 +241,12 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
         const from = await using(id, who, (view) => {
           check(view)
           const cursor = cursorIn(view, lastEventId)
-          return isPastEnd(view, cursor) ? undefined : cursor
+          const isRest = cursor !== BEGINNING
+          return isRest && isOver({ view, from: cursor, projection: projectionOf(view, given.format) })
+            ? undefined
+            : cursor
         })
-        return from && watching<Yielded>(id, { ...who, signal, from }, wire())
+        return from && watching<Yielded>(id, { ...who, signal, from }, wire)
       }
       return [
         source,
@@ -343,15 +346,11 @@ function ownHub({ log, clock }: Pick<RunsOptions, "log" | "clock">, onError: (er
   return createHub({ onError, ...(log && { log }), ...(clock && { clock }), window: { entries: 0, chars: 0 } })
 }
 
-/** Frames as SSE messages. An end that has no frame is still where to carry on after. */
-const wire = (): Pick<WatchOptions<Yielded>, "frame" | "end"> => {
-  let told: string | undefined
-  return {
-    frame({ id, cell }) {
-      told = id
-      const { data, event } = cell.message
-      return { data, event, id }
-    },
-    end: ({ position }) => (position === undefined || position === told ? undefined : { id: position }),
-  }
+/** Frames as SSE messages. An end that has no frame is not told: many clients deliver a block without data as an empty message. */
+const wire: Pick<WatchOptions<Yielded>, "frame" | "end"> = {
+  frame({ id, cell }) {
+    const { data, event } = cell.message
+    return { data, event, id }
+  },
+  end: () => undefined,
 }

@@ -42,6 +42,20 @@ export function cursorOf(view: View, id: string): Cursor {
 export const isPastEnd = (view: View, { delta }: Cursor): boolean =>
   view.fold.ended !== undefined && delta > view.fold.deltas.length
 
+/**
+ * Whether nothing follows `from`: the run has ended, and all of its frames were had. The end itself has a frame in most formats, but a
+ * format whose own last frame says that the answer is complete, such as `response.completed`, needs no other.
+ */
+export function isOver({ view, projection, from }: Watched): boolean {
+  const { deltas, ended, isDeleted } = view.fold
+  if (isDeleted || !ended) return false
+  if (isPastEnd(view, from)) return true
+  for (let { delta, frame } = from; delta < deltas.length; delta++, frame = 0) {
+    if (projection.frames(delta).length > frame) return false
+  }
+  return projection.end(ended).length <= (from.delta === deltas.length ? from.frame : 0)
+}
+
 /** What a watcher needs, once it is known that the run may be watched. */
 export interface Watched {
   readonly view: View
@@ -198,8 +212,8 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
 const DONE: IteratorResult<never, undefined> = { done: true, value: undefined }
 
 function terminal(ending: SeenEnding, projection: Projection, seen: number): Step[] {
-  const { status, error, position } = ending
-  const frames = projection.end({ status, ...(error && { error }) })
+  const { position } = ending
+  const frames = projection.end(ending)
   return frames.map((cell, at) => ({ id: idOf(position, at + 1, frames.length), cell })).slice(seen)
 }
 
