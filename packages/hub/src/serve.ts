@@ -59,12 +59,15 @@ function onLeave(leave: (times: number) => void): void {
 }
 
 function greeting({ address, place }: Ready, { workers, demo, upstream }: ServeOptions): string {
-  const anywhere = address.host === "0.0.0.0" || address.host === "::"
-  const name = anywhere ? "127.0.0.1" : address.host.includes(":") ? `[${address.host}]` : address.host
-  const url = `http://${name}:${address.port}`
+  const { host, port } = address
+  const isOnAll = host === "0.0.0.0" || host === "::"
+  const at = (name: string): string => `http://${name.includes(":") ? `[${name}]` : name}:${port}`
+  // a client on this machine reaches a server that listens on all addresses by the loopback one
+  const url = at(isOnAll ? "127.0.0.1" : host)
+  const listens = isOnAll ? `${at(host)} (all addresses of this machine)` : url
   const together = workers > 1 ? ` with ${workers} workers` : ""
   return `
-  Onward listens on ${url}${together}, its log is ${place}
+  Onward listens on ${listens}${together}, its log is ${place}
 
   Listen:   curl -N "${url}/events?topic=hello"
   Publish:  curl -d topic=hello -d data=world ${url}/publish

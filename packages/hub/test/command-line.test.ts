@@ -174,6 +174,19 @@ test("a log that is damaged is one line with its code and exit code 1", async (t
   assert.match(onward.printed(), /^onward: log [^\n]*\(log_corrupt\)\n$/)
 })
 
+for (const host of ["0.0.0.0", "::"]) {
+  test(`started on ${host}, it says that it listens on all addresses`, async (t) => {
+    const { printed, port } = await serveOnward(t, { data: temporaryFolder(t), args: ["--host", host] })
+    const address = host === "::" ? "[::]" : host
+    assert.ok(
+      printed().includes(`Onward listens on http://${address}:${port} (all addresses of this machine), its log is `),
+      printed(),
+    )
+    // what follows is to be pasted into a terminal of this machine
+    assert.ok(printed().includes(`curl -d topic=hello -d data=world http://127.0.0.1:${port}/publish`), printed())
+  })
+}
+
 test("what it prints to try works as it is", async (t) => {
   const onward = await serveOnward(t, { data: temporaryFolder(t) })
   const listen = /curl -N "([^"]+)"/.exec(onward.printed())?.[1] ?? ""

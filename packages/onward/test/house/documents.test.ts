@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { execFileSync } from "node:child_process"
-import { existsSync, readFileSync, statSync } from "node:fs"
+import { existsSync, readFileSync, statSync, globSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { test } from "node:test"
 import { OnwardError, type OnwardErrorCode } from "../../src/errors.ts"
@@ -143,6 +143,16 @@ test("docs/threats.md has each threat, and names tests that there are", () => {
   )
   assert.ok(named.length > 30)
   const gone = named.filter(({ file, sentence }) => !read(file).includes(sentence))
+  assert.deepEqual(gone, [])
+})
+
+test("each file and folder that ARCHITECTURE.md names exists", () => {
+  const places = ["", "packages/onward", "packages/onward/src", "packages/onward/test"]
+  const spans = [...read("ARCHITECTURE.md").matchAll(/`([^`\s]+)`/g)].map(([, span = ""]) => span)
+  // a module of the library's users, such as `onward/log`, or of Node's is no file
+  const paths = spans.filter((span) => /^(?!onward\/|node:)[\w.-]+(?:\/[\w.*-]*)*(?:\/|\.(?:ts|json|md))$/.test(span))
+  assert.ok(paths.length > 30, `only ${paths.length} paths found`)
+  const gone = paths.filter((path) => places.every((place) => globSync(join(repositoryRoot, place, path)).length === 0))
   assert.deepEqual(gone, [])
 })
 
