@@ -1,6 +1,7 @@
 import { byteLength } from "./bytes.ts"
 import { OnwardError } from "./errors.ts"
 import { kindOf } from "./kind.ts"
+import { findApart, Literal, segmentEnd, SLASH } from "./literal.ts"
 
 /** Longest topic name and pattern, in UTF-8 bytes. */
 export const MAX_TOPIC_BYTES = 1024
@@ -47,13 +48,13 @@ function checkText(text: unknown, what: string): void {
 /** Tells whether a topic name matches. */
 export type Matcher = (topic: string) => boolean
 
-/** `*` between two runs, or a literal, or one whole path segment. */
-type Token = { readonly literal: string } | "segment"
+/** A literal, or one whole path segment. */
+type Token = Literal | "segment"
 
 /**
  * Compiles a pattern: URLPattern pathname syntax (WHATWG URL Pattern, section 2), of which `*` (any characters, `/` included) and
- * `:name` as a whole path segment are supported. Time per match is at most linear in topic length times pattern length,
- * because a run between two `*` can always be taken at its first fit: an earlier start never ends later.
+ * `:name` as a whole path segment are supported. The time of a match is linear in the length of the topic: what lies between two `*` can
+ * always be taken at its first fit, because an earlier start never ends later, and `literal.ts` finds that without going back.
  * Throws `OnwardError("invalid_selector")`.
  */
 export function compilePattern(pattern: string): Matcher {
@@ -71,13 +72,13 @@ export function compilePattern(pattern: string): Matcher {
   }
   const first = runs[0] ?? []
   if (runs.length === 1) return (topic) => fit(first, topic, 0) === topic.length && !isReserved(topic)
-  const middle = runs.slice(1, -1)
+  const middle = runs.slice(1, -1).map(literalsOf)
   const last = runs[runs.length - 1] ?? []
   return (topic) => {
     let at = fit(first, topic, 0)
-    for (const run of middle) {
+    for (const literals of middle) {
       if (at < 0) return false
-      at = find(run, topic, at)
+      at = findApart(literals, topic, at)
     }
     return at >= 0 && endsWith(last, topic, at) && !isReserved(topic)
   }
@@ -97,40 +98,46 @@ function tokenize(run: string, index: number, runs: readonly string[]): Token[] 
         "`:name` in a pattern must be a whole path segment, like `users/:id/orders`",
       )
     }
-    if (start > 0) tokens.push({ literal: rest.slice(0, start) })
+    if (start > 0) tokens.push(new Literal(rest.slice(0, start)))
     tokens.push("segment")
     rest = rest.slice(end)
   }
-  if (rest !== "") tokens.push({ literal: rest })
+  if (rest !== "") tokens.push(new Literal(rest))
   return tokens
 }
+
+/** The literals of what lies between two `*`: it begins and ends with one, and has a segment between each two. */
+const literalsOf = (run: readonly Token[]): Literal[] => run.filter((token) => token !== "segment")
 
 /** Where `run` ends when it starts at `at`, or -1. */
 function fit(run: readonly Token[], topic: string, at: number): number {
   for (const token of run) {
     if (token === "segment") {
-      const slash = topic.indexOf("/", at)
-      const end = slash < 0 ? topic.length : slash
+      const end = segmentEnd(topic, at)
       if (end === at) return -1
       at = end
     } else {
-      if (!topic.startsWith(token.literal, at)) return -1
-      at += token.literal.length
+      if (!token.isAt(topic, at)) return -1
+      at += token.length
     }
   }
   return at
 }
 
-function find(run: readonly Token[], topic: string, from: number): number {
-  for (let at = from; at <= topic.length; at++) {
-    const end = fit(run, topic, at)
-    if (end >= 0) return end
-  }
-  return -1
-}
-
+/** Whether the topic ends with `run`, which starts at `from` or later. */
 function endsWith(run: readonly Token[], topic: string, from: number): boolean {
-  if (run.length === 0) return true
-  for (let at = topic.length; at >= from; at--) if (fit(run, topic, at) === topic.length) return true
-  return false
+  let end = topic.length
+  for (let i = run.length - 1; i >= 0; i--) {
+    const token = run[i] as Token
+    let start = end
+    if (token === "segment") {
+      while (start > from && topic.charCodeAt(start - 1) !== SLASH) start--
+      if (start === end) return false
+    } else {
+      start -= token.length
+      if (start < from || !token.isAt(topic, start)) return false
+    }
+    end = start
+  }
+  return true
 }

@@ -166,6 +166,49 @@ test("patterns that make backtracking matchers hang finish, at the longest topic
   assert.equal(compilePattern("*a*a*a*a*a*a*a*a")(topic), true)
 })
 
+/** Hostile pairs whose pattern and topic have about `length` characters. */
+const hostile: Readonly<Record<string, (length: number) => [pattern: string, topic: string]>> = {
+  "one literal, all but found everywhere": (n) => [`*${"a".repeat(n / 2)}b*`, "a".repeat(n - 1)],
+  "a literal at the end": (n) => [`*${"a".repeat(n / 2)}b`, "a".repeat(n - 1)],
+  "eight literals": (n) => [`*${`${"a".repeat(n / 8 - 2)}*`.repeat(7)}b`, "a".repeat(n - 1)],
+  "a literal that repeats itself": (n) => [`*${"ab".repeat(n / 4)}aa*`, "ab".repeat(n / 2 - 1)],
+  "segments between literals": (n) => [`*${"/a".repeat(n / 8)}/:x${"/a".repeat(n / 8)}/b*`, "/a".repeat(n / 2 - 1)],
+  "seven segments": (n) => [`*${"/:x".repeat(6)}/b*`, "/a".repeat(n / 2 - 1)],
+  "segments at the end": (n) => [`*${"/a".repeat(n / 4)}${"/:x".repeat(7)}`, "/b".repeat(n / 2 - 1)],
+  "no slash at all": (n) => [`*/:x/*/:y/${"a".repeat(n / 2)}`, "a".repeat(n - 1)],
+}
+
+for (const [name, make] of Object.entries(hostile)) {
+  test(`matching takes steps in proportion to the length: ${name}`, () => {
+    const steps = (length: number): number => {
+      const [pattern, topic] = make(length)
+      let count = 0
+      const counted = {
+        length: topic.length,
+        charCodeAt(at: number) {
+          count++
+          return topic.charCodeAt(at)
+        },
+        startsWith(text: string, at = 0) {
+          let same = 0
+          while (same < text.length && topic[at + same] === text[same]) same++
+          count += same + 1
+          return same === text.length
+        },
+        indexOf(text: string, at = 0) {
+          count += Math.max(0, topic.length - at)
+          return topic.indexOf(text, at)
+        },
+      }
+      assert.equal(compilePattern(pattern)(counted as unknown as string), compilePattern(pattern)(topic))
+      return count
+    }
+    for (const length of [64, 128, 256, 512, MAX_TOPIC_BYTES - 16]) {
+      assert.ok(steps(length) <= 10 * length, `${steps(length)} steps for ${length} characters`)
+    }
+  })
+}
+
 /** Concatenates up to `most` random pieces. */
 function randomText(chance: Chance, pieces: readonly string[], most: number): string {
   let text = ""
