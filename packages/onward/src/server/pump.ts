@@ -5,7 +5,8 @@ import { comment, end } from "../hub/index.ts"
 import { encode } from "../protocol/index.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
 import { quietEnough, Wheel, type Beating } from "../wheel.ts"
-import { close, type Opened, type Yielded } from "./source.ts"
+import { isAbort } from "./aborted.ts"
+import { close, streamIsOver, type Opened, type Yielded } from "./source.ts"
 
 export interface PumpOptions {
   readonly onError: (error: unknown) => void
@@ -63,12 +64,14 @@ export class Pump implements SinkOwner, Beating {
       failure = { error }
       last = failed
     }
+    // a source that stops because its stream is over has not failed
+    const isStopped = this.#isOver && failure && isAbort(failure.error, this.#source.reasons())
     if (!this.#isOver) {
       if (last !== "") this.#write(last)
       this.onClose()
       this.#sink.close()
     }
-    if (failure) this.#options.onError(failure.error)
+    if (failure && !isStopped) this.#options.onError(failure.error)
   }
 
   async #pump(): Promise<void> {
@@ -99,7 +102,7 @@ export class Pump implements SinkOwner, Beating {
     this.#wheel.delete(this)
     this.#options.signal?.removeEventListener("abort", this.#interrupted)
     this.onDrain()
-    if (this.#isDone) this.#source.controller?.abort()
+    if (this.#isDone) this.#source.controller?.abort(streamIsOver())
     else close(this.#source, this.#options.onError)
   }
 

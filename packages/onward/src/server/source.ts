@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts"
+import { isAbort } from "./aborted.ts"
 import { isSubscription, type Subscription } from "../hub/index.ts"
 import type { WireMessage } from "../protocol/index.ts"
 import type { StreamRequest } from "./request.ts"
@@ -29,6 +30,8 @@ export interface Opened {
   readonly first: Promise<IteratorResult<Yielded>>
   /** Ends what the source function began. */
   readonly controller: AbortController | undefined
+  /** What the source may fail with because its stream is over: the reason of its signal, and of the request's. */
+  readonly reasons: () => readonly unknown[]
 }
 
 /**
@@ -45,8 +48,11 @@ export async function openSource(
   let hasLeft = false
   const stopWatching = request.onLeave(() => {
     hasLeft = true
-    controller?.abort()
+    controller?.abort(streamIsOver())
   })
+  // the request's own signal is a source's too, where there is one
+  const reasons = (): readonly unknown[] =>
+    [controller?.signal, request.signal].flatMap((signal) => (signal?.aborted ? [signal.reason] : []))
   try {
     const stream =
       typeof source === "function"
@@ -54,13 +60,15 @@ export async function openSource(
         : source
     if (stream === null || stream === undefined) return undefined
     if (hasLeft) return discard(stream)
-    const opened = { iterator: iterate(stream), controller }
+    const opened = { iterator: iterate(stream), controller, reasons }
     const first = opened.iterator.next()
     await firstTurn(first, clock)
     if (!hasLeft) return { ...opened, first }
     close(opened)
   } catch (error) {
-    controller?.abort()
+    controller?.abort(streamIsOver())
+    // nobody is left to be told, and that is all that is wrong
+    if (hasLeft && isAbort(error, reasons())) return undefined
     throw error
   } finally {
     stopWatching()
@@ -76,21 +84,27 @@ async function firstTurn(first: Promise<unknown>, clock: Clock): Promise<void> {
 
 /** Ends a running source; `onError` gets what it throws in doing so. Not awaited: a generator returns at its next yield. */
 export function close(
-  { iterator, controller }: Omit<Opened, "first">,
+  { iterator, controller, reasons }: Omit<Opened, "first">,
   onError: (error: unknown) => void = () => {},
 ): void {
-  controller?.abort()
-  iterator.return?.().catch(onError)
+  controller?.abort(streamIsOver())
+  end(iterator).catch((error: unknown) => {
+    if (!isAbort(error, reasons())) onError(error)
+  })
 }
+
+/** Rejects with whatever goes wrong: an iterator written by hand may throw at once, or return nothing. */
+async function end(iterator: AsyncIterator<unknown>): Promise<void> {
+  await iterator.return?.()
+}
+
+export const streamIsOver = (): DOMException => new DOMException("The stream is over.", "AbortError")
 
 /** Disposes of a source that is not used after all. A function was never called, so it holds nothing. */
 export function discard(source: Source): undefined {
   if (typeof source === "function" || isSubscription(source)) return
   if ("cancel" in source) source.cancel().catch(() => {})
-  else
-    source[Symbol.asyncIterator]()
-      .return?.()
-      .catch(() => {})
+  else end(source[Symbol.asyncIterator]()).catch(() => {})
 }
 
 /** Not every runtime can iterate a ReadableStream. */

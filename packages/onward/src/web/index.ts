@@ -34,6 +34,7 @@ export async function sseUntil(
       method,
       url,
       header: (name) => headers.get(name) ?? undefined,
+      signal: request.signal,
       onLeave(left) {
         signal.addEventListener("abort", left)
         return () => signal.removeEventListener("abort", left)
