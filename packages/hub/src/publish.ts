@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { Hub } from "onward"
+import type { Hub, PublishResult } from "onward"
 import type { Bodies } from "./body.ts"
 import { HttpError } from "./http-error.ts"
 import { readMessages } from "./messages.ts"
@@ -21,7 +21,15 @@ export async function publish(hub: Hub, bodies: Bodies, req: IncomingMessage, re
         throw new HttpError(403, "reserved_topic", `Topics under \`${RESERVED}\` are the hub's own: choose another.`)
       }
     }
-    const ids = await hub.publishMany(messages)
-    sendJson(res, 200, isBatch ? { ids } : { id: ids[0] })
+    const results = await hub.publishResults(messages)
+    sendJson(res, 200, isBatch ? batchAnswer(results) : answer(results[0]))
   })
+}
+
+/** `repeated` is there only when it is true: the message was neither stored nor delivered, because its topic had it already. */
+const answer = (result: PublishResult | undefined): object => (result?.repeated ? result : { id: result?.id })
+
+function batchAnswer(results: readonly PublishResult[]): object {
+  const ids = results.map(({ id }) => id)
+  return results.some(({ repeated }) => repeated) ? { ids, repeated: results.map(({ repeated }) => repeated) } : { ids }
 }

@@ -290,3 +290,17 @@ test("without the demo there is no page, and nothing of the demo", async (t) => 
     assert.equal((await fetch(url + path)).status, 404, path)
   }
 })
+
+test("a repeat is answered as one, and what another topic has is not told", async (t) => {
+  const { url } = await testServer(t)
+  const send = async (body: unknown) => (await post(url, JSON.stringify(body))).json()
+  const message = { topic: "a", data: "1", id: "CREATE" }
+  assert.deepEqual(await send(message), { id: "CREATE" })
+  assert.deepEqual(await send({ ...message, data: "2" }), { id: "CREATE", repeated: true })
+  assert.deepEqual(await send({ ...message, topic: "b" }), { id: "CREATE" })
+  assert.deepEqual(await send([message, { topic: "c", data: "", id: "CREATE" }]), {
+    ids: ["CREATE", "CREATE"],
+    repeated: [true, false],
+  })
+  assert.deepEqual(await send([{ topic: "c", id: "new" }]), { ids: ["new"] })
+})

@@ -20,6 +20,7 @@ export {
   type Opening,
   type Presence,
   type PresenceOptions,
+  type PublishResult,
   type StartPoint,
   type SubscribeOptions,
   type Subscription,

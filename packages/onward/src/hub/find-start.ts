@@ -44,11 +44,17 @@ async function findLandmark(
 
 async function findCursor(core: Context, audience: Audience, given: string): Promise<Found> {
   const { log } = core
-  const position = parsePosition(given) ? given : await log.locate({ id: given })
+  const position = parsePosition(given) ? given : await log.locate({ id: given, ...whereOf(audience) })
   if (position !== undefined) return { position, given, isOver: await isPastEnd(core, audience, position) }
   // never seen, or no longer kept: then everything kept may be new to this client
   return { position: (await log.bounds()).first, given, unknown: true }
 }
+
+/** Another topic's id means nothing to a subscription, and its answer does not tell it from an id that was never given. */
+const whereOf = (audience: Audience): { topics: readonly string[]; matches?: (topic: string) => boolean } => ({
+  topics: audience.topics,
+  ...(audience.hasPatterns && { matches: (topic) => audience.matches(topic) }),
+})
 
 async function isPastEnd({ log, window }: Context, audience: Audience, position: Position): Promise<boolean> {
   const { epoch, sequence } = parsePosition(position) ?? { epoch: "", sequence: 0 }

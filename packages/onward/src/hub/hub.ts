@@ -1,7 +1,7 @@
 import { checkClock, systemClock, type Clock } from "../clock.ts"
 import { OnwardError } from "../errors.ts"
 import { checkContract, type EventContract, type EventInput, type EventSchemas } from "../events.ts"
-import { checkLog, checkMessage, memoryLog, type Appended, type Log } from "../log/index.ts"
+import { checkLog, checkMessage, memoryLog, repeatsOf, type Appended, type Log } from "../log/index.ts"
 import type { Message, Position, StoredMessage } from "../message.ts"
 import { kindOf } from "../kind.ts"
 import { checkKinds, checkNames, durationOf } from "../options.ts"
@@ -43,6 +43,14 @@ export type MessageOf<S extends EventSchemas> = string extends keyof S
   ? Message
   : Omit<Message, "event" | "data"> & EventInput<S>
 
+/** What became of a published message. */
+export interface PublishResult {
+  /** Its SSE id: what a client resumes after. */
+  readonly id: string
+  /** True when its topic already kept an entry with its `id` or `key`: then this message was neither stored nor delivered. */
+  readonly repeated: boolean
+}
+
 /** What a hub is doing now. */
 export interface HubStats {
   readonly connections: number
@@ -57,12 +65,16 @@ export interface HubStats {
 /** A log plus this process's live subscribers. */
 export interface Hub<S extends EventSchemas = EventSchemas> {
   /**
-   * Publishes one message; resolves to its SSE id once the log holds it, as durably as the log promises.
+   * Publishes one message; resolves to its SSE id once the log holds it, as durably as the log promises. A message whose `id` or
+   * `key` its topic already keeps is a repeat: nothing is stored or delivered, and the id is that of the kept entry.
+   * `publishResults` says which messages were repeats.
    * @throws OnwardError `invalid_message`, `message_too_large`, `validation_failed`, `invalid_selector`, `hub_closed`, `log_…`
    */
   publish(message: MessageOf<S>): Promise<string>
   /** Publishes messages together: all or nothing, in order, next to each other in the log. */
   publishMany(messages: readonly MessageOf<S>[]): Promise<string[]>
+  /** Publishes messages as `publishMany` does; resolves to what became of each. */
+  publishResults(messages: readonly MessageOf<S>[]): Promise<PublishResult[]>
   /**
    * Says what a stream is to carry; give it to an adapter's `sse`. Topics, patterns, keys and starts that are invalid are answered by
    * `sse`, with 400: they are often made of what a client sent.
@@ -153,9 +165,14 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
     }
   }
 
-  async function publish(messages: readonly StoredMessage[]): Promise<string[]> {
-    const { positions, previous } = await append(messages)
-    return messages.map((message, i) => idFor(message, positions[i] as Position, previous))
+  async function publishResults(given: readonly Message[]): Promise<PublishResult[]> {
+    const messages = events ? await Promise.all(given.map(validated)) : given.map(check)
+    const appended = await append(messages)
+    const repeats = repeatsOf(appended)
+    return messages.map((message, i) => {
+      const repeated = repeats[i] === true
+      return { id: idFor(message, appended.positions[i] as Position, repeated), repeated }
+    })
   }
 
   const insides = { core, append }
@@ -167,17 +184,15 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
     presence,
 
     async publish(message) {
-      const [id] = await publish([events ? await validated(message) : check(message)])
-      return id as string
+      const [result] = await publishResults([message])
+      return (result as PublishResult).id
     },
 
     async publishMany(messages) {
-      return publish(
-        events
-          ? await Promise.all((messages as readonly Message[]).map(validated))
-          : (messages as readonly Message[]).map(check),
-      )
+      return (await publishResults(messages as readonly Message[])).map(({ id }) => id)
     },
+
+    publishResults,
 
     subscribe: (subscribeOptions) => new Subscription(core, subscribeOptions),
 
@@ -236,8 +251,8 @@ const closed = (cause?: unknown): OnwardError =>
   new OnwardError("hub_closed", "this hub is closed: nothing was published", { cause })
 
 /** What resuming after a message takes: its SSE id, or for one that repeated a key, whose entry may have another id, the position. */
-function idFor({ id, key }: StoredMessage, position: Position, previous: Position): string {
-  return id !== undefined && (key === undefined || position > previous) ? id : position
+function idFor({ id, key }: StoredMessage, position: Position, repeated: boolean): string {
+  return id !== undefined && (key === undefined || !repeated) ? id : position
 }
 
 /** Ends all streams over a time, in even steps; each client is told another time to come back after. */

@@ -1,4 +1,12 @@
-export { createHub, type DrainOptions, type Hub, type HubOptions, type HubStats, type MessageOf } from "./hub.ts"
+export {
+  createHub,
+  type DrainOptions,
+  type Hub,
+  type HubOptions,
+  type HubStats,
+  type MessageOf,
+  type PublishResult,
+} from "./hub.ts"
 export { comment, end } from "./control.ts"
 export { followTopic, type Followed } from "./follow-topic.ts"
 export { insidesOf, type Insides } from "./insides.ts"

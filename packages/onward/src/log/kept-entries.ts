@@ -4,6 +4,7 @@ import type { Appended, Bounds, Landmark, Page, ReadQuery } from "./log.ts"
 import { lossOf, placeOf } from "./loss.ts"
 import { Marks } from "./marks.ts"
 import { merge } from "./merge.ts"
+import { Names, whereaboutsOf, type Whereabouts } from "./names.ts"
 import { formatPosition } from "./position.ts"
 import { sizeOf, type Limits } from "./retention.ts"
 
@@ -78,8 +79,8 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
   const order = new Deque<Kept>()
   const topics = new Map<string, Topic>()
   let marks = new Marks()
-  const ids = new Map<string, Kept>()
-  const keys = new Map<string, Kept>()
+  const ids = new Names<Kept>()
+  const keys = new Names<Kept>()
 
   let count = 0
   let size = 0
@@ -95,8 +96,8 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
     const touched = new Set<Topic>()
     const hasTopicLimits = limits.topicCount < Infinity || limits.topicBytes < Infinity
     const positions = messages.map((message) => {
-      const twin =
-        (message.id !== undefined && ids.get(message.id)) || (message.key !== undefined && keys.get(message.key))
+      const { topic: name, id, key } = message
+      const twin = (id !== undefined && ids.get(name, id)) || (key !== undefined && keys.get(name, key))
       if (twin) return twin.entry.position
       const { entry, topic } = put(message, ++last, present)
       if (hasTopicLimits) touched.add(topic)
@@ -164,8 +165,8 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
       marks.set(topic.name, sequence)
     }
     newestRemoved = Math.max(newestRemoved, sequence)
-    if (entry.id !== undefined) ids.delete(entry.id)
-    if (entry.key !== undefined) keys.delete(entry.key)
+    if (entry.id !== undefined) ids.delete(topic.name, entry.id)
+    if (entry.key !== undefined) keys.delete(topic.name, entry.key)
   }
 
   function read({ after, topics: names, limit }: ReadQuery): Page {
@@ -220,7 +221,7 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
   }
 
   function locate(landmark: Landmark): Position | undefined {
-    if ("id" in landmark) return ids.get(landmark.id)?.entry.position
+    if ("id" in landmark) return withId(landmark.id, whereaboutsOf(landmark))?.entry.position
     if ("since" in landmark) {
       const index = order.search((kept) => kept.entry.time >= landmark.since)
       for (const kept of livingFrom(index)) return positionOf(kept.sequence - 1)
@@ -228,6 +229,16 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
     }
     if (landmark.last <= 0) return positionOf(last)
     return positionOf(beforeLast(landmark.last, landmark.topics))
+  }
+
+  function withId(id: string, { topics: wanted, matches }: Whereabouts): Kept | undefined {
+    let oldest: Kept | undefined
+    const look = (kept: Kept | undefined): void => {
+      if (kept && (!oldest || kept.sequence < oldest.sequence)) oldest = kept
+    }
+    for (const name of wanted) look(ids.get(name, id))
+    if (matches) for (const kept of ids.all(id)) if (matches(kept.topic.name)) look(kept)
+    return oldest
   }
 
   function beforeLast(wanted: number, names: readonly string[] | undefined): number {

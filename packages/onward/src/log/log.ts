@@ -7,8 +7,8 @@ import type { Entry, Position, StoredMessage } from "../message.ts"
 export interface Log {
   /**
    * Stores messages, all or nothing, in order. Resolves once the entries are as durable as this log promises; after that
-   * every `read` sees them. A message whose `id` or `key` is already kept is not stored again: its position is the kept
-   * entry's. Concurrent calls are fine and may share one commit; each call's entries stay together and in order.
+   * every `read` sees them. A message whose `id` or `key` an entry kept on the same topic has is a repeat: it is not stored
+   * again, and its position is that entry's. The same `id` or `key` on another topic is another one. Concurrent calls are fine and may share one commit; each call's entries stay together and in order.
    * Messages must have been checked by the caller; an empty list resolves to no positions.
    */
   append(messages: readonly StoredMessage[]): Promise<Appended>
@@ -39,7 +39,7 @@ export interface Log {
   trim?(): Promise<void>
 }
 
-/** What an append did. */
+/** What an append did. `repeatsOf` tells which messages were repeats. */
 export interface Appended {
   /** One position a message, in the order given. */
   readonly positions: readonly Position[]
@@ -98,8 +98,16 @@ export interface Bounds {
 
 /** A place described by what lies there. */
 export type Landmark =
-  /** The entry a publisher gave this id: its own position, so that reading carries on after it. */
-  | { readonly id: string }
+  /**
+   * The oldest kept entry that its publisher gave this id, on one of `topics` or on a topic for which `matches` is true; on any
+   * topic when both are absent. It is the entry's own position, so that reading carries on after it. An id on more than 1,000
+   * topics may count as not kept, except on `topics`.
+   */
+  | {
+      readonly id: string
+      readonly topics?: readonly string[]
+      readonly matches?: (topic: string) => boolean
+    }
   /** Just before the oldest kept entry with `time >= since` (ms since 1970); the newest position when there is none. */
   | { readonly since: number }
   /** Just before the `last` newest kept entries on `topics` (all when absent); `first` when fewer are kept. */

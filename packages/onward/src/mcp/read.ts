@@ -19,7 +19,7 @@ export interface Stretch {
 /** Where a session's event is in the log; undefined for an id that was not given in this session, or is not kept any more. */
 export async function find({ log }: Place, topic: string, eventId: string): Promise<Position | undefined> {
   const id = logIdOf(topic, eventId)
-  return id === undefined ? undefined : log.locate({ id })
+  return id === undefined ? undefined : log.locate({ id, topics: [topic] })
 }
 
 /** Whether anything of a session is kept. */

@@ -288,3 +288,49 @@ test("a repeat by key resolves to an id that is in the log, whatever id it was g
   assert.deepEqual(client.gaps, [])
   assert.deepEqual(client.data, ["2"])
 })
+
+test("a repeat is told apart from what was stored, and is not delivered whatever it says", async () => {
+  const { clock, connect, hub } = await stage()
+  const client = await connect({ topics: ["a", "b"] })
+  const given = [
+    { topic: "a", data: "1", id: "CREATE" },
+    { topic: "a", data: "2", id: "CREATE" },
+    { topic: "b", data: "3", id: "CREATE" },
+    { topic: "a", data: "4", key: "k" },
+    { topic: "b", data: "5", key: "k" },
+    { topic: "a", data: "6", key: "k" },
+  ]
+  assert.deepEqual(await hub.publishResults(given), [
+    { id: "CREATE", repeated: false },
+    { id: "CREATE", repeated: true },
+    { id: "CREATE", repeated: false },
+    { id: at(3), repeated: false },
+    { id: at(4), repeated: false },
+    { id: at(3), repeated: true },
+  ])
+  const later = await hub.publishResults([
+    { topic: "a", data: "7", id: "CREATE" },
+    { topic: "a", data: "8" },
+  ])
+  assert.deepEqual(later, [
+    { id: "CREATE", repeated: true },
+    { id: at(5), repeated: false },
+  ])
+  await assert.rejects(hub.publishResults([{ topic: "a", id: "" }]), refused)
+  assert.deepEqual(await hub.publishResults([]), [])
+  await clock.settle()
+  assert.deepEqual(client.data, ["1", "3", "4", "5", "8"])
+})
+
+test("what another topic keeps is not known by the answer to a publish", async () => {
+  const { hub } = await stage()
+  await hub.publish({ topic: "private", data: "secret", id: "id", key: "key" })
+  const answers = await hub.publishResults([
+    { topic: "mine", data: "", id: "id" },
+    { topic: "mine", data: "", key: "key" },
+  ])
+  assert.deepEqual(answers, [
+    { id: "id", repeated: false },
+    { id: at(3), repeated: false },
+  ])
+})

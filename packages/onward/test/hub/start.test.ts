@@ -1,5 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import type { SubscribeOptions } from "../../src/hub/index.ts"
+import { faultyLog } from "./faulty-log.ts"
 import { at, stage } from "./stage.ts"
 
 test("a live stream carries what is published from now on, and begins with a checkpoint", async () => {
@@ -43,14 +45,6 @@ test("a stream carries on after its publisher's own id", async () => {
     { id: "order-3", data: "3" },
   ])
   assert.deepEqual(client.gaps, [])
-})
-
-test("a publisher's id of another topic is a place too", async () => {
-  const { connect, hub } = await stage()
-  await hub.publish({ topic: "a", data: "old" })
-  await hub.publish({ topic: "b", data: "mark", id: "mark" })
-  await hub.publish({ topic: "a", data: "new" })
-  assert.deepEqual((await connect({ topics: ["a"] }, { after: "mark" })).data, ["new"])
 })
 
 test("a stream from the earliest entry has everything kept, and no gap for what was removed before", async () => {
@@ -176,4 +170,57 @@ test("a new process serves what streams missed lately without asking the log for
     assert.deepEqual(client.data, ["1", "2", "3"])
   }
   assert.ok(reads <= 2, `${reads} reads for 50 streams`)
+})
+
+for (const window of [{}, { entries: 0 }]) {
+  test(`an id of a topic outside the subscription is answered as one that was never given, with ${JSON.stringify(window)}`, async () => {
+    const { connect, hub } = await stage({ window })
+    for (const topic of ["news/a", "private", "news/b"]) await hub.publish({ topic, data: topic, id: `on ${topic}` })
+    const selections = [
+      { topics: ["news/a"] },
+      { patterns: ["news/*"] },
+      { topics: ["news/b"], patterns: ["news/:name"] },
+    ]
+    for (const selection of selections) {
+      const foreign = await connect(selection, { after: "on private" })
+      const unknown = await connect(selection, { after: "on nothing" })
+      const told = (text: string): string => text.replace("on private", "ID").replace("on nothing", "ID")
+      assert.equal(
+        told(foreign.frames.map(({ text }) => text).join("")),
+        told(unknown.frames.map(({ text }) => text).join("")),
+      )
+      assert.match(foreign.events[0]?.data ?? "", /"reason":"unknown"/)
+    }
+    const known = await connect({ patterns: ["news/*"] }, { after: "on news/a" })
+    assert.deepEqual(known.data, ["news/b"])
+  })
+
+  test(`an id that several topics gave resumes on the topics subscribed to, at the oldest, with ${JSON.stringify(window)}`, async () => {
+    const { connect, hub } = await stage({ window })
+    for (const topic of ["a", "b", "c/1", "c/2"]) {
+      await hub.publish({ topic, data: `${topic} 1`, id: "1" })
+      await hub.publish({ topic, data: `${topic} 2`, id: "2" })
+    }
+    const after = async (selection: SubscribeOptions) => (await connect(selection, { after: "1" })).data
+    assert.deepEqual(await after({ topics: ["a"] }), ["a 2"])
+    assert.deepEqual(await after({ topics: ["b"] }), ["b 2"])
+    assert.deepEqual(await after({ topics: ["b", "c/1"] }), ["b 2", "c/1 1", "c/1 2"])
+    assert.deepEqual(await after({ patterns: ["c/*"] }), ["c/1 2", "c/2 1", "c/2 2"])
+    assert.deepEqual(await after({ topics: ["b"], patterns: ["c/:n"] }), ["b 2", "c/1 1", "c/1 2", "c/2 1", "c/2 2"])
+  })
+}
+
+test("a foreign id and an unknown one ask the log the same questions", async () => {
+  const log = faultyLog()
+  const { connect, hub } = await stage({ log })
+  await hub.publish({ topic: "private", data: "", id: "foreign" })
+  await hub.publish({ topic: "a/b", data: "", id: "own" })
+  for (const selection of [{ topics: ["a/b"] }, { patterns: ["a/*"] }]) {
+    const asked = async (after: string) => {
+      const before = { ...log.calls }
+      await connect(selection, { after })
+      return Object.entries(log.calls).map(([name, count]) => [name, count - before[name as keyof typeof before]])
+    }
+    assert.deepEqual(await asked("foreign"), await asked("unknown"))
+  }
 })

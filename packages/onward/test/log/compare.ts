@@ -91,7 +91,11 @@ export async function compare(
       assert.deepEqual(await log.read(query), naive.read(query), `read ${JSON.stringify(query)}`)
     } else if (action === 8) {
       const landmark = pick([
-        { id: `id ${below(12)}` },
+        {
+          id: `id ${below(12)}`,
+          ...someTopics(),
+          ...(chance(0.3) && { matches: (topic: string) => topic === "b" || topic === "d/é" }),
+        },
         { since: now - below(100) },
         { last: below(20), ...someTopics() },
       ])

@@ -46,10 +46,11 @@ export class NaiveLog {
     const time = Math.max(this.time, now)
     const previous = this.at(this.last)
     const positions = messages.map((message) => {
-      const { id, key } = message
+      const { topic, id, key } = message
+      const sameTopic = this.kept.filter((entry) => entry.topic === topic)
       const twin =
-        this.kept.find((entry) => id !== undefined && entry.id === id) ??
-        this.kept.find((entry) => key !== undefined && entry.key === key)
+        sameTopic.find((entry) => id !== undefined && entry.id === id) ??
+        sameTopic.find((entry) => key !== undefined && entry.key === key)
       if (twin) return twin.position
       const sequence = this.last + 1
       this.all.push({ ...message, position: this.at(sequence), time, sequence, isGone: false })
@@ -116,7 +117,11 @@ export class NaiveLog {
   }
 
   locate(landmark: Landmark): Position | undefined {
-    if ("id" in landmark) return this.kept.find((entry) => entry.id === landmark.id)?.position
+    if ("id" in landmark) {
+      const { id, topics, matches = () => topics === undefined } = landmark
+      const isMeant = ({ topic }: Entry): boolean => topics?.includes(topic) === true || matches(topic)
+      return this.kept.find((entry) => entry.id === id && isMeant(entry))?.position
+    }
     if ("since" in landmark) {
       const entry = this.kept.find(({ time }) => time >= landmark.since)
       return this.at(entry ? entry.sequence - 1 : this.last)

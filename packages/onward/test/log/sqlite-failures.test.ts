@@ -19,7 +19,7 @@ import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { test } from "node:test"
 import { OnwardError, type OnwardErrorCode } from "../../src/errors.ts"
-import type { Log, StoredMessage } from "../../src/log/index.ts"
+import { repeatsOf, type Log, type StoredMessage } from "../../src/log/index.ts"
 import { sqliteLog } from "../../src/log/sqlite/index.ts"
 import { output, start } from "./program.ts"
 import { fill, runAsRoot, smallDisk } from "./small-disk.ts"
@@ -131,6 +131,32 @@ test("the log of a newer version is refused", async (t) => {
   database.exec("PRAGMA user_version = 99")
   database.close()
   assert.throws(() => sqliteLog(path), failure("log_corrupt", /newer version of onward \(schema 99/))
+})
+
+test("the file of an older version is taken over: its entries keep their positions, and ids belong to their topics", async (t) => {
+  const path = join(temporaryFolder(t), "events.db")
+  const log = sqliteLog(path)
+  const { positions } = await log.append([{ topic: "a", data: "1", id: "x", key: "k" }, message("2")])
+  await log.close()
+  const database = new DatabaseSync(path)
+  database.exec(`
+    DROP INDEX entries_id; DROP INDEX entries_key;
+    CREATE UNIQUE INDEX entries_id ON entries (id) WHERE id IS NOT NULL;
+    CREATE UNIQUE INDEX entries_key ON entries (key) WHERE key IS NOT NULL;
+    PRAGMA user_version = 1`)
+  database.close()
+  // several processes at once
+  const [next, other] = [sqliteLog(path), sqliteLog(path)]
+  assert.equal(await next.locate({ id: "x", topics: ["a"] }), positions[0])
+  const again = await next.append([
+    { topic: "a", data: "1", id: "x" },
+    { topic: "b", data: "3", id: "x" },
+    { topic: "b", data: "4", key: "k" },
+  ])
+  assert.equal(again.positions[0], positions[0])
+  assert.deepEqual(repeatsOf(again), [true, false, false])
+  assert.deepEqual(await dataIn(other), ["1", "2", "3", "4"])
+  await Promise.all([next.close(), other.close()])
 })
 
 /** Every way of damage must be told, when the file is opened or by the calls that meet it; none may be acknowledged. */

@@ -49,7 +49,7 @@ const OPTIONS = [
 /** Messages need not be larger, in bytes, even where the server would take them. */
 const LARGEST = 1024 * 1024
 /** How we know our own. */
-const DESCRIPTION = "Onward log, version 1"
+const DESCRIPTION = "Onward log, version 2"
 
 /**
  * A log in a JetStream stream, which any number of processes may share. The order of the stream decides everything: each
@@ -102,7 +102,10 @@ export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}
     try {
       const info = await findStream()
       wasFound = true
-      if (info.config.description === DESCRIPTION) return info
+      const { description } = info.config
+      if (description === DESCRIPTION) return info
+      // each version folds the records by its own rules: processes of two versions would come to different entries
+      if (description?.startsWith("Onward log")) throw otherVersion(description)
     } catch (error) {
       // afterwards it only means that the server, or a leader, is not there yet
       if (wasFound || !isUnheard(error)) throw error
@@ -114,9 +117,15 @@ export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}
     }
     throw new OnwardError(
       "log_corrupt",
-      `log ${stream}: the stream of this name is not an Onward log of this version: choose another \`stream\``,
+      `log ${stream}: the stream of this name is not an Onward log: choose another \`stream\``,
     )
   }
+
+  const otherVersion = (description: string): OnwardError =>
+    new OnwardError(
+      "log_corrupt",
+      `log ${stream}: its stream is "${description}", and this version of onward knows "${DESCRIPTION}". Choose another \`stream\`, or remove this one.`,
+    )
 
   async function findStream(): Promise<StreamInfo> {
     try {

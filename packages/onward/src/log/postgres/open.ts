@@ -1,6 +1,6 @@
 import { OnwardError } from "../../errors.ts"
 import type { Connection } from "./connection.ts"
-import { MARK, postgresSchema } from "./schema.ts"
+import { MARK, OLDER_MARKS, postgresSchema } from "./schema.ts"
 
 /** Checks the server and the tables, and makes what is missing. */
 export async function openTables(connection: Connection, schema: string, migrate: boolean): Promise<void> {
@@ -21,14 +21,17 @@ export async function openTables(connection: Connection, schema: string, migrate
     throw fail("log_unsupported", "the server is too old: it takes PostgreSQL 13 or later")
   }
   if (!found.isOurs) {
-    if (found.comment?.startsWith("Onward log")) {
+    const isOlder = OLDER_MARKS.includes(found.comment ?? "")
+    if (found.comment?.startsWith("Onward log") && !isOlder) {
       throw fail("log_corrupt", "its tables were made by another version of onward: use that, or another `schema`")
     }
-    if (found.isUsed) {
+    if (found.isUsed && !isOlder) {
       throw fail("log_corrupt", "the schema of this name holds what is not an Onward log: choose another `schema`")
     }
-    if (!migrate)
-      throw fail("log_unsupported", "it has no tables yet: run what postgresSchema() gives, or let `migrate`")
+    if (!migrate) {
+      const state = isOlder ? "its tables are of an older version" : "it has no tables yet"
+      throw fail("log_unsupported", `${state}: run what postgresSchema() gives, or let \`migrate\``)
+    }
     await connection.script(postgresSchema(schema))
     found = await look()
   }

@@ -1,6 +1,7 @@
 import type { Entry, Position } from "../../message.ts"
 import type { Bounds, Landmark, Page, ReadQuery } from "../log.ts"
 import { lossOf, placeOf } from "../loss.ts"
+import { whereaboutsOf, type Whereabouts } from "../names.ts"
 import { formatPosition, parsePosition } from "../position.ts"
 import type { Row, Run } from "./connection.ts"
 import { arrayOf, fromText, toText } from "./text.ts"
@@ -20,6 +21,21 @@ interface Head {
   readonly lost: (readonly [topic: string, to: number])[] | null
 }
 
+/** What is looked for: one of the first three. */
+interface Place {
+  readonly id?: string
+  readonly since?: number | undefined
+  readonly last?: number | undefined
+  readonly topics: readonly string[] | undefined
+}
+
+interface Located {
+  readonly epoch: string
+  readonly found: number | null
+  /** Where an id is, on any topic; null when it is nowhere, or on too many. */
+  readonly all: (readonly [topic: string, sequence: number])[] | null
+}
+
 export interface Reader {
   read(query: ReadQuery): Promise<Page>
   bounds(): Promise<Bounds>
@@ -28,6 +44,29 @@ export interface Reader {
 
 /** Answers every question in one round trip. Rejects with what the client rejects with. */
 export function createReader(run: Run, schema: string): Reader {
+  async function locate({ id, since, last, topics }: Place): Promise<Located> {
+    const [row] = await run(`SELECT ${schema}.locate($1::text, $2::text::float8, $3::text::bigint, $4::text::text[])`, [
+      id === undefined ? null : toText(id),
+      since === undefined ? null : String(since),
+      last === undefined ? null : String(last),
+      topics ? arrayOf(topics.map(toText)) : null,
+    ])
+    return JSON.parse(row?.[0] as string) as Located
+  }
+
+  async function withId(id: string, { topics, matches }: Whereabouts): Promise<Position | undefined> {
+    // what lies on the named topics is found however many others have this id
+    const named = topics.length > 0 || !matches ? await locate({ id, topics }) : undefined
+    const anywhere = matches && (await locate({ id, topics: undefined }))
+    // the log was recreated between the two answers
+    if (named && anywhere && named.epoch !== anywhere.epoch) return undefined
+    const fitting = (anywhere?.all ?? []).filter(([topic]) => matches?.(fromText(topic)))
+    const places = [named?.found ?? Infinity, ...fitting.map(([, place]) => place)]
+    const { epoch } = (anywhere ?? named) as Located
+    const oldest = Math.min(...places)
+    return oldest < Infinity ? formatPosition(epoch, oldest) : undefined
+  }
+
   return {
     async read({ after, topics, limit }) {
       const parsed = parsePosition(after)
@@ -54,17 +93,13 @@ export function createReader(run: Run, schema: string): Reader {
       return { first: formatPosition(epoch, Number(head)), last: formatPosition(epoch, Number(last)) }
     },
     async locate(landmark) {
+      if ("id" in landmark) return withId(landmark.id, whereaboutsOf(landmark))
       const topics = "last" in landmark ? landmark.topics : undefined
-      const [row] = await run(
-        `SELECT ${schema}.locate($1::text, $2::text::float8, $3::text::bigint, $4::text::text[])`,
-        [
-          "id" in landmark ? toText(landmark.id) : null,
-          "since" in landmark ? String(landmark.since) : null,
-          "last" in landmark ? String(landmark.last) : null,
-          topics ? arrayOf(topics.map(toText)) : null,
-        ],
-      )
-      const { epoch, found } = JSON.parse(row?.[0] as string) as { epoch: string; found: number | null }
+      const { epoch, found } = await locate({
+        since: "since" in landmark ? landmark.since : undefined,
+        last: "last" in landmark ? landmark.last : undefined,
+        topics,
+      })
       return found === null ? undefined : formatPosition(epoch, found)
     },
   }

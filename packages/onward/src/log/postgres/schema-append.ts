@@ -85,13 +85,20 @@ BEGIN
       SELECT * INTO STRICT l FROM onward.log;
     END IF;
     has_twin := EXISTS (
-      SELECT FROM unnest(p_ids) g(id) JOIN onward.entries e
-      ON hashtextextended(e.id, 0) = hashtextextended(g.id COLLATE "C", 0) AND e.id = g.id COLLATE "C" AND e.id IS NOT NULL
+      SELECT FROM unnest(p_ids, p_topics) g(id, name) JOIN onward.topics t ON t.name = g.name COLLATE "C" JOIN onward.entries e
+      ON hashtextextended(e.id, 0) = hashtextextended(g.id COLLATE "C", 0) AND e.topic = t.id
+        AND e.id = g.id COLLATE "C" AND e.id IS NOT NULL
     ) OR EXISTS (
-      SELECT FROM unnest(p_keys) g(key) JOIN onward.entries e
-      ON hashtextextended(e.key, 0) = hashtextextended(g.key COLLATE "C", 0) AND e.key = g.key COLLATE "C" AND e.key IS NOT NULL
-    ) OR (SELECT count(g.id) > count(DISTINCT g.id COLLATE "C") OR count(g.key) > count(DISTINCT g.key COLLATE "C")
-      FROM unnest(p_ids, p_keys) g(id, key));
+      SELECT FROM unnest(p_keys, p_topics) g(key, name) JOIN onward.topics t ON t.name = g.name COLLATE "C" JOIN onward.entries e
+      ON hashtextextended(e.key, 0) = hashtextextended(g.key COLLATE "C", 0) AND e.topic = t.id
+        AND e.key = g.key COLLATE "C" AND e.key IS NOT NULL
+    ) OR EXISTS (
+      SELECT FROM unnest(p_ids, p_topics) g(id, name) WHERE g.id IS NOT NULL
+      GROUP BY g.id COLLATE "C", g.name COLLATE "C" HAVING count(*) > 1
+    ) OR EXISTS (
+      SELECT FROM unnest(p_keys, p_topics) g(key, name) WHERE g.key IS NOT NULL
+      GROUP BY g.key COLLATE "C", g.name COLLATE "C" HAVING count(*) > 1
+    );
   END IF;
 
   IF NOT has_twin THEN
@@ -131,19 +138,19 @@ BEGIN
       END IF;
       FOR i IN at + 1 .. at + p_calls[c] LOOP
         twin := NULL;
-        IF p_ids[i] IS NOT NULL THEN
+        SELECT t.id, t.count = 0 INTO topic_id, was_empty FROM onward.topics t WHERE t.name = p_topics[i];
+        IF topic_id IS NOT NULL AND p_ids[i] IS NOT NULL THEN
           SELECT e.sequence INTO twin FROM onward.entries e
-          WHERE hashtextextended(e.id, 0) = hashtextextended(p_ids[i] COLLATE "C", 0) AND e.id = p_ids[i];
+          WHERE hashtextextended(e.id, 0) = hashtextextended(p_ids[i] COLLATE "C", 0) AND e.topic = topic_id AND e.id = p_ids[i];
         END IF;
-        IF twin IS NULL AND p_keys[i] IS NOT NULL THEN
+        IF twin IS NULL AND topic_id IS NOT NULL AND p_keys[i] IS NOT NULL THEN
           SELECT e.sequence INTO twin FROM onward.entries e
-          WHERE hashtextextended(e.key, 0) = hashtextextended(p_keys[i] COLLATE "C", 0) AND e.key = p_keys[i];
+          WHERE hashtextextended(e.key, 0) = hashtextextended(p_keys[i] COLLATE "C", 0) AND e.topic = topic_id AND e.key = p_keys[i];
         END IF;
         IF twin IS NULL THEN
           l.last := l.last + 1;
           twin := l.last;
-          SELECT t.id, t.count = 0 INTO topic_id, was_empty FROM onward.topics t WHERE t.name = p_topics[i];
-          IF NOT FOUND THEN
+          IF topic_id IS NULL THEN
             INSERT INTO onward.topics (name, trimmed) VALUES (p_topics[i], l.floor) RETURNING id INTO topic_id;
             was_empty := false;
           END IF;

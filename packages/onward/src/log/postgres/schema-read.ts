@@ -57,7 +57,8 @@ BEGIN
 END
 $$;
 
--- The position to read after, as a sequence number; null when there is none. One of the three is given.
+-- The position to read after, as a sequence number; null when there is none. One of the first three is given. An id is looked for on
+-- the topics, or on all when there are none to name; "all" is then where it is on each topic, unless that are too many.
 CREATE OR REPLACE FUNCTION onward.locate(p_id text, p_since double precision, p_last bigint, p_topics text[])
 RETURNS text LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
@@ -68,11 +69,19 @@ DECLARE
   high bigint;
   middle bigint;
   entry record;
+  all_ json;
 BEGIN
   SELECT * INTO STRICT l FROM onward.log;
-  IF p_id IS NOT NULL THEN
-    SELECT e.sequence INTO found_ FROM onward.entries e
-    WHERE hashtextextended(e.id, 0) = hashtextextended(p_id COLLATE "C", 0) AND e.id = p_id;
+  IF p_id IS NOT NULL AND p_topics IS NOT NULL THEN
+    SELECT min(e.sequence) INTO found_ FROM onward.topics t JOIN onward.entries e
+    ON hashtextextended(e.id, 0) = hashtextextended(p_id COLLATE "C", 0) AND e.topic = t.id AND e.id = p_id
+    WHERE t.name IN (SELECT g.name COLLATE "C" FROM unnest(p_topics) g(name));
+  ELSIF p_id IS NOT NULL THEN
+    SELECT min(o.sequence), CASE WHEN count(*) <= MAX_SAME_ID THEN json_agg(json_build_array(t.name, o.sequence)) END
+    INTO found_, all_ FROM (
+      SELECT e.sequence, e.topic FROM onward.entries e
+      WHERE hashtextextended(e.id, 0) = hashtextextended(p_id COLLATE "C", 0) AND e.id = p_id LIMIT MAX_SAME_ID + 1
+    ) o JOIN onward.topics t ON t.id = o.topic;
   ELSIF p_since IS NOT NULL THEN
     -- times never fall, so that halving finds the place without an index
     low := l.head + 1;
@@ -103,7 +112,7 @@ BEGIN
     ORDER BY e.sequence DESC OFFSET p_last - 1 LIMIT 1;
     found_ := coalesce(found_, l.head);
   END IF;
-  RETURN json_build_object('epoch', l.epoch, 'found', found_);
+  RETURN json_build_object('epoch', l.epoch, 'found', found_, 'all', all_);
 END
 $$;
 `

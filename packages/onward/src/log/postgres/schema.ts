@@ -1,10 +1,14 @@
 import { MAX_MARKS } from "../marks.ts"
+import { MAX_SAME_ID } from "../names.ts"
 import { append } from "./schema-append.ts"
 import { limits } from "./schema-limits.ts"
 import { read } from "./schema-read.ts"
 
 /** How we know our own: the comment of the schema. A change of the tables makes it another. */
-export const MARK = "Onward log, version 1"
+export const MARK = "Onward log, version 2"
+
+/** Schemas of these versions become this one's by running {@link postgresSchema}. */
+export const OLDER_MARKS: readonly string[] = ["Onward log, version 1"]
 
 /** Names that need no quotes, so that every way of naming the schema is the same. */
 export function checkSchemaName(schema: string): void {
@@ -28,6 +32,7 @@ export function postgresSchema(schema = "onward"): string {
     .join("\n")
     .replaceAll("onward.", `${schema}.`)
     .replaceAll("SCHEMA_NAME", schema)
+    .replaceAll("MAX_SAME_ID", String(MAX_SAME_ID))
 }
 
 /**
@@ -83,8 +88,10 @@ CREATE TABLE IF NOT EXISTS onward.entries (
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
 CREATE INDEX IF NOT EXISTS entries_topic ON onward.entries (topic, sequence);
 -- by hash, because ids may be longer than what an index can hold; unique they are because appends wait for each other
-CREATE INDEX IF NOT EXISTS entries_id ON onward.entries (hashtextextended(id, 0)) WHERE id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS entries_key ON onward.entries (hashtextextended(key, 0)) WHERE key IS NOT NULL;
+CREATE INDEX IF NOT EXISTS entries_id_topic ON onward.entries (hashtextextended(id, 0), topic) WHERE id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS entries_key_topic ON onward.entries (hashtextextended(key, 0), topic) WHERE key IS NOT NULL;
+-- those of version 1
+DROP INDEX IF EXISTS onward.entries_id, onward.entries_key;
 
 -- A name for one life of the log: positions of another mean nothing. To be called after the database was put back to an earlier time.
 CREATE OR REPLACE FUNCTION onward.new_life() RETURNS text LANGUAGE sql VOLATILE AS $$

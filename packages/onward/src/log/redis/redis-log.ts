@@ -4,6 +4,7 @@ import type { Position } from "../../message.ts"
 import { checkKinds, checkNames, durationOf } from "../../options.ts"
 import type { Landmark, Log, Retention } from "../log.ts"
 import { MAX_MARKS } from "../marks.ts"
+import { MAX_SAME_ID, whereaboutsOf } from "../names.ts"
 import { formatPosition } from "../position.ts"
 import { DEFAULT_RETENTION, limitsOf, RETENTION_NAMES } from "../retention.ts"
 import { connectionOf, type RedisClient } from "./client.ts"
@@ -102,7 +103,13 @@ export function redisLog(client: RedisClient, options: RedisLogOptions = {}): Lo
 
   async function locate(landmark: Landmark): Promise<Position | undefined> {
     const { epoch, results } = await store.call("locate", wordsOfLandmark(landmark))
-    return results[0] === "" ? undefined : formatPosition(epoch, Number(results[0]))
+    const [found, all = []] = results as [string, string[]?]
+    let place = found === "" ? Infinity : Number(found)
+    const matches = "id" in landmark ? whereaboutsOf(landmark).matches : undefined
+    for (let i = 0; i < all.length; i += 2) {
+      if (matches?.(all[i] as string)) place = Math.min(place, Number(all[i + 1]))
+    }
+    return place === Infinity ? undefined : formatPosition(epoch, place)
   }
 
   async function bounds() {
@@ -142,7 +149,10 @@ export function redisLog(client: RedisClient, options: RedisLogOptions = {}): Lo
 }
 
 function wordsOfLandmark(landmark: Landmark): string[] {
-  if ("id" in landmark) return ["id", nameOfId(landmark.id)]
+  if ("id" in landmark) {
+    const { topics, matches } = whereaboutsOf(landmark)
+    return ["id", nameOfId(landmark.id), matches ? String(MAX_SAME_ID) : "0", ...wordsOfTopics(topics)]
+  }
   if ("since" in landmark) return ["since", String(landmark.since)]
   return ["last", String(landmark.last), ...wordsOfTopics(landmark.topics)]
 }

@@ -34,23 +34,66 @@ local hasReplicas = told('connected_slaves') ~= '0'
 
 local state, isChanged, values = {}, false, redis.call('HMGET', K, unpack(NAMES))
 for i, name in ipairs(NAMES) do state[name] = values[i] end
+-- The id and the key in what is stored, or in what is given of it.
+local function namesIn(more)
+  local id, key = string.match(more, '^[^\\n]*%+\\n[^\\n]*\\n([^\\n]*)\\n([^\\n]*)')
+  return id or '', key or ''
+end
+
+-- An id or a key belongs to its topic. JSON has no line break of its own, so that what is before the first is one of them.
+local function keyOf(topic, key) return key .. '\\n' .. topic end
+local function idMember(topic, id, sequence) return id .. '\\n' .. topic .. '\\n' .. text(sequence) end
+
+local function remember(topic, id, key, sequence)
+  if id ~= '' then redis.call('ZADD', IDS, 0, idMember(topic, id, sequence)) end
+  if key ~= '' then redis.call('HSET', KEYS_OF, keyOf(topic, key), text(sequence)) end
+end
+
+local function forget(topic, id, key, sequence)
+  if id ~= '' then redis.call('ZREM', IDS, idMember(topic, id, sequence)) end
+  if key ~= '' then redis.call('HDEL', KEYS_OF, keyOf(topic, key)) end
+end
+
+-- The place of the entry with this id on a topic; nil when there is none. All members have the same score, so they lie in byte order.
+local function withId(id, topic)
+  local before = id .. '\\n' .. topic .. '\\n'
+  local found = redis.call('ZRANGEBYLEX', IDS, '[' .. before, '(' .. before .. ':', 'LIMIT', 0, 1)[1]
+  return found and string.sub(found, #before + 1)
+end
+
 local function streamOf(epoch) return K .. ':entries:' .. epoch end
 local ENTRIES = streamOf(state.stream or '')
 
 local function beginLife()
   redis.call('UNLINK', ENTRIES, IDS, KEYS_OF, TOPICS, REMOVED, EMPTY, WAKE)
   for _, name in ipairs({'last', 'time', 'count', 'bytes', 'trimmed', 'floor', 'first', 'oldest'}) do state[name] = 0 end
-  state.format, state.epoch, state.born, state.stream = '1', newEpoch, newEpoch, newEpoch
+  state.format, state.epoch, state.born, state.stream = '2', newEpoch, newEpoch, newEpoch
   ENTRIES = streamOf(newEpoch)
   state.run, state.replid, state.safe, state.alone = run, replid, '', '1'
   isChanged = true
 end
 
+-- In format 1 an id or a key was taken for all topics. Once, all entries are gone through, about a million a second.
+local function adopt()
+  redis.call('UNLINK', IDS, KEYS_OF)
+  local at = '-'
+  while true do
+    local found = redis.call('XRANGE', ENTRIES, at, '+', 'COUNT', 500)
+    for _, entry in ipairs(found) do
+      local id, key = namesIn(entry[2][2])
+      remember(entry[2][1], id, key, sequenceOf(entry[1]))
+    end
+    if #found < 500 then break end
+    at = '(' .. found[#found][1]
+  end
+  state.format, isChanged = '2', true
+end
+
 if not state.format and redis.call('EXISTS', K) == 1 then return redis.error_reply('FOREIGN the key holds something else') end
-if state.format and state.format ~= '1' then return redis.error_reply('UNSUPPORTED a newer Onward wrote this log') end
+if state.format and state.format ~= '1' and state.format ~= '2' then return redis.error_reply('UNSUPPORTED a newer Onward wrote this log') end
 -- A server without room takes no write that needs some as a script's first, and any after that. So an append fails before it
 -- has changed anything, and whatever makes room goes through.
-if op == 'append' then redis.call('HSET', K, 'format', '1') else redis.call('HDEL', K, 'nothing') end
+if op == 'append' then redis.call('HSET', K, 'format', '2') else redis.call('HDEL', K, 'nothing') end
 if not state.format then
   beginLife()
 else
@@ -58,6 +101,7 @@ else
     state[name] = tonumber(state[name])
   end
   if redis.call('XLEN', ENTRIES) ~= state.count then beginLife() end
+  if state.format == '1' then adopt() end
 end
 
 if state.run ~= run or state.replid ~= replid then

@@ -133,9 +133,31 @@ local function beforeLast(wanted, names)
   return newest[#newest - wanted + 1] - 1
 end
 
+local function oldestWithId(id, names)
+  local oldest = ''
+  for _, name in ipairs(names) do
+    local found = withId(id, name)
+    if found and (oldest == '' or tonumber(found) < tonumber(oldest)) then oldest = found end
+  end
+  return oldest
+end
+
+-- Topic and place of every entry with this id; none when there are more than so many.
+local function allWithId(id, most)
+  local found = redis.call('ZRANGEBYLEX', IDS, '[' .. id .. '\\n', '(' .. id .. '\\011', 'LIMIT', 0, most + 1)
+  local list = {}
+  if #found > most then return list end
+  for _, member in ipairs(found) do
+    local topic, place = string.match(string.sub(member, #id + 2), '^(.*)\\n(%d+)$')
+    list[#list + 1] = topic
+    list[#list + 1] = place
+  end
+  return list
+end
+
 local function locate(at)
   local kind, value = ARGV[at], ARGV[at + 1]
-  if kind == 'id' then return redis.call('HGET', IDS, value) or '' end
+  if kind == 'id' then return oldestWithId(value, namesFrom(at + 3)), ARGV[at + 2] == '0' and {} or allWithId(value, tonumber(ARGV[at + 2])) end
   if kind == 'since' then return text(beforeTime(tonumber(value))) end
   return text(beforeLast(tonumber(value), namesFrom(at + 2)))
 end

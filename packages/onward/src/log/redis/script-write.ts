@@ -25,12 +25,6 @@ local function rowOf(name)
   return row
 end
 
--- The id and the key in what is stored, or in what is given of it.
-local function namesIn(more)
-  local id, key = string.match(more, '^[^\\n]*%+\\n[^\\n]*\\n([^\\n]*)\\n([^\\n]*)')
-  return id or '', key or ''
-end
-
 local function store(topic, data, size, more, time)
   local row, sequence = rowOf(topic), state.last + 1
   local stamp = idOf(sequence)
@@ -47,8 +41,7 @@ local function countOut(entry)
   local fields, sequence = entry[2], sequenceOf(entry[1])
   local row, size = rowOf(fields[1]), string.match(fields[2], '^%d+ (%d+)')
   local id, key = namesIn(fields[2])
-  if id ~= '' then redis.call('HDEL', IDS, id) end
-  if key ~= '' then redis.call('HDEL', KEYS_OF, key) end
+  forget(fields[1], id, key, sequence)
   state.count, state.bytes = state.count - 1, state.bytes - size
   state.trimmed = math.max(state.trimmed, sequence)
   row.count, row.bytes, row.gone = row.count - 1, row.bytes - size, sequence
@@ -144,13 +137,12 @@ local function append(at)
       local topic, data, size, more = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
       at = at + 4
       local id, key = namesIn(more)
-      local twin = (id ~= '' and redis.call('HGET', IDS, id)) or (key ~= '' and redis.call('HGET', KEYS_OF, key))
+      local twin = (id ~= '' and withId(id, topic)) or (key ~= '' and redis.call('HGET', KEYS_OF, keyOf(topic, key)))
       if twin then
         sequences[i], isPlain = tonumber(twin), false
       else
         local sequence = store(topic, data, size, more, time)
-        if id ~= '' then redis.call('HSET', IDS, id, text(sequence)) end
-        if key ~= '' then redis.call('HSET', KEYS_OF, key, text(sequence)) end
+        remember(topic, id, key, sequence)
         sequences[i], touched[rowOf(topic)] = sequence, true
       end
     end

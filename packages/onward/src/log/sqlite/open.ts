@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite"
 import { OnwardError } from "../../errors.ts"
 import { createEpoch, formatPosition, parsePosition } from "../position.ts"
 import { failureOf, isBusy, toOnwardError } from "./failure.ts"
-import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from "./schema.ts"
+import { APPLICATION_ID, MIGRATIONS, SCHEMA, SCHEMA_VERSION } from "./schema.ts"
 
 /** Bytes of the write-ahead log after which it is emptied into the file, and cut to if a commit made it larger. */
 const WAL_LIMIT = 16 * 1024 * 1024
@@ -89,6 +89,7 @@ function prepareFile(database: DatabaseSync, path: string): string {
       `log ${path}: it was written by a newer version of onward (schema ${version}, this one knows ${SCHEMA_VERSION}): update onward`,
     )
   }
+  if (version < SCHEMA_VERSION) migrate(database)
   // a copy that somebody converted would work, but slowly and with readers in the way
   database.exec("PRAGMA journal_mode = WAL")
   const epoch = database.prepare("SELECT epoch FROM log").get()?.["epoch"]
@@ -104,6 +105,22 @@ function create(database: DatabaseSync): void {
   database.prepare("INSERT INTO log VALUES (?, 0, 0, 0, 0, 0, 0, 0)").run(createEpoch())
   database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`)
   database.exec(`PRAGMA application_id = ${APPLICATION_ID}`)
+}
+
+/** Brings the tables up to this version, all at once or not at all. */
+function migrate(database: DatabaseSync): void {
+  database.exec("BEGIN IMMEDIATE")
+  try {
+    // another process may have been quicker
+    for (let version = pragma(database, "user_version"); version < SCHEMA_VERSION; version++) {
+      database.exec(MIGRATIONS[version] as string)
+      database.exec(`PRAGMA user_version = ${version + 1}`)
+    }
+    database.exec("COMMIT")
+  } catch (error) {
+    database.exec("ROLLBACK")
+    throw error
+  }
 }
 
 const isEmpty = (database: DatabaseSync): boolean =>

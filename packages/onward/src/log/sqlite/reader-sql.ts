@@ -27,7 +27,10 @@ const sql = (text: (column: string) => string) => ({
   topic: "SELECT id, count, trimmed, own FROM topics WHERE name = ?",
   removed: "SELECT name, trimmed, own FROM topics WHERE trimmed > ?",
   entryFrom: "SELECT sequence, time FROM entries WHERE sequence >= ? ORDER BY sequence LIMIT 1",
-  withId: "SELECT sequence FROM entries WHERE id = ?",
+  withIdOn: "SELECT sequence FROM entries WHERE id = ? AND topic = (SELECT id FROM topics WHERE name = ?)",
+  withId: `
+    SELECT sequence, topics.name AS topic FROM entries CROSS JOIN topics ON topics.id = entries.topic
+    WHERE entries.id = ? LIMIT ?`,
 })
 
 const columns = (text: (column: string) => string): string => `

@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite"
 import type { Entry, Position } from "../../message.ts"
 import type { Bounds, Landmark, Page, ReadQuery } from "../log.ts"
 import { lossOf, placeOf } from "../loss.ts"
+import { MAX_SAME_ID, whereaboutsOf, type Whereabouts } from "../names.ts"
 import { formatPosition } from "../position.ts"
 import { entryOf, prepareReaderSql, type LogState, type ReaderSql, type Row } from "./reader-sql.ts"
 import { endOfSegment, segmentOf } from "./schema.ts"
@@ -47,8 +48,8 @@ export class Reader {
   locate(landmark: Landmark): Position | undefined {
     return this.#snapshot((log) => {
       if ("id" in landmark) {
-        const row = this.#sql.withId.get(landmark.id)
-        return row && this.#position(row["sequence"] as number)
+        const oldest = Math.min(...this.#withId(landmark.id, whereaboutsOf(landmark)))
+        return oldest < Infinity ? this.#position(oldest) : undefined
       }
       const before =
         "since" in landmark
@@ -168,6 +169,17 @@ export class Reader {
     // entries may be missing just before the one that was found
     const found = this.#sql.entryFrom.get(low)
     return found ? (found["sequence"] as number) - 1 : log.last
+  }
+
+  /** Where entries with this id are. */
+  *#withId(id: string, { topics, matches }: Whereabouts): Generator<number> {
+    for (const topic of topics) {
+      const row = this.#sql.withIdOn.get(id, topic)
+      if (row) yield row["sequence"] as number
+    }
+    const rows = matches ? this.#sql.withId.all(id, MAX_SAME_ID + 1) : []
+    if (rows.length > MAX_SAME_ID) return
+    for (const { sequence, topic } of rows) if (matches?.(topic as string)) yield sequence as number
   }
 
   #beforeLast(count: number, topics: readonly string[] | undefined, log: LogState): number {

@@ -2,7 +2,7 @@
 export const APPLICATION_ID = 0x4f6e7764
 
 /** Raised with every change of the tables; a file with a greater one is refused. */
-export const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 2
 
 /**
  * Entries of one topic are looked up segment by segment of so many sequence numbers, as bits. An index by topic alone would
@@ -19,6 +19,18 @@ export const endOfSegment = (segment: number): number => (segment + 1) * 2 ** SE
 
 /** The segment of an entry in SQL. */
 export const SEGMENT: string = `sequence >> ${SEGMENT_BITS}`
+
+/** An id or a key belongs to its topic. */
+const NAMES = `
+  CREATE UNIQUE INDEX entries_id ON entries (id, topic) WHERE id IS NOT NULL;
+  CREATE UNIQUE INDEX entries_key ON entries (key, topic) WHERE key IS NOT NULL;
+`
+
+/** Makes the tables of each older version those of the next one. */
+export const MIGRATIONS: Readonly<Record<number, string>> = {
+  /** In version 1 an id or a key was taken for all topics. */
+  1: `DROP INDEX entries_id; DROP INDEX entries_key; ${NAMES}`,
+}
 
 /**
  * Sequence numbers are given by `log.last`, inside the transaction that stores the entries, and never twice. Counts and
@@ -59,6 +71,5 @@ export const SCHEMA: string = `
     data TEXT NOT NULL
   ) STRICT;
   CREATE INDEX entries_topic ON entries (${SEGMENT}, topic);
-  CREATE UNIQUE INDEX entries_id ON entries (id) WHERE id IS NOT NULL;
-  CREATE UNIQUE INDEX entries_key ON entries (key) WHERE key IS NOT NULL;
+  ${NAMES}
 `

@@ -11,8 +11,8 @@ const SQL = {
   readLog: "SELECT last, time, count, bytes, trimmed, floor, empty_topics FROM log",
   updateLog: "UPDATE log SET last = ?, time = ?, count = ?, bytes = ?, trimmed = ?, floor = ?, empty_topics = ?",
 
-  findId: "SELECT sequence FROM entries WHERE id = ?",
-  findKey: "SELECT sequence FROM entries WHERE key = ?",
+  findId: "SELECT sequence FROM entries WHERE id = ? AND topic = ?",
+  findKey: "SELECT sequence FROM entries WHERE key = ? AND topic = ?",
   insert:
     "INSERT INTO entries (sequence, topic, time, size, event, id, key, retry, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
   oldest: "SELECT sequence, topic, time, size FROM entries ORDER BY sequence LIMIT ?",

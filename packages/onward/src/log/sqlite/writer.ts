@@ -155,10 +155,12 @@ export class Writer {
     const id = columns[at + 3] as string | null
     const key = columns[at + 4] as string | null
     const retry = columns[at + 5] as number | null
-    const twin = (id !== null && sql.findId.get(id)) || (key !== null && sql.findKey.get(key))
+    const topic = counters.topicNamed(topicName)
+    const twin =
+      topic.count > 0 &&
+      ((id !== null && sql.findId.get(id, topic.id)) || (key !== null && sql.findKey.get(key, topic.id)))
     if (twin) return twin["sequence"] as number
     const size = sizeOf(topicName, data, event, id, key)
-    const topic = counters.topicNamed(topicName)
     const sequence = counters.added(topic, size)
     sql.insert.run(sequence, topic.id, time, size, event, id, key, retry, data)
     return sequence

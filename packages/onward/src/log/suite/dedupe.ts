@@ -2,6 +2,7 @@ import type { StoredMessage } from "../../message.ts"
 import type { Case } from "./case.ts"
 import { dataOf, KEEP_ALL, message, messages, settle } from "./case.ts"
 import { check, equal, readAll } from "./check.ts"
+import { repeatsOf } from "../repeats.ts"
 
 const names = ["id", "key"] as const
 
@@ -28,6 +29,24 @@ export const dedupeCases: readonly Case[] = [
             [...one.positions.slice(0, 2), ...two.positions.slice(1)],
             "the others get positions of their own",
           )
+        },
+      },
+      {
+        name: `a ${name} belongs to its topic: on another it is another one`,
+        async run({ open }) {
+          const log = await open({ retention: { topic: { count: 2 } } })
+          const on = (topic: string, data: string): StoredMessage => message(topic, data, { [name]: "x" })
+          const one = await log.append([on("a", "1"), on("b", "2"), on("a", "3")])
+          equal(new Set(one.positions).size, 2, "in one call")
+          equal(repeatsOf(one), [false, false, true], "only the repeat on the same topic is one")
+          const two = await log.append([on("c", "4"), on("b", "5")])
+          equal(two.positions[1], one.positions[1], "in a later call, a repeat gets the position of its topic's entry")
+          equal(repeatsOf(two), [false, true], "and a new topic takes it")
+          equal(dataOf(await readAll(log)), ["1", "2", "4"], "each topic keeps its own")
+          await log.append(messages("a", 2))
+          await settle(log)
+          const three = await log.append([on("a", "6"), on("b", "7"), on("c", "8")])
+          equal(repeatsOf(three), [false, true, true], "once removed on one topic, it is free there and nowhere else")
         },
       },
       {
@@ -64,17 +83,40 @@ export const dedupeCases: readonly Case[] = [
     ]
   }),
   {
+    name: "parts of a topic and an id never add up to those of another",
+    async run({ open }) {
+      const log = await open(KEEP_ALL)
+      const pairs = [
+        ["a", "b c"],
+        ["a b", "c"],
+        ["a", "1:b"],
+        ["a1", ":b"],
+        ["1", "1"],
+        ["11", "1"],
+        ["1", "11"],
+        ["a/b", "c"],
+        ["a", "b/c"],
+      ] as const
+      for (const name of names) {
+        const given = pairs.map(([topic, value]) => message(topic, `${topic} ${value}`, { [name]: value }))
+        const { positions } = await log.append(given)
+        equal(new Set(positions).size, pairs.length, "each is stored")
+        equal((await log.append(given)).positions, positions, "and known by both")
+      }
+    },
+  },
+  {
     name: "ids and keys are different things",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       await log.append([
         message("a", "1", { id: "x" }),
         message("a", "2", { key: "x" }),
-        message("b", "3", { id: "y", key: "x" }),
+        message("a", "3", { id: "y", key: "x" }),
       ])
       equal(dataOf(await readAll(log)), ["1", "2"], "an id does not repeat a key; either one repeated is enough")
-      await log.append([message("b", "4", { id: "x", key: "z" })])
-      await log.append([message("b", "5", { id: "w", key: "z" })])
+      await log.append([message("a", "4", { id: "x", key: "z" })])
+      await log.append([message("a", "5", { id: "w", key: "z" })])
       equal(dataOf(await readAll(log)), ["1", "2", "5"], "a message that was not stored leaves no id and no key behind")
     },
   },

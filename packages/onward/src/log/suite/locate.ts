@@ -25,6 +25,44 @@ export const locateCases: readonly Case[] = [
     },
   },
   {
+    name: "an id is located on the topics asked for, and is unknown elsewhere",
+    async run({ open }) {
+      const log = await open(KEEP_ALL)
+      const { positions } = await log.append([
+        message("a", "1", { id: "x" }),
+        message("b", "2", { id: "x" }),
+        message("c/1", "3", { id: "x" }),
+        message("b", "4", { id: "only b" }),
+      ])
+      const isC = (topic: string): boolean => topic.startsWith("c/")
+      equal(await log.locate({ id: "x" }), positions[0], "without topics, the oldest entry with this id")
+      equal(await log.locate({ id: "x", topics: ["b"] }), positions[1], "on one topic, its own")
+      equal(await log.locate({ id: "x", topics: ["c/1", "b"] }), positions[1], "on several, the oldest of theirs")
+      equal(await log.locate({ id: "x", topics: ["b", "b"] }), positions[1], "a topic named twice counts once")
+      equal(await log.locate({ id: "x", topics: ["d"] }), undefined, "on a topic without it, it is unknown")
+      equal(await log.locate({ id: "x", topics: [] }), undefined, "on no topic, too")
+      equal(await log.locate({ id: "only b", topics: ["a"] }), undefined, "another topic's id is unknown")
+      equal(await log.locate({ id: "x", matches: isC }), positions[2], "on the topics that match")
+      equal(
+        await log.locate({ id: "x", topics: ["b"], matches: isC }),
+        positions[1],
+        "on named ones and those that match",
+      )
+      equal(await log.locate({ id: "only b", topics: ["a"], matches: isC }), undefined, "and on no others")
+      equal(await log.locate({ id: "x", matches: () => false }), undefined, "nothing matches")
+    },
+  },
+  {
+    name: "an id on many topics is located on those that are named",
+    async run({ open }) {
+      const log = await open(KEEP_ALL)
+      const topics = Array.from({ length: 1_200 }, (_, i) => `t${i}`)
+      const { positions } = await log.append(topics.map((topic) => message(topic, "", { id: "x" })))
+      equal(await log.locate({ id: "x", topics: ["t1199"] }), positions[1_199], "however many others have it")
+      equal(await log.locate({ id: "x", topics: topics.slice(600, 700) }), positions[600], "the oldest of a hundred")
+    },
+  },
+  {
     name: "a time is located just before the oldest entry that is not older",
     needs: ["clock"],
     async run({ open }) {
