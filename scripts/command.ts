@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from "node:child_process"
+import { spawn } from "node:child_process"
 
 /** A program to run, with the name it goes by in what we print. */
 export interface Command {
@@ -21,13 +21,18 @@ export interface ExecuteOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Lets the command print for itself. @default false */
   readonly loud?: boolean
+  /** Ends the command, and what it has started, when aborted. The outcome is a failure whose output is the reason. */
+  readonly signal?: AbortSignal
 }
 
-const running = new Set<ChildProcess>()
+/** Sends a signal to a command that runs. */
+type Kill = (signal: NodeJS.Signals) => void
+
+const running = new Set<Kill>()
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.once(signal, () => {
-    for (const child of running) child.kill(signal)
+    for (const kill of running) kill(signal)
     process.kill(process.pid, signal)
   })
 }
@@ -40,13 +45,25 @@ export function execute(command: Command, options: ExecuteOptions = {}): Promise
       cwd: command.cwd,
       env: { ...process.env, ...options.env },
       stdio: options.loud ? "inherit" : ["ignore", "pipe", "pipe"],
+      // a group of its own can be ended as a whole
+      detached: options.signal !== undefined,
     })
-    running.add(child)
+    const kill: Kill = (signal) => {
+      if (options.signal === undefined) child.kill(signal)
+      else if (child.pid !== undefined) process.kill(-child.pid, signal)
+    }
+    running.add(kill)
     let output = ""
+    const giveUp = (): void => {
+      output += String(options.signal?.reason)
+      kill("SIGKILL")
+    }
+    options.signal?.addEventListener("abort", giveUp)
     for (const stream of [child.stdout, child.stderr])
       stream?.setEncoding("utf8").on("data", (text) => (output += text))
     const end = (passed: boolean) => {
-      running.delete(child)
+      running.delete(kill)
+      options.signal?.removeEventListener("abort", giveUp)
       resolve({ name: command.name, passed, seconds: (performance.now() - started) / 1000, output })
     }
     child.on("error", (error) => {

@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs"
 import type { TestEvent } from "node:test/reporters"
 
 /** What a run of the suite came to. */
@@ -10,6 +11,9 @@ export interface Totals {
   readonly todo: readonly string[]
 }
 
+/** Names the file in which a run keeps the test files that have begun and not ended: paths, with the time each began (ms since 1970). */
+export const RUNNING = "ONWARD_RUNNING_FILES"
+
 /**
  * A reporter for `node --test` that writes {@link Totals} as JSON once all is over. The runner's own summary counts; its
  * events give the names, those of skipped suites too, which the summary leaves out.
@@ -19,7 +23,19 @@ async function* totals(source: AsyncIterable<TestEvent>): AsyncGenerator<string,
   let failed = 0
   const skipped: string[] = []
   const todo: string[] = []
+  const running: Record<string, number> = {}
+  const keepRunning = (): void => {
+    const file = process.env[RUNNING]
+    if (file !== undefined) writeFileSync(file, JSON.stringify(running))
+  }
   for await (const event of source) {
+    if (event.type === "test:dequeue" && isFile(event.data)) {
+      running[event.data.name] = Date.now()
+      keepRunning()
+    } else if (event.type === "test:complete" && isFile(event.data)) {
+      delete running[event.data.name]
+      keepRunning()
+    }
     if (event.type === "test:pass" || event.type === "test:fail") {
       const { name, skip, todo: later } = event.data
       if (skip !== undefined) skipped.push(typeof skip === "string" ? `${name} (${skip})` : name)
@@ -31,6 +47,10 @@ async function* totals(source: AsyncIterable<TestEvent>): AsyncGenerator<string,
   }
   yield JSON.stringify({ passed, failed, skipped, todo } satisfies Totals)
 }
+
+/** The runner has an event for each file too, which bears the name of the file. */
+const isFile = ({ name, nesting }: { readonly name: string; readonly nesting: number }): boolean =>
+  nesting === 0 && name.endsWith(".test.ts")
 
 // oxlint-disable-next-line import/no-default-export -- what the runner loads
 export default totals

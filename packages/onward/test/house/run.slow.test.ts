@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { spawn } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -61,4 +61,34 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 test("every npm script that starts a program replaces its shell, which npm would signal instead", () => {
   const wrong = Object.entries(scripts).filter(([, script]) => /^(?!exec ).*scripts\/run\.mjs/.test(script))
   assert.deepEqual(wrong, [])
+})
+
+test("a test file that never ends ends the run, which names it and leaves no process", async (t) => {
+  // Node's runner waits for the process that this file leaves behind, because that one holds its output open
+  const file = join(folder, "endless.test.ts")
+  const pidFile = join(folder, "pid")
+  writeFileSync(
+    file,
+    `import { spawn, spawnSync } from "node:child_process"
+    import { writeFileSync } from "node:fs"
+    const child = spawn(process.execPath, ["-e", "setTimeout(() => {}, 120_000)"], { stdio: "inherit" })
+    writeFileSync(${JSON.stringify(pidFile)}, String(child.pid))
+    child.unref()`,
+  )
+  const program = join(folder, "suite.ts")
+  writeFileSync(
+    program,
+    `import { runSuite } from ${JSON.stringify(join(repositoryRoot, "scripts/suite.ts"))}
+    console.log(JSON.stringify(await runSuite("fast", { files: [${JSON.stringify(file)}], fileTimeout: 3_000 })))`,
+  )
+  // out of the runner's sight: inside of a test run another does not start
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env
+  const child = spawn(process.execPath, [program], { cwd: repositoryRoot, env, stdio: ["ignore", "pipe", "inherit"] })
+  t.after(() => child.kill("SIGKILL"))
+  const output = (await child.stdout.toArray()).join("")
+  assert.match(output, /The run was ended: \S+endless\.test\.ts did not end within 3 s\./)
+  assert.match(output, /"failed":1/)
+  // a process that was killed stays listed until its new parent has asked for its status
+  const status = spawnSync("ps", ["-o", "state=", "-p", readFileSync(pidFile, "utf8")], { encoding: "utf8" })
+  assert.match(status.stdout.trim(), /^Z?$/)
 })
