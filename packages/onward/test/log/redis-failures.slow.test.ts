@@ -146,7 +146,7 @@ test("another program's key is left alone, and is log_corrupt", { skip }, async 
 test("a log of a newer Onward is log_unsupported", { skip }, async (t) => {
   const server = await serverFor(t)
   const log = redisLog(clientOf(t, server.url))
-  await server.command("hset", "onward:{log}", "format", "2")
+  await server.command("hset", "onward:{log}", "format", "3")
   assert.equal(await codeOf(log.append([message])), "log_unsupported")
   await log.close()
 })

@@ -1,17 +1,18 @@
 import { OnwardError } from "../../errors.ts"
 import type { StoredMessage } from "../../message.ts"
+import { Backlog } from "../backlog.ts"
 import type { Appended } from "../log.ts"
 import { sizeOf } from "../retention.ts"
 import { cut, encodeBatch } from "./record.ts"
 
-/** What may wait to be written, in bytes; beyond it appends are refused at once. */
-const MAX_WAITING = 64 * 1024 * 1024
 /** Room that the rest of a record takes in a message, in bytes. */
 const HEAD = 512
 
 interface Call {
   readonly messages: readonly StoredMessage[]
+  /** About what it takes of a record, in bytes. */
   readonly size: number
+  readonly weight: number
   readonly deadline: number
   readonly resolve: (appended: Appended) => void
   readonly reject: (error: unknown) => void
@@ -42,7 +43,7 @@ export function createWriter({ stream, timeout, now, maxPayload, store }: Writer
   const writer = crypto.randomUUID().slice(0, 13)
   const calls: Call[] = []
   let number = 0
-  let waiting = 0
+  const backlog = new Backlog(stream)
   let isWriting = false
   let onFound: { readonly number: number; readonly resolve: (appended: readonly Appended[]) => void } | undefined
 
@@ -52,17 +53,12 @@ export function createWriter({ stream, timeout, now, maxPayload, store }: Writer
       `log ${stream}: not acknowledged within ${timeout} ms; it may be stored all the same: give messages a \`key\` before trying again`,
     )
 
-  function append(messages: readonly StoredMessage[]): Promise<Appended> {
+  async function append(messages: readonly StoredMessage[]): Promise<Appended> {
+    const weight = backlog.enter(messages)
     let size = 0
     for (const { topic, data, event, id, key } of messages) size += sizeOf(topic, data, event, id, key) + 32
-    if (waiting > 0 && waiting + size > MAX_WAITING) {
-      return Promise.reject(
-        new OnwardError("log_unavailable", `log ${stream}: too much waits to be stored: publish slower`),
-      )
-    }
-    waiting += size
     return new Promise((resolve, reject) => {
-      calls.push({ messages, size, deadline: performance.now() + timeout, resolve, reject })
+      calls.push({ messages, size, weight, deadline: performance.now() + timeout, resolve, reject })
       if (isWriting) return
       isWriting = true
       // what is appended in the same turn goes into one batch
@@ -79,7 +75,7 @@ export function createWriter({ stream, timeout, now, maxPayload, store }: Writer
       } catch (error) {
         for (const call of batch) call.reject(error)
       }
-      for (const { size } of batch) waiting -= size
+      for (const { weight } of batch) backlog.leave(weight)
     }
     isWriting = false
   }

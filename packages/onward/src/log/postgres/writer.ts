@@ -1,14 +1,12 @@
-import { OnwardError } from "../../errors.ts"
 import type { StoredMessage } from "../../message.ts"
 import type { Appended } from "../log.ts"
+import { Backlog } from "../backlog.ts"
 import { formatPosition } from "../position.ts"
 import { sizeOf, type Limits } from "../retention.ts"
 import type { Run } from "./connection.ts"
 import { isOfOneCall } from "./failure.ts"
 import { arrayOf, toText } from "./text.ts"
 
-/** What may wait to be written, in bytes; beyond it appends are refused at once. */
-const MAX_WAITING = 64 * 1024 * 1024
 /** What goes into one statement, unless one call is larger: in bytes, and in messages. */
 const MAX_BATCH = 4 * 1024 * 1024
 const MAX_MESSAGES = 5000
@@ -86,7 +84,7 @@ function split(calls: readonly (readonly StoredMessage[])[], { epoch, previous, 
 
 interface Call {
   readonly messages: readonly StoredMessage[]
-  readonly size: number
+  readonly weight: number
   readonly resolve: (appended: Appended) => void
   readonly reject: (error: unknown) => void
 }
@@ -97,14 +95,14 @@ export function createWriter(
   write: (calls: readonly (readonly StoredMessage[])[]) => Promise<Appended[]>,
 ): (messages: readonly StoredMessage[]) => Promise<Appended> {
   const calls: Call[] = []
-  let waiting = 0
+  const backlog = new Backlog(schema)
   let isWriting = false
 
   async function writeAll(): Promise<void> {
     while (calls.length > 0) {
       const batch = takeBatch()
       await settle(batch)
-      for (const { size } of batch) waiting -= size
+      for (const { weight } of batch) backlog.leave(weight)
     }
     isWriting = false
   }
@@ -114,7 +112,7 @@ export function createWriter(
     let messages = 0
     let count = 0
     for (const call of calls) {
-      size += call.size
+      size += call.weight
       messages += call.messages.length
       if (count > 0 && (size > MAX_BATCH || messages > MAX_MESSAGES)) break
       count += 1
@@ -136,17 +134,10 @@ export function createWriter(
     }
   }
 
-  return (messages) => {
-    let size = 0
-    for (const { topic, data, event, id, key } of messages) size += sizeOf(topic, data, event, id, key)
-    if (waiting > 0 && waiting + size > MAX_WAITING) {
-      return Promise.reject(
-        new OnwardError("log_unavailable", `log ${schema}: too much waits to be stored: publish slower`),
-      )
-    }
-    waiting += size
+  return async (messages) => {
+    const weight = backlog.enter(messages)
     return new Promise((resolve, reject) => {
-      calls.push({ messages, size, resolve, reject })
+      calls.push({ messages, weight, resolve, reject })
       if (isWriting) return
       isWriting = true
       // what is appended in the same turn goes into one statement

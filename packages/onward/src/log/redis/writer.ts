@@ -1,6 +1,6 @@
-import { OnwardError } from "../../errors.ts"
 import type { Position, StoredMessage } from "../../message.ts"
 import type { Appended } from "../log.ts"
+import { Backlog } from "../backlog.ts"
 import { createEpoch, formatPosition } from "../position.ts"
 import { wordsOf } from "./codec.ts"
 import type { Store } from "./store.ts"
@@ -9,13 +9,12 @@ import type { Store } from "./store.ts"
 const BATCH_WORDS = 4000
 const BATCH_BYTES = 1024 * 1024
 
-/** Most bytes that wait to be written. */
-const MAX_WAITING = 64 * 1024 * 1024
-
 interface Waiting {
   readonly words: readonly string[]
   readonly count: number
+  /** Of its words, in characters. */
   readonly size: number
+  readonly weight: number
   resolve(appended: Appended): void
   reject(error: unknown): void
 }
@@ -39,24 +38,21 @@ export class Writer {
   readonly #id = createEpoch() + createEpoch()
   #batch = 0
   #waiting: Waiting[] = []
-  #waitingBytes = 0
+  readonly #backlog: Backlog
   #isSending = false
 
   constructor(store: Store, options: WriterOptions) {
     this.#store = store
+    this.#backlog = new Backlog(store.key)
     this.#options = options
   }
 
   append(messages: readonly StoredMessage[], now: number): Promise<Appended> {
+    const weight = this.#backlog.enter(messages)
     const words = [String(now), String(messages.length), ...messages.flatMap(wordsOf)]
     const size = words.reduce((sum, word) => sum + word.length, 0)
-    if (this.#waiting.length > 0 && this.#waitingBytes + size > MAX_WAITING) {
-      const advice = "Redis does not keep up: publish more slowly"
-      throw new OnwardError("log_unavailable", `log ${this.#store.key}: more than 64 MiB wait to be written: ${advice}`)
-    }
-    this.#waitingBytes += size
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ words, count: messages.length, size, resolve, reject })
+      this.#waiting.push({ words, count: messages.length, size, weight, resolve, reject })
       if (this.#isSending) return
       this.#isSending = true
       // what is appended in this turn goes together
@@ -97,7 +93,7 @@ export class Writer {
     } catch (error) {
       for (const call of calls) call.reject(error)
     }
-    for (const { size } of calls) this.#waitingBytes -= size
+    for (const { weight } of calls) this.#backlog.leave(weight)
   }
 }
 

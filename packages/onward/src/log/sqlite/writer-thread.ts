@@ -1,14 +1,12 @@
 import { Worker } from "node:worker_threads"
 import { OnwardError } from "../../errors.ts"
 import type { StoredMessage } from "../../message.ts"
+import { Backlog } from "../backlog.ts"
 import { failureOf, toOnwardError } from "./failure.ts"
 import { columnsOf, type Answer, type AppendCall, type Request, type Stored, type WriterOptions } from "./protocol.ts"
 
-/** Most characters of data that may wait to be written; a call that waits alone may have more. */
-const MAX_WAITING = 64 * 1024 * 1024
-
 interface Waiting {
-  readonly chars: number
+  readonly weight: number
   readonly resolve: (stored: Stored | undefined) => void
   readonly reject: (error: OnwardError) => void
 }
@@ -21,29 +19,23 @@ export class WriterThread {
   #worker: Worker | undefined
   #calls: AppendCall[] = []
   #ticket = 0
-  #chars = 0
+  readonly #backlog: Backlog
 
   /** `onStored` is told the newest sequence number of the appends just acknowledged, before their callers go on. */
   constructor(options: WriterOptions, onStored: (newest: number) => void) {
     this.#options = options
+    this.#backlog = new Backlog(options.path)
     this.#onStored = onStored
   }
 
   async append(messages: readonly StoredMessage[], now: number): Promise<Stored> {
-    let chars = 0
-    for (const { data } of messages) chars += data.length
-    if (this.#chars > 0 && this.#chars + chars > MAX_WAITING) {
-      throw new OnwardError(
-        "log_unavailable",
-        `log ${this.#options.path}: too much waits to be written: wait for earlier appends`,
-      )
-    }
+    const weight = this.#backlog.enter(messages)
     const ticket = ++this.#ticket
     const columns = columnsOf(messages)
     // all that is appended in this turn travels together
     if (this.#calls.length === 0) queueMicrotask(() => this.#send())
     this.#calls.push({ ticket, now, columns })
-    return (await this.#wait(ticket, chars)) as Stored
+    return (await this.#wait(ticket, weight)) as Stored
   }
 
   async trim(now: number): Promise<void> {
@@ -68,10 +60,9 @@ export class WriterThread {
     await exit
   }
 
-  #wait(ticket: number, chars: number): Promise<Stored | undefined> {
+  #wait(ticket: number, weight: number): Promise<Stored | undefined> {
     return new Promise((resolve, reject) => {
-      this.#waiting.set(ticket, { chars, resolve, reject })
-      this.#chars += chars
+      this.#waiting.set(ticket, { weight, resolve, reject })
       this.#running().ref()
     })
   }
@@ -118,7 +109,7 @@ export class WriterThread {
     for (const { ticket, stored, failure } of answers) {
       const waiting = this.#waiting.get(ticket)
       this.#waiting.delete(ticket)
-      this.#chars -= waiting?.chars ?? 0
+      this.#backlog.leave(waiting?.weight ?? 0)
       if (failure) waiting?.reject(toOnwardError(this.#options.path, failure))
       else waiting?.resolve(stored)
     }
@@ -135,6 +126,6 @@ export class WriterThread {
     const message = `log ${this.#options.path}: its writer has died, and may have stored this or not: repeat it with a \`key\` (${reason})`
     for (const { reject } of this.#waiting.values()) reject(new OnwardError("log_unavailable", message, { cause }))
     this.#waiting.clear()
-    this.#chars = 0
+    this.#backlog.clear()
   }
 }
