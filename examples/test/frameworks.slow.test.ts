@@ -244,7 +244,7 @@ function casesOf(app: App): void {
     await built.drain()
     for (const exchange of exchanges) {
       assert.equal(await exchange.over(), "ended")
-      assert.match(exchange.text, /retry: \d+\n\n$/)
+      assert.match(exchange.text, /\nevent: stream\.checkpoint\nretry: \d+\nid: \S+\ndata: \{\}\n\n$/)
     }
     const late = await built.ask({ path: "/stream/hub" })
     assert.equal(late.status, 503)

@@ -53,10 +53,11 @@ export async function fetchSoon(url: string, init?: RequestInit): Promise<Respon
   }
 }
 
-/** The first `count` events of a stream, which is left after them. */
+/** The first `count` events of a stream, checkpoints left out; it is left after them. */
 export async function take(response: Response, count: number): Promise<ParsedEvent[]> {
   const events: ParsedEvent[] = []
   for await (const event of parse(response.body as ReadableStream<Uint8Array>)) {
+    if (event.event === "stream.checkpoint") continue
     events.push(event)
     if (events.length === count) break
   }

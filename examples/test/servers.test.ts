@@ -34,7 +34,7 @@ for (const example of ["09-express", "10-hono", "11-fastify"]) {
         if (part.includes(`id: ${second}\ndata: second`)) process.kill("SIGTERM")
         text += part
       }
-      assert.match(text, /\ndata: second\n\n(?:[^]*\n)?retry: \d+\n\n$/)
+      assert.match(text, /\ndata: second\n\n(?:[^]*\n)?event: stream\.checkpoint\nretry: \d+\nid: \S+\ndata: \{\}\n\n$/)
       if (process.exitCode === null) await once(process, "exit")
       assert.equal(process.exitCode, 0)
     })

@@ -1,6 +1,6 @@
 import { parse, type ParsedEvent } from "onward/protocol"
 
-/** Reads a stream up to the first event for which `isLast` is true, and leaves. */
+/** Reads a stream up to the first event for which `isLast` is true, checkpoints left out, and leaves. */
 export async function readUntil(
   url: string,
   isLast: (event: ParsedEvent) => boolean,
@@ -11,6 +11,7 @@ export async function readUntil(
   if (!response.ok || !response.body) throw new Error(`${response.status} ${await response.text()}`)
   const events: ParsedEvent[] = []
   for await (const event of parse(response.body)) {
+    if (event.event === "stream.checkpoint") continue
     events.push(event)
     if (isLast(event)) break
   }

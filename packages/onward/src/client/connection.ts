@@ -1,6 +1,6 @@
 import { systemClock, type Clock } from "../clock.ts"
 import { OnwardError, type OnwardErrorCode } from "../errors.ts"
-import { createSmallParser, type ParsedEvent } from "../protocol/index.ts"
+import { CHECKPOINT, createSmallParser, type ParsedEvent } from "../protocol/index.ts"
 import {
   checkResponse,
   fault,
@@ -49,6 +49,8 @@ export interface ConnectionOwner {
   /** Undefined when it is another's connection that opened. */
   onOpen(response: FetchedResponse | undefined): void
   onEvent(event: ParsedEvent): void
+  /** Only moves the last event id. */
+  onCheckpoint?(event: ParsedEvent): void
   onReconnecting(error: OnwardError, delay: number): void
   /** Asked after each chunk: the next one is read once the promise resolves. */
   room?(): Promise<void> | undefined
@@ -109,6 +111,7 @@ export function createConnection(
   const parser = createParser(
     {
       onEvent(event) {
+        if (event.event === CHECKPOINT) return owner.onCheckpoint?.(event)
         eventAt = byteAt
         owner.onEvent(event)
         failures = 0

@@ -1,5 +1,6 @@
 import { checkClock } from "../clock.ts"
 import type { OnwardError } from "../errors.ts"
+import type { ParsedEvent } from "../protocol/index.ts"
 import { createConnection, type Connection, type ConnectionOptions } from "./connection.ts"
 import { hrefOf } from "./request.ts"
 import type { RetryOptions } from "./retry.ts"
@@ -72,6 +73,9 @@ export class EventSource extends EventTarget {
       canRepeat: () => !isFinite,
       isFinite,
     }
+    const dispatch = ({ event, data, id }: ParsedEvent): void => {
+      this.dispatchEvent(new MessageEvent(event, { data, lastEventId: id, origin: this.#origin }))
+    }
     this.#connection = createConnection(
       this.#url,
       { ...(withCredentials && { credentials: "include" }), ...options },
@@ -82,9 +86,8 @@ export class EventSource extends EventTarget {
           this.#readyState = 1
           this.dispatchEvent(new Event("open"))
         },
-        onEvent: ({ event, data, id }) => {
-          this.dispatchEvent(new MessageEvent(event, { data, lastEventId: id, origin: this.#origin }))
-        },
+        onEvent: dispatch,
+        onCheckpoint: dispatch,
         onReconnecting: (error) => this.#fail(0, error),
       },
     )

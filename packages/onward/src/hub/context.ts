@@ -32,7 +32,7 @@ export interface End {
   /** Resolves when the end of the log is known. */
   readonly ready: Promise<void>
   readonly isReady: boolean
-  /** A block with only an id, which moves the client's resume point to here and fires nothing. */
+  /** Moves the client's resume point to `position`. */
   readonly checkpoint: Frame
   /** Who is ahead of this process, and wants to be told when it moves. */
   readonly waiting: Set<Waiting>

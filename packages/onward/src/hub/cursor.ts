@@ -137,6 +137,14 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
     this.#sink.close({ abort })
   }
 
+  /** Ends the stream for its client to reconnect, which resumes exactly here. */
+  sendAway(): void {
+    const { clock, fanOut, tail } = this.#core
+    if (this.isLive) fanOut.flush()
+    const position = this.isLive ? tail.position : this.#position
+    this.end(comeBack(position || undefined, clock.random()))
+  }
+
   // As a member of the wheel.
 
   /** Until its first visit, in ms: with jitter, so that streams that connect together do not beat together. */
@@ -145,10 +153,10 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
   }
 
   beat(now: number): number {
-    const { clock, heartbeat, stallTimeout } = this.#core
+    const { heartbeat, stallTimeout } = this.#core
     // the next visit would be too late, and a proxy's own limit does not wait
     if (now > this.#endsAt - TICK_MS) {
-      this.end(comeBack(clock.random()))
+      this.sendAway()
       return heartbeat
     }
     const silence = now - (this.isLive ? Math.max(this.#wroteAt, this.audience.wroteAt) : this.#wroteAt)

@@ -5,7 +5,7 @@ import { checkLog, checkMessage, memoryLog, repeatsOf, type Appended, type Log }
 import type { Message, Position, StoredMessage } from "../message.ts"
 import { kindOf } from "../kind.ts"
 import { checkKinds, checkNames, durationOf } from "../options.ts"
-import { comeBack, comment } from "./control.ts"
+import { comment } from "./control.ts"
 import { Core } from "./core.ts"
 import { giveInsides } from "./insides.ts"
 import { createAttendance, createPresence, noPresence, type Presence, type PresenceOptions } from "./presence.ts"
@@ -264,7 +264,7 @@ async function closeEvenly(core: Core, over: number): Promise<void> {
   for (let ended = 0; core.connections > 0;) {
     const share = over > 0 ? Math.min(1, (clock.monotonic() - startedAt) / over) : 1
     for (const due = Math.floor(cursors.length * share); ended < due; ended++) {
-      cursors[ended]?.end(comeBack(clock.random()))
+      cursors[ended]?.sendAway()
     }
     if (core.connections > 0) await new Promise<void>((resolve) => clock.after(50, resolve))
   }

@@ -1,7 +1,7 @@
-import { Frame } from "../frame.ts"
+import type { Frame } from "../frame.ts"
 import { inSameEpoch, type Appended } from "../log/index.ts"
 import type { Entry, Position, StoredMessage } from "../message.ts"
-import { encode } from "../protocol/index.ts"
+import { checkpoint } from "./control.ts"
 import type { Context, End, Waiting } from "./context.ts"
 
 const PAGE = 1_000
@@ -29,7 +29,7 @@ export class Tail implements End {
   }
 
   get checkpoint(): Frame {
-    return (this.#checkpoint ??= new Frame(encode({ id: this.position })))
+    return (this.#checkpoint ??= checkpoint(this.position))
   }
 
   async #start(): Promise<void> {

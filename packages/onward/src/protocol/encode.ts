@@ -3,7 +3,7 @@ import { serialize } from "../message.ts"
 
 /** One block of an event stream, before it is text. */
 export interface WireMessage {
-  /** The payload: strings raw, everything else as JSON; absent, nothing is dispatched. CRLF and CR arrive as LF. */
+  /** The payload: strings raw, everything else as JSON. Absent, the message is a checkpoint. CRLF and CR arrive as LF. */
   readonly data?: unknown
   /** The event type; "" and "message" are the same to a reader. Needs `data`. No CR, LF, NUL or lone surrogate. */
   readonly event?: string | undefined
@@ -14,6 +14,12 @@ export interface WireMessage {
   /** Text for people reading the stream; readers skip it. */
   readonly comment?: string | undefined
 }
+
+/**
+ * The event name of blocks that only move the last event id or the reconnection time. The standard dispatches nothing for a block without
+ * data, but Firefox and WebKit drop its id, and many clients deliver it as a message whose data is empty.
+ */
+export const CHECKPOINT = "stream.checkpoint"
 
 /** Up to here a loop over the characters is faster than four searches by the platform. */
 const SHORT = 48
@@ -26,11 +32,14 @@ let goodName = ""
  * No field can end a line early: in `data` and `comment` each line gets its own line of the stream, in `event` and `id` line
  * ends are refused, and so is what readers would ignore (NUL in an id, an event without data). Lone surrogates in `data`
  * and `comment` become U+FFFD when the text becomes bytes.
+ *
+ * Every block has data: a message with only `id` or `retry` is written as a checkpoint, `event: stream.checkpoint` with `data: {}`. A message
+ * with only a comment is no block, so no blank line follows it.
  * Throws `OnwardError("invalid_message")`.
  *
  * @example
  * encode({ event: "tick", id: "7", data: { price: 12.5 } }) // 'event: tick\nid: 7\ndata: {"price":12.5}\n\n'
- * encode({ id: "7" }) // a checkpoint: moves the reader's last event id and dispatches nothing
+ * encode({ id: "7" }) // 'event: stream.checkpoint\nid: 7\ndata: {}\n\n'
  */
 export function encode(message: WireMessage): string {
   const { event, id, retry, data, comment } = message
@@ -43,20 +52,19 @@ export function encode(message: WireMessage): string {
     }
     if (data === undefined) throw invalid('an event without data is never dispatched: give `data: ""`')
     head += "event: " + event + "\n"
+  } else if (data === undefined) {
+    if (id === undefined && retry === undefined) {
+      if (head === "") throw invalid("there is nothing to send: give `data`, `id`, `retry` or `comment`")
+      return head
+    }
+    head += "event: " + CHECKPOINT + "\n"
   }
-  if (retry !== undefined) {
-    if (!Number.isSafeInteger(retry) || retry < 0)
-      throw invalid("`retry` must be a whole number of milliseconds, 0 or more")
-    head += "retry: " + retry + "\n"
-  }
+  if (retry !== undefined) head += encodeRetry(retry)
   if (id !== undefined) {
     if (id !== "") checkLine(id, "id")
     head += "id: " + id + "\n"
   }
-  if (data === undefined) {
-    if (head === "") throw invalid("there is nothing to send: give `data`, `id`, `retry` or `comment`")
-    return head + "\n"
-  }
+  if (data === undefined) return head + "data: {}\n\n"
   return head + "data: " + (typeof data === "string" ? splitLines(data, "data: ") : serialize(data)) + "\n\n"
 }
 
@@ -67,6 +75,16 @@ export function encode(message: WireMessage): string {
 export function encodeComment(text: string): string {
   if (typeof text !== "string") throw invalid("a comment must be a string")
   return ": " + splitLines(text, ": ") + "\n"
+}
+
+/**
+ * Writes a reconnection time as a line of the block that follows. Readers apply it when they have read the line. Throws
+ * `OnwardError("invalid_message")` unless `retry` is a whole number of milliseconds, 0 or more.
+ */
+export function encodeRetry(retry: number): string {
+  if (!Number.isSafeInteger(retry) || retry < 0)
+    throw invalid("`retry` must be a whole number of milliseconds, 0 or more")
+  return "retry: " + retry + "\n"
 }
 
 /** Begins each further line of `text` with `prefix`. JSON needs no such thing: it never holds a raw line end. */

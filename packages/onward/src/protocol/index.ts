@@ -1,5 +1,5 @@
 export type { ParsedEvent, ParserHandlers } from "./block.ts"
-export { encode, encodeComment, type WireMessage } from "./encode.ts"
+export { CHECKPOINT, encode, encodeComment, encodeRetry, type WireMessage } from "./encode.ts"
 export { parse, type ParseOptions } from "./parse.ts"
 export { createParser, type Parser, type ParserOptions } from "./parser.ts"
 export { createParserStream } from "./parser-stream.ts"

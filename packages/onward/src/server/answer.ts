@@ -3,7 +3,7 @@ import type { OnwardError } from "../errors.ts"
 import { Frame } from "../frame.ts"
 import { END_ID } from "../event-id.ts"
 import { isSubscription, type StartPoint, type Subscription } from "../hub/index.ts"
-import { encode, encodeComment } from "../protocol/index.ts"
+import { encodeComment, encodeRetry } from "../protocol/index.ts"
 import { checkNames, durationOf } from "../options.ts"
 import type { Sink } from "../sink.ts"
 import { corsHeaders, preflightHeaders, type CorsOptions } from "./cors.ts"
@@ -19,7 +19,7 @@ export interface SseOptions {
   readonly cors?: CorsOptions
   /** More response headers. */
   readonly headers?: Readonly<Record<string, string>>
-  /** Reconnection time sent first, in ms. @default the browser's */
+  /** Reconnection time, in ms, sent with the first event or checkpoint. @default the browser's */
   readonly retry?: number
   /**
    * A comment follows that long after the last event of a burst, in ms, 50 to 100 for instance: for scanners and clients that hand on
@@ -93,11 +93,14 @@ const POLL_RETRY_MS = 1_000
 
 const MAX_PADDING = 65_536
 
-/** Sent at once, or proxies and browsers wait; it tells Onward's client what silence means that something is wrong. */
+/**
+ * Sent at once, or proxies and browsers wait; it tells Onward's client what silence means that something is wrong. `retry` is a line of the
+ * block that follows: many clients deliver a block of its own as an empty message.
+ */
 function openingOf(heartbeat: number, padding: number, retry: number | undefined): Frame {
   const announced = encodeComment(heartbeat < Infinity ? `heartbeat ${heartbeat}` : "")
   const padded = padding > 0 ? announced + encodeComment("-".repeat(padding)) : announced
-  return new Frame(retry === undefined ? padded : padded + encode({ retry }))
+  return new Frame(retry === undefined ? padded : padded + encodeRetry(retry))
 }
 
 /** Decides by a request's method, headers and start point what it gets. A source that is not used is disposed of. */

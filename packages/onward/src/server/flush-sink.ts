@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts"
 import type { Frame } from "../frame.ts"
 import { encodeComment } from "../protocol/index.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
-import { hasData } from "./poll.ts"
+import { hasEvent } from "./poll.ts"
 
 const flush = encodeComment("")
 
@@ -50,7 +50,7 @@ export class FlushSink implements Sink, SinkOwner {
 
   #wrote(text: string, hasRoom: boolean): boolean {
     // what is full has more behind it
-    this.#since = hasRoom && hasData(text) ? this.#clock.monotonic() : undefined
+    this.#since = hasRoom && hasEvent(text) ? this.#clock.monotonic() : undefined
     if (this.#since !== undefined) this.#stop ??= this.#clock.after(this.#delay, () => this.#look())
     return hasRoom
   }

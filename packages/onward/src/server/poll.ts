@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts"
 import type { Frame } from "../frame.ts"
+import { CHECKPOINT, encode } from "../protocol/index.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
 import type { StreamRequest } from "./request.ts"
 
@@ -9,8 +10,11 @@ export function wantsPoll({ method, url }: StreamRequest): boolean {
   return method === "GET" && at >= 0 && new URLSearchParams(url.slice(at + 1)).get("transport") === "poll"
 }
 
-/** Whether there is an event in it, which heartbeats, checkpoints and comments are not. */
-export const hasData = (text: string): boolean => /^data:/m.test(text)
+/** Whether it holds an event. Heartbeats, comments and checkpoints are not events; a checkpoint is always a text of its own. */
+export const hasEvent = (text: string): boolean => /^data:/m.test(text) && !text.startsWith(`event: ${CHECKPOINT}\n`)
+
+/** Ends a piece whose last text is a comment: its blank line is how the client knows that the piece is complete. */
+const complete = encode({ event: CHECKPOINT, data: {} })
 
 /**
  * One piece of a stream: a response that ends, without `stream.end`, once there was something to say. What comes after it is the next
@@ -22,6 +26,8 @@ export class PollSink implements Sink {
   /** From then on any write is the last: before, a checkpoint only says where a live stream began. */
   readonly #quietUntil: number
   #isOver = false
+  /** Whether what was written last ends with a blank line. */
+  #isComplete = false
 
   constructor(inner: Sink, clock: Clock, heartbeat: number) {
     this.#inner = inner
@@ -55,13 +61,13 @@ export class PollSink implements Sink {
   }
 
   #wrote(text: string): void {
-    if (this.#isOver || (this.#clock.monotonic() < this.#quietUntil && !hasData(text))) return
+    this.#isComplete = text.endsWith("\n\n")
+    if (this.#isOver || (this.#clock.monotonic() < this.#quietUntil && !hasEvent(text))) return
     this.#isOver = true
     // what falls into the same turn goes along
     this.#clock.turn(() => {
       this.owner?.onClose()
-      // a blank line says that it is whole, after a comment too: nothing else does where a body's length is not told
-      this.#inner.writeText("\n")
+      if (!this.#isComplete) this.#inner.writeText(complete)
       this.#inner.close()
     })
   }

@@ -1,5 +1,5 @@
 import { OnwardError } from "../errors.ts"
-import { createParser } from "../protocol/index.ts"
+import { CHECKPOINT, createParser } from "../protocol/index.ts"
 import type { Ending, Exchange } from "./exchange.ts"
 import { received, type Received } from "./received.ts"
 import { createWaiting } from "./waiting.ts"
@@ -10,7 +10,7 @@ export interface Reader {
   readonly headers: Headers
   /** Everything received so far, as it came. An answer that is no event stream is there as a whole. */
   readonly text: string
-  /** Every event received so far, taken by `next` or not; Onward's own `stream.…` too. */
+  /** Every event received so far, taken by `next` or not; Onward's own `stream.…` too, except checkpoints, which only move `lastEventId`. */
   readonly events: readonly Received[]
   /** The text of every comment received so far: the first opens the stream, heartbeats follow. */
   readonly comments: readonly string[]
@@ -64,7 +64,10 @@ export function createReader(exchange: Exchange, options: ReaderOptions): Reader
   let failure: { readonly error: unknown } | undefined
 
   const parser = createParser(
-    { onEvent: (event) => events.push(received(event)), onComment: (comment) => comments.push(comment) },
+    {
+      onEvent: (event) => event.event !== CHECKPOINT && events.push(received(event)),
+      onComment: (comment) => comments.push(comment),
+    },
     { lastEventId },
   )
 

@@ -19,7 +19,7 @@ for (const rig of rigs) {
         assert.equal((await ask()).status, 503)
         for (const exchange of exchanges) {
           assert.equal(await exchange.over(), "ended")
-          assert.match(exchange.text, /retry: \d+\n\n$/)
+          assert.match(exchange.text, /\nevent: stream\.checkpoint\nretry: \d+\nid: \S+\ndata: \{\}\n\n$/)
         }
         await drained
         assert.equal(hub.stats().connections, 0)

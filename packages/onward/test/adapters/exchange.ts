@@ -1,3 +1,4 @@
+import { checkBlocks } from "../check-blocks.ts"
 import { blocksOf, type Block } from "../hub/recorder.ts"
 
 /** How long anything that must happen may take before a test gives up on it, in ms: a busy machine may stand still for seconds. */
@@ -41,10 +42,13 @@ export class Exchange {
     for (const look of this.#waiting) look()
   }
 
+  /** The body so far. Throws for a stream that has a block without data. */
   get text(): string {
     const bytes = Buffer.concat(this.#chunks)
     this.#chunks = [bytes]
-    return bytes.toString()
+    const text = bytes.toString()
+    if (this.headers["content-type"]?.startsWith("text/event-stream")) checkBlocks(text)
+    return text
   }
 
   get blocks(): Block[] {
@@ -65,7 +69,7 @@ export class Exchange {
 
   /** Waits until the body is over. */
   async over(): Promise<"ended" | "cut"> {
-    await this.#until(() => this.ending !== undefined, "the body to end")
+    await this.#until(() => this.ending !== undefined && this.text !== undefined, "the body to end")
     return this.ending as "ended" | "cut"
   }
 
@@ -77,7 +81,13 @@ export class Exchange {
         if (error) reject(error)
         else resolve()
       }
-      const look = () => holds() && done()
+      const look = () => {
+        try {
+          if (holds()) done()
+        } catch (error) {
+          done(error as Error)
+        }
+      }
       const timer = setTimeout(
         () => done(new Error(`waited in vain for ${what}, got ${this.text.slice(0, 2_000)}`)),
         PATIENCE,

@@ -56,7 +56,7 @@ for (const kind of ["secure", "in cleartext"] as const) {
     }
     for (const [i, text] of texts.entries()) {
       await eventually("all came", () => text().includes(`data: ${i}:2\n`))
-      const data = [...text().matchAll(/^data: (.*)$/gm)].map(([, line]) => line)
+      const data = [...text().matchAll(/^data: (\d.*)$/gm)].map(([, line]) => line)
       assert.deepEqual(data, [`${i}:0`, `${i}:1`, `${i}:2`])
     }
   })

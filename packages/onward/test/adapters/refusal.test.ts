@@ -116,7 +116,7 @@ for (const rig of rigs) {
         assert.equal((await ask({ method: "HEAD" })).status, 429)
         void hub.drain({ over: 0 })
         assert.equal(await first.over(), "ended")
-        assert.match(first.text, /retry: \d+\n\n$/)
+        assert.match(first.text, /\nevent: stream\.checkpoint\nretry: \d+\nid: \S+\ndata: \{\}\n\n$/)
         const closed = await ask()
         assert.equal(closed.status, 503)
         assert.match(closed.headers["retry-after"] ?? "", /^[1-5]$/)

@@ -82,16 +82,17 @@ for (const rig of rigs) {
       yield { data: "größe\r\n東京\r🦊" }
       yield { comment: "for people" }
       yield { id: "8" }
+      yield { retry: 2_000 }
     }
     const use = async (exchange: Exchange) => {
       await exchange.over()
       assert.deepEqual(exchange.blocks, [
         { comment: "heartbeat 15000" },
-        { retry: "99" },
-        { event: "hello", retry: "1000", id: "7", data: '{"lastEventId":"größe","aborted":false}' },
+        { event: "hello", retry: "99\n1000", id: "7", data: '{"lastEventId":"größe","aborted":false}' },
         { data: "größe\n東京\n🦊" },
         { comment: "for people" },
-        { id: "8" },
+        { event: "stream.checkpoint", id: "8", data: "{}" },
+        { event: "stream.checkpoint", retry: "2000", data: "{}" },
       ])
     }
     await streamed(rig, () => source, use, { asked, end: false, retry: 99 })

@@ -25,7 +25,7 @@ test("a heartbeat moves the resume point, silently, when the log moved on withou
   await publish("busy", "1", "2", "3")
   assert.equal(client.blocks.length, 1, "not before the heartbeat")
   await clock.pass(15_000)
-  assert.deepEqual(client.blocks.slice(1), [{ id: at(3) }])
+  assert.deepEqual(client.blocks.slice(1), [{ event: "stream.checkpoint", id: at(3), data: "{}" }])
   assert.deepEqual(client.events, [], "nothing that fires a handler")
   await clock.pass(15_000)
   assert.deepEqual(client.blocks.slice(2), [{ comment: "" }], "once is enough")

@@ -1,5 +1,6 @@
 import { Frame } from "../../src/frame.ts"
 import type { Sink, SinkOwner } from "../../src/sink.ts"
+import { checkBlocks } from "../check-blocks.ts"
 
 /** One block of a stream as a reader sees it; a comment is a block of its own. */
 export interface Block {
@@ -53,7 +54,7 @@ export class Recorder implements Sink {
 
   /** Received events, without comments and checkpoints. */
   get events(): Block[] {
-    return this.blocks.filter(({ data }) => data !== undefined)
+    return this.blocks.filter(({ data, event }) => data !== undefined && event !== "stream.checkpoint")
   }
 
   /** Data of received events that are not Onward's own. */
@@ -74,8 +75,9 @@ export class Recorder implements Sink {
   }
 }
 
-/** Reads a stream made of whole blocks. */
+/** Reads a stream made of whole blocks. Throws for a block without data. */
 export function blocksOf(text: string): Block[] {
+  checkBlocks(text)
   const blocks: Block[] = []
   let block: Record<string, string> | undefined
   for (const line of text.split("\n")) {

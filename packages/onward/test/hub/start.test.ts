@@ -8,7 +8,7 @@ test("a live stream carries what is published from now on, and begins with a che
   const { connect, publish } = await stage()
   await publish("a", "before")
   const client = await connect({ topics: ["a"] })
-  assert.deepEqual(client.blocks, [{ id: at(1) }])
+  assert.deepEqual(client.blocks, [{ event: "stream.checkpoint", id: at(1), data: "{}" }])
   await publish("a", "one", "two")
   assert.deepEqual(client.events, [
     { id: at(2), data: "one" },

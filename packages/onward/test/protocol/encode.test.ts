@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { encode, encodeComment, type WireMessage } from "../../src/protocol/index.ts"
+import { encode, encodeComment, encodeRetry, type WireMessage } from "../../src/protocol/index.ts"
 
 const refused = { name: "OnwardError", code: "invalid_message" }
 
@@ -25,16 +25,29 @@ test("each line of data and of a comment becomes a line, whatever ended it", () 
   assert.equal(encodeComment(""), ": \n")
 })
 
-test("empty data is an event, absent data is none", () => {
+test("empty data is an event, absent data a checkpoint: no block is without data", () => {
   assert.equal(encode({ data: "" }), "data: \n\n")
-  assert.equal(encode({ id: "7", data: undefined }), "id: 7\n\n")
-  assert.equal(encode({ retry: 0 }), "retry: 0\n\n")
-  assert.equal(encode({ comment: "hi" }), ": hi\n\n")
+  assert.equal(encode({ id: "7", data: undefined }), "event: stream.checkpoint\nid: 7\ndata: {}\n\n")
+  assert.equal(encode({ retry: 0 }), "event: stream.checkpoint\nretry: 0\ndata: {}\n\n")
+  assert.equal(
+    encode({ comment: "hi", retry: 5, id: "" }),
+    ": hi\nevent: stream.checkpoint\nretry: 5\nid: \ndata: {}\n\n",
+  )
+})
+
+test("what is only a comment is no block, and has no blank line", () => {
+  assert.equal(encode({ comment: "hi" }), ": hi\n")
+  assert.equal(encode({ comment: "a\nb", event: "", data: undefined }), ": a\n: b\n")
+})
+
+test("a reconnection time alone is a line of the block that follows", () => {
+  assert.equal(encodeRetry(1_000) + encode({ data: "x" }), "retry: 1000\ndata: x\n\n")
+  for (const retry of [-1, 0.5, NaN, Infinity, "100", null]) assert.throws(() => encodeRetry(retry as number), refused)
 })
 
 test("an empty event name is none, an empty id takes the id back", () => {
   assert.equal(encode({ event: "", data: "x" }), "data: x\n\n")
-  assert.equal(encode({ event: "", id: "1" }), "id: 1\n\n")
+  assert.equal(encode({ event: "", id: "1" }), "event: stream.checkpoint\nid: 1\ndata: {}\n\n")
   assert.equal(encode({ id: "", data: "x" }), "id: \ndata: x\n\n")
 })
 
@@ -68,7 +81,7 @@ test("what looks like a line end and is none is left alone", () => {
 })
 
 test("retry is a whole number of milliseconds", () => {
-  assert.equal(encode({ retry: Number.MAX_SAFE_INTEGER }), "retry: 9007199254740991\n\n")
+  assert.equal(encode({ retry: Number.MAX_SAFE_INTEGER, data: "" }), "retry: 9007199254740991\ndata: \n\n")
   for (const retry of [-1, 0.5, NaN, Infinity, 2 ** 53, "100", null, 10n]) {
     assert.throws(() => encode({ retry } as unknown as WireMessage), refused, String(retry))
   }

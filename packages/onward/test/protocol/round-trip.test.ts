@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { OnwardError } from "../../src/errors.ts"
 import { encode, type ParsedEvent, type WireMessage } from "../../src/protocol/index.ts"
+import { checkBlocks } from "../check-blocks.ts"
 import { bytesOf, feed } from "./feed.ts"
 import { chance, seed } from "./seed.ts"
 
@@ -30,8 +31,10 @@ const message = (): WireMessage => ({
 /** What is lost on the way, and all that is: line ends become LF, halves of surrogate pairs U+FFFD. */
 const arriving = (sent: string): string => sent.replace(/\r\n|\r/g, "\n").toWellFormed()
 
-function expected({ event, id, data }: WireMessage): ParsedEvent[] {
-  if (data === undefined) return []
+function expected({ event, id, data, retry }: WireMessage): ParsedEvent[] {
+  if (data === undefined) {
+    return id === undefined && retry === undefined ? [] : [{ event: "stream.checkpoint", id: id ?? "", data: "{}" }]
+  }
   return [
     { event: event || "message", id: id ?? "", data: arriving(typeof data === "string" ? data : JSON.stringify(data)) },
   ]
@@ -44,6 +47,7 @@ test("a message comes back as it was sent, or encode refuses it", () => {
     const how = `SEED=${seed}, message ${i}: ${JSON.stringify(sent)}`
     try {
       const written = encode(sent)
+      checkBlocks(written)
       const { events, retry, lastEventId, comments } = feed([bytesOf(written)])
       assert.deepEqual(events, expected(sent), how)
       assert.equal(retry, sent.retry, how)

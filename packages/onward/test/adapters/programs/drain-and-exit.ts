@@ -47,7 +47,7 @@ own.destroy()
 const texts = await Promise.all(endings)
 await closed
 await hub.close()
-const retries = texts.map((text) => /retry: (\d+)\n\n$/.exec(text)?.[1])
+const retries = texts.map((text) => /retry: (\d+)\nid: \S+\ndata: \{\}\n\n$/.exec(text)?.[1])
 console.log(
   `${retries.filter(Boolean).length} told to come back, at ${new Set(retries).size > 20 ? "many" : "few"} times`,
 )
