@@ -207,7 +207,11 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     const streams = await Promise.all(["/events?topic=a", "/demo/log"].map((path) => fetch(onward.url + path)))
     onward.child.kill(signal)
     const texts = await Promise.all(streams.map((stream) => stream.text()))
-    assert.match(texts[0] ?? "", /\nevent: stream\.checkpoint\nretry: \d+\nid: \S+\ndata: \{\}\n\n$/, "told when to come back")
+    assert.match(
+      texts[0] ?? "",
+      /\nevent: stream\.checkpoint\nretry: \d+\nid: \S+\ndata: \{\}\n\n$/,
+      "told when to come back",
+    )
     assert.ok(!texts[1]?.includes("stream.end"), "the file goes on, so the reader comes back")
     assert.equal(await onward.ended, 0)
   })

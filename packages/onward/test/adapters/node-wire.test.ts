@@ -103,7 +103,10 @@ test("the head and the first events leave the server together", async (t) => {
       const { socket, received } = connect(GET)
       await new Promise((resolve) => socket.once("data", resolve))
       const { rest } = splitResponse(received())
-      assert.match(rest.toString(), /^12\r\n: heartbeat 15000\n\r\n[0-9a-f]+\r\nevent: stream\.checkpoint\nid: \S+\ndata: \{\}\n\n\r\n$/)
+      assert.match(
+        rest.toString(),
+        /^12\r\n: heartbeat 15000\n\r\n[0-9a-f]+\r\nevent: stream\.checkpoint\nid: \S+\ndata: \{\}\n\n\r\n$/,
+      )
     },
   )
 })

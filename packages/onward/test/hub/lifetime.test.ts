@@ -26,6 +26,22 @@ test("a drain closes streams evenly over its time, each with another time to com
   assert.ok(new Set(retries).size > 500, "spread out")
 })
 
+test("a stream that is closed for its client to reconnect says exactly where, in a block with data", async () => {
+  const { clock, connect, hub, publish } = await stage()
+  await publish("a", "1")
+  const live = await connect({ topics: ["a"] })
+  const behind = await connect({ topics: ["a"] }, "earliest")
+  await publish("other", "2")
+  void hub.drain({ over: 0 })
+  await clock.settle()
+  for (const { blocks, closed } of [live, behind]) {
+    const { retry, ...last } = blocks.at(-1) ?? {}
+    assert.deepEqual(last, { event: "stream.checkpoint", id: at(2), data: "{}" })
+    assert.match(retry ?? "", /^\d+$/)
+    assert.equal(closed, "ended")
+  }
+})
+
 test("a draining hub lets nobody in, and goes on publishing to those who are there", async () => {
   const { clock, connect, hub, publish } = await stage()
   const client = await connect({ topics: ["a"] })

@@ -3,6 +3,7 @@ import { test } from "node:test"
 import { createHub, memoryLog, type Hub } from "../../src/index.ts"
 import { sse } from "../../src/adapters/node.ts"
 import { sse as sseOfWeb } from "../../src/web/index.ts"
+import { checkBlocks } from "../check-blocks.ts"
 import { connect, createClock, type Handler, type TestClock } from "../../src/testing/index.ts"
 
 const HANDLERS: Readonly<Record<string, (hub: Hub) => Handler>> = {
@@ -37,6 +38,22 @@ for (const [name, handlerOf] of Object.entries(HANDLERS)) {
       [["one", "two"], ["three"]],
     )
     assert.equal(hub.stats().connections, 0)
+    for (const { text } of [first, second]) {
+      checkBlocks(text)
+      assert.match(text, /\n\n$/)
+    }
+    await hub.close()
+  })
+
+  test(`${name}: a piece with nothing at all to say ends with a block that has data`, async () => {
+    const { hub, clock } = begin()
+    const piece = await connect(handlerOf(hub), POLL)
+    const { lastEventId } = piece
+    await clock.pass(15_500)
+    assert.equal(await piece.closed(), "ended")
+    checkBlocks(piece.text)
+    assert.match(piece.text, /\n: \nevent: stream\.checkpoint\ndata: \{\}\n\n$/)
+    assert.equal(piece.lastEventId, lastEventId)
     await hub.close()
   })
 
