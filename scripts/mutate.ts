@@ -1,0 +1,68 @@
+// npm run mutate -- --area hub --count 40 --seed 7: would the tests notice a mistake?
+//
+// Changes one place of an area's code at a time, as a programmer might get it wrong, and runs the area's tests against each change.
+// Works on a copy of the checkout. Prints the changes that no test noticed, and the share that was noticed.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { parseArgs } from "node:util"
+import { Chance } from "../packages/onward/test/hub/simulation/chance.ts"
+import { AREAS, filesOf } from "./mutation/areas.ts"
+import { mutantsOf } from "./mutation/mutants.ts"
+import { notice } from "./mutation/notice.ts"
+import { excuses, survivorOf, type Survivor } from "./mutation/survivor.ts"
+import { copyTree } from "./mutation/tree.ts"
+
+const { values } = parseArgs({
+  options: {
+    area: { type: "string", multiple: true, default: Object.keys(AREAS) },
+    count: { type: "string", default: "40" },
+    seed: { type: "string", default: String(Math.floor(Math.random() * 2 ** 31)) },
+    file: { type: "string" },
+  },
+})
+const [count, seed] = [Number(values.count), Number(values.seed)]
+const results = ".cache/mutation"
+mkdirSync(results, { recursive: true })
+
+for (const name of values.area) {
+  const area = AREAS[name]
+  if (!area) throw new TypeError(`There is no area ${name}. Choose of ${Object.keys(AREAS).join(", ")}.`)
+  await run(name, filesOf(area.source), filesOf(area.tests))
+}
+
+async function run(name: string, source: readonly string[], tests: readonly string[]): Promise<void> {
+  console.log(`\n${name}: ${count} changes, seed ${seed}`)
+  const tree = copyTree(`.cache/mutation/${name}`)
+  const untouched = await notice(tree.folder, tests, 15 * 60_000)
+  if (untouched.noticed) throw new Error(`The tests of ${name} fail without a change: ${untouched.noticed}`)
+  const timeout = (untouched.seconds * 4 + 30) * 1_000
+  const chance = new Chance(seed)
+  const all = source
+    .filter((file) => values.file === undefined || file.endsWith(values.file))
+    .flatMap((file) => mutantsOf(readFileSync(file, "utf8")).map((mutant) => ({ file, mutant })))
+  const excuseFor = excuses()
+  const survivors: Survivor[] = []
+  let [noticed, excused] = [0, 0]
+  for (let tried = 0; tried < count && all.length > 0; tried++) {
+    const [{ file, mutant }] = all.splice(chance.below(all.length), 1) as [(typeof all)[number]]
+    const code = readFileSync(file, "utf8")
+    const survivor = survivorOf(file, code, mutant)
+    const undo = tree.change(file, code.slice(0, mutant.start) + mutant.text + code.slice(mutant.end))
+    const verdict = await notice(tree.folder, tests, timeout)
+    undo()
+    const excuse = verdict.noticed === undefined ? excuseFor(survivor) : undefined
+    if (verdict.noticed !== undefined) noticed++
+    else if (excuse !== undefined) excused++
+    else survivors.push(survivor)
+    const outcome = verdict.noticed !== undefined ? `noticed by "${verdict.noticed}"` : (excuse ?? "NOT NOTICED")
+    console.log(`  ${file}: \`${survivor.line}\`\n    ${shown(survivor.from)} → ${shown(survivor.to)}: ${outcome}`)
+  }
+  writeFileSync(`${results}/${name}-${seed}.json`, JSON.stringify(survivors, undefined, 2))
+  const counted = noticed + survivors.length
+  const share = counted === 0 ? "–" : `${Math.round((100 * noticed) / counted)} %`
+  console.log(`${name}: ${noticed} of ${counted} noticed (${share}), ${excused} excused, seed ${seed}`)
+}
+
+function shown(text: string): string {
+  const line = text.replaceAll(/\s+/g, " ")
+  return line.length > 60 ? `${line.slice(0, 57)}...` : line
+}
