@@ -74,8 +74,10 @@ export interface Connection {
   readonly reconnectionTime: number
 }
 
-/** Deadlines are looked at this often, in ms, by the time of day: timers stand still while a machine sleeps. */
+/** Deadlines are looked at this often, in ms: a timer that is set for all of a wait would sleep with the machine, and count on after it. */
 const LOOK = 1_000
+/** Once a connection is in doubt, a heartbeat may be this late, in ms. */
+const LATE = 2_000
 /** A stream that was open so long, in ms, was no failure, with or without events. */
 const GOOD = 10_000
 
@@ -98,6 +100,9 @@ export function createConnection(
   let since: number
   let byteAt: number
   let eventAt: number
+  /** What the time of day is ahead of the monotonic clock, and how much of that came about since the last byte. */
+  let ahead = clock.now() - clock.monotonic()
+  let asleep = 0
   /** The longest silence of the server, as it says itself. */
   let heartbeat = Infinity
   let failures = 0
@@ -134,12 +139,30 @@ export function createConnection(
     controller.abort(fault(code, "nothing came in time"))
   }
 
+  /**
+   * Notes that the time of day went on without the monotonic clock. Either the machine slept, and the connection is probably dead; or somebody
+   * set the time, and it is fine. No clock of a browser tells which.
+   */
+  function notice(): void {
+    const before = ahead
+    ahead = clock.now() - clock.monotonic()
+    if (ahead - before > LOOK) asleep += ahead - before
+  }
+
+  function heard(): void {
+    notice()
+    byteAt = clock.monotonic()
+    asleep = 0
+  }
+
+  /** The longest silence of a connection that is fine. One in doubt has to show its next heartbeat, and gets no second chance. */
+  const patience = (): number => Math.min(idleTimeout(), asleep > 0 ? heartbeat + LATE : Infinity)
+
   /** Ends the attempt when a deadline has passed, else looks again in a while. */
   function look(): void {
     stopLooking?.()
-    const now = clock.now()
-    // the clock was set back
-    if (now < byteAt) since = byteAt = eventAt = now
+    notice()
+    const now = clock.monotonic()
     const check = (at: number, code: OnwardErrorCode): number => {
       if (at <= now) expire(code)
       return at - now
@@ -148,13 +171,14 @@ export function createConnection(
     const left =
       phase === "connecting"
         ? check(since + connectTimeout, "connect_timeout")
-        : Math.min(check(byteAt + idleTimeout(), "idle_timeout"), check(eventAt + eventTimeout, "event_timeout"))
+        : Math.min(check(byteAt + patience(), "idle_timeout"), check(eventAt + eventTimeout, "event_timeout"))
     if (left > 0 && left < Infinity) stopLooking = clock.after(Math.min(left, LOOK), look)
   }
 
   function enter(next: typeof phase): void {
     phase = next
-    since = byteAt = eventAt = clock.now()
+    heard()
+    since = eventAt = byteAt
     look()
   }
 
@@ -199,7 +223,7 @@ export function createConnection(
         const part = await reader?.read().catch(failed)
         signal.throwIfAborted()
         if (part?.done !== false) break
-        byteAt = clock.now()
+        heard()
         parser.push(part.value as Uint8Array)
         const room = owner.room?.()
         if (!room) continue
@@ -212,7 +236,7 @@ export function createConnection(
     } catch (error) {
       throw signal.aborted ? signal.reason : error
     } finally {
-      if (phase === "reading" && clock.now() - since > GOOD) failures = 0
+      if (phase === "reading" && clock.monotonic() - since > GOOD) failures = 0
       enter("resting")
       parser.reset()
       controller.abort()
@@ -281,7 +305,9 @@ export function createConnection(
       // what failed before was another network
       if (isLost) failures = 0
       hurry?.()
-      const silence = clock.now() - byteAt
+      notice()
+      // a page that comes back has most likely slept
+      const silence = clock.monotonic() - byteAt + asleep
       const isSilent = phase !== "resting" && silence > Math.min(1.5 * heartbeat, idleTimeout())
       // what cannot be asked for again may have survived
       if (!isSilent && !(isLost && isRepeatable())) return

@@ -1,4 +1,3 @@
-import { checkClock } from "../clock.ts"
 import type { OnwardError } from "../errors.ts"
 import type { ParsedEvent } from "../protocol/index.ts"
 import { createConnection, type Connection, type ConnectionOptions } from "./connection.ts"
@@ -63,7 +62,6 @@ export class EventSource extends EventTarget {
   constructor(url: string | URL, options: EventSourceOptions = {}) {
     super()
     const { signal, retry, withCredentials, reconnectionTime = 3_000 } = options
-    if (options.clock) checkClock("EventSource", options.clock)
     this.#url = resolve(url)
     this.#withCredentials = Boolean(withCredentials)
     const isFinite = this.#url === NO_URL

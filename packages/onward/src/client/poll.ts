@@ -1,4 +1,4 @@
-import { checkClock, systemClock, type Clock } from "../clock.ts"
+import { systemClock, type Clock } from "../clock.ts"
 import { createSmallParser } from "../protocol/index.ts"
 import type { ByteReader, FetchedResponse, FetchLike } from "./request.ts"
 
@@ -39,7 +39,6 @@ const SUSPICIOUS = 250
  */
 export function pollingFetch(options: PollingOptions = {}): FetchLike {
   const { fetch = globalThis.fetch, patience = 5_000, again = 600_000, clock = systemClock } = options
-  checkClock("pollingFetch", clock)
   let pollUntil = patience > 0 ? -Infinity : Infinity
 
   return async (url, init) => {

@@ -1,4 +1,4 @@
-import { checkClock, systemClock } from "../clock.ts"
+import { systemClock } from "../clock.ts"
 import type { OnwardError } from "../errors.ts"
 import type { EventSchemas } from "../events.ts"
 import { createConnection, type Connection, type ConnectionOptions, type ConnectionOwner } from "./connection.ts"
@@ -103,7 +103,6 @@ export function stream(
     retry = true,
     hiddenAfter = 30_000,
   } = options
-  checkClock("stream", clock)
   const href = hrefOf(url)
   let status: StreamStatus = { state: "idle" }
   /** What a connection carries on after, and what has been handed out of that. */

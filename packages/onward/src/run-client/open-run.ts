@@ -1,4 +1,4 @@
-import { checkClock, systemClock } from "../clock.ts"
+import { systemClock } from "../clock.ts"
 import { OnwardError, stream, type FetchedResponse, type StreamOptions } from "../client/index.ts"
 import type { Format, Part, Usage } from "../runs/index.ts"
 
@@ -66,7 +66,6 @@ export interface OpenRun<F> {
  */
 export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
   const { url, format, location, onStatus, clock = systemClock, ...rest } = options
-  checkClock("openRun", clock)
   const follower = format.follow()
   const startedAt = clock.monotonic()
   let status: OpenRunStatus = "connecting"

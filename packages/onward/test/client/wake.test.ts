@@ -36,14 +36,22 @@ test("back on a network it tries at once, and should that be too soon, shortly a
   await running
 })
 
-test("a machine that slept finds within a second that its connection is too old, while its timers stood still", async (t) => {
-  const stage = await createStage(t, async (exchange) => {
+/** A stage whose server announces a heartbeat, and then says nothing: the connection did not survive. */
+const createDeadStage = (t: TestContext): ReturnType<typeof createStage> =>
+  createStage(t, async (exchange) => {
     await exchange.open()
     await exchange.write(`: heartbeat 15000\nid: ${exchange.index}\ndata: ${exchange.index}\n\n`)
     await exchange.wait(1e9)
   })
+
+test("a machine that slept replaces its connection within a second, where the monotonic clock counts sleep", async (t) => {
+  const stage = await createDeadStage(t)
   let slept = 0
-  const clock: Clock = { ...stage.clock, now: () => stage.clock.now() + slept }
+  const clock: Clock = {
+    ...stage.clock,
+    now: () => stage.clock.now() + slept,
+    monotonic: () => stage.clock.monotonic() + slept,
+  }
   const events = stream(stage.server.url, { clock, retry: { base: 0 } })
   const given = take(events)
   await stage.clock.pass(5_000)
@@ -54,6 +62,70 @@ test("a machine that slept finds within a second that its connection is too old,
   assert.equal(stage.server.requests[1]?.headers["last-event-id"], "0")
   events.close()
 })
+
+test("a machine that slept does not wait for two heartbeats, where the monotonic clock stands still, too", async (t) => {
+  const stage = await createDeadStage(t)
+  const events = stream(stage.server.url, { clock: stage.clock, retry: { base: 0 } })
+  const given = take(events)
+  await stage.clock.pass(5_000)
+  stage.clock.setTime(stage.clock.now() + 3_600_000)
+  await stage.clock.pass(11_000)
+  assert.deepEqual(given.data, ["0"], "somebody may have set the time: a heartbeat is still to come")
+  await stage.clock.pass(2_000)
+  assert.deepEqual(given.data, ["0", "1"])
+  assert.equal(stage.server.requests[1]?.headers["last-event-id"], "0")
+  events.close()
+})
+
+test("a page that is shown again after the machine slept replaces its connection at once", async (t) => {
+  const document = Object.assign(new EventTarget(), { hidden: false })
+  Object.assign(globalThis, { document })
+  t.after(() => Reflect.deleteProperty(globalThis, "document"))
+  const stage = await createDeadStage(t)
+  const events = stream(stage.server.url, { clock: stage.clock, retry: { base: 0 } })
+  const given = take(events)
+  await stage.clock.pass(5_000)
+  stage.clock.setTime(stage.clock.now() + 3_600_000)
+  document.dispatchEvent(new Event("visibilitychange"))
+  await stage.clock.pass(100)
+  assert.deepEqual(given.data, ["0", "1"])
+  events.close()
+})
+
+for (const [how, step] of Object.entries({ back: -3_600_000, ahead: 3_600_000, "ahead a little": 8_000 })) {
+  test(`a time of day that is set ${how} again and again cuts no stream whose server is there`, async (t) => {
+    const stage = await createStage(t, async (exchange) => {
+      await exchange.open()
+      await exchange.write(": heartbeat 15000\n\n")
+      while (!exchange.isOver) {
+        await exchange.wait(15_000)
+        await exchange.write(":\n\n")
+      }
+    })
+    const events = stream(stage.server.url, { clock: stage.clock, idleTimeout: 20_000, connectTimeout: 5_000 })
+    take(events)
+    await stage.clock.pass(0)
+    for (let i = 0; i < 100; i++) {
+      stage.clock.setTime(stage.clock.now() + step)
+      await stage.clock.pass(1_700)
+    }
+    assert.equal(stage.server.requests.length, 1)
+    events.close()
+  })
+
+  test(`a time of day that is set ${how} again and again hides no silence`, async (t) => {
+    const stage = await createDeadStage(t)
+    const events = stream(stage.server.url, { clock: stage.clock, idleTimeout: 30_000, retry: { base: 0 } })
+    take(events)
+    await stage.clock.pass(0)
+    for (let i = 0; i < 33; i++) {
+      stage.clock.setTime(stage.clock.now() + step)
+      await stage.clock.pass(1_000)
+    }
+    assert.ok(stage.server.requests.length >= 2)
+    events.close()
+  })
+}
 
 test("what cannot be asked for again is not given up because the network changed: it may have survived that", async (t) => {
   const online = goOnline(t)
@@ -95,7 +167,7 @@ test("a connection lost while nobody took what came is replaced before it is rea
   events.close()
 })
 
-test("a clock that is set back makes nobody wait for longer than the silence that is allowed", async (t) => {
+test("a clock that is set back makes no client wait for longer than the silence that is allowed", async (t) => {
   const stage = await createStage(t, async (exchange) => {
     await exchange.open()
     await exchange.write(`id: ${exchange.index}\ndata: ${exchange.index}\n\n`)
