@@ -29,6 +29,7 @@ export interface HubOptions<S extends EventSchemas = EventSchemas> {
    * own limit cuts it. Never longer; up to a tenth or half a second less, so that those who came together do not leave together. @default Infinity
    */
   readonly maxAge?: number
+  /** What the hub refuses: streams, topics and messages beyond these numbers and sizes. */
   readonly limits?: Partial<Limits>
   /** Whether `hub.presence` counts who is on which topic, over all processes; it writes to the log for that. @default false */
   readonly presence?: boolean | PresenceOptions
@@ -53,6 +54,7 @@ export interface PublishResult {
 
 /** What a hub is doing now. */
 export interface HubStats {
+  /** Streams that are open in this process. */
   readonly connections: number
   /** Connections that are fed as entries arrive; the others are catching up or full. */
   readonly live: number
@@ -81,6 +83,7 @@ export interface Hub<S extends EventSchemas = EventSchemas> {
    * @throws TypeError for options that do not exist or are of the wrong type
    */
   subscribe(options: SubscribeOptions): Subscription
+  /** What this process is doing now. Counts the streams one by one: for a scrape every few seconds, not for every request. */
   stats(): HubStats
   /** Who is on a topic, over all processes that share the log. Made with the option `presence`. */
   readonly presence: Presence
