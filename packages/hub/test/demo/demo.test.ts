@@ -39,6 +39,18 @@ test("the page is there, with its modules, and the codec without its types", asy
   }
 })
 
+test("every module that the page imports is served", async (t) => {
+  const { url } = await testServer(t, { demo: true })
+  const seen = new Set([`${url}/main.js`])
+  for (const module of seen) {
+    const response = await fetch(module)
+    assert.equal(response.status, 200, module)
+    const imports = (await response.text()).matchAll(/^(?:import|export)\b[^"()]*?"(\.{1,2}\/[^"]+\.(?:js|ts))"/gm)
+    for (const [, path = ""] of imports) seen.add(new URL(path, module).href)
+  }
+  assert.ok(seen.size > 30, `${seen.size} modules`)
+})
+
 test("nothing else of the library or the disk is served", async (t) => {
   const { url } = await testServer(t, { demo: true })
   for (const path of [
