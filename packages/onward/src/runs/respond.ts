@@ -33,15 +33,8 @@ function withMethods(response: Response): Response {
   for (const name of ["allow", "access-control-allow-methods"]) {
     if (response.headers.has(name)) response.headers.set(name, "GET, HEAD, POST, DELETE, OPTIONS")
   }
-  if (response.headers.has("access-control-allow-origin")) response.headers.set(...EXPOSED)
   return response
 }
-
-/** What a page of another origin may read. */
-const EXPOSED = [
-  "access-control-expose-headers",
-  "content-location, onward-run, onward-run-status, onward-run-last-id",
-] as const
 
 /** Answers that are no stream, readable by the same origins as the stream is. */
 function saying({ url, headers: asked }: Request, cors: CorsOptions | undefined) {
@@ -51,8 +44,8 @@ function saying({ url, headers: asked }: Request, cors: CorsOptions | undefined)
     header: (name: string) => asked.get(name) ?? undefined,
     onLeave: () => () => {},
   }
-  const allowed = cors && corsHeaders(request, cors)
   return (status: number, headers: Record<string, string>, body: object | false): Response => {
+    const allowed = cors && corsHeaders(request, cors, Object.keys(headers))
     const type = body && { "content-type": "application/json" }
     const all = { "cache-control": "no-store", ...headers, ...allowed, ...type }
     return withMethods(new Response(body ? JSON.stringify(body) : null, { status, headers: all }))

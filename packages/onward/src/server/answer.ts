@@ -109,7 +109,7 @@ export function answer(request: StreamRequest, source: Source, options: SseOptio
   if (options.compress !== undefined && options.compress !== "shared") {
     throw new TypeError('sse: `compress` can be "shared", or be left out')
   }
-  const cors = options.cors && corsHeaders(request, options.cors)
+  const cors = options.cors && corsHeaders(request, options.cors, Object.keys(options.headers ?? {}))
   const refused = refuse(request, cors, options.accept === "any")
   if (refused) {
     discard(source)

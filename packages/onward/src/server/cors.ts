@@ -1,26 +1,43 @@
 import type { StreamRequest } from "./request.ts"
 
 export interface CorsOptions {
-  /** Origins that may read the stream, exactly as browsers send them (`https://app.example`), or `*` for all. */
+  /**
+   * Origins that may read the stream, exactly as browsers send them (`https://app.example`), or `*` for all. Their pages can also read
+   * `Retry-After`, `Content-Location` and the names in `headers`.
+   */
   readonly origins: readonly string[] | "*"
   /** Whether they may do so with cookies; not together with `*`. @default false */
   readonly credentials?: boolean
 }
 
-/** The CORS headers for a request (Fetch, section 3.3): only listed origins get any, and `*` never comes with credentials. */
+/** What Onward itself may send that a page of another origin can read only if it is exposed (Fetch, "CORS-safelisted response-header name"). */
+const EXPOSED = ["retry-after", "content-location"]
+
+/** Readable without that, or never (Fetch, "forbidden response-header name"). */
+const NOT_EXPOSED =
+  /^(?:access-control-.*|cache-control|content-language|content-length|content-type|expires|last-modified|pragma|set-cookie2?|vary)$/
+
+/**
+ * The CORS headers for a request (Fetch, section 3.3): only listed origins get any, and `*` never comes with credentials. They let the page
+ * read `Retry-After`, `Content-Location` and the caller's own headers, whose names are given.
+ */
 export function corsHeaders(
   request: StreamRequest,
   { origins, credentials = false }: CorsOptions,
+  names: readonly string[] = [],
 ): Record<string, string> {
+  const own = names.map((name) => name.toLowerCase()).filter((name) => !NOT_EXPOSED.test(name))
+  const exposed = { "access-control-expose-headers": [...new Set([...EXPOSED, ...own])].join(", ") }
   if (origins === "*") {
     if (credentials) throw new TypeError('cors: `credentials` needs a list of origins, not "*"')
-    return { "access-control-allow-origin": "*" }
+    return { "access-control-allow-origin": "*", ...exposed }
   }
   const origin = request.header("origin")
   if (origin === undefined || origin === "null" || !origins.includes(origin)) return { vary: "Origin" }
   return {
     vary: "Origin",
     "access-control-allow-origin": origin,
+    ...exposed,
     ...(credentials && { "access-control-allow-credentials": "true" }),
   }
 }

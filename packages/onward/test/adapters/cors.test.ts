@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { createHub } from "onward"
 import { rigs, withServer } from "./rigs.ts"
 
 const APP = "https://app.example"
@@ -39,5 +40,40 @@ for (const rig of rigs) {
         }
       },
     )
+  })
+}
+
+for (const rig of rigs) {
+  test(`${rig.name}: a page of another origin reconnects without a preflight, and reads the headers it needs`, async () => {
+    const cors = { origins: [APP] }
+    const hub = createHub()
+    const headers = { "content-location": "/events/1", "X-Mine": "yes", "set-cookie": "a=b" }
+    try {
+      await withServer(
+        rig,
+        ({ sse }) => sse(hub.subscribe({ topics: ["a"], key: "one" }), { cors, headers }),
+        async (ask) => {
+          const first = await hub.publish({ topic: "a", data: "1" })
+          await hub.publish({ topic: "a", data: "2" })
+          const resumed = await ask({ path: `/?last_event_id=${encodeURIComponent(first)}`, headers: { origin: APP } })
+          await resumed.has("data: 2")
+          assert.deepEqual(resumed.data, ["2"])
+          assert.equal(resumed.headers["access-control-expose-headers"], "retry-after, content-location, x-mine")
+          await hub.drain({ over: 0 })
+          const refused = await ask({ headers: { origin: APP } })
+          assert.equal(refused.status, 503)
+          assert.match(refused.headers["retry-after"] ?? "", /^\d$/)
+          const notAcceptable = await ask({ headers: { origin: APP, accept: "text/html" } })
+          assert.equal(notAcceptable.status, 406)
+          for (const each of [refused, notAcceptable]) {
+            assert.match(each.headers["access-control-expose-headers"] ?? "", /^retry-after, /)
+          }
+          const stranger = await ask({ headers: { origin: "https://other.example" } })
+          assert.equal(stranger.headers["access-control-expose-headers"], undefined)
+        },
+      )
+    } finally {
+      await hub.close()
+    }
   })
 }

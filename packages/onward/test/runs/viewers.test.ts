@@ -215,7 +215,10 @@ test("a page of another origin may watch, ask and stop, if it is listed", async 
   for (const method of ["GET", "HEAD", "DELETE"]) {
     const { headers } = await ask(method)
     assert.equal(headers.get("access-control-allow-origin"), "https://app.example", method)
-    assert.match(headers.get("access-control-expose-headers") ?? "", /onward-run-status/)
+    const exposed = headers.get("access-control-expose-headers")?.split(", ") ?? []
+    for (const name of headers.keys())
+      if (/^(onward-|content-location)/.test(name)) assert.ok(exposed.includes(name), name)
+    assert.ok(exposed.includes(method === "GET" ? "onward-run" : "onward-run-status"))
     assert.equal((await ask(method, "https://evil.example")).headers.get("access-control-allow-origin"), null)
   }
 })
