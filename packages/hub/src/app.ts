@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Hub, Log } from "onward"
 import type { AccessLog } from "./access-log.ts"
-import { createBodies } from "./body.ts"
+import { createBodies, hasBody } from "./body.ts"
 import type { Demo } from "./demo/index.ts"
 import { events } from "./events.ts"
 import type { Gateway } from "./gateway/index.ts"
@@ -56,7 +56,8 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     const { method = "GET", url: target = "" } = req
     const url = target.startsWith("/") ? URL.parse(`http://hub${target}`) : null
     if (!url) throw new HttpError(400, "invalid_request", "The request's target is not a path.")
-    if (gateway && url.pathname.startsWith("/v1/")) return gateway.answer(req, res, url)
+    if (gateway?.owns(url.pathname)) return gateway.answer(req, res)
+    if (hasBody(req)) limitUpload(req, res)
     const route = routes.get(url.pathname)
     if (!route) {
       if (READ.includes(method) && (await demo?.sendFile(res, url.pathname))) return
@@ -76,6 +77,14 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     await route.answer(req, res, url)
   }
 
+  /** Only bodies for the gateway may take longer: those are files, and their pauses are limited instead. */
+  function limitUpload(req: IncomingMessage, res: ServerResponse): void {
+    const timer = setTimeout(() => {
+      if (!req.complete) sendProblem(req, res, new HttpError(408, "upload_timeout", TOO_SLOW), onError)
+    }, UPLOAD_MS)
+    req.once("close", () => clearTimeout(timer))
+  }
+
   return (req, res) => {
     accessLog.watch(req, res)
     // a client that leaves is no news
@@ -83,3 +92,7 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     answer(req, res).catch((error: unknown) => sendProblem(req, res, error, onError))
   }
 }
+
+/** How long a client may take to send a body, in ms. */
+const UPLOAD_MS = 30_000
+const TOO_SLOW = `The body did not arrive within ${UPLOAD_MS / 1_000} seconds. Send less at once.`

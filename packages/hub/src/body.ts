@@ -10,6 +10,8 @@ export interface BodiesOptions extends Partial<QuotaOptions> {
   readonly totalBytes?: number
   /** Bytes of one caller's bodies being handled at once. @default a quarter of `totalBytes`, but at least `maxBytes` */
   readonly shareBytes?: number
+  /** The option that raises `maxBytes`, to be named when it is passed. @default none does */
+  readonly limitName?: string
 }
 
 /** Reads request bodies within limits. */
@@ -19,30 +21,52 @@ export interface Bodies {
    * large, 429 when the caller sends too many at once, 503 when all callers together do, 408 when it stalls, 400 when it is not UTF-8.
    */
   read<T>(req: IncomingMessage, res: ServerResponse, use: (text: string) => Promise<T>): Promise<T>
+  /** The same for bytes that need not be text. Calls `onPiece` with each piece when it arrives. */
+  readBytes<T>(
+    req: IncomingMessage,
+    res: ServerResponse,
+    use: (bytes: Buffer) => Promise<T>,
+    onPiece?: (piece: Buffer) => void,
+  ): Promise<T>
 }
 
 export function createBodies(options: BodiesOptions = {}): Bodies {
-  const { maxBytes = 4 * 1024 ** 2, totalBytes = 64 * 1024 ** 2 } = options
+  const { maxBytes = 4 * 1024 ** 2, totalBytes = 64 * 1024 ** 2, limitName } = options
   const quota = createQuota({ shareBytes: Math.max(totalBytes / 4, maxBytes), ...options, totalBytes })
 
-  return {
-    async read(req, res, use) {
-      if (Number(req.headers["content-length"] ?? 0) > maxBytes) throw tooLarge(maxBytes)
+  const tooLarge = (): HttpError => {
+    const advice = limitName === undefined ? "Send less at once." : `Send less at once, or raise ${limitName}.`
+    return new HttpError(413, "body_too_large", `A body may have ${maxBytes} bytes at most. ${advice}`)
+  }
+
+  const bodies: Bodies = {
+    read: (req, res, use) => bodies.readBytes(req, res, (bytes) => use(decode(bytes))),
+    async readBytes(req, res, use, onPiece) {
+      if (Number(req.headers["content-length"] ?? 0) > maxBytes) throw tooLarge()
       if (req.headers.expect !== undefined) res.writeContinue()
-      const { bytes, account } = await collect(req, maxBytes, quota.open.bind(quota, callerOf(req)))
+      const check = (piece: Buffer, size: number): void => {
+        if (size > maxBytes) throw tooLarge()
+        onPiece?.(piece)
+      }
+      const { bytes, account } = await collect(req, check, quota.open.bind(quota, callerOf(req)))
       try {
-        return await use(decode(bytes))
+        return await use(bytes)
       } finally {
         account.release()
       }
     },
   }
+  return bodies
 }
+
+/** Whether a request announces a body (RFC 9112 section 6.3), and so sends one, whatever its method. */
+export const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
 
 /** By events, because leaving a `for await` early would destroy the connection before it is answered. */
 function collect(
   req: IncomingMessage,
-  maxBytes: number,
+  check: (piece: Buffer, size: number) => void,
   open: (onRefused: (error: HttpError) => void) => Account,
 ): Promise<{ bytes: Buffer; account: Account }> {
   return new Promise((resolve, reject) => {
@@ -56,7 +80,7 @@ function collect(
     }
     const onData = (chunk: Buffer): void => {
       try {
-        if (gathered.size + chunk.length > maxBytes) throw tooLarge(maxBytes)
+        check(chunk, gathered.size + chunk.length)
         account.take(chunk.length)
         gathered.push(chunk)
       } catch (error) {
@@ -100,9 +124,6 @@ class Gathered {
     return this.#buffer.subarray(0, this.size)
   }
 }
-
-const tooLarge = (maxBytes: number): HttpError =>
-  new HttpError(413, "body_too_large", `A body may have ${maxBytes} bytes at most. Send less at once.`)
 
 function decode(bytes: Buffer): string {
   try {

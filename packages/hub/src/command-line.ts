@@ -1,12 +1,12 @@
 import { availableParallelism } from "node:os"
 import { filled, parse, toNumber, unknown } from "./arguments.ts"
 import { readDoctor, type DoctorOptions } from "./doctor/index.ts"
-import type { UpstreamOptions } from "./gateway/index.ts"
+import { GATEWAY_FLAGS, GATEWAY_USAGE, readGateway, type GatewaySettings } from "./gateway/index.ts"
 import { isLoopback } from "./guard.ts"
 import { checkLog, defaultLog, isShared } from "./log-address.ts"
 import { UsageError } from "./usage-error.ts"
 
-export const USAGE = `Usage: onward serve [options]
+export const USAGE: string = `Usage: onward serve [options]
        onward doctor <url> [options]
 
 onward serve starts a hub: POST /publish, GET /events?topic=…, GET /healthz.
@@ -22,9 +22,7 @@ onward serve starts a hub: POST /publish, GET /events?topic=…, GET /healthz.
   --presence <pattern>
                     who is on the topics of this pattern is counted, and told at GET /presence?topic=…;
                     '*' is all of them, and several patterns may be given
-  --upstream <url>  a provider's base URL, such as https://api.openai.com/v1: streams asked for
-                    at /v1 here are kept, and can be resumed; see docs/gateway.md
-
+${GATEWAY_USAGE}
 onward doctor asks for a stream, and says what is in its way: what holds it, changes it or cuts it.
 
   --header <h>      a request header, such as 'authorization: Bearer …'; several may be given
@@ -46,8 +44,8 @@ export interface ServeOptions {
   readonly demo: boolean
   /** Topics whose listeners are counted, as patterns. @default none are */
   readonly presence?: readonly string[]
-  /** The provider that `/v1` stands for. @default none */
-  readonly upstream?: UpstreamOptions
+  /** The providers that `/v1` stands for. @default none */
+  readonly gateway?: GatewaySettings
 }
 
 export type Command =
@@ -66,7 +64,7 @@ const OPTIONS = {
   drain: { type: "string" },
   demo: { type: "boolean" },
   presence: { type: "string", multiple: true },
-  upstream: { type: "string" },
+  ...GATEWAY_FLAGS,
   help: { type: "boolean", short: "h" },
   version: { type: "boolean", short: "v" },
 } as const
@@ -88,6 +86,7 @@ export function readCommandLine(args: readonly string[], env: Readonly<Record<st
   const workers =
     values.workers === "max" ? availableParallelism() : toNumber("--workers", values.workers ?? "1", 1, 256)
   if (workers > 1) checkWorkers(log, values.demo)
+  const gateway = readGateway(values, env)
   return {
     name: "serve",
     port: toNumber(values.port === undefined ? "PORT" : "--port", values.port ?? (env["PORT"] || "4000"), 0, 65_535),
@@ -98,23 +97,11 @@ export function readCommandLine(args: readonly string[], env: Readonly<Record<st
     drain: toNumber("--drain", values.drain ?? "500", 0, 3_600_000),
     demo: values.demo ?? (workers === 1 && isLoopback(host)),
     ...(values.presence && { presence: values.presence.map((pattern) => filled("--presence", pattern) ?? pattern) }),
-    ...toUpstream(filled("--upstream", values.upstream), env["ONWARD_UPSTREAM_KEY"]),
+    ...(gateway && { gateway }),
   }
 }
 
 function checkWorkers(log: string, demo: boolean | undefined): void {
   if (!isShared(log)) throw new UsageError("--workers needs a log they can share: choose another --log than memory:")
   if (demo) throw new UsageError("--demo shows what one process does: leave out --workers")
-}
-
-function toUpstream(given: string | undefined, key = ""): { upstream?: UpstreamOptions } {
-  if (given === undefined) return {}
-  const url = URL.parse(given)
-  if (!url || !/^https?:$/.test(url.protocol) || url.search !== "" || url.hash !== "") {
-    throw new UsageError("--upstream must be a base URL, such as https://api.openai.com/v1")
-  }
-  if (url.username !== "" || url.password !== "") {
-    throw new UsageError("--upstream must not hold a key: leave it to clients, or set ONWARD_UPSTREAM_KEY")
-  }
-  return { upstream: { url: url.href, ...(key !== "" && { key }) } }
 }

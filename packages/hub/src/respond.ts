@@ -39,7 +39,11 @@ export function sendProblem(
   const text = `${JSON.stringify(problem)}\n`
   const length = String(Buffer.byteLength(text))
   res.writeHead(status, jsonHead({ ...headers, connection: "close", "content-length": length })).write(text)
-  const end = (): void => void res.end()
+  linger(req, () => void res.end())
+}
+
+/** Drops what is left of a request, for a moment, and then calls `end`: the client gets to read its answer. */
+export function linger(req: IncomingMessage, end: () => void): void {
   const timer = setTimeout(end, LINGER_MS)
   req.once("close", () => clearTimeout(timer))
   req.once("end", end).resume()

@@ -58,7 +58,7 @@ function onLeave(leave: (times: number) => void): void {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => leave(++times))
 }
 
-function greeting({ address, place }: Ready, { workers, demo, upstream }: ServeOptions): string {
+function greeting({ address, place }: Ready, { workers, demo, gateway }: ServeOptions): string {
   const { host, port } = address
   const isOnAll = host === "0.0.0.0" || host === "::"
   const at = (name: string): string => `http://${name.includes(":") ? `[${name}]` : name}:${port}`
@@ -71,8 +71,17 @@ function greeting({ address, place }: Ready, { workers, demo, upstream }: ServeO
 
   Listen:   curl -N "${url}/events?topic=hello"
   Publish:  curl -d topic=hello -d data=world ${url}/publish
-${upstream ? `  Ask:      ${url}/v1 in place of ${upstream.url}\n` : ""}${demo ? `\n  Or see it work: ${url}/\n` : ""}`
+${asking(url, gateway)}${demo ? `\n  Or see it work: ${url}/\n` : ""}`
 }
+
+/** The base URLs that clients use in place of those of providers. */
+const asking = (url: string, gateway: ServeOptions["gateway"]): string =>
+  (gateway?.upstreams ?? [])
+    .map(({ url: of, prefix, models }) => {
+      const base = `${url}${prefix === undefined ? "" : `/${prefix}`}/v1`
+      return `  Ask:      ${base} in place of ${of}${models === undefined ? "" : ` for ${models}`}\n`
+    })
+    .join("")
 
 const SYSTEM: Readonly<Record<string, (options: ServeOptions) => string>> = {
   EADDRINUSE: ({ host, port }) =>

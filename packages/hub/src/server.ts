@@ -18,8 +18,11 @@ import { UsageError } from "./usage-error.ts"
 /** How long after the streams what is left is cut, in ms. */
 const CUT_AFTER_MS = 2_500
 
-/** How long a request may take to arrive, in ms. Node looks every 30 s by default, which would make 30 s up to 60. */
-const TIMEOUTS = { requestTimeout: 30_000, headersTimeout: 10_000, connectionsCheckingInterval: 1_000 }
+/**
+ * How long a request's head may take to arrive, in ms. Node looks every 30 s by default, which would make 10 s up to 40. How long its body
+ * may take differs by path: see `createApp`.
+ */
+const TIMEOUTS = { requestTimeout: 0, headersTimeout: 10_000, connectionsCheckingInterval: 1_000 }
 
 /** A hub that listens. */
 export interface HubServer {
@@ -32,7 +35,7 @@ export interface HubServer {
 
 /** Starts a hub server. Rejects with an `OnwardError` when there is trouble with the log, else with what the system says. */
 export async function startServer(
-  { port, host, data, log: logAddress, drain, demo: hasDemo, presence: counted, upstream }: ServeOptions,
+  { port, host, data, log: logAddress, drain, demo: hasDemo, presence: counted, gateway: settings }: ServeOptions,
   onError: (error: unknown) => void,
 ): Promise<HubServer> {
   mkdirSync(data, { recursive: true })
@@ -54,7 +57,7 @@ export async function startServer(
     const demo = hasDemo ? await createDemo({ hub, log, accessLogPath: accessLog.path, onError }) : undefined
     if (demo) undo.unshift(() => demo.close())
     // in a log of their own, which nobody can subscribe to
-    const gateway = upstream && createGateway({ upstream, log: await store.openRuns(), onError })
+    const gateway = settings && createGateway({ ...settings, log: await store.openRuns(), onError })
     if (gateway) undo.unshift(() => gateway.close())
     const app = createApp({ hub, log, accessLog, address: () => address, demo, gateway, presence, onError })
     const server = createServer(TIMEOUTS, app)

@@ -21,6 +21,8 @@ const DEFAULTS = {
   demo: true,
 }
 
+const gateway = (...upstreams: object[]): object => ({ upstreams, limits: {}, origins: [] })
+
 const understood: [args: string, env: Record<string, string>, command: object][] = [
   ["serve", {}, DEFAULTS],
   ["serve", { PORT: "5000" }, { ...DEFAULTS, port: 5000 }],
@@ -34,11 +36,39 @@ const understood: [args: string, env: Record<string, string>, command: object][]
   ["serve --host 0.0.0.0 --demo", {}, { ...DEFAULTS, host: "0.0.0.0" }],
   ["serve --host ::1", {}, { ...DEFAULTS, host: "::1" }],
   ["serve --no-demo", {}, { ...DEFAULTS, demo: false }],
-  ["serve --upstream http://127.0.0.1:11434/v1/", {}, { ...DEFAULTS, upstream: { url: "http://127.0.0.1:11434/v1/" } }],
+  [
+    "serve --upstream http://127.0.0.1:11434/v1/",
+    {},
+    { ...DEFAULTS, gateway: gateway({ url: "http://127.0.0.1:11434/v1/" }) },
+  ],
   [
     "serve --upstream=https://api.example/v1",
     { ONWARD_UPSTREAM_KEY: "sk" },
-    { ...DEFAULTS, upstream: { url: "https://api.example/v1", key: "sk" } },
+    { ...DEFAULTS, gateway: gateway({ url: "https://api.example/v1", key: "sk" }) },
+  ],
+  [
+    "serve --upstream https://a.example/v1 --upstream claude-*=https://b.example/v1 --upstream /c=http://c.example",
+    { ONWARD_UPSTREAM_KEY: "1", ONWARD_UPSTREAM_KEY_3: "3" },
+    {
+      ...DEFAULTS,
+      gateway: gateway(
+        { url: "https://a.example/v1", key: "1" },
+        { url: "https://b.example/v1", models: "claude-*" },
+        { url: "http://c.example/", key: "3", prefix: "c" },
+      ),
+    },
+  ],
+  [
+    "serve --upstream http://a.example --upstream-head-after 0 --upstream-max-answer 2048 --upstream-origin https://b.example",
+    {},
+    {
+      ...DEFAULTS,
+      gateway: {
+        upstreams: [{ url: "http://a.example/" }],
+        limits: { headAfter: 0, answerBytes: 2_048 },
+        origins: ["https://b.example"],
+      },
+    },
   ],
   ["serve --presence room/* --presence=lobby", {}, { ...DEFAULTS, presence: ["room/*", "lobby"] }],
   [
@@ -74,6 +104,14 @@ const refused: [args: string[], message: RegExp][] = [
   [["doctor", "http://a", "--header", "b"], /--header is 'name: value'/],
   [["doctor", "http://a", "--lisen", "1"], /there is no option "--lisen": did you mean --listen\?/],
   [["serve", "--prot", "1"], /there is no option "--prot": did you mean --port\?/],
+  [["serve", "--upstream-retries", "1"], /--upstream-retries needs an upstream/],
+  [["serve", "--upstream", "/v1=http://a"], /"\/v1=…" must begin with a model/],
+  [["serve", "--upstream", "a*b=http://a"], /"a\*b=…" must begin with a model/],
+  [
+    ["serve", "--upstream", "http://a", "--upstream-origin", "https://a.example/"],
+    /--upstream-origin must be an origin/,
+  ],
+  [["serve", "--upstream", "http://a", "--upstream-idle-timeout", "0"], /--upstream-idle-timeout must be a number/],
   [["serve", "--dta=x"], /did you mean --data\?/],
   [["serve", "-x"], /there is no option "-x"/],
   [["serve", "--port"], /--port needs a value: onward --help/],

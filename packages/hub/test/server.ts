@@ -1,6 +1,7 @@
 import { join } from "node:path"
 import type { TestContext } from "node:test"
 import type { ServeOptions } from "../src/command-line.ts"
+import type { GatewaySettings } from "../src/gateway/index.ts"
 import { startServer } from "../src/server.ts"
 import { defaultLog } from "../src/log-address.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
@@ -25,13 +26,15 @@ export async function testServer(
     host = "127.0.0.1",
     presence,
     upstream,
+    gateway = {},
   }: {
     data?: string
     log?: string
     demo?: boolean
     host?: string
     presence?: readonly string[]
-    upstream?: { url: string; key?: string }
+    upstream?: GatewaySettings["upstreams"][number]
+    gateway?: Partial<GatewaySettings>
   } = {},
 ): Promise<TestServer> {
   const errors: unknown[] = []
@@ -44,7 +47,9 @@ export async function testServer(
     drain: 500,
     demo,
     ...(presence && { presence }),
-    ...(upstream && { upstream }),
+    ...((upstream || gateway.upstreams) && {
+      gateway: { upstreams: upstream ? [upstream] : [], limits: {}, origins: [], ...gateway },
+    }),
   }
   const server = await startServer(options, (error) => errors.push(error))
   let closing: Promise<void> | undefined

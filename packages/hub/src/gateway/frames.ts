@@ -1,26 +1,80 @@
-import type { IncomingMessage } from "node:http"
+import type { Readable } from "node:stream"
+import { setImmediate } from "node:timers/promises"
 import { OnwardError } from "onward"
 import { parse } from "onward/protocol"
 import type { Format } from "onward/runs"
 
-/** The frames of a provider's answer. Throws `OnwardError` when it is no event stream, or is cut off; to be told to clients as it is. */
-export async function* framesOf<F>(answer: IncomingMessage, format: Format<F>): AsyncGenerator<F> {
-  const type = answer.headers["content-type"] ?? "nothing"
+export interface FramesOptions<F> {
+  readonly format: Format<F>
+  /** Longest wait for the first event, and between two, in ms. */
+  readonly firstTimeout: number
+  readonly idleTimeout: number
+  /** Longest stream, and largest event of one, in bytes. */
+  readonly maxBytes: number
+}
+
+/** How long events are handed on without a pause, in ms: what one piece of a provider holds may be thousands. */
+const TURN_MS = 10
+
+/**
+ * The frames of a provider's event stream. Throws `OnwardError` when it is cut off or silent for too long, to be told to clients as it is.
+ */
+export async function* framesOf<F>(
+  body: Readable,
+  { format, firstTimeout, idleTimeout, maxBytes }: FramesOptions<F>,
+): AsyncGenerator<F> {
+  let late = silence("first", firstTimeout)
+  let timer = setTimeout(giveUp, firstTimeout)
+  let isFirst = true
+  let turn = performance.now()
+  let taken = 0
+
+  function giveUp(): void {
+    body.destroy(late)
+  }
+
   try {
-    if (!isEventStream(answer)) {
-      throw new OnwardError("bad_content_type", `the upstream sent ${type.slice(0, 100)} instead of an event stream`)
-    }
-    for await (const { event, data } of parse(answer)) {
+    for await (const { event, data } of parse(body, { maxEventBytes: maxBytes })) {
+      if (isFirst) {
+        isFirst = false
+        clearTimeout(timer)
+        late = silence("idle", idleTimeout)
+        timer = setTimeout(giveUp, idleTimeout)
+      } else timer.refresh()
+      taken += data.length
+      if (taken > maxBytes) throw TOO_LONG
       const frame = format.decode(event === "message" ? { data } : { event, data })
       if (frame !== undefined) yield frame
+      if (performance.now() - turn < TURN_MS) continue
+      await setImmediate()
+      turn = performance.now()
     }
   } catch (cause) {
-    if (cause instanceof OnwardError) throw cause
+    if (cause instanceof OnwardError) throw toldOf(cause)
     throw new OnwardError("stream_ended", "the upstream's answer was cut off", { cause })
   } finally {
-    answer.destroy()
+    clearTimeout(timer)
+    body.destroy()
   }
 }
 
-export const isEventStream = ({ headers }: IncomingMessage): boolean =>
-  /^text\/event-stream\b/i.test(headers["content-type"] ?? "")
+const silence = (which: "first" | "idle", ms: number): OnwardError =>
+  new OnwardError(
+    "stream_ended",
+    `the upstream sent no ${which === "first" ? "event" : "further event"} for ${ms} ms: ask again, or raise --upstream-${which}-timeout`,
+  )
+
+const TOO_LONG = new OnwardError(
+  "message_too_large",
+  "the upstream's answer is longer than the gateway takes: ask for less, or raise --upstream-max-answer",
+)
+
+/** The limit of the parser is an option here. */
+function toldOf(cause: OnwardError): OnwardError {
+  if (cause.code !== "event_too_large") return cause
+  return new OnwardError(
+    "event_too_large",
+    "an event of the upstream is larger than the gateway takes: ask for less, or raise --upstream-max-answer",
+    { cause },
+  )
+}

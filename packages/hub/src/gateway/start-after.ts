@@ -1,5 +1,5 @@
 import type { Runs } from "onward/runs"
-import type { Frame } from "./runs.ts"
+import type { KindFrame } from "./kinds.ts"
 
 /** Where a client of Responses is: an id of the run, or `over` when it has had everything. */
 export type Place = { readonly id: string | undefined } | "over"
@@ -9,7 +9,7 @@ export type Place = { readonly id: string | undefined } | "over"
  * before it: repeating a piece is better than losing it. Waits until the run has come so far.
  */
 export async function placeAfter(
-  runs: Runs<Frame | "[DONE]">,
+  runs: Runs<KindFrame>,
   run: string,
   number: number,
   who: { readonly owner: string; readonly signal: AbortSignal },

@@ -1,0 +1,153 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { hasBody, type Bodies } from "../body.ts"
+import { sendProblem } from "../respond.ts"
+import { guardUpload, streamed } from "./bodies.ts"
+import { decodedBody, isEncoded } from "./decoded.ts"
+import type { Kinds } from "./kinds.ts"
+import type { GatewayLimits } from "./limits.ts"
+import type { Names } from "./names.ts"
+import { passOn } from "./pass-on.ts"
+import type { ApiPath } from "./path.ts"
+import { createTopLevel } from "./top-level.ts"
+import type { Body, Question, Upstream } from "./upstream.ts"
+import type { Answered, Upstreams } from "./upstreams.ts"
+
+/** What all requests share. */
+export interface Setting {
+  readonly upstreams: Upstreams
+  readonly kinds: Kinds
+  readonly names: Names
+  readonly bodies: Bodies
+  readonly limits: GatewayLimits
+  readonly onError: (error: unknown) => void
+}
+
+/** One request to the gateway. */
+export interface Asked {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly method: string
+  readonly path: ApiPath
+  readonly query: URLSearchParams
+  readonly owner: string
+}
+
+/** A request whose body has been read. */
+export interface Read extends Asked {
+  readonly body: Body
+  /** Those that answer it. */
+  readonly upstreams: readonly Upstream[]
+  /** Members of its JSON. */
+  readonly isStream: boolean
+  readonly references: readonly Reference[]
+}
+
+/** Something that the provider is asked to read. */
+export interface Reference {
+  readonly path: string
+  readonly id: unknown
+}
+
+/** Bodies up to this size are read before they are passed on: the request can then be made again, and over a connection of the pool. */
+const SMALL = 256 * 1024
+
+/** Reads as much of a body as has to be known, and calls `use`. What is large and says nothing to the gateway is passed on as it comes. */
+export function withBody(
+  setting: Setting,
+  asked: Asked,
+  { isRead }: { readonly isRead: boolean },
+  use: (read: Read) => Promise<void>,
+): Promise<void> {
+  const { req, res, path } = asked
+  const { upstreams, bodies, limits } = setting
+  const plain = { isStream: false, references: [] }
+  if (!hasBody(req)) return use({ ...asked, ...plain, body: undefined, upstreams: upstreams.choose(path.prefix) })
+  const length = req.headers["content-length"]
+  const isSmall = length !== undefined && Number(length) <= SMALL
+  const isEncodedBody = req.headers["content-encoding"] !== undefined
+  if (!isSmall && (!isRead || isEncodedBody)) {
+    guardUpload(req, limits.uploadTimeout, (error) => sendProblem(req, res, error, setting.onError))
+    return use({ ...asked, ...plain, body: streamed(req, res), upstreams: upstreams.choose(path.prefix) })
+  }
+  const top = createTopLevel(["stream", "model", "previous_response_id", "conversation"])
+  return bodies.readBytes(
+    req,
+    res,
+    (bytes) => {
+      const model = top.valuesOf("model").at(-1)
+      return use({
+        ...asked,
+        body: bytes,
+        upstreams: upstreams.choose(path.prefix, typeof model === "string" ? model : undefined),
+        isStream: top.valuesOf("stream").includes(true),
+        references: [
+          ...top.valuesOf("previous_response_id").map((id) => ({ path: "/responses", id })),
+          ...top.valuesOf("conversation").map((value) => ({ path: "/conversations", id: idIn(value) })),
+        ].filter(({ id }) => id !== null),
+      })
+    },
+    isEncodedBody ? undefined : (piece) => top.push(piece),
+  )
+}
+
+/** A conversation is named by its id, or by an object with its id. */
+const idIn = (value: unknown): unknown =>
+  typeof value === "object" && value !== null && "id" in value ? value.id : value
+
+/** Asks a provider what a client asks. */
+export function ask(
+  { upstreams }: Setting,
+  { req, method, path, body, upstreams: from }: Read,
+  { signal, acceptEncoding = "identity", to = path.path }: AskOptions,
+): Promise<Answered> {
+  const question: Question = { method, path: to + path.search, headers: req.headers, body, acceptEncoding }
+  return upstreams.ask(from, question, signal)
+}
+
+export interface AskOptions {
+  readonly signal: AbortSignal
+  /** The codings the answer may have. @default none */
+  readonly acceptEncoding?: string
+  /** The path to ask at. @default that of the request */
+  readonly to?: string
+}
+
+/** Hands a request on, and its answer, as they are. What an own key makes is noted down as the caller's. */
+export async function proxy(setting: Setting, read: Read, to?: string): Promise<void> {
+  const { req, res, method, path, owner, upstreams: from } = read
+  const { names, limits, onError } = setting
+  const isNoted = method === "POST" && from[0]?.options.key !== undefined && path.segments.length <= 2
+  const acceptEncoding = isNoted ? "identity" : acceptEncodingOf(req)
+  const { answer, upstream } = await ask(setting, read, {
+    signal: untilGone(res),
+    ...(acceptEncoding !== undefined && { acceptEncoding }),
+    ...(to !== undefined && { to }),
+  })
+  const { statusCode = 0, headers } = answer
+  const isMade = isNoted && statusCode >= 200 && statusCode < 300 && /\bjson\b/i.test(headers["content-type"] ?? "")
+  const top = createTopLevel(["id"])
+  passOn(req, res, answer, {
+    toLocal: (address) => upstream.toLocal(address),
+    idleTimeout: limits.idleTimeout,
+    ...(isMade && {
+      decoded: isEncoded(answer) ? decodedBody(answer) : undefined,
+      reader: {
+        push: (piece) => top.push(piece),
+        async end() {
+          const id = top.valuesOf("id").at(-1)
+          const named = { owner, upstream: upstream.options.url }
+          if (typeof id === "string") await names.add(path.path, id, named).catch(onError)
+        },
+      },
+    }),
+  })
+}
+
+const acceptEncodingOf = ({ headers }: IncomingMessage): string | undefined => headers["accept-encoding"]?.toString()
+
+/** Fires when the client is gone. */
+export function untilGone(res: ServerResponse): AbortSignal {
+  const aborter = new AbortController()
+  res.once("close", () => aborter.abort())
+  return aborter.signal
+}

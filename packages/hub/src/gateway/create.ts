@@ -1,0 +1,166 @@
+import { randomBytes } from "node:crypto"
+import { text } from "node:stream/consumers"
+import { setTimeout } from "node:timers/promises"
+import { OnwardError } from "onward"
+import { HttpError } from "../http-error.ts"
+import { ask, type Read, type Setting } from "./ask.ts"
+import { sideHeaders } from "./headers.ts"
+import { givenId, runIdOf, type Kind, type KindFrame, type Refusal } from "./kinds.ts"
+import { openAnswer, type Opened } from "./open.ts"
+import { passOn } from "./pass-on.ts"
+import type { Answered } from "./upstreams.ts"
+import { view } from "./view.ts"
+
+/** What came of asking a provider for a stream. */
+interface Result extends Answered {
+  readonly opened: Opened<KindFrame>
+  /** The first frame, of a kind whose runs are known by the id that it tells. */
+  readonly first: Promise<IteratorResult<KindFrame>> | undefined
+  readonly id: string | undefined
+}
+
+/**
+ * A request for a stream: it becomes a run. A provider that refuses, or answers with something else, is passed on as it is, if it does so
+ * soon enough. After that the gateway begins the answer itself: a proxy before it would take the silence for a failure, and the client would
+ * have nothing to resume.
+ */
+export async function create(setting: Setting, kind: Kind, read: Read): Promise<void> {
+  const { req, res } = read
+  const { limits, onError } = setting
+  const aborter = new AbortController()
+  const leave = (): void => aborter.abort()
+  res.once("close", leave)
+  const asking = askForStream(setting, kind, read, aborter.signal)
+  const result = await Promise.race([asking, setTimeout(limits.headAfter, undefined, { ref: false })])
+  if (result?.opened.type === "other") {
+    const { upstream, opened } = result
+    const { answer, decoded } = opened
+    return passOn(req, res, answer, {
+      decoded,
+      toLocal: (address) => upstream.toLocal(address),
+      idleTimeout: limits.idleTimeout,
+    })
+  }
+  // from here on it is a run, which does not end with the connection that asked for it
+  res.off("close", leave)
+  try {
+    const run = await start(setting, kind, read, { asking, id: result?.id, stop: leave })
+    view({ ...read, kind, id: run, run: runIdOf(read.owner, run) }, result ? sideHeaders(result.answer.headers) : {})
+  } catch (error) {
+    leave()
+    throw error
+  }
+  // until then the request's body is held
+  await asking.catch(onError)
+}
+
+async function askForStream(setting: Setting, kind: Kind, read: Read, signal: AbortSignal): Promise<Result> {
+  const { firstTimeout, idleTimeout, answerBytes } = setting.limits
+  const answered = await ask(setting, read, { signal })
+  // a request is over once it is answered: its signal does not reach the body
+  signal.addEventListener("abort", () => answered.answer.destroy())
+  const options = { format: kind.format, firstTimeout, idleTimeout, maxBytes: answerBytes }
+  const opened = await openAnswer(answered.answer, options)
+  const first = opened.type === "frames" && kind.hasOwnIds ? opened.frames.next() : undefined
+  const value = await first?.then(
+    (result) => (result.done ? undefined : result.value),
+    () => undefined,
+  )
+  return { ...answered, opened, first, id: givenId(value) }
+}
+
+interface Start {
+  readonly asking: Promise<Result>
+  /** The provider's id, if it is known already. */
+  readonly id: string | undefined
+  readonly stop: () => void
+}
+
+/** Starts a run, under the provider's id if it is known and this owner has no such run: some providers number anew. */
+async function start(setting: Setting, kind: Kind, read: Read, { asking, id, stop }: Start): Promise<string> {
+  const { owner } = read
+  for (const run of [id, `run_${randomBytes(16).toString("hex")}`]) {
+    if (run === undefined) continue
+    const inside = runIdOf(owner, run)
+    if (run === id && (await kind.runs.status(inside, { owner })).status !== "unknown") continue
+    const { isNew } = await kind.runs.start(
+      inside,
+      ({ signal }) => {
+        signal.addEventListener("abort", stop)
+        return framesOfRun(setting, kind, read, { asking, run })
+      },
+      { owner },
+    )
+    if (isNew) return run
+  }
+  throw new HttpError(500, "internal_error", "No run could be started.")
+}
+
+/** The frames of a run, whose provider may not have answered yet. */
+async function* framesOfRun(
+  setting: Setting,
+  kind: Kind,
+  read: Read,
+  { asking, run }: { readonly asking: Promise<Result>; readonly run: string },
+): AsyncGenerator<KindFrame> {
+  const { opened, first, upstream } = await asking.catch(rethrow)
+  if (opened.type === "other") return yield await refusalIn(kind, opened)
+  let isNoted = false
+  for await (const frame of first ? following(await first, opened.frames) : opened.frames) {
+    if (!isNoted) await note(setting, kind, read, { id: givenId(frame), run, url: upstream.options.url })
+    isNoted = true
+    yield frame
+  }
+}
+
+/** Notes down, before the client sees it, whose the provider's id is, where what needs to be known of it is not in the run's own id. */
+async function note(
+  { names, upstreams, onError }: Setting,
+  kind: Kind,
+  { owner, upstreams: [upstream] }: Read,
+  { id, run, url }: { readonly id: string | undefined; readonly run: string; readonly url: string },
+): Promise<void> {
+  const isAlias = kind.hasOwnIds && id !== run
+  if (id === undefined || !(isAlias || upstream?.options.key !== undefined || !upstreams.isSole)) return
+  await names.add(kind.path, id, { owner, upstream: url, ...(isAlias && { run }) }).catch(onError)
+}
+
+/** What was answered to a request whose stream had begun already, as a frame. */
+async function refusalIn(kind: Kind, { answer, decoded }: Opened<KindFrame> & { type: "other" }): Promise<KindFrame> {
+  const { statusCode = 0, headers } = answer
+  const body = Number(headers["content-length"] ?? 0) > MAX_REFUSAL ? "" : await text(decoded ?? answer).catch(() => "")
+  answer.destroy()
+  const refusal = errorIn(body)
+  if (statusCode >= 300 && refusal) return kind.refusal(refusal)
+  throw new OnwardError(
+    "bad_status",
+    statusCode < 300
+      ? "the upstream sent JSON after its answer had begun as an event stream: raise --upstream-head-after"
+      : `the upstream answered with status ${statusCode}: ask again later`,
+  )
+}
+
+/** Largest refusal that is read, in bytes. */
+const MAX_REFUSAL = 65_536
+
+function errorIn(body: string): Refusal | undefined {
+  try {
+    const { error } = JSON.parse(body) as { readonly error?: unknown }
+    if (typeof error === "string") return { message: error }
+    return typeof error === "object" && error !== null ? (error as Refusal) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** What went wrong before there was an answer, in a way that may be told within a stream. */
+function rethrow(error: unknown): never {
+  if (!(error instanceof HttpError)) throw error
+  throw new OnwardError("stream_ended", error.message, { cause: error.cause })
+}
+
+async function* following<T>(first: IteratorResult<T>, rest: AsyncIterable<T>): AsyncGenerator<T> {
+  if (first.done) return
+  yield first.value
+  yield* rest
+}

@@ -1,0 +1,37 @@
+import { sse } from "onward/node"
+import type { Asked } from "./ask.ts"
+import type { Kind } from "./kinds.ts"
+import { placeAfter } from "./start-after.ts"
+
+/** What is asked of one run. */
+export interface Visit extends Asked {
+  readonly kind: Kind
+  /** Its id as this caller knows it. */
+  readonly id: string
+  /** Its id in the log. */
+  readonly run: string
+}
+
+/** Answers with a run's stream. */
+export function view(
+  { req, res, method, path, query, kind, id, run, owner }: Visit,
+  headers: Record<string, string> = {},
+): void {
+  const location = `${path.prefix}/v1${kind.path}/${encodeURIComponent(id)}?stream=true`
+  const named = { ...headers, "onward-run": encodeURIComponent(id) }
+  const [source, options] = kind.runs.view(run, { owner, location, sse: { headers: named } })
+  const after = query.get("starting_after")
+  if (after === null || method === "POST") return sse(req, res, source, options)
+  const from: typeof source = async (context) => {
+    if (!kind.hasOwnIds) return source({ ...context, lastEventId: after })
+    const place = await placeAfter(kind.runs, run, Number(after), { owner, signal: context.signal })
+    // official clients cannot read a 204
+    if (place === "over") return nothing()
+    return source({ ...context, ...(place.id !== undefined && { lastEventId: place.id }) })
+  }
+  sse(req, res, from, options)
+}
+
+async function* nothing(): AsyncGenerator<string> {
+  yield "[DONE]"
+}
