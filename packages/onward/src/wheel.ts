@@ -1,4 +1,5 @@
 import type { Clock } from "./clock.ts"
+import { turnsOf, type Turns } from "./turns.ts"
 
 /** Something that is to be looked at by the earliest of its deadlines. */
 export interface Beating {
@@ -24,6 +25,7 @@ export const quietEnough = (heartbeat: number): number =>
  */
 export class Wheel {
   readonly #clock: Clock
+  readonly #turns: Turns
   readonly #slots: Set<Beating>[] = []
   #current = 0
   /** When the current slot was due, by the monotonic clock. Ticks are counted from it, so that late timers do not add up. */
@@ -33,6 +35,7 @@ export class Wheel {
 
   constructor(clock: Clock, slots = 128) {
     this.#clock = clock
+    this.#turns = turnsOf(clock)
     for (let i = 0; i < slots; i++) this.#slots.push(new Set())
   }
 
@@ -79,14 +82,22 @@ export class Wheel {
     const first = this.#current + 1
     const count = Math.min(steps, this.#slots.length)
     this.#current = (this.#current + steps) % this.#slots.length
-    for (let i = 0; i < count; i++) this.#visit(this.#slots[(first + i) % this.#slots.length] as Set<Beating>, now)
+    for (let i = 0; i < count; i++) this.#visit(this.#slots[(first + i) % this.#slots.length] as Set<Beating>)
     if (this.#size > 0 && !this.#stop) this.#arm(now)
   }
 
-  #visit(slot: Set<Beating>, now: number): void {
+  #visit(slot: Set<Beating>): void {
     // a copy, because after a standstill a visit may put its member back into a slot of the same turn
-    for (const member of [...slot]) {
+    this.#visitAll(slot, [...slot], 0)
+  }
+
+  /** Thousands of streams that connected together are due together: a part of them has to wait for a later turn. */
+  #visitAll(slot: Set<Beating>, members: readonly Beating[], from: number): void {
+    for (let i = from; i < members.length; i++) {
+      const member = members[i] as Beating
       if (!slot.has(member)) continue
+      if (this.#turns.isOver) return this.#turns.later(() => this.#visitAll(slot, members, i))
+      const now = this.#clock.monotonic()
       const delay = member.beat(now)
       // a beat may end the member, which then deleted itself
       if (slot.delete(member)) this.#place(member, now + delay)

@@ -2,8 +2,10 @@ import type { Clock } from "../clock.ts"
 import type { Frame } from "../frame.ts"
 import type { Log } from "../log/index.ts"
 import type { Position } from "../message.ts"
+import type { Turns } from "../turns.ts"
 import type { Audience } from "./audience.ts"
 import type { FanOut } from "./fan-out.ts"
+import type { LookBacks } from "./look-backs.ts"
 import type { Taps } from "./taps.ts"
 import type { Window } from "./window.ts"
 
@@ -11,6 +13,8 @@ import type { Window } from "./window.ts"
 export interface Context {
   readonly log: Log
   readonly clock: Clock
+  readonly turns: Turns
+  readonly lookBacks: LookBacks
   readonly window: Window
   readonly fanOut: FanOut
   readonly taps: Taps

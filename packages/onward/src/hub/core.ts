@@ -1,7 +1,9 @@
 import type { Clock } from "../clock.ts"
 import { OnwardError } from "../errors.ts"
+import type { Frame } from "../frame.ts"
 import type { Log } from "../log/index.ts"
 import type { Sink } from "../sink.ts"
+import { turnsOf, type Turns } from "../turns.ts"
 import { Wheel } from "../wheel.ts"
 import type { Attendance } from "./attendance.ts"
 import type { Selection } from "./audience.ts"
@@ -10,6 +12,7 @@ import type { Context, Member } from "./context.ts"
 import { Cursor } from "./cursor.ts"
 import { FanOut } from "./fan-out.ts"
 import type { Limits } from "./limits.ts"
+import { LookBacks } from "./look-backs.ts"
 import type { StartPoint } from "./start.ts"
 import { Tail } from "./tail.ts"
 import { Taps } from "./taps.ts"
@@ -42,6 +45,8 @@ export interface OpenOptions {
 export class Core implements Context {
   readonly log: Log
   readonly clock: Clock
+  readonly turns: Turns
+  readonly lookBacks: LookBacks = new LookBacks()
   readonly limits: Limits
   readonly window: Window
   readonly heartbeat: number
@@ -63,6 +68,7 @@ export class Core implements Context {
   constructor(options: CoreOptions) {
     this.log = options.log
     this.clock = options.clock
+    this.turns = turnsOf(options.clock)
     this.limits = options.limits
     this.heartbeat = options.heartbeat
     this.stallTimeout = options.stallTimeout
@@ -133,10 +139,21 @@ export class Core implements Context {
   #follow(signal: AbortSignal, cursor: Cursor): void {
     let group = this.#signals.get(signal)
     if (!group) {
-      group = new SignalGroup(signal, () => this.#signals.delete(signal))
+      group = new SignalGroup(signal, {
+        end: (cursors) => void this.end(cursors, () => comment),
+        onEmpty: () => this.#signals.delete(signal),
+      })
       this.#signals.set(signal, group)
     }
     group.cursors.add(cursor)
+  }
+
+  /** Ends streams, over as many turns as it takes. */
+  async end(cursors: Iterable<Cursor>, last: () => Frame): Promise<void> {
+    for (const cursor of [...cursors]) {
+      if (this.turns.isOver) await this.turns.next()
+      cursor.end(last())
+    }
   }
 
   async persist<T>(question: () => Promise<T>, isOver: () => boolean): Promise<T | undefined> {
@@ -167,10 +184,15 @@ export class Core implements Context {
 class SignalGroup {
   readonly cursors: Set<Cursor> = new Set()
   readonly #signal: AbortSignal
+  readonly #onEnd: (cursors: Iterable<Cursor>) => void
   readonly #onEmpty: () => void
 
-  constructor(signal: AbortSignal, onEmpty: () => void) {
+  constructor(
+    signal: AbortSignal,
+    { end, onEmpty }: { readonly end: (cursors: Iterable<Cursor>) => void; readonly onEmpty: () => void },
+  ) {
     this.#signal = signal
+    this.#onEnd = end
     this.#onEmpty = onEmpty
     signal.addEventListener("abort", this.#end)
   }
@@ -182,7 +204,5 @@ class SignalGroup {
     this.#onEmpty()
   }
 
-  readonly #end = (): void => {
-    for (const cursor of [...this.cursors]) cursor.end(comment)
-  }
+  readonly #end = (): void => this.#onEnd(this.cursors)
 }

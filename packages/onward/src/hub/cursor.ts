@@ -74,7 +74,9 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
     await tail.ready
     if (this.#over()) return
     const asked = tail.position
-    const found = await this.#ask(() => findStart(this.#core, this.audience, start, asked))
+    const found = await this.#ask(() =>
+      findStart(this.#core, this.audience, start, { asked, isOver: () => this.#over() }),
+    )
     if (found?.isOver) return this.finish()
     if (found) this.#begin(found)
   }
@@ -195,15 +197,23 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
   // Catching up.
 
   #read(): void {
-    const { window } = this.#core
+    const { window, turns } = this.#core
     while (this.#state === "reading") {
+      if (turns.isOver) return this.#readLater()
       if (!window.covers(this.#position)) return void this.#readLog()
       this.#misses?.forgiveNoMore()
-      const { entries, next } = window.read(this.#position, this.audience, PART_CHARS)
+      const { entries, next } = window.read(this.#position, this.audience, PART_CHARS, turns)
       if (!this.#deliver(entries)) return
       this.#position = next
       if (next === window.end) return this.#goLive()
     }
+  }
+
+  #readLater(): void {
+    this.#state = "asking"
+    this.#core.turns.later(() => {
+      if (this.#state === "asking") this.catchUp(this.#position)
+    })
   }
 
   async #readLog(): Promise<void> {
@@ -214,19 +224,20 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
     if (!page) return
     // ahead of the tail, or in a life of the log that the tail has not seen yet: whatever comes, comes by the tail
     const isAhead = !inSameEpoch(after, tail.position) || after > tail.position
-    const { lost } = page
-    if (!lost ? isAhead : lost.reason === "trimmed" && (isAhead || lost.to > tail.position)) return this.#waitForTail()
+    const upTo = tail.position
+    const lost = page.lost && (await this.#concerning(page.lost))
+    const matching = await this.#matching(page.entries, ({ topic }) => topic)
+    if (this.#over()) return
+    if (!lost ? isAhead : lost.reason === "trimmed" && (isAhead || lost.to > upTo)) return this.#waitForTail()
     if (lost && !this.#announce(lost)) return
     if (this.#position !== after) return this.#read()
-    const entries = page.entries.filter(
-      (entry) => entry.position <= tail.position && this.audience.matches(entry.topic),
-    )
+    const entries = matching.filter(({ position }) => position <= upTo)
     // next time as many as make a few writes: entries may be large, and many may read at once
     const chars = page.entries.reduce((sum, { data }) => sum + data.length, 1)
     const fit = Math.ceil((page.entries.length * 4 * PART_CHARS) / chars)
     this.#pageSize = Math.max(1, Math.min(MAX_PAGE, this.#pageSize * 2, fit || MAX_PAGE))
     if (!this.#deliver(entries)) return
-    this.#position = page.next < tail.position ? page.next : tail.position
+    this.#position = page.next < upTo ? page.next : upTo
     if (this.#position !== after) return this.#read()
     // a log that does not show yet what the tail has seen: ask again, but not at once
     this.#state = "asking"
@@ -235,11 +246,30 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
     })
   }
 
+  /** Of what a log has removed, what this stream asked for. */
+  async #concerning(lost: Loss): Promise<Loss> {
+    if (!lost.topics) return lost
+    return { ...lost, topics: new Map(await this.#matching([...lost.topics], ([topic]) => topic)) }
+  }
+
+  /** Those whose topic the stream asked for. Matching thousands of topics with a hundred patterns may take many turns. */
+  async #matching<T>(items: readonly T[], topicOf: (item: T) => string): Promise<T[]> {
+    const { turns } = this.#core
+    const matching: T[] = []
+    for (const item of items) {
+      if (this.audience.hasPatterns && turns.isOver) await turns.next()
+      if (this.#over()) break
+      const topic = topicOf(item)
+      if (topic === "*" || this.audience.matches(topic)) matching.push(item)
+    }
+    return matching
+  }
+
   /** Tells the client what it missed, if it missed anything; false when the sink is full now. */
   #announce(lost: Loss): boolean {
     const from = this.#misses?.given ?? this.#position
     this.#misses ??= new Misses()
-    const to = this.#misses.missed(lost, this.#position, this.audience)
+    const to = this.#misses.missed(lost, this.#position)
     if (lost.reason !== "trimmed") this.#position = lost.to
     if (to === undefined || this.#write(new Frame(gap(lost.reason, from, to)))) return true
     this.#wait()
@@ -301,7 +331,9 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
   /** Asks the log, again and again while it is away; undefined when the stream ended meanwhile. */
   async #ask<T>(question: () => Promise<T>): Promise<T | undefined> {
     this.#state = "asking"
-    const answer = await this.#core.persist(question, () => this.#state === "over")
+    const { turns } = this.#core
+    while (turns.isOver && !this.#over()) await turns.next()
+    const answer = await this.#core.persist(question, () => this.#over())
     if (this.#over()) return undefined
     this.#state = "reading"
     return answer

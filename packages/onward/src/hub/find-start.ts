@@ -23,11 +23,19 @@ type Landmark = Extract<StartPoint, { since: unknown } | { last: unknown }>
 /** Most entries looked at to find the last few that match a pattern. */
 const MAX_LOOK_BACK = 100_000
 
-/** Asks the log where a stream begins; `asked` is the end of the log at the time of the request. */
-export async function findStart(core: Context, audience: Audience, start: StartPoint, asked: Position): Promise<Found> {
+/**
+ * Asks the log where a stream begins; `asked` is the end of the log at the time of the request. Once `isOver`, it stops looking and finds
+ * anything.
+ */
+export async function findStart(
+  core: Context,
+  audience: Audience,
+  start: StartPoint,
+  { asked, isOver }: { readonly asked: Position; readonly isOver: () => boolean },
+): Promise<Found> {
   if (start === "live") return { position: asked }
   if (typeof start === "object" && "after" in start) return findCursor(core, audience, start.after)
-  const position = await findLandmark(core, audience, start)
+  const position = await findLandmark(core, audience, start, isOver)
   // the log answers later than it was asked: what came meanwhile, be it a new life of the log, is no history but news
   const isNews = position === undefined || !inSameEpoch(position, asked) || position > asked
   return { position: isNews ? asked : position, asked }
@@ -37,9 +45,12 @@ async function findLandmark(
   core: Context,
   audience: Audience,
   start: "earliest" | Landmark,
+  isOver: () => boolean,
 ): Promise<Position | undefined> {
   if (start === "earliest") return (await core.log.bounds()).first
-  return "since" in start ? core.log.locate({ since: Number(start.since) }) : findLast(core, audience, start.last)
+  return "since" in start
+    ? core.log.locate({ since: Number(start.since) })
+    : findLast(core, audience, start.last, isOver)
 }
 
 async function findCursor(core: Context, audience: Audience, given: string): Promise<Found> {
@@ -67,27 +78,67 @@ async function isPastEnd({ log, window }: Context, audience: Audience, position:
   return entry?.position === position && audience.matches(entry.topic) && audience.until(entry)
 }
 
-async function findLast({ log, window, tail }: Context, audience: Audience, count: number): Promise<Position> {
+async function findLast(
+  core: Context,
+  audience: Audience,
+  count: number,
+  isOver: () => boolean,
+): Promise<Position | undefined> {
+  const { log, window, tail, lookBacks } = core
   if (count === 0) return tail.position
-  const inWindow = window.beforeLast(count, audience)
+  const { key, topics, hasPatterns } = audience
+  const inWindow = hasPatterns ? undefined : window.beforeLast(count, topics)
   if (inWindow !== undefined) return inWindow
-  const { topics, hasPatterns } = audience
-  if (!hasPatterns) return (await log.locate({ last: count, topics })) ?? tail.position
-  // a log knows no patterns: look at ever more of its end until enough of it matches
-  const { first, last } = await log.bounds()
-  for (let back = count; ; back *= 4) {
+  return lookBacks.find(
+    `${count} ${key}`,
+    async (areOver) => {
+      if (hasPatterns) return lookBack(core, audience, count, areOver)
+      return (await log.locate({ last: count, topics })) ?? tail.position
+    },
+    isOver,
+  )
+}
+
+/** Finds the last entries that match patterns, which a log does not know: looks at the window, then at ever more of the log's end. */
+async function lookBack(
+  { log, window, turns }: Context,
+  audience: Audience,
+  count: number,
+  isOver: () => boolean,
+): Promise<Position | undefined> {
+  /** The position before each entry that matches, newest first. */
+  const found: Position[] = []
+  let looked = 0
+  /** Everything after this was looked at. */
+  let reached = window.end
+  for (const { entry, before } of window.newestFirst()) {
+    if (turns.isOver) await turns.next()
+    if (isOver()) return undefined
+    if (audience.matches(entry.topic)) found.push(before)
+    reached = before
+    looked++
+    if (found.length === count) return before
+  }
+  const { first } = await log.bounds()
+  for (let back = Math.max(count, looked) * 4; ; back *= 4) {
     const from = (await log.locate({ last: Math.min(back, MAX_LOOK_BACK) })) ?? first
-    const found: Position[] = []
+    const older: Position[] = []
     let before = from
-    for (let at = from; at < last;) {
+    for (let at = from; at < reached;) {
+      if (turns.isOver) await turns.next()
+      if (isOver()) return undefined
       const page = await log.read({ after: at, limit: 512 })
-      for (const entry of page.entries) {
-        if (audience.matches(entry.topic)) found.push(before)
-        before = entry.position
+      for (const { position, topic } of page.entries) {
+        if (position > reached) break
+        if (turns.isOver) await turns.next()
+        if (audience.matches(topic)) older.push(before)
+        before = position
       }
       if (page.next === at) break
       at = page.next
     }
-    if (found.length >= count || from <= first || back >= MAX_LOOK_BACK) return found.at(-count) ?? from
+    found.push(...older.reverse())
+    if (from < reached) reached = from
+    if (found.length >= count || from <= first || back >= MAX_LOOK_BACK) return found[count - 1] ?? reached
   }
 }

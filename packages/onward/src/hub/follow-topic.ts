@@ -60,6 +60,7 @@ export async function followTopic(
 
   async function read(): Promise<void> {
     for (;;) {
+      if (core.turns.isOver) await core.turns.next()
       const after = position
       const page = await core.log.read({ after, topics: [topic], limit: PAGE })
       if (isOver()) return
@@ -68,6 +69,8 @@ export async function followTopic(
       isFirst = false
       // the tail may have gone on meanwhile, if it was followed already
       for (const entry of page.entries) {
+        if (core.turns.isOver) await core.turns.next()
+        if (isOver()) return
         if (!isNews(entry.position)) continue
         position = entry.position
         follower.onEntry(entry)

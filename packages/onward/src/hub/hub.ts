@@ -226,7 +226,7 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
       if (core.isClosed) return
       core.isClosed = true
       core.refuse(new OnwardError("hub_closed", "this hub is closed"))
-      for (const cursor of [...core.cursors()]) cursor.end(comment)
+      if (core.connections > 0) await core.end(core.cursors(), () => comment)
       if (core.attendance) await presence.close()
       await core.tail.stop()
       await core.log.close()
@@ -267,6 +267,7 @@ async function closeEvenly(core: Core, over: number): Promise<void> {
   for (let ended = 0; core.connections > 0;) {
     const share = over > 0 ? Math.min(1, (clock.monotonic() - startedAt) / over) : 1
     for (const due = Math.floor(cursors.length * share); ended < due; ended++) {
+      if (core.turns.isOver) await core.turns.next()
       cursors[ended]?.sendAway()
     }
     if (core.connections > 0) await new Promise<void>((resolve) => clock.after(50, resolve))

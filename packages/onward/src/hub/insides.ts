@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts"
 import type { Appended, Log } from "../log/index.ts"
 import { kindOf } from "../kind.ts"
 import type { StoredMessage } from "../message.ts"
+import type { Turns } from "../turns.ts"
 import type { End } from "./context.ts"
 import type { Taps } from "./taps.ts"
 
@@ -10,6 +11,7 @@ export interface Insides {
   readonly core: {
     readonly log: Log
     readonly clock: Clock
+    readonly turns: Turns
     readonly heartbeat: number
     readonly taps: Taps
     readonly tail: End

@@ -1,6 +1,5 @@
 import type { Loss } from "../log/index.ts"
 import type { Position } from "../message.ts"
-import type { Audience } from "./audience.ts"
 
 /**
  * What one catching-up connection knows to be gone, so that every loss is announced, and each only once. A log reports
@@ -31,8 +30,11 @@ export class Misses {
     return [...this.#known.values()].some((to) => to > position)
   }
 
-  /** The newest position that a reader at `position` misses by this loss; undefined when it misses nothing, or knows. */
-  missed(lost: Loss, position: Position, audience: Audience): Position | undefined {
+  /**
+   * The newest position that a reader at `position` misses by this loss, whose topics are all ones it asked for; undefined when it misses
+   * nothing, or knows.
+   */
+  missed(lost: Loss, position: Position): Position | undefined {
     const forgiven = this.#forgiven ?? ""
     this.#forgiven = undefined
     if (lost.reason !== "trimmed") {
@@ -42,7 +44,6 @@ export class Misses {
     }
     let newest: Position | undefined
     for (const [topic, to] of lost.topics ?? new Map([["*", lost.to]])) {
-      if (topic !== "*" && !audience.matches(topic)) continue
       if (to <= position || to <= (this.#known.get(topic) ?? "")) continue
       this.#known.set(topic, to)
       if (to > forgiven && to > (newest ?? "")) newest = to

@@ -95,6 +95,8 @@ export class Tail implements End {
     if (!this.isReady) return
     if (this.#reading || previous !== this.position) return this.wake()
     for (const [i, message] of messages.entries()) {
+      // of a large batch that many patterns are tried for, the rest is read back, over as many turns as it takes
+      if (i > 0 && this.#core.turns.isOver) return this.wake()
       const position = positions[i] as Position
       // a repeat has the position of an entry that is there already
       if (position > this.position) this.#arrive({ ...message, position, time })
@@ -129,7 +131,11 @@ export class Tail implements End {
       // something was removed before this process saw it: the window has a hole, and each cursor must find out for itself
       if (page.lost) this.#restart(page.lost.to)
       else {
-        for (const entry of page.entries) this.#arrive(entry)
+        for (const entry of page.entries) {
+          if (core.turns.isOver) await core.turns.next()
+          if (core.isClosed) return
+          this.#arrive(entry)
+        }
         if (page.next > this.position) this.position = core.window.end = page.next
         this.#checkpoint = undefined
         this.#moved()

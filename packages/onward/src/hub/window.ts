@@ -1,5 +1,9 @@
 import type { Entry, Position } from "../message.ts"
 import { inSameEpoch } from "../log/index.ts"
+import type { Turns } from "../turns.ts"
+
+/** How many entries are looked at between two looks at the clock: matching hostile topics takes up to a millisecond each. */
+const LOOKS = 8
 
 export interface WindowOptions {
   /** Most entries kept in memory. @default 10_000 */
@@ -36,6 +40,8 @@ export class Window {
   #head = 0
   /** Number of the entry at `#entries[0]`. */
   #base = 0
+  /** Changes with each reset. */
+  #life = 0
 
   constructor(options: WindowOptions, position: Position) {
     this.#options = options
@@ -64,6 +70,7 @@ export class Window {
 
   /** Forgets everything: what is before `position` may have holes. */
   reset(position: Position): void {
+    this.#life++
     this.#base += this.#entries.length
     this.#entries = []
     this.#head = 0
@@ -74,38 +81,68 @@ export class Window {
   }
 
   /**
-   * Matching entries after `after`, which the window must cover: until they hold `maxChars` of data (at least one entry), and
-   * how far was looked.
+   * Matching entries after `after`, which the window must cover: until they hold `maxChars` of data (at least one entry), or this turn is
+   * over, and how far was looked.
    */
-  read(after: Position, reader: Reader, maxChars: number): { entries: Entry[]; next: Position } {
+  read(after: Position, reader: Reader, maxChars: number, turns?: Turns): { entries: Entry[]; next: Position } {
     const entries: Entry[] = []
     let chars = 0
-    for (const number of this.#numbers(this.#find(after), reader)) {
+    let looked = 0
+    const from = this.#find(after)
+    for (const number of reader.hasPatterns ? this.#from(from) : this.#ofTopics(from, reader.topics)) {
       const entry = this.#at(number)
-      entries.push(entry)
-      chars += entry.data.length
-      if (chars >= maxChars) return { entries, next: entry.position }
+      if (!reader.hasPatterns || reader.matches(entry.topic)) {
+        entries.push(entry)
+        chars += entry.data.length
+        if (chars >= maxChars) return { entries, next: entry.position }
+      }
+      if (++looked % LOOKS === 0 && turns?.isOver) return { entries, next: entry.position }
     }
     return { entries, next: this.end }
   }
 
-  /** The position just before the `count` newest matching entries; undefined when fewer are in the window. */
-  beforeLast(count: number, reader: Reader): Position | undefined {
-    const numbers = [...this.#numbers(this.#base + this.#head, reader)]
-    const number = numbers.at(-count)
-    if (number === undefined) return undefined
+  /** The position just before the `count` newest entries on these topics; undefined when fewer are in the window. */
+  beforeLast(count: number, topics: readonly string[]): Position | undefined {
+    const lists = topics.flatMap((topic) => this.#topics.get(topic) ?? [])
+    const ends = lists.map(({ numbers }) => numbers.length)
+    let number = -1
+    for (let left = count; left > 0; left--) {
+      let newest = -1
+      for (const [i, { numbers, head }] of lists.entries()) {
+        const end = ends[i] as number
+        if (end > head && (newest < 0 || (numbers[end - 1] as number) > number)) {
+          newest = i
+          number = numbers[end - 1] as number
+        }
+      }
+      if (newest < 0) return undefined
+      ends[newest] = (ends[newest] as number) - 1
+    }
+    return number < 0 ? undefined : this.#before(number)
+  }
+
+  /** Every entry, the newest first, and the position before it. May be walked through over many turns: ends where entries were dropped. */
+  *newestFirst(): Generator<{ readonly entry: Entry; readonly before: Position }> {
+    const life = this.#life
+    for (let number = this.#base + this.#entries.length - 1; number >= this.#base + this.#head; number--) {
+      yield { entry: this.#at(number), before: this.#before(number) }
+      if (life !== this.#life) return
+    }
+  }
+
+  #before(number: number): Position {
     return number > this.#base + this.#head ? this.#at(number - 1).position : this.start
   }
 
-  *#numbers(from: number, reader: Reader): Iterable<number> {
+  *#from(from: number): Iterable<number> {
     const to = this.#base + this.#entries.length
-    if (reader.hasPatterns) {
-      for (let number = from; number < to; number++) if (reader.matches(this.#at(number).topic)) yield number
-      return
-    }
-    const [only] = reader.topics
-    if (only !== undefined && reader.topics.length === 1) return yield* this.#after(only, from)
-    const all = reader.topics.flatMap((topic) => [...this.#after(topic, from)])
+    for (let number = from; number < to; number++) yield number
+  }
+
+  *#ofTopics(from: number, topics: readonly string[]): Iterable<number> {
+    const [only] = topics
+    if (only !== undefined && topics.length === 1) return yield* this.#after(only, from)
+    const all = topics.flatMap((topic) => [...this.#after(topic, from)])
     yield* all.sort((a, b) => a - b)
   }
 

@@ -242,19 +242,16 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
   }
 
   function beforeLast(wanted: number, names: readonly string[] | undefined): number {
-    const parts = names ? topicsNamed(names).map(({ kept }) => kept) : [order]
-    // the newest `wanted` of all are among the newest `wanted` of each
-    const newest: number[] = []
-    for (const part of parts) {
-      for (let i = part.length - 1, taken = 0; i >= 0 && taken < wanted; i--) {
-        const kept = part.at(i)
-        if (kept.isGone) continue
-        newest.push(kept.sequence)
-        taken += 1
-      }
+    const lists = names ? topicsNamed(names).map(({ kept }) => newestFirst(kept)) : [newestFirst(order)]
+    let left = wanted
+    for (const kept of merge(lists, (a, b) => b.sequence - a.sequence)) {
+      if (!kept.isGone && --left === 0) return kept.sequence - 1
     }
-    const oldest = newest.sort((a, b) => b - a)[wanted - 1]
-    return oldest === undefined ? first() : oldest - 1
+    return first()
+  }
+
+  function* newestFirst(kept: Deque<Kept>): Generator<Kept> {
+    for (let i = kept.length - 1; i >= 0; i--) yield kept.at(i)
   }
 
   function summary(): Summary {

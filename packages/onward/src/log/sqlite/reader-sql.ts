@@ -23,7 +23,8 @@ const sql = (text: (column: string) => string) => ({
   newestOf: `
     SELECT sequence FROM entries
     WHERE ${SEGMENT} = ? AND topic IN (SELECT value FROM json_each(?)) ORDER BY sequence DESC LIMIT ?`,
-  newest: "SELECT sequence FROM entries ORDER BY sequence DESC LIMIT 1 OFFSET ?",
+  countOf: `SELECT count(*) AS rows FROM entries WHERE ${SEGMENT} = ?`,
+  newest: "SELECT sequence FROM entries WHERE sequence <= ? ORDER BY sequence DESC LIMIT 1 OFFSET ?",
   topic: "SELECT id, count, trimmed, own FROM topics WHERE name = ?",
   removed: "SELECT name, trimmed, own FROM topics WHERE trimmed > ?",
   entryFrom: "SELECT sequence, time FROM entries WHERE sequence >= ? ORDER BY sequence LIMIT 1",

@@ -13,6 +13,17 @@ const PAGE_ENTRIES = 4096
 /** Topics times segments after which a page ends, found something or not, for the same reason. */
 const PAGE_SEEKS = 4096
 
+/** What counting the entries of a segment costs, in seeks. */
+const COUNT_SEEKS = 256
+
+export type LastEntries = Extract<Landmark, { last: unknown }>
+
+/** How far a look-back got: the next segment to look at, and how many entries are still to be found. */
+export interface LookBack {
+  readonly segment: number
+  readonly left: number
+}
+
 /** Reads on this thread, each answer in one short read transaction. Throws what SQLite throws. */
 export class Reader {
   readonly #epoch: string
@@ -45,17 +56,13 @@ export class Reader {
     })
   }
 
-  locate(landmark: Landmark): Position | undefined {
+  locate(landmark: Exclude<Landmark, LastEntries>): Position | undefined {
     return this.#snapshot((log) => {
       if ("id" in landmark) {
         const oldest = Math.min(...this.#withId(landmark.id, whereaboutsOf(landmark)))
         return oldest < Infinity ? this.#position(oldest) : undefined
       }
-      const before =
-        "since" in landmark
-          ? this.#beforeTime(landmark.since, log)
-          : this.#beforeLast(landmark.last, landmark.topics, log)
-      return this.#position(before)
+      return this.#position(this.#beforeTime(landmark.since, log))
     })
   }
 
@@ -182,21 +189,39 @@ export class Reader {
     for (const { sequence, topic } of rows) if (matches?.(topic as string)) yield sequence as number
   }
 
-  #beforeLast(count: number, topics: readonly string[] | undefined, log: LogState): number {
-    if (count <= 0) return log.last
-    if (!topics) {
-      const row = this.#sql.newest.get(count - 1)
-      return row ? (row["sequence"] as number) - 1 : this.#first(log)
-    }
-    const kept = this.#kept(topics)
-    if (kept.count < count) return this.#first(log)
-    const wanted = JSON.stringify(kept.ids)
-    const first = this.#first(log)
-    for (let segment = segmentOf(log.last), left = count; segment >= segmentOf(first); segment--) {
-      const rows = this.#sql.newestOf.all(segment, wanted, left)
-      left -= rows.length
-      if (left === 0) return (rows.at(-1)?.["sequence"] as number) - 1
-    }
-    return first
+  /**
+   * Looks back for the place before the last entries: a stretch of segments, from where the last call got to, newest first. Gives the place,
+   * or how far it got: a look at all segments of a large log would hold up the event loop.
+   */
+  lookBack({ last: count, topics }: LastEntries, at?: LookBack): Position | LookBack {
+    return this.#snapshot((log) => {
+      const first = this.#first(log)
+      if (count <= 0) return this.#position(log.last)
+      const kept = topics && this.#kept(topics)
+      if (kept && kept.count < count) return this.#position(first)
+      const wanted = kept && JSON.stringify(kept.ids)
+      let { segment, left } = at ?? { segment: segmentOf(log.last), left: count }
+      for (let seeks = 0; segment >= segmentOf(first); segment--) {
+        if (seeks >= PAGE_SEEKS) return { segment, left }
+        const found = wanted === undefined ? this.#newest(segment, left) : this.#newestOf(segment, wanted, left)
+        if (typeof found !== "number") return this.#position(found.before)
+        left -= found
+        seeks += kept ? kept.ids.length : COUNT_SEEKS
+      }
+      return this.#position(first)
+    })
+  }
+
+  /** The place before the newest `count` entries of a segment, or how many it has if they are fewer. */
+  #newest(segment: number, count: number): { before: number } | number {
+    const { rows } = this.#sql.countOf.get(segment) as { rows: number }
+    if (rows < count) return rows
+    const row = this.#sql.newest.get(endOfSegment(segment), count - 1)
+    return { before: (row?.["sequence"] as number) - 1 }
+  }
+
+  #newestOf(segment: number, wanted: string, count: number): { before: number } | number {
+    const rows = this.#sql.newestOf.all(segment, wanted, count)
+    return rows.length < count ? rows.length : { before: (rows.at(-1)?.["sequence"] as number) - 1 }
   }
 }

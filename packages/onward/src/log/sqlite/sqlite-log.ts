@@ -1,15 +1,17 @@
 import { resolve } from "node:path"
 import { fileURLToPath } from "node:url"
+import { systemClock } from "../../clock.ts"
 import { OnwardError } from "../../errors.ts"
 import type { Log, Retention } from "../log.ts"
 import type { Position } from "../../message.ts"
 import { kindOf } from "../../kind.ts"
 import { checkKinds, checkNames } from "../../options.ts"
+import { turnsOf } from "../../turns.ts"
 import { formatPosition } from "../position.ts"
 import { limitsOf, RETENTION_NAMES } from "../retention.ts"
 import { failureOf, isBusy, toOnwardError } from "./failure.ts"
 import { openFile } from "./open.ts"
-import { Reader } from "./reader.ts"
+import { Reader, type LastEntries } from "./reader.ts"
 import { WriterThread } from "./writer-thread.ts"
 
 export interface SqliteLogOptions {
@@ -68,6 +70,7 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
   const writer = new WriterThread({ path: file, inode, limits, durability, busyTimeout }, (newest) =>
     wakeAll(formatPosition(epoch, newest)),
   )
+  const turns = turnsOf(systemClock)
   const watchers = new Set<{ readonly wake: (newest?: Position) => void }>()
   const underWay = new Set<Promise<unknown>>()
   let seenVersion: unknown
@@ -105,6 +108,16 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
     }
   }
 
+  /** Step by step, so that a look at all of a large log does not hold up the event loop. */
+  async function lookBack(landmark: LastEntries): Promise<Position> {
+    for (let found = await ask(() => reader.lookBack(landmark)); ;) {
+      if (typeof found === "string") return found
+      const reached = found
+      if (turns.isOver) await turns.next()
+      found = await ask(() => reader.lookBack(landmark, reached))
+    }
+  }
+
   function wakeAll(newest?: Position): void {
     for (const { wake } of watchers) wake(newest)
   }
@@ -136,7 +149,7 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
       }),
     read: (query) => call(() => ask(() => reader.read(query))),
     bounds: () => call(() => ask(() => reader.bounds())),
-    locate: (landmark) => call(() => ask(() => reader.locate(landmark))),
+    locate: (landmark) => call(() => ("last" in landmark ? lookBack(landmark) : ask(() => reader.locate(landmark)))),
     watch: (wake) =>
       call(async () => {
         const watcher = { wake }

@@ -12,11 +12,15 @@ export class World implements Clock {
   readonly #ready: (() => void)[] = []
   #timers: Timer[] = []
   #now = 1_000_000
+  /** Whether each look at the clock finds it moved on, so that loops run out of their time. */
+  readonly #isBusy: boolean
+  #busyFor = 0
   /** A digest of everything that happened, in order. */
   trace = 0
 
   constructor(chance: Chance) {
     this.chance = chance
+    this.#isBusy = chance.percent(50)
   }
 
   now(): number {
@@ -24,7 +28,8 @@ export class World implements Clock {
   }
 
   monotonic(): number {
-    return this.#now
+    if (this.#isBusy) this.#busyFor += this.chance.below(4)
+    return this.#now + this.#busyFor
   }
 
   after(delay: number, run: () => void): () => void {
