@@ -55,6 +55,13 @@ const needs = {
   },
   // WebKit has no mode without a screen, so it gets one that nobody sees
   webkit: browser("WebKit", ["webkit2gtk-driver", "xvfb"], () => ["WebKitWebDriver", "Xvfb"].every(onPath)),
+  faketime: {
+    present: () => onPath("faketime"),
+    announce: "Installing Debian's faketime for the tests that set a process's wall clock (under a minute) …",
+    install: () => installDebianPackages(["faketime"]),
+    remedy: "faketime is missing and tests of the wall clock need it: run `apt-get install faketime` as root.",
+    optional: !process.env.CI,
+  },
   proxies: servers("proxies", PROXIES),
   stores: servers("stores", STORES),
 }
