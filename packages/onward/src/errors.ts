@@ -26,6 +26,7 @@ export type OnwardErrorCode =
   | "bad_status"
   | "bad_content_type"
   | "redirect_refused"
+  | "invalid_request"
   | "connect_timeout"
   | "idle_timeout"
   | "event_timeout"

@@ -9,8 +9,9 @@ export const END_ID = "stream.end"
 /** As a last event id: begin with the oldest entry kept. */
 export const EARLIEST_ID = "earliest"
 
+/** What HTTP forbids in a header. */
 // oxlint-disable-next-line no-control-regex -- control characters are exactly what is looked for
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
+export const CONTROL: RegExp = /[\u0000-\u001f\u007f-\u009f]/
 
 /** True when Onward itself gives the id a meaning. Positions are the third such kind; only logs know how they are written. */
 export const isControlWord = (id: string): boolean => id === EARLIEST_ID || id.startsWith("stream.")
@@ -27,7 +28,8 @@ export function idFaultOf(id: unknown, maxBytes: number = MAX_ID_BYTES): string 
   if (id.length > maxBytes || byteLength(id) > maxBytes) return `must be at most ${maxBytes} bytes long in UTF-8`
   if (CONTROL.test(id)) return "cannot hold control characters, because HTTP headers cannot"
   if (id !== id.trim()) return "cannot begin or end with white space, which HTTP headers lose"
-  if (!id.isWellFormed()) return "cannot hold half a surrogate pair, which UTF-8 cannot write"
+  // not every browser has it
+  if (id.isWellFormed?.() === false) return "cannot hold half a surrogate pair, which UTF-8 cannot write"
   // clients that send headers as Latin-1, and runtimes that decode them, would turn it into another id
   if (idFromHeader(id) !== id)
     return "cannot be Latin-1 text that also reads as UTF-8, because headers do not tell the two apart"

@@ -45,7 +45,10 @@ export interface EventContract<S extends EventSchemas = EventSchemas> {
    * Throws `OnwardError("validation_failed")` for an unknown name or refused data.
    */
   validate(event: string, data: unknown): Promise<unknown>
-  /** Reads an event as it arrived (`data` is text) into its typed form; with `validate: false` the shape is believed. */
+  /**
+   * Reads an event as it arrived (`data` is text) into its typed form; with `validate: false` the shape is believed, and the schema only decides
+   * whether the data is text: the number 1 and the string "1" arrive as the same bytes.
+   */
   parse(
     message: { readonly event: string; readonly data: string },
     options?: { validate?: boolean },
@@ -78,6 +81,11 @@ export function defineEvents<const S extends EventSchemas>(schemas: S): EventCon
       throw new OnwardError("validation_failed", `data of "${event}": ${result.issues.map(describe).join("; ")}`)
     return result.value
   }
+  const fits = (event: string, data: unknown): Promise<boolean> =>
+    validate(event, data).then(
+      () => true,
+      () => false,
+    )
   return {
     schemas,
     validate,
@@ -86,7 +94,10 @@ export function defineEvents<const S extends EventSchemas>(schemas: S): EventCon
       checkKinds("parse", options, { validate: "true or false" })
       const typed = (data: unknown) => ({ event, data }) as EventOutput<S>
       const data = parseJson(text)
-      if (options.validate === false) return typed(data)
+      if (options.validate === false) {
+        const isText = typeof data !== "string" && !(await fits(event, data)) && (await fits(event, text))
+        return typed(isText ? text : data)
+      }
       try {
         return typed(await validate(event, data))
       } catch (error) {

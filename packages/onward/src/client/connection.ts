@@ -1,11 +1,18 @@
 import { systemClock, type Clock } from "../clock.ts"
+import { MAX_ID_BYTES } from "../event-id.ts"
 import { OnwardError, type OnwardErrorCode } from "../errors.ts"
 import { CHECKPOINT, createSmallParser, type ParsedEvent } from "../protocol/index.ts"
 import {
+  canSend,
   checkResponse,
+  failed,
   fault,
+  hrefOf,
   initOf,
   methodOf,
+  originOf,
+  request,
+  withQuery,
   type Attempt,
   type ByteReader,
   type FetchedResponse,
@@ -23,6 +30,8 @@ export interface ConnectionOptions extends RequestOptions {
   readonly idleTimeout?: number
   /** The same for events, which heartbeats are not. @default Infinity */
   readonly eventTimeout?: number
+  /** The longest wait that a server can ask for, by `retry` or `Retry-After`, in ms. @default 3_600_000 */
+  readonly maxServerDelay?: number
   /** Turns bytes into events. @default a small one; in Node the one built for speed */
   readonly createParser?: typeof createSmallParser
   /** Time and chance; for tests. @default the machine's */
@@ -63,8 +72,8 @@ export interface Connection {
   /** Ends it, from within a callback too: nothing is called any more. */
   close(): void
   /**
-   * Time has passed, or the network changed, of which no error may tell: what waits tries now, what was silent for too long, or is known to be
-   * lost, is replaced.
+   * Time has passed, or the network changed, and no error may tell of it: a wait ends now, and a connection that was silent for too long is
+   * replaced. With `isLost` any connection is, if the request can be repeated.
    */
   wake(isLost?: boolean): void
   /** Forgets the event that has come in part. */
@@ -78,8 +87,13 @@ export interface Connection {
 const LOOK = 1_000
 /** Once a connection is in doubt, a heartbeat may be this late, in ms. */
 const LATE = 2_000
-/** A stream that was open so long, in ms, was no failure, with or without events. */
+/** A stream that was open for so long, in ms, was no failure, even without events. */
 const GOOD = 10_000
+/** A stream that brought an event was no failure if its next request is at least so long, in ms, after the one before. */
+const BRIEF = 1_000
+
+/** The standard lets a client add to the server's delay after a failure: nothing at first, then doubled up to what a stream waits, in ms. */
+const STANDARD_BASE = 50
 
 /** Makes a connection; `run` starts it. */
 export function createConnection(
@@ -89,8 +103,12 @@ export function createConnection(
   owner: ConnectionOwner,
 ): Connection {
   const { clock = systemClock, connectTimeout = Infinity, eventTimeout = Infinity } = options
-  const { createParser = createSmallParser } = options
+  const { createParser = createSmallParser, maxServerDelay = 3_600_000 } = options
   let controller = new AbortController()
+  /** Why this attempt was given up. Not `signal.reason`, which React Native before 0.87 does not have. */
+  let givenUp: OnwardError | undefined
+  /** The last id that a request can carry. */
+  let sendableId = ""
   let attempts = 0
   let lastError: OnwardError | undefined
   /** The last answer that was a stream. */
@@ -103,12 +121,17 @@ export function createConnection(
   /** What the time of day is ahead of the monotonic clock, and how much of that came about since the last byte. */
   let ahead = clock.now() - clock.monotonic()
   let asleep = 0
+  let openedAt = Infinity
+  let hasEvent = false
   /** The longest silence of the server, as it says itself. */
   let heartbeat = Infinity
   let failures = 0
   let retryAfter = 0
   let isOver = false
   let isRefreshing = false
+  /** A proxy refuses to stream, so responses are asked for that end. */
+  let isPolling = false
+  let isRefused = false
   let isHurried = false
   let hurry: (() => void) | undefined
   let stopLooking: (() => void) | undefined
@@ -118,8 +141,9 @@ export function createConnection(
       onEvent(event) {
         if (event.event === CHECKPOINT) return owner.onCheckpoint?.(event)
         eventAt = byteAt
+        hasEvent = true
+        if (event.id !== sendableId && canSend(event.id)) sendableId = event.id
         owner.onEvent(event)
-        failures = 0
       },
       onComment(text) {
         const announced = /^heartbeat (\d+)$/.exec(text)
@@ -135,8 +159,13 @@ export function createConnection(
 
   const idleTimeout = (): number => options.idleTimeout ?? 2 * heartbeat
 
-  function expire(code: OnwardErrorCode): void {
-    controller.abort(fault(code, "nothing came in time"))
+  /** What the server asks for between two requests. */
+  const serverDelay = (): number => Math.min(maxServerDelay, Math.max(reconnectionTime(), retryAfter))
+
+  /** An id that no request can carry is not worth an error: repeating events is better than losing all. */
+  function idToSend(): string {
+    const { lastEventId } = parser
+    return canSend(lastEventId) ? (sendableId = lastEventId) : sendableId
   }
 
   /**
@@ -157,6 +186,14 @@ export function createConnection(
 
   /** The longest silence of a connection that is fine. One in doubt has to show its next heartbeat, and gets no second chance. */
   const patience = (): number => Math.min(idleTimeout(), asleep > 0 ? heartbeat + LATE : Infinity)
+
+  function giveUp(code: OnwardErrorCode, message: string): void {
+    givenUp = fault(code, message)
+    controller.abort(givenUp)
+  }
+
+  const expire = (code: OnwardErrorCode): void =>
+    giveUp(code, "The server sent nothing in time. The client reconnects.")
 
   /** Ends the attempt when a deadline has passed, else looks again in a while. */
   function look(): void {
@@ -185,14 +222,20 @@ export function createConnection(
   /** The answer to one request, and its body, which ends with the signal whether or not the `fetch` cares for that. */
   async function ask(attempt: Attempt, signal: AbortSignal): Promise<[FetchedResponse, ByteReader | undefined]> {
     const { fetch = globalThis.fetch } = options
-    const target = opened && policy.resume?.(opened, parser.lastEventId)
-    const to = new URL(target ?? url, url)
+    const target = opened && policy.resume?.(opened, attempt.lastEventId)
+    const isResume = target !== undefined
+    let to = isResume ? hrefOf(target, url) : url
     // what the caller says to one origin is no other's business, even where a server names that
-    const headers = to.origin === new URL(url).origin ? (options.headers ?? {}) : {}
-    const init = await initOf({ ...options, headers }, attempt, target !== undefined)
-    signal.throwIfAborted()
-    const response = await fetch(to.href, { ...init, signal })
-    const reader = response.body?.getReader()
+    const headers = originOf(to) === originOf(url) ? (options.headers ?? {}) : {}
+    if (isPolling) to = withQuery(to, "transport=poll")
+    const { lastEventId } = parser
+    if (!attempt.lastEventId && lastEventId && lastEventId.length <= MAX_ID_BYTES)
+      to = withQuery(to, `last_event_id=${encodeURIComponent(lastEventId)}`)
+    const incremental = !isPolling && (options.incremental ?? true)
+    const init = await initOf({ ...options, headers, incremental }, to, attempt, isResume)
+    if (signal.aborted) throw givenUp
+    const response = await request(fetch, to, { ...init, signal })
+    const reader = response.body?.getReader?.()
     const cancel = (): unknown => reader?.cancel().catch(() => {})
     signal.addEventListener("abort", cancel)
     if (signal.aborted) cancel()
@@ -204,25 +247,33 @@ export function createConnection(
     if (isOver) return
     const { signal } = (controller = new AbortController())
     retryAfter = 0
-    isHurried = false
-    const attempt: Attempt = { number: attempts++, lastEventId: parser.lastEventId, error: lastError }
+    openedAt = Infinity
+    hasEvent = isHurried = isRefused = false
+    givenUp = undefined
+    const attempt: Attempt = { number: attempts++, lastEventId: idToSend(), error: lastError }
     try {
       enter("connecting")
       owner.onConnecting?.(attempt)
-      const [response, reader] = await Promise.race([ask(attempt, signal).catch(failed), aborted(signal)])
+      const aborted = new Promise<never>((_, reject) => {
+        signal.addEventListener("abort", () => reject(givenUp as OnwardError))
+      })
+      const [response, reader] = await Promise.race([ask(attempt, signal), aborted])
       const { status, headers } = response
       if (status === 204) close()
       if (isOver) return
-      if (status !== 200) retryAfter = retryAfterOf(headers.get("retry-after"), clock.now())
+      if (status !== 200) {
+        retryAfter = retryAfterOf(headers.get("retry-after"), clock.now())
+        isRefused = headers.get("proxy-status")?.includes("incremental_refused") ?? false
+      }
       checkResponse(response)
       isRefreshing = false
       opened = response
       enter("reading")
+      openedAt = since
       owner.onOpen(response)
       for (;;) {
         const part = await reader?.read().catch(failed)
-        signal.throwIfAborted()
-        if (part?.done !== false) break
+        if (signal.aborted || part?.done !== false) break
         heard()
         parser.push(part.value as Uint8Array)
         const room = owner.room?.()
@@ -232,11 +283,13 @@ export function createConnection(
         await room
         enter("reading")
       }
-      throw fault("stream_ended", "the stream ended", status)
+      throw fault("stream_ended", "The server ended the stream. The client reconnects.", 200)
     } catch (error) {
-      throw signal.aborted ? signal.reason : error
+      if (signal.aborted) throw givenUp
+      throw isOwn(error) ? fault(error.code, error.message, 0, error.cause) : error
     } finally {
-      if (phase === "reading" && clock.monotonic() - since > GOOD) failures = 0
+      const lived = clock.monotonic() - openedAt
+      if (lived > GOOD || (hasEvent && lived + serverDelay() >= BRIEF)) failures = 0
       enter("resting")
       parser.reset()
       controller.abort()
@@ -244,7 +297,7 @@ export function createConnection(
   }
 
   const isRepeatable = (error?: OnwardError): unknown =>
-    (policy.resume && opened) || policy.canRepeat(parser.lastEventId, error)
+    (policy.resume && opened) || policy.canRepeat(idToSend(), error)
 
   /** How long to wait after an attempt that ended so; throws when there is to be none, or closes. */
   function judge(error: OnwardError): number {
@@ -255,14 +308,18 @@ export function createConnection(
       isRefreshing = true
       return 0
     }
+    if (isStatus && isRefused && !isPolling && methodOf(options) === "GET") {
+      isPolling = true
+      return 0
+    }
     if (code === "stream_ended" && (isFinite || !isRepeatable(error))) close()
     else if (!retryable || (isStatus && !retry) || (retry && failures >= (retry.attempts ?? Infinity))) throw error
     else if (!isRepeatable(error)) {
-      const message = `${methodOf(options)} is not repeated without an id to carry on from`
+      const advice = 'Set `repeat: "always"` if the server may do it twice.'
+      const message = `The ${methodOf(options)} failed before an event with an id came (${error.message}) ${advice}`
       throw fault("not_repeatable", message, status, error)
     }
-    const least = Math.max(reconnectionTime(), retryAfter)
-    const delay = delayOf(retry || { base: failures && 1_000 }, failures++, least, clock.random())
+    const delay = delayOf(retry || { base: failures && STANDARD_BASE }, failures++, serverDelay(), clock.random())
     return isHurried ? 0 : delay
   }
 
@@ -312,7 +369,8 @@ export function createConnection(
       // what cannot be asked for again may have survived
       if (!isSilent && !(isLost && isRepeatable())) return
       isHurried = true
-      expire("idle_timeout")
+      if (isSilent) expire("idle_timeout")
+      else giveUp("network_error", "A reconnect was asked for. The client reconnects.")
     },
     reset: () => parser.reset(),
     get lastEventId() {
@@ -324,11 +382,5 @@ export function createConnection(
   }
 }
 
-/** Platforms word network errors differently, so they are never told apart by their words. */
-function failed(cause: unknown): never {
-  throw cause instanceof OnwardError ? cause : fault("network_error", "no connection, or it was cut", 0, cause)
-}
-
-/** Rejects once `signal` is aborted: a `fetch` or a function given as option may not care. */
-const aborted = (signal: AbortSignal): Promise<never> =>
-  new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)))
+/** Raised on this side, with a status that is for servers. */
+const isOwn = (error: unknown): error is OnwardError => error instanceof OnwardError && !error.isRemote

@@ -29,6 +29,9 @@ export interface EventSourceEventMap {
   error: EventSourceErrorEvent
 }
 
+/** Without it, as in React Native, only `stream` works: this module must load all the same. */
+const Target: typeof EventTarget = globalThis.EventTarget ?? Object
+
 type Handler<E extends Event> = ((this: EventSource, event: E) => unknown) | null
 
 /** The URL of a source that has none: whatwg/html#12272. */
@@ -43,7 +46,7 @@ const NO_URL = "about:event-stream"
  * const source = new EventSource("/events", { headers: async () => ({ authorization: `Bearer ${await token()}` }) })
  * source.addEventListener("tick", ({ data, lastEventId }) => console.log(lastEventId, JSON.parse(data)))
  */
-export class EventSource extends EventTarget {
+export class EventSource extends Target {
   declare static readonly CONNECTING: 0
   declare static readonly OPEN: 1
   declare static readonly CLOSED: 2
@@ -169,7 +172,14 @@ export interface EventSourceListening {
   (type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void
 }
 
-for (const target of [EventSource, EventSource.prototype]) Object.assign(target, { CONNECTING: 0, OPEN: 1, CLOSED: 2 })
+/** Constants as Web IDL has them, on both objects. */
+for (const target of [EventSource, EventSource.prototype]) {
+  for (const [value, name] of ["CONNECTING", "OPEN", "CLOSED"].entries()) {
+    Object.defineProperty(target, name, { value, enumerable: true })
+  }
+}
+/** By this libraries such as the MCP SDK find out that there is an option `fetch`. */
+Object.defineProperty(EventSource, Symbol.for("eventsource.supports-fetch-override"), { value: true })
 
 /** An event handler attribute keeps the place among the listeners where it was first set (WHATWG HTML section 8.1.8.1). */
 for (const type of ["open", "message", "error"]) {

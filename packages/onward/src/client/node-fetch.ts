@@ -2,19 +2,31 @@ import http, { type IncomingHttpHeaders, type IncomingMessage } from "node:http"
 import https from "node:https"
 import type { Readable } from "node:stream"
 import { constants, createBrotliDecompress, createGunzip, createInflate } from "node:zlib"
-import { fault, type ByteReader, type FetchedResponse } from "./request.ts"
+import { SAFE_METHODS } from "../methods.ts"
+import { fault, type ByteReader, type FetchedResponse, type FetchInit } from "./request.ts"
 
 const KEEP_ALIVE = 15_000
 /** Fetch section 4.4. */
 const MAX_REDIRECTS = 20
 /** What may follow to another origin; whatever else the caller set may be a secret. */
-const HARMLESS = new Set(["accept", "accept-language", "cache-control", "content-type", "last-event-id", "pragma"])
+const HARMLESS = new Set([
+  ...["accept", "accept-language", "cache-control", "content-type", "incremental"],
+  ...["last-event-id", "pragma", "user-agent"],
+])
+/** A server or a proxy that blocks clients without a name cannot know us otherwise. */
+const USER_AGENT = "onward/0.1.0"
+
+/** A request that may not be repeated never goes over a connection that was used before, which its server may be closing. */
+const fresh = {
+  http: new http.Agent({ keepAlive: true, maxFreeSockets: 0 }),
+  https: new https.Agent({ keepAlive: true, maxFreeSockets: 0 }),
+}
 
 /**
  * As much of `fetch` as the client needs, on `node:http` and `node:https`: bodies may be quiet for as long as they like (Node's own ends them
  * after 300 s), and an event costs a fraction. It follows redirects by itself: no header of the caller's goes to another origin.
  */
-export async function nodeFetch(url: string, init: RequestInit): Promise<FetchedResponse> {
+export async function nodeFetch(url: string, init: FetchInit): Promise<FetchedResponse> {
   const signal = init.signal as AbortSignal
   // knows each kind of body, and what type it says it is
   const source = new Response(init.body ?? null)
@@ -25,8 +37,12 @@ export async function nodeFetch(url: string, init: RequestInit): Promise<Fetched
   if (type !== null && !headers.has("content-type")) headers.set("content-type", type)
   // what `cache: "no-store"` stands for (Fetch section 4.5)
   if (!headers.has("cache-control")) headers.set("cache-control", "no-cache")
-  checkId(headers.get("last-event-id") ?? "")
+  if (!headers.has("user-agent")) headers.set("user-agent", USER_AGENT)
   let at = new URL(url)
+  if (!/^https?:$/.test(at.protocol)) {
+    const advice = `Give the whole URL, like "http://localhost:3000/events".`
+    throw fault("invalid_request", `The URL "${url}" does not start with http:// or https://. ${advice}`)
+  }
   for (let redirects = 0; ; redirects++) {
     const message = await request(at, { method, headers: Object.fromEntries(headers), signal }, body)
     const { statusCode: status = 0 } = message
@@ -35,7 +51,7 @@ export async function nodeFetch(url: string, init: RequestInit): Promise<Fetched
     message.destroy()
     const to = URL.parse(Buffer.from(location, "latin1").toString(), at)
     if (!to || !/^https?:$/.test(to.protocol) || redirects === MAX_REDIRECTS) {
-      throw fault("redirect_refused", `the redirect to "${location}" leads nowhere`, status)
+      throw fault("redirect_refused", `The redirect to "${location}" leads nowhere. Use the final URL.`, status)
     }
     if (to.origin !== at.origin) {
       for (const name of [...headers.keys()]) if (!HARMLESS.has(name)) headers.delete(name)
@@ -49,21 +65,37 @@ export async function nodeFetch(url: string, init: RequestInit): Promise<Fetched
   }
 }
 
-function checkId(id: string): void {
-  if (/^[\t\x20-\x7e\x80-\xff]*$/.test(id)) return // what node:http lets pass
-  throw fault("invalid_message", "the last event id has control characters, which node:http does not send")
-}
-
-function request(url: URL, options: http.RequestOptions, body: Buffer | undefined): Promise<IncomingMessage> {
+function request(url: URL, options: RequestOptions, body: Buffer | undefined): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const { request } = url.protocol === "https:" ? https : http
-    // no pool: a stream has its connection for itself, and a pooled one may be dead already
-    const sent = request(url, { ...options, agent: false }, resolve)
-    // tells of a dead peer where there are no heartbeats
-    sent.on("socket", (socket) => socket.setKeepAlive(true, KEEP_ALIVE))
-    sent.on("error", reject)
+    const isSafe = SAFE_METHODS.includes(options.method)
+    const isTls = url.protocol === "https:"
+    const send = isTls ? https.request : http.request
+    const sent = isSafe
+      ? send(url, options, resolve)
+      : send(url, { ...options, agent: fresh[isTls ? "https" : "http"] }, resolve)
+    let isConnected = false
+    sent.on("socket", (socket) => {
+      // tells of a dead peer where there are no heartbeats
+      socket.setKeepAlive(true, KEEP_ALIVE)
+      isConnected = sent.reusedSocket
+      if (!isConnected) socket.once(isTls ? "secureConnect" : "connect", () => (isConnected = true))
+    })
+    sent.on("error", (error: NodeJS.ErrnoException) => {
+      // the server closed a connection that was kept, at the moment it was used again
+      if (isSafe && sent.reusedSocket && error.code === "ECONNRESET" && !options.signal.aborted) {
+        resolve(request(url, options, body))
+      } else reject(isConnected ? error : unsent(error))
+    })
     sent.end(body)
   })
+}
+
+/** An error as system calls name it that fail before anything is sent; of a certificate that is refused Node does not say so. */
+const unsent = (error: Error): Error => Object.assign(error, { syscall: "connect" })
+
+interface RequestOptions extends http.RequestOptions {
+  readonly method: string
+  readonly signal: AbortSignal
 }
 
 function answerOf(message: IncomingMessage, url: URL): FetchedResponse {

@@ -3,6 +3,7 @@ import {
   stream as openStream,
   type EventSourceListening,
   type EventSourceOptions,
+  type StreamStatus,
 } from "./index.ts"
 import { nodeFetch } from "./node-fetch.ts"
 import { createFastParser } from "./node-parser.ts"
@@ -60,6 +61,20 @@ export class EventSource extends BrowserEventSource {
   }
 }
 
-/** `stream` on `node:http`. */
+/**
+ * `stream` on `node:http`. Without `onStatus`, a first connection that fails is reported on the console, once: a browser would, and a loop that
+ * waits for a server that is not there says nothing.
+ */
 export const stream: typeof openStream = (url: string | URL, options?: object) =>
-  openStream(url, { ...IN_NODE, ...options })
+  openStream(url, { ...IN_NODE, onStatus: reportFirstFailure(), ...options })
+
+function reportFirstFailure(): (status: StreamStatus) => void {
+  let isSettled = false
+  return (status) => {
+    if (isSettled) return
+    isSettled = status.state === "open" || status.state === "reconnecting"
+    if (status.state === "reconnecting") {
+      console.warn(`onward: ${status.error.message} The client keeps trying; \`onStatus\` is told of each failure.`)
+    }
+  }
+}

@@ -43,7 +43,8 @@ export function watchPage({ clock, hiddenAfter, onAway, onBack, onWake }: PageOp
     hear(document, "freeze", () => onAway("stored"))
     hear(document, "resume", () => onBack("stored"))
   }
-  if (self) {
+  // in React Native there is one that hears nothing
+  if (self?.addEventListener) {
     hear(self, "online", () => onWake(true))
     // cached or not: Firefox may leave the connections of a page that has gone open until something else happens
     hear(self, "pagehide", () => onAway("stored"))

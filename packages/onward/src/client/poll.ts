@@ -1,12 +1,13 @@
 import { systemClock, type Clock } from "../clock.ts"
+import { idToHeader } from "../event-id.ts"
 import { createSmallParser } from "../protocol/index.ts"
-import type { ByteReader, FetchedResponse, FetchLike } from "./request.ts"
+import { canSend, withQuery, type ByteReader, type FetchedResponse, type FetchInit, type FetchLike } from "./request.ts"
 
 export type { ByteReader, FetchedResponse, FetchLike } from "./request.ts"
 
 export interface PollingOptions {
   /** What carries the requests; may give the whole body at once, as React Native's does. @default the platform's */
-  readonly fetch?: (url: string, init: RequestInit) => Promise<PolledResponse>
+  readonly fetch?: (url: string, init: FetchInit) => Promise<PolledResponse>
   /** How long the first bytes of a stream may take, in ms, before it is asked for piece by piece. 0: always do. @default 5_000 */
   readonly patience?: number
   /** How long after that no stream is tried again, in ms. @default 600_000 */
@@ -47,27 +48,24 @@ export function pollingFetch(options: PollingOptions = {}): FetchLike {
       const response = await inTime(fetch, url, init, patience, clock)
       if (response) return response
     }
-    const target = pollOf(url)
+    // what a proxy would refuse, or hold
+    const { incremental: _, ...headers } = Object.fromEntries(new Headers(init.headers))
+    const asked = { ...init, headers }
+    const target = withQuery(url, "transport=poll")
     const since = clock.monotonic()
-    const response = await fetch(target, init)
+    const response = await fetch(target, asked)
     if (response.status !== 200) return streaming(response)
     pollUntil = Math.max(pollUntil, clock.monotonic() + again)
-    const pieces: Pieces = { fetch, url: target, init, clock }
+    const pieces: Pieces = { fetch, url: target, init: asked, clock }
     return { ...partsOf(response), body: { getReader: () => read(pieces, response, since) } }
   }
-}
-
-/** By hand, because the `URL` of React Native cannot set parameters. */
-function pollOf(url: string): string {
-  const [asked = ""] = url.split("#")
-  return `${asked}${asked.includes("?") ? "&" : "?"}transport=poll`
 }
 
 /** The answer, if its first bytes come in time; else the request is given up. */
 async function inTime(
   fetch: NonNullable<PollingOptions["fetch"]>,
   url: string,
-  init: RequestInit,
+  init: FetchInit,
   patience: number,
   clock: Clock,
 ): Promise<FetchedResponse | undefined> {
@@ -83,8 +81,9 @@ async function inTime(
     })
   })
 
-  async function ask(): Promise<FetchedResponse> {
+  async function ask(): Promise<FetchedResponse | undefined> {
     const response = await fetch(url, { ...init, signal: controller.signal })
+    if (response.headers.get("proxy-status")?.includes("incremental_refused")) return undefined
     if (response.status !== 200 || !response.body) return streaming(response)
     const reader = response.body.getReader()
     const first = await reader.read()
@@ -108,14 +107,13 @@ async function inTime(
 interface Pieces {
   readonly fetch: NonNullable<PollingOptions["fetch"]>
   readonly url: string
-  readonly init: RequestInit
+  readonly init: FetchInit
   readonly clock: Clock
 }
 
 /** Reads one piece after the other, for as long as each is whole and something comes; `since` is when the first was asked for. */
 function read({ fetch, url, init, clock }: Pieces, opened: PolledResponse, since: number): ByteReader {
-  const headers = new Headers(init.headers)
-  const known = createSmallParser({ onEvent() {} }, { lastEventId: headers.get("last-event-id") ?? "" })
+  const known = createSmallParser({ onEvent() {} }, { lastEventId: init.headers["last-event-id"] })
   let reader = readerOf(opened)
   let idBefore = known.lastEventId
   /** The last two bytes: a piece that does not end with a blank line was cut, and what follows would be joined to half a block. */
@@ -125,9 +123,8 @@ function read({ fetch, url, init, clock }: Pieces, opened: PolledResponse, since
   async function next(): Promise<boolean> {
     const id = known.lastEventId
     const isNews = id !== idBefore || clock.monotonic() - since >= SUSPICIOUS
-    if (isOver || !isNews || tail !== "\n\n" || id === "") return false
-    // to `fetch` a character of a header is a byte
-    headers.set("last-event-id", latin1(new TextEncoder().encode(id)))
+    if (isOver || !isNews || tail !== "\n\n" || id === "" || !canSend(id)) return false
+    const headers = { ...init.headers, "last-event-id": idToHeader(id) }
     since = clock.monotonic()
     idBefore = id
     const response = await fetch(url, { ...init, headers })
@@ -143,7 +140,7 @@ function read({ fetch, url, init, clock }: Pieces, opened: PolledResponse, since
         const { done, value } = await reader.read()
         if (!done && value) {
           known.push(value)
-          tail = (tail + latin1(value.subarray(-2))).slice(-2)
+          tail = (tail + String.fromCharCode(...value.subarray(-2))).slice(-2)
           return { done, value }
         }
         if (!(await next())) return { done: true }
@@ -155,8 +152,6 @@ function read({ fetch, url, init, clock }: Pieces, opened: PolledResponse, since
     },
   }
 }
-
-const latin1 = (bytes: Uint8Array): string => bytes.reduce((text, byte) => text + String.fromCharCode(byte), "")
 
 const partsOf = ({ status, url, type, headers }: PolledResponse): Omit<FetchedResponse, "body"> => ({
   status,

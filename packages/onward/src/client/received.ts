@@ -1,4 +1,5 @@
 import { OnwardError } from "../errors.ts"
+import { fault } from "./request.ts"
 import type { EventContract, EventOutput, EventSchemas } from "../events.ts"
 import type { ParsedEvent } from "../protocol/index.ts"
 
@@ -33,7 +34,10 @@ export type TypedStreamEvent<S extends EventSchemas> = (
 export interface TypedOptions<S extends EventSchemas> {
   /** What arrives, as the publisher declared it. Events it does not name are passed over. */
   readonly events: EventContract<S>
-  /** Whether data is checked on arrival; otherwise it is believed. @default false */
+  /**
+   * Whether data is checked, and made what the schema makes of it. Otherwise it is believed; only to tell text from JSON its schema is asked.
+   * @default false
+   */
   readonly validate?: boolean
   /** What to do with an event that does not fit. @default "throw" */
   readonly onInvalid?: "throw" | "skip" | ((error: unknown, event: StreamEvent) => void)
@@ -54,7 +58,7 @@ export class Received implements StreamEvent {
     try {
       return JSON.parse(this.data) as T
     } catch (cause) {
-      throw new OnwardError("validation_failed", `data of "${this.event}" is not JSON`, { cause })
+      throw fault("validation_failed", `The data of "${this.event}" is not JSON. Read \`data\`.`, 0, cause)
     }
   }
 }
@@ -72,7 +76,8 @@ export async function nextTyped(
     if (!Object.hasOwn(events.schemas, event)) continue
     try {
       return { done: false, value: { ...(await events.parse(result.value, { validate })), id } }
-    } catch (error) {
+    } catch (thrown) {
+      const error = thrown instanceof OnwardError ? fault(thrown.code, thrown.message) : thrown
       if (onInvalid === "throw") throw error
       if (onInvalid !== "skip") onInvalid(error, result.value)
     }

@@ -1,3 +1,4 @@
+import { CONTROL, idToHeader, MAX_ID_BYTES } from "../event-id.ts"
 import { OnwardError, type OnwardErrorCode } from "../errors.ts"
 
 /** One try to connect, as functions given as options see it. */
@@ -10,8 +11,13 @@ export interface Attempt {
   readonly error: OnwardError | undefined
 }
 
+/** How a `fetch` is called: with headers as a plain object, so that `{ ...init.headers, authorization }` keeps them. */
+export interface FetchInit extends RequestInit {
+  headers: Record<string, string>
+}
+
 /** What is asked of a `fetch`; that of the platform fits. */
-export type FetchLike = (url: string, init: RequestInit) => Promise<FetchedResponse>
+export type FetchLike = (url: string, init: FetchInit) => Promise<FetchedResponse>
 
 /** What is used of its answer. */
 export interface FetchedResponse {
@@ -49,43 +55,122 @@ export interface RequestOptions {
   readonly signal?: AbortSignal
   /** Where to begin: the server is asked for what came after this id. @default "" */
   readonly lastEventId?: string
+  /**
+   * Asks proxies to hand on the stream as it comes, by `Incremental: ?1` (RFC 10036). Never sent to another origin, because browsers would ask
+   * first, by a preflight. @default true
+   */
+  readonly incremental?: boolean
   /** The longest event, in UTF-16 units; in Node in bytes of UTF-8. @default 16 Mi */
   readonly maxEventLength?: number
 }
 
 /** Names that platforms drop on the way to another origin (Fetch section 4.4), or that give nothing away. */
-const HARMLESS = /^(accept|authorization$|cache-control|content-|last-event-id)/
+const HARMLESS = /^(accept|authorization$|cache-control|content-|incremental|last-event-id)/
+
+/**
+ * Whether an id comes back to a server as it is, in a header: of the rule for ids what concerns a client, which takes them from any server. Most ids
+ * are plain ASCII, and known to be fine at once.
+ */
+export const canSend = (id: string): boolean =>
+  id.length <= MAX_ID_BYTES &&
+  (/^[!-~]*$/.test(id) || (!CONTROL.test(id) && id === id.trim() && idToHeader(id).length <= MAX_ID_BYTES))
 
 /** The request of one attempt: its headers are those of WHATWG HTML section 9.2.2, then the caller's. */
-export async function initOf(options: RequestOptions, attempt: Attempt, isResume: boolean): Promise<RequestInit> {
-  const { headers: given, body: source, credentials = "same-origin" } = options
-  const headers = new Headers(typeof given === "function" ? await given(attempt) : given)
+export async function initOf(
+  options: RequestOptions,
+  url: string,
+  attempt: Attempt,
+  isResume: boolean,
+): Promise<FetchInit> {
+  const { headers: given, body: source, credentials = "same-origin", incremental = true } = options
+  const headers = new Headers(
+    typeof given === "function" ? await Promise.resolve(attempt).then(given).catch(failed) : given,
+  )
   if (!headers.has("accept")) headers.set("accept", "text/event-stream")
-  if (attempt.lastEventId !== "") headers.set("last-event-id", toHeader(attempt.lastEventId))
-  const init: RequestInit = { method: "GET", headers, credentials, cache: "no-store" }
+  const page = globalThis.location?.origin
+  if (incremental && (!page || page === originOf(url))) headers.set("incremental", "?1")
+  if (attempt.lastEventId !== "") headers.set("last-event-id", idToHeader(attempt.lastEventId))
+  const init: FetchInit = { method: "GET", headers: Object.fromEntries(headers), credentials, cache: "no-store" }
   if (!isResume) {
     init.method = methodOf(options)
-    init.body = (typeof source === "function" ? await source(attempt) : source) ?? null
+    init.body =
+      (typeof source === "function" ? await Promise.resolve(attempt).then(source).catch(failed) : source) ?? null
   }
-  if ([...headers.keys()].some((name) => !HARMLESS.test(name))) init.redirect = "manual"
+  if (Object.keys(init.headers).some((name) => !HARMLESS.test(name))) init.redirect = "manual"
   return init
 }
 
-/** Absolute, as the page or worker this runs in sees it. Throws `TypeError` for what is no URL. */
-export const hrefOf = (url: string | URL): string =>
-  new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href
+/** One request, up to the head of its answer. */
+export async function request(fetch: FetchLike, url: string, init: FetchInit): Promise<FetchedResponse> {
+  const response = await Promise.resolve(init)
+    .then((init) => fetch(url, init))
+    .catch((cause: unknown) => {
+      const mistake = mistakeIn(url, init)
+      if (cause instanceof OnwardError || !mistake) failed(cause)
+      throw fault("invalid_request", mistake, 0, cause)
+    })
+  if (typeof response?.headers?.get === "function") return response
+  throw fault("invalid_request", "`fetch` returned no Response. Return that of the platform's `fetch`.")
+}
 
-export const methodOf = ({ method, body }: RequestOptions): string => method ?? (body === undefined ? "GET" : "POST")
+/** What is wrong with a request that failed: of mistakes and of the network `fetch` tells by the same error, `Request` of mistakes alone. */
+function mistakeIn(url: string, { body, ...init }: FetchInit): string | undefined {
+  if (!/^(https?|data|blob):/i.test(url))
+    return `The URL "${url}" does not start with http:// or https://. ${WHOLE_URL}`
+  try {
+    new Request(url, body ? { ...init, body: "" } : init)
+  } catch (error) {
+    return `${(error as Error).message}. Correct the URL or the options; send a password in the header "authorization".`
+  }
+}
+
+const WHOLE_URL = 'Give a whole one, like "http://localhost:3000/events".'
+
+/** Absolute, as the page or worker this runs in sees it. Throws `TypeError` for what is no URL. */
+export function hrefOf(
+  url: string | URL,
+  base: string | undefined = globalThis.document?.baseURI ?? globalThis.location?.href,
+): string {
+  // its URL adds a slash
+  if (globalThis.navigator?.product === "ReactNative") return `${url}`
+  try {
+    return new URL(url, base).href
+  } catch (cause) {
+    throw new TypeError(
+      `"${url}" is not a URL${base ? "" : ", or belongs to a page, and there is none"}. ${WHOLE_URL}`,
+      { cause },
+    )
+  }
+}
+
+/** Scheme, host and port. By hand, because the `URL` of React Native does not know them. */
+export const originOf = (href: string): string | undefined => /^[^:]+:\/\/[^/?#]*/.exec(href)?.[0]
+
+/** With one more parameter. By hand, because the `URL` of React Native cannot set any. */
+export function withQuery(href: string, parameter: string): string {
+  const [url = ""] = href.split("#")
+  return `${url}${url.includes("?") ? "&" : "?"}${parameter}`
+}
+
+export const methodOf = ({ method, body }: RequestOptions): string =>
+  (method ?? (body === undefined ? "GET" : "POST")).toUpperCase()
 
 /** Whether the answer is an event stream; throws what it is otherwise. */
-export function checkResponse({ status, type, headers }: FetchedResponse): void {
+export function checkResponse({ status, type, headers, body }: FetchedResponse): void {
   if (type === "opaqueredirect" || (status > 300 && status < 400 && headers.get("location") !== null)) {
-    throw fault("redirect_refused", "headers of your own do not follow a redirect: use the final URL", status)
+    throw fault("redirect_refused", "Your headers do not follow a redirect. Use the final URL.", status)
   }
-  if (status !== 200) throw fault("bad_status", `the server answered with status ${status}`, status)
+  if (status !== 200)
+    throw fault("bad_status", `The server answered with status ${status}, not 200. See its log.`, status)
   const contentType = headers.get("content-type") ?? ""
   if (!/^\s*text\/event-stream\s*(;|$)/i.test(contentType)) {
-    throw fault("bad_content_type", `the server sent "${contentType}", not text/event-stream`, status)
+    throw fault("bad_content_type", `The server sent "${contentType}", not text/event-stream. Check the URL.`, status)
+  }
+  if (body !== null && !body?.getReader) {
+    throw fault(
+      "invalid_request",
+      "The body is no web stream. Give a `fetch` that streams, or `pollingFetch` of onward/poll.",
+    )
   }
 }
 
@@ -93,6 +178,20 @@ export function checkResponse({ status, type, headers }: FetchedResponse): void 
 export const fault = (code: OnwardErrorCode, message: string, status = 0, cause?: unknown): OnwardError =>
   new OnwardError(code, message, cause ? { status, cause } : { status })
 
-/** Ids are sent as UTF-8 (WHATWG HTML section 9.2.4), and to `fetch` a character of a header is a byte. */
-const toHeader = (id: string): string =>
-  new TextEncoder().encode(id).reduce((text, byte) => text + String.fromCharCode(byte), "")
+/** Throws it as a network error. Platforms word those differently, so they are never told apart by their words. */
+export function failed(cause: unknown): never {
+  if (cause instanceof OnwardError) throw cause
+  const { message, code } = systemErrorOf(cause)
+  throw fault("network_error", `The connection failed: ${message || code}. Check the server.`, 0, cause)
+}
+
+/** Below an error of `fetch` is that of the system, in Node, and below that one for each address that was tried. */
+function systemErrorOf(error: unknown): { message?: string; code?: string; syscall?: string } {
+  const { cause, errors } = Object(error) as { cause?: unknown; errors?: unknown[] }
+  const below = cause ?? errors?.[0]
+  return below ? systemErrorOf(below) : Object(error)
+}
+
+/** Whether a request failed before any of it was sent, as far as the platform says so. */
+export const isUnsent = (error: OnwardError | undefined): boolean =>
+  /^(connect|getaddrinfo)$/.test(systemErrorOf(error).syscall ?? "")

@@ -1,6 +1,7 @@
 import { systemClock } from "../clock.ts"
 import type { OnwardError } from "../errors.ts"
 import type { EventSchemas } from "../events.ts"
+import { SAFE_METHODS } from "../methods.ts"
 import { createConnection, type Connection, type ConnectionOptions, type ConnectionOwner } from "./connection.ts"
 import { createInbox } from "./inbox.ts"
 import { watchPage, type Away } from "./page.ts"
@@ -12,7 +13,7 @@ import {
   type TypedOptions,
   type TypedStreamEvent,
 } from "./received.ts"
-import { fault, hrefOf, methodOf, type Attempt, type Body, type FetchedResponse } from "./request.ts"
+import { fault, hrefOf, isUnsent, methodOf, type Attempt, type Body, type FetchedResponse } from "./request.ts"
 import type { RetryOptions } from "./retry.ts"
 import { canShare, createSharedConnection, type SharedOptions } from "./shared.ts"
 
@@ -36,8 +37,8 @@ export interface StreamOptions extends Omit<ConnectionOptions, "body"> {
   /** Whether a body that ends without `stream.end` is the end all the same, as an answer of a model is. @default false */
   readonly finite?: boolean
   /**
-   * Whether the request may be made again. `with-id`: once there is an id to carry on from, or after a refusal (408, 425, 429, 503).
-   * @default "always" for GET and HEAD, else "with-id"
+   * Whether the request may be repeated. `with-id`: once there is an id to resume from, after a refusal (408, 425, 429, 503), or if it was never
+   * sent, as Node can tell. @default "always" for GET, HEAD and QUERY, else "with-id"
    */
   readonly repeat?: "always" | "with-id" | "never"
   /**
@@ -47,8 +48,13 @@ export interface StreamOptions extends Omit<ConnectionOptions, "body"> {
   readonly resume?: string | URL | ((response: FetchedResponse, lastEventId: string) => string | URL)
   /** Ends the stream: at data that equals this text, which is not handed out, or with the first event for which this is true. */
   readonly until?: string | ((event: StreamEvent) => boolean)
-  /** Told of each change. */
+  /**
+   * Told of each change. Of a connection that was lost only if it is not open again within `reconnectingAfter`: then it hears `open` alone, with
+   * the new response.
+   */
   readonly onStatus?: (status: StreamStatus) => void
+  /** How long an open stream may be without a connection before its status is `reconnecting`, in ms. 0: at once. @default 1_000 */
+  readonly reconnectingAfter?: number
   /** Told of what was missed for good. Without it, `stream.gap` is handed out like any event. */
   readonly onGap?: (gap: Gap) => void
   /** What to do while the page is hidden: stay connected, carry on when it is shown, or end. @default "keep" */
@@ -71,6 +77,11 @@ export interface EventStream<T> extends AsyncIterableIterator<T, undefined>, Asy
   readonly status: StreamStatus
   /** The id of the last event handed out, or of a later checkpoint: what to carry on after some other time. */
   readonly lastEventId: string
+  /**
+   * Connects again now, after the last event: ends a wait, and replaces a connection. Does nothing to a stream that has ended, is paused or
+   * has not begun, nor to a request that cannot be repeated.
+   */
+  reconnect(): void
   /** Ends it: what was not handed out is dropped. */
   close(): void
 }
@@ -102,6 +113,7 @@ export function stream(
     shared,
     retry = true,
     hiddenAfter = 30_000,
+    reconnectingAfter = 1_000,
   } = options
   const href = hrefOf(url)
   let status: StreamStatus = { state: "idle" }
@@ -110,6 +122,9 @@ export function stream(
   let taken = cursor
   let connection: Connection | undefined
   let unwatch: (() => void) | undefined
+  /** What `status` will be unless the stream is open again by then. */
+  let pending: StreamStatus | undefined
+  let unhold: (() => void) | undefined
   /** Why it rests. */
   const away = new Set<Away>()
 
@@ -124,8 +139,17 @@ export function stream(
   }
 
   function tell(next: StreamStatus): void {
+    unhold?.()
+    unhold = pending = undefined
     status = next
     options.onStatus?.(next)
+  }
+
+  /** The same, later if the stream is open: most reconnects are over before anybody could read that there is one. */
+  function tellLater(next: StreamStatus): void {
+    if (status.state !== "open" || !(reconnectingAfter > 0)) return tell(next)
+    pending = next
+    unhold ??= clock.after(reconnectingAfter, () => pending && tell(pending))
   }
 
   function finish(next: StreamStatus & { state: "ended" | "failed" }, isNow = false): void {
@@ -138,13 +162,13 @@ export function stream(
   }
 
   const owner: ConnectionOwner = {
-    onConnecting: ({ number }) => tell({ state: "connecting", attempt: number }),
+    onConnecting: ({ number }) => tellLater({ state: "connecting", attempt: number }),
     onOpen: (response) => tell({ state: "open", response }),
-    onReconnecting: (error, delay) => tell({ state: "reconnecting", error, delay }),
+    onReconnecting: (error, delay) => tellLater({ state: "reconnecting", error, delay }),
     onEvent(event) {
       if (event.event === "stream.end" || event.data === until) finish({ state: "ended" })
       else if (event.event === "stream.error") {
-        throw fault("source_failed", "the source of the stream failed on the server")
+        throw fault("source_failed", "The source of the stream failed on the server. The client reconnects.")
       } else if (event.event === "stream.gap" && onGap) onGap(new Received(event).json<Gap>())
       else {
         const received = new Received(event)
@@ -208,7 +232,9 @@ export function stream(
   }
 
   function onAbort(): void {
-    finish({ state: "failed", error: signal?.reason }, true)
+    // React Native before 0.87 does not know the reason
+    const error: unknown = signal?.reason ?? Object.assign(new Error("The stream was aborted."), { name: "AbortError" })
+    finish({ state: "failed", error }, true)
   }
 
   function next(): Promise<IteratorResult<StreamEvent, undefined>> {
@@ -234,6 +260,7 @@ export function stream(
       close()
       return { done: true, value: undefined }
     },
+    reconnect: () => connection?.wake(true),
     close,
     get status() {
       return status
@@ -254,9 +281,9 @@ export function stream(
 const REFUSALS = /^(408|425|429|503)$/
 
 function canRepeat({ repeat }: StreamOptions, request: ConnectionOptions, id: string, error?: OnwardError): boolean {
-  const how = repeat ?? (/^(GET|HEAD)$/i.test(methodOf(request)) ? "always" : "with-id")
+  const how = repeat ?? (SAFE_METHODS.includes(methodOf(request)) ? "always" : "with-id")
   if (how !== "with-id") return how === "always"
-  return id !== "" || (error?.code === "bad_status" && REFUSALS.test(`${error.status}`))
+  return id !== "" || isUnsent(error) || (error?.code === "bad_status" && REFUSALS.test(`${error.status}`))
 }
 
 /** A `Blob` brings its content type along. */

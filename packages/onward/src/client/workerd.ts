@@ -9,11 +9,10 @@ export * from "./index.ts"
 
 /** workerd writes header values as UTF-8 by itself, where `fetch` elsewhere takes a character for a byte. */
 const workerdFetch: FetchLike = (url, init) => {
-  const headers = new Headers(init.headers)
-  const id = headers.get("last-event-id")
-  if (id !== null)
-    headers.set("last-event-id", new TextDecoder().decode(Uint8Array.from(id, (char) => char.charCodeAt(0))))
-  return fetch(url, { ...init, headers })
+  const id = init.headers["last-event-id"]
+  if (id === undefined) return fetch(url, init)
+  const decoded = new TextDecoder().decode(Uint8Array.from(id, (char) => char.charCodeAt(0)))
+  return fetch(url, { ...init, headers: { ...init.headers, "last-event-id": decoded } })
 }
 
 /** `EventSource` in Cloudflare Workers. */

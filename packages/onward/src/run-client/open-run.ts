@@ -172,7 +172,7 @@ export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
     const attempt = { number: 0, lastEventId: events.lastEventId, error: undefined }
     const headers = typeof given === "function" ? await given(attempt) : given
     try {
-      return await fetch(hrefOf(place), { method, credentials, ...(headers && { headers }) })
+      return await fetch(hrefOf(place), { method, credentials, headers: Object.fromEntries(new Headers(headers)) })
     } catch (cause) {
       throw new OnwardError("network_error", "the server of the run could not be reached", { cause, status: 0 })
     }

@@ -123,17 +123,43 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.deepEqual([data, requests.length], [["z"], 1])
   })
 
-  test(`an id that cannot be sent ends in an error, over ${transport}`, async (t) => {
-    const { ending, requests } = await run(t, [{ ...head, body: ["id: a\u0001b\ndata: a\n\n", { do: "END" }] }, end], {
-      retry: { attempts: 5 },
-    })
-    assert.ok(requests.length === 1 ? ending === "invalid_message" || ending === "network_error" : ending === "end")
+  const ODD_IDS = ["a\u0001b", "\u007f", "\t", "\ta", "a\t", "  a", "a ", "é".repeat(200_000), "x".repeat(3_000_000)]
+
+  test(`after an id that no header can carry a stream resumes after the last one that can, over ${transport}`, async (t) => {
+    for (const id of ODD_IDS) {
+      const body = [`id: good\ndata: a\n\nid: ${id}\ndata: b\n\n`, { do: "END" } as const]
+      const { data, ids, ending, requests } = await run(t, [{ ...head, body }, end], { retry: { attempts: 5 } })
+      assert.deepEqual([data, ending], [["a", "b", "z"], "end"])
+      assert.equal(ids[1], id)
+      assert.deepEqual(
+        requests.map(({ headers }) => headers["last-event-id"]),
+        [undefined, "good"],
+      )
+      assert.ok(requests.every(({ path }) => !path.includes("?")))
+    }
   })
 
-  test(`an id may be as long as a server likes, over ${transport}`, async (t) => {
-    const id = "é".repeat(200_000)
+  test(`without any other id it is sent in the query, or not at all when it is too long, over ${transport}`, async (t) => {
+    for (const id of ODD_IDS) {
+      const body = [`id:${id}\ndata: b\n\n`, { do: "END" } as const]
+      const { data, ids, ending, requests } = await run(t, [{ ...head, body }, end], { retry: { attempts: 5 } })
+      assert.deepEqual([data, ending], [["b", "z"], "end"])
+      const asked = new URL(requests[1]?.path ?? "", "http://a").searchParams.get("last_event_id")
+      assert.equal(asked, id.length > 4_096 ? null : ids[0])
+      assert.equal(requests[1]?.headers["last-event-id"], undefined)
+    }
+  })
+
+  test(`a POST is not carried on by an id that cannot be sent, over ${transport}`, async (t) => {
+    const body = [`id: ${"x".repeat(3_000_000)}\ndata: a\n\n`, { wait: 1 }, { do: "RESET" } as const]
+    const { ending, requests } = await run(t, [{ ...head, body }, end], { body: "x" })
+    assert.deepEqual([ending, requests.length], ["not_repeatable", 1])
+  })
+
+  test(`an id of 4,000 bytes of any kind is sent as it is, over ${transport}`, async (t) => {
+    const id = "é火".repeat(800)
     const { data, requests } = await run(t, [{ ...head, body: [`id: ${id}\ndata: a\n\n`, { do: "END" }] }, end], {})
-    assert.deepEqual([data, utf8(requests[1]?.headers["last-event-id"]) === id], [["a", "z"], true])
+    assert.deepEqual([data, utf8(requests[1]?.headers["last-event-id"])], [["a", "z"], id])
   })
 
   test(`what ends a stream from the server's side is its end, or an error with a name, over ${transport}`, async (t) => {

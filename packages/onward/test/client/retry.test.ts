@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { stream } from "../../src/client/node.ts"
+import { EventSource, stream } from "../../src/client/node.ts"
 import { delayOf } from "../../src/client/retry.ts"
 import { TRANSPORTS } from "./transports.ts"
 import { createStage, take } from "./watch.ts"
@@ -34,21 +34,33 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
 
   test(`a Retry-After of centuries is no loop, over ${transport}`, async (t) => {
     const stage = await createStage(t, async (exchange) => {
-      await exchange.head(429, { "retry-after": "99999999999" })
+      if (exchange.request.path === "/retry") {
+        await exchange.open()
+        await exchange.write("retry: 99999999999\ndata: a\n\n")
+      } else await exchange.head(429, { "retry-after": "99999999999" })
       await exchange.end()
     })
-    const events = stream(stage.server.url, { clock: stage.clock, fetch })
-    take(events)
-    await stage.clock.pass(24 * 3_600_000)
-    events.close()
-    assert.equal(stage.server.requests.length, 1)
+    const { server, clock } = stage
+    for (const path of ["retry", "header"]) {
+      const events = stream(server.url + path, { clock, fetch, retry: { base: 0 } })
+      take(events)
+      await clock.pass(24 * 3_600_000)
+      events.close()
+      // an hour is the longest wait that a server can ask for
+      assert.equal(server.requests.filter((request) => request.path === `/${path}`).length, 25, path)
+    }
+    const source = new EventSource(`${server.url}retry`, { clock, fetch, maxServerDelay: 60_000 })
+    await clock.pass(600_000)
+    source.close()
+    assert.ok(server.requests.length - 50 >= 9 && server.requests.length - 50 <= 11, `${server.requests.length - 50}`)
   })
 
-  test(`failures in a row are tried ever more rarely, and an event begins anew, over ${transport}`, async (t) => {
+  test(`failures in a row are tried ever more rarely, and a stream that lived begins again, over ${transport}`, async (t) => {
     const stage = await createStage(t, async (exchange) => {
       if (exchange.index === 8) {
         await exchange.open()
         await exchange.write("data: hi\n\n")
+        await exchange.wait(1_000)
       } else await exchange.head(503)
       await exchange.end()
     })
@@ -59,6 +71,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
       clock,
       fetch,
       retry: { base: 100, max: 2_000, attempts: 12 },
+      reconnectingAfter: 0,
       onStatus: (status) => status.state === "reconnecting" && delays.push(Math.round(status.delay)),
     })
     const given = take(events)
@@ -66,6 +79,44 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     const growing = [100, 200, 400, 800, 1_600, 2_000, 2_000, 2_000]
     assert.deepEqual(delays.slice(0, 9), [...growing, 100])
     assert.deepEqual([given.data, given.ending, given.status], [["hi"], "bad_status", 503])
+  })
+
+  test(`a server that sends an event and ends is asked ever more rarely, unless it lets a second pass, over ${transport}`, async (t) => {
+    const stage = await createStage(t, async (exchange) => {
+      const [retry = 0, lives = 0] = exchange.request.path.slice(1).split("-").map(Number)
+      await exchange.open()
+      await exchange.write(`retry: ${retry}\ndata: hi\n\n`)
+      await exchange.wait(lives)
+      await exchange.end()
+    })
+    const { server, clock } = stage
+    const count = async (path: string, open: (url: string) => { close(): void }): Promise<number> => {
+      const before = server.requests.length
+      const source = open(server.url + path)
+      await clock.pass(120_000)
+      source.close()
+      return server.requests.length - before
+    }
+    const openStream = (url: string): { close(): void } => {
+      const events = stream(url, { clock, fetch })
+      take(events)
+      return events
+    }
+    const openSource = (url: string): { close(): void } => new EventSource(url, { clock, fetch })
+    // [retry, time that it lives], and how often at least and at most two minutes see a request
+    const cases: [string, number, number][] = [
+      ["0-0", 8, 30],
+      ["0-500", 8, 30],
+      ["0-1000", 60, 121],
+      ["1000-0", 60, 121],
+      ["3000-0", 28, 41],
+    ]
+    for (const [path, least, most] of cases) {
+      for (const open of [openStream, openSource]) {
+        const requests = await count(path, open)
+        assert.ok(requests >= least && requests <= most, `${requests} requests after ${path} by ${open.name}`)
+      }
+    }
   })
 
   test(`without retry the first failure is thrown, whatever it is, over ${transport}`, async (t) => {

@@ -86,6 +86,7 @@ function startStream({ client }: Vector, { client: library, url, clock, fetch }:
     clock,
     ...(fetch && { fetch }),
     signal: aborting.signal,
+    reconnectingAfter: 0,
     onStatus({ state }) {
       if (state === "open") observed.opens++
       if (state === "reconnecting" || state === "failed") observed.errorStates.push(stateOf(state))

@@ -35,7 +35,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     const onStatus: StreamOptions["onStatus"] = (status) => {
       if (status.state === "reconnecting") failures.push([status.error.code, (clock.now() - start) / 1_000])
     }
-    const events = stream(server.url, { clock, fetch, retry: { base: 0 }, onStatus, ...options })
+    const events = stream(server.url, { clock, fetch, retry: { base: 0 }, reconnectingAfter: 0, onStatus, ...options })
     const given = take(events)
     await clock.pass(ms)
     events.close()

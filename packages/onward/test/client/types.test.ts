@@ -124,10 +124,15 @@ test("checked, a text that looks like JSON arrives as the text it was", async (t
   ])
 })
 
-test("unchecked, nobody can tell such a text from the JSON it looks like", async (t) => {
-  assert.deepEqual(await read(t, text(["note", "42"], ["note", "no JSON"])), [
-    ["note", 42],
+test("unchecked, text stays text too, and data of the wrong shape is handed on", async (t) => {
+  const published = text(["note", "42"], ["note", "true"], ["note", '{"a":1}'], ["note", "no JSON"], GOOD, BAD)
+  assert.deepEqual(await read(t, published), [
+    ["note", "42"],
+    ["note", "true"],
+    ["note", '{"a":1}'],
     ["note", "no JSON"],
+    ["tick", { symbol: "ACME", price: 12.5 }],
+    ["tick", { symbol: "ACME", price: "high" }],
   ])
 })
 

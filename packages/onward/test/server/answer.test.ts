@@ -168,6 +168,7 @@ const statuses: Readonly<Record<OnwardErrorCode, number>> = {
   network_error: 503,
   bad_status: 503,
   bad_content_type: 503,
+  invalid_request: 503,
   redirect_refused: 503,
   connect_timeout: 503,
   idle_timeout: 503,
