@@ -12,7 +12,7 @@ import type { PresenceEndpoint } from "./presence.ts"
 import { publish } from "./publish.ts"
 import { limitReports } from "./reports.ts"
 import { sendProblem } from "./respond.ts"
-import { READ, WRITE, type Route } from "./route.ts"
+import { READ, STREAM, WRITE, type Route } from "./route.ts"
 
 export interface AppOptions {
   readonly hub: Hub
@@ -40,7 +40,7 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     [
       "/events",
       {
-        methods: READ,
+        methods: STREAM,
         answer(req, res, url) {
           demo?.follow(req, res, url)
           events(hub, req, res, url)

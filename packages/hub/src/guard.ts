@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http"
 import { HttpError } from "./http-error.ts"
+import { READ } from "./route.ts"
 
 /** Where the server listens. */
 export interface Address {
@@ -24,7 +25,7 @@ export function guard({ method, headers }: IncomingMessage, address: Address): v
   if (isLoopback(address.host) && !isLocalName(host, address)) {
     throw forbidden("host_not_allowed", "This hub listens to its own machine only: use http://localhost or 127.0.0.1.")
   }
-  const isSafe = method === "GET" || method === "HEAD"
+  const isSafe = READ.includes(method ?? "")
   if (!isSafe && origin !== undefined && hostOf(origin) !== host.toLowerCase()) {
     throw forbidden("origin_not_allowed", "Other sites may not send requests here.")
   }

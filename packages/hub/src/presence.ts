@@ -6,7 +6,7 @@ import { callerOf } from "./caller.ts"
 import { RETRY_MS } from "./events.ts"
 import { HttpError } from "./http-error.ts"
 import { SECURITY_HEADERS, sendJson } from "./respond.ts"
-import { READ, type Route } from "./route.ts"
+import { READ, STREAM, type Route } from "./route.ts"
 
 /** A stream tells of a topic this often at most, in ms: a crowd that comes makes one event of it. */
 const EVERY_MS = 1_000
@@ -84,7 +84,7 @@ export function createPresence(presence: Presence, onError: (error: unknown) => 
   return {
     routes: [
       ["/presence", { methods: READ, answer }],
-      ["/presence/events", { methods: READ, answer: follow }],
+      ["/presence/events", { methods: STREAM, answer: follow }],
     ],
     close: () => closing.abort(),
   }

@@ -7,4 +7,6 @@ export interface Route {
 }
 
 export const READ: readonly string[] = ["GET", "HEAD"]
+/** Streams: `QUERY` (RFC 10008) is a `GET` that may have a body. */
+export const STREAM: readonly string[] = [...READ, "QUERY"]
 export const WRITE: readonly string[] = ["POST"]

@@ -28,8 +28,7 @@ export function idFaultOf(id: unknown, maxBytes: number = MAX_ID_BYTES): string 
   if (id.length > maxBytes || byteLength(id) > maxBytes) return `must be at most ${maxBytes} bytes long in UTF-8`
   if (CONTROL.test(id)) return "cannot hold control characters, because HTTP headers cannot"
   if (id !== id.trim()) return "cannot begin or end with white space, which HTTP headers lose"
-  // not every browser has it
-  if (id.isWellFormed?.() === false) return "cannot hold half a surrogate pair, which UTF-8 cannot write"
+  if (!id.isWellFormed()) return "cannot hold half a surrogate pair, which UTF-8 cannot write"
   // clients that send headers as Latin-1, and runtimes that decode them, would turn it into another id
   if (idFromHeader(id) !== id)
     return "cannot be Latin-1 text that also reads as UTF-8, because headers do not tell the two apart"

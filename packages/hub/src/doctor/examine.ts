@@ -1,5 +1,5 @@
 import type { Finding } from "./finding.ts"
-import { headOf, unanswered } from "./head.ts"
+import { headOf, isRefusedStream, unanswered } from "./head.ts"
 import { readFor, type Reading } from "./reading.ts"
 
 export interface ExamineOptions {
@@ -34,16 +34,18 @@ export async function examine(url: string, options: ExamineOptions): Promise<boo
   }
   const { patience = 5_000, polling = SILENCE_MS } = options
   const headers = { accept: "text/event-stream", "accept-encoding": "gzip, deflate, br", ...options.headers }
+  const asking = { ...headers, incremental: "?1" }
   const leave = new AbortController()
   try {
     const asked = performance.now()
-    const response = await inTime(fetch(url, { headers, signal: leave.signal, redirect: "manual" }), patience)
+    const response = await inTime(fetch(url, { headers: asking, signal: leave.signal, redirect: "manual" }), patience)
     if (response === undefined) {
       find("bad", `no answer within ${seconds(patience)}`, held(undefined))
       await tryPolling(url, headers, polling, find)
       return false
     }
     for (const finding of headOf(response, new URL(url))) find(finding.kind, finding.text, finding.todo)
+    if (isRefusedStream(response.headers)) await tryPolling(url, headers, polling, find)
     if (!isStream(response)) return false
     const stream = readFor(response.body as ReadableStream<Uint8Array>)
     if ((await stream.first(patience)) === "late") {

@@ -14,6 +14,12 @@ const STATUSES: Readonly<Record<number, string>> = {
 
 /** What the head of an answer says about its stream. */
 export function headOf({ status, headers }: Response, url: URL): Finding[] {
+  if (isRefusedStream(headers)) {
+    const todo = "a proxy on the way reads whole responses: have it let text/event-stream pass"
+    return [
+      { kind: "bad", text: `a proxy refuses to hand on what comes as it comes: ${status}, incremental_refused`, todo },
+    ]
+  }
   if (status !== 200) {
     const to = headers.get("location")
     const todo = to === null ? STATUSES[status] : `use the address it leads to, ${to}`
@@ -48,6 +54,12 @@ function transforming(headers: Headers, url: URL): Finding[] {
   if (headers.get("content-length") !== null) {
     found.push({ kind: "bad", text: "it has a Content-Length", todo: "send it as it comes, without one" })
   }
+  if (/^\s*\?1/.test(headers.get("incremental") ?? "")) {
+    found.push({ kind: "ok", text: "proxies are asked to hand it on as it comes: Incremental: ?1" })
+  } else {
+    const todo = "send Incremental: ?1 (RFC 10036), which tells proxies that know it not to hold it"
+    found.push({ kind: "note", text: "no Incremental", todo })
+  }
   if (headers.get("x-accel-buffering") === null) {
     // nginx takes it away from what it heeds
     const isNginx = /nginx/i.test(headers.get("server") ?? "")
@@ -60,6 +72,10 @@ function transforming(headers: Headers, url: URL): Finding[] {
   }
   return found
 }
+
+/** A proxy that does not hand on a response before it has all of it, and says so (RFC 10036 section 4). */
+export const isRefusedStream = (headers: Headers): boolean =>
+  (headers.get("proxy-status") ?? "").includes("incremental_refused")
 
 /** Why there was no answer, in a line. */
 export function unanswered(error: unknown): string {

@@ -48,6 +48,13 @@ const patients: Readonly<Record<string, [answer: RequestListener, bad: RegExp, o
     (_, res) => res.writeHead(200, { ...GOOD, "content-length": "9000" }).write(": \n\n"),
     /it has a Content-Length/,
   ],
+  "a proxy that refuses what comes bit by bit": [
+    (req, res) => {
+      const isAsked = req.headers["incremental"] === "?1"
+      res.writeHead(isAsked ? 501 : 404, isAsked ? { "proxy-status": "edge; error=incremental_refused" } : {}).end()
+    },
+    /a proxy refuses.*501, incremental_refused: .* have it let text\/event-stream pass/,
+  ],
   "a stream whose head is held": [
     () => {},
     /no answer within 0.1 s.* something on the way holds it/,
@@ -105,6 +112,7 @@ test("the doctor finds nothing in the way of a hub's stream, and shows whose it 
     said.every((line) => line.startsWith("ok ")),
     said.join("\n"),
   )
+  assert.match(said.join("\n"), /Incremental: \?1/)
   assert.match(said.join("\n"), /heard every 0.1 s at the latest\nok still open/)
   assert.equal(seen, "Bearer x")
 })

@@ -187,6 +187,8 @@ export function createConnection(
   /** The longest silence of a connection that is fine. One in doubt has to show its next heartbeat, and gets no second chance. */
   const patience = (): number => Math.min(idleTimeout(), asleep > 0 ? heartbeat + LATE : Infinity)
 
+  const reason = (): OnwardError => givenUp as OnwardError
+
   function giveUp(code: OnwardErrorCode, message: string): void {
     givenUp = fault(code, message)
     controller.abort(givenUp)
@@ -233,7 +235,7 @@ export function createConnection(
       to = withQuery(to, `last_event_id=${encodeURIComponent(lastEventId)}`)
     const incremental = !isPolling && (options.incremental ?? true)
     const init = await initOf({ ...options, headers, incremental }, to, attempt, isResume)
-    if (signal.aborted) throw givenUp
+    if (signal.aborted) throw reason()
     const response = await request(fetch, to, { ...init, signal })
     const reader = response.body?.getReader?.()
     const cancel = (): unknown => reader?.cancel().catch(() => {})
@@ -255,7 +257,7 @@ export function createConnection(
       enter("connecting")
       owner.onConnecting?.(attempt)
       const aborted = new Promise<never>((_, reject) => {
-        signal.addEventListener("abort", () => reject(givenUp as OnwardError))
+        signal.addEventListener("abort", () => reject(reason()))
       })
       const [response, reader] = await Promise.race([ask(attempt, signal), aborted])
       const { status, headers } = response
@@ -285,7 +287,7 @@ export function createConnection(
       }
       throw fault("stream_ended", "The server ended the stream. The client reconnects.", 200)
     } catch (error) {
-      if (signal.aborted) throw givenUp
+      if (signal.aborted) throw reason()
       throw isOwn(error) ? fault(error.code, error.message, 0, error.cause) : error
     } finally {
       const lived = clock.monotonic() - openedAt

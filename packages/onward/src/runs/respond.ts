@@ -1,3 +1,4 @@
+import { STREAM_METHODS } from "../methods.ts"
 import { corsHeaders, type CorsOptions } from "../server/index.ts"
 import { sse } from "../web/index.ts"
 import type { Runs, ViewOptions } from "./options.ts"
@@ -28,10 +29,12 @@ export async function respond(
   }
 }
 
+const METHODS = [...STREAM_METHODS, "DELETE", "OPTIONS"].join(", ")
+
 /** A preflight has to know of DELETE, which an event stream alone has no use for. */
 function withMethods(response: Response): Response {
   for (const name of ["allow", "access-control-allow-methods"]) {
-    if (response.headers.has(name)) response.headers.set(name, "GET, HEAD, POST, DELETE, OPTIONS")
+    if (response.headers.has(name)) response.headers.set(name, METHODS)
   }
   return response
 }

@@ -5,6 +5,7 @@ import { END_ID } from "../event-id.ts"
 import { isSubscription, type StartPoint, type Subscription } from "../hub/index.ts"
 import { encodeComment, encodeRetry } from "../protocol/index.ts"
 import { checkNames, durationOf } from "../options.ts"
+import { STREAM_METHODS } from "../methods.ts"
 import type { Sink } from "../sink.ts"
 import { corsHeaders, preflightHeaders, type CorsOptions } from "./cors.ts"
 import { Pump } from "./pump.ts"
@@ -40,6 +41,11 @@ export interface SseOptions {
   readonly compress?: "shared"
   /** `"any"`: whatever a request says it accepts, as clients of AI providers ask for JSON and want a stream. @default "event-stream" */
   readonly accept?: "event-stream" | "any"
+  /**
+   * Whether the response asks proxies not to buffer it, by `Incremental: ?1` (RFC 10036). A proxy that has to read whole responses then answers 501
+   * instead of holding the stream. @default true
+   */
+  readonly incremental?: boolean
   /** Whether a source of your own that ends is followed by `stream.end`, at which clients stop reconnecting. @default true */
   readonly end?: boolean
   /** Ends the stream of a source of your own, for clients to come back, as when a server closes; a hub's subscription has its own. */
@@ -73,13 +79,14 @@ const OPTIONS = [
   "stallTimeout",
   "compress",
   "accept",
+  "incremental",
   "end",
   "signal",
   "clock",
   "onError",
 ]
 
-const METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
+const METHODS = [...STREAM_METHODS, "OPTIONS"]
 
 /** A cache must not store it, a proxy not transform or buffer it: docs/production.md. */
 const STREAM_HEADERS: Readonly<Record<string, string>> = {
@@ -87,6 +94,9 @@ const STREAM_HEADERS: Readonly<Record<string, string>> = {
   "cache-control": "no-store, no-transform",
   "x-accel-buffering": "no",
 }
+
+/** Asks proxies to hand on what comes as it comes (RFC 10036). One that does not know the field ignores it. */
+const INCREMENTAL = { incremental: "?1" }
 
 /** Between the pieces of a stream that is asked for by `transport=poll`. */
 const POLL_RETRY_MS = 1_000
@@ -123,7 +133,9 @@ export function answer(request: StreamRequest, source: Source, options: SseOptio
     throw new TypeError(`sse: \`padding\` must be a whole number of bytes up to ${MAX_PADDING}`)
   }
   const flushing = (sink: Sink): Sink => (flushAfter > 0 ? new FlushSink(sink, clock, flushAfter) : sink)
-  const plain = { ...STREAM_HEADERS, ...cors, ...options.headers }
+  const isPoll = wantsPoll(request) && isSubscription(source)
+  const incremental = (options.incremental ?? true) && !isPoll && INCREMENTAL
+  const plain = { ...STREAM_HEADERS, ...incremental, ...cors, ...options.headers }
   const isNegotiable = options.compress !== undefined && isSubscription(source)
   const { headers, isGzip } = (isNegotiable && request.negotiate?.(plain)) || { headers: plain, isGzip: false }
   try {
@@ -140,7 +152,6 @@ export function answer(request: StreamRequest, source: Source, options: SseOptio
     if (isSubscription(source)) {
       const stream = source.open(asked)
       const { heartbeat } = source
-      const isPoll = wantsPoll(request)
       // a native EventSource asks for the next piece after this time
       const opening = openingOf(heartbeat, padding, options.retry ?? (isPoll ? POLL_RETRY_MS : undefined))
       return {
@@ -225,7 +236,7 @@ function refuse(
   }
   if (!METHODS.includes(method)) {
     return {
-      ...text(405, "This is an event stream: use GET or POST."),
+      ...text(405, "This is an event stream: use GET, QUERY or POST."),
       headers: { ...PLAIN, allow: METHODS.join(", "), ...cors },
     }
   }

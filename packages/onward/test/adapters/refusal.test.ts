@@ -85,7 +85,7 @@ for (const rig of rigs) {
       for (const method of ["PUT", "DELETE", "PATCH"]) {
         const exchange = await ask({ method })
         assert.equal(exchange.status, 405)
-        assert.equal(exchange.headers.allow, "GET, HEAD, POST, OPTIONS")
+        assert.equal(exchange.headers.allow, "GET, HEAD, QUERY, POST, OPTIONS")
         assert.equal(await exchange.over(), "ended")
       }
       const wrong = await ask({ headers: { accept: "application/json" } })
@@ -95,7 +95,7 @@ for (const rig of rigs) {
       assert.equal(await ended.over(), "ended")
       const options = await ask({ method: "OPTIONS" })
       assert.equal(options.status, 204)
-      assert.equal(options.headers.allow, "GET, HEAD, POST, OPTIONS")
+      assert.equal(options.headers.allow, "GET, HEAD, QUERY, POST, OPTIONS")
       assert.equal(hub.stats().connections, 0)
     })
   })

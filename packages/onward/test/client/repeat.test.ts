@@ -52,6 +52,13 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     ["a GET is made again", [cutWithout, refused(500), end], {}, ["a", "z"], "end"],
     ["a GET that is not to be is not", [cutWithId, end], { repeat: "never" }, ["a"], "not_repeatable"],
     ["a GET that just ended and is not to be made again is over", [ended, end], { repeat: "never" }, ["a"], "end"],
+    [
+      "a QUERY is safe, so it is made again with its body",
+      [cutWithout, refused(500), end],
+      { method: "query", body: "x" },
+      ["a", "z"],
+      "end",
+    ],
     ["a PUT is no GET", [cutWithout, end], { method: "PUT", body: "x" }, ["a"], "not_repeatable"],
     ["finite: a body that ends is the end", [ended, end], { finite: true }, ["a"], "end"],
     ["finite: a body that is cut is not", [cutWithout, end], { finite: true }, ["a", "z"], "end"],

@@ -50,15 +50,25 @@ test("a stream is answered to those who accept one, by the most specific range",
   }
 })
 
-test("there are four methods, and the others are told which", async () => {
-  for (const method of ["GET", "HEAD", "POST"]) assert.equal((await answered(method)).status, 200, method)
+test("there are five methods, and the others are told which", async () => {
+  for (const method of ["GET", "HEAD", "QUERY", "POST"]) assert.equal((await answered(method)).status, 200, method)
   assert.equal((await answered("OPTIONS")).status, 204)
-  for (const method of ["PUT", "DELETE", "PATCH", "TRACE", "get", "QUERY"]) {
+  for (const method of ["PUT", "DELETE", "PATCH", "TRACE", "get", "query"]) {
     const given = await answered(method)
     assert.equal(given.status, 405, method)
-    assert.equal(given.headers.allow, "GET, HEAD, POST, OPTIONS")
+    assert.equal(given.headers.allow, "GET, HEAD, QUERY, POST, OPTIONS")
     assert.equal(given.start, undefined)
   }
+})
+
+test("a stream asks proxies to hand it on as it comes, unless that is switched off, or it comes in pieces", async () => {
+  const incrementalOf = async (...asked: Parameters<typeof answered>): Promise<string | undefined> =>
+    (await answered(...asked)).headers["incremental"]
+  for (const method of ["GET", "QUERY", "POST", "HEAD"]) assert.equal(await incrementalOf(method), "?1")
+  assert.equal(await incrementalOf("GET", {}, { incremental: false }), undefined)
+  assert.equal(await incrementalOf("GET", {}, { headers: { incremental: "?0" } }), "?0")
+  assert.equal(await incrementalOf("PUT"), undefined)
+  assert.equal(await incrementalOf("GET", { accept: "text/html" }), undefined)
 })
 
 const APP = "https://app.example"
@@ -113,7 +123,7 @@ test("a list that holds null does not open the stream to sandboxes and files", a
 test("a preflight is told what EventSource and fetch need, for ten minutes", async () => {
   const { status, headers } = await answered("OPTIONS", { origin: APP }, { cors: { origins: [APP] } })
   assert.equal(status, 204)
-  assert.equal(headers["access-control-allow-methods"], "GET, HEAD, POST, OPTIONS")
+  assert.equal(headers["access-control-allow-methods"], "GET, HEAD, QUERY, POST, OPTIONS")
   assert.equal(headers["access-control-allow-headers"], "authorization, content-type, last-event-id, cache-control")
   assert.equal(headers["access-control-max-age"], "600")
 })

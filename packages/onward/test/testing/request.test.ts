@@ -70,7 +70,7 @@ for (const [name, style] of Object.entries(styles)) {
     const handler = style(() => hub.subscribe({ topics: ["news"] }))
     const refused = await connect(handler, { method: "DELETE" })
     assert.equal(refused.status, 405)
-    assert.equal(refused.text, "This is an event stream: use GET or POST.\n")
+    assert.equal(refused.text, "This is an event stream: use GET, QUERY or POST.\n")
     assert.equal(refused.isOpen, false)
     const head = await connect(handler, { method: "HEAD" })
     assert.deepEqual([head.status, await head.closed(), head.text], [200, "ended", ""])
