@@ -2,6 +2,9 @@ import { MAX_MARKS } from "../marks.ts"
 import type { Limits } from "../retention.ts"
 import type { WriterSql } from "./writer-sql.ts"
 
+/** Positions that this process gave mean nothing there. */
+export const NEW_LIFE = "another process began a new life of the log. Restart what uses it."
+
 /** Most topics remembered between transactions. */
 const MAX_CACHED = 10_000
 
@@ -36,18 +39,26 @@ export interface Topic extends TopicRow {
 export class Counters {
   readonly touched: Set<Topic> = new Set()
   readonly #sql: WriterSql
+  readonly #epoch: string
   #log: LogRow | undefined
   #hasChanged = false
   #version: unknown
   readonly #byName = new Map<string, Topic>()
   readonly #byId = new Map<number, Topic>()
 
-  constructor(sql: WriterSql) {
+  constructor(sql: WriterSql, epoch: string) {
     this.#sql = sql
+    this.#epoch = epoch
   }
 
   get log(): LogRow {
-    return (this.#log ??= { ...(this.#sql.readLog.get() as unknown as LogRow) })
+    return (this.#log ??= this.#readLog())
+  }
+
+  #readLog(): LogRow {
+    const row = this.#sql.readLog.get() as unknown as LogRow & { epoch: string }
+    if (row.epoch !== this.#epoch) throw new Error(NEW_LIFE)
+    return { ...row }
   }
 
   /** To be called in each transaction, before anything else. */

@@ -4,7 +4,9 @@ import { DatabaseSync } from "node:sqlite"
 import { OnwardError } from "../../errors.ts"
 import { createEpoch, formatPosition, parsePosition } from "../position.ts"
 import { failureOf, isBusy, toOnwardError } from "./failure.ts"
+import { filesOf, nameOf, type Files } from "./files.ts"
 import { APPLICATION_ID, MIGRATIONS, SCHEMA, SCHEMA_VERSION } from "./schema.ts"
+import { bootId, createWitness, readWitness } from "./witness.ts"
 
 /** Bytes of the write-ahead log after which it is emptied into the file, and cut to if a commit made it larger. */
 const WAL_LIMIT = 16 * 1024 * 1024
@@ -12,19 +14,26 @@ const WAL_LIMIT = 16 * 1024 * 1024
 export interface OpenFile {
   readonly database: DatabaseSync
   readonly epoch: string
-  /** Which file it is, whatever its name. */
-  readonly inode: number
+  readonly files: Files
+}
+
+export interface OpenOptions {
+  readonly durability: "full" | "normal"
+  readonly busyTimeout: number
 }
 
 /** Opens the file, creates what is missing, and refuses what is not a log. Waits for locks, on this thread. */
-export function openFile(path: string, busyTimeout: number): OpenFile {
+export function openFile(path: string, { durability, busyTimeout }: OpenOptions): OpenFile {
   checkPlace(path)
   const deadline = performance.now() + busyTimeout
   for (;;) {
     let database: DatabaseSync | undefined
     try {
+      const before = filesOf(path)
       database = new DatabaseSync(path)
-      return { database, epoch: prepareFile(database, path), inode: statSync(path).ino }
+      prepareFile(database, path)
+      const files = filesOf(path)
+      return { database, files, epoch: beginLifeIfLost(database, path, { before, files, durability }) }
     } catch (error) {
       database?.close()
       if (error instanceof OnwardError) throw error
@@ -69,8 +78,8 @@ function checkPlace(path: string): void {
   }
 }
 
-/** Makes a log of an empty file, checks any other, and returns its epoch. */
-function prepareFile(database: DatabaseSync, path: string): string {
+/** Makes a log of an empty file, and checks any other. */
+function prepareFile(database: DatabaseSync, path: string): void {
   configure(database)
   if (isEmpty(database)) {
     database.exec("PRAGMA journal_mode = WAL")
@@ -92,13 +101,65 @@ function prepareFile(database: DatabaseSync, path: string): string {
   if (version < SCHEMA_VERSION) migrate(database)
   // a copy that somebody converted would work, but slowly and with readers in the way
   database.exec("PRAGMA journal_mode = WAL")
-  const epoch = database.prepare("SELECT epoch FROM log").get()?.["epoch"]
-  if (typeof epoch === "string" && parsePosition(formatPosition(epoch, 0))) return epoch
+  const epoch = stateOf(database)?.epoch
+  if (typeof epoch === "string" && parsePosition(formatPosition(epoch, 0))) return
   throw new OnwardError(
     "log_corrupt",
     `log ${path}: its epoch is missing or not eight characters of 0-9 and a-z: put back a backup`,
   )
 }
+
+interface Opening {
+  /** What was there before the file was opened. */
+  readonly before: Files
+  readonly files: Files
+  readonly durability: "full" | "normal"
+}
+
+/**
+ * Begins a new life of the log when acknowledged entries may be gone after an end without `close`: the file has less than a process
+ * before has acknowledged, other files are in its place, or the machine went down with commits that were not flushed. Else positions
+ * would be given again, to other entries. Returns the epoch.
+ */
+function beginLifeIfLost(database: DatabaseSync, path: string, { before, files, durability }: Opening): string {
+  const boot = bootId()
+  // first, because other processes may be appending
+  const seen = readWitness(path)
+  const isLost = ({ epoch, last }: State): boolean => {
+    if (seen?.epoch !== epoch) return false
+    if (seen.last > last) return true
+    return seen.boot === boot ? areOthers(before, seen.files) : seen.durability === "normal"
+  }
+  let state = stateOf(database) as State
+  if (isLost(state)) {
+    database.exec("BEGIN IMMEDIATE")
+    // another process may have been quicker
+    state = stateOf(database) as State
+    if (isLost(state)) {
+      state = { ...state, epoch: createEpoch() }
+      database.prepare("UPDATE log SET epoch = ?").run(state.epoch)
+    }
+    database.exec("COMMIT")
+  }
+  // a process that flushes less than this one may have the log open
+  const isNormal = durability === "normal" || (seen?.durability === "normal" && seen.boot === boot)
+  createWitness(path, { ...state, boot, durability: isNormal ? "normal" : "full", files: nameOf(files) })
+  return state.epoch
+}
+
+/** Whether the files are not those that a process had open. A write-ahead log that is not there any more was emptied into the database. */
+function areOthers([database, wal]: Files, seen: string): boolean {
+  const [seenDatabase, seenWal] = seen.split(":").map(Number)
+  return database !== seenDatabase || (wal !== undefined && wal !== seenWal)
+}
+
+interface State {
+  readonly epoch: string
+  readonly last: number
+}
+
+const stateOf = (database: DatabaseSync): State | undefined =>
+  database.prepare("SELECT epoch, last FROM log").get() as unknown as State | undefined
 
 function create(database: DatabaseSync): void {
   database.exec(SCHEMA)

@@ -1,12 +1,13 @@
 import type { StoredMessage } from "../../message.ts"
 import type { Limits } from "../retention.ts"
 import type { Failure } from "./failure.ts"
+import type { Files } from "./files.ts"
 
 /** What the writer's thread starts with. */
 export interface WriterOptions {
   readonly path: string
-  /** Which file was opened, whatever its name: entries must not get into another one that takes its place. */
-  readonly inode: number
+  readonly files: Files
+  readonly epoch: string
   readonly limits: Limits
   readonly durability: "full" | "normal"
   readonly busyTimeout: number

@@ -7,7 +7,7 @@ const sql = (text: (column: string) => string) => ({
   commit: "COMMIT",
   rollback: "ROLLBACK",
   dataVersion: "PRAGMA data_version",
-  log: "SELECT last, trimmed, floor FROM log",
+  log: "SELECT epoch, last, trimmed, floor FROM log",
   oldest: "SELECT sequence FROM entries ORDER BY sequence LIMIT 1",
   page: `
     SELECT ${columns(text)}
@@ -41,6 +41,7 @@ const columns = (text: (column: string) => string): string => `
 export type ReaderSql = Readonly<Record<keyof ReturnType<typeof sql>, StatementSync>>
 
 export interface LogState {
+  readonly epoch: string
   readonly last: number
   readonly trimmed: number
   readonly floor: number

@@ -4,6 +4,7 @@ import type { Bounds, Landmark, Page, ReadQuery } from "../log.ts"
 import { lossOf, placeOf } from "../loss.ts"
 import { MAX_SAME_ID, whereaboutsOf, type Whereabouts } from "../names.ts"
 import { formatPosition } from "../position.ts"
+import { NEW_LIFE } from "./counters.ts"
 import { entryOf, prepareReaderSql, type LogState, type ReaderSql, type Row } from "./reader-sql.ts"
 import { endOfSegment, segmentOf } from "./schema.ts"
 
@@ -69,7 +70,9 @@ export class Reader {
   #snapshot<T>(ask: (log: LogState) => T): T {
     this.#sql.begin.run()
     try {
-      const answer = ask(this.#sql.log.get() as unknown as LogState)
+      const log = this.#sql.log.get() as unknown as LogState
+      if (log.epoch !== this.#epoch) throw new Error(NEW_LIFE)
+      const answer = ask(log)
       this.#sql.commit.run()
       return answer
     } catch (error) {

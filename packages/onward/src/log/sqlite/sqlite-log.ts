@@ -12,6 +12,7 @@ import { limitsOf, RETENTION_NAMES } from "../retention.ts"
 import { failureOf, isBusy, toOnwardError } from "./failure.ts"
 import { openFile } from "./open.ts"
 import { Reader, type LastEntries } from "./reader.ts"
+import { removeWitness } from "./witness.ts"
 import { WriterThread } from "./writer-thread.ts"
 
 export interface SqliteLogOptions {
@@ -65,9 +66,9 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
       throw new TypeError(`sqliteLog: \`${name}\` must be a number of milliseconds, not ${kindOf(value)}.`)
   }
 
-  const { database, epoch, inode } = openFile(file, busyTimeout)
+  const { database, epoch, files } = openFile(file, { durability, busyTimeout })
   const reader = new Reader(database, epoch)
-  const writer = new WriterThread({ path: file, inode, limits, durability, busyTimeout }, (newest) =>
+  const writer = new WriterThread({ path: file, files, epoch, limits, durability, busyTimeout }, (newest) =>
     wakeAll(formatPosition(epoch, newest)),
   )
   const turns = turnsOf(systemClock)
@@ -174,6 +175,7 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
     // the writer goes last: the last to close empties the write-ahead log, which may take a while
     database.close()
     await writer.close()
+    removeWitness(file)
   }
 }
 

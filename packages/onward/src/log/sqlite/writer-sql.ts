@@ -8,7 +8,7 @@ const SQL = {
   /** Changes when another connection has committed (sqlite.org/pragma.html#pragma_data_version). */
   dataVersion: "PRAGMA data_version",
 
-  readLog: "SELECT last, time, count, bytes, trimmed, floor, empty_topics FROM log",
+  readLog: "SELECT epoch, last, time, count, bytes, trimmed, floor, empty_topics FROM log",
   updateLog: "UPDATE log SET last = ?, time = ?, count = ?, bytes = ?, trimmed = ?, floor = ?, empty_topics = ?",
 
   findId: "SELECT sequence FROM entries WHERE id = ? AND topic = ?",

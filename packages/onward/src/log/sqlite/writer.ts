@@ -1,12 +1,13 @@
-import { statSync } from "node:fs"
 import type { DatabaseSync } from "node:sqlite"
 import type { Limits } from "../retention.ts"
 import { sizeOf } from "../retention.ts"
 import { Counters, type Topic } from "./counters.ts"
 import { failureOf, isBusy, isOfOneCall } from "./failure.ts"
+import { FileCheck, nameOf } from "./files.ts"
 import { openForWriting, sleep } from "./open.ts"
 import { WIDTH, type Answer, type AppendCall, type Column, type Stored, type WriterOptions } from "./protocol.ts"
 import { segmentOf } from "./schema.ts"
+import { bootId, readWitness, WitnessWriter } from "./witness.ts"
 import { prepareWriterSql, type WriterSql } from "./writer-sql.ts"
 
 /** Most entries removed in one transaction, besides as many as it stores: a lowered limit must not hold up appends. */
@@ -16,6 +17,7 @@ interface Connection {
   readonly database: DatabaseSync
   readonly sql: WriterSql
   readonly counters: Counters
+  readonly witness: WitnessWriter
 }
 
 /** The one who writes. It works on its own thread, so it may wait: for the disk, and for writers of other processes. */
@@ -28,10 +30,12 @@ export class Writer {
   /** Entries that may still be removed in this transaction. */
   #budget = 0
   #now = 0
+  readonly #files: FileCheck
 
   constructor(options: WriterOptions) {
     this.#options = options
     this.#limits = options.limits
+    this.#files = new FileCheck(options.path, options.files)
   }
 
   /** Stores each call's messages, all calls in one commit if possible. Never throws: failures are answers. */
@@ -63,6 +67,7 @@ export class Writer {
   }
 
   close(): void {
+    this.#connection?.witness.close()
     this.#connection?.database.close()
     this.#connection = undefined
   }
@@ -80,7 +85,8 @@ export class Writer {
       connection.counters.write()
       connection.sql.commit.run()
       // what was written to a file that is not there any more is not kept
-      this.#checkFile()
+      this.#checkFiles(connection)
+      connection.witness.see(connection.counters.log.last)
       isDone = true
       return result
     } finally {
@@ -89,21 +95,37 @@ export class Writer {
   }
 
   #connect(): Connection {
-    this.#checkFile()
-    const database = openForWriting(this.#options.path, this.#options.durability)
+    this.#checkFiles()
+    const { path, epoch, durability, files } = this.#options
+    const database = openForWriting(path, durability)
     try {
       const sql = prepareWriterSql(database)
-      return { database, sql, counters: new Counters(sql) }
+      const witness = new WitnessWriter(path, {
+        ...{ epoch, boot: bootId(), files: nameOf(files) },
+        durability: this.#durabilityOfAll(),
+      })
+      return { database, sql, counters: new Counters(sql, epoch), witness }
     } catch (error) {
       database.close()
       throw error
     }
   }
 
-  #checkFile(): void {
-    const { path, inode } = this.#options
-    if (statSync(path, { throwIfNoEntry: false })?.ino === inode) return
-    throw new Error("its file was removed or replaced while it was open: restart what uses it")
+  /** As long as any process may leave commits to the system, the witness says so. */
+  #durabilityOfAll(): "full" | "normal" {
+    const { path, durability } = this.#options
+    return durability === "normal" ? durability : (readWitness(path)?.durability ?? durability)
+  }
+
+  /** Refuses for good once a file was removed or replaced: what is written then, the next process would not find. */
+  #checkFiles(connection?: Connection): void {
+    const missing = this.#files.missing()
+    if (missing === undefined) return
+    // what was acknowledged before is in a file without a name: it still can be moved to where it is found
+    if (connection && this.#files.canBeSaved()) connection.database.exec("PRAGMA wal_checkpoint(PASSIVE)")
+    throw new Error(
+      `its file ${missing} was removed or replaced while it was open. Stop what uses the log, and start it again.`,
+    )
   }
 
   /** Waits in short random steps, so that writers of several processes get their turns. */
@@ -124,7 +146,11 @@ export class Writer {
   #abandon(): void {
     const connection = this.#connection
     this.#connection = undefined
-    for (const undo of [() => connection?.sql.rollback.run(), () => connection?.database.close()]) {
+    for (const undo of [
+      () => connection?.sql.rollback.run(),
+      () => connection?.witness.close(),
+      () => connection?.database.close(),
+    ]) {
       try {
         undo()
       } catch {

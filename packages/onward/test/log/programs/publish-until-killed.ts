@@ -1,8 +1,8 @@
 // Appends as fast as it can, some calls at once, and writes a line for each acknowledged message: its position and data.
 import { sqliteLog } from "../../../src/log/sqlite/index.ts"
 
-const [path = "", name = ""] = process.argv.slice(2)
-const log = sqliteLog(path, { retention: {} })
+const [path = "", name = "", durability] = process.argv.slice(2)
+const log = sqliteLog(path, { retention: {}, durability: durability === "normal" ? "normal" : "full" })
 
 async function publish(lane: number): Promise<void> {
   for (let i = 0; ; i++) {
