@@ -1,8 +1,7 @@
 import type { Readable } from "node:stream"
 import { setImmediate } from "node:timers/promises"
 import { OnwardError } from "onward"
-import { parse } from "onward/protocol"
-import type { Format } from "onward/runs"
+import { framesIn, type Format } from "onward/runs"
 
 export interface FramesOptions<F> {
   readonly format: Format<F>
@@ -33,25 +32,26 @@ export async function* framesOf<F>(
     body.destroy(late)
   }
 
+  function onEvent(data: string): void {
+    if (isFirst) {
+      isFirst = false
+      clearTimeout(timer)
+      late = silence("idle", idleTimeout)
+      timer = setTimeout(giveUp, idleTimeout)
+    } else timer.refresh()
+    taken += data.length
+    if (taken > maxBytes) throw TOO_LONG
+  }
+
   try {
-    for await (const { event, data } of parse(body, { maxEventBytes: maxBytes })) {
-      if (isFirst) {
-        isFirst = false
-        clearTimeout(timer)
-        late = silence("idle", idleTimeout)
-        timer = setTimeout(giveUp, idleTimeout)
-      } else timer.refresh()
-      taken += data.length
-      if (taken > maxBytes) throw TOO_LONG
-      const frame = format.decode(event === "message" ? { data } : { event, data })
-      if (frame !== undefined) yield frame
+    for await (const frame of framesIn(body, format, { maxEventBytes: maxBytes, onEvent })) {
+      yield frame
       if (performance.now() - turn < TURN_MS) continue
       await setImmediate()
       turn = performance.now()
     }
   } catch (cause) {
-    if (cause instanceof OnwardError) throw toldOf(cause)
-    throw new OnwardError("stream_ended", "the upstream's answer was cut off", { cause })
+    throw cause instanceof OnwardError ? toldOf(cause) : cause
   } finally {
     clearTimeout(timer)
     body.destroy()

@@ -19,7 +19,7 @@ export interface OpenRunOptions<F> extends Omit<StreamOptions, "resume" | "until
   /** Starts the run, or answers with one that is there. */
   readonly url: string | URL
   /** The format it comes in: gives frames their type, and knows when the answer is over. */
-  readonly format: Pick<Format<F>, "decode" | "follow">
+  readonly format: Pick<Format<F>, "decode" | "follow" | "isSequence">
   /** Where to carry on and to stop. @default what `Content-Location` says, else `url` */
   readonly location?: string | URL
   /** Told of each change. */
@@ -128,6 +128,8 @@ export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
   function take(parts: readonly Part[]): void {
     for (const part of parts) {
       if (part.type === "usage") usage = Object.assign({}, usage, part.usage)
+      // of several answers the last one ends with the stream
+      if (part.type === "end" && format.isSequence && part.ending.status === "completed") continue
       if (part.type === "end") {
         error = part.ending.error
         tell(part.ending.status)

@@ -7,13 +7,20 @@ export interface Format<F = unknown> {
   readonly name: string
   /** Response headers its clients look for, beyond those of an event stream. */
   readonly headers?: Readonly<Record<string, string>>
-  /** True when no frame of a source says that its answer is complete, so that the end of the source does. @default false */
-  readonly endsWithSource?: boolean
+  /**
+   * Whether the end of a source completes its answer, even if no frame said so: always, or only that of a source that gives `frames`, as
+   * a `Response` that ends early may have been cut. @default false
+   */
+  readonly endsWithSource?: boolean | "frames"
+  /** The data of the message that ends a stream and completes its answer, such as `[DONE]`; also known as a frame. @default none */
+  readonly terminator?: string
+  /** Whether a stream may hold several answers: a good end of one may be followed by another. @default false */
+  readonly isSequence?: boolean
   /** A frame as an SSE message; the id is not its business. */
   encode(frame: F): FormatMessage
   /**
    * The frame in an SSE message; undefined for what says nothing: pings, terminators, padding.
-   * @throws OnwardError `source_failed` for what is no frame of this format
+   * @throws OnwardError `source_failed` for anything that is not a frame of this format
    */
   decode(message: FormatMessage): F | undefined
   /** Both as one, when a client could not tell it from getting both; else undefined. */
@@ -41,7 +48,7 @@ export interface RunInfo {
 export interface Follower<F> {
   /** Takes the next frame, and says what it means, without regard to its format. */
   take(frame: F): Part[]
-  /** True once a frame has ended the answer in the format's own way: nothing comes after it. */
+  /** True once a frame has ended the answer in the format's own way. */
   readonly isComplete: boolean
   /** What tells a client of this format that the answer is over and how, given what it has got: parts left open are closed first. */
   end(ending: Ending): F[]

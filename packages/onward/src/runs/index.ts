@@ -5,6 +5,7 @@ export { anthropic } from "./formats/anthropic.ts"
 export { openaiChat } from "./formats/openai-chat.ts"
 export { openaiResponses } from "./formats/openai-responses.ts"
 export { text, type TextFrame } from "./formats/text.ts"
+export { framesIn, type FramesOptions } from "./frames.ts"
 export type { RunMetrics } from "./metrics.ts"
 export type {
   AttachOptions,

@@ -31,8 +31,10 @@ export interface RunsOptions<F = unknown> {
   readonly heartbeat?: number
   /** Longest life of a run, in ms: it ends as failed, in time before a platform kills its producer. @default Infinity */
   readonly maxRun?: number
-  /** Longest answer, in characters of data. @default 16_777_216 */
+  /** Longest answer, in characters of data. @default 134_217_728 */
   readonly maxLength?: number
+  /** Most frames that a source may give. @default 1_000_000 */
+  readonly maxFrames?: number
   /**
    * What viewers in the producer's process see while the store takes nothing: `relaxed`, what comes, without ids to carry on from;
    * `strict`, nothing that is not stored. @default "relaxed"
@@ -163,6 +165,7 @@ export const RUNS_OPTIONS: readonly string[] = [
   "heartbeat",
   "maxRun",
   "maxLength",
+  "maxFrames",
   "durability",
   "storeTimeout",
   "waitUntil",

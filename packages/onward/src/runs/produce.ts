@@ -3,6 +3,7 @@ import type { Ending, Format, Follower, Part } from "./format.ts"
 import { createMeter } from "./metrics.ts"
 import { markOf, type EndStatus, type RunError } from "./record.ts"
 import { createRecorder, type Recorder, type RecorderOptions } from "./recorder.ts"
+import { turnsOf } from "../turns.ts"
 import { openFrames, type Frames, type RunSource, type RunSourceFunction } from "./source.ts"
 import type { View } from "./view.ts"
 
@@ -11,6 +12,8 @@ export interface ProduceOptions extends Omit<RecorderOptions, "onLost" | "onFaul
   readonly maxRun: number
   /** Longest answer, in UTF-16 units of data. */
   readonly maxLength: number
+  /** Most frames of a source: those that say nothing, such as `{}`, hardly count towards `maxLength`. */
+  readonly maxFrames: number
   readonly onFirst: () => void
 }
 
@@ -26,13 +29,14 @@ export interface Production {
 
 /** Runs a source and records what comes of it. The run of whoever calls this must have been won: its `open` is the first. */
 export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options: ProduceOptions): Production {
-  const { view, by, format, clock, maxRun, maxLength, onError } = options
+  const { view, by, format, clock, maxRun, maxLength, maxFrames, onError } = options
   const aborter = new AbortController()
   const meter = (view.meter = createMeter(clock, () => view.fold.elsewhere))
   view.isProducing = true
   /** Why it ends before its source does. */
   let verdict: { readonly status: "failed"; readonly error: RunError } | undefined
   let isOver = false
+  let frames = 0
   let interrupt: (() => void) | undefined
 
   const recorder = createRecorder({
@@ -51,7 +55,7 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
     // stopped, or given up: whatever comes now, nobody would get it
     if (view.ending) halt()
   })
-  const undoLimit = maxRun < Infinity ? clock.after(maxRun, () => fail(TOO_LATE)) : undefined
+  const undoLimit = maxRun < Infinity ? clock.after(maxRun, () => fail(tooLate(maxRun))) : undefined
 
   function halt(): void {
     if (isOver) return
@@ -65,7 +69,11 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
   }
 
   async function run(): Promise<void> {
-    const opening = openFrames(source, { id: view.id, signal: aborter.signal }, format as Format<F>)
+    const opening = openFrames(source, { id: view.id, signal: aborter.signal }, format as Format<F>, {
+      // no character of JSON takes more than three bytes
+      maxEventBytes: Math.min(maxLength * 3, MAX_EVENT_BYTES),
+      onSkip: onError,
+    })
     const over = new Promise<Ending>((resolve) => (interrupt = () => resolve({ status: "completed" })))
     const pumping = opening.then((frames) => (isOver ? { status: "completed" as const } : pump(frames)))
     let ending: Ending
@@ -87,28 +95,42 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
     view.isProducing = false
   }
 
-  async function pump({ iterator }: Frames<F>): Promise<Ending> {
+  async function pump({ iterator, isWire }: Frames<F>): Promise<Ending> {
     const follower: Follower<unknown> = format.follow()
+    const completed: Ending = { status: "completed" }
+    const turns = turnsOf(clock)
     let told: Ending | undefined
     for (;;) {
-      const { done, value } = await iterator.next()
-      if (isOver) return { status: "completed" }
-      if (done) break
+      // a source may have thousands of frames ready
+      if (turns.isOver) await turns.next()
+      let result: IteratorResult<F>
+      try {
+        result = await iterator.next()
+      } catch (error) {
+        // of several answers the last one is whole, and its connection has nothing more to say
+        if (format.isSequence && told) return told
+        throw isTooLarge(error) ? tooLong(maxLength) : error
+      }
+      if (isOver) return completed
+      if (result.done) break
+      const { value } = result
+      if (value === format.terminator) return told ?? completed
+      if (++frames > maxFrames) throw tooMany(maxFrames)
       const parts = follower.take(value)
+      if (!follower.isComplete) told = undefined
       for (const part of parts) if (part.type === "end") told = part.ending
       const isFirst = meter.take(parts)
       const room = recorder.push(value, isFirst || !isDelta(parts))
       if (isFirst) options.onFirst()
-      if (meter.raw > maxLength) throw TOO_LONG
+      if (meter.raw > maxLength) throw tooLong(maxLength)
       if (room) await room
-      // its own end, whatever else the connection may still bring
-      if (told && follower.isComplete) return told
+      // its own end, whatever the connection brings after it
+      if (told && follower.isComplete && !(format.isSequence && told.status === "completed")) return told
     }
     if (told) return told
-    if (!follower.isComplete && !format.endsWithSource) {
-      throw new OnwardError("stream_ended", "the answer ended before it was complete")
-    }
-    return { status: "completed" }
+    const isWhole = follower.isComplete || format.endsWithSource === true || (format.endsWithSource && !isWire)
+    if (!isWhole) throw new OnwardError("stream_ended", "the answer ended before it was complete")
+    return completed
   }
 
   /** Not awaited: a source may never let go. */
@@ -144,9 +166,27 @@ async function finish(recorder: Recorder, view: View, by: string, ending: Ending
 const isDelta = (parts: readonly Part[]): boolean =>
   parts.length > 0 && parts.every(({ type }) => type === "text" || type === "reasoning" || type === "tool-input")
 
-const TOO_LATE: RunError = { code: "run_too_long", message: "the answer took longer than it may" }
+/** Longest text that every JavaScript engine holds, in bytes of an event. */
+const MAX_EVENT_BYTES = 536_870_888
+
+const isTooLarge = (error: unknown): boolean => error instanceof OnwardError && error.code === "event_too_large"
+
+const tooLate = (maxRun: number): RunError => ({
+  code: "run_too_long",
+  message: `The answer took longer than maxRun = ${maxRun} ms. Ask for a shorter one, or raise maxRun of createRuns.`,
+})
 const STORE_AWAY: RunError = { code: "log_unavailable", message: "the answer could not be kept: its store is away" }
-const TOO_LONG = new OnwardError("message_too_large", "the answer is longer than it may be")
+const tooLong = (maxLength: number): OnwardError =>
+  new OnwardError(
+    "message_too_large",
+    `The answer is longer than maxLength = ${maxLength} characters. Ask for a shorter one, or raise maxLength of createRuns.`,
+  )
+
+const tooMany = (maxFrames: number): OnwardError =>
+  new OnwardError(
+    "message_too_large",
+    `The answer has more than maxFrames = ${maxFrames} frames. Ask for a shorter one, or raise maxFrames of createRuns.`,
+  )
 
 /** What may be told of an error to whoever watches: only what this library says itself, which holds no secret. */
 function describe(error: unknown): RunError {

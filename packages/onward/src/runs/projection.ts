@@ -55,6 +55,8 @@ export function project(view: View, native: Format, format: Format): Projection 
       if (!write) frames.push(new Cell(format, undefined, message))
       else {
         for (const part of parts) {
+          // a good end that another answer may follow
+          if (part.type === "end" && native.isSequence) continue
           hasEnded ||= part.type === "end"
           frames.push(...write(part).map(cellOf))
         }

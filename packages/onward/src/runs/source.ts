@@ -1,6 +1,6 @@
 import { OnwardError } from "../errors.ts"
-import { parse } from "../protocol/index.ts"
 import type { Format } from "./format.ts"
+import { framesIn, type FramesOptions } from "./frames.ts"
 
 type Stream<F> = AsyncIterable<F> | ReadableStream<F>
 
@@ -19,6 +19,8 @@ export type RunSourceFunction<F> = (context: RunContext) => RunSource<F>
 /** A source that runs. */
 export interface Frames<F> {
   readonly iterator: AsyncIterator<F>
+  /** Whether they are read from a `Response`, whose end may be a cut. */
+  readonly isWire: boolean
 }
 
 /**
@@ -29,12 +31,13 @@ export async function openFrames<F>(
   source: RunSource<F> | RunSourceFunction<F>,
   context: RunContext,
   format: Format<F>,
+  options: FramesOptions,
 ): Promise<Frames<F>> {
   const given = await (typeof source === "function" ? source(context) : source)
-  if (isResponse(given)) return { iterator: framesOf(given, format) }
+  if (isResponse(given)) return { iterator: framesOf(given, format, options), isWire: true }
   if (typeof given === "object" && given !== null) {
-    if ("getReader" in given) return { iterator: iterate(given) }
-    if (Symbol.asyncIterator in given) return { iterator: given[Symbol.asyncIterator]() }
+    if ("getReader" in given) return { iterator: iterate(given), isWire: false }
+    if (Symbol.asyncIterator in given) return { iterator: given[Symbol.asyncIterator](), isWire: false }
   }
   throw new TypeError("the source of a run must be an async iterable, a ReadableStream or a Response")
 }
@@ -54,7 +57,7 @@ export function discardSource(source: RunSource<unknown> | RunSourceFunction<unk
 const isResponse = (given: unknown): given is Response =>
   typeof given === "object" && given !== null && "headers" in given && "status" in given && "body" in given
 
-function framesOf<F>(response: Response, format: Format<F>): AsyncIterator<F> {
+function framesOf<F>(response: Response, format: Format<F>, options: FramesOptions): AsyncIterator<F> {
   const { status, headers, body } = response
   const type = headers.get("content-type") ?? ""
   const fault =
@@ -67,25 +70,7 @@ function framesOf<F>(response: Response, format: Format<F>): AsyncIterator<F> {
     body?.cancel().catch(() => {})
     throw fault
   }
-  return decoded(body as ReadableStream<Uint8Array>, format, status)
-}
-
-async function* decoded<F>(body: ReadableStream<Uint8Array>, format: Format<F>, status: number): AsyncGenerator<F> {
-  const events = parse(body)
-  try {
-    for (;;) {
-      const { done, value } = await events.next().catch((cause: unknown) => {
-        if (cause instanceof OnwardError) throw cause
-        throw new OnwardError("stream_ended", "the provider's answer was cut off", { cause, status })
-      })
-      if (done) return
-      const { event, data } = value
-      const frame = format.decode(event === "message" ? { data } : { event, data })
-      if (frame !== undefined) yield frame
-    }
-  } finally {
-    events.return?.().catch(() => {})
-  }
+  return framesIn(body as ReadableStream<Uint8Array>, format, options)
 }
 
 /** Not every runtime can iterate a ReadableStream. */

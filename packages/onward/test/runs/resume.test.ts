@@ -13,6 +13,7 @@ import {
   text,
   type Format,
   type Runs,
+  type Usage,
 } from "../../src/runs/index.ts"
 import { chance, seed } from "../protocol/seed.ts"
 
@@ -84,14 +85,18 @@ for (const file of readdirSync(folder)) {
         const parts = (sent: readonly Sent[]): string => {
           const follower = format.follow()
           let said = ""
+          let usage: Usage | undefined
           for (const { data, event } of sent) {
-            // only where to carry on after
-            if (data === undefined) continue
+            assert.ok(data !== undefined)
             const frame = format.decode(event === undefined ? { data } : { data, event })
             if (frame === undefined) continue
-            for (const part of follower.take(frame)) said += "delta" in part ? part.delta : `<${part.type}>`
+            for (const part of follower.take(frame)) {
+              // counts are of all until then: of merged frames there is one less
+              if (part.type === "usage") usage = part.usage
+              else said += "delta" in part ? part.delta : `<${part.type}>`
+            }
           }
-          return said
+          return `${said} ${JSON.stringify(usage)}`
         }
         assert.equal(parts(got), parts(await get(runs, format.name)), `${format.name}, seed ${seed}`)
       }),

@@ -1,23 +1,24 @@
-import type { Follower, Format, Part } from "../format.ts"
+import type { Follower, Format, Part, Usage } from "../format.ts"
 import { writeEvents } from "./ag-ui-writer.ts"
-import { faultOf, isJson, joinText, jsonOf, listOf, parseJson, textOf, usageOf, type Json } from "./json.ts"
+import { faultOf, isJson, jsonFormat, joinText, jsonOf, listOf, parseJson, textOf, usageOf, type Json } from "./json.ts"
 
 const NAME = "ag-ui"
 
 /**
- * Events of AG-UI, as agents and TanStack AI send them. `RUN_FINISHED` ends a run well. One that broke or was stopped ends in
+ * Events of AG-UI, as agents and TanStack AI send them. `RUN_FINISHED` ends a run well, and another `RUN_STARTED` may follow it. One that broke or was stopped ends in
  * `RUN_ERROR`, as clients from before its version 1.0 take any `RUN_FINISHED` for success. Texts under way are closed before that; a call is not.
  */
 export function agUi<Event extends object = object>(): Format<Event> {
-  const format: Format<Json> = {
+  const format = jsonFormat<Json>({
     name: NAME,
+    isSequence: true,
     encode: (frame) => ({ data: JSON.stringify(frame) }),
-    decode: (message) => parseJson(NAME, message),
+    read: (message) => parseJson(NAME, message),
     merge: (previous, next) =>
       DELTA.test(textOf(next["type"])) ? joinText(previous, next, "delta", "timestamp") : undefined,
     follow,
     writer: writeEvents,
-  }
+  })
   return format as unknown as Format<Event>
 }
 
@@ -37,6 +38,8 @@ function follow(): Follower<Json> {
   /** The call that chunks are about. */
   let chunked: string | undefined
   let isComplete = false
+  /** What all runs of the stream have counted. */
+  let total: Usage | undefined
 
   function track(type: string, messageId: unknown): void {
     const closing = CLOSING[type]
@@ -67,6 +70,7 @@ function follow(): Follower<Json> {
     const id = textOf(event["toolCallId"])
     switch (type) {
       case "RUN_STARTED":
+        isComplete = false
         return [{ type: "start" }]
       case "TEXT_MESSAGE_CONTENT":
       case "TEXT_MESSAGE_CHUNK":
@@ -91,6 +95,23 @@ function follow(): Follower<Json> {
     }
   }
 
+  function finished(event: Json): Part[] {
+    const wasCancelled = jsonOf(event["outcome"])["type"] === "cancelled"
+    if (wasCancelled) return [...count(event), { type: "end", ending: { status: "stopped" } }]
+    return [...count(event), { type: "finish", reason: "stop" }, { type: "end", ending: { status: "completed" } }]
+  }
+
+  /** A run may have asked several models. */
+  function count(event: Json): Part[] {
+    const counts = listOf(event["usage"]).filter(isJson)
+    if (counts.length === 0) return []
+    for (const each of counts) {
+      const { input = 0, output = 0 } = usageOf(each, "inputTokens", "outputTokens")
+      total = { input: (total?.input ?? 0) + input, output: (total?.output ?? 0) + output }
+    }
+    return total ? [{ type: "usage", usage: total }] : []
+  }
+
   return {
     get isComplete() {
       return isComplete
@@ -107,20 +128,4 @@ function follow(): Follower<Json> {
       return [...[...open.values()].toReversed(), { type: "RUN_ERROR", message, code }]
     },
   }
-}
-
-function finished(event: Json): Part[] {
-  const wasCancelled = jsonOf(event["outcome"])["type"] === "cancelled"
-  if (wasCancelled) return [...count(event), { type: "end", ending: { status: "stopped" } }]
-  return [...count(event), { type: "finish", reason: "stop" }, { type: "end", ending: { status: "completed" } }]
-}
-
-/** A run may have asked several models. */
-function count(event: Json): Part[] {
-  const counts = listOf(event["usage"])
-    .filter(isJson)
-    .map((usage) => usageOf(usage, "inputTokens", "outputTokens"))
-  if (counts.length === 0) return []
-  const sum = (name: "input" | "output"): number => counts.reduce((total, each) => total + (each[name] ?? 0), 0)
-  return [{ type: "usage", usage: { input: sum("input"), output: sum("output") } }]
 }

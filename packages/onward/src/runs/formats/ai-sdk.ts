@@ -1,20 +1,24 @@
 import type { FinishReason, Follower, Format, Part } from "../format.ts"
 import { writeChunks } from "./ai-sdk-writer.ts"
-import { DONE, faultOf, joinText, parseJson, textOf, type Done, type Json } from "./json.ts"
+import { DONE, faultOf, jsonFormat, joinText, parseJson, textOf, type Done, type Json } from "./json.ts"
 
 const NAME = "ai-sdk"
 
 /**
  * The UI message stream of the AI SDK, version 1: what `toUIMessageStream` gives, and `useChat` reads. A run that broke ends in an
- * `error` part, one that was stopped in `abort`. Texts under way are closed before that; a tool's input is not.
+ * `error` part, one that was stopped in `abort`. Texts under way are closed before that; a tool's input is not. An answer is complete with
+ * `finish` or `[DONE]`, or when a source that gives parts returns.
  */
 export function aiSdk<Chunk extends object = object>(): Format<Chunk | Done> {
-  const format: Format<Json | Done> = {
+  const format = jsonFormat<Json | Done>({
     name: NAME,
+    terminator: DONE,
+    // a stream that was written by hand need not have a `finish`
+    endsWithSource: "frames",
     headers: { "x-vercel-ai-ui-message-stream": "v1" },
-    // no event names: its clients take the data of any event for a part
+    // no event names of its own: its clients take the data of any event for a part
     encode: (frame) => ({ data: frame === DONE ? DONE : JSON.stringify(frame) }),
-    decode: (message) => parseJson(NAME, message),
+    read: (message) => parseJson(NAME, message),
     merge(previous, next) {
       if (previous === DONE || next === DONE) return undefined
       const name = DELTAS[textOf(next["type"])]
@@ -22,7 +26,7 @@ export function aiSdk<Chunk extends object = object>(): Format<Chunk | Done> {
     },
     follow,
     writer: writeChunks,
-  }
+  })
   return format as unknown as Format<Chunk | Done>
 }
 
@@ -114,7 +118,7 @@ function follow(): Follower<Json | Done> {
       if (hasEnded) return []
       const closing = [...open.values()]
       if (ending.status === "stopped") return [...closing, { type: "abort", reason: faultOf(ending).message }, DONE]
-      if (ending.status === "completed" && hasFinished) return [...closing, DONE]
+      if (ending.status === "completed") return [...closing, DONE]
       return [...closing, { type: "error", errorText: faultOf(ending).message }, DONE]
     },
   }

@@ -1,6 +1,17 @@
 import type { FinishReason, Follower, Format, Part } from "../format.ts"
 import { messageError, writeMessage } from "./anthropic-writer.ts"
-import { faultOf, isJson, isSameBut, joinText, jsonOf, parseJson, textOf, usageOf, type Json } from "./json.ts"
+import {
+  faultOf,
+  isJson,
+  isSameBut,
+  joinText,
+  jsonFormat,
+  jsonOf,
+  parseJson,
+  textOf,
+  usageOf,
+  type Json,
+} from "./json.ts"
 
 const NAME = "anthropic"
 
@@ -9,10 +20,10 @@ const NAME = "anthropic"
  * throw; a text under way is closed before it, a tool's input is not.
  */
 export function anthropic<Event extends object = object>(): Format<Event> {
-  const format: Format<Json> = {
+  const format = jsonFormat<Json>({
     name: NAME,
     encode: (frame) => ({ event: textOf(frame["type"]), data: JSON.stringify(frame) }),
-    decode(message) {
+    read(message) {
       if (message.event === "ping") return undefined
       const frame = parseJson(NAME, message)
       return frame?.["type"] === "ping" ? undefined : frame
@@ -20,7 +31,7 @@ export function anthropic<Event extends object = object>(): Format<Event> {
     merge: mergeEvents,
     follow,
     writer: writeMessage,
-  }
+  })
   return format as unknown as Format<Event>
 }
 
@@ -46,11 +57,19 @@ function follow(): Follower<Json> {
 
   function start(event: Json): Part[] {
     const block = jsonOf(event["content_block"])
+    // some providers give the same index to all, or none
+    const parts = stop(event)
     blocks.set(event["index"], block)
     if (block["type"] === "tool_use")
-      return [{ type: "tool-start", id: textOf(block["id"]), name: textOf(block["name"]) }]
+      return [...parts, { type: "tool-start", id: textOf(block["id"]), name: textOf(block["name"]) }]
     const text = textOf(block["text"])
-    return block["type"] === "text" && text !== "" ? [{ type: "text", delta: text }] : []
+    return block["type"] === "text" && text !== "" ? [...parts, { type: "text", delta: text }] : parts
+  }
+
+  function stop(event: Json): Part[] {
+    const block = blocks.get(event["index"])
+    blocks.delete(event["index"])
+    return block?.["type"] === "tool_use" ? [{ type: "tool-end", id: textOf(block["id"]) }] : []
   }
 
   function take(event: Json): Part[] {
@@ -70,11 +89,8 @@ function follow(): Follower<Json> {
         const block = blocks.get(event["index"])
         return block?.["type"] === "tool_use" ? [{ type: "tool-input", id: textOf(block["id"]), delta: piece }] : []
       }
-      case "content_block_stop": {
-        const block = blocks.get(event["index"])
-        blocks.delete(event["index"])
-        return block?.["type"] === "tool_use" ? [{ type: "tool-end", id: textOf(block["id"]) }] : []
-      }
+      case "content_block_stop":
+        return stop(event)
       case "message_delta": {
         const reason = jsonOf(event["delta"])["stop_reason"]
         return [

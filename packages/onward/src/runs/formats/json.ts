@@ -1,5 +1,5 @@
 import { OnwardError } from "../../errors.ts"
-import type { Ending, FormatMessage, Usage } from "../format.ts"
+import type { Ending, Format, FormatMessage, Usage } from "../format.ts"
 
 /** What most formats' frames are. */
 export type Json = Readonly<Record<string, unknown>>
@@ -33,6 +33,87 @@ export function parseJson(format: string, { data }: FormatMessage): Json | undef
   }
   if (isJson(value)) return value
   throw new OnwardError("source_failed", `the source sent JSON that is no object, so it is not ${format}`)
+}
+
+/** What a format of JSON objects is made of; the rest is the same for all of them. */
+export interface JsonFormat<F> extends Omit<Format<F>, "decode"> {
+  /** As `decode`, but for the event's name and for digits that JavaScript cannot hold. */
+  readonly read: (message: FormatMessage) => F | undefined
+}
+
+/** What a frame cannot hold of the message it came in. */
+interface Origin {
+  /** The event's name, if it is not the one that the format gives. */
+  readonly event: string | undefined
+  /** Its JSON, if a number in it would be written with other digits, such as `1.10` or one of more than 53 bits. */
+  readonly text: string | undefined
+}
+
+const origins = new WeakMap<object, Origin>()
+
+/**
+ * Completes a format whose frames are JSON objects: what was read is written with the same event name and the same digits. Frames
+ * whose digits JavaScript cannot hold are not merged.
+ */
+export function jsonFormat<F>({ read, ...format }: JsonFormat<F>): Format<F> {
+  const originOf = (frame: F): Origin | undefined =>
+    typeof frame === "object" && frame !== null ? origins.get(frame) : undefined
+
+  return {
+    ...format,
+    decode(message) {
+      const frame = read(message)
+      if (typeof frame !== "object" || frame === null) return frame
+      const text = hasInexactNumber(message.data) ? message.data : undefined
+      const { event } = message
+      if (text !== undefined || (event !== undefined && event !== format.encode(frame).event)) {
+        origins.set(frame, { event, text })
+      }
+      return frame
+    },
+    encode(frame) {
+      const origin = originOf(frame)
+      if (!origin) return format.encode(frame)
+      const { event, data } = format.encode(frame)
+      const name = origin.event ?? event
+      return { ...(name !== undefined && { event: name }), data: origin.text ?? data }
+    },
+    merge(previous, next) {
+      const [a, b] = [originOf(previous), originOf(next)]
+      if (a?.text !== undefined || b?.text !== undefined || a?.event !== b?.event) return undefined
+      const both = format.merge(previous, next)
+      if (b && typeof both === "object" && both !== null) origins.set(both, b)
+      return both
+    },
+  }
+}
+
+/** A number that may be written with other digits: -0, an exponent, a last decimal of 0, or more digits than a double holds. */
+const SUSPECT = /[:,[\s](?:-0[,}\]\s]|-?(?:\d+(?:\.\d*)?[eE]|\d+\.\d*0[,}\]\s]|[\d.]{16}))/
+const NUMBER = /-?\d[\d.eE+-]*/g
+
+/** Whether JSON has a number that JavaScript writes with other digits. Takes time in proportion to its length, and no stack. */
+export function hasInexactNumber(json: string): boolean {
+  if (!SUSPECT.test(json)) return false
+  for (let at = 0; ;) {
+    const quote = json.indexOf('"', at)
+    const outside = json.slice(at, quote < 0 ? undefined : quote)
+    for (const [number] of outside.matchAll(NUMBER)) if (JSON.stringify(Number(number)) !== number) return true
+    if (quote < 0) return false
+    at = endOfString(json, quote + 1)
+  }
+}
+
+/** Where a string of JSON ends that begins at `start`, its last quote included. */
+function endOfString(json: string, start: number): number {
+  for (let at = start; ;) {
+    const quote = json.indexOf('"', at)
+    if (quote < 0) return json.length
+    let escapes = 0
+    while (json[quote - 1 - escapes] === "\\" && quote - 1 - escapes >= start) escapes++
+    at = quote + 1
+    if (escapes % 2 === 0) return at
+  }
 }
 
 /** Padding against those who listen for lengths: it would only be kept, and does nothing for whoever reads the log. */

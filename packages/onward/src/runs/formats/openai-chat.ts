@@ -5,6 +5,7 @@ import {
   faultOf,
   isJson,
   isSameBut,
+  jsonFormat,
   jsonOf,
   listOf,
   parseJson,
@@ -19,15 +20,16 @@ import { chatError, writeChat } from "./openai-chat-writer.ts"
 const NAME = "openai-chat"
 
 /**
- * Chunks of OpenAI's chat completions, which most providers speak. An answer is complete once each of its choices has its
- * `finish_reason`. Any other ending is an `error` object, which official clients throw, and no `[DONE]` follows it.
- * Watched as another format, the first choice counts.
+ * Chunks of OpenAI's chat completions, which most providers speak. `[DONE]` completes an answer. Without it, an answer is complete if its
+ * stream ends, without being cut, after each choice has its `finish_reason`, and no choice went on after that. Any other ending is an
+ * `error` object, which official clients throw, and no `[DONE]` follows it. Watched as another format, the first choice counts.
  */
 export function openaiChat<Chunk extends object = object>(): Format<Chunk | Done> {
-  const format: Format<Json | Done> = {
+  const format = jsonFormat<Json | Done>({
     name: NAME,
+    terminator: DONE,
     encode: (frame) => ({ data: frame === DONE ? DONE : JSON.stringify(without(frame, PADDING)) }),
-    decode(message) {
+    read(message) {
       const chunk = parseJson(NAME, message)
       if (chunk && message.event === "error" && !("error" in chunk)) return { error: chunk }
       return chunk && without(chunk, PADDING)
@@ -35,7 +37,7 @@ export function openaiChat<Chunk extends object = object>(): Format<Chunk | Done
     merge: (previous, next) => (previous === DONE || next === DONE ? undefined : mergeChunks(previous, next)),
     follow,
     writer: writeChat,
-  }
+  })
   return format as unknown as Format<Chunk | Done>
 }
 
@@ -44,10 +46,12 @@ const PIECES: readonly string[] = ["content", "refusal", "reasoning_content", "r
 
 function mergeChunks(previous: Json, next: Json): Json | undefined {
   const [a, b] = [soleChoice(previous), soleChoice(next)]
-  if (!a || !b || !isSameBut(previous, next, "choices", "created", PADDING) || !isSameBut(a, b, "delta"))
+  if (!a || !b || !isSameBut(previous, next, "choices", "created", "usage", PADDING) || !isSameBut(a, b, "delta"))
     return undefined
   const delta = mergeDeltas(jsonOf(a["delta"]), jsonOf(b["delta"]))
-  return delta && { ...next, choices: [{ ...b, delta }] }
+  // a count with every chunk is of all until then
+  const usage = previous["usage"] && !next["usage"] ? { usage: previous["usage"] } : undefined
+  return delta && { ...next, ...usage, choices: [{ ...b, delta }] }
 }
 
 /** The one choice of a chunk that says nothing but a delta. */
@@ -57,35 +61,84 @@ function soleChoice({ choices }: Json): Json | undefined {
   return choice["finish_reason"] || choice["logprobs"] ? undefined : choice
 }
 
+/** The one member of a delta that says something; providers add others that are null, empty, or say the role again. */
+function soleMember(delta: Json): { readonly name: string | undefined } | undefined {
+  let name: string | undefined
+  for (const key in delta) {
+    const value = delta[key]
+    if (key === "role" || value === null || value === "" || (Array.isArray(value) && value.length === 0)) continue
+    if (name !== undefined) return undefined
+    name = key
+  }
+  return { name }
+}
+
 function mergeDeltas(previous: Json, next: Json): Json | undefined {
-  const [name, ...more] = Object.keys(next)
-  if (name === undefined || more.length > 0) return undefined
-  if (Object.keys(previous).some((key) => key !== name && key !== "role")) return undefined
+  const [of, by] = [soleMember(previous)?.name, soleMember(next)]
+  if (!by || (of === undefined && !soleMember(previous))) return undefined
+  const { name } = by
+  if (of !== undefined && name !== undefined && of !== name) return undefined
+  const [was, is] = [previous["role"], next["role"]]
+  if (was && is && was !== is) return undefined
+  const both = { ...previous, ...next, ...(was !== undefined && !is && { role: was }) }
+  // members without a word never hide one with words
+  if (name === undefined) return of === undefined ? both : { ...both, [of]: previous[of] }
+  if (of === undefined) return PIECES.includes(name) || name === "tool_calls" ? both : undefined
   if (name === "tool_calls") {
     const call = mergeCalls(listOf(previous[name]), listOf(next[name]))
-    return call && { ...previous, [name]: [call] }
+    return call && { ...both, [name]: [call] }
   }
   const [a, b] = [previous[name], next[name]]
   if (!PIECES.includes(name) || typeof a !== "string" || typeof b !== "string") return undefined
-  return { ...previous, [name]: a + b }
+  return { ...both, [name]: a + b }
 }
 
-/** Two fragments of one call's arguments; only the first of a call has its id and name. */
+/** Two fragments of one call's arguments. The first of a call has its id and name; some providers say them again, or say `""`. */
 function mergeCalls([a, ...moreA]: readonly unknown[], [b, ...moreB]: readonly unknown[]): Json | undefined {
   if (!isJson(a) || !isJson(b) || moreA.length + moreB.length > 0 || a["index"] !== b["index"]) return undefined
   const [of, by] = [jsonOf(a["function"]), jsonOf(b["function"])]
-  const isMore = Object.keys(b).every((key) => key === "index" || key === "function")
-  if (!isMore || Object.keys(by).some((key) => key !== "arguments")) return undefined
+  if (!isSameOrNone(a, b, "id") || !isSameOrNone(a, b, "type")) return undefined
+  // the same name without an id may begin another call
+  if (b["id"] ? !isSameOrNone(of, by, "name") : by["name"]) return undefined
+  const isMore = Object.keys(b).every((key) => ["index", "id", "type", "function"].includes(key))
+  if (!isMore || Object.keys(by).some((key) => key !== "arguments" && key !== "name")) return undefined
   if (typeof of["arguments"] !== "string" || typeof by["arguments"] !== "string") return undefined
   return { ...a, function: { ...of, arguments: of["arguments"] + by["arguments"] } }
 }
 
+const isSameOrNone = (a: Json, b: Json, name: string): boolean => !b[name] || a[name] === b[name]
+
+/** A call whose arguments come. */
+interface Call {
+  readonly id: string
+  /** As the provider says them. */
+  readonly given: { readonly index: unknown; readonly id: string; readonly name: string }
+  input: string
+}
+
 function follow(): Follower<Json | Done> {
   const finished = new Map<unknown, boolean>()
-  /** Ids of calls whose arguments come, by index. */
-  const calls = new Map<unknown, string>()
+  const calls: Call[] = []
   let hasStarted = false
   let hasFailed = false
+  /** Whether a choice went on after its reason to finish, which then means nothing. */
+  let hasGoneOn = false
+
+  /** The call that a fragment is of: parallel calls may share an index, or have none. Undefined when it begins another one. */
+  function callOf(index: unknown, id: string, name: string): Call | undefined {
+    if (id !== "") return calls.find(({ given }) => given.id === id && given.index === index)
+    const latest = calls.findLast(({ given }) => given.index === index)
+    const isAnother = latest && name !== "" && (name !== latest.given.name || isWhole(latest.input))
+    return isAnother ? undefined : latest
+  }
+
+  function begin(given: Call["given"]): Call {
+    const wanted = given.id || `call_${calls.length}`
+    const isTaken = calls.some(({ id }) => id === wanted)
+    const call = { id: isTaken ? `${wanted}_${calls.length}` : wanted, given, input: "" }
+    calls.push(call)
+    return call
+  }
 
   function takeDelta(delta: Json): Part[] {
     const parts: Part[] = []
@@ -93,15 +146,15 @@ function follow(): Follower<Json | Done> {
       const piece = textOf(delta[name])
       if (piece) parts.push({ type: name.startsWith("reasoning") ? "reasoning" : "text", delta: piece })
     }
-    for (const call of listOf(delta["tool_calls"]).filter(isJson)) {
-      const { name, arguments: input } = jsonOf(call["function"])
-      const index = call["index"]
-      if (!calls.has(index)) {
-        const id = textOf(call["id"]) || `call_${calls.size}`
-        calls.set(index, id)
-        parts.push({ type: "tool-start", id, name: textOf(name) })
-      }
-      if (input) parts.push({ type: "tool-input", id: calls.get(index) as string, delta: textOf(input) })
+    for (const fragment of listOf(delta["tool_calls"]).filter(isJson)) {
+      const { name: called, arguments: input } = jsonOf(fragment["function"])
+      const [index, id, name] = [fragment["index"], textOf(fragment["id"]), textOf(called)]
+      const known = callOf(index, id, name)
+      const call = known ?? begin({ index, id, name })
+      if (!known) parts.push({ type: "tool-start", id: call.id, name })
+      const piece = textOf(input)
+      call.input += piece
+      if (piece) parts.push({ type: "tool-input", id: call.id, delta: piece })
     }
     return parts
   }
@@ -110,18 +163,18 @@ function follow(): Follower<Json | Done> {
     const index = choice["index"] ?? 0
     // some providers say "" for none yet
     const reason = textOf(choice["finish_reason"])
+    const delta = jsonOf(choice["delta"])
+    if (finished.get(index) && (reason === "" || soleMember(delta)?.name !== undefined)) hasGoneOn = true
     finished.set(index, finished.get(index) === true || reason !== "")
     if (index !== 0) return []
-    const parts = takeDelta(jsonOf(choice["delta"]))
-    if (reason === "") return parts
-    for (const id of calls.values()) parts.push({ type: "tool-end", id })
-    calls.clear()
-    return [...parts, { type: "finish", reason: reasonOf(reason) }]
+    const parts = takeDelta(delta)
+    // a call ends with the answer: a provider that says its reason with every chunk would end it with its first fragment
+    return reason === "" ? parts : [...parts, { type: "finish", reason: reasonOf(reason) }]
   }
 
   return {
     get isComplete() {
-      return hasFailed || (finished.size > 0 && [...finished.values()].every(Boolean))
+      return hasFailed || (!hasGoneOn && finished.size > 0 && [...finished.values()].every(Boolean))
     },
     take(chunk) {
       if (chunk === DONE) return []
@@ -143,9 +196,17 @@ function follow(): Follower<Json | Done> {
     },
     end(ending) {
       if (hasFailed) return []
-      if (ending.status === "completed" && this.isComplete) return [DONE]
-      return [chatError(faultOf(ending))]
+      return ending.status === "completed" ? [DONE] : [chatError(faultOf(ending))]
     },
+  }
+}
+
+function isWhole(json: string): boolean {
+  try {
+    JSON.parse(json)
+    return true
+  } catch {
+    return false
   }
 }
 

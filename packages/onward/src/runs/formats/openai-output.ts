@@ -21,6 +21,8 @@ interface Open {
 }
 
 interface Item {
+  /** Its `output_index`. */
+  readonly index: unknown
   value: Json
   isDone: boolean
   readonly parts: Map<unknown, Open>
@@ -29,12 +31,16 @@ interface Item {
 }
 
 export function createOutput(): Output {
-  /** By output index. */
-  const items = new Map<number, Item>()
+  const items: Item[] = []
   let response: Json | undefined
   let hasStarted = false
 
-  const itemAt = (event: Json): Item | undefined => items.get(Number(event["output_index"]))
+  /** By its id: items under way may share an index, or have none. Some providers say another id with each event. */
+  function itemAt({ item_id, item, output_index }: Json): Item | undefined {
+    const id = textOf(item_id) || textOf(jsonOf(item)["id"])
+    const named = id === "" ? undefined : items.findLast(({ value }) => value["id"] === id)
+    return named ?? items.findLast(({ index }) => index === output_index)
+  }
 
   const isCall = ({ value }: Item): boolean => value["type"] === "function_call"
 
@@ -42,8 +48,8 @@ export function createOutput(): Output {
 
   function added(event: Json): Part[] {
     const value = jsonOf(event["item"])
-    const item: Item = { value, isDone: false, parts: new Map(), input: "" }
-    items.set(Number(event["output_index"]), item)
+    const item: Item = { index: event["output_index"], value, isDone: false, parts: new Map(), input: "" }
+    items.push(item)
     return isCall(item) ? [{ type: "tool-start", id: idOf(item), name: textOf(value["name"]) }] : []
   }
 
@@ -106,8 +112,8 @@ export function createOutput(): Output {
       return response
     },
     get items() {
-      const sorted = [...items].toSorted(([a], [b]) => a - b)
-      return sorted.map(([, item]) => (item.isDone ? item.value : unfinished(item)))
+      const sorted = items.toSorted((a, b) => (Number(a.index) || 0) - (Number(b.index) || 0))
+      return sorted.map((item) => (item.isDone ? item.value : unfinished(item)))
     },
     take(event) {
       const parts: Part[] = []
@@ -144,7 +150,7 @@ export function createOutput(): Output {
     },
     close() {
       const events: Json[] = []
-      for (const [index, item] of items) {
+      for (const item of items) {
         if (item.isDone || item.value["type"] !== "message") continue
         for (const { event, at, member, part } of item.parts.values()) {
           events.push(
@@ -157,7 +163,7 @@ export function createOutput(): Output {
             { type: "response.content_part.done", ...at, part },
           )
         }
-        events.push({ type: "response.output_item.done", output_index: index, item: unfinished(item) })
+        events.push({ type: "response.output_item.done", output_index: item.index, item: unfinished(item) })
       }
       return events
     },

@@ -5,6 +5,7 @@ import {
   isJson,
   isSameBut,
   joinText,
+  jsonFormat,
   jsonOf,
   listOf,
   parseJson,
@@ -24,13 +25,13 @@ const NAME = "openai-responses"
  * `response.failed`, one that was stopped in `response.incomplete` with the status `cancelled`; both hold what there is.
  */
 export function openaiResponses<Event extends object = object>(): Format<Event> {
-  const format: Format<Json> = {
+  const format = jsonFormat<Json>({
     name: NAME,
     encode(frame) {
       const event = textOf(frame["type"])
       return { ...(event && { event }), data: JSON.stringify(without(frame, PADDING)) }
     },
-    decode(message) {
+    read(message) {
       const frame = parseJson(NAME, message)
       if (!frame) return undefined
       const typed = "type" in frame || message.event === undefined ? frame : { type: message.event, ...frame }
@@ -39,7 +40,7 @@ export function openaiResponses<Event extends object = object>(): Format<Event> 
     merge: mergeEvents,
     follow,
     writer: writeResponse,
-  }
+  })
   return format as unknown as Format<Event>
 }
 

@@ -22,7 +22,17 @@ export const cases: readonly Case[] = [
   {
     format: openaiChat(),
     read: readOpenaiChat,
-    fixtures: ["openai-chat-text", "openai-chat-tools", "openai-chat-reasoning", "openai-chat-choices"],
+    fixtures: [
+      "openai-chat-text",
+      "openai-chat-tools",
+      "openai-chat-reasoning",
+      "openai-chat-choices",
+      // shapes of other providers, from what they document
+      "openai-chat-deepseek",
+      "openai-chat-ollama",
+      "openai-chat-qwen",
+      "openai-chat-vllm",
+    ],
   },
   {
     format: openaiResponses(),

@@ -7,6 +7,12 @@ const client = (body: string): OpenAI =>
 
 const REQUEST = { model: "any", messages: [{ role: "user" as const, content: "?" }], stream: true as const }
 
+/** What providers other than OpenAI call reasoning. */
+interface Reasoning {
+  reasoning_content?: string | null
+  reasoning?: string | null
+}
+
 /** The chunks as they come, and what the client's own accumulator makes of them. */
 export const readOpenaiChat: Read = async (body) => {
   let text = ""
@@ -17,7 +23,8 @@ export const readOpenaiChat: Read = async (body) => {
       const [choice] = choices
       if (choice?.index !== 0) continue
       text += choice.delta.content ?? ""
-      reasoning += (choice.delta as { reasoning_content?: string }).reasoning_content ?? ""
+      const { reasoning_content, reasoning: named } = choice.delta as Reasoning
+      reasoning += reasoning_content ?? named ?? ""
       for (const call of choice.delta.tool_calls ?? []) {
         const tool = (tools[call.index] ??= { name: "", input: "" })
         tool.name += call.function?.name ?? ""
@@ -28,8 +35,10 @@ export const readOpenaiChat: Read = async (body) => {
   const final = await settle(() => client(body).chat.completions.stream(REQUEST).finalChatCompletion())
   const error = told.error ?? final.error
   // the accumulator knows no reasoning, and keeps but the last piece of it
-  for (const { message } of final.value?.choices ?? [])
-    delete (message as { reasoning_content?: string }).reasoning_content
+  for (const { message } of final.value?.choices ?? []) {
+    delete (message as Reasoning).reasoning_content
+    delete (message as Reasoning).reasoning
+  }
   const all = { reasoning, completion: final.value }
   return { text, tools, isComplete: error === undefined, ...(error !== undefined && { error }), final: all }
 }

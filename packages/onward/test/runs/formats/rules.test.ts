@@ -146,3 +146,24 @@ test("a call that is cut off is never told as done", () => {
 test("line ends of plain text come as one kind", () => {
   assert.deepEqual(text().encode("a\r\nb\rc"), { data: "a\nb\nc" })
 })
+
+test("a late viewer gets few frames of every provider's stream: one for each kind of piece, and the last ones", () => {
+  const most = {
+    "openai-chat-text": 4,
+    // reasoning, content, the end, and its usage
+    "openai-chat-deepseek": 3,
+    "openai-chat-ollama": 5,
+    "openai-chat-qwen": 5,
+    "openai-chat-vllm": 4,
+  }
+  for (const [fixture, count] of Object.entries(most)) {
+    const format = openaiChat()
+    const frames = framesOf(format, fixture)
+    const merged = merge(format, frames, () => true)
+    assert.ok(merged.length <= count, `${fixture}: ${merged.length} of ${frames.length} frames`)
+    // however long it is: a thousand tokens more make no frame more
+    const at = frames.findIndex((frame) => format.merge(frame as object, frame as object) !== undefined)
+    const long = frames.toSpliced(at, 0, ...Array.from({ length: 1_000 }, () => frames[at]))
+    assert.equal(merge(format, long, () => true).length, merged.length, fixture)
+  }
+})
