@@ -5,10 +5,17 @@ import { sse } from "onward/node"
 
 const hub = createHub()
 
-http
+const server = http
   .createServer((req, res) => sse(req, res, hub.subscribe({ topics: ["news"] })))
   .listen(Number(process.env.PORT ?? 3000))
 
 setInterval(async () => {
   await hub.publish({ topic: "news", event: "tick", data: { at: new Date() } })
 }, 1000)
+
+// on a deploy clients are told to reconnect, each after another time
+process.once("SIGTERM", async () => {
+  server.close()
+  await hub.drain({ over: 1_000 })
+  process.exit()
+})

@@ -7,7 +7,7 @@ import { sqliteLog } from "onward/sqlite"
 
 const hub = createHub({ log: sqliteLog(process.env.FILE ?? "events.db", { retention: { age: 7 * 86_400_000 } }) })
 
-http
+const server = http
   .createServer(async (req, res) => {
     const user = new URL(req.url ?? "/", "http://localhost").searchParams.get("user") ?? "guest" // your session here
     if (req.method === "POST") {
@@ -18,3 +18,10 @@ http
     }
   })
   .listen(Number(process.env.PORT ?? 3000))
+
+// on a deploy clients are told to reconnect, each after another time
+process.once("SIGTERM", async () => {
+  server.close()
+  await hub.drain({ over: 1_000 })
+  await hub.close()
+})

@@ -6,13 +6,26 @@ import { sse } from "onward/node"
 
 const words = "Every word of this answer arrives as soon as it is there.".split(" ")
 
-http
+const closing = new AbortController()
+
+const server = http
   .createServer((req, res) =>
-    sse(req, res, async function* ({ lastEventId, signal }) {
-      for (let i = lastEventId ? Number(lastEventId) : 0; i < words.length; i++) {
-        await sleep(50, undefined, { signal })
-        yield { id: String(i + 1), data: words[i] }
-      }
-    }),
+    sse(
+      req,
+      res,
+      async function* ({ lastEventId, signal }) {
+        for (let i = lastEventId ? Number(lastEventId) : 0; i < words.length; i++) {
+          await sleep(50, undefined, { signal })
+          yield { id: String(i + 1), data: words[i] }
+        }
+      },
+      { signal: closing.signal },
+    ),
   )
   .listen(Number(process.env.PORT ?? 3000))
+
+// on a deploy its streams end, and clients reconnect
+process.once("SIGTERM", () => {
+  server.close()
+  closing.abort()
+})

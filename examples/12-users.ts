@@ -26,7 +26,7 @@ function userOf({ headers }: http.IncomingMessage): User | undefined {
   return sessions.get(/(?:^|; )session=([^;]+)/.exec(headers.cookie ?? "")?.[1] ?? "")
 }
 
-http
+const server = http
   .createServer(async (req, res) => {
     const user = userOf(req)
     const topic = (req.url ?? "/").slice(1)
@@ -45,3 +45,9 @@ http
     }
   })
   .listen(Number(process.env.PORT ?? 3000))
+
+// on a deploy clients are told to reconnect, each after another time
+process.once("SIGTERM", async () => {
+  server.close()
+  await hub.drain({ over: 1_000 })
+})

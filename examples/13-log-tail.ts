@@ -8,25 +8,38 @@ import { sse } from "onward/node"
 const NEWLINE = 10
 const path = process.env.FILE ?? "app.log"
 
-http
+const closing = new AbortController()
+
+const server = http
   .createServer((req, res) =>
-    sse(req, res, async function* ({ lastEventId, signal }) {
-      const file = await open(path)
-      const buffer = Buffer.alloc(65_536) // for a longer line it would wait in vain
-      try {
-        for (let place = Number(lastEventId ?? 0); ;) {
-          if ((await file.stat()).size < place) place = 0 // the file began anew
-          const { bytesRead } = await file.read(buffer, 0, buffer.length, place)
-          const read = buffer.subarray(0, bytesRead)
-          let start = 0
-          for (let end; (end = read.indexOf(NEWLINE, start)) >= 0; start = end + 1)
-            yield { id: String(place + end + 1), data: read.toString("utf8", start, end) }
-          place += start
-          if (start === 0) await sleep(100, undefined, { signal })
+    sse(
+      req,
+      res,
+      async function* ({ lastEventId, signal }) {
+        const file = await open(path)
+        const buffer = Buffer.alloc(65_536) // for a longer line it would wait in vain
+        try {
+          for (let place = Number(lastEventId ?? 0); ;) {
+            if ((await file.stat()).size < place) place = 0 // the file began anew
+            const { bytesRead } = await file.read(buffer, 0, buffer.length, place)
+            const read = buffer.subarray(0, bytesRead)
+            let start = 0
+            for (let end; (end = read.indexOf(NEWLINE, start)) >= 0; start = end + 1)
+              yield { id: String(place + end + 1), data: read.toString("utf8", start, end) }
+            place += start
+            if (start === 0) await sleep(100, undefined, { signal })
+          }
+        } finally {
+          await file.close()
         }
-      } finally {
-        await file.close()
-      }
-    }),
+      },
+      { signal: closing.signal },
+    ),
   )
   .listen(Number(process.env.PORT ?? 3000))
+
+// on a deploy its streams end, and clients reconnect
+process.once("SIGTERM", () => {
+  server.close()
+  closing.abort()
+})

@@ -14,9 +14,15 @@ const app = router({
 })
 const trpc = createHTTPHandler({ router: app, basePath: "/trpc/" })
 
-http
+const server = http
   .createServer((req, res) => {
     if (req.url === "/events") sse(req, res, hub.subscribe({ topics: ["chat"] }))
     else trpc(req, res)
   })
   .listen(Number(process.env.PORT ?? 3000))
+
+// on a deploy clients are told to reconnect, each after another time
+process.once("SIGTERM", async () => {
+  server.close()
+  await hub.drain({ over: 1_000 })
+})

@@ -27,7 +27,7 @@ const page = `<!doctype html><pre></pre><button>Stop</button><script>
   })
 </script>`
 
-http
+const server = http
   .createServer(async (req, res) => {
     const id = /^\/runs\/([\w-]+)$/.exec(req.url ?? "")?.[1]
     const owner = "me" // your session here: to everybody else the run is unknown
@@ -37,3 +37,9 @@ http
     else sse(req, res, ...runs.view(id, { owner }))
   })
   .listen(Number(process.env.PORT ?? 3000))
+
+// on a deploy viewers reconnect to another process, and runs that are produced here end as failed
+process.once("SIGTERM", async () => {
+  server.close()
+  await runs.close()
+})

@@ -15,10 +15,16 @@ const router = {
 }
 const rpc = new RPCHandler(router)
 
-http
+const server = http
   .createServer(async (req, res) => {
     if (req.url?.startsWith("/events")) return sse(req, res, hub.subscribe({ topics: ["news"] }))
     const { matched } = await rpc.handle(req, res, { prefix: "/rpc" })
     if (!matched) res.writeHead(404).end()
   })
   .listen(Number(process.env.PORT ?? 3000))
+
+// on a deploy clients are told to reconnect, each after another time
+process.once("SIGTERM", async () => {
+  server.close()
+  await hub.drain({ over: 1_000 })
+})

@@ -158,3 +158,48 @@ test("18: what a procedure of tRPC publishes arrives on the stream beside it, an
     assert.deepEqual(event, { event: "message", data: "second", id })
   })
 })
+
+interface Leaving {
+  readonly path?: string
+  readonly headers?: Record<string, string>
+  /** Asked first. */
+  readonly before?: readonly [method: string, path: string]
+  /** What the stream holds once it is certain to be open. */
+  readonly has: string
+  /** Whether a hub closes it, which tells each client when to reconnect. */
+  readonly isHubs?: boolean
+}
+
+const LEAVING: Readonly<Record<string, Leaving>> = {
+  "01-hello": { has: "event: tick", isHubs: true },
+  "03-notifications": { path: "/?user=ada", has: "stream.checkpoint", isHubs: true },
+  "04-own-source": { has: "data: Every" },
+  "12-users": { headers: { authorization: "Bearer token-of-bob" }, has: "stream.checkpoint", isHubs: true },
+  "13-log-tail": { has: "data: a line" },
+  "18-trpc": { path: "/events", has: "stream.checkpoint", isHubs: true },
+  "19-runs": { path: "/runs/one", before: ["PUT", "/runs/one"], has: "data: " },
+}
+
+for (const [example, { path = "/", headers = {}, before, has, isHubs = false }] of Object.entries(LEAVING)) {
+  test(`${example}: SIGTERM ends its streams without an end, so that clients reconnect, and the process exits`, async (t) => {
+    const port = await reservePort()
+    const file = join(await folderFor(t), "file")
+    if (example === "13-log-tail") await writeFile(file, "a line\n")
+    await running(new Running(`${example}.ts`, { PORT: String(port), FILE: file }), async ({ process }) => {
+      const origin = `http://127.0.0.1:${port}`
+      if (before) assert.equal((await fetchSoon(origin + before[1], { method: before[0] })).status, 200)
+      const response = await fetchSoon(origin + path, { headers })
+      let text = ""
+      let isAsked = false
+      for await (const chunk of response.body ?? []) {
+        text += Buffer.from(chunk).toString()
+        // a second one would not be handled
+        if (!isAsked && text.includes(has)) isAsked = process.kill("SIGTERM")
+      }
+      if (process.exitCode === null) await once(process, "exit")
+      assert.equal(process.exitCode, 0)
+      assert.doesNotMatch(text, /stream\.(?:end|error)/)
+      if (isHubs) assert.match(text, /\nevent: stream\.checkpoint\nretry: \d+\nid: \S+\ndata: \{\}\n\n$/)
+    })
+  })
+}
