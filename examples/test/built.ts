@@ -31,6 +31,8 @@ export interface Built {
   becomes(holds: (fate: Fate) => boolean): Promise<Fate>
   /** Waits until no more is pulled from sources. */
   settles(): Promise<Fate>
+  /** Sends SIGTERM; resolves once the process has exited. */
+  terminate(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -78,6 +80,7 @@ export async function startBuilt(app: App, folder: string): Promise<Built> {
       }
       return fate
     },
+    terminate: () => program.stop("SIGTERM"),
     stop: () => program.stop(),
   }
   try {

@@ -250,4 +250,13 @@ function casesOf(app: App): void {
     assert.equal(late.status, 503)
     assert.match(late.headers["retry-after"] ?? "", /^[1-5]$/)
   })
+
+  test("SIGTERM ends the streams of its example with a time to come back, and then the process", async () => {
+    const exchange = await built.ask({ path: "/events" })
+    await exchange.has("data: {}\n\n")
+    const exited = built.terminate()
+    assert.equal(await exchange.over(), "ended")
+    assert.match(exchange.text, /\nevent: stream\.checkpoint\nretry: \d+\nid: \S+\ndata: \{\}\n\n$/)
+    await exited
+  })
 }

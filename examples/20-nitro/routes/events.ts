@@ -4,9 +4,16 @@ import { defineHandler } from "nitro/h3"
 import { createHub, type Hub } from "onward"
 import { sse } from "onward/h3"
 
-// one hub, though in development this module is loaded anew when it changes
+// one hub, though in development this module is loaded again when it changes
 const globals = globalThis as { hub?: Hub }
-const hub = (globals.hub ??= createHub())
+const hub = (globals.hub ??= open())
+
+// the server waits for open streams: on a deploy they end, and clients are told to reconnect, each after another time
+function open(): Hub {
+  const hub = createHub()
+  process.once("SIGTERM", () => void hub.drain({ over: 1_000 }))
+  return hub
+}
 
 // oxlint-disable-next-line no-default-export -- what Nitro reads
 export default defineHandler(async (event) => {

@@ -4,9 +4,16 @@ import type { APIRoute } from "astro"
 import { createHub, type Hub } from "onward"
 import { sse } from "onward/web"
 
-// one hub, though in development this module is loaded anew when it changes
+// one hub, though in development this module is loaded again when it changes
 const globals = globalThis as { hub?: Hub }
-const hub = (globals.hub ??= createHub())
+const hub = (globals.hub ??= open())
+
+// on a deploy clients are told to reconnect, each after another time; Astro's server does not handle the signal, so this ends it too
+function open(): Hub {
+  const hub = createHub()
+  process.once("SIGTERM", () => void hub.drain({ over: 1_000 }).finally(() => process.exit()))
+  return hub
+}
 
 export const prerender = false
 

@@ -1,6 +1,7 @@
 import "reflect-metadata"
 import assert from "node:assert/strict"
-import { execFile } from "node:child_process"
+import { execFile, spawn } from "node:child_process"
+import { once } from "node:events"
 import type { Server } from "node:net"
 import { test, type TestContext } from "node:test"
 import { promisify } from "node:util"
@@ -142,6 +143,23 @@ for (const [platform, create] of Object.entries(platforms)) {
     assert.equal(exchange.status, 200)
     assert.equal(await exchange.over(), "ended")
     assert.deepEqual(exchange.data, ["three", "little", "words"])
+  })
+}
+
+for (const platform of Object.keys(platforms)) {
+  test(`nest on ${platform}: SIGTERM ends streams that the hub drains before shutdown, and then the process`, async (t) => {
+    const program = new URL("programs/nest-shutdown.ts", import.meta.url).pathname
+    const app = spawn(process.execPath, ["--conditions=onward-source", program, platform], { stdio: "pipe" })
+    t.after(() => app.kill("SIGKILL"))
+    const exited = once(app, "exit")
+    const [address] = (await once(app.stdout, "data")) as [Buffer]
+    const exchange = await http1.ask(Number(new URL(String(address)).port), { path: "/events" })
+    await exchange.has("data: {}\n\n")
+    app.kill("SIGTERM")
+    assert.equal(await exchange.over(), "ended")
+    assert.match(exchange.text, /\nretry: \d+\nid: \S+\ndata: \{\}\n\n$/)
+    // Nest ends the process by the signal that it got
+    assert.deepEqual(await exited, [null, "SIGTERM"])
   })
 }
 
