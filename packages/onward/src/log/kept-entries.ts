@@ -14,6 +14,8 @@ interface Kept {
   readonly size: number
   entry: Entry
   readonly topic: Topic
+  /** When it was stored, on the time line that its age is measured on. */
+  readonly at: number
   isGone: boolean
 }
 
@@ -41,10 +43,13 @@ export interface KeptEntries {
   readonly size: number
   /** The time of the oldest entry kept; undefined when there is none. */
   readonly oldestTime: number | undefined
-  /** Stores messages at a time that is not smaller than `time`, and then removes what is too much. */
-  append(messages: readonly StoredMessage[], present: number): Appended
-  /** Removes what is too old at `present`. */
-  expire(present: number): void
+  /**
+   * Stores messages at a time that is not smaller than `time`, and then removes what is too much. `at` is the same moment on the
+   * time line that ages are measured on, where that is another.
+   */
+  append(messages: readonly StoredMessage[], present: number, at?: number): Appended
+  /** Removes what is too old at a moment of that time line. */
+  expire(at: number): void
   read(query: ReadQuery): Page
   locate(landmark: Landmark): Position | undefined
   bounds(): Bounds
@@ -91,7 +96,7 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
   const positionOf = (sequence: number): Position => formatPosition(epoch, sequence)
   const first = (): number => (count > 0 ? order.at(0).sequence - 1 : last)
 
-  function append(messages: readonly StoredMessage[], present: number): Appended {
+  function append(messages: readonly StoredMessage[], present: number, at = present): Appended {
     const previous = last
     const touched = new Set<Topic>()
     const hasTopicLimits = limits.topicCount < Infinity || limits.topicBytes < Infinity
@@ -99,7 +104,7 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
       const { topic: name, id, key } = message
       const twin = (id !== undefined && ids.get(name, id)) || (key !== undefined && keys.get(name, key))
       if (twin) return twin.entry.position
-      const { entry, topic } = put(message, ++last, present)
+      const { entry, topic } = put(message, ++last, present, at)
       if (hasTopicLimits) touched.add(topic)
       return entry.position
     })
@@ -117,15 +122,15 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
     while (count > limits.count || size > limits.bytes) remove(order.at(0))
   }
 
-  function expire(present: number): void {
-    while (count > 0 && order.at(0).entry.time < present - limits.age) remove(order.at(0))
+  function expire(at: number): void {
+    while (count > 0 && order.at(0).at < at - limits.age) remove(order.at(0))
   }
 
-  function put(message: StoredMessage, sequence: number, present: number): Kept {
+  function put(message: StoredMessage, sequence: number, present: number, at = present): Kept {
     const entry: Entry = { ...message, position: positionOf(sequence), time: present }
     const topic = topicOf(message.topic)
     const { data, event, id, key } = message
-    const kept: Kept = { sequence, size: sizeOf(topic.name, data, event, id, key), entry, topic, isGone: false }
+    const kept: Kept = { sequence, size: sizeOf(topic.name, data, event, id, key), entry, topic, at, isGone: false }
     order.push(kept)
     topic.kept.push(kept)
     count += 1

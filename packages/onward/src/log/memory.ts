@@ -10,9 +10,9 @@ import { DEFAULT_RETENTION, limitsOf, RETENTION_NAMES } from "./retention.ts"
 export interface MemoryLogOptions {
   /** What is kept. @default 100,000 entries, 64 MiB */
   readonly retention?: Retention
-  /** Tells how old entries are, in tests that of `onward/testing`. @default the machine's */
+  /** Tells the time of entries, and how old they are: by its monotonic reading. In tests that of `onward/testing`. @default the machine's */
   readonly clock?: Clock
-  /** Only that of a clock: milliseconds since 1970. @default that of `clock` */
+  /** Milliseconds since 1970: the time of entries, and then also what their age is measured by. @default that of `clock` */
   readonly now?: () => number
   /** Eight characters of 0-9a-z that name this life of the log. @default random */
   readonly epoch?: string
@@ -34,15 +34,15 @@ export function memoryLog(options: MemoryLogOptions = {}): Log {
   if (!parsePosition(formatPosition(epoch, 0))) throw new TypeError("epoch must be eight characters of 0-9 and a-z")
   const kept = createKeptEntries(epoch, limitsOf(retention))
   const watchers = new Set<{ readonly wake: (newest: Position) => void }>()
+  // a time of day that is set must not expire anything; a caller that gives only `now` wants ages by that
+  const age = options.now ? () => Math.max(kept.time, now()) : () => clock.monotonic()
   let isWaking = false
   let isClosed = false
 
-  /** Begins a call: removes what is too old, and tells the time, which never runs backwards. */
-  function open(): number {
+  /** Begins a call: removes what is too old. */
+  function open(): void {
     if (isClosed) throw new OnwardError("log_closed", "the log is closed: create a new one")
-    const present = Math.max(kept.time, now())
-    kept.expire(present)
-    return present
+    kept.expire(age())
   }
 
   function wakeSoon(): void {
@@ -56,9 +56,9 @@ export function memoryLog(options: MemoryLogOptions = {}): Log {
 
   return {
     async append(messages) {
-      const present = open()
+      open()
       const before = kept.last
-      const appended = kept.append(messages, present)
+      const appended = kept.append(messages, Math.max(kept.time, now()), age())
       if (kept.last > before) wakeSoon()
       return appended
     },

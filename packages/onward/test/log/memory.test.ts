@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { createClock } from "../../src/testing/index.ts"
 import { memoryLog } from "../../src/log/index.ts"
 import { logCases } from "../../src/log/suite/index.ts"
 import { SEED } from "./compare.ts"
@@ -66,4 +67,25 @@ test("a retention that makes no sense is a TypeError", () => {
     () => memoryLog({ retention: { topic: { size: 1 } as object } }),
     /retention.topic has no option "size"/,
   )
+})
+
+test("a wall clock that is set expires nothing, and keeps nothing for longer", async () => {
+  for (const step of [-24 * 3_600_000, -600_000, 3_600_000, 365 * 24 * 3_600_000]) {
+    const clock = createClock()
+    const log = memoryLog({ clock, retention: { age: 3_600_000 } })
+    const kept = async (): Promise<string[]> =>
+      (await log.read({ after: (await log.bounds()).first, limit: 10 })).entries.map(({ data }) => data)
+    await log.append([{ topic: "a", data: "1" }])
+    await clock.pass(1_800_000)
+    clock.setTime(clock.now() + step)
+    await log.append([{ topic: "a", data: "2" }])
+    assert.deepEqual(await kept(), ["1", "2"])
+    await clock.pass(1_799_999)
+    assert.deepEqual(await kept(), ["1", "2"])
+    await clock.pass(2)
+    assert.deepEqual(await kept(), ["2"], `after its hour, set by ${step}`)
+    await clock.pass(1_800_000)
+    assert.deepEqual(await kept(), [], `after its hour, set by ${step}`)
+    await log.close()
+  }
 })
