@@ -78,6 +78,8 @@ export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}
 
   const watchers = new Set<{ readonly wake: (newest?: Position) => void }>()
   const underWay = new Set<Promise<unknown>>()
+  let heard = { at: -1, since: 0 }
+  let hasTicked = false
   let isWaking = false
   let wasFound = false
   let closing: Promise<void> | undefined
@@ -186,9 +188,22 @@ export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}
     await session.reach(await session.store("tick", encodeJson(time), performance.now() + timeout))
   }
 
+  /** The server's time as its newest record tells it, and what has passed since: this process's clock may be wrong. */
+  function present(): number {
+    const { at, time } = session.replica
+    if (at !== heard.at) heard = { at, since: performance.now() }
+    return time + performance.now() - heard.since
+  }
+
   function sweep(): void {
     const { oldestTime = Infinity } = session.replica.kept
-    if (oldestTime < (now ?? Date.now)() - limits.age) call(tick).catch(() => {})
+    // how long ago the newest record of a quiet log was stored, only a first tick tells
+    const isDue = oldestTime < (now ?? present)() - limits.age || (!hasTicked && oldestTime < Infinity)
+    if (isDue)
+      call(tick).then(
+        () => (hasTicked = true),
+        () => {},
+      )
   }
 
   return {

@@ -40,6 +40,8 @@ export class Replica {
   readonly kept: KeptEntries = createKeptEntries("", limitsOf({}))
   /** The newest record's sequence in the stream. */
   at = 0
+  /** When the server stored it, in milliseconds since 1970 by its clock. */
+  time = 0
   /** Undefined before the log has begun. */
   settings: Settings | undefined
   /** Where in the stream the snapshot lies that it went on from. */
@@ -64,6 +66,7 @@ export class Replica {
   /** Takes the next record. What cannot be read was not written by a log: every process passes over it. */
   apply(record: StreamRecord): void {
     this.at = record.sequence
+    this.time = record.time
     this.written += record.data.length + OVERHEAD
     for (const [writer, { since }] of this.#parts) {
       if (record.sequence - since > MAX_WAIT) this.#parts.delete(writer)

@@ -21,7 +21,7 @@ export interface RedisLogOptions {
   readonly retention?: Retention
   /** How long a call may take before it is given up as `log_unavailable`, in milliseconds. @default 2_000 */
   readonly timeout?: number
-  /** Milliseconds since 1970. @default Date.now */
+  /** Milliseconds since 1970, for tests. @default the server's clock */
   readonly now?: () => number
 }
 
@@ -38,7 +38,7 @@ export interface RedisLogOptions {
 export function redisLog(client: RedisClient, options: RedisLogOptions = {}): Log {
   checkNames("redisLog", options, ["name", "retention", "timeout", "now", ...RETENTION_NAMES])
   checkKinds("redisLog", options, { now: "a function" })
-  const { name = "log", retention = DEFAULT_RETENTION, now = Date.now } = options
+  const { name = "log", retention = DEFAULT_RETENTION, now } = options
   if (typeof name !== "string" || !/^[^{}]+$/.test(name)) throw new TypeError("name must be text without braces")
   const timeout = durationOf("timeout", options.timeout, 2000)
   const limits = limitsOf(retention)
@@ -85,7 +85,7 @@ export function redisLog(client: RedisClient, options: RedisLogOptions = {}): Lo
   async function sweep(): Promise<void> {
     let cursor = "0"
     for (;;) {
-      const { results } = await store.call("sweep", [...limitWords, String(now()), cursor])
+      const { results } = await store.call("sweep", [...limitWords, now ? String(now()) : "", cursor])
       const [next, isBehind] = results as [string, number]
       // with more to remove, the same topics are looked at again
       if (!isBehind) cursor = hasTopicLimits ? next : "0"
@@ -138,7 +138,7 @@ export function redisLog(client: RedisClient, options: RedisLogOptions = {}): Lo
   }
 
   return {
-    append: (messages) => call(async () => writer.append(messages, now())),
+    append: (messages) => call(async () => writer.append(messages, now?.())),
     read: (query) => call(() => readPage(store, query)),
     bounds: () => call(bounds),
     locate: (landmark) => call(() => locate(landmark)),

@@ -3,6 +3,10 @@
  * Everything that may be long goes by the budget: a lowered limit must not hold up a server that others use.
  */
 export const WRITE: string = /* lua */ `
+-- The server's own time, for all processes alike: one whose clock is wrong must not expire what others share.
+local function present(given)
+  return tonumber(given) or math.floor(tonumber(told('server_time_usec')) / 1000)
+end
 local function limit(i) return tonumber(ARGV[i]) or math.huge end
 local maxCount, maxBytes, maxAge, topicCount, topicBytes, maxMarks =
   limit(5), limit(6), limit(7), limit(8), limit(9), limit(10)
@@ -129,7 +133,7 @@ local function append(at)
   local results, start = {}, state.last
   at = at + 2
   while ARGV[at] do
-    local time, count = math.max(state.time, tonumber(ARGV[at])), tonumber(ARGV[at + 1])
+    local time, count = math.max(state.time, present(ARGV[at])), tonumber(ARGV[at + 1])
     at, budget = at + 2, budget + count
     trim(time, {})
     local previous, sequences, touched, isPlain = state.last, {}, {}, true
@@ -158,7 +162,7 @@ local function append(at)
 end
 
 local function sweep(at)
-  local now, cursor, touched = math.max(state.time, tonumber(ARGV[at])), ARGV[at + 1], {}
+  local now, cursor, touched = math.max(state.time, present(ARGV[at])), ARGV[at + 1], {}
   if hasTopicLimits then
     local found = redis.call('HSCAN', TOPICS, cursor, 'COUNT', 200)
     for i = 1, #found[2], 2 do touched[rowOf(found[2][i])] = true end

@@ -47,9 +47,9 @@ export class Writer {
     this.#options = options
   }
 
-  append(messages: readonly StoredMessage[], now: number): Promise<Appended> {
+  append(messages: readonly StoredMessage[], now: number | undefined): Promise<Appended> {
     const weight = this.#backlog.enter(messages)
-    const words = [String(now), String(messages.length), ...messages.flatMap(wordsOf)]
+    const words = [String(now ?? ""), String(messages.length), ...messages.flatMap(wordsOf)]
     const size = words.reduce((sum, word) => sum + word.length, 0)
     return new Promise((resolve, reject) => {
       this.#waiting.push({ words, count: messages.length, size, weight, resolve, reject })
