@@ -149,6 +149,7 @@ export class Client {
     }
     if (id !== undefined) this.lastEventId = id
     const event = fields.get("event")
+    if (event === "stream.checkpoint") return
     if (event === "stream.gap") {
       const { reason, from, to } = JSON.parse(data) as Announced
       this.announced.push({ reason, from, to, after: this.received.length, connection: this.#connection })
