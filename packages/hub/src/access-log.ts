@@ -5,14 +5,14 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 const MAX_BYTES = 10 * 1024 ** 2
 /** Longest address or user agent in a line, in characters. */
 const MAX_FIELD = 500
-/** Parameters of the hub's own, safe to write down; others may be secrets. */
+/** Parameters of the hub's own, safe to write down; everything else in an address may be a secret. */
 const KNOWN = new Set(["topic", "since", "last", "last_event_id", "lastEventId"])
 
 /** One line a request, in a file. */
 export interface AccessLog {
   readonly path: string
-  /** Writes a line for this request when it is over. */
-  watch(req: IncomingMessage, res: ServerResponse): void
+  /** Writes a line for this request when it is over. Its path becomes `/***`, unless it is told to be one of the hub's own. */
+  watch(req: IncomingMessage, res: ServerResponse): { readonly isKnown: (path: string) => void }
   close(): void
 }
 
@@ -51,9 +51,17 @@ export function openAccessLog(
     watch(req, res) {
       const began = performance.now()
       const { remoteAddress } = req.socket
+      const { url: target = "" } = req
+      let path = HIDDEN
       res.once("close", () => {
-        if (isOpen) write(formatLine(req, res, { remoteAddress, duration: performance.now() - began }))
+        const duration = performance.now() - began
+        if (isOpen) write(formatLine(req, res, { remoteAddress, duration, target: path + shownAfter(target) }))
       })
+      return {
+        isKnown: (known) => {
+          path = known
+        },
+      }
     },
     close() {
       isOpen = false
@@ -65,22 +73,27 @@ export function openAccessLog(
 interface Visit {
   readonly remoteAddress: string | undefined
   readonly duration: number
+  /** What was asked for, without what may be secret. */
+  readonly target: string
 }
 
 /** Time, address, request, status, duration and user agent. A client that went before its answer began has status 0. */
-function formatLine(req: IncomingMessage, res: ServerResponse, { remoteAddress, duration }: Visit): string {
+function formatLine(req: IncomingMessage, res: ServerResponse, { remoteAddress, duration, target }: Visit): string {
   const status = res.headersSent ? res.statusCode : 0
-  const request = quote(`${req.method} ${redact(req.url ?? "")}`)
+  const request = quote(`${req.method} ${target}`)
   const agent = quote(req.headers["user-agent"] ?? "-")
   return `${new Date().toISOString()} ${remoteAddress ?? "-"} ${request} ${status} ${duration.toFixed(1)}ms ${agent}\n`
 }
 
-function redact(url: string): string {
-  const at = url.indexOf("?")
-  if (at < 0) return url
-  const pairs = url.slice(at + 1, at + 1 + MAX_FIELD).split("&")
-  const shown = pairs.map((pair) => (KNOWN.has(pair.split("=", 1)[0] ?? "") ? pair : "***"))
-  return `${url.slice(0, at)}?${shown.join("&")}`
+const HIDDEN = "/***"
+
+/** What is shown of what comes after a path: the hub's own parameters, up to a `;` in them. */
+function shownAfter(target: string): string {
+  const [address = "", fragment] = target.split("#", 2)
+  const at = address.indexOf("?")
+  const pairs = at < 0 ? [] : address.slice(at + 1, at + 1 + MAX_FIELD).split("&")
+  const shown = pairs.map((pair) => (KNOWN.has(pair.split("=", 1)[0] ?? "") ? pair.replace(/;.*/s, ";***") : "***"))
+  return (at < 0 ? "" : `?${shown.join("&")}`) + (fragment === undefined ? "" : "#***")
 }
 
 /** Printable ASCII within quotes: nothing a client sends can begin a line, end a quote or move a terminal's cursor. */

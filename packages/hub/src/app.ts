@@ -11,6 +11,8 @@ import { HttpError } from "./http-error.ts"
 import type { PresenceEndpoint } from "./presence.ts"
 import { publish } from "./publish.ts"
 import { limitReports } from "./reports.ts"
+import { targetOf } from "./target.ts"
+import { createThrottle } from "./throttle.ts"
 import { sendProblem } from "./respond.ts"
 import { READ, STREAM, WRITE, type Route } from "./route.ts"
 
@@ -26,16 +28,22 @@ export interface AppOptions {
   readonly gateway?: Gateway | undefined
   /** Tells who is there. @default nobody is counted */
   readonly presence?: PresenceEndpoint | undefined
+  /** See `ServeOptions`. */
+  readonly publishRate?: number | undefined
   readonly onError: (error: unknown) => void
 }
+
+/** What each caller may publish a second. A publisher that waits for each answer does not reach it, one that floods does. */
+export const PUBLISH_RATE = 4_000
 
 /** The hub's HTTP interface: who may ask, what is asked, what is written down. */
 export function createApp(options: AppOptions): (req: IncomingMessage, res: ServerResponse) => void {
   const { hub, log, accessLog, address, demo, gateway, presence } = options
   const onError = limitReports(options.onError)
   const bodies = createBodies()
+  const publishing = { hub, bodies, throttle: createThrottle({ rate: options.publishRate ?? PUBLISH_RATE }) }
   const routes = new Map<string, Route>([
-    ["/publish", { methods: WRITE, answer: (req, res) => publish(hub, bodies, req, res) }],
+    ["/publish", { methods: WRITE, answer: (req, res) => publish(publishing, req, res) }],
     ["/healthz", { methods: READ, answer: (_, res) => health(hub, log, res) }],
     [
       "/events",
@@ -51,16 +59,22 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     ...(demo?.routes(bodies) ?? []),
   ])
 
-  async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    guard(req, address())
-    const { method = "GET", url: target = "" } = req
-    const url = target.startsWith("/") ? URL.parse(`http://hub${target}`) : null
-    if (!url) throw new HttpError(400, "invalid_request", "The request's target is not a path.")
-    if (gateway?.owns(url.pathname)) return gateway.answer(req, res)
+  async function answer(req: IncomingMessage, res: ServerResponse, isKnown: (path: string) => void): Promise<void> {
+    const target = targetOf(req)
+    if (!target)
+      throw new HttpError(400, "invalid_request", "The request's target is neither a path nor an http address.")
+    guard(req, address(), target.host)
+    const { url } = target
+    const { method = "GET" } = req
+    if (gateway?.owns(url.pathname)) {
+      isKnown(hideNames(url.pathname))
+      return gateway.answer(req, res)
+    }
     if (hasBody(req)) limitUpload(req, res)
     const route = routes.get(url.pathname)
-    if (!route) {
-      if (READ.includes(method) && (await demo?.sendFile(res, url.pathname))) return
+    if (route) isKnown(url.pathname)
+    else {
+      if (READ.includes(method) && (await demo?.sendFile(res, url.pathname))) return isKnown(url.pathname)
       if (/^\/presence(?:\/events)?$/.test(url.pathname)) {
         throw new HttpError(
           404,
@@ -86,12 +100,22 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
   }
 
   return (req, res) => {
-    accessLog.watch(req, res)
+    const { isKnown } = accessLog.watch(req, res)
     // a client that leaves is no news
     req.on("error", () => {})
-    answer(req, res).catch((error: unknown) => sendProblem(req, res, error, onError))
+    answer(req, res, isKnown).catch((error: unknown) => sendProblem(req, res, error, onError))
   }
 }
+
+/** Words in the paths of providers; others are ids, of which some are all that it takes to read a response. */
+const WORDS = /^(?:v1|chat|completions|responses|messages|cancel|input_items|models|embeddings|files|images|audio)$/
+
+/** A path of the gateway for the access log. */
+const hideNames = (path: string): string =>
+  path
+    .split("/")
+    .map((segment) => (segment === "" || WORDS.test(segment) ? segment : "***"))
+    .join("/")
 
 /** How long a client may take to send a body, in ms. */
 const UPLOAD_MS = 30_000

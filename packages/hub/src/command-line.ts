@@ -22,6 +22,8 @@ onward serve starts a hub: POST /publish, GET /events?topic=…, GET /healthz.
   --presence <pattern>
                     who is on the topics of this pattern is counted, and told at GET /presence?topic=…;
                     '*' is all of them, and several patterns may be given
+  --publish-rate <n>
+                    how many requests each client address may publish a second; 0 for no limit     [4000]
 ${GATEWAY_USAGE}
 onward doctor asks for a stream, and says what is in its way: what holds it, changes it or cuts it.
 
@@ -44,6 +46,8 @@ export interface ServeOptions {
   readonly demo: boolean
   /** Topics whose listeners are counted, as patterns. @default none are */
   readonly presence?: readonly string[]
+  /** Requests that each caller may publish a second, see docs/hub.md; 0 for no limit. @default 4_000 */
+  readonly publishRate?: number
   /** The providers that `/v1` stands for. @default none */
   readonly gateway?: GatewaySettings
 }
@@ -64,6 +68,7 @@ const OPTIONS = {
   drain: { type: "string" },
   demo: { type: "boolean" },
   presence: { type: "string", multiple: true },
+  "publish-rate": { type: "string" },
   ...GATEWAY_FLAGS,
   help: { type: "boolean", short: "h" },
   version: { type: "boolean", short: "v" },
@@ -97,6 +102,9 @@ export function readCommandLine(args: readonly string[], env: Readonly<Record<st
     drain: toNumber("--drain", values.drain ?? "500", 0, 3_600_000),
     demo: values.demo ?? (workers === 1 && isLoopback(host)),
     ...(values.presence && { presence: values.presence.map((pattern) => filled("--presence", pattern) ?? pattern) }),
+    ...(values["publish-rate"] !== undefined && {
+      publishRate: toNumber("--publish-rate", values["publish-rate"], 0, 999_999_999),
+    }),
     ...(gateway && { gateway }),
   }
 }

@@ -18,10 +18,10 @@ export const isLoopback = (host: string): boolean =>
  * - DNS rebinding: a site whose name resolves to 127.0.0.1 is same-origin to itself, but still says its name in `Host`;
  * - forged requests: other origins can make a browser send forms here, and say so in `Origin` and `Sec-Fetch-Site`.
  *
- * Throws `HttpError` 403.
+ * `host` is the one that is asked for, by `Host` unless the request's target says it. Throws `HttpError` 403.
  */
-export function guard({ method, headers }: IncomingMessage, address: Address): void {
-  const { host = "", origin } = headers
+export function guard({ method, headers }: IncomingMessage, address: Address, host: string = headers.host ?? ""): void {
+  const { origin } = headers
   if (isLoopback(address.host) && !isLocalName(host, address)) {
     throw forbidden("host_not_allowed", "This hub listens to its own machine only: use http://localhost or 127.0.0.1.")
   }

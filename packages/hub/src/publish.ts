@@ -1,21 +1,41 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Hub, PublishResult } from "onward"
 import type { Bodies } from "./body.ts"
+import { callerOf } from "./caller.ts"
 import { HttpError } from "./http-error.ts"
 import { readMessages } from "./messages.ts"
 import { sendJson } from "./respond.ts"
+import type { Throttle } from "./throttle.ts"
 
 /** Topics under it are the hub's own: who sees them may trust that the hub said it. */
 export const RESERVED = "demo/"
 
+/** What costs as much as a request by itself: so many characters of its body, or so many messages in it. */
+const CHARS_A_UNIT = 4_096
+const MESSAGES_A_UNIT = 20
+
+export interface Publishing {
+  readonly hub: Hub
+  readonly bodies: Bodies
+  readonly throttle: Throttle
+}
+
 /** `POST /publish`: answers with the id, or the ids of a batch, once the log holds the messages. */
-export async function publish(hub: Hub, bodies: Bodies, req: IncomingMessage, res: ServerResponse): Promise<void> {
+export async function publish(
+  { hub, bodies, throttle }: Publishing,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
   const encoding = req.headers["content-encoding"]
   if (encoding !== undefined && encoding !== "identity") {
     throw new HttpError(415, "unsupported_encoding", "Send the body without content-encoding.")
   }
+  const caller = callerOf(req)
+  await throttle.admit(caller)
   await bodies.read(req, res, async (text) => {
+    throttle.spend(caller, text.length / CHARS_A_UNIT)
     const { messages, isBatch } = readMessages(req.headers["content-type"], text)
+    throttle.spend(caller, messages.length / MESSAGES_A_UNIT)
     for (const { topic } of messages) {
       if (typeof topic === "string" && topic.startsWith(RESERVED)) {
         throw new HttpError(403, "reserved_topic", `Topics under \`${RESERVED}\` are the hub's own: choose another.`)

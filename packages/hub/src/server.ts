@@ -35,7 +35,17 @@ export interface HubServer {
 
 /** Starts a hub server. Rejects with an `OnwardError` when there is trouble with the log, else with what the system says. */
 export async function startServer(
-  { port, host, data, log: logAddress, drain, demo: hasDemo, presence: counted, gateway: settings }: ServeOptions,
+  {
+    port,
+    host,
+    data,
+    log: logAddress,
+    drain,
+    demo: hasDemo,
+    presence: counted,
+    gateway: settings,
+    publishRate,
+  }: ServeOptions,
   onError: (error: unknown) => void,
 ): Promise<HubServer> {
   mkdirSync(data, { recursive: true })
@@ -59,7 +69,17 @@ export async function startServer(
     // in a log of their own, which nobody can subscribe to
     const gateway = settings && createGateway({ ...settings, log: await store.openRuns(), onError })
     if (gateway) undo.unshift(() => gateway.close())
-    const app = createApp({ hub, log, accessLog, address: () => address, demo, gateway, presence, onError })
+    const app = createApp({
+      hub,
+      log,
+      accessLog,
+      address: () => address,
+      demo,
+      gateway,
+      presence,
+      publishRate,
+      onError,
+    })
     const server = createServer(TIMEOUTS, app)
     // answered before the body is sent, when it is too large
     server.on("checkContinue", app)

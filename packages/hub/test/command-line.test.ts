@@ -31,6 +31,7 @@ const understood: [args: string, env: Record<string, string>, command: object][]
   ["serve --port=0 --data=/tmp/x", {}, { ...DEFAULTS, port: 0, data: "/tmp/x", log: "sqlite:/tmp/x/events.db" }],
   ["serve --log memory:", { ONWARD_LOG: "sqlite:x" }, { ...DEFAULTS, log: "memory:" }],
   ["serve", { ONWARD_LOG: "sqlite:x" }, { ...DEFAULTS, log: "sqlite:x" }],
+  ["serve --publish-rate 0", {}, { ...DEFAULTS, publishRate: 0 }],
   ["serve --workers 3 --drain 0", {}, { ...DEFAULTS, workers: 3, drain: 0, demo: false }],
   ["serve --host 0.0.0.0", {}, { ...DEFAULTS, host: "0.0.0.0", demo: false }],
   ["serve --host 0.0.0.0 --demo", {}, { ...DEFAULTS, host: "0.0.0.0" }],

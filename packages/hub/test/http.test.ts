@@ -1,7 +1,9 @@
 import assert from "node:assert/strict"
 import { once } from "node:events"
+import { readFileSync } from "node:fs"
 import { request, type IncomingMessage } from "node:http"
 import { connect } from "node:net"
+import { join } from "node:path"
 import { test } from "node:test"
 import { readEvents } from "./read-events.ts"
 import { publish, testServer } from "./server.ts"
@@ -248,6 +250,34 @@ test("a body that waits to be asked for is asked for", async (t) => {
   const [res] = (await once(req, "response")) as [IncomingMessage]
   assert.equal(res.statusCode, 200)
   res.resume()
+})
+
+async function rawAnswer(port: number, head: string): Promise<string> {
+  const socket = connect(port, "127.0.0.1")
+  socket.end(`${head}\r\nConnection: close\r\n\r\n`)
+  let text = ""
+  for await (const chunk of socket) text += String(chunk)
+  return text
+}
+
+test("a target may be an absolute address, whose host counts instead of the header's", async (t) => {
+  const { url, port, data } = await testServer(t)
+  await publish(url, { topic: "a", data: "b" })
+  for (const target of [`http://localhost:${port}/healthz`, `HTTP://user:s3cret@127.0.0.1:${port}/healthz?x#y`]) {
+    assert.match(await rawAnswer(port, `GET ${target} HTTP/1.1\r\nHost: example.org`), /^HTTP\/1\.1 200 /, target)
+  }
+  const stream = await rawAnswer(
+    port,
+    `GET http://localhost:${port}/events?topic=a&last=1&transport=poll HTTP/1.1\r\nHost: localhost`,
+  )
+  assert.match(stream, /^HTTP\/1\.1 200 [^]*data: b\n/)
+  for (const target of [`http://example.org:${port}/healthz`, "http://localhost:1/healthz", "https://example.org/"]) {
+    assert.match(await rawAnswer(port, `GET ${target} HTTP/1.1\r\nHost: localhost:${port}`), /^HTTP\/1\.1 403 /, target)
+  }
+  for (const target of ["ftp://localhost/healthz", "localhost/healthz", "http://", "http://[::1/x", "*"]) {
+    assert.match(await rawAnswer(port, `GET ${target} HTTP/1.1\r\nHost: localhost:${port}`), /^HTTP\/1\.1 400 /, target)
+  }
+  assert.ok(!readFileSync(join(data, "access.log"), "utf8").includes("s3cret"))
 })
 
 test("a target that is no path is refused", async (t) => {

@@ -25,6 +25,7 @@ export async function testServer(
     demo = false,
     host = "127.0.0.1",
     presence,
+    publishRate,
     upstream,
     gateway = {},
   }: {
@@ -33,6 +34,7 @@ export async function testServer(
     demo?: boolean
     host?: string
     presence?: readonly string[]
+    publishRate?: number
     upstream?: GatewaySettings["upstreams"][number]
     gateway?: Partial<GatewaySettings>
   } = {},
@@ -47,6 +49,7 @@ export async function testServer(
     drain: 500,
     demo,
     ...(presence && { presence }),
+    ...(publishRate !== undefined && { publishRate }),
     ...((upstream || gateway.upstreams) && {
       gateway: { upstreams: upstream ? [upstream] : [], limits: {}, origins: [], ...gateway },
     }),

@@ -1,3 +1,4 @@
+import { printable } from "../printable.ts"
 import type { Finding } from "./finding.ts"
 import { headOf, isRefusedStream, unanswered } from "./head.ts"
 import { readFor, type Reading } from "./reading.ts"
@@ -30,7 +31,8 @@ export async function examine(url: string, options: ExamineOptions): Promise<boo
   let isWell = true
   const find = (kind: Finding["kind"], text: string, todo?: string): void => {
     if (kind === "bad") isWell = false
-    options.onFinding({ kind, text, ...(todo !== undefined && { todo }) })
+    // a part of it may be what a server said
+    options.onFinding({ kind, text: printable(text), ...(todo !== undefined && { todo: printable(todo) }) })
   }
   const { patience = 5_000, polling = SILENCE_MS } = options
   const headers = { accept: "text/event-stream", "accept-encoding": "gzip, deflate, br", ...options.headers }

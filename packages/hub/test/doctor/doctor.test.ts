@@ -7,6 +7,7 @@ import { createHub } from "onward"
 import { sse } from "onward/node"
 import { examine, type ExamineOptions } from "../../src/doctor/examine.ts"
 import type { Finding } from "../../src/doctor/finding.ts"
+import { printable } from "../../src/printable.ts"
 import { runOnward } from "../onward.ts"
 
 async function serve(t: TestContext, listener: RequestListener): Promise<string> {
@@ -139,4 +140,35 @@ test("onward doctor prints what it finds, and ends with 0 or 1", async (t) => {
   assert.match(good, /^ok {4}200, text\/event-stream\n[^]*\nNothing is in the way of this stream\.\n$/)
   assert.match(bad, /^BAD {3}the answer is 404, no stream\n {6}→ there is nothing at this path\n/)
   assert.match(gone, /^BAD {3}no connection: /)
+})
+
+/** What a terminal obeys: a colour, a title, a bell, a line of its own, text from right to left. */
+const CONTROLS = "\u001b[31m\u001b]0;owned\u0007\u009b2J\u0085\u007f"
+
+test("nothing that a server says reaches the terminal as it is", async (t) => {
+  const bytes = Buffer.from(Buffer.from(CONTROLS, "latin1").filter((byte) => byte >= 0x80 || byte === 0x09))
+  const hostile = `x${bytes.toString("latin1")}y`
+  const heads: Record<string, string>[] = [
+    { "content-type": hostile },
+    { ...STREAM, "cache-control": hostile, "content-encoding": hostile, server: hostile },
+    { ...STREAM, "cache-control": "z".repeat(5_000) },
+  ]
+  for (const status of [200, 302]) {
+    for (const head of heads) {
+      const url = await serve(t, (_, res) => res.writeHead(status, { ...head, location: `/${hostile}` }).end(": \n\n"))
+      const [, findings] = await examined(url, { listen: 50 })
+      assert.ok(findings.length > 0)
+      for (const { text, todo = "" } of findings) {
+        assert.ok(!/\p{C}/u.test(text + todo), JSON.stringify(text + todo))
+        assert.ok((text + todo).length < 1_500)
+      }
+    }
+  }
+})
+
+test("text of another machine is printed without what a terminal obeys", () => {
+  assert.equal(
+    printable(`a${CONTROLS}\n\u202eb\u2028🦊é`).replaceAll(/\\u\{[\da-f]+\}/g, "."),
+    "a.[31m.]0;owned..2J....b.🦊é",
+  )
 })
