@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs"
+import { renameSync, writeFileSync } from "node:fs"
 import type { TestEvent } from "node:test/reporters"
 
 /** What a run of the suite came to. */
@@ -26,7 +26,10 @@ async function* totals(source: AsyncIterable<TestEvent>): AsyncGenerator<string,
   const running: Record<string, number> = {}
   const keepRunning = (): void => {
     const file = process.env[RUNNING]
-    if (file !== undefined) writeFileSync(file, JSON.stringify(running))
+    if (file === undefined) return
+    // another process reads it at any time: it must never see half of it
+    writeFileSync(`${file}.next`, JSON.stringify(running))
+    renameSync(`${file}.next`, file)
   }
   for await (const event of source) {
     if (event.type === "test:dequeue" && isFile(event.data)) {
