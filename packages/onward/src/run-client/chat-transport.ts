@@ -1,35 +1,26 @@
 import { OnwardError } from "../client/index.ts"
+import {
+  createChatRequests,
+  keepRefusals,
+  type ChatRequest,
+  type ChatRequestOptions,
+  type SendRequest,
+} from "./chat-request.ts"
 import { openRun, type OpenRun, type OpenRunOptions } from "./open-run.ts"
 
-export interface ChatTransportOptions<Chunk extends object> extends Omit<
-  OpenRunOptions<Chunk | "[DONE]">,
-  "url" | "body" | "method" | "location" | "lastEventId" | "signal"
-> {
-  /** Where messages are sent, by POST. @default "/api/chat" */
-  readonly api?: string
-  /** Where a chat's answer is found again after a reload, and stopped. @default `${api}/${chatId}/stream` */
-  readonly resumeAt?: (chatId: string) => string
-}
-
-/** What `useChat` gives to a transport with each request. */
-interface ChatRequest {
-  readonly chatId: string
-  readonly abortSignal?: AbortSignal | undefined
-  readonly headers?: Record<string, string> | Headers
-  readonly body?: object
-}
-
-interface SendRequest extends ChatRequest {
-  readonly trigger: string
-  readonly messageId: string | undefined
-  readonly messages: readonly object[]
-}
+export interface ChatTransportOptions<Chunk extends object, Message extends object = object>
+  extends
+    Omit<
+      OpenRunOptions<Chunk | "[DONE]">,
+      "url" | "body" | "method" | "location" | "lastEventId" | "signal" | "headers" | "credentials"
+    >,
+    ChatRequestOptions<Message> {}
 
 /** A `ChatTransport` of the AI SDK, 6 and 7. */
-export interface ChatTransport<Chunk extends object> {
+export interface ChatTransport<Chunk extends object, Message extends object = object> {
   /** What is found again comes from its beginning. */
   readonly resumeStreamIsReplay: true
-  sendMessages(options: SendRequest): Promise<ReadableStream<Chunk>>
+  sendMessages(options: SendRequest<Message>): Promise<ReadableStream<Chunk>>
   /** Null when nothing is being written. */
   reconnectToStream(options: ChatRequest): Promise<ReadableStream<Chunk> | null>
   /**
@@ -47,17 +38,19 @@ export interface ChatTransport<Chunk extends object> {
  * const { messages, sendMessage } = useChat({ id, transport, resume: true })
  * <button onClick={() => transport.stop(id)}>Stop</button>
  */
-export function chatTransport<Chunk extends object>(options: ChatTransportOptions<Chunk>): ChatTransport<Chunk> {
-  const { api = "/api/chat", resumeAt = (id) => `${api}/${encodeURIComponent(id)}/stream`, ...rest } = options
+export function chatTransport<Chunk extends object, Message extends object = object>(
+  options: ChatTransportOptions<Chunk, Message>,
+): ChatTransport<Chunk, Message> {
+  const requests = createChatRequests(options)
+  const { format, fetch, ...rest } = withoutRequests(options)
   /** The newest answer of each chat that is open here. */
   const open = new Map<string, OpenRun<Chunk | "[DONE]">>()
 
   /** Resolves once there is something of the answer. Rejects with what is known by then to have gone wrong. */
-  async function read(
-    { chatId, abortSignal, headers }: ChatRequest,
-    asked: Pick<OpenRunOptions<Chunk | "[DONE]">, "url" | "body" | "method">,
-  ): Promise<ReadableStream<Chunk> | null> {
-    const run = openRun({ ...rest, ...asked, headers: withMore(rest.headers, headers) })
+  async function read({ chatId, abortSignal }: ChatRequest, opening: Opening): Promise<ReadableStream<Chunk> | null> {
+    const refusals = keepRefusals(fetch)
+    const run = openRun({ ...rest, format, ...opening, fetch: refusals.fetch })
+    const told = (error: unknown): unknown => asChatError(error, refusals.text)
     open.set(chatId, run)
     const leave = (): void => run.detach()
     abortSignal?.addEventListener("abort", leave)
@@ -71,7 +64,7 @@ export function chatTransport<Chunk extends object>(options: ChatTransportOption
       first = await run.frames.next()
     } catch (error) {
       finish()
-      throw error
+      throw told(error)
     }
     if (first.done) {
       finish()
@@ -87,10 +80,10 @@ export function chatTransport<Chunk extends object>(options: ChatTransportOption
             if (!done) return controller.enqueue(value as Chunk)
             finish()
             // a clean end would look like a whole answer
-            return run.status === "lost" && !run.error ? controller.error(unfinished()) : controller.close()
+            return run.status === "lost" && !run.error ? controller.error(told(unfinished())) : controller.close()
           } catch (error) {
             finish()
-            return controller.error(error)
+            return controller.error(told(error))
           }
         }
       },
@@ -104,28 +97,56 @@ export function chatTransport<Chunk extends object>(options: ChatTransportOption
   return {
     resumeStreamIsReplay: true,
     async sendMessages(request) {
-      const { chatId: id, messages, trigger, messageId, body } = request
-      const sent = { ...body, id, messages, trigger, messageId }
-      return (await read(request, { url: api, method: "POST", body: sent })) ?? new ReadableStream({ start: close })
+      return (await read(request, await requests.send(request))) ?? new ReadableStream({ start: close })
     },
-    reconnectToStream: (request) => read(request, { url: resumeAt(request.chatId) }),
-    stop: (chatId) => (open.get(chatId) ?? openRun({ ...rest, url: resumeAt(chatId) })).stop(),
+    reconnectToStream: async (request) => read(request, await requests.reconnect(request)),
+    async stop(chatId) {
+      const run =
+        open.get(chatId) ??
+        openRun({ ...rest, format, ...(fetch && { fetch }), ...(await requests.reconnect({ chatId })) })
+      await run.stop()
+    },
   }
+}
+
+type Opening = Awaited<ReturnType<ReturnType<typeof createChatRequests>["reconnect"]>>
+
+/** The options that `openRun` has too. */
+function withoutRequests<Chunk extends object>({
+  api: _api,
+  resumeAt: _resumeAt,
+  body: _body,
+  credentials: _credentials,
+  headers: _headers,
+  prepareSendMessagesRequest: _send,
+  prepareReconnectToStreamRequest: _reconnect,
+  ...rest
+}: ChatTransportOptions<Chunk, never>): Omit<OpenRunOptions<Chunk | "[DONE]">, "url"> {
+  return rest
+}
+
+/** What cut an answer short, in a way that coming back may help. */
+const DISCONNECTED = /^(network_error|stream_ended|.*_timeout|not_repeatable|source_failed)$/
+
+/**
+ * An error as the AI SDK understands it: what its server says is the message, and a lost connection is a `TypeError` about the network, by
+ * which `onFinish` gets `isDisconnect`. Code and status are those of the `OnwardError`, which is the cause.
+ */
+function asChatError(error: unknown, text: string): unknown {
+  if (!(error instanceof OnwardError)) return error
+  const { code, status } = error
+  if (text !== "" && status >= 400) return new OnwardError(code, text, { status, cause: error })
+  if (status >= 400 || !DISCONNECTED.test(code)) return error
+  return Object.assign(new TypeError(`network error: ${error.message}`, { cause: error }), { code, status })
 }
 
 const unfinished = (): OnwardError =>
-  new OnwardError("stream_ended", "the answer broke off, and its server does not know how it ended: load the chat anew")
+  new OnwardError(
+    "stream_ended",
+    "The answer broke off, and its server does not know how it ended. Load the chat again.",
+    {
+      status: 0,
+    },
+  )
 
 const close = (controller: ReadableStreamDefaultController): void => controller.close()
-
-/** Headers of each attempt, and those of one request of `useChat`. */
-function withMore(
-  given: OpenRunOptions<unknown>["headers"],
-  more: ChatRequest["headers"],
-): Exclude<OpenRunOptions<unknown>["headers"], undefined> {
-  return async (attempt) => {
-    const headers = new Headers(typeof given === "function" ? await given(attempt) : given)
-    for (const [name, value] of new Headers(more)) headers.set(name, value)
-    return headers
-  }
-}
