@@ -3,7 +3,7 @@ import https from "node:https"
 import type { Readable } from "node:stream"
 import { constants, createBrotliDecompress, createGunzip, createInflate } from "node:zlib"
 import { SAFE_METHODS } from "../methods.ts"
-import { fault, type ByteReader, type FetchedResponse, type FetchInit } from "./request.ts"
+import { fault, WHOLE_URL, type ByteReader, type FetchedResponse, type FetchInit } from "./request.ts"
 
 const KEEP_ALIVE = 15_000
 /** Fetch section 4.4. */
@@ -40,8 +40,7 @@ export async function nodeFetch(url: string, init: FetchInit): Promise<FetchedRe
   if (!headers.has("user-agent")) headers.set("user-agent", USER_AGENT)
   let at = new URL(url)
   if (!/^https?:$/.test(at.protocol)) {
-    const advice = `Give the whole URL, like "http://localhost:3000/events".`
-    throw fault("invalid_request", `The URL "${url}" does not start with http:// or https://. ${advice}`)
+    throw fault("invalid_request", `The URL begins with "${at.protocol}". ${WHOLE_URL}`)
   }
   for (let redirects = 0; ; redirects++) {
     const message = await request(at, { method, headers: Object.fromEntries(headers), signal }, body)

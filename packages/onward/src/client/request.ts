@@ -83,9 +83,8 @@ export async function initOf(
   isResume: boolean,
 ): Promise<FetchInit> {
   const { headers: given, body: source, credentials = "same-origin", incremental = true } = options
-  const headers = new Headers(
-    typeof given === "function" ? await Promise.resolve(attempt).then(given).catch(failed) : given,
-  )
+  const mine = typeof given === "function" ? await Promise.resolve(attempt).then(given).catch(failed) : given
+  const headers = headersOf(mine)
   if (!headers.has("accept")) headers.set("accept", "text/event-stream")
   const page = globalThis.location?.origin
   if (incremental && (!page || page === originOf(url))) headers.set("incremental", "?1")
@@ -100,6 +99,15 @@ export async function initOf(
   return init
 }
 
+/** The platform's error would name the value. */
+function headersOf(given: HeadersInit | undefined): Headers {
+  try {
+    return new Headers(given)
+  } catch {
+    throw fault("invalid_request", "A header has a name or a value that HTTP forbids. Correct `headers`.")
+  }
+}
+
 /** One request, up to the head of its answer. */
 export async function request(fetch: FetchLike, url: string, init: FetchInit): Promise<FetchedResponse> {
   const response = await Promise.resolve(init)
@@ -107,24 +115,27 @@ export async function request(fetch: FetchLike, url: string, init: FetchInit): P
     .catch((cause: unknown) => {
       const mistake = mistakeIn(url, init)
       if (cause instanceof OnwardError || !mistake) failed(cause)
-      throw fault("invalid_request", mistake, 0, cause)
+      throw fault("invalid_request", mistake)
     })
   if (typeof response?.headers?.get === "function") return response
   throw fault("invalid_request", "`fetch` returned no Response. Return that of the platform's `fetch`.")
 }
 
-/** What is wrong with a request that failed: of mistakes and of the network `fetch` tells by the same error, `Request` of mistakes alone. */
+/**
+ * What is wrong with a request that failed: of mistakes and of the network `fetch` tells by the same error, `Request` of mistakes alone. No word of
+ * what may be secret: of a URL only how it begins.
+ */
 function mistakeIn(url: string, { body, ...init }: FetchInit): string | undefined {
-  if (!/^(https?|data|blob):/i.test(url))
-    return `The URL "${url}" does not start with http:// or https://. ${WHOLE_URL}`
+  if (!/^(https?|data|blob):/i.test(url)) return `The URL begins with "${url.split(":")[0]}:". ${WHOLE_URL}`
+  if (/^\w+:\/\/[^/?#]*@/.test(url)) return 'The URL has a password. Send it in the header "authorization".'
   try {
     new Request(url, body ? { ...init, body: "" } : init)
   } catch (error) {
-    return `${(error as Error).message}. Correct the URL or the options; send a password in the header "authorization".`
+    return `${(error as Error).message}. Correct the options.`
   }
 }
 
-const WHOLE_URL = 'Give a whole one, like "http://localhost:3000/events".'
+export const WHOLE_URL = 'Give a whole one, like "http://localhost:3000/events".'
 
 /** Absolute, as the page or worker this runs in sees it. Throws `TypeError` for what is no URL. */
 export function hrefOf(
@@ -135,11 +146,9 @@ export function hrefOf(
   if (globalThis.navigator?.product === "ReactNative") return `${url}`
   try {
     return new URL(url, base).href
-  } catch (cause) {
-    throw new TypeError(
-      `"${url}" is not a URL${base ? "" : ", or belongs to a page, and there is none"}. ${WHOLE_URL}`,
-      { cause },
-    )
+  } catch {
+    const shown = `${url}`.replace(/[?#].*|[^/]*@/g, "")
+    throw new TypeError(`"${shown}" is not a URL${base ? "" : " without a page"}. ${WHOLE_URL}`)
   }
 }
 
