@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test, type TestContext } from "node:test"
 import { natsLog, type NatsConnection, type NatsMessage } from "../../src/log/nats/index.ts"
+import { seal } from "../../src/log/nats/seal.ts"
 import { natsMissing, startNats } from "../stores/nats.ts"
 import { connectTo, dataOf, openLog } from "./nats-stage.ts"
 
@@ -81,3 +82,49 @@ test(
       assert.deepEqual(await dataOf(each), ["one!", "two!"])
   },
 )
+
+test("what others publish on the subjects of a log is passed over, and fails no append", { skip }, async (t) => {
+  const server = await startNats()
+  t.after(() => server.close())
+  const log = await openLog(t, server.address, { timeout: 5_000 })
+  const reader = await openLog(t, server.address)
+  await log.append([{ topic: "a", data: "before" }])
+  await reader.bounds()
+  const stranger = await connectTo(t, server.address)
+  const sealed = (value: unknown): Uint8Array =>
+    seal(new TextEncoder().encode(typeof value === "string" ? value : JSON.stringify(value)))
+  const batch = (more: object) => sealed({ writer: "w", number: 1, calls: [[["a", "forged"]]], ...more })
+  const records: Readonly<Record<string, readonly Uint8Array[]>> = {
+    batch: [
+      ...["", "x", "{}", "12345678{}"].map((text) => new TextEncoder().encode(text)),
+      ...[sealed("not JSON"), sealed(null), sealed([]), sealed({}), batch({ calls: 7 }), batch({ calls: [[["a"]]] })],
+      ...[
+        batch({ time: "soon" }),
+        batch({ writer: 7 }),
+        batch({ number: "1" }),
+        batch({ calls: [[["a", "b", { id: 7 }]]] }),
+      ],
+    ],
+    part: [sealed("{}"), sealed("\n"), new Uint8Array(9)],
+    settings: [sealed({}), sealed({ epoch: "x", retention: { count: -1 } }), new Uint8Array(20)],
+    epoch: [sealed({}), sealed({ epoch: "short" }), new Uint8Array(0)],
+    tick: [sealed({ time: "never" }), new Uint8Array(1)],
+    snapshot: [sealed({}), new Uint8Array(100)],
+    chunk: [new Uint8Array(5)],
+    other: [new Uint8Array(5)],
+  }
+  const kinds = Object.keys(records)
+  const data = Array.from({ length: 60 }, (_, i) => String(i))
+  for (const [i, text] of data.entries()) {
+    // a burst before each append
+    for (let n = 0; n < 40; n++) {
+      const kind = kinds[(i + n) % kinds.length] as string
+      const list = records[kind] ?? []
+      stranger.publish(`ONWARD.${kind}`, list[(i * 7 + n) % list.length])
+    }
+    await stranger.flush()
+    await log.append([{ topic: "a", data: text }])
+  }
+  for (const each of [log, reader, await openLog(t, server.address)])
+    assert.deepEqual(await dataOf(each), ["before", ...data])
+})

@@ -6,7 +6,7 @@ import { follow, isSilent, type Follower } from "./follower.ts"
 import type { JetStream } from "./jetstream.ts"
 import type { StreamRecord } from "./record.ts"
 import { Replica } from "./replica.ts"
-import { unseal } from "./seal.ts"
+import { createSieve } from "./sieve.ts"
 
 /** How long the follower may be behind what the stream says it has, in milliseconds, before it is thought to be stuck. */
 const STUCK = 1000
@@ -25,8 +25,6 @@ export interface FeedOptions {
   readonly onNews: () => void
   /** The stream cannot be followed as it was: the feed has stopped. */
   readonly onEnd: (error?: Error) => void
-  /** A record came damaged, on its way or in the stream: the feed has stopped, and following again finds out. */
-  readonly onDoubt: () => void
   /** Why nothing can come; undefined while it can. */
   readonly gone: () => OnwardError | undefined
   /** What to reject with when something should have come, and has not. */
@@ -55,14 +53,11 @@ export interface Feed {
 }
 
 export function createFeed(options: FeedOptions): Feed {
-  const { connection, jetstream, timeout, onBatch, onOwn, onNews, onEnd, onDoubt, gone, away } = options
+  const { connection, jetstream, timeout, onBatch, onOwn, onNews, onEnd, gone, away } = options
   const arrivals = createArrivals()
   let replica = createReplica()
   let follower: Follower | undefined
   let stamp: string | undefined
-  /** The record that came damaged last, and the one that is so in the stream, for everybody. */
-  let doubted: number | undefined
-  let believed: number | undefined
   let isOwn = false
   let isClosed = false
 
@@ -74,23 +69,33 @@ export function createFeed(options: FeedOptions): Feed {
 
   async function attach(): Promise<void> {
     follower?.stop()
-    if (doubted === replica.at + 1 && (await isDamaged(doubted))) believed = doubted
     const inbox = `${options.inboxPrefix}.${crypto.randomUUID()}`
     const mine = replica
     let isDropped = false
-    const next = await follow({
-      ...{ connection, jetstream, inbox, from: replica.at + 1, fail: onEnd },
+    const drop = (end: () => void): void => {
+      if (isDropped || mine !== replica) return
+      isDropped = true
+      end()
+    }
+    const inOrder = createSieve({
+      jetstream,
       take(record, at) {
         if (isDropped || mine !== replica) return
-        // what was purged is gone for good, and a snapshot has it
-        if (record.sequence !== replica.at + 1) return forget()
-        const data = unseal(record.data)
-        if (!data && record.sequence !== believed) {
-          isDropped = true
-          return doubt(record.sequence)
-        }
         stamp = at
-        take(data ? { ...record, data } : { ...record, kind: "chunk" })
+        take(record)
+      },
+      // what was purged is gone for good, and a snapshot has it
+      onMissing: () => drop(forget),
+      onFailure: () => drop(onEnd),
+    })
+    let newest = mine.at
+    const next = await follow({
+      ...{ connection, jetstream, inbox, from: mine.at + 1, fail: onEnd },
+      take(record, at) {
+        if (isDropped || mine !== replica) return
+        if (record.sequence !== newest + 1) return drop(forget)
+        newest = record.sequence
+        inOrder(record, at)
       },
     })
     if (isClosed || isDropped) next.stop()
@@ -106,17 +111,6 @@ export function createFeed(options: FeedOptions): Feed {
     arrivals.tell(record.sequence)
     if (isOwn) onOwn(replica, written)
     if (kept.last !== last || kept.epoch !== epoch) onNews()
-  }
-
-  function doubt(sequence: number): void {
-    doubted = sequence
-    stop()
-    onDoubt()
-  }
-
-  async function isDamaged(sequence: number): Promise<boolean> {
-    const found = await jetstream.get({ seq: sequence })
-    return found !== undefined && found.data === undefined
   }
 
   /** The replica cannot be carried on: a new one is needed. */
@@ -169,16 +163,9 @@ export function createFeed(options: FeedOptions): Feed {
       return replica
     },
     async follow(last) {
-      for (;;) {
-        const before = doubted
-        await attach()
-        try {
-          // a long log takes longer to read than a call may wait; what counts is that it moves
-          return await reach(last, Infinity)
-        } catch (error) {
-          if (doubted === before) throw error
-        }
-      }
+      await attach()
+      // a long log takes longer to read than a call may wait; what counts is that it moves
+      await reach(last, Infinity)
     },
     reach: (sequence) => reach(sequence),
     stop,

@@ -58,8 +58,19 @@ export function toLine({ topic, data, event, id, key, retry }: StoredMessage): L
 
 /** Throws when it is not written as a line. */
 export function fromLine([topic, data, more]: Line): StoredMessage {
-  if (typeof topic !== "string" || typeof data !== "string") throw new TypeError("no message")
-  return { topic, data, ...more }
+  if (typeof topic !== "string" || typeof data !== "string") throw new TypeError("not a message")
+  if (more === undefined) return { topic, data }
+  const { event, id, key, retry } = more
+  for (const text of [event, id, key])
+    if (text !== undefined && typeof text !== "string") throw new TypeError("not a message")
+  if (retry !== undefined && typeof retry !== "number") throw new TypeError("not a message")
+  return {
+    ...{ topic, data },
+    ...(event !== undefined && { event }),
+    ...(id !== undefined && { id }),
+    ...(key !== undefined && { key }),
+    ...(retry !== undefined && { retry }),
+  }
 }
 
 export function encodeBatch({ calls, ...rest }: Batch): Uint8Array {
@@ -69,8 +80,13 @@ export function encodeBatch({ calls, ...rest }: Batch): Uint8Array {
 /** Throws when it is not written as a batch. */
 export function decodeBatch(data: Uint8Array): Batch {
   const { calls, ...rest } = decodeJson(data) as Omit<Batch, "calls"> & { calls: readonly (readonly Line[])[] }
+  const { writer, number, time } = rest
+  if (typeof writer !== "string" || !Number.isSafeInteger(number) || !isTime(time)) throw new TypeError("not a batch")
   return { ...rest, calls: calls.map((lines) => lines.map(fromLine)) }
 }
+
+/** Whether a record's time can be calculated with; a record may have none. */
+export const isTime = (time: unknown): time is number | undefined => time === undefined || Number.isFinite(time)
 
 /** Cuts a batch into parts of `size` bytes: each a line that says which one it is, then bytes. */
 export function cut(writer: string, number: number, batch: Uint8Array, size: number): Uint8Array[] {

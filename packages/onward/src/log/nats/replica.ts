@@ -3,7 +3,16 @@ import { createKeptEntries, type KeptEntries, type Summary } from "../kept-entri
 import type { Appended } from "../log.ts"
 import { formatPosition, parsePosition } from "../position.ts"
 import { limitsOf } from "../retention.ts"
-import { decodeBatch, decodeJson, join, readPart, type Batch, type Settings, type StreamRecord } from "./record.ts"
+import {
+  decodeBatch,
+  decodeJson,
+  isTime,
+  join,
+  readPart,
+  type Batch,
+  type Settings,
+  type StreamRecord,
+} from "./record.ts"
 
 /** Writers whose newest batch is remembered; who was silent for so many others will not repeat one. */
 const MAX_WRITERS = 1000
@@ -83,8 +92,12 @@ export class Replica {
     else if (kind === "part") this.#collect(data, sequence, time)
     else if (kind === "settings") this.#adopt(decodeJson(data) as Settings)
     else if (kind === "epoch") this.kept.setEpoch(checked((decodeJson(data) as { epoch: string }).epoch))
-    else if (kind === "tick") this.kept.expire(this.#present((decodeJson(data) as { time?: number }).time ?? time))
+    else if (kind === "tick") this.#tick((decodeJson(data) as { time?: unknown }).time, time)
     else if (kind === "snapshot") this.#pass(decodeJson(data) as SnapshotIndex, sequence)
+  }
+
+  #tick(time: unknown, stored: number): void {
+    if (isTime(time)) this.kept.expire(this.#present(time ?? stored))
   }
 
   #present(time: number): number {

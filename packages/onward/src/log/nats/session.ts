@@ -56,7 +56,6 @@ export function createSession(options: SessionOptions): Session {
   let opening: Promise<void> | undefined
   /** Settles when the newest try to open has ended: never are there two at once. */
   let lastTry: Promise<unknown> = Promise.resolve()
-  let isOpening = false
   let wasOpen = false
   let isClosed = false
   let delay = AGAIN
@@ -71,7 +70,6 @@ export function createSession(options: SessionOptions): Session {
     ...{ connection, jetstream, inboxPrefix, timeout, onBatch, onNews, away },
     onOwn: createSummer(jetstream, subjectOf, { maxPayload, timeout }),
     onEnd: lose,
-    onDoubt: reopen,
     gone() {
       if (failure !== undefined) return toOnwardError(stream, failure)
       return presence.isAway || isClosed ? away() : undefined
@@ -103,13 +101,8 @@ export function createSession(options: SessionOptions): Session {
   }
 
   async function open(): Promise<void> {
-    isOpening = true
     failure = undefined
-    try {
-      await recovery.recover(await options.openStream(), !wasOpen)
-    } finally {
-      isOpening = false
-    }
+    await recovery.recover(await options.openStream(), !wasOpen)
     if (!feed.isOn) throw away()
     delay = AGAIN
     shown = feed.replica
@@ -133,13 +126,6 @@ export function createSession(options: SessionOptions): Session {
       if (presence.isAway || opening || isClosed) return
       ready().catch(() => {})
     })
-  }
-
-  function reopen(): void {
-    // which follows again by itself
-    if (isOpening) return
-    opening = undefined
-    ready().catch(() => {})
   }
 
   /** One question answers all who ask while the one before is on its way. */
