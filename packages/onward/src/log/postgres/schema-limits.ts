@@ -5,6 +5,8 @@ CREATE OR REPLACE FUNCTION onward.remove(
   p_topic integer, p_from bigint, p_upto bigint, OUT removed bigint, OUT weight bigint, OUT emptied bigint
 ) LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
+  -- not a loss to be noted: marks say what is removed here
+  PERFORM set_config('onward.removing', 'on', true);
   IF p_topic IS NULL THEN
     WITH gone AS (
       DELETE FROM onward.entries e WHERE e.sequence > p_from AND e.sequence <= p_upto RETURNING e.topic, e.sequence, e.size
@@ -24,6 +26,7 @@ BEGIN
     UPDATE onward.topics t SET count = t.count - removed, bytes = t.bytes - weight, trimmed = p_upto, own = true
     WHERE t.id = p_topic RETURNING (t.count = 0)::integer INTO emptied;
   END IF;
+  PERFORM set_config('onward.removing', 'off', true);
 END
 $$;
 
@@ -100,6 +103,7 @@ BEGIN
 
   -- too many topics to remember: the smallest marks become the floor, which stands for every topic without a mark
   IF l.empty_topics > ${maxMarks} THEN
+    PERFORM set_config('onward.removing', 'on', true);
     WITH smallest AS (
       DELETE FROM onward.topics WHERE id IN (
         SELECT o.id FROM onward.topics o WHERE o.count = 0 ORDER BY o.trimmed
@@ -107,6 +111,7 @@ BEGIN
       ) RETURNING trimmed
     )
     SELECT greatest(l.floor, max(trimmed)), l.empty_topics - count(*) INTO l.floor, l.empty_topics FROM smallest;
+    PERFORM set_config('onward.removing', 'off', true);
   END IF;
   UPDATE onward.log SET count = l.count, bytes = l.bytes, head = l.head, trimmed = l.trimmed, floor = l.floor,
     empty_topics = l.empty_topics;

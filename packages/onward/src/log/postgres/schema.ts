@@ -2,6 +2,7 @@ import { MAX_MARKS } from "../marks.ts"
 import { MAX_SAME_ID } from "../names.ts"
 import { append } from "./schema-append.ts"
 import { limits } from "./schema-limits.ts"
+import { loss } from "./schema-loss.ts"
 import { read } from "./schema-read.ts"
 
 /** How we know our own: the comment of the schema. A change of the tables makes it another. */
@@ -28,7 +29,7 @@ export function checkSchemaName(schema: string): void {
  */
 export function postgresSchema(schema = "onward"): string {
   checkSchemaName(schema)
-  return [tables, limits(MAX_MARKS), append, read]
+  return [tables, limits(MAX_MARKS), append, read, loss]
     .join("\n")
     .replaceAll("onward.", `${schema}.`)
     .replaceAll("SCHEMA_NAME", schema)
