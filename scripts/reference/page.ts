@@ -40,7 +40,7 @@ const SSE: readonly Section[] = [
   {
     title: "sse(…, options)",
     text: "The last parameter of `sse` of every [adapter](adapters.md).",
-    from: [["server/answer.ts", "SseOptions"]],
+    from: [["server/options.ts", "SseOptions"]],
   },
   { title: "cors", text: "The option `cors` of `sse`.", from: [["server/cors.ts", "CorsOptions"]] },
 ]

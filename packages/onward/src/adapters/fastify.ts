@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify"
 import type { Hub } from "../hub/index.ts"
 import { sseBelow } from "../node/index.ts"
-import type { Source, SseOptions } from "../server/index.ts"
+import { kindOf } from "../kind.ts"
+import { checkNames } from "../options.ts"
+import { checkSseOptions, withDefaults, type Source, type SseOptions } from "../server/index.ts"
 
 export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, Yielded } from "../server/index.ts"
 
@@ -19,6 +21,9 @@ export interface SsePluginOptions {
   readonly over?: number
 }
 
+/** Options of `app.register` itself. */
+const OF_REGISTER = ["prefix", "logLevel", "logSerializers"]
+
 /** Of each server, what ends its streams when it closes. */
 const closing = new WeakMap<object, AbortSignal>()
 
@@ -34,10 +39,14 @@ export function sse(
   source: Source,
   options: SseOptions = {},
 ): FastifyReply {
+  if (typeof reply?.hijack !== "function" || typeof request?.log?.error !== "function") {
+    throw new TypeError(
+      `sse of onward/fastify takes Fastify's request and reply, not ${kindOf(request)} and ${kindOf(reply)}. Pass sse(request, reply, source, options).`,
+    )
+  }
   const onError = (error: unknown): void => request.log.error(error)
   const closed = closing.get(request.server.server)
-  const signal = closed && options.signal ? AbortSignal.any([closed, options.signal]) : (closed ?? options.signal)
-  sseBelow(request, reply, source, { onError, ...options, ...(signal && { signal }) })
+  sseBelow(request, reply, source, withDefaults(source, options, { onError, signal: closed }))
   return reply
 }
 
@@ -47,7 +56,12 @@ export function sse(
  * await app.register(ssePlugin, { hub })
  * app.get("/events", { sse: true }, () => hub.subscribe({ topics: ["news"] }))
  */
-export async function ssePlugin(app: FastifyInstance, { hub, over }: SsePluginOptions): Promise<void> {
+export async function ssePlugin(app: FastifyInstance, options: SsePluginOptions): Promise<void> {
+  checkNames("ssePlugin", options, ["hub", "over", ...OF_REGISTER])
+  const { hub, over } = options
+  if (hub !== undefined && typeof hub.drain !== "function") {
+    throw new TypeError(`ssePlugin: \`hub\` must be what createHub returned, not ${kindOf(hub)}.`)
+  }
   const close = new AbortController()
   closing.set(app.server, close.signal)
   app.addHook("onRoute", streamed)
@@ -64,6 +78,7 @@ function streamed(route: RouteOptions & { sse?: boolean | SseOptions }): void {
   if (!route.sse) return
   const { handler } = route
   const options = route.sse === true ? {} : route.sse
+  checkSseOptions(options)
   route.handler = async function (request, reply) {
     const source = (await handler.call(this, request, reply)) as Source | null | undefined
     // the handler, or the wrapping of the GET that this HEAD stands for, has answered

@@ -1,5 +1,5 @@
 import type { Source, SseOptions } from "../server/index.ts"
-import { sseUntil } from "../web/index.ts"
+import { checkRequest, sseUntil } from "../web/index.ts"
 
 export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, Yielded } from "../server/index.ts"
 
@@ -27,7 +27,9 @@ interface NodeResponse {
  * @example
  * app.get("/events", (event) => sse(event, hub.subscribe({ topics: ["news"] })))
  */
-export function sse({ req }: H3Event, source: Source, options?: SseOptions): Promise<Response> {
+export function sse(event: H3Event, source: Source, options?: SseOptions): Promise<Response> {
+  checkRequest("sse of onward/h3 takes h3's event, whose `req` is a Request", event?.req)
+  const { req } = event
   const server = req.runtime?.bun?.server
   // Bun closes what is silent for 10 s, sooner than a heartbeat
   if (server) (server as { timeout(request: Request, seconds: number): void }).timeout(req, 0)

@@ -1,5 +1,5 @@
 import type { Source, SseOptions } from "../server/index.ts"
-import { sse as stream } from "../web/index.ts"
+import { checkRequest, sse as stream } from "../web/index.ts"
 
 export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, Yielded } from "../server/index.ts"
 
@@ -16,10 +16,12 @@ export interface HonoContext {
  * @example
  * app.get("/events", (c) => sse(c, hub.subscribe({ topics: ["news"] })))
  */
-export async function sse(c: HonoContext, source: Source, options?: SseOptions): Promise<Response> {
-  const response = await stream(c.req.raw, source, options)
-  stayOpen(c)
-  return c.newResponse(response.body, response)
+export function sse(c: HonoContext, source: Source, options?: SseOptions): Promise<Response> {
+  checkRequest("sse of onward/hono takes Hono's context, whose `req.raw` is a Request", c?.req?.raw)
+  return stream(c.req.raw, source, options).then((response) => {
+    stayOpen(c)
+    return c.newResponse(response.body, response)
+  })
 }
 
 /** Bun closes what is silent for 10 s, sooner than a heartbeat. Hono has its server in `env`, or in `env.server`. */

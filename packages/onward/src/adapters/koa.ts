@@ -1,5 +1,6 @@
 import { sse as stream, type NodeRequest, type NodeResponse } from "../node/index.ts"
-import type { Source, SseOptions } from "../server/index.ts"
+import { kindOf } from "../kind.ts"
+import { withDefaults, type Source, type SseOptions } from "../server/index.ts"
 
 export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, Yielded } from "../server/index.ts"
 
@@ -18,8 +19,11 @@ export interface KoaContext {
  * router.get("/events", (ctx) => sse(ctx, hub.subscribe({ topics: ["news"] })))
  */
 export function sse(ctx: KoaContext, source: Source, options: SseOptions = {}): void {
+  if (typeof ctx?.app?.emit !== "function") {
+    throw new TypeError(`sse of onward/koa takes Koa's context, not ${kindOf(ctx)}. Pass sse(ctx, source, options).`)
+  }
   const onError = (error: unknown): void => void ctx.app.emit("error", error, ctx)
-  stream(ctx.req, ctx.res, source, { onError, ...options })
+  stream(ctx.req, ctx.res, source, withDefaults(source, options, { onError }))
   // only now: a misuse that throws is still answered by Koa
   ctx.respond = false
 }

@@ -6,7 +6,7 @@ import {
   type OuterReply,
   type OuterRequest,
 } from "../node/index.ts"
-import type { Source, SseOptions } from "../server/index.ts"
+import { checkSseOptions, type Source, type SseOptions } from "../server/index.ts"
 
 export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, Yielded } from "../server/index.ts"
 
@@ -31,7 +31,8 @@ export interface SseInterceptor {
  * @example
  * class Feed { @Get("events") @UseInterceptors(sse()) events() { return hub.subscribe({ topics: ["news"] }) } }
  */
-export function sse(options?: SseOptions): SseInterceptor {
+export function sse(options: SseOptions = {}): SseInterceptor {
+  checkSseOptions(options)
   return {
     intercept: (context, next) =>
       // never resolved, since Nest would then send a response of its own

@@ -2,15 +2,8 @@ import { ServerResponse, type IncomingMessage } from "node:http"
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2"
 import type { Socket } from "node:net"
 import type { Piece } from "../frame.ts"
-import {
-  answer,
-  discard,
-  report,
-  type Answer,
-  type Source,
-  type SseOptions,
-  type StreamRequest,
-} from "../server/index.ts"
+import { answer, report, type Answer, type Source, type SseOptions, type StreamRequest } from "../server/index.ts"
+import { kindOf } from "../kind.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
 import { negotiate } from "./coding.ts"
 import { GzipSink } from "./gzip-sink.ts"
@@ -29,6 +22,7 @@ const LINGER_MS = 30_000
 
 /**
  * Answers a request of `node:http`, `node:https` or `node:http2` with an event stream.
+ * Throws a `TypeError` for arguments it cannot stream with. What a client sends it answers, and never throws for.
  * @param source a hub subscription, an async iterable, a ReadableStream, or a function `({ lastEventId, signal })` that makes one
  * @example
  * http.createServer((req, res) => sse(req, res, hub.subscribe({ topics: ["prices"] }))).listen(3000)
@@ -36,20 +30,51 @@ const LINGER_MS = 30_000
  * sse(req, res, async function* ({ signal }) { for await (const line of tail("app.log", { signal })) yield line })
  */
 export function sse(req: NodeRequest, res: NodeResponse, source: Source, options: SseOptions = {}): void {
-  if (hasLeft(res)) return discard(source)
+  checkArguments(req, res)
+  const left = hasLeft(res)
+  if (!left && (res.headersSent || answering.has(res))) {
+    throw new TypeError(
+      "sse: the response has been begun already. Call sse once for each response, before anything is written to it.",
+    )
+  }
   const request: StreamRequest = {
     method: req.method ?? "GET",
     url: req.url ?? "",
     header: (name) => headerOf(req, name),
     negotiate: (headers) => negotiate(headers, headerOf(req, "accept-encoding")),
-    onLeave(left) {
-      res.on("close", left)
-      return () => void res.off("close", left)
+    hasLeft: left,
+    onLeave(leaves) {
+      res.on("close", leaves)
+      return () => void res.off("close", leaves)
     },
   }
   const decided = answer(request, source, options)
-  if ("then" in decided) decided.then((later) => reply(req, res, later)).catch(options.onError ?? report)
-  else reply(req, res, decided)
+  if (!("then" in decided)) return reply(req, res, decided)
+  answering.add(res)
+  decided.then((later) => reply(req, res, later)).catch(options.onError ?? report)
+}
+
+/** Responses whose source has still to begin. */
+const answering = new WeakSet<object>()
+
+function checkArguments(req: unknown, res: unknown): void {
+  if (isRequest(req) && isResponse(res)) return
+  throw new TypeError(
+    `sse of onward/node takes a request and a response of Node, not ${kindOf(req)} and ${kindOf(res)}. ${adviceFor(req, res)}`,
+  )
+}
+
+const isRequest = (req: unknown): boolean => isObject(req) && isObject(req["headers"]) && !isResponse(req)
+
+const isResponse = (res: unknown): boolean => isObject(res) && typeof res["writeHead"] === "function"
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null
+
+function adviceFor(req: unknown, res: unknown): string {
+  if (isObject(req) && "raw" in req) return "For Fastify use onward/fastify."
+  if (isObject(req) && isObject(req["headers"]) && "get" in req["headers"]) return "For a fetch Request use onward/web."
+  if (isObject(req) && isResponse(req["res"]) && !isResponse(res)) return "For Koa use onward/koa."
+  return "Pass sse(req, res, source, options)."
 }
 
 const hasLeft = (res: NodeResponse): boolean => (res instanceof ServerResponse ? res.destroyed : res.stream.destroyed)

@@ -1,60 +1,21 @@
-import { checkClock, systemClock, type Clock } from "../clock.ts"
+import { systemClock, type Clock } from "../clock.ts"
 import type { OnwardError } from "../errors.ts"
 import { Frame } from "../frame.ts"
 import { END_ID } from "../event-id.ts"
 import { isSubscription, type StartPoint, type Subscription } from "../hub/index.ts"
 import { encodeComment, encodeRetry } from "../protocol/index.ts"
-import { checkNames, durationOf } from "../options.ts"
+import { durationOf } from "../options.ts"
 import { STREAM_METHODS } from "../methods.ts"
 import type { Sink } from "../sink.ts"
-import { corsHeaders, preflightHeaders, type CorsOptions } from "./cors.ts"
+import { checkHeaderValues, checkOptionsFor, type SseOptions } from "./options.ts"
+import { checkSource } from "./check-source.ts"
+import { corsHeaders, preflightHeaders } from "./cors.ts"
 import { Pump } from "./pump.ts"
 import { FlushSink } from "./flush-sink.ts"
 import { PollSink, wantsPoll } from "./poll.ts"
 import type { StreamRequest } from "./request.ts"
 import { close, discard, openSource, type Source } from "./source.ts"
 import { startPointOf } from "./start-point.ts"
-
-export interface SseOptions {
-  /** Who may read the stream from other origins. @default nobody */
-  readonly cors?: CorsOptions
-  /** More response headers. */
-  readonly headers?: Readonly<Record<string, string>>
-  /** Reconnection time, in ms, sent with the first event or checkpoint. @default the browser's */
-  readonly retry?: number
-  /**
-   * A comment follows that long after the last event of a burst, in ms, 50 to 100 for instance: for scanners and clients that hand on
-   * what came last only when more comes, see docs/production.md. @default none does
-   */
-  readonly flushAfter?: number
-  /** So many bytes of a comment are sent first, for what holds back the first kilobyte or two. @default 0 */
-  readonly padding?: number
-  /** Longest silence on the stream of a source of your own, in ms; a hub has its own. @default 15_000 */
-  readonly heartbeat?: number
-  /** How long a client of a source of your own may take nothing before it is closed, in ms; a hub has its own. @default 120_000 */
-  readonly stallTimeout?: number
-  /**
-   * `"shared"`: a hub's stream goes out as gzip to clients that accept it, each event compressed once for all who get it. On Node only;
-   * elsewhere, and for a source of your own, it changes nothing. Mixing secrets with text that others choose is what docs/production.md
-   * warns of. @default no compression
-   */
-  readonly compress?: "shared"
-  /** `"any"`: whatever a request says it accepts, as clients of AI providers ask for JSON and want a stream. @default "event-stream" */
-  readonly accept?: "event-stream" | "any"
-  /**
-   * Whether the response asks proxies not to buffer it, by `Incremental: ?1` (RFC 10036). A proxy that has to read whole responses then answers 501
-   * instead of holding the stream. @default true
-   */
-  readonly incremental?: boolean
-  /** Whether a source of your own that ends is followed by `stream.end`, at which clients stop reconnecting. @default true */
-  readonly end?: boolean
-  /** Ends the stream of a source of your own, for clients to come back, as when a server closes; a hub's subscription has its own. */
-  readonly signal?: AbortSignal
-  /** Where time and chance come from, in tests that of `onward/testing`. @default the hub's, for a source of your own the machine's */
-  readonly clock?: Clock
-  /** Told what a source of your own threw. Clients are never. @default console.error */
-  readonly onError?: (error: unknown) => void
-}
 
 /** How a request is answered: at once, or with a stream that `start` begins once the head is sent. */
 export interface Answer {
@@ -68,23 +29,6 @@ export interface Answer {
   /** Instead of `start`, when the head could not be sent. */
   readonly cancel?: () => void
 }
-
-const OPTIONS = [
-  "cors",
-  "headers",
-  "retry",
-  "flushAfter",
-  "padding",
-  "heartbeat",
-  "stallTimeout",
-  "compress",
-  "accept",
-  "incremental",
-  "end",
-  "signal",
-  "clock",
-  "onError",
-]
 
 const METHODS = [...STREAM_METHODS, "OPTIONS"]
 
@@ -101,8 +45,6 @@ const INCREMENTAL = { incremental: "?1" }
 /** Between the pieces of a stream that is asked for by `transport=poll`. */
 const POLL_RETRY_MS = 1_000
 
-const MAX_PADDING = 65_536
-
 /**
  * Sent at once, or proxies and browsers wait; it tells Onward's client what silence means that something is wrong. `retry` is a line of the
  * block that follows: many clients deliver a block of its own as an empty message.
@@ -113,11 +55,19 @@ function openingOf(heartbeat: number, padding: number, retry: number | undefined
   return new Frame(retry === undefined ? padded : padded + encodeRetry(retry))
 }
 
-/** Decides by a request's method, headers and start point what it gets. A source that is not used is disposed of. */
+/** What a client gets that is not there any longer: nothing. */
+const GONE: Answer = { status: 499, headers: {} }
+
+/**
+ * Decides by a request's method, headers and start point what it gets. A source that is not used is disposed of.
+ * Throws a `TypeError` for a source that cannot be streamed, and for options that do not exist or have no effect on it.
+ */
 export function answer(request: StreamRequest, source: Source, options: SseOptions = {}): Answer | Promise<Answer> {
-  checkNames("sse", options, OPTIONS)
-  if (options.compress !== undefined && options.compress !== "shared") {
-    throw new TypeError('sse: `compress` can be "shared", or be left out')
+  checkSource(source)
+  checkOptionsFor(source, options)
+  if (request.hasLeft) {
+    discard(source)
+    return GONE
   }
   const cors = options.cors && corsHeaders(request, options.cors, Object.keys(options.headers ?? {}))
   const refused = refuse(request, cors, options.accept === "any")
@@ -126,12 +76,8 @@ export function answer(request: StreamRequest, source: Source, options: SseOptio
     return refused
   }
   const clock = options.clock ?? (isSubscription(source) ? source.clock : systemClock)
-  if (options.clock) checkClock("sse", options.clock)
   const flushAfter = durationOf("flushAfter", options.flushAfter, 0)
   const { padding = 0 } = options
-  if (!Number.isInteger(padding) || padding < 0 || padding > MAX_PADDING) {
-    throw new TypeError(`sse: \`padding\` must be a whole number of bytes up to ${MAX_PADDING}`)
-  }
   const flushing = (sink: Sink): Sink => (flushAfter > 0 ? new FlushSink(sink, clock, flushAfter) : sink)
   const isPoll = wantsPoll(request) && isSubscription(source)
   const incremental = (options.incremental ?? true) && !isPoll && INCREMENTAL
@@ -139,6 +85,7 @@ export function answer(request: StreamRequest, source: Source, options: SseOptio
   const isNegotiable = options.compress !== undefined && isSubscription(source)
   const { headers, isGzip } = (isNegotiable && request.negotiate?.(plain)) || { headers: plain, isGzip: false }
   try {
+    if (options.headers) checkHeaderValues(options.headers)
     const asked = startPointOf(request, clock.now())
     if (isEnd(asked)) {
       discard(source)

@@ -1,3 +1,4 @@
+import { checkCors } from "./check-cors.ts"
 import type { StreamRequest } from "./request.ts"
 
 export interface CorsOptions {
@@ -23,15 +24,14 @@ const NOT_EXPOSED =
  */
 export function corsHeaders(
   request: StreamRequest,
-  { origins, credentials = false }: CorsOptions,
+  cors: CorsOptions,
   names: readonly string[] = [],
 ): Record<string, string> {
+  checkCors(cors)
+  const { origins, credentials = false } = cors
   const own = names.map((name) => name.toLowerCase()).filter((name) => !NOT_EXPOSED.test(name))
   const exposed = { "access-control-expose-headers": [...new Set([...EXPOSED, ...own])].join(", ") }
-  if (origins === "*") {
-    if (credentials) throw new TypeError('cors: `credentials` needs a list of origins, not "*"')
-    return { "access-control-allow-origin": "*", ...exposed }
-  }
+  if (origins === "*") return { "access-control-allow-origin": "*", ...exposed }
   const origin = request.header("origin")
   if (origin === undefined || origin === "null" || !origins.includes(origin)) return { vary: "Origin" }
   return {

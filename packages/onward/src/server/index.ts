@@ -1,4 +1,5 @@
-export { answer, problem, report, type Answer, type SseOptions } from "./answer.ts"
+export { answer, problem, report, type Answer } from "./answer.ts"
+export { checkSseOptions, withDefaults, type SseOptions } from "./options.ts"
 export { corsHeaders, type CorsOptions } from "./cors.ts"
 export type { StreamRequest } from "./request.ts"
 export { discard } from "./source.ts"

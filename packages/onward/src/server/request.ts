@@ -10,6 +10,8 @@ export interface StreamRequest {
   header(name: string): string | undefined
   /** Where streams can be written as gzip: whether this one is to be, and its headers then. */
   negotiate?(headers: Headers): { readonly headers: Headers; readonly isGzip: boolean }
+  /** Whether the client has left already. */
+  readonly hasLeft?: boolean
   /** That of a fetch `Request`, aborted when the client leaves. */
   readonly signal?: AbortSignal
   /** Calls back when the client leaves; returns the undo. */

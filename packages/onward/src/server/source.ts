@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts"
 import { isAbort } from "./aborted.ts"
+import { checkStream } from "./check-source.ts"
 import { isSubscription, type Subscription } from "../hub/index.ts"
 import type { WireMessage } from "../protocol/index.ts"
 import type { StreamRequest } from "./request.ts"
@@ -15,7 +16,7 @@ export interface SourceContext {
   readonly signal: AbortSignal
 }
 
-type Stream = AsyncIterable<Yielded> | ReadableStream<Yielded>
+export type Stream = AsyncIterable<Yielded> | ReadableStream<Yielded>
 
 /** Makes the stream for one request; nothing (or null) says there is nothing to stream: 204, at which an EventSource stops. */
 export type SourceFunction = (context: SourceContext) => Stream | null | undefined | Promise<Stream | null | undefined>
@@ -59,6 +60,7 @@ export async function openSource(
         ? await source({ lastEventId, signal: (controller as AbortController).signal })
         : source
     if (stream === null || stream === undefined) return undefined
+    checkStream(stream)
     if (hasLeft) return discard(stream)
     const opened = { iterator: iterate(stream), controller, reasons }
     const first = opened.iterator.next()

@@ -1,5 +1,6 @@
 import type { Frame } from "../frame.ts"
-import { answer, discard, type Answer, type Source, type SseOptions } from "../server/index.ts"
+import { kindOf } from "../kind.ts"
+import { answer, type Answer, type Source, type SseOptions } from "../server/index.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
 
 const encoder = new TextEncoder()
@@ -14,26 +15,24 @@ const HIGH_WATER_BYTES = 65_536
  * export default { fetch: (request) => sse(request, hub.subscribe({ topics: ["prices"] })) }
  */
 export function sse(request: Request, source: Source, options?: SseOptions): Promise<Response> {
+  checkRequest("sse of onward/web takes a Request", request)
   return sseUntil(request.signal, request, source, options)
 }
 
 /** For a runtime that says by a signal of another kind than the request's that the client has left. */
-export async function sseUntil(
+export function sseUntil(
   signal: AbortSignal,
   request: Request,
   source: Source,
   options?: SseOptions,
 ): Promise<Response> {
   const { method, url, headers } = request
-  if (signal.aborted) {
-    discard(source)
-    return new Response(null, { status: 499 })
-  }
   const decided = answer(
     {
       method,
       url,
       header: (name) => headers.get(name) ?? undefined,
+      hasLeft: signal.aborted,
       signal: request.signal,
       onLeave(left) {
         signal.addEventListener("abort", left)
@@ -44,7 +43,16 @@ export async function sseUntil(
     options,
   )
   // without a needless turn in between, in which others would pass the same limits
-  return respond(signal, request, "then" in decided ? await decided : decided)
+  if (!("then" in decided)) return Promise.resolve(respond(signal, request, decided))
+  return decided.then((later) => respond(signal, request, later))
+}
+
+/** Throws a `TypeError` that begins with `what` unless `request` is a fetch `Request`. */
+export function checkRequest(what: string, request: unknown): asserts request is Request {
+  const { headers, signal } = (request ?? {}) as Partial<Request>
+  if (typeof headers?.get === "function" && signal) return
+  const advice = headers && "rawHeaders" in (request as object) ? "For node:http use onward/node." : "Pass it first."
+  throw new TypeError(`${what}, not ${kindOf(request)}. ${advice}`)
 }
 
 function respond(signal: AbortSignal, request: Request, { status, headers, body, start }: Answer): Response {

@@ -87,7 +87,7 @@ function feedOf(hub: Hub): object {
   decorate(prototype, "ask", Post("ask"), UseInterceptors(sse()))
   Body()(prototype, "ask", 0)
   decorate(prototype, "usual", Get("usual"))
-  decorate(prototype, "misused", Get("misused"), UseInterceptors(sse({ heartbeats: 1 } as object)))
+  decorate(prototype, "misused", Get("misused"), UseInterceptors(sse({ heartbeat: 1_000 })))
   Controller()(Feed)
   // oxlint-disable-next-line typescript/no-extraneous-class -- Nest's modules are classes
   class App {}

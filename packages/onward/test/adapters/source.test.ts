@@ -241,9 +241,11 @@ test("node: a head that cannot be sent is an error for onError, and the source i
     yield "one"
     yield "two"
   }
-  const server = http.createServer((req, res) =>
-    nodeSse(req, res, source, { headers: { "x-bad": "a\nb" }, onError: (error) => errors.push(error) }),
-  )
+  const server = http.createServer((req, res) => {
+    nodeSse(req, res, source, { onError: (error) => errors.push(error) })
+    // before the source has begun
+    res.writeHead(200).flushHeaders()
+  })
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
   try {
     const request = http.get({ port: (server.address() as { port: number }).port, agent: false })

@@ -68,7 +68,7 @@ export function createFetchCases(): FetchCases {
   }
 
   return {
-    options: { cors: { origins: ["https://app.example"] }, onError: () => {} },
+    options: { cors: { origins: ["https://app.example"] } },
     make: (name, request) => (sources[name ?? ""] as (typeof sources)[string])(request),
     async control(request) {
       const { pathname } = new URL(request.url)
