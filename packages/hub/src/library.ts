@@ -6,7 +6,7 @@ import { HttpError } from "./http-error.ts"
 
 /** The clients, the codec, the formats of runs, and the ground they stand on: what runs in a browser as it is. */
 const BROWSER_SAFE = /^\/onward\/((?:client\/|protocol\/|run-client\/|runs\/formats\/)?[a-z][a-z-]*)\.(?:js|ts)$/
-const GROUND = new Set(["bytes", "clock", "errors", "event-id", "message"])
+const GROUND = new Set(["bytes", "clock", "errors", "event-id", "json-loss", "kind", "message", "options"])
 
 const entry = import.meta.resolve("onward/protocol")
 const root = new URL("..", entry)

@@ -56,3 +56,6 @@ export function idFromHeader(value: string): string {
     return value
   }
 }
+
+/** Names of events that an EventSource fires itself: its handlers would take a message for a lost, or a new, connection. */
+export const isOfEventSource = (event: string): boolean => event === "error" || event === "open"

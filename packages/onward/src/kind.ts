@@ -10,7 +10,7 @@ export function kindOf(value: unknown): string {
   const tag = tagOf(value).slice(8, -1)
   const name = tag === "Object" ? ((value.constructor as Function | undefined)?.name ?? tag) : tag
   if (name === "Object" || name === "") return "an object"
-  return `${/^[AEIOU]/.test(name) ? "an" : "a"} ${name === "Array" ? "array" : name}`
+  return `${/^[AEIO]/.test(name) ? "an" : "a"} ${name === "Array" ? "array" : name}`
 }
 
 /** By its `then`, because promises of libraries and of other realms are no instances of `Promise`. */

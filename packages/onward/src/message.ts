@@ -1,4 +1,6 @@
 import { OnwardError } from "./errors.ts"
+import { lossOf } from "./json-loss.ts"
+import { kindOf } from "./kind.ts"
 import { idFaultOf, isControlWord } from "./event-id.ts"
 
 /** What a publisher gives. Strings in `data` travel raw, everything else as JSON. */
@@ -41,7 +43,7 @@ export const idOf = ({ id, position }: Entry): string => (id === undefined || !i
 /** A log may hold what was not checked, or by an older rule: an id that clients cannot send back is not sent to them. */
 const isSafe = (id: string): boolean => idFaultOf(id) === undefined && !isControlWord(id)
 
-/** Payload to text, by the one rule: strings raw, everything else as JSON, nothing as the empty string. */
+/** Payload to text: strings raw, everything else as JSON, nothing as the empty string. Throws `invalid_message` for what JSON would lose. */
 export function serialize(data: unknown): string {
   if (typeof data === "string") return data
   if (data === undefined) return ""
@@ -49,13 +51,16 @@ export function serialize(data: unknown): string {
   try {
     text = JSON.stringify(data)
   } catch (cause) {
-    throw new OnwardError("invalid_message", "`data` cannot be written as JSON: give a string or plain data", { cause })
+    throw unfit("a BigInt, or refers to itself", cause)
   }
-  if (text === undefined) {
-    throw new OnwardError(
-      "invalid_message",
-      `\`data\` is a ${typeof data}, which JSON cannot hold: give a string or plain data`,
-    )
-  }
+  const lost = text === undefined ? kindOf(data) : lossOf(data, text)
+  if (lost !== undefined) throw unfit(lost)
   return text
+}
+
+function unfit(what: string, cause?: unknown): OnwardError {
+  const advice = what.startsWith("a promise") ? "Await it first." : "Pass a string or plain data."
+  return new OnwardError("invalid_message", `\`data\` is or holds ${what}, which JSON cannot hold. ${advice}`, {
+    cause,
+  })
 }

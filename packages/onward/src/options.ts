@@ -1,3 +1,4 @@
+import { OnwardError } from "./errors.ts"
 import { isThenable, kindOf, tagOf } from "./kind.ts"
 
 /**
@@ -15,6 +16,16 @@ export function checkNames(what: string, options: unknown, names: readonly strin
     const question = meant === undefined ? "" : ` Did you mean "${meant}"?`
     throw new TypeError(`${what} has no option "${name}".${question} Its options are ${own()}.`)
   }
+}
+
+/** What is told of a field of a message that does not exist: fields may be a client's, so this is no mistake of the program alone. */
+export function unknownField(name: string, names: readonly string[]): OnwardError {
+  const meant = nearest(name, names)
+  const question = meant === undefined ? "" : ` Did you mean "${meant}"?`
+  return new OnwardError(
+    "invalid_message",
+    `A message has no field "${name}".${question} Its fields are ${names.join(", ")}.`,
+  )
 }
 
 /** The name that is most like a misspelt one, if one is close. */

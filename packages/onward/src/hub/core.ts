@@ -62,6 +62,7 @@ export class Core implements Context {
   #refusal: OnwardError | undefined
   readonly #keys = new Map<string, number>()
   readonly #signals = new Map<AbortSignal, SignalGroup>()
+  #hasFailed = false
   #reportedAt = -Infinity
   #reported: unknown
 
@@ -158,15 +159,34 @@ export class Core implements Context {
 
   async persist<T>(question: () => Promise<T>, isOver: () => boolean): Promise<T | undefined> {
     for (;;) {
-      if (isOver()) return undefined
+      if (isOver() || this.#hasFailed) return undefined
       try {
         return await question()
       } catch (error) {
         if (isOver()) return undefined
+        if (isMistake(error)) return this.#giveUp(error)
         this.#report(error)
       }
       await new Promise<void>((resolve) => this.clock.after(RETRY_MS * (0.5 + this.clock.random()), resolve))
     }
+  }
+
+  /** Whatever was asked would fail again: the streams end, new ones are answered 503, and `onError` is told once. */
+  #giveUp(cause: unknown): undefined {
+    if (this.#hasFailed) return undefined
+    this.#hasFailed = true
+    this.refuse(
+      new OnwardError(
+        "log_unavailable",
+        "The log of this hub fails with a programming error, which onError was told.",
+        {
+          cause,
+        },
+      ),
+    )
+    this.onError(cause)
+    for (const cursor of [...this.cursors()]) cursor.end(comment)
+    return undefined
   }
 
   /** Thousands of streams share one store's trouble: the same one is reported once in ten seconds. */
@@ -179,6 +199,10 @@ export class Core implements Context {
     this.onError(error)
   }
 }
+
+/** Errors of a program, not of a store. What `fetch` rejects with is a TypeError too, with a cause. */
+const isMistake = (error: unknown): boolean =>
+  error instanceof Error && /^(?:Type|Reference|Range|Syntax)Error$/.test(error.name) && error.cause === undefined
 
 /** The streams that end with one signal: one listener, however many they are, and none when there are none. */
 class SignalGroup {

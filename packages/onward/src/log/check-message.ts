@@ -1,11 +1,13 @@
 import { byteLength } from "../bytes.ts"
 import { OnwardError } from "../errors.ts"
-import { idFaultOf, isControlWord, MAX_ID_BYTES } from "../event-id.ts"
+import { idFaultOf, isControlWord, isOfEventSource, MAX_ID_BYTES } from "../event-id.ts"
 import { parsePosition } from "./position.ts"
+import { kindOf } from "../kind.ts"
+import { unknownField } from "../options.ts"
 import { serialize, type Message, type StoredMessage } from "../message.ts"
 import { checkTopic } from "../topic.ts"
 
-const FIELDS: ReadonlySet<string> = new Set(["topic", "data", "event", "id", "retry", "key"])
+const FIELDS = ["topic", "data", "event", "id", "retry", "key"]
 
 /** What a publisher may ask of its subscribers as reconnection time, in milliseconds: a smaller or larger `retry` becomes the nearest. */
 const MIN_RETRY = 500
@@ -17,11 +19,10 @@ const MAX_RETRY = 3_600_000
  * a client as another id than was sent (`idFaultOf`). `maxIdBytes` is the longest cursor that a client of this hub may send.
  */
 export function checkMessage(message: Message, maxBytes: number, maxIdBytes: number = MAX_ID_BYTES): StoredMessage {
-  for (const name in message) {
-    if (!FIELDS.has(name)) {
-      throw new OnwardError("invalid_message", `a message has no field "${name}"; there are ${[...FIELDS].join(", ")}`)
-    }
+  if (typeof message !== "object" || message === null) {
+    throw new OnwardError("invalid_message", `A message is an object like { topic, data }, not ${kindOf(message)}.`)
   }
+  for (const name in message) if (!FIELDS.includes(name)) throw unknownField(name, FIELDS)
   const { topic, event, id, retry, key } = message
   checkTopic(topic)
   if (event !== undefined) checkEvent(event)
@@ -53,6 +54,12 @@ function checkEvent(event: string): void {
   checkLine("event", event)
   if (event.startsWith("stream.")) {
     throw new OnwardError("invalid_message", "`event` names starting with `stream.` are reserved: choose another name")
+  }
+  if (isOfEventSource(event)) {
+    throw new OnwardError(
+      "invalid_message",
+      `An event named \`${event}\` would call the on${event} handler of every EventSource. Choose another name.`,
+    )
   }
 }
 

@@ -12,7 +12,7 @@ export interface Place {
 
 /** What a log or a hub is here. A hub tails its log once for everybody, so nobody needs to watch the store alone. */
 export function placeOf(from: Log | Hub): Place {
-  if ("read" in from) {
+  if (typeof from === "object" && from !== null && "read" in from) {
     return {
       log: from,
       append: (messages) => from.append(messages),

@@ -1,5 +1,6 @@
 import { OnwardError } from "../errors.ts"
 import { serialize } from "../message.ts"
+import { unknownField } from "../options.ts"
 
 /** One block of an event stream, before it is text. */
 export interface WireMessage {
@@ -20,6 +21,8 @@ export interface WireMessage {
  * data, but Firefox and WebKit drop its id, and many clients deliver it as a message whose data is empty.
  */
 export const CHECKPOINT = "stream.checkpoint"
+
+const FIELDS = ["data", "event", "id", "retry", "comment"]
 
 /** Up to here a loop over the characters is faster than four searches by the platform. */
 const SHORT = 48
@@ -42,6 +45,7 @@ let goodName = ""
  * encode({ id: "7" }) // 'event: stream.checkpoint\nid: 7\ndata: {}\n\n'
  */
 export function encode(message: WireMessage): string {
+  for (const name in message) if (!FIELDS.includes(name)) throw unknownField(name, FIELDS)
   const { event, id, retry, data, comment } = message
   let head = ""
   if (comment !== undefined) head = encodeComment(comment)

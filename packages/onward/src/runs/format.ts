@@ -1,3 +1,5 @@
+import { kindOf } from "../kind.ts"
+
 /**
  * How the frames of one kind of answer travel: what a provider or an agent streams, as SSE messages. A format knows
  * nothing of logs, runs or sockets. `F` is one frame, as the format's own clients know it.
@@ -79,3 +81,16 @@ export interface Usage {
 }
 
 export type FinishReason = "stop" | "length" | "tool-calls" | "content-filter" | "other"
+
+const METHODS = ["encode", "decode", "merge", "follow", "writer"] as const
+
+/** Throws a `TypeError` for what is no format, such as the function that makes one. */
+export function checkFormat(format: unknown): void {
+  const given = format as Partial<Format> | null | undefined
+  if (typeof given?.name === "string" && METHODS.every((name) => typeof given[name] === "function")) return
+  const advice =
+    typeof format === "function" ? "Call the function: format: text()." : "Pass for instance text() or openaiChat()."
+  throw new TypeError(
+    `createRuns: a format must be what text() or one of its siblings returns, not ${kindOf(format)}. ${advice}`,
+  )
+}

@@ -1,9 +1,11 @@
 import { checkClock, type Clock } from "../clock.ts"
 import { OnwardError } from "../errors.ts"
 import { createHub, insidesOf, type Hub } from "../hub/index.ts"
-import { checkNames, durationOf } from "../options.ts"
-import { report, type SourceFunction, type Yielded } from "../server/index.ts"
-import type { Format } from "./format.ts"
+import { kindOf } from "../kind.ts"
+import { checkLog } from "../log/index.ts"
+import { checkKinds, checkNames, durationOf } from "../options.ts"
+import { checkSseOptions, report, type SourceFunction, type Yielded } from "../server/index.ts"
+import { checkFormat, type Format } from "./format.ts"
 import {
   RUNS_OPTIONS,
   type AttachOptions,
@@ -37,6 +39,15 @@ import { BEGINNING, cursorOf, isOver, Watch, type Cursor, type WatchOptions } fr
  */
 export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   checkNames("createRuns", options, RUNS_OPTIONS)
+  checkNames("createRuns's flush", options.flush ?? {}, ["ms", "chars"])
+  checkKinds("createRuns", options, {
+    onEvent: "a function",
+    onError: "a function",
+    waitUntil: "a function",
+    prefix: "a string",
+  })
+  if (options.log !== undefined) checkLog("createRuns", options.log)
+  for (const each of [options.format, ...(options.formats ?? [])]) checkFormat(each)
   if (options.clock) checkClock("createRuns", options.clock)
   const { format, onError = report, waitUntil, durability = "relaxed", prefix = "run/" } = options
   const lease = durationOf("lease", options.lease, 10_000)
@@ -171,10 +182,15 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
 
   const runs: Runs<F> = {
     async start(id, source, who = {}) {
+      checkNames("start", who, OWNER)
       if (isClosed) throw new OnwardError("hub_closed", "these runs are closed")
       if (!isRunId(id)) {
         discardSource(source)
-        throw new TypeError("the id of a run must be a line of 1 to 512 characters without `*`")
+        if (typeof id !== "string") throw new TypeError(`The id of a run must be a string, not ${kindOf(id)}.`)
+        throw new OnwardError(
+          "invalid_selector",
+          `The id of a run must be a line of 1 to 512 characters without \`*\` and \`:name\` segments, not ${kindOf(id)}.`,
+        )
       }
       try {
         const isNew = await using(id, who, async (view) => {
@@ -194,17 +210,20 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
       }
     },
 
-    attach: <G>(id: string, who: AttachOptions = {}) =>
-      watching<RunItem<G>>(id, who, {
+    attach<G>(id: string, who: AttachOptions = {}) {
+      checkNames("attach", who, ATTACH)
+      return watching<RunItem<G>>(id, who, {
         frame: ({ id: at, cell }) => ({ frame: cell.frame as G, ...(at !== undefined && { id: at }) }),
         end: ({ status, error, position }) => ({
           end: status,
           ...(error && { error }),
           ...(position !== undefined && { id: position }),
         }),
-      }),
+      })
+    },
 
     async stop(id, who = {}) {
+      checkNames("stop", who, OWNER)
       if (!isRunId(id)) return "unknown"
       return using(id, who, async (view) => {
         const status = statusOf(view)
@@ -218,6 +237,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
     },
 
     async delete(id, who = {}) {
+      checkNames("delete", who, OWNER)
       if (!isRunId(id)) return "unknown"
       return using(id, who, async (view) => {
         if (!view.fold.opened) return "unknown"
@@ -228,11 +248,14 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
     },
 
     async status(id, who = {}) {
+      checkNames("status", who, OWNER)
       if (!isRunId(id)) return { status: "unknown" }
       return using(id, who, stateOf)
     },
 
     view(id, given = {}) {
+      checkNames("view", given, VIEW)
+      if (given.sse) checkSseOptions(given.sse)
       const { location, onlyActive = false, sse: more = {}, ...who } = given
       const wanted = given.format === undefined ? format : formats.get(given.format)
       if (!wanted) throw new TypeError(`createRuns was given no format "${given.format}"`)
@@ -254,8 +277,9 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
         {
           ...more,
           headers: {
-            "onward-run": encodeURIComponent(id),
-            ...(location !== undefined && { "content-location": location }),
+            // what cannot be an id is answered 404, and need not be named
+            ...(isRunId(id) && { "onward-run": encodeURIComponent(id) }),
+            ...(location !== undefined && { "content-location": locationOf(location) }),
             ...wanted.headers,
             ...more.headers,
           },
@@ -311,6 +335,14 @@ const named = (id: string, { owner }: RunOwner): RunOwner & { readonly id: strin
   id,
   ...(owner !== undefined && { owner }),
 })
+
+/** Made of an id, as a rule, which may be any text: what no URL can hold is escaped. */
+const locationOf = (location: string): string =>
+  location.toWellFormed().replace(/[^\x21-\x7e]/gu, (character) => encodeURIComponent(character))
+
+const OWNER = ["owner"]
+const ATTACH = ["owner", "after", "merge", "format", "signal"]
+const VIEW = ["owner", "format", "onlyActive", "location", "sse"]
 
 /** Lets those go who watch it here, for them to come back elsewhere. */
 function letGo(view: View): void {

@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts"
 import { END_ID, idFaultOf } from "../event-id.ts"
 import { OnwardError } from "../errors.ts"
 import { comment, end } from "../hub/index.ts"
+import { kindOf } from "../kind.ts"
 import { encode } from "../protocol/index.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
 import { quietEnough, Wheel, type Beating } from "../wheel.ts"
@@ -147,7 +148,7 @@ export class Pump implements SinkOwner, Beating {
 function textOf(value: Yielded): string {
   if (typeof value === "string") return encode({ data: value })
   if (value === null || typeof value !== "object" || ArrayBuffer.isView(value)) {
-    throw new TypeError("a source must yield strings or messages like { data, event, id }")
+    throw new TypeError(`A source must yield strings or messages like { data, event, id }, not ${kindOf(value)}.`)
   }
   const { id } = value
   // "" takes the last id back

@@ -147,7 +147,7 @@ test("a stream of frames, a promise of one and a generator are sources as well",
   for (const id of ["stream", "promise", "function", "generator"]) {
     assert.equal(await textOf(runs.attach(id)), "Hello world[completed]")
   }
-  await assert.rejects(async () => runs.start("", readable()), TypeError)
+  await assert.rejects(async () => runs.start("", readable()), { code: "invalid_selector" })
 })
 
 test("a frame its format cannot write fails its own run, alone or merged, and nothing else", async () => {
