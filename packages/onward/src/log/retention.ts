@@ -11,6 +11,9 @@ const NAMES = ["count", "age", "bytes", "topic"]
 /** For `checkNames` of a log: a limit that stands beside `retention` belongs into it. */
 export const RETENTION_NAMES: readonly string[] = NAMES.map((name) => `retention.${name}`)
 
+/** How late an entry that is too old goes while nobody appends, in ms. */
+export const SWEEP_MS = 1_000
+
 /** A {@link Retention} made ready to compare with: absent is Infinity. */
 export interface Limits {
   readonly count: number

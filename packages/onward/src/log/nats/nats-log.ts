@@ -3,7 +3,7 @@ import type { Log, Retention } from "../log.ts"
 import type { Position } from "../../message.ts"
 import { kindOf } from "../../kind.ts"
 import { checkKinds, checkNames } from "../../options.ts"
-import { DEFAULT_RETENTION, limitsOf, RETENTION_NAMES } from "../retention.ts"
+import { DEFAULT_RETENTION, limitsOf, RETENTION_NAMES, SWEEP_MS } from "../retention.ts"
 import type { NatsConnection } from "./connection.ts"
 import { isUnheard, JetStreamError, NOT_FOUND, toOnwardError } from "./failure.ts"
 import { createJetStream, type StreamInfo } from "./jetstream.ts"
@@ -92,8 +92,7 @@ export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}
   const writer = createWriter({ stream, timeout, now, maxPayload, store: session.store })
 
   // what becomes too old while nobody appends
-  const sweepEvery = Math.min(Math.max(limits.age / 10, 1000), 60_000)
-  const sweeping = limits.age < Infinity ? setInterval(sweep, sweepEvery) : undefined
+  const sweeping = limits.age < Infinity ? setInterval(sweep, SWEEP_MS) : undefined
   ;(sweeping as { unref?(): void } | undefined)?.unref?.()
 
   async function openStream(): Promise<StreamInfo> {

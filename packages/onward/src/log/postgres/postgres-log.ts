@@ -4,7 +4,7 @@ import { checkMessage } from "../check-message.ts"
 import type { Appended, Log, Retention } from "../log.ts"
 import { kindOf } from "../../kind.ts"
 import { checkKinds, checkNames } from "../../options.ts"
-import { limitsOf, RETENTION_NAMES } from "../retention.ts"
+import { limitsOf, RETENTION_NAMES, SWEEP_MS } from "../retention.ts"
 import { connectionOf, runOf, type PostgresClient, type PostgresTransaction } from "./connection.ts"
 import { isAway, isGone, toOnwardError } from "./failure.ts"
 import { createFollower } from "./follower.ts"
@@ -87,8 +87,7 @@ export function postgresLog(client: PostgresClient, options: PostgresLogOptions 
   )
 
   // what becomes too old while nobody appends
-  const sweepEvery = Math.min(Math.max(limits.age / 10, 1000), 60_000)
-  const sweeping = limits.age < Infinity ? setInterval(sweep, sweepEvery) : undefined
+  const sweeping = limits.age < Infinity ? setInterval(sweep, SWEEP_MS) : undefined
   ;(sweeping as { unref?(): void } | undefined)?.unref?.()
 
   /** Runs a call unless the log is closed, and lets close wait for it. */

@@ -6,7 +6,7 @@ import type { Landmark, Log, Retention } from "../log.ts"
 import { MAX_MARKS } from "../marks.ts"
 import { MAX_SAME_ID, whereaboutsOf } from "../names.ts"
 import { formatPosition } from "../position.ts"
-import { DEFAULT_RETENTION, limitsOf, RETENTION_NAMES } from "../retention.ts"
+import { DEFAULT_RETENTION, limitsOf, RETENTION_NAMES, SWEEP_MS } from "../retention.ts"
 import { connectionOf, type RedisClient } from "./client.ts"
 import { nameOfId } from "./codec.ts"
 import { readPage, wordsOfTopics } from "./read-page.ts"
@@ -61,12 +61,11 @@ export function redisLog(client: RedisClient, options: RedisLogOptions = {}): Lo
   const writer = new Writer(store, { limits: limitWords, onStored: wakeAll, onBehind: tidy })
 
   /** What is too old goes while nobody appends, too. */
-  const sweepEvery = Math.min(Math.max(limits.age / 10, 1000), 60_000)
-  let stopSweeping = limits.age < Infinity ? systemClock.after(sweepEvery, sweepAgain) : () => {}
+  let stopSweeping = limits.age < Infinity ? systemClock.after(SWEEP_MS, sweepAgain) : () => {}
 
   function sweepAgain(): void {
     tidy()
-    stopSweeping = systemClock.after(sweepEvery, sweepAgain)
+    stopSweeping = systemClock.after(SWEEP_MS, sweepAgain)
   }
 
   /** Runs a call unless the log is closed, and lets close wait for it. */

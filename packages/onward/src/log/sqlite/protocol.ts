@@ -1,5 +1,6 @@
 import type { StoredMessage } from "../../message.ts"
 import type { Limits } from "../retention.ts"
+import type { Moment } from "./age-clock.ts"
 import type { Failure } from "./failure.ts"
 import type { Files } from "./files.ts"
 
@@ -16,7 +17,7 @@ export interface WriterOptions {
 /** An append on its way to the writer. Messages are flat lists of columns: cloning those is several times as quick as objects. */
 export interface AppendCall {
   readonly ticket: number
-  readonly now: number
+  readonly moment: Moment
   readonly columns: readonly Column[]
 }
 
@@ -35,7 +36,7 @@ export function columnsOf(messages: readonly StoredMessage[]): Column[] {
 
 export type Request =
   | { readonly kind: "append"; readonly calls: readonly AppendCall[] }
-  | { readonly kind: "trim"; readonly now: number; readonly ticket?: number }
+  | { readonly kind: "trim"; readonly moment: Moment; readonly ticket?: number }
   | { readonly kind: "close" }
 
 /** What an append did, as sequence numbers. */

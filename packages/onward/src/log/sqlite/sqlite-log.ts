@@ -1,6 +1,6 @@
 import { resolve } from "node:path"
 import { fileURLToPath } from "node:url"
-import { systemClock } from "../../clock.ts"
+import { checkClock, systemClock, type Clock } from "../../clock.ts"
 import { OnwardError } from "../../errors.ts"
 import type { Log, Retention } from "../log.ts"
 import type { Position } from "../../message.ts"
@@ -8,7 +8,8 @@ import { kindOf } from "../../kind.ts"
 import { checkKinds, checkNames } from "../../options.ts"
 import { turnsOf } from "../../turns.ts"
 import { formatPosition } from "../position.ts"
-import { limitsOf, RETENTION_NAMES } from "../retention.ts"
+import { limitsOf, RETENTION_NAMES, SWEEP_MS } from "../retention.ts"
+import type { Moment } from "./age-clock.ts"
 import { failureOf, isBusy, toOnwardError } from "./failure.ts"
 import { openFile } from "./open.ts"
 import { Reader, type LastEntries } from "./reader.ts"
@@ -28,11 +29,13 @@ export interface SqliteLogOptions {
   readonly busyTimeout?: number
   /** How often to look for what other processes appended, while watched, in milliseconds. @default 100 */
   readonly pollInterval?: number
-  /** Milliseconds since 1970. @default Date.now */
+  /** Tells the time of entries, and by its monotonic reading their age. In tests that of `onward/testing`. @default the machine's */
+  readonly clock?: Clock
+  /** Milliseconds since 1970: the time of entries, and then also what their age is measured by. @default that of `clock` */
   readonly now?: () => number
 }
 
-const OPTIONS = ["retention", "durability", "busyTimeout", "pollInterval", "now", ...RETENTION_NAMES]
+const OPTIONS = ["retention", "durability", "busyTimeout", "pollInterval", "clock", "now", ...RETENTION_NAMES]
 
 const DEFAULT_RETENTION: Retention = { count: 1_000_000, bytes: 1024 ** 3 }
 
@@ -54,8 +57,10 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
     durability = "full",
     busyTimeout = 5000,
     pollInterval = 100,
-    now = Date.now,
+    clock = systemClock,
+    now = () => clock.now(),
   } = options
+  checkClock("sqliteLog", clock)
   const file = fileOf(path)
   const limits = limitsOf(retention)
   if (durability !== "full" && durability !== "normal") {
@@ -72,6 +77,7 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
     wakeAll(formatPosition(epoch, newest)),
   )
   const turns = turnsOf(systemClock)
+  const moment = (): Moment => ({ wall: now(), monotonic: options.now ? now() : clock.monotonic() })
   const watchers = new Set<{ readonly wake: (newest?: Position) => void }>()
   const underWay = new Set<Promise<unknown>>()
   let seenVersion: unknown
@@ -79,9 +85,8 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
   let closing: Promise<void> | undefined
 
   // what was too old or too much already, or becomes too old while nobody appends
-  writer.sweep(now())
-  const sweepEvery = Math.min(Math.max(limits.age / 10, 1000), 60_000)
-  const sweeping = limits.age < Infinity ? setInterval(() => writer.sweep(now()), sweepEvery).unref() : undefined
+  writer.sweep(moment())
+  const sweeping = limits.age < Infinity ? setInterval(() => writer.sweep(moment()), SWEEP_MS).unref() : undefined
 
   /** Runs a call unless the log is closed, and lets close wait for it. */
   async function call<T>(run: () => Promise<T>): Promise<T> {
@@ -144,7 +149,7 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
   return {
     append: (messages) =>
       call(async () => {
-        const { sequences, previous, time } = await writer.append(messages, now())
+        const { sequences, previous, time } = await writer.append(messages, moment())
         const positions = sequences.map((sequence) => formatPosition(epoch, sequence))
         return { positions, previous: formatPosition(epoch, previous), time }
       }),
@@ -163,7 +168,7 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
           polling = undefined
         }
       }),
-    trim: () => call(() => writer.trim(now())),
+    trim: () => call(() => writer.trim(moment())),
     close: () => (closing ??= close()),
   }
 

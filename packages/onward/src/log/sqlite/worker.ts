@@ -1,4 +1,5 @@
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from "node:worker_threads"
+import type { Moment } from "./age-clock.ts"
 import { failureOf, type Failure } from "./failure.ts"
 import type { Answer, AppendCall, Request, WriterOptions } from "./protocol.ts"
 import { WIDTH } from "./protocol.ts"
@@ -13,7 +14,7 @@ const port = parentPort as MessagePort
 const writer = new Writer(workerData as WriterOptions)
 const calls: AppendCall[] = []
 const trims: number[] = []
-let now = 0
+let moment: Moment = { wall: 0, monotonic: 0 }
 let mustSweep = false
 let isClosing = false
 
@@ -34,7 +35,7 @@ function take(request: Request): void {
       break
     case "trim":
       if (request.ticket !== undefined) trims.push(request.ticket)
-      now = request.now
+      moment = request.moment
       mustSweep = true
       break
     case "close":
@@ -69,14 +70,14 @@ function group(): AppendCall[] {
     return i > 0 && count > MAX_GROUP
   })
   const group = calls.splice(0, end < 0 ? calls.length : end)
-  now = Math.max(now, ...group.map((call) => call.now))
+  moment = group.at(-1)?.moment ?? moment
   return group
 }
 
 function sweep(): void {
   let failure: Failure | undefined
   try {
-    writer.sweep(now)
+    writer.sweep(moment)
     mustSweep = writer.isBehind
   } catch (error) {
     // whoever asked is told; unasked for, it is tried again with the next append or the next time

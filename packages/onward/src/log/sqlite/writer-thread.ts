@@ -3,6 +3,7 @@ import { OnwardError } from "../../errors.ts"
 import type { StoredMessage } from "../../message.ts"
 import { Backlog } from "../backlog.ts"
 import { failureOf, toOnwardError } from "./failure.ts"
+import type { Moment } from "./age-clock.ts"
 import { columnsOf, type Answer, type AppendCall, type Request, type Stored, type WriterOptions } from "./protocol.ts"
 
 interface Waiting {
@@ -28,26 +29,26 @@ export class WriterThread {
     this.#onStored = onStored
   }
 
-  async append(messages: readonly StoredMessage[], now: number): Promise<Stored> {
+  async append(messages: readonly StoredMessage[], moment: Moment): Promise<Stored> {
     const weight = this.#backlog.enter(messages)
     const ticket = ++this.#ticket
     const columns = columnsOf(messages)
     // all that is appended in this turn travels together
     if (this.#calls.length === 0) queueMicrotask(() => this.#send())
-    this.#calls.push({ ticket, now, columns })
+    this.#calls.push({ ticket, moment, columns })
     return (await this.#wait(ticket, weight)) as Stored
   }
 
-  async trim(now: number): Promise<void> {
+  async trim(moment: Moment): Promise<void> {
     const ticket = ++this.#ticket
     const done = this.#wait(ticket, 0)
-    this.#post({ kind: "trim", ticket, now })
+    this.#post({ kind: "trim", ticket, moment })
     await done
   }
 
   /** Trims without being waited for. */
-  sweep(now: number): void {
-    this.#post({ kind: "trim", now })
+  sweep(moment: Moment): void {
+    this.#post({ kind: "trim", moment })
   }
 
   /** Ends the thread; to be called when nothing waits any more. */

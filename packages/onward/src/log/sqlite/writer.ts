@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite"
 import type { Limits } from "../retention.ts"
 import { sizeOf } from "../retention.ts"
+import { AgeClock, type Moment } from "./age-clock.ts"
 import { Counters, type Topic } from "./counters.ts"
 import { failureOf, isBusy, isOfOneCall } from "./failure.ts"
 import { FileCheck, nameOf } from "./files.ts"
@@ -29,7 +30,9 @@ export class Writer {
   #connection: Connection | undefined
   /** Entries that may still be removed in this transaction. */
   #budget = 0
-  #now = 0
+  readonly #ages = new AgeClock()
+  /** What time it is for the age of entries. */
+  #present = 0
   readonly #files: FileCheck
 
   constructor(options: WriterOptions) {
@@ -55,9 +58,9 @@ export class Writer {
   }
 
   /** Applies retention, as much as fits in one transaction. Throws what SQLite throws. */
-  sweep(now: number): void {
+  sweep(moment: Moment): void {
     this.#transaction((connection) => {
-      this.#now = Math.max(now, connection.counters.log.time)
+      this.#present = this.#read(connection, moment)
       const topics = connection.counters.topicsOver(this.#limits)
       for (const topic of topics) this.#trimTopic(connection, topic)
       this.#applyLimits(connection)
@@ -79,7 +82,6 @@ export class Writer {
       this.#begin(connection.sql)
       connection.counters.begin()
       this.#budget = SWEEP
-      this.#now = 0
       this.isBehind = false
       const result = work(connection)
       connection.counters.write()
@@ -159,11 +161,11 @@ export class Writer {
     }
   }
 
-  #store(connection: Connection, { now, columns }: AppendCall): Stored {
+  #store(connection: Connection, { moment, columns }: AppendCall): Stored {
     const { log } = connection.counters
-    const time = Math.max(log.time, now)
+    const time = Math.max(log.time, moment.wall)
     const previous = log.last
-    this.#now = Math.max(this.#now, time)
+    this.#present = this.#read(connection, moment)
     this.#budget += columns.length / WIDTH
     // what earlier calls of this commit pushed out is gone for this one, as if they had been committed before it; with limits
     // of both kinds, what goes depends on when it is looked at
@@ -172,6 +174,14 @@ export class Writer {
     for (let at = 0; at < columns.length; at += WIDTH) sequences.push(this.#storeMessage(connection, columns, at, time))
     if (log.last > previous) log.time = time
     return { sequences, previous, time }
+  }
+
+  #read({ counters: { log }, sql }: Connection, moment: Moment): number {
+    return this.#ages.read(moment, {
+      count: log.count,
+      newest: log.time,
+      oldest: () => sql.oldest.get(1)?.["time"] as number,
+    })
   }
 
   #storeMessage({ sql, counters }: Connection, columns: readonly Column[], at: number, time: number): number {
@@ -199,8 +209,8 @@ export class Writer {
     const { count, bytes, age } = this.#limits
     // topics first, because what they remove need not be removed elsewhere
     if (hasTopicLimits(this.#limits)) for (const topic of counters.touched) this.#trimTopic(connection, topic)
-    const isOver = (time: number): boolean => log.count > count || log.bytes > bytes || time < this.#now - age
-    const mayBeOver = (): boolean => log.count > 0 && (age < Infinity || isOver(this.#now))
+    const isOver = (time: number): boolean => log.count > count || log.bytes > bytes || time < this.#present - age
+    const mayBeOver = (): boolean => log.count > 0 && (age < Infinity || isOver(this.#present))
     for (let page = 1; this.#budget > 0 && mayBeOver(); page = Math.min(page * 4, 1024)) {
       let upTo = 0
       for (const row of sql.oldest.all(Math.max(page, Math.min(log.count - count, this.#budget)))) {
