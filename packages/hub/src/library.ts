@@ -4,9 +4,9 @@ import { stripTypeScriptTypes } from "node:module"
 import { sendText } from "./files.ts"
 import { HttpError } from "./http-error.ts"
 
-/** The clients, the codec, the formats of runs, and the ground they stand on: what runs in a browser as it is. */
-const BROWSER_SAFE = /^\/onward\/((?:client\/|protocol\/|run-client\/|runs\/formats\/)?[a-z][a-z-]*)\.(?:js|ts)$/
-const GROUND = new Set(["bytes", "clock", "errors", "event-id", "json-loss", "kind", "message", "options"])
+/** The clients, the codec, the formats of runs, and the modules at the top that they stand on: what runs in a browser as it is. */
+const BROWSER_SAFE =
+  /^\/onward\/((?:(?:client|protocol|run-client|runs\/formats)\/|(?!index\.))[a-z][a-z-]*)\.(?:js|ts)$/
 
 const entry = import.meta.resolve("onward/protocol")
 const root = new URL("..", entry)
@@ -18,7 +18,7 @@ const extension = entry.slice(entry.lastIndexOf("."))
  */
 export async function sendLibrary(res: ServerResponse, path: string): Promise<boolean> {
   const name = BROWSER_SAFE.exec(path)?.[1]
-  if (name === undefined || !(name.includes("/") || GROUND.has(name))) return false
+  if (name === undefined) return false
   const source = await readFile(new URL(name + extension, root), "utf8").catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === "ENOENT") throw new HttpError(404, "not_found", "There is nothing here.")
     throw cause

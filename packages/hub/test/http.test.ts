@@ -195,8 +195,8 @@ test("other methods are refused with those that are allowed", async (t) => {
   for (const [path, method, allow] of [
     ["/publish", "GET", "POST"],
     ["/publish", "PUT", "POST"],
-    ["/events", "POST", "GET, HEAD"],
-    ["/events", "DELETE", "GET, HEAD"],
+    ["/events", "POST", "GET, HEAD, QUERY"],
+    ["/events", "DELETE", "GET, HEAD, QUERY"],
     ["/healthz", "POST", "GET, HEAD"],
   ]) {
     const response = await fetch(`${url}${path}`, { method: method as string })

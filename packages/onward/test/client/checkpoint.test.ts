@@ -34,6 +34,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
       clock,
       fetch,
       eventTimeout: 25_000,
+      reconnectingAfter: 0,
       onStatus: (status) => status.state === "reconnecting" && failures.push(status.error.code),
     })
     take(events)

@@ -134,6 +134,7 @@ test("everyone may be let in, but never with credentials", async () => {
   for (const origin of [APP, "null", undefined]) {
     assert.deepEqual(headersOf(await answered("GET", origin === undefined ? {} : { origin }, { cors })), {
       "access-control-allow-origin": "*",
+      "access-control-expose-headers": "retry-after, content-location",
     })
   }
   await assert.rejects(answered("GET", { origin: APP }, { cors: { ...cors, credentials: true } }), TypeError)
@@ -143,7 +144,11 @@ test("without a list there is no such header, and an answer that is no stream ha
   assert.deepEqual(headersOf(await answered("GET", { origin: APP })), {})
   assert.deepEqual(headersOf(await answered("OPTIONS", { origin: APP })), {})
   const cors = { origins: [APP] }
-  const allowed = { vary: "Origin", "access-control-allow-origin": APP }
+  const allowed = {
+    vary: "Origin",
+    "access-control-allow-origin": APP,
+    "access-control-expose-headers": "retry-after, content-location",
+  }
   assert.deepEqual(headersOf(await answered("DELETE", { origin: APP }, { cors })), allowed)
   assert.deepEqual(headersOf(await answered("GET", { origin: APP, accept: "a/b" }, { cors })), allowed)
   assert.deepEqual(headersOf(await answered("GET", { origin: APP, "last-event-id": "stream.end" }, { cors })), allowed)
