@@ -9,8 +9,9 @@ const server = http
   .createServer((req, res) => sse(req, res, hub.subscribe({ topics: ["news"] })))
   .listen(Number(process.env.PORT ?? 3000))
 
-setInterval(async () => {
-  await hub.publish({ topic: "news", event: "tick", data: { at: new Date() } })
+setInterval(() => {
+  // a store that is away for a moment must not end the process
+  hub.publish({ topic: "news", event: "tick", data: { at: new Date() } }).catch(console.error)
 }, 1000)
 
 // on a deploy clients are told to reconnect, each after another time

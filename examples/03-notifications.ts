@@ -1,7 +1,7 @@
 // Several topics on one connection, kept on disk: stop this server, start it again, and every client carries on. To try it:
 // curl -N "http://localhost:3000?user=ada", and in another terminal curl -X POST "http://localhost:3000?user=ada"
 import http from "node:http"
-import { createHub } from "onward"
+import { createHub, OnwardError } from "onward"
 import { sse } from "onward/node"
 import { sqliteLog } from "onward/sqlite"
 
@@ -9,12 +9,16 @@ const hub = createHub({ log: sqliteLog(process.env.FILE ?? "events.db", { retent
 
 const server = http
   .createServer(async (req, res) => {
-    const user = new URL(req.url ?? "/", "http://localhost").searchParams.get("user") ?? "guest" // your session here
-    if (req.method === "POST") {
+    const user = new URLSearchParams(req.url?.split("?")[1]).get("user") ?? "guest" // your session here
+    // what a client makes up, such as ?user=*, `sse` answers with 400
+    if (req.method !== "POST")
+      return sse(req, res, hub.subscribe({ topics: [`user/${user}`, "announcements"], key: user, from: { last: 20 } }))
+    try {
       const id = await hub.publish({ topic: `user/${user}`, event: "notice", data: "Your order has shipped." })
       res.end(`${id}\n`)
-    } else {
-      sse(req, res, hub.subscribe({ topics: [`user/${user}`, "announcements"], key: user, from: { last: 20 } }))
+    } catch (error) {
+      // 400 for the client's mistakes, 503 while the store is away
+      res.writeHead(error instanceof OnwardError ? error.status : 500).end()
     }
   })
   .listen(Number(process.env.PORT ?? 3000))

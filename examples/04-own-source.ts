@@ -14,7 +14,8 @@ const server = http
       req,
       res,
       async function* ({ lastEventId, signal }) {
-        for (let i = lastEventId ? Number(lastEventId) : 0; i < words.length; i++) {
+        // an id may be anything that a client made up
+        for (let i = Number(/^\d+$/.exec(lastEventId ?? "")?.[0] ?? 0); i < words.length; i++) {
           await sleep(50, undefined, { signal })
           yield { id: String(i + 1), data: words[i] }
         }

@@ -1,6 +1,6 @@
 // Request in, Response out: Bun, Deno, Cloudflare Workers, Next.js, SvelteKit, Hono and whatever else speaks fetch.
 // Bun.serve(handler), Deno.serve(handler.fetch), or export it as your framework wants.
-import { createHub } from "onward"
+import { createHub, OnwardError } from "onward"
 import { sse } from "onward/web"
 
 const hub = createHub()
@@ -8,7 +8,11 @@ const hub = createHub()
 export const handler = {
   async fetch(request: Request): Promise<Response> {
     if (request.method === "GET") return sse(request, hub.subscribe({ topics: ["chat"], from: "earliest" }))
-    const id = await hub.publish({ topic: "chat", data: await request.text() })
-    return Response.json({ id })
+    try {
+      return Response.json({ id: await hub.publish({ topic: "chat", data: await request.text() }) })
+    } catch (error) {
+      // 413 for what is too large, 503 while the store is away
+      return new Response(null, { status: error instanceof OnwardError ? error.status : 500 })
+    }
   },
 }

@@ -8,6 +8,7 @@ const app = express()
 
 app.get("/events", (req, res) => sse(req, res, hub.subscribe({ topics: ["news"] })))
 
+// what `publish` rejects with has a status, by which Express answers
 app.post("/events", express.text({ type: "*/*" }), async (req, res) => {
   res.json({ id: await hub.publish({ topic: "news", data: req.body }) })
 })

@@ -1,7 +1,7 @@
 // Hono, here on Node; `app.fetch` runs on Bun and Deno as well. Try: curl -N localhost:3000/events, and curl -d hello localhost:3000/events
 import { serve } from "@hono/node-server"
 import { Hono } from "hono"
-import { createHub } from "onward"
+import { createHub, OnwardError } from "onward"
 import { sse } from "onward/hono"
 
 const hub = createHub()
@@ -10,6 +10,9 @@ const app = new Hono()
 app.get("/events", (c) => sse(c, hub.subscribe({ topics: ["news"] })))
 
 app.post("/events", async (c) => c.json({ id: await hub.publish({ topic: "news", data: await c.req.text() }) }))
+
+// 413 for what is too large, 503 while the store is away
+app.onError((error) => new Response(null, { status: error instanceof OnwardError ? error.status : 500 }))
 
 const server = serve({ fetch: app.fetch, port: Number(process.env.PORT ?? 3000) })
 

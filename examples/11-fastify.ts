@@ -13,6 +13,7 @@ process.once("SIGTERM", () => app.close())
 app.get("/events", { sse: true }, () => hub.subscribe({ topics: ["news"] }))
 
 app.addContentTypeParser("*", { parseAs: "string" }, (_, body, done) => done(null, body))
+// what `publish` rejects with has a status, by which Fastify answers
 app.post("/events", async ({ body }) => ({ id: await hub.publish({ topic: "news", data: body }) }))
 
 await app.listen({ port: Number(process.env.PORT ?? 3000) })

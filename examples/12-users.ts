@@ -1,7 +1,7 @@
 // Notifications per user. An EventSource sends no headers, so browsers show a cookie; others show a bearer token. An id to resume at is no
 // ticket: who asks, and for what they may, is found out at each request. Try: curl -N -H "Cookie: session=cookie-of-ada" localhost:3000
 import http from "node:http"
-import { createHub } from "onward"
+import { createHub, OnwardError } from "onward"
 import { sse } from "onward/node"
 
 /** Yours come from a database. */
@@ -33,7 +33,12 @@ const server = http
     if (user === undefined) {
       res.writeHead(401).end()
     } else if (req.method === "POST") {
-      res.end(await hub.publish({ topic, data: "hello" }))
+      try {
+        res.end(await hub.publish({ topic, data: "hello" }))
+      } catch (error) {
+        // 400 for what is no topic, 503 while the store is away
+        res.writeHead(error instanceof OnwardError ? error.status : 500).end()
+      }
     } else if (req.method === "DELETE") {
       user.topics.delete(topic)
       // its clients come back, and get what they may by now

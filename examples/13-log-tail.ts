@@ -19,7 +19,8 @@ const server = http
         const file = await open(path)
         const buffer = Buffer.alloc(65_536) // for a longer line it would wait in vain
         try {
-          for (let place = Number(lastEventId ?? 0); ;) {
+          // an id may be anything that a client made up
+          for (let place = /^\d{1,15}$/.test(lastEventId ?? "") ? Number(lastEventId) : 0; ;) {
             if ((await file.stat()).size < place) place = 0 // the file began anew
             const { bytesRead } = await file.read(buffer, 0, buffer.length, place)
             const read = buffer.subarray(0, bytesRead)

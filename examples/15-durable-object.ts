@@ -1,6 +1,6 @@
 // Cloudflare Workers: a Worker cannot write to the response of another request, so what many clients share lives in a Durable Object.
 // Its binding is FEED, its class Feed. Sources of your own need none: there, answer `sse(request, source)` from the Worker itself.
-import { createHub } from "onward"
+import { createHub, OnwardError } from "onward"
 import { sse } from "onward/web"
 
 interface Env {
@@ -13,7 +13,12 @@ export class Feed {
 
   async fetch(request: Request): Promise<Response> {
     if (request.method !== "POST") return sse(request, this.#hub.subscribe({ topics: ["news"] }))
-    return Response.json({ id: await this.#hub.publish({ topic: "news", data: await request.text() }) })
+    try {
+      return Response.json({ id: await this.#hub.publish({ topic: "news", data: await request.text() }) })
+    } catch (error) {
+      // 413 for what is too large
+      return new Response(null, { status: error instanceof OnwardError ? error.status : 500 })
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 // An answer that survives: reload the page in the middle, open it in a second tab, stop it from there, restart the server.
 import http from "node:http"
 import { setTimeout as sleep } from "node:timers/promises"
+import { OnwardError } from "onward"
 import { sse } from "onward/node"
 import { createRuns, text } from "onward/runs"
 import { sqliteLog } from "onward/sqlite"
@@ -31,10 +32,15 @@ const server = http
   .createServer(async (req, res) => {
     const id = /^\/runs\/([\w-]+)$/.exec(req.url ?? "")?.[1]
     const owner = "me" // your session here: to everybody else the run is unknown
-    if (id === undefined) res.setHeader("content-type", "text/html").end(page)
-    else if (req.method === "PUT") res.end(String((await runs.start(id, canned, { owner })).isNew)) // once, however often
-    else if (req.method === "DELETE") res.end(await runs.stop(id, { owner }))
-    else sse(req, res, ...runs.view(id, { owner }))
+    try {
+      if (id === undefined) res.setHeader("content-type", "text/html").end(page)
+      else if (req.method === "PUT") res.end(String((await runs.start(id, canned, { owner })).isNew)) // once, however often
+      else if (req.method === "DELETE") res.end(await runs.stop(id, { owner }))
+      else sse(req, res, ...runs.view(id, { owner }))
+    } catch (error) {
+      // 400 for what cannot be an id, 503 while the store is away
+      res.writeHead(error instanceof OnwardError ? error.status : 500).end()
+    }
   })
   .listen(Number(process.env.PORT ?? 3000))
 

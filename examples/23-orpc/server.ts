@@ -18,8 +18,13 @@ const rpc = new RPCHandler(router)
 const server = http
   .createServer(async (req, res) => {
     if (req.url?.startsWith("/events")) return sse(req, res, hub.subscribe({ topics: ["news"] }))
-    const { matched } = await rpc.handle(req, res, { prefix: "/rpc" })
-    if (!matched) res.writeHead(404).end()
+    try {
+      const { matched } = await rpc.handle(req, res, { prefix: "/rpc" })
+      if (!matched) res.writeHead(404).end()
+    } catch {
+      // a request whose target is no URL
+      res.writeHead(400).end()
+    }
   })
   .listen(Number(process.env.PORT ?? 3000))
 

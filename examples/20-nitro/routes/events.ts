@@ -1,7 +1,7 @@
 // Nitro. Try: npm install, npm run build, npm start, then curl -N localhost:3000/events, and in another terminal:
 // curl -d '"hello"' localhost:3000/events
 import { defineHandler } from "nitro/h3"
-import { createHub, type Hub } from "onward"
+import { createHub, OnwardError, type Hub } from "onward"
 import { sse } from "onward/h3"
 
 // one hub, though in development this module is loaded again when it changes
@@ -17,6 +17,11 @@ function open(): Hub {
 
 // oxlint-disable-next-line no-default-export -- what Nitro reads
 export default defineHandler(async (event) => {
-  if (event.req.method === "POST") return { id: await hub.publish({ topic: "news", data: await event.req.json() }) }
-  return sse(event, hub.subscribe({ topics: ["news"] }))
+  if (event.req.method !== "POST") return sse(event, hub.subscribe({ topics: ["news"] }))
+  try {
+    return { id: await hub.publish({ topic: "news", data: await event.req.json() }) }
+  } catch (error) {
+    // 413 for what is too large, 503 while the store is away, 400 for what is no JSON
+    return new Response(null, { status: error instanceof OnwardError ? error.status : 400 })
+  }
 })

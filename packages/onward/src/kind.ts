@@ -1,6 +1,8 @@
 /** What a value is, in a few words, for the message of an error: `"news"`, `5000`, `a promise`, `an array`, `a Map`. */
 export function kindOf(value: unknown): string {
   if (typeof value === "string") {
+    // an address of a store may hold a password
+    if (/:\/\/[^/]*@/.test(value)) return "a URL with credentials"
     return value.length > 60 ? `a string of ${value.length} characters` : JSON.stringify(value)
   }
   if (value === null || (typeof value !== "object" && typeof value !== "function")) return String(value)

@@ -1,7 +1,7 @@
 // Astro. Try: npm install, npm run build, npm start, then curl -N localhost:8080/events, and in another terminal:
 // curl -H "Content-Type: application/json" -d '"hello"' localhost:8080/events
 import type { APIRoute } from "astro"
-import { createHub, type Hub } from "onward"
+import { createHub, OnwardError, type Hub } from "onward"
 import { sse } from "onward/web"
 
 // one hub, though in development this module is loaded again when it changes
@@ -19,5 +19,11 @@ export const prerender = false
 
 export const GET: APIRoute = ({ request }) => sse(request, hub.subscribe({ topics: ["news"] }))
 
-export const POST: APIRoute = async ({ request }) =>
-  Response.json({ id: await hub.publish({ topic: "news", data: await request.json() }) })
+export const POST: APIRoute = async ({ request }) => {
+  try {
+    return Response.json({ id: await hub.publish({ topic: "news", data: await request.json() }) })
+  } catch (error) {
+    // 413 for what is too large, 503 while the store is away, 400 for what is no JSON
+    return new Response(null, { status: error instanceof OnwardError ? error.status : 400 })
+  }
+}

@@ -1,6 +1,6 @@
 // React Router. Try: npm install, npm run build, npm start, then curl -N localhost:3000/events, and in another terminal:
 // curl -d '"hello"' localhost:3000/events
-import { createHub, type Hub } from "onward"
+import { createHub, OnwardError, type Hub } from "onward"
 import { sse } from "onward/web"
 import type { ActionFunctionArgs, LoaderFunctionArgs } from "react-router"
 
@@ -19,5 +19,11 @@ function open(): Hub {
 export const loader = ({ request }: LoaderFunctionArgs): Promise<Response> =>
   sse(request, hub.subscribe({ topics: ["news"] }))
 
-export const action = async ({ request }: ActionFunctionArgs): Promise<Response> =>
-  Response.json({ id: await hub.publish({ topic: "news", data: await request.json() }) })
+export const action = async ({ request }: ActionFunctionArgs): Promise<Response> => {
+  try {
+    return Response.json({ id: await hub.publish({ topic: "news", data: await request.json() }) })
+  } catch (error) {
+    // 413 for what is too large, 503 while the store is away, 400 for what is no JSON
+    return new Response(null, { status: error instanceof OnwardError ? error.status : 400 })
+  }
+}

@@ -11,6 +11,7 @@ export function checkLog(what: string, log: unknown): asserts log is Log {
 }
 
 function adviceFor(log: unknown): string {
+  if (typeof log === "string" && log.includes("://")) return "Pass for instance postgresLog(pool) or redisLog(client)."
   if (typeof log === "string") return `Pass for instance sqliteLog(${JSON.stringify(log)}).`
   if (typeof log === "function") return "Call the function, and pass the log that it returns."
   if (isThenable(log)) return "Await the promise, and pass the log that it resolves to."

@@ -90,6 +90,10 @@ test("what is no log, contract or format is refused before anything is asked of 
       wrong({ log: "events.db" }),
       /`log` must be a log, not "events\.db"\. Pass for instance sqliteLog\("events\.db"\)/,
     ],
+    [
+      wrong({ log: "postgres://ada:hunter2@db/x" }),
+      /not a URL with credentials\. Pass for instance postgresLog\(pool\)/,
+    ],
     [wrong({ log: memoryLog }), /not a function\. Call the function/],
     [wrong({ log: Promise.resolve(memoryLog()) }), /not a promise\. Await the promise/],
     [wrong({ log: createHub() }), /not an object\. Its methods append, read, bounds, locate, watch are missing/],

@@ -1,6 +1,6 @@
 // SvelteKit. Try: npm install, npm run build, npm start, then curl -N localhost:3000/events, and in another terminal:
 // curl -H "Content-Type: application/json" -d '"hello"' localhost:3000/events
-import { createHub, type Hub } from "onward"
+import { createHub, OnwardError, type Hub } from "onward"
 import { sse } from "onward/web"
 
 // one hub, though in development this module is loaded again when it changes
@@ -19,5 +19,10 @@ export function GET({ request }: { request: Request }): Promise<Response> {
 }
 
 export async function POST({ request }: { request: Request }): Promise<Response> {
-  return Response.json({ id: await hub.publish({ topic: "news", data: await request.json() }) })
+  try {
+    return Response.json({ id: await hub.publish({ topic: "news", data: await request.json() }) })
+  } catch (error) {
+    // 413 for what is too large, 503 while the store is away, 400 for what is no JSON
+    return new Response(null, { status: error instanceof OnwardError ? error.status : 400 })
+  }
 }
