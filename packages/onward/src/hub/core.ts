@@ -11,6 +11,7 @@ import { comment } from "./control.ts"
 import type { Context, Member } from "./context.ts"
 import { Cursor } from "./cursor.ts"
 import { FanOut } from "./fan-out.ts"
+import { Keys } from "./keys.ts"
 import type { Limits } from "./limits.ts"
 import { LookBacks } from "./look-backs.ts"
 import type { StartPoint } from "./start.ts"
@@ -60,7 +61,7 @@ export class Core implements Context {
   readonly tail: Tail
   isClosed = false
   #refusal: OnwardError | undefined
-  readonly #keys = new Map<string, number>()
+  readonly #keys: Keys
   readonly #signals = new Map<AbortSignal, SignalGroup>()
   #hasFailed = false
   #reportedAt = -Infinity
@@ -71,6 +72,7 @@ export class Core implements Context {
     this.clock = options.clock
     this.turns = turnsOf(options.clock)
     this.limits = options.limits
+    this.#keys = new Keys(options.limits)
     this.heartbeat = options.heartbeat
     this.stallTimeout = options.stallTimeout
     this.maxAge = options.maxAge
@@ -105,12 +107,7 @@ export class Core implements Context {
         "this process has as many streams open as it may: come back later, or raise limits.connections",
       )
     }
-    if (key !== undefined && (this.#keys.get(key) ?? 0) >= this.limits.connectionsPerKey) {
-      throw new OnwardError(
-        "too_many_connections_for_key",
-        "too many streams are open under this key: close one, or raise limits.connectionsPerKey",
-      )
-    }
+    if (key !== undefined) this.#keys.admit(key, selection.patterns)
   }
 
   open(selection: Selection, sink: Sink, { start, key, signal, who }: OpenOptions): void {
@@ -118,7 +115,7 @@ export class Core implements Context {
     if (this.#refusal || signal?.aborted) return sink.close()
     const cursor = new Cursor(this, this.fanOut.enter(selection), sink, { key, signal, who })
     this.wheel.add(cursor, cursor.firstBeat)
-    if (key !== undefined) this.#keys.set(key, (this.#keys.get(key) ?? 0) + 1)
+    if (key !== undefined) this.#keys.enter(key, selection.patterns)
     if (signal) this.#follow(signal, cursor)
     this.attendance?.enter(selection.topics, who)
     cursor.start(start)
@@ -129,11 +126,7 @@ export class Core implements Context {
     this.wheel.delete(member as Cursor)
     this.fanOut.leave(audience)
     this.attendance?.leave(audience.topics, who)
-    if (key !== undefined) {
-      const count = (this.#keys.get(key) ?? 1) - 1
-      if (count > 0) this.#keys.set(key, count)
-      else this.#keys.delete(key)
-    }
+    if (key !== undefined) this.#keys.leave(key, audience.patterns)
     if (signal) this.#signals.get(signal)?.leave(member as Cursor)
   }
 

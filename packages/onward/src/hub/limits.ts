@@ -11,6 +11,8 @@ export interface Limits {
   readonly topics: number
   /** Different patterns in use at once in this process; each is tried once for every new topic. 503 `too_many_connections`. @default 1_000 */
   readonly patterns: number
+  /** The same for the streams of one `key`. 429 `too_many_connections_for_key`. @default 250 */
+  readonly patternsPerKey: number
   /** Length of a client's `Last-Event-ID`, in UTF-8 bytes. 400 `cursor_too_long`. @default 1_024 */
   readonly cursorBytes: number
   /** Size of a published message: topic, event, id, key and data, in UTF-8 bytes. 413 `message_too_large`. @default 1_048_576 */
@@ -24,6 +26,7 @@ export const defaultLimits: Limits = {
   connectionsPerKey: 100,
   topics: 100,
   patterns: 1_000,
+  patternsPerKey: 250,
   cursorBytes: 1_024,
   messageBytes: 1_048_576,
   last: 10_000,

@@ -120,6 +120,22 @@ test("what a client can bring about makes no subscription throw: opening it does
   assert.throws(opening({ topics: ["a"], from: { after: "x".repeat(2_000) } }), { code: "cursor_too_long" })
 })
 
+test("one key cannot take all patterns, and gets back what its streams gave back", async () => {
+  const { connect, hub } = await stage({ limits: { patterns: 5, patternsPerKey: 2 } })
+  const refused = { code: "too_many_connections_for_key" }
+  const first = await connect({ patterns: ["a/*"], key: "ada" })
+  const second = await connect({ patterns: ["a/*", "b/*"], key: "ada" })
+  const open = (...patterns: string[]) => hub.subscribe({ patterns, key: "ada" }).open()
+  assert.throws(() => open("c/*"), refused)
+  open("a/*", "b/*")
+  await connect({ patterns: ["c/*", "d/*"], key: "bob" })
+  first.leave()
+  assert.throws(() => open("c/*"), refused)
+  second.leave()
+  open("c/*", "d/*")
+  assert.throws(() => open("c/*", "d/*", "e/*"), refused)
+})
+
 test("too many different patterns are refused before the stream begins", async () => {
   const { connect, hub } = await stage({ limits: { patterns: 2 } })
   const one = await connect({ patterns: ["a/*", "b/*"] })

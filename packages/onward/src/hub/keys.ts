@@ -1,0 +1,54 @@
+import { OnwardError } from "../errors.ts"
+import type { Limits } from "./limits.ts"
+
+/** What the open streams of one key use. */
+interface Use {
+  streams: number
+  /** How many of the streams have each pattern. */
+  readonly patterns: Map<string, number>
+}
+
+/** Counts what each key uses, so that the streams of one user or address leave room for the others'. */
+export class Keys {
+  readonly #limits: Limits
+  readonly #uses = new Map<string, Use>()
+
+  constructor(limits: Limits) {
+    this.#limits = limits
+  }
+
+  /** Throws when one more stream with these patterns is over a limit of its key. */
+  admit(key: string, patterns: readonly string[]): void {
+    const { connectionsPerKey, patternsPerKey } = this.#limits
+    const use = this.#uses.get(key)
+    if ((use?.streams ?? 0) >= connectionsPerKey) throw refusal("streams", "connectionsPerKey", connectionsPerKey)
+    const fresh = patterns.filter((pattern) => !use?.patterns.has(pattern))
+    if (fresh.length > 0 && (use?.patterns.size ?? 0) + fresh.length > patternsPerKey) {
+      throw refusal("different patterns", "patternsPerKey", patternsPerKey)
+    }
+  }
+
+  enter(key: string, patterns: readonly string[]): void {
+    const use = this.#uses.get(key) ?? { streams: 0, patterns: new Map() }
+    this.#uses.set(key, use)
+    use.streams++
+    for (const pattern of patterns) use.patterns.set(pattern, (use.patterns.get(pattern) ?? 0) + 1)
+  }
+
+  leave(key: string, patterns: readonly string[]): void {
+    const use = this.#uses.get(key)
+    if (!use) return
+    for (const pattern of patterns) {
+      const left = (use.patterns.get(pattern) ?? 1) - 1
+      if (left > 0) use.patterns.set(pattern, left)
+      else use.patterns.delete(pattern)
+    }
+    if (--use.streams === 0) this.#uses.delete(key)
+  }
+}
+
+const refusal = (what: string, name: keyof Limits, most: number): OnwardError =>
+  new OnwardError(
+    "too_many_connections_for_key",
+    `The streams of this key have as many ${what} as they may (limits.${name} = ${most}). Close one, or raise the limit.`,
+  )
