@@ -125,7 +125,7 @@ export async function request(fetch: FetchLike, url: string, init: FetchInit): P
  * What is wrong with a request that failed: of mistakes and of the network `fetch` tells by the same error, `Request` of mistakes alone. No word of
  * what may be secret: of a URL only how it begins.
  */
-function mistakeIn(url: string, { body, ...init }: FetchInit): string | undefined {
+function mistakeIn(url: string, { body, signal: _, ...init }: FetchInit): string | undefined {
   if (!/^(https?|data|blob):/i.test(url)) return `The URL begins with "${url.split(":")[0]}:". ${WHOLE_URL}`
   if (/^\w+:\/\/[^/?#]*@/.test(url)) return 'The URL has a password. Send it in the header "authorization".'
   try {
