@@ -63,10 +63,11 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     const target = targetOf(req)
     if (!target)
       throw new HttpError(400, "invalid_request", "The request's target is neither a path nor an http address.")
-    guard(req, address(), target.host)
     const { url } = target
+    const isForGateway = gateway?.owns(url.pathname) === true
+    guard(req, address(), { host: target.host, origins: isForGateway ? gateway.origins : [] })
     const { method = "GET" } = req
-    if (gateway?.owns(url.pathname)) {
+    if (isForGateway) {
       isKnown(hideNames(url.pathname))
       return gateway.answer(req, res)
     }

@@ -12,19 +12,31 @@ export interface Address {
 export const isLoopback = (host: string): boolean =>
   /^(?:localhost|127(?:\.\d+){3}|::1|::ffff:127(?:\.\d+){3})$/i.test(host)
 
+export interface GuardOptions {
+  /** The host that is asked for. @default that of `Host` */
+  readonly host?: string
+  /** Other origins that may send requests to this path. @default none */
+  readonly origins?: readonly string[]
+}
+
 /**
  * Keeps other websites out, which the visitor's own browser would let in:
  *
  * - DNS rebinding: a site whose name resolves to 127.0.0.1 is same-origin to itself, but still says its name in `Host`;
  * - forged requests: other origins can make a browser send forms here, and say so in `Origin` and `Sec-Fetch-Site`.
  *
- * `host` is the one that is asked for, by `Host` unless the request's target says it. Throws `HttpError` 403.
+ * Throws `HttpError` 403.
  */
-export function guard({ method, headers }: IncomingMessage, address: Address, host: string = headers.host ?? ""): void {
+export function guard(
+  { method, headers }: IncomingMessage,
+  address: Address,
+  { host = headers.host ?? "", origins = [] }: GuardOptions = {},
+): void {
   const { origin } = headers
   if (isLoopback(address.host) && !isLocalName(host, address)) {
     throw forbidden("host_not_allowed", "This hub listens to its own machine only: use http://localhost or 127.0.0.1.")
   }
+  if (origin !== undefined && origins.includes(origin)) return
   const isSafe = READ.includes(method ?? "")
   if (!isSafe && origin !== undefined && hostOf(origin) !== host.toLowerCase()) {
     throw forbidden("origin_not_allowed", "Other sites may not send requests here.")

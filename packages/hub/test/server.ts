@@ -36,7 +36,7 @@ export async function testServer(
     presence?: readonly string[]
     publishRate?: number
     upstream?: GatewaySettings["upstreams"][number]
-    gateway?: Partial<GatewaySettings>
+    gateway?: Partial<GatewaySettings> & { heartbeat?: number }
   } = {},
 ): Promise<TestServer> {
   const errors: unknown[] = []

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { hasBody, type Bodies } from "../body.ts"
 import { sendProblem } from "../respond.ts"
+import type { Abandonment } from "./abandonment.ts"
 import { guardUpload, streamed } from "./bodies.ts"
 import { decodedBody, isEncoded } from "./decoded.ts"
 import type { Kinds } from "./kinds.ts"
@@ -16,6 +17,7 @@ import type { Answered, Upstreams } from "./upstreams.ts"
 export interface Setting {
   readonly upstreams: Upstreams
   readonly kinds: Kinds
+  readonly abandonment: Abandonment
   readonly names: Names
   readonly bodies: Bodies
   readonly limits: GatewayLimits

@@ -83,6 +83,7 @@ async function start(setting: Setting, kind: Kind, read: Read, { asking, id, sto
     if (run === undefined) continue
     const inside = runIdOf(owner, run)
     if (run === id && (await kind.runs.status(inside, { owner })).status !== "unknown") continue
+    setting.abandonment.own(inside, owner)
     const { isNew } = await kind.runs.start(
       inside,
       ({ signal }) => {

@@ -2,6 +2,7 @@ import type { Readable } from "node:stream"
 import { setImmediate } from "node:timers/promises"
 import { OnwardError } from "onward"
 import { framesIn, type Format } from "onward/runs"
+import { piecesOf } from "./pieces.ts"
 
 export interface FramesOptions<F> {
   readonly format: Format<F>
@@ -44,7 +45,7 @@ export async function* framesOf<F>(
   }
 
   try {
-    for await (const frame of framesIn(body, format, { maxEventBytes: maxBytes, onEvent })) {
+    for await (const frame of framesIn(piecesOf(body), format, { maxEventBytes: maxBytes, onEvent })) {
       yield frame
       if (performance.now() - turn < TURN_MS) continue
       await setImmediate()

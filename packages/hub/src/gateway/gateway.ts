@@ -1,15 +1,17 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { createBodies } from "../body.ts"
+import { createAbandonment } from "./abandonment.ts"
 import { proxy, withBody, type Asked, type Setting } from "./ask.ts"
 import { ownerOf } from "./caller.ts"
 import type { GatewaySettings } from "./command-line.ts"
+import { answerCors } from "./cors.ts"
 import { create } from "./create.ts"
 import { checkRequest } from "./headers.ts"
 import { createKinds, type KindsOptions } from "./kinds.ts"
 import { LIMITS, type GatewayLimits } from "./limits.ts"
 import { createNames } from "./names.ts"
 import { readPath } from "./path.ts"
-import { placeOf } from "./place.ts"
+import { placeOf, type KindName } from "./place.ts"
 import { createUpstreams } from "./upstreams.ts"
 import { checkReferences, unknownRun, visit } from "./visit.ts"
 
@@ -17,6 +19,8 @@ export interface GatewayOptions extends KindsOptions, GatewaySettings {}
 
 /** Stands between clients of a provider and the provider, and makes runs of its streams. */
 export interface Gateway {
+  /** Origins whose pages may use it. */
+  readonly origins: readonly string[]
   /** Whether it answers below this path. */
   owns(pathname: string): boolean
   /** Answers such a request. Rejects with what is to be told to the client. */
@@ -31,10 +35,18 @@ const BODIES = 4
 export function createGateway(options: GatewayOptions): Gateway {
   const limits: GatewayLimits = { ...LIMITS, ...options.limits }
   const upstreams = createUpstreams(options.upstreams, limits)
-  const kinds = createKinds(options, { maxLength: limits.answerBytes, onEvent: () => {} })
+  const abandonment = createAbandonment({
+    after: limits.abandonAfter,
+    onError: options.onError,
+    runsOf: (path) => Object.values(all).find((kind) => kind.path === path)?.runs,
+  })
+  const kinds = createKinds(options, { maxLength: limits.answerBytes, onEvent: abandonment.onEvent })
+  const { chat, responses, messages } = kinds
+  const all = { chat, responses, messages }
   const setting: Setting = {
     upstreams,
     kinds,
+    abandonment,
     names: createNames(options.log, kinds.hub),
     bodies: createBodies({
       maxBytes: limits.requestBytes,
@@ -49,10 +61,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 
   /** A request that makes something: a stream becomes a run. */
-  function make(
-    asked: Asked,
-    kind: (keyof typeof kinds & ("chat" | "responses" | "messages")) | undefined,
-  ): Promise<void> {
+  function make(asked: Asked, kind: KindName | undefined): Promise<void> {
     const isJson = /\bjson\b|^$/i.test(asked.req.headers["content-type"] ?? "")
     const isRead = kind !== undefined || (isJson && (!upstreams.isSole || hasKey(asked)))
     return withBody(setting, asked, { isRead }, async (read) => {
@@ -70,11 +79,13 @@ export function createGateway(options: GatewayOptions): Gateway {
     upstreams.choose(path.prefix).some((upstream) => upstream.options.key !== undefined)
 
   return {
+    origins: options.origins,
     owns(pathname) {
       const [, prefix] = /^((?:\/[^/]+)?)\/v1\//.exec(pathname) ?? []
       return prefix !== undefined && upstreams.has(prefix)
     },
     async answer(req, res) {
+      if (answerCors(req, res, options.origins)) return undefined
       checkRequest(req)
       const { method = "GET", url = "" } = req
       const path = readPath(url)
@@ -97,6 +108,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       )
     },
     async close() {
+      abandonment.close()
       await kinds.close()
       upstreams.close()
     },

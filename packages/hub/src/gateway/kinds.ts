@@ -33,12 +33,14 @@ export interface KindsOptions {
   readonly log: Log
   /** How long a gateway that died is waited for, in ms. @default 10_000 */
   readonly lease?: number
+  /** Longest silence on a viewer's stream, in ms. @default 15_000 */
+  readonly heartbeat?: number
   readonly onError: (error: unknown) => void
 }
 
 /** @param maxLength longest stream, in characters */
 export function createKinds(
-  { log, lease, onError }: KindsOptions,
+  { log, lease, heartbeat, onError }: KindsOptions,
   { maxLength, onEvent }: { readonly maxLength: number; readonly onEvent: (path: string, event: RunEvent) => void },
 ): Kinds {
   const hub = createHub({ log, onError, window: { entries: 0, chars: 0 } })
@@ -59,6 +61,7 @@ export function createKinds(
       maxLength,
       onEvent: (event) => onEvent(path, event),
       ...(lease !== undefined && { lease }),
+      ...(heartbeat !== undefined && { heartbeat }),
     }),
   })
   const kinds = {

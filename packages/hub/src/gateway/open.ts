@@ -79,6 +79,7 @@ function peek(body: Readable, timeout: number): Promise<string> {
   }
 
   body.on("readable", look).on("end", end).on("error", fail).on("close", fail)
+  if (body.errored || body.destroyed) fail(body.errored ?? undefined)
   return promise
 }
 

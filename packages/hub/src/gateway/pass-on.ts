@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Readable } from "node:stream"
 import { HttpError } from "../http-error.ts"
 import { linger } from "../respond.ts"
+import { cutOf } from "./decoded.ts"
 import { answerHeaders } from "./headers.ts"
 
 export interface PassOnOptions {
@@ -27,7 +28,9 @@ export function passOn(
 ): void {
   const isEarly = !req.complete
   try {
-    res.writeHead(answer.statusCode ?? 502, head(answer, { isDecoded: decoded !== undefined, isEarly, toLocal }))
+    const headers = head(answer, { isDecoded: decoded !== undefined, isEarly, toLocal })
+    const vary = [headers["vary"], res.getHeader("vary")].filter((value) => value !== undefined).join(", ")
+    res.writeHead(answer.statusCode ?? 502, { ...headers, ...(vary !== "" && { vary }) })
   } catch (cause) {
     answer.destroy()
     const error = new HttpError(502, "upstream_invalid", "The upstream sent an answer that cannot be passed on.")
@@ -36,7 +39,8 @@ export function passOn(
   }
   res.flushHeaders()
   const body = decoded ?? answer
-  answer.setTimeout(idleTimeout, () => answer.destroy())
+  // all of it may be here already, and its connection elsewhere
+  if (!answer.complete) answer.setTimeout(idleTimeout, () => answer.destroy())
   answer.on("error", () => {})
   body.on("error", () => {})
   res.once("close", () => answer.destroy())
@@ -45,10 +49,11 @@ export function passOn(
   })
   const end = (): void => void res.end()
   body.once("end", () => {
+    if (cutOf(body)) return void res.destroy()
     // what the provider does not want of the request any more
     if (isEarly) {
       req.unpipe()
-      answer.socket.destroy()
+      answer.destroy()
       return linger(req, end)
     }
     if (!reader) return end()

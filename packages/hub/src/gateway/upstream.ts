@@ -137,9 +137,13 @@ function headersFor({ headers, acceptEncoding, path }: Question, key: string | u
   const all = { ...requestHeaders(headers), "accept-encoding": acceptEncoding }
   if (key === undefined) return all
   const others = Object.fromEntries(Object.entries(all).filter(([name]) => !CREDENTIALS.includes(name)))
-  // Anthropic's own name for it
+  return { ...others, ...(hasOwnName(headers, path) ? { "x-api-key": key } : { authorization: `Bearer ${key}` }) }
+}
+
+/** Whether a key is sent under Anthropic's name for it: its newer clients do not. */
+function hasOwnName(headers: IncomingHttpHeaders, path: string): boolean {
   const isMessages = path.startsWith("/messages") || "anthropic-version" in headers
-  return { ...others, ...(isMessages ? { "x-api-key": key } : { authorization: `Bearer ${key}` }) }
+  return isMessages && ("x-api-key" in headers || headers.authorization === undefined)
 }
 
 /** How the body is sent. Said outright, because Node sends the bodies of some methods without any framing. */

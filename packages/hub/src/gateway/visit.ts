@@ -63,12 +63,14 @@ function mayPass({ upstreams }: Setting, { method, path }: Asked, kind: Kind, kn
 }
 
 /** What is known of an id: it may be that of a run, or the provider's name for one. */
-async function find({ names }: Setting, kind: Kind, owner: string, id: string): Promise<Known> {
+async function find({ names, upstreams }: Setting, kind: Kind, owner: string, id: string): Promise<Known> {
   const run = runIdOf(owner, id)
   const { status } = await kind.runs.status(run, { owner })
-  if (status !== "unknown" || id.startsWith("run_")) return { status, run, id, named: undefined, isOthers: false }
+  const isRun = status !== "unknown" || id.startsWith("run_")
+  // of a run, only which provider has it
+  if (isRun && upstreams.isSole) return { status, run, id, named: undefined, isOthers: false }
   const { mine, isOthers } = await names.find(kind.path, id, owner)
-  if (mine?.run === undefined) return { status, run, id, named: mine, isOthers }
+  if (isRun || mine?.run === undefined) return { status, run, id, named: mine, isOthers }
   const other = runIdOf(owner, mine.run)
   return { status: (await kind.runs.status(other, { owner })).status, run: other, id: mine.run, named: mine, isOthers }
 }

@@ -27,7 +27,10 @@ export async function createProvider(t: TestContext, answer?: (call: Call) => vo
   const waiting: ((call: Call) => void)[] = []
   let taken = 0
   const server = createServer((req, res) => {
-    void text(req).then((body) => {
+    const read = text(req).catch(() => undefined)
+    void read.then((body) => {
+      // the client broke off
+      if (body === undefined) return
       const call = { req, res, body, gone: once(res, "close") }
       calls.push(call)
       answer?.(call)
@@ -108,4 +111,28 @@ export function writeResponse(res: ServerResponse, id: string, more: object = {}
       res.end()
     },
   }
+}
+
+/** Writes a message of Anthropic's. */
+export const message = {
+  begin(res: ServerResponse): void {
+    begin(res)
+    const usage = { input_tokens: 1, output_tokens: 1 }
+    const start = { id: "msg_1", type: "message", role: "assistant", model: "claude-x", content: [], usage }
+    send(res, { type: "message_start", message: { ...start, stop_reason: null, stop_sequence: null } }, "message_start")
+    send(res, { type: "ping" }, "ping")
+    const block = { type: "text", text: "" }
+    send(res, { type: "content_block_start", index: 0, content_block: block }, "content_block_start")
+  },
+  say(res: ServerResponse, text: string): void {
+    const delta = { type: "text_delta", text }
+    send(res, { type: "content_block_delta", index: 0, delta }, "content_block_delta")
+  },
+  finish(res: ServerResponse): void {
+    send(res, { type: "content_block_stop", index: 0 }, "content_block_stop")
+    const delta = { stop_reason: "end_turn", stop_sequence: null }
+    send(res, { type: "message_delta", delta, usage: { output_tokens: 2 } }, "message_delta")
+    send(res, { type: "message_stop" }, "message_stop")
+    res.end()
+  },
 }
