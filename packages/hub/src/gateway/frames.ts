@@ -74,7 +74,7 @@ const TOO_LONG = new OnwardError(
 function toldOf(cause: OnwardError): OnwardError {
   if (cause.code !== "event_too_large") return cause
   return new OnwardError(
-    "event_too_large",
+    "message_too_large",
     "an event of the upstream is larger than the gateway takes: ask for less, or raise --upstream-max-answer",
     { cause },
   )

@@ -40,7 +40,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     onError: options.onError,
     runsOf: (path) => Object.values(all).find((kind) => kind.path === path)?.runs,
   })
-  const kinds = createKinds(options, { maxLength: limits.answerBytes, onEvent: abandonment.onEvent })
+  const kinds = createKinds(options, { maxLength: limits.answerBytes * 2, onEvent: abandonment.onEvent })
   const { chat, responses, messages } = kinds
   const all = { chat, responses, messages }
   const setting: Setting = {

@@ -38,7 +38,7 @@ export interface KindsOptions {
   readonly onError: (error: unknown) => void
 }
 
-/** @param maxLength longest stream, in characters */
+/** @param maxLength longest stream, in characters: more than the gateway takes, whose own error names its option */
 export function createKinds(
   { log, lease, heartbeat, onError }: KindsOptions,
   { maxLength, onEvent }: { readonly maxLength: number; readonly onEvent: (path: string, event: RunEvent) => void },
