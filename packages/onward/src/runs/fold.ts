@@ -1,5 +1,5 @@
 import type { Entry, Position } from "../message.ts"
-import { recordOf, type EndRecord, type KeptFrame } from "./record.ts"
+import { recordOf, type EndRecord, type KeptFrame, type RunRecord } from "./record.ts"
 
 /** A run as its records tell it. */
 export interface Folded {
@@ -33,8 +33,8 @@ export interface Ended extends EndRecord {
 }
 
 export interface Fold extends Folded {
-  /** Takes the next entry of the topic; true when it counts. */
-  take(entry: Entry): boolean
+  /** Takes the next entry of the topic, and what it holds if that is known already; true when it counts. */
+  take(entry: Entry, known?: RunRecord): boolean
 }
 
 /**
@@ -64,9 +64,9 @@ export function createFold(): Fold {
       return isDeleted
     },
     deltas,
-    take(entry) {
+    take(entry, known) {
       const { position, time } = entry
-      const record = recordOf(entry)
+      const record = known ?? recordOf(entry)
       if (!record || isDeleted) return false
       if (record.type === "delete") {
         if (!opened) return false

@@ -1,5 +1,7 @@
+import { systemClock } from "../clock.ts"
 import { OnwardError } from "../errors.ts"
 import { parse } from "../protocol/index.ts"
+import { turnsOf } from "../turns.ts"
 import type { Format } from "./format.ts"
 
 export interface FramesOptions {
@@ -25,6 +27,7 @@ export async function* framesIn<F>(
   { maxEventBytes, onEvent, onSkip }: FramesOptions = {},
 ): AsyncGenerator<F, undefined> {
   const events = parse(body, { maxEventBytes })
+  const turns = turnsOf(systemClock)
   let skipped = 0
   let isTold = false
 
@@ -52,6 +55,7 @@ export async function* framesIn<F>(
       const frame = decoded(event, data)
       skipped = frame === undefined ? skipped + 1 : 0
       if (frame !== undefined) yield frame
+      else if (turns.isOver) await turns.next()
     }
   } finally {
     events.return?.().catch(() => {})

@@ -33,7 +33,7 @@ export interface RunsOptions<F = unknown> {
   readonly maxRun?: number
   /** Longest answer, in characters of data. @default 134_217_728 */
   readonly maxLength?: number
-  /** Most frames that a source may give. @default 1_000_000 */
+  /** Most frames that a source may give. @default 500_000 */
   readonly maxFrames?: number
   /**
    * What viewers in the producer's process see while the store takes nothing: `relaxed`, what comes, without ids to carry on from;

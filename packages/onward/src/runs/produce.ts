@@ -69,13 +69,14 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
   }
 
   async function run(): Promise<void> {
+    const follower: Follower<unknown> = format.follow()
     const opening = openFrames(source, { id: view.id, signal: aborter.signal }, format as Format<F>, {
       // no character of JSON takes more than three bytes
       maxEventBytes: Math.min(maxLength * 3, MAX_EVENT_BYTES),
       onSkip: onError,
     })
     const over = new Promise<Ending>((resolve) => (interrupt = () => resolve({ status: "completed" })))
-    const pumping = opening.then((frames) => (isOver ? { status: "completed" as const } : pump(frames)))
+    const pumping = opening.then((frames) => (isOver ? { status: "completed" as const } : pump(frames, follower)))
     let ending: Ending
     try {
       // a source need not heed its signal: once the run is over, nobody waits for it
@@ -87,6 +88,8 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
     pumping.catch(() => {})
     isOver = true
     undoLimit?.()
+    // what ended it otherwise may have kept the last frames from the log
+    if (!verdict) view.follower = follower
     const last = finish(recorder, view, by, verdict ?? ending)
     aborter.abort(new DOMException("The run is over.", "AbortError"))
     opening.then(letGo).catch(() => {})
@@ -95,8 +98,7 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
     view.isProducing = false
   }
 
-  async function pump({ iterator, isWire }: Frames<F>): Promise<Ending> {
-    const follower: Follower<unknown> = format.follow()
+  async function pump({ iterator, isWire }: Frames<F>, follower: Follower<unknown>): Promise<Ending> {
     const completed: Ending = { status: "completed" }
     const turns = turnsOf(clock)
     let told: Ending | undefined
@@ -120,7 +122,7 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
       if (!follower.isComplete) told = undefined
       for (const part of parts) if (part.type === "end") told = part.ending
       const isFirst = meter.take(parts)
-      const room = recorder.push(value, isFirst || !isDelta(parts))
+      const room = recorder.push(value, isFirst || !isDelta(parts), textLength(parts))
       if (isFirst) options.onFirst()
       if (meter.raw > maxLength) throw tooLong(maxLength)
       if (room) await room
@@ -160,6 +162,13 @@ async function finish(recorder: Recorder, view: View, by: string, ending: Ending
     ...(meter?.usage && { usage: meter.usage }),
     ...(meter && { metrics: meter.read() }),
   })
+}
+
+/** How much text a frame has. */
+function textLength(parts: readonly Part[]): number {
+  let length = 0
+  for (const part of parts) if ("delta" in part) length += part.delta.length
+  return length
 }
 
 /** Whether all that a frame says is more of what was begun: that may wait for more of it. */

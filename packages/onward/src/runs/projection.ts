@@ -1,4 +1,4 @@
-import type { Ending, Format, FormatMessage, RunInfo } from "./format.ts"
+import type { Ending, Follower, Format, FormatMessage, RunInfo } from "./format.ts"
 import { wireOf } from "./record.ts"
 import type { View } from "./view.ts"
 
@@ -37,10 +37,50 @@ export interface Projection {
 
 /** A run in the format it was written in, or, part by part, in another. */
 export function project(view: View, native: Format, format: Format): Projection {
+  return format.name === native.name ? asWritten(view, native) : translated(view, native, format)
+}
+
+/** Frames as the log has them. Nothing is made of them before they are asked for, and nothing is kept. */
+function asWritten(view: View, format: Format): Projection {
+  let last: readonly Cell[] | undefined
+
+  /** What has followed all frames: the producer's, if it is here and its end is the one that counts, else one that reads them all. */
+  function followed(): Follower<unknown> {
+    const { opened, ended } = view.fold
+    if (view.follower && ended?.by !== undefined && ended.by === opened?.by) return view.follower
+    const follower = format.follow()
+    for (let index = 0; index < view.count; index++) {
+      for (const kept of view.delta(index).frames) {
+        const frame = format.decode(wireOf(kept))
+        if (frame !== undefined) follower.take(frame)
+      }
+    }
+    return follower
+  }
+
+  return {
+    format,
+    frames: (index) => view.delta(index).frames.map((kept) => new Cell(format, undefined, wireOf(kept))),
+    end(given) {
+      const ending = told(given)
+      if (view.fold.isDeleted)
+        return format
+          .follow()
+          .end(ending)
+          .map((frame) => new Cell(format, frame))
+      last ??= followed()
+        .end(ending)
+        .map((frame) => new Cell(format, frame))
+      return last
+    },
+  }
+}
+
+function translated(view: View, native: Format, format: Format): Projection {
   const follower = native.follow()
   const done: (readonly Cell[])[] = []
   const info: RunInfo = { id: view.id, time: view.fold.opened?.time ?? 0 }
-  const write = format.name === native.name ? undefined : format.writer(info)
+  const write = format.writer(info)
   let hasEnded = false
   let last: readonly Cell[] | undefined
   const cellOf = (frame: unknown): Cell => new Cell(format, frame)
@@ -48,18 +88,13 @@ export function project(view: View, native: Format, format: Format): Projection 
   function next(index: number): Cell[] {
     const frames: Cell[] = []
     for (const kept of view.delta(index).frames) {
-      const message = wireOf(kept)
-      const frame = native.decode(message)
+      const frame = native.decode(wireOf(kept))
       if (frame === undefined) continue
-      const parts = follower.take(frame)
-      if (!write) frames.push(new Cell(format, undefined, message))
-      else {
-        for (const part of parts) {
-          // a good end that another answer may follow
-          if (part.type === "end" && native.isSequence) continue
-          hasEnded ||= part.type === "end"
-          frames.push(...write(part).map(cellOf))
-        }
+      for (const part of follower.take(frame)) {
+        // a good end that another answer may follow
+        if (part.type === "end" && native.isSequence) continue
+        hasEnded ||= part.type === "end"
+        frames.push(...write(part).map(cellOf))
       }
     }
     return frames
@@ -73,18 +108,20 @@ export function project(view: View, native: Format, format: Format): Projection 
   return {
     format,
     frames,
-    end({ status, error }) {
-      // an end record holds more, which is not for viewers
-      const ending: Ending = { status, ...(error && { error }) }
+    end(given) {
+      const ending = told(given)
       if (view.fold.isDeleted) {
         done.length = 0
-        // by one who has seen nothing: the other may be at an end that not everybody has seen, and knows what is not to be told
-        return (write ? format.writer(info)({ type: "end", ending }) : native.follow().end(ending)).map(cellOf)
+        // by a writer that has seen nothing: the other may be at an end that not all viewers have seen, and knows what is not to be told
+        return format.writer(info)({ type: "end", ending }).map(cellOf)
       }
-      // who carries on at the end has looked at no delta, but how to end depends on all
+      // a client that resumes at the end has looked at no delta, but how to end depends on all
       if (view.count > 0) frames(view.count - 1)
-      last ??= (!write ? follower.end(ending) : hasEnded ? [] : write({ type: "end", ending })).map(cellOf)
+      last ??= (hasEnded ? [] : write({ type: "end", ending })).map(cellOf)
       return last
     },
   }
 }
+
+/** An end record holds more, which is not for viewers. */
+const told = ({ status, error }: Ending): Ending => ({ status, ...(error && { error }) })

@@ -27,8 +27,10 @@ export interface RecorderOptions {
 
 /** Writes an attempt's records to the log, one append at a time, in order. */
 export interface Recorder {
-  /** Takes the next frame. `isUrgent`: it does not wait for more. Resolves when there is room for another. */
-  push(frame: unknown, isUrgent: boolean): Promise<void> | undefined
+  /**
+   * Takes the next frame, with so much text. `isUrgent`: it does not wait for more. Resolves when there is room for another.
+   */
+  push(frame: unknown, isUrgent: boolean, text: number): Promise<void> | undefined
   /** Writes what is left and then `end`. Resolves when the log has it, or will not take it. */
   finish(end: RunRecord): Promise<void>
   /** Writes nothing any more. */
@@ -36,9 +38,11 @@ export interface Recorder {
 }
 
 interface Waiting {
-  readonly frame: unknown
+  frame: unknown
   /** How it is kept, unless it was merged since. */
-  readonly kept: KeptFrame | undefined
+  kept: KeptFrame | undefined
+  /** What its data has besides text. That of a frame merged into it is taken for as much, as it is written only once. */
+  readonly around: number
 }
 
 interface Sealed {
@@ -87,15 +91,23 @@ export function createRecorder(options: RecorderOptions): Recorder {
     })
   }
 
-  function push(frame: unknown, isUrgent: boolean): Promise<void> | undefined {
+  function push(frame: unknown, isUrgent: boolean, text: number): Promise<void> | undefined {
     if (isStopped) return undefined
-    const kept = keptOf(format.encode(frame))
-    const chars = charsOf(kept)
-    if (view.meter) view.meter.raw += chars
     const last = waiting.at(-1)
     const both = last && format.merge(last.frame, frame)
-    if (both === undefined) waiting.push({ frame, kept })
-    else waiting[waiting.length - 1] = { frame: both, kept: undefined }
+    let chars: number
+    if (last && both !== undefined) {
+      last.frame = both
+      last.kept = undefined
+      chars = last.around + text
+    } else {
+      const kept = keptOf(format.encode(frame))
+      chars = charsOf(kept)
+      // many clients take an event without data for a broken one
+      if (chars === 0) return undefined
+      waiting.push({ frame, kept, around: chars - text })
+    }
+    if (view.meter) view.meter.raw += chars
     waitingChars += chars + FRAME_COST
     if (isUrgent || waitingChars >= flush.chars) flushNow()
     else timer ??= clock.after(flush.ms, () => flushNow())
@@ -145,11 +157,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
 
   function send(): void {
     if (sending || isStopped || queue.length === 0) return
-    sending = sendAll().finally(() => {
-      sending = undefined
-      // what came after the last look
-      if (isFlushDue) flushNow()
-    })
+    sending = sendAll()
   }
 
   async function sendAll(): Promise<void> {
@@ -160,7 +168,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
         ending = undefined
       }
       const count = queue.length
-      if (count === 0) return
+      if (count === 0) break
       try {
         await room.append(
           view,
@@ -177,6 +185,8 @@ export function createRecorder(options: RecorderOptions): Recorder {
         await new Promise<void>((resolve) => clock.after(Math.min(MAX_PAUSE, 100 * 2 ** tries++), resolve))
       }
     }
+    // in the same turn as the last look at the queue, so that nothing comes between
+    sending = undefined
   }
 
   function taken(count: number): void {

@@ -27,7 +27,14 @@ export function createRoom({ insides, lease, clock }: RoomOptions): Room {
   const guards = new WeakMap<View, () => void>()
 
   const append = async (view: View, records: readonly RunRecord[]): Promise<void> => {
-    await insides.append(records.map((record) => messageOf(view.topic, record)))
+    const messages = records.map((record) => messageOf(view.topic, record))
+    const writing = { records, messages }
+    view.writing.add(writing)
+    try {
+      await insides.append(messages)
+    } finally {
+      view.writing.delete(writing)
+    }
   }
 
   async function open(place: Place): Promise<View> {

@@ -56,7 +56,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   const maxRun = durationOf("maxRun", options.maxRun, Infinity)
   const storeTimeout = durationOf("storeTimeout", options.storeTimeout, 30_000)
   const flush = { ms: options.flush?.ms ?? 20, chars: options.flush?.chars ?? 4_096 }
-  const { maxLength = 134_217_728, maxFrames = 1_000_000 } = options
+  const { maxLength = 134_217_728, maxFrames = 500_000 } = options
   const formats = new Map([format as Format, ...(options.formats ?? [])].map((each) => [each.name, each]))
   if (options.hub && options.log) throw new TypeError("createRuns takes a `hub` or a `log`, not both")
   const hub = options.hub ?? ownHub(options, onError)

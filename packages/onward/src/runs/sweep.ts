@@ -25,11 +25,15 @@ export function sweep({ insides: { core }, room, places, lease, clock }: SweepOp
 
   const remove = core.taps.add({
     onEntry({ topic, event }) {
-      if (!places.named(topic)) return
       // what viewers let be written says nothing of the producer
       if (event === "run.seen") return
-      if (event === "run.end" || event === "run.delete") silent.delete(topic)
-      else if (event === "run.open" || silent.has(topic)) silent.set(topic, 0)
+      if (silent.has(topic)) {
+        if (event === "run.end" || event === "run.delete") silent.delete(topic)
+        else silent.set(topic, 0)
+        return
+      }
+      if (event !== "run.open" || !places.named(topic)) return
+      silent.set(topic, 0)
       if (silent.size > MAX_RUNS) for (const oldest of silent.keys()) return void silent.delete(oldest)
     },
   })

@@ -1,15 +1,22 @@
 import { followTopic, type Followed, type Insides } from "../hub/index.ts"
-import type { Entry, Position } from "../message.ts"
+import type { Entry, Position, StoredMessage } from "../message.ts"
+import type { Follower } from "./format.ts"
 import { createFold, type Fold } from "./fold.ts"
 import type { Meter } from "./metrics.ts"
 import type { Place } from "./place.ts"
-import type { EndStatus, KeptFrame, RunError } from "./record.ts"
+import type { EndStatus, KeptFrame, RunError, RunRecord } from "./record.ts"
 
 /** How a run ended, for those who watch here. Without a position it is this process's word alone, and not in the log. */
 export interface SeenEnding {
   readonly status: EndStatus
   readonly error?: RunError
   readonly position?: Position
+}
+
+/** Records on their way to the log, and the messages that hold them. */
+export interface Writing {
+  readonly records: readonly RunRecord[]
+  readonly messages: readonly StoredMessage[]
 }
 
 /** A delta that is not in the log yet; `ordinal` is the place it will have among the run's deltas. */
@@ -38,6 +45,10 @@ export class View {
   heard = 0
   /** Deltas the store would not take yet, for those who watch here; see `durability`. */
   unkept: readonly Unkept[] = []
+  /** The producer's follower, once its source is over. Only of use for an end that the producer wrote: until then it may be ahead of the log. */
+  follower: Follower<unknown> | undefined
+  /** What this process is writing, which need not be read again. */
+  readonly writing: Set<Writing> = new Set()
   readonly #listeners = new Set<() => void>()
   #ending: SeenEnding | undefined
   #followed: Followed | undefined
@@ -64,8 +75,18 @@ export class View {
     await this.#followed?.refresh()
   }
 
+  /** The record in an entry, if it is one that is being written here. What is no frame is read, to be the same in each process. */
+  #known({ data }: Entry): RunRecord | undefined {
+    for (const { messages, records } of this.writing) {
+      for (let at = 0; at < messages.length; at++) {
+        if (messages[at]?.data === data && records[at]?.type === "delta") return records[at]
+      }
+    }
+    return undefined
+  }
+
   #take(entry: Entry): void {
-    if (!this.fold.take(entry)) return
+    if (!this.fold.take(entry, this.#known(entry))) return
     this.heard++
     // also of what was over: who has not got to the end gets no further, and must not take that for it
     if (this.fold.isDeleted) this.#ending = { status: "stopped", position: entry.position }
