@@ -14,34 +14,50 @@ export interface LeaseOptions {
 
 /**
  * Ends a run whose producer has not been heard of for a lease, as long as somebody here watches it; returns the undo. Silence is
- * counted in looks of this process's own, not by anybody's time of day, and believed only after the log itself was asked
- * once more: who cannot read the log has nothing to say about others.
+ * counted by the monotonic clock, and only as far as this process was awake for it: a process that stood still for an hour has heard
+ * nothing of others in that time. It is believed only after the log itself was asked once more: who cannot read the log has
+ * nothing to say about others.
  */
 export function guardLease(view: View, { clock, lease, append }: LeaseOptions): () => void {
+  const period = lease / LOOKS
+  // so that those who watch elsewhere do not all write the same end at once
+  const patience = lease * (1 + clock.random() * 0.05)
   let heard = view.heard
-  let silent = 0
+  /** How long the producer has been silent, and up to when that was counted. */
+  let silence = 0
+  let countedTo = clock.monotonic()
   let isStopped = false
+  const unlisten = view.listen(hear)
   let undo = again()
 
+  function hear(): void {
+    if (view.heard === heard) return
+    heard = view.heard
+    silence = 0
+    countedTo = clock.monotonic()
+  }
+
   function again(): () => void {
-    return clock.after((lease / LOOKS) * (1 + clock.random() * 0.1), () => void look())
+    return clock.after(Math.min(period, patience - silence), () => void look())
   }
 
   async function look(): Promise<void> {
     if (view.ending) return
-    if (view.heard !== heard || view.isProducing || !view.fold.opened) silent = 0
-    else silent++
-    heard = view.heard
-    if (silent >= LOOKS) {
-      silent = 0
+    const now = clock.monotonic()
+    silence += Math.min(now - countedTo, 2 * period)
+    countedTo = now
+    if (view.isProducing || !view.fold.opened) silence = 0
+    if (silence >= patience) {
+      silence = 0
       await bury().catch(() => {})
     }
     if (!isStopped) undo = again()
   }
 
   async function bury(): Promise<void> {
+    const before = view.heard
     await view.refresh()
-    if (view.heard !== heard || view.ending || isStopped) return
+    if (view.heard !== before || view.ending || isStopped) return
     await append({
       type: "end",
       mark: markOf(),
@@ -52,6 +68,7 @@ export function guardLease(view: View, { clock, lease, append }: LeaseOptions): 
 
   return () => {
     isStopped = true
+    unlisten()
     undo()
   }
 }

@@ -41,7 +41,7 @@ export function sweep({ insides: { core }, room, places, lease, clock }: SweepOp
   function round(): void {
     for (const [topic, rounds] of silent) {
       silent.set(topic, rounds + 1)
-      if (rounds < 2) continue
+      if (rounds < 1) continue
       silent.delete(topic)
       const place = places.named(topic)
       if (place) void watch(place)

@@ -78,6 +78,57 @@ test("a producer that is quiet for minutes, but alive, is not given up", async (
   assert.equal(await watching, "Once more[completed]")
 })
 
+test("a silent producer has its whole lease and hardly more, whatever happens to the wall clock", async () => {
+  for (const [silentFor, step] of [
+    [0, 0],
+    [1_234, -3_600_000],
+    [2_499, 24 * 3_600_000],
+    [7_000, -600_000],
+  ] as const) {
+    const clock = createClock()
+    const log = memoryLog({ clock })
+    const frozen = createClock()
+    await using one = createRuns({ log, format: lines, clock: frozen })
+    await using two = createRuns({ log, format: lines, clock, lease: 10_000 })
+    let say: (() => void) | undefined
+    await one.start("a", async function* () {
+      yield "Once "
+      await new Promise<void>((resolve) => (say = resolve))
+      yield "more"
+      await new Promise(() => {})
+    })
+    let text: string | undefined
+    void textOf(two.attach("a")).then((all) => (text = all))
+    await clock.pass(silentFor)
+    say?.()
+    // what it waits with for more; a sign of life is further away
+    await frozen.pass(20)
+    clock.setTime(clock.now() + step)
+    await clock.pass(9_999)
+    assert.equal(text, undefined, "not before its lease is over")
+    await clock.pass(502)
+    assert.equal(text, "Once more[lost producer_lost]")
+  }
+})
+
+test("a run that nobody watches is given up after three leases at most", async () => {
+  for (let offset = 0; offset < 10_000; offset += 1_700) {
+    const clock = createClock()
+    const log = memoryLog({ clock })
+    await using one = createRuns({ log, format: lines, clock: createClock() })
+    await using two = createRuns({ log, format: lines, clock, lease: 10_000 })
+    await clock.pass(offset)
+    await one.start("a", async function* () {
+      yield "Once "
+      await new Promise(() => {})
+    })
+    await clock.pass(31_000)
+    const { entries } = await log.read({ after: (await log.bounds()).first, limit: 100 })
+    assert.equal(entries.at(-1)?.event, "run.end")
+    assert.equal((await two.status("a")).status, "lost")
+  }
+})
+
 test("a producer that stands still is given up by whoever watches, and writes to nobody when it wakes", async () => {
   const frozen = createClock()
   const clock = createClock()
