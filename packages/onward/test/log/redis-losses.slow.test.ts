@@ -3,7 +3,7 @@ import { test, type TestContext } from "node:test"
 import { Redis } from "ioredis"
 import { createClient } from "redis"
 import type { Log, Position } from "../../src/log/index.ts"
-import { redisLog } from "../../src/log/redis/index.ts"
+import { redisLog, type RedisLogOptions } from "../../src/log/redis/index.ts"
 import { redisMissing, startRedis, startReplica, type RedisServer, type RedisServerOptions } from "../stores/redis.ts"
 
 const skip = redisMissing ?? false
@@ -15,10 +15,10 @@ async function serverFor(t: TestContext, options?: RedisServerOptions): Promise<
 }
 
 /** A log on a server, by a client of its own, as another process would have it. */
-function logOn(t: TestContext, url: string): Log {
+function logOn(t: TestContext, url: string, options: RedisLogOptions = {}): Log {
   const client = new Redis(url, { retryStrategy: () => 50 })
   client.on("error", () => {})
-  const log = redisLog(client, { timeout: 10_000 })
+  const log = redisLog(client, { timeout: 10_000, ...options })
   t.after(async () => {
     client.disconnect()
   })
@@ -170,4 +170,102 @@ test("node-redis goes on after a restart, too", { skip }, async (t) => {
   await append(logOn(t, server.url), "2")
   while (wakes.length === 0) await pause()
   assert.deepEqual(await readAfter(log, seen), { data: ["2"], lost: undefined })
+})
+
+const MIXED = Array.from({ length: 6 }, (_, i) => ({
+  topic: i % 2 === 0 ? "a" : "b",
+  data: String(i),
+  id: `id ${i}`,
+  key: `key ${i}`,
+}))
+
+/** Keys of a log by what they are for. */
+async function keysOf(server: RedisServer, part: RegExp): Promise<string[]> {
+  const keys = (await server.command("keys", "onward:{log}*")).split("\n")
+  return keys.filter((key) => part.test(key))
+}
+
+for (const [what, part] of [
+  ["a topic's index", /:topic:[^:]+:b$/],
+  ["the indexes of all topics", /:topic:/],
+  ["the sizes of topics", /:topics$/],
+  ["the ids", /:ids$/],
+  ["the idempotency keys", /:keys$/],
+  ["the marks of what was removed", /:removed$/],
+  ["the marks of empty topics", /:empty$/],
+] as const) {
+  test(
+    `when ${what} of a log is removed or evicted, readers are told, and miss nothing that is kept`,
+    { skip },
+    async (t) => {
+      const server = await serverFor(t)
+      const [log, other] = [logOn(t, server.url), logOn(t, server.url)]
+      // something removed before, and a topic without entries
+      const limited = logOn(t, server.url, { retention: { count: 6 } })
+      await limited.append([
+        { topic: "gone", data: "" },
+        { topic: "a", data: "old" },
+      ])
+      const { positions } = await limited.append(MIXED)
+      const seen = positions[0] ?? ""
+      assert.equal((await readAfter(other, seen)).data.length, 5)
+      const keys = await keysOf(server, part)
+      assert.ok(keys.length > 0, "there is such a key")
+      await server.command("del", ...keys)
+      const { entries, lost } = await log.read({ after: seen, limit: 100, topics: ["b"] })
+      assert.equal(lost?.reason, "epoch")
+      assert.deepEqual(
+        entries.map(({ data }) => data),
+        ["1", "3", "5"],
+      )
+      const all = await other.read({ after: seen, limit: 100 })
+      assert.equal(all.lost?.reason, "epoch")
+      assert.deepEqual(
+        all.entries.map(({ data }) => data),
+        ["0", "1", "2", "3", "4", "5"],
+      )
+      // all is as before: repeats, ids, places, retention
+      const again = await limited.append([MIXED[3] ?? assert.fail(), { topic: "b", data: "6", key: "key 5" }])
+      assert.deepEqual(again.positions, [all.entries[3]?.position, all.entries[5]?.position])
+      assert.equal(await log.locate({ id: "id 4", topics: ["a"] }), all.entries[4]?.position)
+      assert.equal(await log.locate({ last: 2, topics: ["b"] }), all.entries[2]?.position)
+      await limited.append(Array.from({ length: 3 }, (_, i) => ({ topic: "b", data: `new ${i}` })))
+      const { first } = await log.bounds()
+      assert.deepEqual((await readAfter(log, first)).data, ["3", "4", "5", "new 0", "new 1", "new 2"])
+      assert.equal((await readAfter(log, all.entries[0]?.position ?? "")).lost, "trimmed")
+    },
+  )
+}
+
+test("an append to a topic whose index was removed is kept, and the next reader is told", { skip }, async (t) => {
+  const server = await serverFor(t)
+  const log = logOn(t, server.url)
+  const { positions } = await log.append(MIXED)
+  await server.command("del", ...(await keysOf(server, /:topic:[^:]+:b$/)))
+  await log.append([{ topic: "b", data: "6" }])
+  const { entries, lost } = await log.read({ after: positions[1] ?? "", limit: 100, topics: ["b"] })
+  assert.equal(lost?.reason, "epoch")
+  assert.deepEqual(
+    entries.map(({ data }) => data),
+    ["1", "3", "5", "6"],
+  )
+})
+
+test("a server that may evict keys of a log is refused, until it may not", { skip }, async (t) => {
+  const server = await serverFor(t)
+  const log = logOn(t, server.url)
+  for (const policy of ["allkeys-lru", "allkeys-lfu", "allkeys-random"]) {
+    await server.command("config", "set", "maxmemory-policy", policy)
+    for (const call of [() => append(log, "1"), () => log.bounds()]) {
+      await assert.rejects(call, {
+        code: "log_unsupported",
+        message: new RegExp(`maxmemory-policy ${policy}\\)\\. Set .+ noeviction`),
+      })
+    }
+  }
+  for (const policy of ["volatile-lru", "volatile-ttl", "noeviction"]) {
+    await server.command("config", "set", "maxmemory-policy", policy)
+    await append(logOn(t, server.url), policy)
+  }
+  await append(log, "after")
 })

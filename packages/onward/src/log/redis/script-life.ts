@@ -8,7 +8,7 @@ export const LIFE: string = /* lua */ `
 local K = KEYS[1]
 local op, newEpoch = ARGV[1], ARGV[2]
 local NAMES = {'format', 'epoch', 'born', 'last', 'time', 'count', 'bytes', 'trimmed', 'floor', 'first', 'oldest',
-  'run', 'replid', 'safe', 'alone', 'stream'}
+  'run', 'replid', 'safe', 'alone', 'stream', 'parts', 'damaged'}
 local IDS, KEYS_OF, TOPICS, REMOVED, EMPTY, WAKE =
   K .. ':ids', K .. ':keys', K .. ':topics', K .. ':removed', K .. ':empty', K .. ':wake'
 
@@ -73,6 +73,42 @@ local function beginLife()
   isChanged = true
 end
 
+-- How many of the keys beside the entries there are. Only writes change that: another number means that one was removed.
+local function partsNow() return text(redis.call('EXISTS', IDS, KEYS_OF, TOPICS, REMOVED, EMPTY)) end
+
+local function settle()
+  if state.stream == state.epoch then return end
+  if redis.call('EXISTS', ENTRIES) == 1 then redis.call('RENAME', ENTRIES, streamOf(state.epoch)) end
+  state.stream, isChanged = state.epoch, true
+  ENTRIES = streamOf(state.epoch)
+end
+
+-- Makes everything but the entries again, from the entries. Marks of what was removed cannot be, so a new life begins.
+local function repair()
+  local old, sizes, at = K .. ':topic:' .. state.born .. ':', {}, '-'
+  local known = redis.call('HKEYS', TOPICS)
+  for _, name in ipairs(known) do redis.call('UNLINK', old .. name) end
+  redis.call('UNLINK', IDS, KEYS_OF, TOPICS, REMOVED, EMPTY)
+  state.epoch, state.born, state.trimmed, state.floor, state.damaged, isChanged = newEpoch, newEpoch, 0, 0, '', true
+  while true do
+    local found = redis.call('XRANGE', ENTRIES, at, '+', 'COUNT', 500)
+    for _, entry in ipairs(found) do
+      local topic, stored = entry[2][1], entry[2][2]
+      if not sizes[topic] then
+        sizes[topic] = 0
+        redis.call('UNLINK', old .. topic)
+      end
+      sizes[topic] = sizes[topic] + string.match(stored, '^%d+ (%d+)')
+      redis.call('XADD', K .. ':topic:' .. state.born .. ':' .. topic, entry[1], '', '')
+      local id, key = namesIn(stored)
+      remember(topic, id, key, sequenceOf(entry[1]))
+    end
+    if #found < 500 then break end
+    at = '(' .. found[#found][1]
+  end
+  for topic, size in pairs(sizes) do redis.call('HSET', TOPICS, topic, text(size) .. ' 0') end
+end
+
 -- In format 1 an id or a key was taken for all topics. Once, all entries are gone through, about a million a second.
 local function adopt()
   redis.call('UNLINK', IDS, KEYS_OF)
@@ -102,6 +138,7 @@ else
   end
   if redis.call('XLEN', ENTRIES) ~= state.count then beginLife() end
   if state.format == '1' then adopt() end
+  if state.damaged == '1' or (state.parts and state.parts ~= partsNow()) then repair() end
 end
 
 if state.run ~= run or state.replid ~= replid then
@@ -117,14 +154,11 @@ if hasReplicas and state.alone == '1' then state.alone, isChanged = '0', true en
 if ARGV[3] == state.epoch and tonumber(ARGV[4]) > state.last then state.epoch = newEpoch end
 -- A place and an epoch name one entry for ever. So that this is true of what a plain XRANGE finds, without this judgement, the
 -- stream's key has the epoch in its name.
-if state.stream ~= state.epoch then
-  if redis.call('EXISTS', ENTRIES) == 1 then redis.call('RENAME', ENTRIES, streamOf(state.epoch)) end
-  state.stream, isChanged = state.epoch, true
-  ENTRIES = streamOf(state.epoch)
-end
+settle()
 
 -- Only what changed: the rest would go to the append-only file and to replicas each time.
 local function save()
+  state.parts = partsNow()
   local fields = {}
   for i, name in ipairs(NAMES) do
     local value = state[name]

@@ -15,6 +15,21 @@ end
 
 local function indexOf(name) return K .. ':topic:' .. state.born .. ':' .. name end
 
+-- A topic that has entries has an index: else somebody has removed it, and readers of the topic would miss them.
+local function checkIndexes(names)
+  if not names or state.count == 0 then return end
+  for from = 1, #names, 1000 do
+    local upTo, keys = math.min(from + 999, #names), {}
+    local rows = redis.call('HMGET', TOPICS, unpack(names, from, upTo))
+    for i = from, upTo do if rows[i - from + 1] then keys[#keys + 1] = indexOf(names[i]) end end
+    if keys[1] and redis.call('EXISTS', unpack(keys)) < #keys then
+      repair()
+      settle()
+      return
+    end
+  end
+end
+
 -- How far each topic was removed beyond a place, of those named or of all: name, place, name, place.
 local function removedAfter(from, names, maxMarks)
   local list = {}
@@ -56,6 +71,7 @@ end
 local function read(at)
   local epoch, after, wanted = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
   local maxBytes, maxMarks, names = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), namesFrom(at + 5)
+  checkIndexes(names)
   local isHere = epoch == state.epoch and after <= state.last
   local from = isHere and after or epoch == state.epoch and state.last or firstOf()
   local removed = isHere and from < state.trimmed and removedAfter(from, names, maxMarks) or {}
@@ -159,6 +175,8 @@ local function locate(at)
   local kind, value = ARGV[at], ARGV[at + 1]
   if kind == 'id' then return oldestWithId(value, namesFrom(at + 3)), ARGV[at + 2] == '0' and {} or allWithId(value, tonumber(ARGV[at + 2])) end
   if kind == 'since' then return text(beforeTime(tonumber(value))) end
-  return text(beforeLast(tonumber(value), namesFrom(at + 2)))
+  local names = namesFrom(at + 2)
+  checkIndexes(names)
+  return text(beforeLast(tonumber(value), names))
 end
 `

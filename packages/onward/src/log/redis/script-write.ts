@@ -22,6 +22,8 @@ local function rowOf(name)
   if raw then
     local bytes, base = string.match(raw, '^(%d+) (%d+)$')
     row.bytes, row.base, row.count = tonumber(bytes), tonumber(base), redis.call('XLEN', row.key)
+    -- it has entries, but somebody has removed its index: the next call makes it again
+    if row.count == 0 then state.damaged = '1' end
   elseif redis.call('ZREM', EMPTY, name) == 0 then
     row.base = state.floor
   end

@@ -8,7 +8,9 @@ import { WRITE } from "./script-write.ts"
  * the operation takes. Answers: epoch, first, last, the newest place removed, the average size of an entry, the server's `run_id`
  * when its settings are to be looked at, results.
  */
-export const SCRIPT: string = `${LIFE}
+export const SCRIPT: string = `
+if ARGV[1] == 'policy' then return string.match(redis.call('INFO', 'memory'), 'maxmemory_policy:([%w%-]+)') or '' end
+${LIFE}
 if op == 'append' or op == 'sweep' then
 ${WRITE}
   if op == 'append' then

@@ -39,6 +39,8 @@ export class Store {
   #known: Known = { epoch: "", last: 0, trimmed: 0, average: 0 }
   /** The server process whose settings were looked at. */
   #lookedAt = ""
+  /** Whether the server was seen not to remove entries by itself. */
+  #keepsAll = false
   /** What last went wrong with the connection. */
   #trouble: Error | undefined
   readonly #stopListening: () => void
@@ -56,7 +58,10 @@ export class Store {
 
   async call(operation: string, words: readonly string[] = []): Promise<Answer> {
     const given = [operation, createEpoch(), this.#known.epoch, String(this.#known.last), ...words]
-    const answer = (await this.#inTime(() => this.#run(given))) as string[]
+    const answer = (await this.#inTime(async () => {
+      if (!this.#keepsAll) await this.#refuseEviction()
+      return this.#run(given)
+    })) as string[]
     const [epoch = "", first, last, trimmed, average, unknownRun = ""] = answer
     const known = { epoch, last: Number(last), trimmed: Number(trimmed), average: Number(average) }
     if (epoch !== this.#known.epoch || known.last >= this.#known.last) this.#known = known
@@ -79,6 +84,23 @@ export class Store {
     return (await this.#inTime(() => this.#connection.send(this.key, words))) as StreamEntry[]
   }
 
+  /** Keys of a log have no time to live, so that only the policies for all keys remove some. Asked once for each process of the server. */
+  async #refuseEviction(): Promise<void> {
+    const policy = await this.#policy()
+    if (policy.startsWith("allkeys")) {
+      throw new OnwardError(
+        "log_unsupported",
+        `log ${this.key}: Redis may remove entries by itself (maxmemory-policy ${policy}). Set maxmemory-policy to noeviction.`,
+      )
+    }
+    this.#keepsAll = true
+  }
+
+  /** Which keys the server removes when its memory is full. */
+  async #policy(): Promise<string> {
+    return String(await this.#run(["policy"]))
+  }
+
   async #run(given: readonly string[]): Promise<unknown> {
     const name = await (this.#name ??= nameOf(SCRIPT))
     const { key } = this
@@ -98,6 +120,8 @@ export class Store {
     this.#lookedAt = run
     try {
       await this.call("vouch", [run, (await this.#isDurable(run)) ? "1" : "0"])
+      // another process may have been started with other settings: then the next call asks, and refuses
+      if ((await this.#inTime(() => this.#policy())).startsWith("allkeys")) this.#keepsAll = false
     } catch {
       this.#lookedAt = "" // the next call tries again
     }
