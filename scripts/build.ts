@@ -1,5 +1,5 @@
 // npm run build: what gets published, into each package's dist.
-import { copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { postgresSchema } from "../packages/onward/src/log/postgres/schema.ts"
 import { execute } from "./command.ts"
 
@@ -22,3 +22,6 @@ copyFileSync("README.md", "packages/onward/README.md")
 // for those who make their tables by migrations of their own
 mkdirSync("packages/onward/sql", { recursive: true })
 writeFileSync("packages/onward/sql/postgres.sql", postgresSchema())
+// what the demo page links to
+cpSync("docs", "packages/hub/dist/documentation/docs", { recursive: true })
+copyFileSync("README.md", "packages/hub/dist/documentation/README.md")

@@ -6,15 +6,15 @@ import { tab } from "./stream.js"
 const STATES = {
   connecting: "Opening",
   running: "Writing",
-  reconnecting: "Cut off, coming back",
-  completed: "Whole",
-  stopped: "Stopped: this is what was written until then.",
-  lost: "Not whole: its writer died. This is what was kept.",
-  failed: "Not whole.",
+  reconnecting: "Disconnected, reconnecting",
+  completed: "Complete",
+  stopped: "Stopped. This text was written before.",
+  lost: "Incomplete: the hub stopped while writing. This text was kept.",
+  failed: "Incomplete.",
 }
 
 /**
- * An answer as it is written, from its beginning to its end, over whatever happens in between.
+ * An answer as it is written, from its beginning to its end, across disconnects.
  *
  * @param {{ run: string, model: string | null }} turn
  * @param {() => void} onChange told when there is more of it, and when it is over
@@ -35,9 +35,9 @@ export function openAnswer({ run: id, model }, onChange) {
   function showStatus(status) {
     element.dataset.status = status
     const why = status === "failed" && run.error?.message
-    state.textContent = why ? `Not whole: ${why.replace(/\.?$/, ".")}` : STATES[status]
+    state.textContent = why ? `Incomplete: ${why.replace(/\.?$/, ".")}` : STATES[status]
     const { resumes } = run.metrics
-    figures.textContent = resumes > 0 ? `carried on ${resumes === 1 ? "once" : `${format(resumes)} times`}` : ""
+    figures.textContent = resumes > 0 ? `resumed ${resumes === 1 ? "once" : `${format(resumes)} times`}` : ""
   }
 
   async function read() {
@@ -50,7 +50,7 @@ export function openAnswer({ run: id, model }, onChange) {
     } catch (error) {
       const isGone = error.status === 404 || error.status === 410
       element.dataset.status = "failed"
-      state.textContent = isGone ? "This answer is not kept any longer." : "This answer cannot be read."
+      state.textContent = isGone ? "This answer is no longer kept." : "This answer cannot be read."
     }
     isOver = true
     said.normalize()
@@ -64,7 +64,7 @@ export function openAnswer({ run: id, model }, onChange) {
     get isOver() {
       return isOver
     },
-    /** Ends it, for everybody. */
+    /** Ends it, for all viewers. */
     stop: () => run.stop(),
   }
 }

@@ -6,7 +6,7 @@ const GIVE_UP_MS = 15_000
 const EVENTS = 100
 const cells = Array.from({ length: EVENTS }, () => create("span", ""))
 byId("proof-cells").append(...cells)
-const buttons = [byId("cut"), byId("cut-here")]
+const button = byId("cut")
 
 /** What is known of the cut under way. */
 let cut
@@ -44,7 +44,7 @@ function judge(isLate = false) {
   show("proof-missing", missing)
   show("proof-twice", twice)
   finish(
-    missing + twice === 0 ? "Back, with everything, once." : "Not everything came back as it should have.",
+    missing + twice === 0 ? "Resumed: every event arrived exactly once." : "Some events are missing or came twice.",
     missing + twice > 0,
   )
 }
@@ -52,19 +52,19 @@ function judge(isLate = false) {
 function finish(text, isBad) {
   clearTimeout(cut?.timer)
   cut = undefined
-  for (const button of buttons) button.disabled = false
+  button.disabled = false
   report("proof-result", text, isBad)
 }
 
-/** Makes the buttons cut `stream`. */
+/** Makes the button cut `stream`. */
 export function setUpCut(stream) {
   const onClick = async () => {
-    for (const button of buttons) button.disabled = true
+    button.disabled = true
     cut = { numbers: [], timer: setTimeout(() => judge(true), GIVE_UP_MS) }
     for (const cell of cells) cell.className = ""
     for (const id of ["after", "time", "published", "missing", "twice"]) show(`proof-${id}`, "–")
     show("proof-before", stream.lastId || "none yet")
-    report("proof-result", "Cut off.")
+    report("proof-result", "Disconnected.")
     try {
       const published = await post(`/demo/cut?tab=${tab}`)
       show("proof-published", published.last - published.first + 1)
@@ -74,5 +74,5 @@ export function setUpCut(stream) {
       finish(error.message, true)
     }
   }
-  for (const button of buttons) button.addEventListener("click", onClick)
+  button.addEventListener("click", onClick)
 }

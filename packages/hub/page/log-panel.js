@@ -8,12 +8,17 @@ const scroll = followEnd(list)
 const STATES = {
   connecting: "Connecting.",
   open: "Following.",
-  lost: "Cut off; coming back.",
+  lost: "Disconnected; reconnecting.",
   paused: "Paused.",
   failed: "Refused.",
 }
 
+/** This page's own requests, which would crowd out those of others. The button's is marked. */
+const IS_OWN =
+  /"(?:GET|POST|DELETE) (?!\/healthz)(?:\/demo\/|\/onward\/|\/[\w-]*\.(?:js|css|svg)[" ]|\/docs\/|\/events\?topic=demo(?:\/|%2F)|\/")/
+
 function append(line) {
+  if (IS_OWN.test(line)) return
   const item = document.createElement("li")
   // the time of day, the request and its status are worth the space
   const [, time, request, rest] = /^\S+T(\S{8})\S* \S+ "((?:[^"\\]|\\.)*)" (.*?)(?: "[^"]*")?$/.exec(line) ?? [

@@ -2,6 +2,7 @@ import { reportBack } from "./ask.js"
 import { addTurn, chat, showSource } from "./chat-panel.js"
 import { noteEvent, noteState, setUpCut } from "./cut-panel.js"
 import { byId, format, report, show } from "./elements.js"
+import { setUpCopy } from "./copy.js"
 import "./log-panel.js"
 import { drawSample } from "./machine.js"
 import { addNote } from "./notifications.js"
@@ -12,8 +13,8 @@ import { openStream } from "./stream.js"
 const STATES = {
   connecting: "Connecting",
   open: "Connected",
-  lost: "Cut off, coming back",
-  paused: "Resting",
+  lost: "Disconnected, reconnecting",
+  paused: "Paused",
   failed: "Refused",
 }
 const samples = createSequence()
@@ -60,7 +61,7 @@ const stream = openStream(
     message: note,
     note,
     alert: note,
-    "stream.gap": ({ data }) => report("proof-result", `The hub says something was lost: ${data}`, true),
+    "stream.gap": ({ data }) => report("proof-result", `The hub reports lost events: ${data}`, true),
   },
   (state) => {
     if (state === "open") {
@@ -77,3 +78,4 @@ setUpCut(stream)
 
 show("curl-publish", `curl -d topic=hello -d data=world ${location.origin}/publish`)
 show("curl-listen", `curl -N "${location.origin}/events?topic=hello"`)
+setUpCopy()

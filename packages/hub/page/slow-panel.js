@@ -5,7 +5,12 @@ import { createSlowReader } from "./slow-reader.js"
 import { tab } from "./stream.js"
 
 const URL = `/events?topic=demo/burst&tab=${tab}`
-const STATES = { connecting: "connecting", reading: "reading", paused: "not reading", lost: "cut off, coming back" }
+const STATES = {
+  connecting: "connecting",
+  reading: "reading",
+  paused: "not reading",
+  lost: "disconnected, reconnecting",
+}
 const toggle = byId("slow")
 const button = byId("burst")
 const progress = byId("slow-progress")
@@ -72,7 +77,7 @@ async function askHub() {
   try {
     const { burst } = await ask(`/demo/stats?tab=${tab}`)
     if (!reader) return
-    show("slow-hub", burst === null ? "not connected" : burst.state === "full" ? "full: let be" : "live")
+    show("slow-hub", burst === null ? "not connected" : burst.state === "full" ? "full: waiting" : "live")
     show("slow-waiting", burst === null ? "–" : `${format(Math.round(burst.waiting / 1024))} KiB`)
   } catch {
     if (reader) show("slow-hub", "cannot be reached")

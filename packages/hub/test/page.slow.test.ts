@@ -145,17 +145,68 @@ test("all four streams move, and a message arrives in two tabs as it was typed",
   }
 
   await fetch(`${hub.url}/from-the-test`, { headers: { "user-agent": "<script>alert(1)</script>" } })
-  for (const page of [one, two]) await waitForText(page, "#log", /GET \/from-the-test 404/)
+  for (const page of [one, two]) await waitForText(page, "#log", /GET \/\*\*\* 404/)
 
   await waitForText(one, "#chat-source", /^Canned text, not an AI/)
   await click(one, "#chat-send")
   for (const page of [one, two]) {
     await waitForText(page, ".asked", /^Why do streams break\?$/)
     await waitForText(page, ".answer .by", /^Canned text, not an AI$/)
-    await waitForText(page, ".answer .how-state", /^Whole$/)
+    await waitForText(page, ".answer .how-state", /^Complete$/)
     assert.match(await textOf(page, ".answer .said"), /^This is a canned text[^]*on this machine too\.$/)
   }
   assert.deepEqual(errors, [])
+})
+
+test("the commands to try are copied, and the page's own requests stay out of its log", { skip }, async (t) => {
+  const { hub, tabs, errors } = await open(t)
+  const [page] = tabs as [Page]
+  await page
+    .browser()
+    .defaultBrowserContext()
+    .setPermission(hub.url, {
+      permission: { name: "clipboard-write" },
+      state: "granted",
+    })
+  await page.evaluate(() => {
+    const copied: string[] = []
+    Object.assign(globalThis, { copied })
+    navigator.clipboard.writeText = async (text) => void copied.push(text)
+  })
+  for (const button of await page.$$("[data-copy]")) await button.click()
+  assert.deepEqual(await page.evaluate(() => (globalThis as unknown as { copied: string[] }).copied), [
+    `curl -N "${hub.url}/events?topic=hello"`,
+    `curl -d topic=hello -d data=world ${hub.url}/publish`,
+  ])
+  await waitForText(page, "[data-copy]", /^Copied$/)
+
+  await waitForText(page, "#log-state", /^Following\.$/)
+  await page.reload()
+  await waitForText(page, "#log-state", /^Following\.$/)
+  await publish(hub.url, { topic: "hello", data: "1" })
+  await click(page, "#knock")
+  await waitForText(page, "#log li:nth-child(2)", /GET \/healthz 200/)
+  assert.match(await textOf(page, "#log li:nth-child(1)"), /POST \/publish 200/)
+  assert.deepEqual(errors, [])
+})
+
+test("each link to the documentation, and each link there, leads to a page", { skip }, async (t) => {
+  const { hub, tabs } = await open(t)
+  const [page] = tabs as [Page]
+  const seen = new Set<string>()
+  const linksOf = (): Promise<string[]> =>
+    page.$$eval("a[href]", (links) => links.map((link) => (link as { href: string }).href))
+  const next = (await linksOf()).filter((link) => link.includes("/docs/"))
+  assert.ok(next.length >= 6)
+  for (let link = next.pop(); link !== undefined; link = next.pop()) {
+    const [path = ""] = link.split("#")
+    if (seen.has(path) || !path.startsWith(hub.url)) continue
+    seen.add(path)
+    const response = await page.goto(path)
+    assert.equal(response?.status(), 200, path)
+    if (path.includes("/docs/")) next.push(...(await linksOf()))
+  }
+  assert.ok(seen.size > 20, [...seen].join(" "))
 })
 
 test("a cut connection carries on: everything once, in an answer too", { skip }, async (t) => {
@@ -166,8 +217,8 @@ test("a cut connection carries on: everything once, in an answer too", { skip },
   await waitForText(page, ".said", /sent word by word/)
   for (let round = 0; round < 3; round++) {
     await click(page, "#cut")
-    await waitForText(page, "#proof-result", /^Cut off/)
-    await waitForText(page, "#proof-result", /^Back, with everything, once\.$/)
+    await waitForText(page, "#proof-result", /^Disconnected/)
+    await waitForText(page, "#proof-result", /^Resumed: every event arrived exactly once\.$/)
     assert.equal(await textOf(page, "#proof-published"), "100")
     assert.equal(await textOf(page, "#proof-missing"), "0")
     assert.equal(await textOf(page, "#proof-twice"), "0")
@@ -175,11 +226,11 @@ test("a cut connection carries on: everything once, in an answer too", { skip },
     const [before, after] = [await textOf(page, "#proof-before"), await textOf(page, "#proof-after")]
     assert.ok(before < after, `${before} comes before ${after}`)
   }
-  await waitForText(page, ".how-state", /^Whole$/)
-  assert.match(await textOf(page, ".how-figures"), /^carried on (once|\d times)$/)
+  await waitForText(page, ".how-state", /^Complete$/)
+  assert.match(await textOf(page, ".how-figures"), /^resumed (once|\d times)$/)
   const said = await textOf(page, ".said")
   await page.reload()
-  await waitForText(page, ".how-state", /^Whole$/)
+  await waitForText(page, ".how-state", /^Complete$/)
   assert.equal(await textOf(page, ".said"), said, "word for word what a page gets that was not cut")
   const counts = await gotBy(page, "count")
   assert.equal(counts.length, 300)
@@ -190,31 +241,35 @@ test("a cut connection carries on: everything once, in an answer too", { skip },
   assert.deepEqual(errors, [])
 })
 
-test("a tab that stops reading is let be, and gets all of it when it reads again", { skip }, async (t) => {
-  const { hub, tabs, errors } = await open(t)
-  const [page] = tabs as [Page]
-  await waitForText(page, "#log-state", /^Following\.$/)
-  await click(page, "#slow")
-  await waitForText(page, "#slow-tab", /^not reading$/)
-  await click(page, "#burst")
-  await waitForText(page, "#slow-result", /^Published 3,000 events, 12 MiB\.$/)
-  await waitForText(page, "#slow-hub", /^full: let be$/)
-  const waiting = Number((await textOf(page, "#slow-waiting")).replace(/\D/g, ""))
-  assert.ok(waiting < 1024, `${waiting} KiB wait in the hub, of 12 MiB`)
-  assert.match(await textOf(page, "#slow-received"), /^0 of 3,000$/)
-  // others are not held up
-  await publish(hub.url, { topic: "hello", data: "meanwhile" })
-  await waitForText(page, "#notes .text", /^meanwhile$/)
-  // and a cut while it is full costs nothing either
-  await click(page, "#cut")
-  await waitForText(page, "#proof-result", /^Back, with everything, once\.$/)
-  await click(page, "#slow")
-  await waitForText(page, "#slow-result", /^Caught up: 3,000 of 3,000, in order, once\.$/)
-  assert.equal(await textOf(page, "#slow-missing"), "0")
-  assert.equal(await textOf(page, "#slow-twice"), "0")
-  await waitForText(page, "#log-state", /^Following\.$/)
-  assert.deepEqual(errors, [])
-})
+test(
+  "a tab that stops reading is not buffered for, and receives everything once it reads again",
+  { skip },
+  async (t) => {
+    const { hub, tabs, errors } = await open(t)
+    const [page] = tabs as [Page]
+    await waitForText(page, "#log-state", /^Following\.$/)
+    await click(page, "#slow")
+    await waitForText(page, "#slow-tab", /^not reading$/)
+    await click(page, "#burst")
+    await waitForText(page, "#slow-result", /^Published 3,000 events, 12 MiB\.$/)
+    await waitForText(page, "#slow-hub", /^full: waiting$/)
+    const waiting = Number((await textOf(page, "#slow-waiting")).replace(/\D/g, ""))
+    assert.ok(waiting < 1024, `${waiting} KiB wait in the hub, of 12 MiB`)
+    assert.match(await textOf(page, "#slow-received"), /^0 of 3,000$/)
+    // others are not held up
+    await publish(hub.url, { topic: "hello", data: "meanwhile" })
+    await waitForText(page, "#notes .text", /^meanwhile$/)
+    // and a cut while it is full costs nothing either
+    await click(page, "#cut")
+    await waitForText(page, "#proof-result", /^Resumed: every event arrived exactly once\.$/)
+    await click(page, "#slow")
+    await waitForText(page, "#slow-result", /^Caught up: 3,000 of 3,000, in order, once\.$/)
+    assert.equal(await textOf(page, "#slow-missing"), "0")
+    assert.equal(await textOf(page, "#slow-twice"), "0")
+    await waitForText(page, "#log-state", /^Following\.$/)
+    assert.deepEqual(errors, [])
+  },
+)
 
 test(
   "killed and started again, the hub carries on with both tabs, nothing missing and nothing twice",
@@ -243,7 +298,7 @@ test(
       current.child.kill("SIGKILL")
       await current.ended
       await publishing
-      await waitForText(one, "#status-text", /^Cut off/)
+      await waitForText(one, "#status-text", /^Disconnected/)
       current = await serveOnward(t, { data, port: hub.port })
       for (const page of [one, two]) await waitForText(page, "#status-text", /^Connected$/)
       await one.waitForFunction(
@@ -287,7 +342,7 @@ test("an answer survives a reload, is there in a second tab, and is stopped from
   assert.equal(await two.$eval("#chat-send", (button) => (button as HTMLElement).hidden), true)
   await click(two, "#chat-stop")
   for (const page of [one, two]) {
-    await waitForText(page, ".how-state", /^Stopped: this is what was written until then\.$/)
+    await waitForText(page, ".how-state", /^Stopped\. This text was written before\.$/)
     assert.equal(await page.$eval("#chat-send", (button) => (button as HTMLElement).hidden), false)
   }
   const said = await textOf(one, ".said")
@@ -307,7 +362,7 @@ test("an answer survives a reload, is there in a second tab, and is stopped from
   assert.deepEqual(errors, [])
 })
 
-test("an answer whose hub is killed says that it is not whole, and keeps what was written", { skip }, async (t) => {
+test("an answer whose hub is killed is marked as incomplete, and keeps what was written", { skip }, async (t) => {
   const { hub, data, tabs } = await open(t)
   const [page] = tabs as [Page]
   await waitForText(page, "#chat-kill", new RegExp(`^kill -9 ${hub.child.pid}$`))
@@ -315,18 +370,18 @@ test("an answer whose hub is killed says that it is not whole, and keeps what wa
   await waitForText(page, ".said", /sent word by word/)
   hub.child.kill("SIGKILL")
   await hub.ended
-  await waitForText(page, ".how-state", /^Cut off, coming back$/)
+  await waitForText(page, ".how-state", /^Disconnected, reconnecting$/)
   await page.type("#publish input", "to nobody")
   await click(page, "#publish button")
   await waitForText(page, "#publish-result", /^The hub cannot be reached just now\.$/)
   const next = await serveOnward(t, { data, port: hub.port, env: NO_MODEL })
   await waitForText(page, "#chat-kill", new RegExp(`^kill -9 ${next.child.pid}$`))
   await waitForText(page, "#publish-result", /^The hub is back: try again\.$/)
-  await waitForText(page, ".how-state", /^Not whole: its writer died\. This is what was kept\.$/)
+  await waitForText(page, ".how-state", /^Incomplete: the hub stopped while writing\. This text was kept\.$/)
   const said = await textOf(page, ".said")
   assert.match(said, /sent word by word/)
   await page.reload()
-  await waitForText(page, ".how-state", /^Not whole: its writer died/)
+  await waitForText(page, ".how-state", /^Incomplete: the hub stopped/)
   assert.equal(await textOf(page, ".said"), said)
   await click(page, "#chat-send")
   await waitForText(page, ".turn:nth-child(2) .said", /sent word by word/)

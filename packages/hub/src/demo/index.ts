@@ -10,6 +10,7 @@ import { sendLibrary } from "../library.ts"
 import { SECURITY_HEADERS, sendJson } from "../respond.ts"
 import { READ, WRITE, type Route } from "../route.ts"
 import { createChat } from "./chat.ts"
+import { sendDocs } from "./docs.ts"
 import { followFile } from "./follow-file.ts"
 import { createMachine } from "./machine.ts"
 import { modelFrom } from "./model.ts"
@@ -151,7 +152,7 @@ export async function createDemo({ hub, log, accessLogPath, onError }: DemoOptio
     ],
     async sendFile(res, path) {
       const name = path === "/" ? "index.html" : path.slice(1)
-      if (!files.has(name)) return sendLibrary(res, path)
+      if (!files.has(name)) return (await sendDocs(res, path)) || sendLibrary(res, path)
       await files.send(res, name)
       return true
     },
