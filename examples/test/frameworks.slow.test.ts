@@ -142,7 +142,12 @@ function casesOf(app: App): void {
     const exchange = await built.ask({ path: "/stream/words" })
     assert.equal(await exchange.over(), "ended")
     assert.deepEqual(exchange.data, ["one", "two", "three"])
-    assert.deepEqual(exchange.blocks.at(-1), { event: "stream.end", id: "stream.end", data: "{}" })
+    assert.deepEqual(exchange.blocks.at(-1), {
+      event: "stream.end",
+      retry: "86400000 ms",
+      id: "stream.end",
+      data: "{}",
+    })
     const again = await built.ask({ path: "/stream/words", headers: { "last-event-id": "stream.end" } })
     assert.equal(again.status, 204)
   })

@@ -10,7 +10,15 @@ import { encode, encodeComment } from "../protocol/index.ts"
  */
 
 /** Sent last: the reconnect with its id is answered 204, at which a native EventSource stops. */
-export const end: Frame = new Frame(encode({ event: "stream.end", id: END_ID, data: {} }))
+/**
+ * For clients that read with `fetch` and ask again after any end: a day. They read the number with `parseInt`. The standard ignores a value
+ * that is not digits only, so an EventSource keeps its reconnection time, asks once more, and stops at the 204.
+ */
+const NOT_SOON = "retry: 86400000 ms\n"
+
+export const end: Frame = new Frame(
+  encode({ event: "stream.end", id: END_ID, data: {} }).replace("id: ", `${NOT_SOON}id: `),
+)
 
 /** Keeps a quiet stream alive on its way through proxies. */
 export const comment: Frame = new Frame(encodeComment(""))

@@ -29,7 +29,9 @@ for (const rig of rigs) {
         const frames = CHUNKS * (MIB + "data: \n\n".length)
         assert.equal(
           exchange.length,
-          ": heartbeat 15000\n".length + frames + "event: stream.end\nid: stream.end\ndata: {}\n\n".length,
+          ": heartbeat 15000\n".length +
+            frames +
+            "event: stream.end\nretry: 86400000 ms\nid: stream.end\ndata: {}\n\n".length,
         )
         await eventually("the source ended", () => isDone)
       },

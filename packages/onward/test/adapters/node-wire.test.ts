@@ -62,7 +62,10 @@ test("what a source yields is, below the response, chunked coding to the letter"
     assert.match(head, /\r\ntransfer-encoding: chunked/i)
     const { body, isComplete } = decodeChunked(rest)
     assert.ok(isComplete)
-    assert.equal(body.toString(), `: heartbeat 15000\n${framed}event: stream.end\nid: stream.end\ndata: {}\n\n`)
+    assert.equal(
+      body.toString(),
+      `: heartbeat 15000\n${framed}event: stream.end\nretry: 86400000 ms\nid: stream.end\ndata: {}\n\n`,
+    )
   })
 })
 
@@ -86,7 +89,7 @@ test("what a hub publishes is, below the response, chunked coding to the letter"
         const text = body
           .toString()
           .replace(/^: heartbeat \d+\nevent: stream\.checkpoint\nid: .*\ndata: \{\}\n\n/, "")
-          .replace(/^(id|event): .*\n/gm, "")
+          .replace(/^(id|event|retry): .*\n/gm, "")
         assert.equal(text, `${framed}data: end\n\ndata: {}\n\n`)
       }
     },
@@ -128,7 +131,7 @@ test("a client of HTTP/1.0 gets the bare stream, ended by the end of the connect
       assert.doesNotMatch(head, /transfer-encoding/i)
       assert.match(
         rest.toString(),
-        /^: heartbeat 15000\nevent: stream\.checkpoint\nid: \S+\ndata: \{\}\n\nid: \S+\ndata: größe\n\nid: \S+\ndata: end\n\nevent: stream\.end\n.*\n.*\n\n$/,
+        /^: heartbeat 15000\nevent: stream\.checkpoint\nid: \S+\ndata: \{\}\n\nid: \S+\ndata: größe\n\nid: \S+\ndata: end\n\nevent: stream\.end\n.*\n.*\n.*\n\n$/,
       )
     },
   )

@@ -180,6 +180,7 @@ id: 2
 data: {"n":1}
 
 event: stream.end
+retry: 86400000 ms
 id: stream.end
 data: {}
 

@@ -68,7 +68,7 @@ for (const rig of rigs) {
           { data: "one" },
           { data: "two" },
           { data: "three" },
-          { event: "stream.end", id: "stream.end", data: "{}" },
+          { event: "stream.end", retry: "86400000 ms", id: "stream.end", data: "{}" },
         ])
         assert.deepEqual(errors, [])
       })

@@ -117,7 +117,12 @@ for (const rig of rigs) {
         ])
         assert.equal(await exchange.over(), "ended")
         assert.deepEqual(exchange.data, ["1", "done"])
-        assert.deepEqual(exchange.blocks.at(-1), { event: "stream.end", id: "stream.end", data: "{}" })
+        assert.deepEqual(exchange.blocks.at(-1), {
+          event: "stream.end",
+          retry: "86400000 ms",
+          id: "stream.end",
+          data: "{}",
+        })
       },
     )
   })

@@ -168,7 +168,7 @@ test("a stream ends with stream.end after the entry its subscriber waits for, li
   ])
   await clock.settle()
   assert.deepEqual(client.data, ["1", "2"])
-  assert.deepEqual(client.blocks.at(-1), { event: "stream.end", id: "stream.end", data: "{}" })
+  assert.deepEqual(client.blocks.at(-1), { event: "stream.end", retry: "86400000 ms", id: "stream.end", data: "{}" })
   assert.equal(client.closed, "ended")
   assert.deepEqual(other.data, ["1", "2", "3"])
   assert.equal(hub.stats().connections, 1)
