@@ -9,9 +9,11 @@ import {
   fault,
   hrefOf,
   initOf,
+  isForeignGet,
   methodOf,
   originOf,
   request,
+  withId,
   withQuery,
   type Attempt,
   type ByteReader,
@@ -231,10 +233,14 @@ export function createConnection(
     const headers = originOf(to) === originOf(url) ? (options.headers ?? {}) : {}
     if (isPolling) to = withQuery(to, "transport=poll")
     const { lastEventId } = parser
-    if (!attempt.lastEventId && lastEventId && lastEventId.length <= MAX_ID_BYTES)
-      to = withQuery(to, `last_event_id=${encodeURIComponent(lastEventId)}`)
+    // a server that announces its heartbeat, as Onward does, reads the query too
+    const isQueried =
+      !attempt.lastEventId ||
+      ((!opened || heartbeat < Infinity) && isForeignGet(to, isResume ? "GET" : methodOf(options)))
+    if (isQueried && lastEventId && lastEventId.length <= MAX_ID_BYTES) to = withId(to, lastEventId)
     const incremental = !isPolling && (options.incremental ?? true)
     const init = await initOf({ ...options, headers, incremental }, to, attempt, isResume)
+    if (isQueried) delete init.headers["last-event-id"]
     if (signal.aborted) throw reason()
     const response = await request(fetch, to, { ...init, signal })
     const reader = response.body?.getReader?.()

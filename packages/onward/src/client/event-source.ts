@@ -39,7 +39,8 @@ const NO_URL = "about:event-stream"
 
 /**
  * The browser's `EventSource` (WHATWG HTML section 9.2), to the letter, in every runtime, with options for what it leaves out.
- * One difference no script can undo: across origins `Last-Event-ID` makes browsers ask first, by a CORS preflight.
+ * One difference no script can undo: across origins `Last-Event-ID` makes browsers ask first, by a CORS preflight. Servers of Onward get the id
+ * in the query instead.
  *
  * @throws DOMException `SyntaxError` for a URL that is none
  * @example

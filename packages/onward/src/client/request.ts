@@ -161,6 +161,17 @@ export function withQuery(href: string, parameter: string): string {
   return `${url}${url.includes("?") ? "&" : "?"}${parameter}`
 }
 
+/**
+ * With the id to resume after. As a header it makes browsers ask a server of another origin first, by a CORS preflight, which routes for GET
+ * alone do not answer.
+ */
+export const withId = (href: string, id: string): string =>
+  withQuery(href.replace(/([?&])last_event_id=[^&#]*&?/g, "$1"), `last_event_id=${encodeURIComponent(id)}`)
+
+/** Whether a request goes from a page to another origin, and needs no preflight but for its headers. */
+export const isForeignGet = (href: string, method: string): boolean =>
+  method === "GET" && globalThis.location?.origin !== undefined && globalThis.location.origin !== originOf(href)
+
 export const methodOf = ({ method, body }: RequestOptions): string =>
   (method ?? (body === undefined ? "GET" : "POST")).toUpperCase()
 
