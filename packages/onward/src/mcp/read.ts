@@ -1,9 +1,13 @@
 import { OnwardError } from "../errors.ts"
 import type { Position } from "../message.ts"
+import { systemClock } from "../clock.ts"
+import { turnsOf } from "../turns.ts"
 import type { Place } from "./place.ts"
 import { isPriming, logIdOf, recordOf, type McpRecord } from "./record.ts"
 
 const PAGE = 500
+
+const turns = turnsOf(systemClock)
 
 /** A message as clients get it. */
 export interface Sent extends McpRecord {
@@ -26,6 +30,7 @@ export async function find({ log }: Place, topic: string, eventId: string): Prom
 export async function isKnown({ log }: Place, topic: string): Promise<boolean> {
   let after = (await log.bounds()).first
   for (;;) {
+    if (turns.isOver) await turns.next()
     const { entries, next } = await log.read({ after, topics: [topic], limit: 1 })
     if (entries.length > 0) return true
     if (next === after) return false
@@ -38,6 +43,7 @@ export async function isKnown({ log }: Place, topic: string): Promise<boolean> {
  * @throws OnwardError `invalid_start` when some of them are gone, `log_…`
  */
 export async function readStream(place: Place, topic: string, stream: string, after: Position): Promise<Stretch> {
+  if (turns.isOver) await turns.next()
   const { entries, next, lost } = await place.log.read({ after, topics: [topic], limit: PAGE })
   if (lost) throw new OnwardError("invalid_start", "what came after this event id is not kept any more: ask again")
   const sent = entries.flatMap((entry) => {

@@ -106,6 +106,17 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
     return projection
   }
 
+  /** The projection with all frames made that there are so far: of a long run in as many turns as it takes. */
+  async function prepared(view: View, name: string | undefined): Promise<Projection> {
+    const { turns } = insides.core
+    const projection = projectionOf(view, name)
+    for (let index = 0; index < view.count; index++) {
+      if (turns.isOver) await turns.next()
+      projection.frames(index)
+    }
+    return projection
+  }
+
   /** Writes an `open`, and finds out whose is the first. */
   async function claim(view: View): Promise<void> {
     const by = claims.get(view.topic) ?? markOf()
@@ -156,6 +167,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   function watching<T>(id: string, who: Watching, how: Pick<WatchOptions<T>, "frame" | "end">): Watch<T> {
     const { signal, merge: isMerged = true } = who
     return new Watch({
+      turns: insides.core.turns,
       ...how,
       signal,
       isMerged,
@@ -164,7 +176,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
         try {
           check(view)
           const from = who.from ?? cursorIn(view, who.after)
-          const watched = { view, from, projection: projectionOf(view, who.format) }
+          const watched = { view, from, projection: await prepared(view, who.format) }
           count(view, from !== BEGINNING)
           tell({ type: from === BEGINNING ? "attach" : "resume", ...named(id, who) })
           return watched
@@ -262,11 +274,11 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
       const source: SourceFunction = async ({ lastEventId, signal }) => {
         // who carries on wants the rest, of what is over too
         if (onlyActive && lastEventId === undefined && (await runs.status(id, who)).status !== "running") return null
-        const from = await using(id, who, (view) => {
+        const from = await using(id, who, async (view) => {
           check(view)
           const cursor = cursorIn(view, lastEventId)
           const isRest = cursor !== BEGINNING
-          return isRest && isOver({ view, from: cursor, projection: projectionOf(view, given.format) })
+          return isRest && isOver({ view, from: cursor, projection: await prepared(view, given.format) })
             ? undefined
             : cursor
         })

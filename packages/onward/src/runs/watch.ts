@@ -1,4 +1,5 @@
 import { OnwardError } from "../errors.ts"
+import type { Turns } from "../turns.ts"
 import type { Format } from "./format.ts"
 import { Cell, type Projection } from "./projection.ts"
 import type { SeenEnding, View } from "./view.ts"
@@ -63,7 +64,11 @@ export interface Watched {
   readonly from: Cursor
 }
 
+/** Most frames that are made ready, and merged, at once. */
+const MAX_STEPS = 1_000
+
 export interface WatchOptions<T> {
+  readonly turns: Turns
   /** Finds the run, at the first `next`. */
   readonly open: () => Promise<Watched>
   /** Called once it is over, if `open` succeeded. */
@@ -100,6 +105,8 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
   next(): Promise<IteratorResult<T, undefined>> {
     if (this.#isOver) return Promise.resolve(DONE)
     if (!this.#watched) return this.#open().then(() => this.next())
+    const { turns } = this.#options
+    if (this.#at === this.#ready.length && turns.isOver) return turns.next().then(() => this.next())
     const waiting = Promise.withResolvers<IteratorResult<T, undefined>>()
     this.#waiting.push(waiting)
     this.#look()
@@ -191,9 +198,10 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
     for (const count = view.count; delta < count; delta++, frame = 0) {
       const frames = projection.frames(delta)
       const { position } = view.delta(delta)
-      for (; frame < frames.length; frame++) {
+      for (; frame < frames.length && steps.length < MAX_STEPS; frame++) {
         steps.push({ id: idOf(position, frame + 1, frames.length), cell: frames[frame] as Cell })
       }
+      if (frame < frames.length) break
     }
     if (steps.length > 0) this.#cursor = { delta, frame }
     return steps

@@ -5,6 +5,7 @@ import { comment, end } from "../hub/index.ts"
 import { kindOf } from "../kind.ts"
 import { encode } from "../protocol/index.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
+import { turnsOf, type Turns } from "../turns.ts"
 import { quietEnough, Wheel, type Beating } from "../wheel.ts"
 import { isAbort } from "./aborted.ts"
 import { close, streamIsOver, type Opened, type Yielded } from "./source.ts"
@@ -39,6 +40,7 @@ export class Pump implements SinkOwner, Beating {
   #isAsking = false
   #isDone = false
   readonly #wheel: Wheel
+  readonly #turns: Turns
   #wroteAt: number
   #resume: (() => void) | undefined
 
@@ -47,6 +49,7 @@ export class Pump implements SinkOwner, Beating {
     this.#source = source
     this.#options = options
     this.#wheel = wheelOf(options.clock)
+    this.#turns = turnsOf(options.clock)
     this.#wroteAt = options.clock.monotonic()
     sink.owner = this
     this.#wheel.add(this, Math.min(options.heartbeat, options.stallTimeout))
@@ -88,6 +91,8 @@ export class Pump implements SinkOwner, Beating {
       }
       if (this.#isOver) return
       if (!this.#write(textOf(result.value))) await this.#room()
+      // a source that never waits must not hold the event loop until a client is full
+      if (this.#turns.isOver) await this.#turns.next()
       if (!this.#isOver) next = iterator.next()
     }
   }
