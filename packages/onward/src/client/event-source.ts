@@ -1,5 +1,7 @@
 import type { OnwardError } from "../errors.ts"
 import type { ParsedEvent } from "../protocol/index.ts"
+import { EVENT_SOURCE_OPTIONS, RETRY_OPTIONS } from "../client-options.ts"
+import { checkNames } from "../options.ts"
 import { createConnection, type Connection, type ConnectionOptions } from "./connection.ts"
 import { hrefOf } from "./request.ts"
 import type { RetryOptions } from "./retry.ts"
@@ -65,6 +67,8 @@ export class EventSource extends Target {
 
   constructor(url: string | URL, options: EventSourceOptions = {}) {
     super()
+    checkNames("EventSource", options, EVENT_SOURCE_OPTIONS)
+    if (typeof options.retry === "object") checkNames("EventSource's retry", options.retry, RETRY_OPTIONS)
     const { signal, retry, withCredentials, reconnectionTime = 3_000 } = options
     this.#url = resolve(url)
     this.#withCredentials = Boolean(withCredentials)

@@ -5,6 +5,7 @@ import {
   type EventSourceOptions,
   type StreamStatus,
 } from "./index.ts"
+import { tagOf } from "../kind.ts"
 import { nodeFetch } from "./node-fetch.ts"
 import { createFastParser } from "./node-parser.ts"
 
@@ -17,6 +18,16 @@ export interface NodeEventSourceOptions extends EventSourceOptions {
 
 const IN_NODE = { fetch: nodeFetch, createParser: createFastParser }
 
+/** The options with Node's own. What is no object is handed on as it is, to be refused. */
+const inNode = (options: object, more: object = {}): object =>
+  tagOf(options) === "[object Object]" ? { ...IN_NODE, ...more, ...options } : options
+
+function withoutOnError(options: NodeEventSourceOptions): object {
+  if (tagOf(options) !== "[object Object]" || !("onError" in options)) return options
+  const { onError: _, ...others } = options
+  return others
+}
+
 type Listener = ((event: Event) => unknown) | { handleEvent(event: Event): unknown } | null
 
 /** `EventSource` on `node:http`. A listener that throws harms no other: by itself, Node ends the process for it. */
@@ -26,7 +37,7 @@ export class EventSource extends BrowserEventSource {
   readonly #guards = new WeakMap<object, (event: Event) => void>()
 
   constructor(url: string | URL, options: NodeEventSourceOptions = {}) {
-    super(url, { ...IN_NODE, ...options })
+    super(url, inNode(withoutOnError(options)))
     this.#onError = options.onError ?? ((error) => console.error("onward:", error))
   }
 
@@ -66,7 +77,7 @@ export class EventSource extends BrowserEventSource {
  * waits for a server that is not there says nothing.
  */
 export const stream: typeof openStream = (url: string | URL, options?: object) =>
-  openStream(url, { ...IN_NODE, onStatus: reportFirstFailure(), ...options })
+  openStream(url, inNode(options ?? {}, { onStatus: reportFirstFailure() }))
 
 function reportFirstFailure(): (status: StreamStatus) => void {
   let isSettled = false

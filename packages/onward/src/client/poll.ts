@@ -1,5 +1,6 @@
 import { systemClock, type Clock } from "../clock.ts"
 import { idToHeader } from "../event-id.ts"
+import { checkNames } from "../options.ts"
 import { createSmallParser } from "../protocol/index.ts"
 import { canSend, withQuery, type ByteReader, type FetchedResponse, type FetchInit, type FetchLike } from "./request.ts"
 
@@ -39,6 +40,7 @@ const SUSPICIOUS = 250
  * const events = stream("/events", { fetch: pollingFetch() })
  */
 export function pollingFetch(options: PollingOptions = {}): FetchLike {
+  checkNames("pollingFetch", options, ["fetch", "patience", "again", "clock"])
   const { fetch = globalThis.fetch, patience = 5_000, again = 600_000, clock = systemClock } = options
   let pollUntil = patience > 0 ? -Infinity : Infinity
 

@@ -1,6 +1,8 @@
 import { systemClock } from "../clock.ts"
 import type { OnwardError } from "../errors.ts"
+import { RETRY_OPTIONS, STREAM_OPTIONS } from "../client-options.ts"
 import type { EventSchemas } from "../events.ts"
+import { checkNames } from "../options.ts"
 import { SAFE_METHODS } from "../methods.ts"
 import { createConnection, type Connection, type ConnectionOptions, type ConnectionOwner } from "./connection.ts"
 import { createInbox } from "./inbox.ts"
@@ -103,6 +105,9 @@ export function stream(
   url: string | URL,
   options: StreamOptions & Partial<TypedOptions<EventSchemas>> = {},
 ): EventStream<unknown> {
+  checkNames("stream", options, STREAM_OPTIONS)
+  if (typeof options.retry === "object") checkNames("stream's retry", options.retry, RETRY_OPTIONS)
+  if (typeof options.shared === "object") checkNames("stream's shared", options.shared, ["key", "replay", "maxWaiting"])
   const {
     clock = systemClock,
     signal,

@@ -1,5 +1,5 @@
 import type { ParsedEvent, ParserHandlers } from "./block.ts"
-import { createParser, type Parser, type ParserOptions } from "./parser.ts"
+import { makeJoined, type Parser, type ParserOptions } from "./parser.ts"
 
 /** Those of a parser, and its handlers but for `onEvent`. What a handler throws ends the iteration. */
 export interface ParseOptions extends ParserOptions, Omit<ParserHandlers, "onEvent"> {}
@@ -50,7 +50,7 @@ class Events implements AsyncIterableIterator<ParsedEvent, undefined> {
 
   constructor(chunks: Chunks, options: ParseOptions) {
     this.#chunks = chunks
-    this.#parser = createParser({ ...options, onEvent: (event) => void this.#batch.push(event) }, options)
+    this.#parser = makeJoined("parse", options, (event) => void this.#batch.push(event))
   }
 
   next(): Promise<Result> {

@@ -1,6 +1,6 @@
 import type { ParsedEvent } from "./block.ts"
 import type { ParseOptions } from "./parse.ts"
-import { createParser } from "./parser.ts"
+import { makeJoined } from "./parser.ts"
 
 /**
  * A stream that turns bytes into events, for `pipeThrough`. A slow reader is waited for: the next chunk is parsed when the
@@ -11,7 +11,7 @@ import { createParser } from "./parser.ts"
  */
 export function createParserStream(options: ParseOptions = {}): TransformStream<Uint8Array, ParsedEvent> {
   let enqueue: (event: ParsedEvent) => void
-  const parser = createParser({ ...options, onEvent: (event) => enqueue(event) }, options)
+  const parser = makeJoined("createParserStream", options, (event) => enqueue(event))
   return new TransformStream<Uint8Array, ParsedEvent>({
     start(controller) {
       enqueue = (event) => controller.enqueue(event)

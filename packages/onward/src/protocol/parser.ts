@@ -3,6 +3,7 @@ import { Block, type ParserHandlers } from "./block.ts"
 import { LineBuffer } from "./line-buffer.ts"
 import { findLineEnd, lastLineEnd, nextLine } from "./line-ends.ts"
 import { indexOf } from "./native.ts"
+import { checkNames } from "../options.ts"
 import { readBytes, readDecoded } from "./text-lines.ts"
 
 const LF = 0x0a
@@ -60,6 +61,27 @@ export interface Parser {
  * parser.end()
  */
 export function createParser(handlers: ParserHandlers, options: ParserOptions = {}): Parser {
+  // of an object that does more than this, only what looks like a handler is looked at
+  const named = Object.entries(handlers ?? {}).filter(([name]) => /^on[A-Z]/.test(name))
+  checkNames("createParser's handlers", Object.fromEntries(named), HANDLERS)
+  checkNames("createParser", options, OPTIONS)
+  return makeParser(handlers, options)
+}
+
+const HANDLERS = ["onEvent", "onId", "onRetry", "onComment"]
+const OPTIONS = ["maxEventBytes", "lastEventId"]
+
+/** The same for handlers and options that come as one. */
+export function makeJoined(
+  what: string,
+  options: Partial<ParserHandlers> & ParserOptions,
+  onEvent: ParserHandlers["onEvent"],
+): Parser {
+  checkNames(what, options, [...HANDLERS.slice(1), ...OPTIONS])
+  return makeParser({ ...options, onEvent }, options)
+}
+
+function makeParser(handlers: ParserHandlers, options: ParserOptions): Parser {
   if (typeof handlers?.onEvent !== "function") {
     throw new TypeError("createParser needs an `onEvent` function: did you mean `createParser({ onEvent })`?")
   }

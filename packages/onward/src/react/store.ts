@@ -1,5 +1,7 @@
 import { stream, type EventStream, type StreamOptions, type StreamStatus } from "../client/index.ts"
+import { STREAM_OPTIONS } from "../client-options.ts"
 import { systemClock } from "../clock.ts"
+import { checkNames } from "../options.ts"
 
 /** What a component sees: it never changes, another takes its place. */
 export interface Snapshot {
@@ -27,10 +29,14 @@ export interface Store {
   readonly close: () => void
 }
 
+/** What the hook has beside the options of `stream`. */
+const HOOK_OPTIONS = ["key", "select", "initial", "reduce"]
+
 /** A burst of events is shown at most so often, in ms: about once a frame. */
 const FRAME = 16
 
 export function createStore(url: string | null, key: unknown, first: StoreOptions): Store {
+  checkNames("useEventStream", first, [...HOOK_OPTIONS, ...STREAM_OPTIONS])
   const { clock = systemClock } = first
   const listeners = new Set<() => void>()
   let options = first
@@ -134,7 +140,8 @@ export function createStore(url: string | null, key: unknown, first: StoreOption
 
 /** Options whose functions call those that the options have by then. */
 function latest(look: () => StoreOptions): StreamOptions {
-  const entries = Object.entries(look()).map(([name, value]: [string, unknown]) => {
+  const given = Object.entries(look()).filter(([name]) => !HOOK_OPTIONS.includes(name))
+  const entries = given.map(([name, value]: [string, unknown]) => {
     if (typeof value !== "function") return [name, value]
     const call = (...args: unknown[]): unknown => {
       const current: unknown = look()[name as keyof StoreOptions]

@@ -1,3 +1,5 @@
+import { STREAM_OPTIONS } from "../client-options.ts"
+import { checkNames } from "../options.ts"
 import { OnwardError } from "../client/index.ts"
 import {
   createChatRequests,
@@ -41,6 +43,7 @@ export interface ChatTransport<Chunk extends object, Message extends object = ob
 export function chatTransport<Chunk extends object, Message extends object = object>(
   options: ChatTransportOptions<Chunk, Message>,
 ): ChatTransport<Chunk, Message> {
+  checkNames("chatTransport", options, OPTIONS)
   const requests = createChatRequests(options)
   const { format, fetch, ...rest } = withoutRequests(options)
   /** The newest answer of each chat that is open here. */
@@ -124,6 +127,15 @@ function withoutRequests<Chunk extends object>({
 }: ChatTransportOptions<Chunk, never>): Omit<OpenRunOptions<Chunk | "[DONE]">, "url"> {
   return rest
 }
+
+const OPTIONS = [
+  ...STREAM_OPTIONS,
+  "format",
+  "api",
+  "resumeAt",
+  "prepareSendMessagesRequest",
+  "prepareReconnectToStreamRequest",
+].filter((name) => !["method", "lastEventId", "signal", "resume", "until", "finite", "shared"].includes(name))
 
 /** What cut an answer short, in a way that coming back may help. */
 const DISCONNECTED = /^(network_error|stream_ended|.*_timeout|not_repeatable|source_failed)$/

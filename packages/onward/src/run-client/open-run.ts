@@ -1,3 +1,5 @@
+import { STREAM_OPTIONS } from "../client-options.ts"
+import { checkNames } from "../options.ts"
 import { systemClock } from "../clock.ts"
 import { OnwardError, stream, type FetchedResponse, type StreamOptions } from "../client/index.ts"
 import type { Format, Part, Usage } from "../runs/index.ts"
@@ -57,6 +59,11 @@ export interface OpenRun<F> {
   detach(): void
 }
 
+/** What `stream` has and a run decides for itself is none of its options. */
+const OPTIONS = [...STREAM_OPTIONS, "url", "format", "location"].filter(
+  (name) => !["resume", "until", "finite", "shared"].includes(name),
+)
+
 /**
  * Opens a run of `onward/runs`: asks once, carries on after cuts, and tells leaving from stopping. Connects when a frame is first asked for.
  * @example
@@ -65,6 +72,7 @@ export interface OpenRun<F> {
  * if (run.status !== "completed") showThatItIsNotWhole(run.error)
  */
 export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
+  checkNames("openRun", options, OPTIONS)
   const { url, format, location, onStatus, clock = systemClock, ...rest } = options
   const follower = format.follow()
   const startedAt = clock.monotonic()

@@ -25,7 +25,8 @@ export function feed(
   heard: Heard = () => {},
 ): Outcome {
   const { handlers, ...lists } = listen()
-  const parser = createParser({ ...handlers, ...options }, options)
+  const { onComment, ...rest } = options
+  const parser = createParser({ ...handlers, ...(onComment && { onComment }) }, rest)
   for (const chunk of chunks) {
     parser.push(chunk)
     heard(lists.events)

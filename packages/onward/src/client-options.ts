@@ -1,0 +1,43 @@
+/** Names of the options that every kind of client has. */
+const CONNECTION = [
+  "method",
+  "headers",
+  "body",
+  "fetch",
+  "credentials",
+  "signal",
+  "lastEventId",
+  "incremental",
+  "maxEventLength",
+  "connectTimeout",
+  "idleTimeout",
+  "eventTimeout",
+  "maxServerDelay",
+  "createParser",
+  "clock",
+]
+
+/** Names of the options of `EventSource`. */
+export const EVENT_SOURCE_OPTIONS: readonly string[] = [...CONNECTION, "withCredentials", "retry", "reconnectionTime"]
+
+/** Names of the options of `stream`, and of what stands on it. */
+export const STREAM_OPTIONS: readonly string[] = [
+  ...CONNECTION,
+  "retry",
+  "finite",
+  "repeat",
+  "resume",
+  "until",
+  "onStatus",
+  "reconnectingAfter",
+  "onGap",
+  "hidden",
+  "hiddenAfter",
+  "shared",
+  "events",
+  "validate",
+  "onInvalid",
+]
+
+/** Of `retry`, wherever it is an object. */
+export const RETRY_OPTIONS: readonly string[] = ["base", "max", "attempts"]

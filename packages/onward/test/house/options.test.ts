@@ -1,0 +1,230 @@
+import assert from "node:assert/strict"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { after, test } from "node:test"
+import { createElement } from "react"
+import { renderToString } from "react-dom/server"
+import { createHub, defineEvents, memoryLog, type Schema } from "onward"
+import { EventSource, stream } from "onward/client"
+import { sse as h3Sse } from "onward/h3"
+import { sse as honoSse } from "onward/hono"
+import { ssePlugin } from "onward/fastify"
+import { logCases } from "onward/log/suite"
+import { eventStore, resume } from "onward/mcp"
+import { natsLog } from "onward/nats"
+import { sse as nestSse } from "onward/nest"
+import { sse as nodeSse } from "onward/node"
+import { pollingFetch } from "onward/poll"
+import { postgresLog } from "onward/postgres"
+import { createParser, createParserStream, encode, parse } from "onward/protocol"
+import { useEventStream } from "onward/react"
+import { redisLog } from "onward/redis"
+import { createRuns, text } from "onward/runs"
+import { chatTransport, openRun } from "onward/runs/client"
+import { createResumableStreamContext } from "onward/runs/resumable-stream"
+import { sqliteLog } from "onward/sqlite"
+import { connect, createClock } from "onward/testing"
+import { sse as webSse } from "onward/web"
+import { createNodeExchange } from "../adapters/misuse-exchange.ts"
+import { packageRoot } from "./imports.ts"
+
+const hub = createHub()
+const runs = createRuns({ hub, format: text() })
+const price: Schema = { "~standard": { version: 1, vendor: "test", validate: (value) => ({ value }) } }
+const events = defineEvents({ price })
+const url = "http://localhost/"
+const request = new Request(url)
+const context = { req: { raw: request }, env: undefined, newResponse: () => new Response() }
+after(async () => {
+  await runs.close()
+  await hub.close()
+})
+async function* words(): AsyncGenerator<string> {}
+
+/** A call of each entry function that takes options, with slips: what was meant follows them. */
+const CALLS: Readonly<Record<string, (options: never) => unknown>> = {
+  createHub,
+  subscribe: (options) => hub.subscribe(options),
+  drain: (options) => hub.drain(options),
+  publish: (options) => hub.publish(options),
+  publishMany: (options) => hub.publishMany([options]),
+  "events.parse": (options) => events.parse({ event: "price", data: "" }, options),
+  "sse of onward/node"(options) {
+    const { req, res } = createNodeExchange()
+    return nodeSse(req, res, words, options)
+  },
+  "sse of onward/web": (options) => webSse(request, words, options),
+  "sse of onward/hono": (options) => honoSse(context, words, options),
+  "sse of onward/h3": (options) => h3Sse({ req: request }, words, options),
+  "sse of onward/nest": nestSse,
+  ssePlugin: (options) => ssePlugin({} as never, options),
+  memoryLog,
+  sqliteLog: (options) => sqliteLog("unused.db", options),
+  redisLog: (options) => redisLog({} as never, options),
+  postgresLog: (options) => postgresLog({} as never, options),
+  natsLog: (options) => natsLog({} as never, options),
+  logCases,
+  stream: (options) => stream(url, options),
+  EventSource: (options) => new EventSource(url, options),
+  pollingFetch,
+  useEventStream: (options) =>
+    renderToString(
+      createElement(() => {
+        useEventStream(url, options)
+        return null
+      }),
+    ),
+  createRuns,
+  "runs.start": (options) => runs.start("a", words, options),
+  "runs.attach": (options) => runs.attach("a", options),
+  "runs.stop": (options) => runs.stop("a", options),
+  "runs.delete": (options) => runs.delete("a", options),
+  "runs.status": (options) => runs.status("a", options),
+  "runs.view": (options) => runs.view("a", options),
+  "runs.respond": (options) => runs.respond(request, "a", options),
+  openRun,
+  chatTransport,
+  createResumableStreamContext,
+  eventStore: (options) => eventStore(hub, options),
+  resume: (options) => resume(hub, options),
+  encode,
+  createParser: (options) => createParser({ onEvent() {} }, options),
+  "createParser's handlers": createParser,
+  parse: (options) => parse(new ReadableStream(), options),
+  createParserStream,
+  connect: (options) => connect(() => {}, options),
+  createClock,
+}
+
+/** Slips, each with the name that was meant: of options, and of options in options. */
+const SLIPS: Readonly<Record<string, readonly [options: object, meant: string][]>> = {
+  createHub: [
+    [{ heartbeats: 1 }, "heartbeat"],
+    [{ limits: { connection: 1 } }, "connections"],
+    [{ window: { entrys: 1 } }, "entries"],
+    [{ presence: { evry: 1 } }, "every"],
+  ],
+  subscribe: [[{ topic: "a" }, "topics"]],
+  drain: [[{ ovr: 1 }, "over"]],
+  publish: [[{ topic: "a", dta: 1 }, "data"]],
+  publishMany: [[{ topic: "a", evnt: "a" }, "event"]],
+  "events.parse": [[{ validat: true }, "validate"]],
+  ssePlugin: [[{ hubs: hub }, "hub"]],
+  memoryLog: [
+    [{ retentions: {} }, "retention"],
+    [{ count: 10 }, "retention.count"],
+    [{ retention: { counts: 1 } }, "count"],
+    [{ retention: { topic: { ages: 1 } } }, "age"],
+  ],
+  sqliteLog: [
+    [{ pollinterval: 5 }, "pollInterval"],
+    [{ retention: { byte: 1 } }, "bytes"],
+  ],
+  redisLog: [[{ timeouts: 5 }, "timeout"]],
+  postgresLog: [[{ pollinterval: 5 }, "pollInterval"]],
+  natsLog: [[{ replica: 5 }, "replicas"]],
+  logCases: [[{ creat: 1 }, "create"]],
+  stream: [
+    [{ header: {} }, "headers"],
+    [{ retry: { attempt: 3 } }, "attempts"],
+    [{ shared: { keys: "a" } }, "key"],
+  ],
+  EventSource: [
+    [{ withCredential: true }, "withCredentials"],
+    [{ retry: { maxx: 3 } }, "max"],
+  ],
+  pollingFetch: [[{ patient: 1 }, "patience"]],
+  useEventStream: [
+    [{ initail: 0 }, "initial"],
+    [{ onstatus: 0 }, "onStatus"],
+  ],
+  createRuns: [
+    [{ formt: text() }, "format"],
+    [{ format: text(), flush: { mss: 1 } }, "ms"],
+  ],
+  "runs.attach": [[{ aftr: "" }, "after"]],
+  "runs.view": [
+    [{ locations: "" }, "location"],
+    [{ sse: { header: {} } }, "headers"],
+  ],
+  "runs.respond": [[{ onlyactive: true }, "onlyActive"]],
+  openRun: [[{ url, format: text(), locaton: "" }, "location"]],
+  chatTransport: [[{ format: text(), apii: "" }, "api"]],
+  createResumableStreamContext: [[{ keyprefix: "" }, "keyPrefix"]],
+  eventStore: [[{ sessions: "a" }, "session"]],
+  resume: [[{ session: "a", protocols: "" }, "protocol"]],
+  encode: [[{ data: "", evnt: "" }, "event"]],
+  createParser: [[{ maxEventByte: 1 }, "maxEventBytes"]],
+  "createParser's handlers": [[{ onEvnt() {} }, "onEvent"]],
+  parse: [[{ onComments() {} }, "onComment"]],
+  createParserStream: [[{ lasteventid: "" }, "lastEventId"]],
+  connect: [[{ paths: "/" }, "path"]],
+  createClock: [[{ seeds: 1 }, "seed"]],
+}
+
+const SSE: readonly [object, string][] = [
+  [{ heartbeats: 1 }, "heartbeat"],
+  [{ cors: { origin: "*" } }, "origins"],
+]
+const OWNER: readonly [object, string][] = [[{ ownr: "ada" }, "owner"]]
+
+for (const [name, call] of Object.entries(CALLS)) {
+  test(`${name} refuses what it does not know, and says what was meant`, async () => {
+    const slips = SLIPS[name] ?? (name.startsWith("sse") ? SSE.slice(0, name.endsWith("nest") ? 1 : 2) : OWNER)
+    for (const [options, meant] of slips) {
+      await assert.rejects(
+        async () => call(options as never),
+        (error: unknown) => {
+          assert.match(String(error), new RegExp(`Did you mean "${meant}"\\?`), JSON.stringify(options))
+          // a message may be a client's
+          const isMessage = ["publish", "publishMany", "encode"].includes(name)
+          assert.equal((error as Error).name, isMessage ? "OnwardError" : "TypeError")
+          return true
+        },
+      )
+    }
+    if (["publish", "publishMany", "encode"].includes(name)) return
+    for (const options of [5_000, "text", [], Promise.resolve({}), new Map(), () => {}]) {
+      await assert.rejects(async () => call(options as never), TypeError)
+    }
+  })
+}
+
+/** Functions of public entries that take no options of ours. */
+const WITHOUT = new Set([
+  "OnwardError",
+  "agUi",
+  "aiSdk",
+  "anthropic",
+  "openaiChat",
+  "openaiResponses",
+  "text",
+  "isPattern",
+  "encodeComment",
+  "encodeRetry",
+  "postgresSchema",
+  "defineEvents",
+  "createSmallParser",
+  "checkLog",
+  "checkMessage",
+  "createEpoch",
+  "formatPosition",
+  "inSameEpoch",
+  "parsePosition",
+  "repeatsOf",
+  "framesIn",
+])
+
+test("every function of every public entry is looked at here", async () => {
+  const manifest = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as { exports: object }
+  const unknown = new Set<string>()
+  for (const [path, conditions] of Object.entries(manifest.exports)) {
+    if (typeof conditions === "string") continue
+    const entry = (await import(join("onward", path))) as Record<string, unknown>
+    for (const [name, value] of Object.entries(entry)) {
+      const isKnown = name in CALLS || WITHOUT.has(name) || name === "sse"
+      if (typeof value === "function" && !isKnown) unknown.add(`${path} ${name}`)
+    }
+  }
+  assert.deepEqual([...unknown], [])
+})
