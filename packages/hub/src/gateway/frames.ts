@@ -19,8 +19,13 @@ const TURN_MS = 10
 /**
  * The frames of a provider's event stream. Throws `OnwardError` when it is cut off or silent for too long, to be told to clients as it is.
  */
-export async function* framesOf<F>(
+export function framesOf<F>(body: Readable, options: FramesOptions<F>): AsyncGenerator<F> {
+  return read(body, piecesOf(body), options)
+}
+
+async function* read<F>(
   body: Readable,
+  pieces: AsyncIterable<Uint8Array>,
   { format, firstTimeout, idleTimeout, maxBytes }: FramesOptions<F>,
 ): AsyncGenerator<F> {
   let late = silence("first", firstTimeout)
@@ -45,7 +50,7 @@ export async function* framesOf<F>(
   }
 
   try {
-    for await (const frame of framesIn(piecesOf(body), format, { maxEventBytes: maxBytes, onEvent })) {
+    for await (const frame of framesIn(pieces, format, { maxEventBytes: maxBytes, onEvent })) {
       yield frame
       if (performance.now() - turn < TURN_MS) continue
       await setImmediate()

@@ -26,7 +26,7 @@ export async function visit(
   const { method, path, query, owner } = asked
   const known = await find(setting, kind, owner, id)
   const isRead = method === "GET" || method === "HEAD"
-  const isStream = query.get("stream") === "true" || !kind.hasOwnIds
+  const isStream = kind.hasOwnIds ? query.get("stream") === "true" : query.get("stream") !== "false"
   const isResume = isRead && rest === "" && isStream
   if (known.status === "unknown") {
     const isOurs = id.startsWith("run_") || (kind.hasOwnIds && isResume)
@@ -40,7 +40,7 @@ export async function visit(
     return kind.hasOwnIds ? remove(setting, visited, known) : stop(setting, visited, known)
   }
   if (isRead && rest === "" && id.startsWith("run_")) {
-    const response = await lastResponse(kind, known.run, owner)
+    const response = kind.hasOwnIds ? await lastResponse(kind, known.run, owner) : await stateOf(kind, known, owner)
     if (!response) throw unknownRun()
     return sendJson(asked.res, 200, response)
   }
@@ -96,8 +96,13 @@ async function stop(setting: Setting, visited: Visit, known: Known): Promise<voi
   if (method === "POST" && response?.["background"] === true && isName(own)) {
     return pass(setting, visited, known, `${kind.path}/${own}/cancel`)
   }
-  const { status } = await kind.runs.status(run, { owner })
-  sendJson(res, 200, response ?? { id, object: "run", status })
+  sendJson(res, 200, response ?? (await stateOf(kind, { id, run }, owner)))
+}
+
+/** How a run stands, what its provider counted, and how fast it came. */
+async function stateOf({ runs }: Kind, { id, run }: Pick<Known, "id" | "run">, owner: string): Promise<object> {
+  const { status, usage, metrics } = await runs.status(run, { owner })
+  return { id, object: "run", status, ...(usage && { usage }), ...(metrics && { metrics }) }
 }
 
 /** Deletes a response: the run here, and what the provider keeps of it. */

@@ -257,11 +257,36 @@ test("a chat is stopped by DELETE", async (t) => {
   const run = response.headers.get("onward-run") ?? ""
   const url = `${server.url}/v1/chat/completions/${run}`
   const answer = await fetch(url, { method: "DELETE", headers: { authorization: "Bearer ann's" } })
-  assert.deepEqual(await answer.json(), { id: run, object: "run", status: "stopped" })
+  const state = (await answer.json()) as { metrics: object }
+  assert.deepEqual({ ...state, metrics: {} }, { id: run, object: "run", status: "stopped", metrics: {} })
   await gone
   await assert.rejects(async () => {
     for await (const chunk of data) void chunk
   }, /the answer was stopped/)
+})
+
+test("a run tells its state, what its provider counted and how fast it came, while it runs and after", async (t) => {
+  const { provider, client, server } = await start(t)
+  const asking = client.chat.completions.create(QUESTION).withResponse()
+  const { res } = await provider.call()
+  begin(res)
+  chat.say(res, { content: "Once" })
+  const { data, response } = await asking
+  const url = `${server.url}/v1/chat/completions/${response.headers.get("onward-run")}?stream=false`
+  const ask = async (): Promise<{ status: string; usage?: object; metrics: { tokens: number; counted: string } }> => {
+    const answer = await fetch(url, { headers: { authorization: "Bearer ann's" } })
+    return (await answer.json()) as { status: string; metrics: { tokens: number; counted: string } }
+  }
+  assert.equal((await ask()).status, "running")
+  const usage = { prompt_tokens: 3, completion_tokens: 7, total_tokens: 10 }
+  chat.say(res, {}, "stop")
+  res.end(`data: ${JSON.stringify({ id: "c", choices: [], usage })}\n\ndata: [DONE]\n\n`)
+  for await (const chunk of data) void chunk
+  const state = await ask()
+  assert.equal(state.status, "completed")
+  assert.deepEqual(state.usage, { input: 3, output: 7 })
+  assert.deepEqual([state.metrics.tokens, state.metrics.counted], [7, "usage"])
+  assert.equal((await fetch(url, { headers: { authorization: "Bearer bob's" } })).status, 404)
 })
 
 test("a run is nobody's but the caller's", async (t) => {
