@@ -26,7 +26,7 @@ export async function placeAfter(
     }
     before = id
     id = at ?? id
-    if (last === number && (await runs.status(run, who)).status === "running") return { id }
+    if (last === number && (await runs.status(run, { owner: who.owner })).status === "running") return { id }
   }
   // numbers past the end were never given: the end itself is what there is to tell
   return last === number ? "over" : { id: before }
