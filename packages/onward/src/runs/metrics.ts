@@ -101,7 +101,8 @@ export function createMeter(clock: Clock, elsewhere: () => Pick<RunMetrics, "vie
 
 function percentiles(list: readonly number[]): RunMetrics["gaps"] {
   if (list.length === 0) return undefined
-  const sorted = list.toSorted((a, b) => a - b)
+  // numbers in a typed array are sorted without calling back
+  const sorted = Float64Array.from(list).sort()
   const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] as number
   return { p50: at(0.5), p95: at(0.95), p99: at(0.99) }
 }
