@@ -1,3 +1,4 @@
+import type { Turns } from "../turns.ts"
 import type { Ending, Follower, Format, FormatMessage, RunInfo } from "./format.ts"
 import { wireOf } from "./record.ts"
 import type { View } from "./view.ts"
@@ -125,3 +126,12 @@ function translated(view: View, native: Format, format: Format): Projection {
 
 /** An end record holds more, which is not for viewers. */
 const told = ({ status, error }: Ending): Ending => ({ status, ...(error && { error }) })
+
+/** Makes all frames that there are so far: of a long run in as many turns as it takes. */
+export async function prepare(projection: Projection, view: View, turns: Turns): Promise<Projection> {
+  for (let index = 0; index < view.count; index++) {
+    if (turns.isOver) await turns.next()
+    projection.frames(index)
+  }
+  return projection
+}

@@ -18,7 +18,7 @@ import {
 } from "./options.ts"
 import { createPlaces, isRunId } from "./place.ts"
 import { produce, type Production } from "./produce.ts"
-import { project, type Projection } from "./projection.ts"
+import { prepare, project, type Projection } from "./projection.ts"
 import { markOf, type RunError } from "./record.ts"
 import { respond } from "./respond.ts"
 import { createRoom } from "./room.ts"
@@ -106,16 +106,8 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
     return projection
   }
 
-  /** The projection with all frames made that there are so far: of a long run in as many turns as it takes. */
-  async function prepared(view: View, name: string | undefined): Promise<Projection> {
-    const { turns } = insides.core
-    const projection = projectionOf(view, name)
-    for (let index = 0; index < view.count; index++) {
-      if (turns.isOver) await turns.next()
-      projection.frames(index)
-    }
-    return projection
-  }
+  const prepared = (view: View, name: string | undefined): Promise<Projection> =>
+    prepare(projectionOf(view, name), view, insides.core.turns)
 
   /** Writes an `open`, and finds out whose is the first. */
   async function claim(view: View): Promise<void> {
