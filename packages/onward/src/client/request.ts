@@ -83,8 +83,7 @@ export async function initOf(
   isResume: boolean,
 ): Promise<FetchInit> {
   const { headers: given, body: source, credentials = "same-origin", incremental = true } = options
-  const mine = typeof given === "function" ? await Promise.resolve(attempt).then(given).catch(failed) : given
-  const headers = headersOf(mine)
+  const headers = headersOf(await made(given, attempt))
   if (!headers.has("accept")) headers.set("accept", "text/event-stream")
   const page = globalThis.location?.origin
   if (incremental && (!page || page === originOf(url))) headers.set("incremental", "?1")
@@ -92,12 +91,19 @@ export async function initOf(
   const init: FetchInit = { method: "GET", headers: Object.fromEntries(headers), credentials, cache: "no-store" }
   if (!isResume) {
     init.method = methodOf(options)
-    init.body =
-      (typeof source === "function" ? await Promise.resolve(attempt).then(source).catch(failed) : source) ?? null
+    init.body = (await made(source, attempt)) ?? null
   }
   if (Object.keys(init.headers).some((name) => !HARMLESS.test(name))) init.redirect = "manual"
   return init
 }
+
+/** What an option is at this attempt. What cannot be had now, a token for instance, may be had later. */
+const made = async <T>(given: T | ((attempt: Attempt) => T | Promise<T>) | undefined, attempt: Attempt) =>
+  typeof given === "function"
+    ? Promise.resolve(attempt)
+        .then(given as (attempt: Attempt) => T)
+        .catch(failed)
+    : given
 
 /** The platform's error would name the value. */
 function headersOf(given: HeadersInit | undefined): Headers {

@@ -75,7 +75,8 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
       await exchange.open()
       await exchange.write("data: a\n\nevent: stream.end\ndata:\n\n")
     })
-    const away = `http://localhost:${await reservePort()}/`
+    // not by a name, whose look-up no test clock waits for
+    const away = `http://127.0.0.1:${await reservePort()}/`
     let calls = 0
     const once =
       (limit: number): FetchLike =>

@@ -44,7 +44,7 @@ if (client === "EventSource") {
   }
 }
 // what is closed takes a turn or two to be gone
-for (let turns = 0; turns < 1_000 && resources().length > 0; turns++) {
+for (let turns = 0; turns < 1_000 && (turns === 0 || resources().length > 0); turns++) {
   await new Promise((resolve) => setImmediate(resolve))
 }
 console.log(
