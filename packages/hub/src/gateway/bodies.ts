@@ -28,6 +28,9 @@ export function guardUpload(req: IncomingMessage, ms: number, onLate: (error: Ht
       )
     }
     seen = bytesRead
-  }, ms)
-  req.once("close", () => clearInterval(timer))
+  }, ms).unref()
+  const stop = (): void => clearInterval(timer)
+  // a request that nothing reads any more need not close with its connection
+  req.once("close", stop)
+  req.socket.once("close", stop)
 }
