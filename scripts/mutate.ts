@@ -1,13 +1,15 @@
 // npm run mutate -- --area hub --count 40 --seed 7: would the tests notice a mistake?
 //
-// Changes one place of an area's code at a time, as a programmer might get it wrong, and runs the area's tests against each change.
-// Works on a copy of the checkout. Prints the changes that no test noticed, and the share that was noticed.
+// Changes one place of an area's code at a time, as a programmer might get it wrong, and runs those of the area's tests that load the
+// changed file, near and quick ones first. Works on a copy of the checkout. Prints the changes that no test noticed, and the share that was
+// noticed. With --file it only changes files whose paths end so.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { Chance } from "../packages/onward/test/hub/simulation/chance.ts"
 import { AREAS, filesOf } from "./mutation/areas.ts"
+import { createBench } from "./mutation/bench.ts"
 import { mutantsOf } from "./mutation/mutants.ts"
-import { notice } from "./mutation/notice.ts"
 import { excuses, survivorOf, type Survivor } from "./mutation/survivor.ts"
 import { copyTree } from "./mutation/tree.ts"
 
@@ -32,29 +34,30 @@ for (const name of values.area) {
 async function run(name: string, source: readonly string[], tests: readonly string[]): Promise<void> {
   console.log(`\n${name}: ${count} changes, seed ${seed}`)
   const tree = copyTree(`.cache/mutation/${name}`)
-  const untouched = await notice(tree.folder, tests, 15 * 60_000)
-  if (untouched.noticed) throw new Error(`The tests of ${name} fail without a change: ${untouched.noticed}`)
-  const timeout = (untouched.seconds * 4 + 30) * 1_000
+  const bench = createBench(tree.folder, tests)
   const chance = new Chance(seed)
+  // of the copy, because somebody may be working on the checkout
+  const codeOf = (file: string): string => readFileSync(join(tree.folder, file), "utf8")
   const all = source
     .filter((file) => values.file === undefined || file.endsWith(values.file))
-    .flatMap((file) => mutantsOf(readFileSync(file, "utf8")).map((mutant) => ({ file, mutant })))
+    .flatMap((file) => mutantsOf(codeOf(file)).map((mutant) => ({ file, mutant })))
   const excuseFor = excuses()
   const survivors: Survivor[] = []
   let [noticed, excused] = [0, 0]
   for (let tried = 0; tried < count && all.length > 0; tried++) {
     const [{ file, mutant }] = all.splice(chance.below(all.length), 1) as [(typeof all)[number]]
-    const code = readFileSync(file, "utf8")
+    const code = codeOf(file)
     const survivor = survivorOf(file, code, mutant)
-    const undo = tree.change(file, code.slice(0, mutant.start) + mutant.text + code.slice(mutant.end))
-    const verdict = await notice(tree.folder, tests, timeout)
-    undo()
-    const excuse = verdict.noticed === undefined ? excuseFor(survivor) : undefined
-    if (verdict.noticed !== undefined) noticed++
+    const changed = code.slice(0, mutant.start) + mutant.text + code.slice(mutant.end)
+    const noticedBy = await bench.judge(file, () => tree.change(file, changed))
+    const excuse = noticedBy === undefined ? excuseFor(survivor) : undefined
+    if (noticedBy !== undefined) noticed++
     else if (excuse !== undefined) excused++
     else survivors.push(survivor)
-    const outcome = verdict.noticed !== undefined ? `noticed by "${verdict.noticed}"` : (excuse ?? "NOT NOTICED")
-    console.log(`  ${file}: \`${survivor.line}\`\n    ${shown(survivor.from)} → ${shown(survivor.to)}: ${outcome}`)
+    const outcome = noticedBy !== undefined ? `noticed by "${noticedBy}"` : (excuse ?? "NOT NOTICED")
+    console.log(
+      `  ${tried + 1}. ${file}: \`${survivor.line}\`\n    ${shown(survivor.from)} → ${shown(survivor.to)}: ${outcome}`,
+    )
   }
   writeFileSync(`${results}/${name}-${seed}.json`, JSON.stringify(survivors, undefined, 2))
   const counted = noticed + survivors.length

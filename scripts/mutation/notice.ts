@@ -1,27 +1,28 @@
 import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { resolve } from "node:path"
 import { createInterface } from "node:readline"
 
-/** What the tests made of a change. */
+/** What a test file made of a change. */
 export interface Verdict {
-  /** The first test that failed, or that the tests did not end in time; undefined when all passed. */
+  /** The first test that failed, or that the file did not end in time; undefined when all passed. */
   readonly noticed: string | undefined
   readonly seconds: number
 }
 
-/** Runs test files until the first test fails, and ends what they have started. */
-export async function notice(folder: string, tests: readonly string[], timeout: number): Promise<Verdict> {
+/** Hundreds of processes load the same modules. */
+const COMPILED = resolve(".cache/mutation/compiled")
+
+/** Runs one test file until its first test fails, and ends what it has started. */
+export async function notice(folder: string, test: string, timeout: number): Promise<Verdict> {
   const started = performance.now()
-  const child = spawn(
-    process.execPath,
-    ["--conditions=onward-source", "--test", "--test-concurrency=2", "--test-reporter=tap", ...tests],
-    {
-      cwd: folder,
-      // the runner refuses to start within a test of another
-      env: { ...process.env, NODE_TEST_CONTEXT: undefined },
-      stdio: ["ignore", "pipe", "ignore"],
-      detached: true,
-    },
-  )
+  // without --test, which would start a second process to watch the first
+  const child = spawn(process.execPath, ["--conditions=onward-source", "--test-reporter=tap", test], {
+    cwd: folder,
+    env: { ...process.env, NODE_TEST_CONTEXT: undefined, NODE_COMPILE_CACHE: COMPILED },
+    stdio: ["ignore", "pipe", "ignore"],
+    detached: true,
+  })
   const end = (): void => {
     try {
       process.kill(-(child.pid as number), "SIGKILL")
@@ -31,16 +32,20 @@ export async function notice(folder: string, tests: readonly string[], timeout: 
   }
   let noticed: string | undefined
   const timer = setTimeout(() => {
-    noticed = `the tests did not end within ${Math.round(timeout / 1_000)} s`
+    noticed ??= `${test} did not end within ${Math.round(timeout / 1_000)} s`
     end()
   }, timeout)
+  const exited = once(child, "exit")
+  // what a test has started may hold the output open
+  void exited.then(end)
   for await (const line of createInterface(child.stdout)) {
     const [, name] = /^\s*not ok \d+ - (.*)$/.exec(line) ?? []
-    if (name === undefined) continue
+    if (name === undefined || name.includes(" # TODO")) continue
     noticed ??= name
     end()
   }
+  const [code] = (await exited) as [number | null]
   clearTimeout(timer)
-  end()
+  if (code !== 0) noticed ??= `${test} exited with ${code}`
   return { noticed, seconds: (performance.now() - started) / 1_000 }
 }

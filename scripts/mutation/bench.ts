@@ -1,0 +1,70 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { notice } from "./notice.ts"
+import { reachOf } from "./reach.ts"
+
+/** A test file of an area. */
+interface Test {
+  readonly file: string
+  /** How many imports away each file is that it loads. */
+  readonly reach: ReadonlyMap<string, number>
+  /** How often it was the one to notice, by changed file. */
+  readonly finds: Map<string, number>
+  /** How long it takes when nothing is changed; until it ran, what it took in an earlier run, or a guess. */
+  seconds: number
+  hasPassed: boolean
+}
+
+/** Judges changes by the test files of an area. */
+export interface Bench {
+  /**
+   * Runs the test files that load a changed file, one after the other, the likeliest to tell soon first, until one notices. Each ran once
+   * without a change before. Throws when one fails then.
+   */
+  readonly judge: (file: string, change: () => () => void) => Promise<string | undefined>
+}
+
+const SECONDS = ".cache/mutation/seconds.json"
+/** What a file is guessed to take that has not run yet. */
+const GUESS = { fast: 2, slow: 60 }
+/** A test must have been quick to fail in this many times what it takes, and this much more, in seconds. */
+const PATIENCE = { times: 5, more: 10 }
+/** Nothing that waits may hold up the whole run. */
+const MOST_SECONDS = 600
+
+export function createBench(folder: string, files: readonly string[]): Bench {
+  const known = existsSync(SECONDS) ? (JSON.parse(readFileSync(SECONDS, "utf8")) as Record<string, number>) : {}
+  const tests = files.map((file): Test => {
+    const seconds = known[file] ?? (file.endsWith(".slow.test.ts") ? GUESS.slow : GUESS.fast)
+    return { file, reach: reachOf(file), finds: new Map(), seconds, hasPassed: false }
+  })
+
+  /** Near and quick ones first; those that noticed other changes of the file before all. */
+  const costOf = ({ seconds, reach, finds }: Test, changed: string): number =>
+    (seconds * (reach.get(changed) ?? 0)) / (1 + 4 * (finds.get(changed) ?? 0))
+
+  async function runUntouched(test: Test): Promise<void> {
+    const { noticed, seconds } = await notice(folder, test.file, MOST_SECONDS * 1_000)
+    if (noticed !== undefined) throw new Error(`${test.file} fails without a change: ${noticed}`)
+    test.seconds = seconds
+    test.hasPassed = true
+    known[test.file] = seconds
+    writeFileSync(SECONDS, JSON.stringify(known))
+  }
+
+  return {
+    async judge(changed, change) {
+      const able = tests.filter(({ reach }) => reach.has(changed))
+      for (const test of able.sort((a, b) => costOf(a, changed) - costOf(b, changed))) {
+        if (!test.hasPassed) await runUntouched(test)
+        const undo = change()
+        const timeout = Math.min(test.seconds * PATIENCE.times + PATIENCE.more, MOST_SECONDS) * 1_000
+        const { noticed } = await notice(folder, test.file, timeout)
+        undo()
+        if (noticed === undefined) continue
+        test.finds.set(changed, (test.finds.get(changed) ?? 0) + 1)
+        return noticed
+      }
+      return undefined
+    },
+  }
+}
