@@ -22,6 +22,7 @@ export interface Fate {
 export interface Built {
   /** Without a slash at its end. */
   readonly origin: string
+  readonly program: Running
   ask(asked: Asked): Promise<Exchange>
   /** Publishes to those on `/stream/hub`; resolves to the id. */
   publish(data: string): Promise<string>
@@ -58,6 +59,7 @@ export async function startBuilt(app: App, folder: string): Promise<Built> {
   const post = (path: string, body: string) => json(path, { method: "POST", headers, body })
   const built: Built = {
     origin,
+    program,
     ask: ({ headers: own, ...asked }) =>
       http1.ask(port, { ...asked, headers: { ...(asked.body !== undefined && headers), ...own } }),
     publish: (data) => post("/publish", data) as Promise<string>,

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process"
 import { createHash } from "node:crypto"
 import { existsSync, globSync } from "node:fs"
-import { cp, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises"
+import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
@@ -48,13 +48,21 @@ export async function fetchFramework(example: string): Promise<string> {
 /** The library as npm would put it, compiled once for all apps. */
 let compiled: Promise<string> | undefined
 
-async function compile(): Promise<string> {
-  const folder = join(root, ".cache/onward")
+async function compile(folder = join(root, ".cache/onward")): Promise<string> {
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
   await cp(join(library, "package.json"), join(folder, "package.json"))
   const config = join(library, "tsconfig.build.json")
   await run(join(root, "node_modules/.bin/tsc"), ["--project", config, "--outDir", join(folder, "dist")])
+  return folder
+}
+
+/** Puts an example whose dependencies are those of the workspace into a new folder, with the library as published. */
+export async function placeExample(example: string): Promise<string> {
+  await mkdir(join(root, ".cache"), { recursive: true })
+  const folder = await mkdtemp(join(root, ".cache", `${example}-`))
+  await cp(join(root, "examples", example), folder, { recursive: true })
+  await compile(join(folder, "node_modules/onward"))
   return folder
 }
 

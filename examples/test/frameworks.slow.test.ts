@@ -8,6 +8,7 @@ import { apps, type App } from "./apps.ts"
 import { build, startBuilt, type Built } from "./built.ts"
 import { leaveThroughVite } from "./dev-server.ts"
 import { compileExample, fetchFramework, placeFramework } from "./framework.ts"
+import { LONG, sendHostileRequests, statusOf } from "./hostile.ts"
 import { fetchSoon, Running, running } from "./running.ts"
 
 /** Set by `npm run frameworks`, which runs those too that would take CI too long: all, or the named ones. */
@@ -25,7 +26,7 @@ if (isAsked("23-orpc"))
     const port = String(await reservePort())
     const origin = `http://127.0.0.1:${port}`
     const program = new Running(join(folder, "server.ts"), { PORT: port }, [], { isBuilt: true })
-    await running(program, async () => {
+    await running(program, async (server) => {
       const say = async (text: string): Promise<string> => {
         const headers = { "content-type": "application/json" }
         const response = await fetchSoon(`${origin}/rpc/say`, {
@@ -42,6 +43,8 @@ if (isAsked("23-orpc"))
       const id = await say("live")
       assert.deepEqual((await events.next()).value?.id, id)
       events.close()
+      await sendHostileRequests(server, Number(port))
+      assert.equal(await statusOf(Number(port), "GET", "/events?last=x"), 400)
     })
   })
 
@@ -240,6 +243,14 @@ function casesOf(app: App): void {
         headers: { origin, "access-control-request-method": "POST" },
       })
       assert.equal(preflight.headers["access-control-allow-origin"], expected)
+    }
+  })
+
+  test("no request ends the process, and the example answers the client's mistakes as such", async () => {
+    // what they say to targets that no browser sends is theirs
+    await sendHostileRequests(built.program, Number(new URL(built.origin).port), 599)
+    for (const query of ["last=-1", "last=x", "since=never", `last_event_id=${LONG}`]) {
+      assert.equal((await built.ask({ path: `/events?${query}` })).status, 400, query)
     }
   })
 
