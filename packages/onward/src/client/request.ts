@@ -85,8 +85,7 @@ export async function initOf(
   const { headers: given, body: source, credentials = "same-origin", incremental = true } = options
   const headers = headersOf(await made(given, attempt))
   if (!headers.has("accept")) headers.set("accept", "text/event-stream")
-  const page = globalThis.location?.origin
-  if (incremental && (!page || page === originOf(url))) headers.set("incremental", "?1")
+  if (incremental && !isForeign(url)) headers.set("incremental", "?1")
   if (attempt.lastEventId !== "") headers.set("last-event-id", idToHeader(attempt.lastEventId))
   const init: FetchInit = { method: "GET", headers: Object.fromEntries(headers), credentials, cache: "no-store" }
   if (!isResume) {
@@ -174,9 +173,17 @@ export function withQuery(href: string, parameter: string): string {
 export const withId = (href: string, id: string): string =>
   withQuery(href.replace(/([?&])last_event_id=[^&#]*&?/g, "$1"), `last_event_id=${encodeURIComponent(id)}`)
 
+/**
+ * Whether a request goes from a page to another origin. A page in a sandbox has an origin of its own, which `location` does not tell (HTML,
+ * "opaque origin").
+ */
+function isForeign(href: string): boolean {
+  const page = globalThis.origin ?? globalThis.location?.origin
+  return Boolean(page) && page !== originOf(href)
+}
+
 /** Whether a request goes from a page to another origin, and needs no preflight but for its headers. */
-export const isForeignGet = (href: string, method: string): boolean =>
-  method === "GET" && globalThis.location?.origin !== undefined && globalThis.location.origin !== originOf(href)
+export const isForeignGet = (href: string, method: string): boolean => method === "GET" && isForeign(href)
 
 export const methodOf = ({ method, body }: RequestOptions): string =>
   (method ?? (body === undefined ? "GET" : "POST")).toUpperCase()
