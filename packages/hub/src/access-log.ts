@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, renameSync, writeSync } from "node:fs"
 import type { IncomingMessage, ServerResponse } from "node:http"
+import { addressOf } from "./caller.ts"
 
 /** The log is rotated when it has this many bytes; one old one is kept, `access.log.1`. */
 const MAX_BYTES = 10 * 1024 ** 2
@@ -50,12 +51,12 @@ export function openAccessLog(
     path,
     watch(req, res) {
       const began = performance.now()
-      const { remoteAddress } = req.socket
+      const address = addressOf(req)
       const { url: target = "" } = req
       let path = HIDDEN
       res.once("close", () => {
         const duration = performance.now() - began
-        if (isOpen) write(formatLine(req, res, { remoteAddress, duration, target: path + shownAfter(target) }))
+        if (isOpen) write(formatLine(req, res, { address, duration, target: path + shownAfter(target) }))
       })
       return {
         isKnown: (known) => {
@@ -71,18 +72,18 @@ export function openAccessLog(
 }
 
 interface Visit {
-  readonly remoteAddress: string | undefined
+  readonly address: string
   readonly duration: number
   /** What was asked for, without what may be secret. */
   readonly target: string
 }
 
 /** Time, address, request, status, duration and user agent. A client that went before its answer began has status 0. */
-function formatLine(req: IncomingMessage, res: ServerResponse, { remoteAddress, duration, target }: Visit): string {
+function formatLine(req: IncomingMessage, res: ServerResponse, { address, duration, target }: Visit): string {
   const status = res.headersSent ? res.statusCode : 0
   const request = quote(`${req.method} ${target}`)
   const agent = quote(req.headers["user-agent"] ?? "-")
-  return `${new Date().toISOString()} ${remoteAddress ?? "-"} ${request} ${status} ${duration.toFixed(1)}ms ${agent}\n`
+  return `${new Date().toISOString()} ${address || "-"} ${request} ${status} ${duration.toFixed(1)}ms ${agent}\n`
 }
 
 const HIDDEN = "/***"

@@ -1,11 +1,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Hub, Log } from "onward"
 import type { AccessLog } from "./access-log.ts"
+import { noteAddress } from "./caller.ts"
 import { createBodies, hasBody } from "./body.ts"
 import type { Demo } from "./demo/index.ts"
 import { events } from "./events.ts"
+import type { Exposure } from "./exposure.ts"
 import type { Gateway } from "./gateway/index.ts"
-import { guard, type Address } from "./guard.ts"
+import { clientAddress, trustProxies } from "./forwarded.ts"
+import { createGuard, type Address } from "./guard.ts"
 import { health } from "./health.ts"
 import { HttpError } from "./http-error.ts"
 import type { PresenceEndpoint } from "./presence.ts"
@@ -16,7 +19,7 @@ import { createThrottle } from "./throttle.ts"
 import { sendProblem } from "./respond.ts"
 import { READ, STREAM, WRITE, type Route } from "./route.ts"
 
-export interface AppOptions {
+export interface AppOptions extends Exposure {
   readonly hub: Hub
   readonly log: Log
   readonly accessLog: AccessLog
@@ -38,7 +41,9 @@ export const PUBLISH_RATE = 4_000
 
 /** The hub's HTTP interface: who may ask, what is asked, what is written down. */
 export function createApp(options: AppOptions): (req: IncomingMessage, res: ServerResponse) => void {
-  const { hub, log, accessLog, address, demo, gateway, presence } = options
+  const { hub, log, accessLog, address, demo, gateway, presence, trustedProxies = [] } = options
+  const guard = createGuard(address, options.publicUrls)
+  const isTrusted = trustProxies(trustedProxies)
   const onError = limitReports(options.onError)
   const bodies = createBodies()
   const publishing = { hub, bodies, throttle: createThrottle({ rate: options.publishRate ?? PUBLISH_RATE }) }
@@ -65,7 +70,11 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
       throw new HttpError(400, "invalid_request", "The request's target is neither a path nor an http address.")
     const { url } = target
     const isForGateway = gateway?.owns(url.pathname) === true
-    guard(req, address(), { host: target.host, origins: isForGateway ? gateway.origins : [] })
+    guard(req, {
+      host: target.host,
+      origins: isForGateway ? gateway.origins : [],
+      isByAnyName: url.pathname === "/healthz",
+    })
     const { method = "GET" } = req
     if (isForGateway) {
       isKnown(hideNames(url.pathname))
@@ -101,6 +110,7 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
   }
 
   return (req, res) => {
+    if (trustedProxies.length > 0) noteAddress(req, clientAddress(req, isTrusted))
     const { isKnown } = accessLog.watch(req, res)
     // a client that leaves is no news
     req.on("error", () => {})

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os"
 import { filled, parse, toNumber, unknown } from "./arguments.ts"
 import { readDoctor, type DoctorOptions } from "./doctor/index.ts"
+import { EXPOSURE_FLAGS, EXPOSURE_USAGE, readExposure, type Exposure } from "./exposure.ts"
 import { GATEWAY_FLAGS, GATEWAY_USAGE, readGateway, type GatewaySettings } from "./gateway/index.ts"
 import { isLoopback } from "./guard.ts"
 import { checkLog, defaultLog, isShared } from "./log-address.ts"
@@ -24,7 +25,7 @@ onward serve starts a hub: POST /publish, GET /events?topic=…, GET /healthz.
                     '*' is all of them, and several patterns may be given
   --publish-rate <n>
                     how many requests each client address may publish a second; 0 for no limit     [4000]
-${GATEWAY_USAGE}
+${EXPOSURE_USAGE}${GATEWAY_USAGE}
 onward doctor asks for a stream, and says what is in its way: what holds it, changes it or cuts it.
 
   --header <h>      a request header, such as 'authorization: Bearer …'; several may be given
@@ -34,7 +35,7 @@ onward doctor asks for a stream, and says what is in its way: what holds it, cha
 `
 
 /** What `onward serve` is told. */
-export interface ServeOptions {
+export interface ServeOptions extends Exposure {
   readonly port: number
   readonly host: string
   readonly data: string
@@ -69,6 +70,7 @@ const OPTIONS = {
   demo: { type: "boolean" },
   presence: { type: "string", multiple: true },
   "publish-rate": { type: "string" },
+  ...EXPOSURE_FLAGS,
   ...GATEWAY_FLAGS,
   help: { type: "boolean", short: "h" },
   version: { type: "boolean", short: "v" },
@@ -105,6 +107,7 @@ export function readCommandLine(args: readonly string[], env: Readonly<Record<st
     ...(values["publish-rate"] !== undefined && {
       publishRate: toNumber("--publish-rate", values["publish-rate"], 0, 999_999_999),
     }),
+    ...readExposure(values),
     ...(gateway && { gateway }),
   }
 }

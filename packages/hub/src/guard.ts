@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http"
+import { isIP } from "node:net"
 import { HttpError } from "./http-error.ts"
 import { READ } from "./route.ts"
 
@@ -12,12 +13,18 @@ export interface Address {
 export const isLoopback = (host: string): boolean =>
   /^(?:localhost|127(?:\.\d+){3}|::1|::ffff:127(?:\.\d+){3})$/i.test(host)
 
-export interface GuardOptions {
-  /** The host that is asked for. @default that of `Host` */
-  readonly host?: string
+/** What a guard is told of one request. */
+export interface Guarded {
+  /** The host that is asked for. */
+  readonly host: string
   /** Other origins that may send requests to this path. @default none */
   readonly origins?: readonly string[]
+  /** Whether any name may be asked for: health checks come by addresses and by names of pods. */
+  readonly isByAnyName?: boolean
 }
+
+/** Lets a request in. Throws `HttpError` 403. */
+export type Guard = (req: IncomingMessage, guarded: Guarded) => void
 
 /**
  * Keeps other websites out, which the visitor's own browser would let in:
@@ -25,35 +32,40 @@ export interface GuardOptions {
  * - DNS rebinding: a site whose name resolves to 127.0.0.1 is same-origin to itself, but still says its name in `Host`;
  * - forged requests: other origins can make a browser send forms here, and say so in `Origin` and `Sec-Fetch-Site`.
  *
- * Throws `HttpError` 403.
+ * @param publicUrls origins by which browsers know the hub, whatever `Host` the proxy before it sends on
  */
-export function guard(
-  { method, headers }: IncomingMessage,
-  address: Address,
-  { host = headers.host ?? "", origins = [] }: GuardOptions = {},
-): void {
-  const { origin } = headers
-  if (isLoopback(address.host) && !isLocalName(host, address)) {
-    throw forbidden("host_not_allowed", "This hub listens to its own machine only: use http://localhost or 127.0.0.1.")
-  }
-  if (origin !== undefined && origins.includes(origin)) return
-  const isSafe = READ.includes(method ?? "")
-  if (!isSafe && origin !== undefined && hostOf(origin) !== host.toLowerCase()) {
-    throw forbidden("origin_not_allowed", "Other sites may not send requests here.")
-  }
-  const site = headers["sec-fetch-site"]
-  const isVisit = isSafe && headers["sec-fetch-mode"] === "navigate"
-  if (!isVisit && (site === "cross-site" || (site === "same-site" && !isSafe))) {
-    throw forbidden("origin_not_allowed", "Other sites may not send requests here.")
-  }
-}
+export function createGuard(address: () => Address, publicUrls: readonly string[] = []): Guard {
+  const publicOrigins = new Set(publicUrls)
+  // without ports: a name is what rebinding cannot have, and some proxies leave the port out
+  const publicNames = new Set(publicUrls.map((url) => new URL(url).hostname))
 
-function isLocalName(host: string, address: Address): boolean {
-  const [, name = "", port] = /^(\[[^\]]*\]|[^:]*)(?::(\d+))?$/.exec(host.toLowerCase()) ?? []
-  const names = ["localhost", "127.0.0.1", "[::1]", address.host, `[${address.host}]`]
-  return names.includes(name) && (port === undefined || Number(port) === address.port)
+  function isKnown(host: string): boolean {
+    const [, name = "", port] = /^(\[[^\]]*\]|[^:]*)(?::(\d+))?$/.exec(host.toLowerCase()) ?? []
+    const { host: bound, port: own } = address()
+    if (publicNames.has(name)) return true
+    const isLocal = ["localhost", "127.0.0.1", "[::1]", bound, `[${bound}]`].includes(name)
+    if (isLoopback(bound)) return isLocal && (port === undefined || Number(port) === own)
+    // no site can have an address as its name
+    return publicNames.size === 0 || isLocal || isIP(name.replace(/^\[(.*)\]$/, "$1")) !== 0
+  }
+
+  return ({ method = "", headers }, { host, origins = [], isByAnyName = false }) => {
+    const { origin } = headers
+    if (!isByAnyName && !isKnown(host)) {
+      throw new HttpError(403, "host_not_allowed", "The hub does not answer to this host name. Ask for its own name.")
+    }
+    if (origin !== undefined && origins.includes(origin)) return
+    const isSafe = READ.includes(method)
+    if (!isSafe && origin !== undefined && !publicOrigins.has(origin) && hostOf(origin) !== host.toLowerCase()) {
+      throw foreign()
+    }
+    const site = headers["sec-fetch-site"]
+    const isVisit = isSafe && headers["sec-fetch-mode"] === "navigate"
+    if (!isVisit && (site === "cross-site" || (site === "same-site" && !isSafe))) throw foreign()
+  }
 }
 
 const hostOf = (origin: string): string | undefined => /^https?:\/\/([^/]+)$/i.exec(origin)?.[1]?.toLowerCase()
 
-const forbidden = (code: string, message: string): HttpError => new HttpError(403, code, message)
+const foreign = (): HttpError =>
+  new HttpError(403, "origin_not_allowed", "Other sites may not send requests here. Send it from a page of the hub.")

@@ -24,6 +24,9 @@ const CUT_AFTER_MS = 2_500
  */
 const TIMEOUTS = { requestTimeout: 0, headersTimeout: 10_000, connectionsCheckingInterval: 1_000 }
 
+/** Longest head of a request, in bytes: the names of 1,000 topics fit into its URL. Node's own limit is 16 KiB. */
+const MAX_HEAD_BYTES = 65_536
+
 /** A hub that listens. */
 export interface HubServer {
   readonly address: Address
@@ -45,6 +48,8 @@ export async function startServer(
     presence: counted,
     gateway: settings,
     publishRate,
+    trustedProxies,
+    publicUrls,
   }: ServeOptions,
   onError: (error: unknown) => void,
 ): Promise<HubServer> {
@@ -78,9 +83,11 @@ export async function startServer(
       gateway,
       presence,
       publishRate,
+      ...(trustedProxies && { trustedProxies }),
+      ...(publicUrls && { publicUrls }),
       onError,
     })
-    const server = createServer(TIMEOUTS, app)
+    const server = createServer({ ...TIMEOUTS, maxHeaderSize: MAX_HEAD_BYTES }, app)
     // answered before the body is sent, when it is too large
     server.on("checkContinue", app)
     server.listen(port, host)

@@ -71,6 +71,15 @@ const understood: [args: string, env: Record<string, string>, command: object][]
       },
     },
   ],
+  [
+    "serve --trusted-proxy 127.0.0.1 --trusted-proxy=2001:db8::/32 --public-url https://A.example/ --public-url http://b.example:80",
+    {},
+    {
+      ...DEFAULTS,
+      trustedProxies: ["127.0.0.1", "2001:db8::/32"],
+      publicUrls: ["https://a.example", "http://b.example"],
+    },
+  ],
   ["serve --presence room/* --presence=lobby", {}, { ...DEFAULTS, presence: ["room/*", "lobby"] }],
   [
     "doctor http://a.example/events?topic=b",
@@ -128,6 +137,14 @@ const refused: [args: string[], message: RegExp][] = [
   [["serve", "--workers", "0"], /--workers must be a number from 1 to 256, not "0"/],
   [["serve", "--workers", "2", "--log", "memory:"], /--workers needs a log they can share/],
   [["serve", "--workers", "2", "--demo"], /leave out --workers/],
+  [["serve", "--trusted-proxy", "proxy.example"], /--trusted-proxy "proxy\.example" is not an IP address or a network/],
+  [["serve", "--trusted-proxy", "10.0.0.0/40"], /--trusted-proxy "10\.0\.0\.0\/40" is not/],
+  [
+    ["serve", "--public-url", "events.example.com"],
+    /--public-url must be a URL without a path, .* not "events\.example/,
+  ],
+  [["serve", "--public-url", "https://a.example/hub"], /--public-url must be a URL without a path/],
+  [["serve", "--public-url", "https://me@a.example"], /--public-url must be a URL without a path/],
   [["serve", "--presence", ""], /--presence is empty/],
   [["serve", "--presence"], /--presence needs a value/],
   [["serve", "--upstream", "api.example"], /--upstream must be a base URL/],

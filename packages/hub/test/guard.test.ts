@@ -42,7 +42,7 @@ const hosts: [host: string, status: number][] = [
 test("a hub for this machine only answers to this machine's names, whatever is asked", async (t) => {
   const { port } = await testServer(t, { demo: true })
   for (const [host, status] of hosts) {
-    for (const path of ["/healthz", "/", "/events?topic=a"]) {
+    for (const path of ["/", "/events?topic=a"]) {
       assert.equal(await statusOf(port, "GET", path, { host }), status, `${path} for "${host}"`)
     }
     assert.equal(await statusOf(port, "POST", "/publish", { host, ...FORM }), status, `POST for "${host}"`)
@@ -50,6 +50,66 @@ test("a hub for this machine only answers to this machine's names, whatever is a
 })
 
 const FORM = { "content-type": "application/x-www-form-urlencoded" }
+
+test("a health check is answered by whatever name it comes", async (t) => {
+  const { port } = await testServer(t)
+  for (const host of ["10.1.2.3:PORT", "onward-0.onward", "hub.example"]) {
+    assert.equal(await statusOf(port, "GET", "/healthz", { host }), 200, host)
+  }
+  assert.equal(await statusOf(port, "GET", "/healthz", { host: "a.example", "sec-fetch-site": "cross-site" }), 403)
+})
+
+const PUBLIC = ["https://hub.example", "http://hub.example:8080"]
+
+const publicPosts: [headers: Record<string, string>, status: number][] = [
+  // as proxies that keep it send it on, with its port or without
+  [{ host: "hub.example", origin: "https://hub.example", "sec-fetch-site": "same-origin" }, 200],
+  [{ host: "hub.example", origin: "http://hub.example:8080" }, 200],
+  [{ host: "hub.example:8080", origin: "http://hub.example:8080" }, 200],
+  [{ host: "HUB.example", origin: "https://hub.example" }, 200],
+  // rewritten
+  [{ host: "127.0.0.1:PORT", origin: "https://hub.example", "sec-fetch-site": "same-origin" }, 200],
+  [{ host: "127.0.0.1:PORT", origin: "http://hub.example:8080" }, 200],
+  [{ host: "127.0.0.1:PORT", origin: "http://127.0.0.1:PORT" }, 200],
+  [{ host: "hub.example" }, 200],
+  [{ host: "127.0.0.1:PORT", origin: "http://hub.example" }, 403],
+  [{ host: "127.0.0.1:PORT", origin: "https://hub.example:444" }, 403],
+  [{ host: "127.0.0.1:PORT", origin: "https://hub.example.evil.example" }, 403],
+  [{ host: "127.0.0.1:PORT", origin: "https://a.hub.example" }, 403],
+  [{ host: "127.0.0.1:PORT", origin: "https://hub.example", "sec-fetch-site": "cross-site" }, 403],
+  [{ host: "127.0.0.1:PORT", origin: "https://hub.example", "sec-fetch-site": "same-site" }, 403],
+  [{ host: "hub.example", origin: "https://evil.example" }, 403],
+  [{ host: "hub.example", origin: "null" }, 403],
+  [{ host: "evil.example", origin: "https://hub.example" }, 403],
+  [{ host: "evil.example", origin: "http://evil.example" }, 403],
+  [{ host: "hub.example.evil.example" }, 403],
+  [{ host: "hub.example." }, 403],
+]
+
+test("a page of a public URL may publish, whatever Host the proxy sends on, and no other page", async (t) => {
+  for (const host of ["127.0.0.1", "0.0.0.0"]) {
+    const { port } = await testServer(t, { host, publicUrls: PUBLIC })
+    for (const [headers, status] of publicPosts) {
+      const what = `${host} ${JSON.stringify(headers)}`
+      assert.equal(await statusOf(port, "POST", "/publish", { ...FORM, ...headers }), status, what)
+    }
+  }
+})
+
+test("a hub for other machines with public URLs answers to these, to addresses, and to no other name", async (t) => {
+  const { port } = await testServer(t, { host: "0.0.0.0", publicUrls: ["https://hub.example", "http://hub:4000"] })
+  const path = "/events?topic=a"
+  for (const [host, status] of [
+    ["hub.example", 200],
+    ["hub:4000", 200],
+    ["10.1.2.3:PORT", 200],
+    ["[2001:db8::1]:PORT", 200],
+    ["localhost:PORT", 200],
+    ["evil.example:PORT", 403],
+  ] as const) {
+    assert.equal(await statusOf(port, "GET", path, { host }), status, host)
+  }
+})
 
 test("a hub for other machines answers to any name", async (t) => {
   const { port } = await testServer(t, { host: "0.0.0.0" })

@@ -1,6 +1,7 @@
 import { join } from "node:path"
 import type { TestContext } from "node:test"
 import type { ServeOptions } from "../src/command-line.ts"
+import type { Exposure } from "../src/exposure.ts"
 import type { GatewaySettings } from "../src/gateway/index.ts"
 import { startServer } from "../src/server.ts"
 import { defaultLog } from "../src/log-address.ts"
@@ -28,6 +29,7 @@ export async function testServer(
     publishRate,
     upstream,
     gateway = {},
+    ...rest
   }: {
     data?: string
     log?: string
@@ -37,7 +39,7 @@ export async function testServer(
     publishRate?: number
     upstream?: GatewaySettings["upstreams"][number]
     gateway?: Partial<GatewaySettings> & { heartbeat?: number }
-  } = {},
+  } & Exposure = {},
 ): Promise<TestServer> {
   const errors: unknown[] = []
   const options: ServeOptions = {
@@ -48,6 +50,7 @@ export async function testServer(
     workers: 1,
     drain: 500,
     demo,
+    ...rest,
     ...(presence && { presence }),
     ...(publishRate !== undefined && { publishRate }),
     ...((upstream || gateway.upstreams) && {
