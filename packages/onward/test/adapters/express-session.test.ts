@@ -12,6 +12,7 @@ import { run } from "./rig.ts"
 declare module "express-session" {
   interface SessionData {
     user: string
+    streams: number
   }
 }
 
@@ -55,4 +56,33 @@ test("express-session with resave: false: a stream that ends after a logout does
 
 test("express-session with resave: true writes the session of a stream back when it ends, as docs/adapters.md warns", async () => {
   assert.equal((await sessionsAfterLogout(true)).length, 1)
+})
+
+test("express-session saves what the handler of a stream changed, once the stream ends, as docs/adapters.md warns", async () => {
+  const hub = createHub()
+  const store = new session.MemoryStore()
+  const app = express()
+  app.use(session({ store, secret: "x", resave: false, saveUninitialized: false, name: "sid" }))
+  app.get("/events", (req, res) => {
+    req.session.streams = (req.session.streams ?? 0) + 1
+    sse(req, res, hub.subscribe({ topics: ["a"] }))
+  })
+  app.get("/streams", (req, res) => void res.end(String(req.session.streams)))
+  const { ask, close } = await run(createServer(app), http1)
+  try {
+    const stream = await ask({ path: "/events" })
+    const headers = { cookie: stream.headers["set-cookie"]?.split(";")[0] ?? "" }
+    const counted = async (): Promise<string> => {
+      const exchange = await ask({ path: "/streams", headers })
+      await exchange.over()
+      return exchange.text
+    }
+    assert.equal(await counted(), "undefined")
+    await hub.drain({ over: 0 })
+    assert.equal(await stream.over(), "ended")
+    assert.equal(await counted(), "1")
+  } finally {
+    await close()
+    await hub.close()
+  }
 })

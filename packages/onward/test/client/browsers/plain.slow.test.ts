@@ -127,4 +127,33 @@ for (const engine of ENGINES) {
       )
     },
   )
+
+  test(
+    `a native EventSource in ${engine} calls onerror for an event named error, as docs/adapters.md warns, and reads on`,
+    { skip: missing(engine) },
+    async (t) => {
+      const site = await servePage(t)
+      site.on("/error", (req, res) =>
+        sse(req, res, async function* () {
+          yield { event: "error", data: "1" }
+          yield "2"
+        }),
+      )
+      const tab = await (await openBrowser(engine, t)).open(site.pageUrl())
+      const heard = await tab.evaluate(
+        (url) =>
+          new Promise<string[]>((resolve) => {
+            const source = new globalThis.EventSource(url)
+            const heard: string[] = []
+            source.onerror = (event) => heard.push(`onerror ${(event as MessageEvent<string>).data}`)
+            source.onmessage = ({ data }: MessageEvent<string>) => {
+              source.close()
+              resolve([...heard, `onmessage ${data}`])
+            }
+          }),
+        "/error",
+      )
+      assert.deepEqual(heard, ["onerror 1", "onmessage 2"])
+    },
+  )
 }
