@@ -1,11 +1,11 @@
 import { report } from "./elements.js"
 
-const AWAY = "The hub cannot be reached just now."
+const AWAY = "The hub cannot be reached. Try again later."
 
 /** Takes back what was said of a hub that is there again. */
 export function reportBack() {
   for (const { id, textContent } of document.querySelectorAll(".note.bad")) {
-    if (textContent === AWAY) report(id, "The hub is back: try again.")
+    if (textContent === AWAY) report(id, "The hub can be reached again. Try again.")
   }
 }
 

@@ -8,8 +8,8 @@ const STATES = {
   running: "Writing",
   reconnecting: "Disconnected, reconnecting",
   completed: "Complete",
-  stopped: "Stopped. This text was written before.",
-  lost: "Incomplete: the hub stopped while writing. This text was kept.",
+  stopped: "Stopped. The text written until then was kept.",
+  lost: "Incomplete: the hub stopped while it wrote. The text written until then was kept.",
   failed: "Incomplete.",
 }
 

@@ -69,7 +69,7 @@ stop.addEventListener("click", async () => {
   try {
     await Promise.all(running().map((answer) => answer.stop()))
   } catch {
-    report("chat-state", "It could not be stopped just now.", true)
+    report("chat-state", "The answer could not be stopped. Try again.", true)
   }
   stop.disabled = false
 })

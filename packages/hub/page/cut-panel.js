@@ -44,7 +44,9 @@ function judge(isLate = false) {
   show("proof-missing", missing)
   show("proof-twice", twice)
   finish(
-    missing + twice === 0 ? "Resumed: every event arrived exactly once." : "Some events are missing or came twice.",
+    missing + twice === 0
+      ? "Resumed: every event arrived exactly once."
+      : "Some events are missing or were received twice.",
     missing + twice > 0,
   )
 }

@@ -16,5 +16,5 @@ const charts = {
 /** Draws one sample. */
 export function drawSample(sample) {
   for (const [name, chart] of Object.entries(charts)) chart.add(sample.at, sample[name])
-  show("machine-note", `Load ${sample.load.toFixed(2)} for each processor · sample ${sample.n}`)
+  show("machine-note", `Load ${sample.load.toFixed(2)} per processor · sample ${sample.n}`)
 }

@@ -18,7 +18,7 @@ form.addEventListener("submit", async (event) => {
   event.preventDefault()
   try {
     const { id } = await post("/publish", new URLSearchParams(new FormData(form)))
-    report("publish-result", `On disk, with the id ${id}.`)
+    report("publish-result", `Stored on disk with the id ${id}.`)
     form.elements.data.value = ""
   } catch (error) {
     report("publish-result", error.message, true)

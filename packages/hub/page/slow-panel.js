@@ -66,8 +66,8 @@ function judge() {
   report(
     "slow-result",
     isRight
-      ? `Caught up: ${format(total)} of ${format(total)}, in order, once.`
-      : "Something is missing or came twice.",
+      ? `Caught up: ${format(total)} of ${format(total)} events, in order, each once.`
+      : "Some events are missing or were received twice.",
     !isRight,
   )
   if (!toggle.checked) close()

@@ -113,7 +113,7 @@ test("all four streams move, and a message arrives in two tabs as it was typed",
   const typed = `<img src=x onerror="document.title='owned'"> </script>{{1}} ‮ää`
   await one.type("#publish input", typed)
   await click(one, "#publish button")
-  const id = /id (\S+)\.$/.exec(await waitForText(one, "#publish-result", /On disk/))?.[1]
+  const id = /id (\S+)\.$/.exec(await waitForText(one, "#publish-result", /^Stored on disk/))?.[1]
   for (const page of [one, two]) {
     assert.equal(await waitForText(page, "#notes .id", /./), id)
     assert.equal(await textOf(page, "#notes .text"), typed)
@@ -263,7 +263,7 @@ test(
     await click(page, "#cut")
     await waitForText(page, "#proof-result", /^Resumed: every event arrived exactly once\.$/)
     await click(page, "#slow")
-    await waitForText(page, "#slow-result", /^Caught up: 3,000 of 3,000, in order, once\.$/)
+    await waitForText(page, "#slow-result", /^Caught up: 3,000 of 3,000 events, in order, each once\.$/)
     assert.equal(await textOf(page, "#slow-missing"), "0")
     assert.equal(await textOf(page, "#slow-twice"), "0")
     await waitForText(page, "#log-state", /^Following\.$/)
@@ -342,7 +342,7 @@ test("an answer survives a reload, is there in a second tab, and is stopped from
   assert.equal(await two.$eval("#chat-send", (button) => (button as HTMLElement).hidden), true)
   await click(two, "#chat-stop")
   for (const page of [one, two]) {
-    await waitForText(page, ".how-state", /^Stopped\. This text was written before\.$/)
+    await waitForText(page, ".how-state", /^Stopped\. The text written until then was kept\.$/)
     assert.equal(await page.$eval("#chat-send", (button) => (button as HTMLElement).hidden), false)
   }
   const said = await textOf(one, ".said")
@@ -373,11 +373,15 @@ test("an answer whose hub is killed is marked as incomplete, and keeps what was 
   await waitForText(page, ".how-state", /^Disconnected, reconnecting$/)
   await page.type("#publish input", "to nobody")
   await click(page, "#publish button")
-  await waitForText(page, "#publish-result", /^The hub cannot be reached just now\.$/)
+  await waitForText(page, "#publish-result", /^The hub cannot be reached\. Try again later\.$/)
   const next = await serveOnward(t, { data, port: hub.port, env: NO_MODEL })
   await waitForText(page, "#chat-kill", new RegExp(`^kill -9 ${next.child.pid}$`))
-  await waitForText(page, "#publish-result", /^The hub is back: try again\.$/)
-  await waitForText(page, ".how-state", /^Incomplete: the hub stopped while writing\. This text was kept\.$/)
+  await waitForText(page, "#publish-result", /^The hub can be reached again\. Try again\.$/)
+  await waitForText(
+    page,
+    ".how-state",
+    /^Incomplete: the hub stopped while it wrote\. The text written until then was kept\.$/,
+  )
   const said = await textOf(page, ".said")
   assert.match(said, /sent word by word/)
   await page.reload()
