@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts"
 import type { Insides } from "../hub/index.ts"
+import type { Ages } from "./ages.ts"
 import { guardLease } from "./lease.ts"
 import type { Place } from "./place.ts"
 import { messageOf, type RunRecord } from "./record.ts"
@@ -18,11 +19,12 @@ export interface Room {
 
 export interface RoomOptions {
   readonly insides: Insides
+  readonly ages: Ages
   readonly lease: number
   readonly clock: Clock
 }
 
-export function createRoom({ insides, lease, clock }: RoomOptions): Room {
+export function createRoom({ insides, ages, lease, clock }: RoomOptions): Room {
   const views = new Map<string, Promise<View>>()
   const guards = new WeakMap<View, () => void>()
 
@@ -39,7 +41,7 @@ export function createRoom({ insides, lease, clock }: RoomOptions): Room {
 
   async function open(place: Place): Promise<View> {
     const view = new View(place)
-    await view.open(insides)
+    await Promise.all([view.open(insides), ages.ready()])
     guards.set(view, guardLease(view, { clock, lease, append: (record) => append(view, [record]) }))
     return view
   }

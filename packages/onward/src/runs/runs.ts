@@ -1,3 +1,4 @@
+import { createAges } from "./ages.ts"
 import { checkClock, type Clock } from "../clock.ts"
 import { OnwardError } from "../errors.ts"
 import { createHub, insidesOf, type Hub } from "../hub/index.ts"
@@ -21,6 +22,7 @@ import { produce, type Production } from "./produce.ts"
 import { prepare, project, type Projection } from "./projection.ts"
 import { markOf, type RunError } from "./record.ts"
 import { respond } from "./respond.ts"
+
 import { createRoom } from "./room.ts"
 import { discardSource, type RunSource, type RunSourceFunction } from "./source.ts"
 import { createCount } from "./seen.ts"
@@ -63,10 +65,11 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   const insides = insidesOf(hub)
   const clock = options.clock ?? insides.core.clock
   const places = createPlaces(prefix)
-  const room = createRoom({ insides, lease, clock })
+  const ages = createAges(insides, clock)
+  const room = createRoom({ insides, ages, lease, clock })
   const count = createCount({ clock, room })
   const stopSweeping = sweep({ insides, room, places, lease, clock })
-  const { statusOf, stateOf, check } = createStates({ clock, retain })
+  const { statusOf, stateOf, check } = createStates({ ages, retain })
   const productions = new Set<Production>()
   const projections = new WeakMap<View, Map<string, Projection>>()
   /** Names under which runs were opened, until it is known who won: a start that failed may have won, and is known when it is repeated. */
@@ -303,6 +306,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
       if (isClosed) return
       isClosed = true
       stopSweeping()
+      ages.stop()
       const all = [...productions]
       for (const { fail } of all) fail(CLOSED)
       await within(clock, CLOSE_PATIENCE, Promise.all(all.map(({ done }) => done)))

@@ -1,5 +1,5 @@
-import type { Clock } from "../clock.ts"
 import { OnwardError } from "../errors.ts"
+import type { Ages } from "./ages.ts"
 import type { RunState, RunStatus } from "./options.ts"
 import { unknown } from "./place.ts"
 import type { View } from "./view.ts"
@@ -13,11 +13,11 @@ export interface States {
 }
 
 /** @param retain how long a run can be read after its end, in ms */
-export function createStates({ clock, retain }: { readonly clock: Clock; readonly retain: number }): States {
+export function createStates({ ages, retain }: { readonly ages: Ages; readonly retain: number }): States {
   function statusOf(view: View): RunStatus {
     const { fold, ending } = view
     if (!fold.opened) return view.isTrimmed ? "expired" : "unknown"
-    if (fold.isDeleted || (fold.ended && clock.now() - fold.ended.time > retain)) return "expired"
+    if (fold.isDeleted || (fold.ended && ages.of(fold.ended.time) > retain)) return "expired"
     return ending?.status ?? "running"
   }
 
