@@ -20,6 +20,7 @@ export type OnwardErrorCode =
   | "log_denied"
   | "log_unsupported"
   | "log_unavailable"
+  | "clock_step"
   | "source_failed"
   | "stream_ended"
   | "network_error"

@@ -19,6 +19,13 @@ export const TICK_MS = 500
 export const quietEnough = (heartbeat: number): number =>
   Math.min(heartbeat * 0.9, Math.max(heartbeat - TICK_MS, heartbeat / 2))
 
+export interface WheelOptions {
+  /** How many slots the ring has. @default 128 */
+  readonly slots?: number
+  /** Called at each visit of a slot, for what needs a timer of its own otherwise. Must not throw. */
+  readonly onTick?: () => void
+}
+
 /**
  * One timer for any number of connections: a ring of slots, one visited each half second. An idle member costs a set entry
  * and one visit per wait, no timer and no closure. The timer exists only while there are members.
@@ -32,9 +39,11 @@ export class Wheel {
   #at = 0
   #size = 0
   #stop: (() => void) | undefined
+  readonly #onTick: (() => void) | undefined
 
-  constructor(clock: Clock, slots = 128) {
+  constructor(clock: Clock, { slots = 128, onTick }: WheelOptions = {}) {
     this.#clock = clock
+    this.#onTick = onTick
     this.#turns = turnsOf(clock)
     for (let i = 0; i < slots; i++) this.#slots.push(new Set())
   }
@@ -76,6 +85,7 @@ export class Wheel {
   /** Visits every slot that is due: more than one when the event loop, or the whole process, stood still. */
   #turn(): void {
     this.#stop = undefined
+    this.#onTick?.()
     const now = this.#clock.monotonic()
     const steps = Math.max(1, Math.floor((now - this.#at) / TICK_MS))
     this.#at += steps * TICK_MS

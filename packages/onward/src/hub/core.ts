@@ -7,6 +7,7 @@ import { turnsOf, type Turns } from "../turns.ts"
 import { Wheel } from "../wheel.ts"
 import type { Attendance } from "./attendance.ts"
 import type { Selection } from "./audience.ts"
+import { watchWallClock } from "./clock-step.ts"
 import { comment } from "./control.ts"
 import type { Context, Member } from "./context.ts"
 import { Cursor } from "./cursor.ts"
@@ -80,7 +81,7 @@ export class Core implements Context {
     this.onError = options.onError
     this.window = new Window(options.window, "")
     this.fanOut = new FanOut(options.clock, options.limits.patterns)
-    this.wheel = new Wheel(options.clock)
+    this.wheel = new Wheel(options.clock, { onTick: watchWallClock(options.clock, options.onError) })
     this.tail = new Tail(this)
   }
 

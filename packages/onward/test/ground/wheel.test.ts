@@ -41,7 +41,7 @@ test("members are visited when they asked to be, to half a second, never later",
 
 test("a wait shorter than a tick takes one tick, one longer than the ring is visited early", async () => {
   const clock = createClock()
-  const wheel = new Wheel(clock, 8)
+  const wheel = new Wheel(clock, { slots: 8 })
   const short = new Member(1)
   const long = new Member(1_000_000)
   wheel.add(short, 1)

@@ -92,5 +92,62 @@ test("a store's trouble is reported once in ten seconds, whatever happens to the
     await clock.pass(1_000)
   }
   assert.ok(tries > 10)
-  assert.ok(errors.length >= 2 && errors.length <= 3, `${errors.length} reports`)
+  const reports = errors.filter((error) => (error as OnwardError).code === "log_unavailable")
+  assert.ok(reports.length >= 2 && reports.length <= 3, `${reports.length} reports`)
+})
+
+const MINUTE = 60_000
+
+for (const [step, how] of [
+  [-10 * MINUTE, "600 s back"],
+  [MINUTE + 1_000, "61 s ahead"],
+  [24 * HOUR, "86400 s ahead"],
+] as const) {
+  test(`a wall clock that moves ${how} is reported once`, async () => {
+    const { clock, connect, errors } = await stage()
+    for (let i = 0; i < 100; i++) await connect({ topics: ["a"] })
+    await clock.pass(MINUTE)
+    clock.setTime(clock.now() + step)
+    await clock.pass(500)
+    assert.equal(errors.length, 1)
+    const [error] = errors as [OnwardError]
+    assert.equal(error.code, "clock_step")
+    assert.ok(error.message.includes(how), error.message)
+    await clock.pass(HOUR)
+    assert.equal(errors.length, 1)
+  })
+}
+
+test("a wall clock that is corrected by a minute at most is not reported, however often", async () => {
+  const { clock, connect, errors } = await stage()
+  await connect({ topics: ["a"] })
+  for (let i = 0; i < 20; i++) {
+    clock.setTime(clock.now() + MINUTE)
+    await clock.pass(1_000)
+  }
+  assert.deepEqual(errors, [])
+})
+
+test("a wall clock that moved while a hub had no stream is reported with the next stream, and two moves as two", async () => {
+  const { clock, connect, errors } = await stage()
+  clock.setTime(clock.now() + HOUR)
+  await clock.pass(MINUTE)
+  assert.deepEqual(errors, [], "no stream, no timer")
+  await connect({ topics: ["a"] })
+  await clock.pass(500)
+  assert.equal(errors.length, 1)
+  await clock.pass(MINUTE)
+  clock.setTime(clock.now() - HOUR)
+  await clock.pass(500)
+  assert.equal(errors.length, 2)
+})
+
+test("a wall clock that jumps each second is reported once in ten seconds", async () => {
+  const { clock, connect, errors } = await stage()
+  await connect({ topics: ["a"] })
+  for (let i = 0; i < 40; i++) {
+    clock.setTime(clock.now() + HOUR)
+    await clock.pass(1_000)
+  }
+  assert.ok(errors.length >= 4 && errors.length <= 5, `${errors.length} reports`)
 })

@@ -179,6 +179,7 @@ const statuses: Readonly<Record<OnwardErrorCode, number>> = {
   log_denied: 503,
   log_unsupported: 503,
   log_unavailable: 503,
+  clock_step: 503,
   source_failed: 503,
   stream_ended: 503,
   network_error: 503,
