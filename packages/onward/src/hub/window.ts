@@ -40,8 +40,6 @@ export class Window {
   #head = 0
   /** Number of the entry at `#entries[0]`. */
   #base = 0
-  /** Changes with each reset. */
-  #life = 0
 
   constructor(options: WindowOptions, position: Position) {
     this.#options = options
@@ -70,7 +68,7 @@ export class Window {
 
   /** Forgets everything: what is before `position` may have holes. */
   reset(position: Position): void {
-    this.#life++
+    // no number is given twice, so a walk that began before ends
     this.#base += this.#entries.length
     this.#entries = []
     this.#head = 0
@@ -123,10 +121,8 @@ export class Window {
 
   /** Every entry, the newest first, and the position before it. May be walked through over many turns: ends where entries were dropped. */
   *newestFirst(): Generator<{ readonly entry: Entry; readonly before: Position }> {
-    const life = this.#life
     for (let number = this.#base + this.#entries.length - 1; number >= this.#base + this.#head; number--) {
       yield { entry: this.#at(number), before: this.#before(number) }
-      if (life !== this.#life) return
     }
   }
 

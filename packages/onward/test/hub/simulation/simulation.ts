@@ -21,6 +21,12 @@ export interface Outcome {
 const TOPICS = ["a", "b", "news/x", "news/y"]
 
 /**
+ * A long world: the window, its topics and the log put what they hold in order only after they have dropped 1,024 entries, or 64 of a
+ * topic, which the few dozen entries of other worlds never reach.
+ */
+const LONG = { percent: 1, steps: 1_500 }
+
+/**
  * Runs one world: publishers here and in other processes, subscribers that are slow, cut off and come back, a store that trims,
  * fails, answers late and is lost, a hub that is drained, killed and started anew. In the end everything calms down, and every
  * subscriber's entries are compared with the store's.
@@ -29,10 +35,11 @@ export async function simulate(seed: number): Promise<Outcome> {
   const chance = new Chance(seed)
   const world = new World(chance)
   const store = new Store(world, retention(chance))
-  const sim = new Simulation(world, store)
+  const isLong = chance.percent(LONG.percent)
+  const sim = new Simulation(world, store, isLong)
   let failure: string | undefined
   try {
-    const steps = 60 + chance.below(200)
+    const steps = isLong ? LONG.steps : 60 + chance.below(200)
     for (let i = 0; i < steps; i++) {
       if (chance.percent(45)) sim.act()
       await world.step()
@@ -52,7 +59,7 @@ export async function simulate(seed: number): Promise<Outcome> {
 }
 
 function retention(chance: Chance): Retention {
-  const count = chance.pick([3, 8, 20, 1_000])
+  const count = chance.pick([3, 8, 20, 10_000])
   return chance.percent(40) ? { count, topic: { count: chance.pick([1, 2, 5]) } } : { count }
 }
 
@@ -60,15 +67,18 @@ class Simulation {
   readonly clients: Client[] = []
   readonly #world: World
   readonly #store: Store
+  /** Whether it goes on for long, with one hub and one store, which a new one would take what they hold from. */
+  readonly #isLong: boolean
   #hub: Hub
   #numbers = 0
   /** Acknowledged publishes: what must be in the store. */
   readonly #acked: string[] = []
   readonly #recent: Message[] = []
 
-  constructor(world: World, store: Store) {
+  constructor(world: World, store: Store, isLong: boolean) {
     this.#world = world
     this.#store = store
+    this.#isLong = isLong
     this.#hub = this.#start()
     const count = 1 + world.chance.below(4)
     for (let i = 0; i < count; i++) this.clients.push(this.#client())
@@ -79,7 +89,7 @@ class Simulation {
     return createHub({
       log: this.#store.connect(),
       clock: this.#world,
-      window: { entries: chance.pick([1, 3, 10, 1_000]) },
+      window: { entries: chance.pick(this.#isLong ? [3, 10, 30] : [1, 3, 10, 1_000]) },
       // often enough to meet entries that are about to go out
       heartbeat: chance.pick([100, 15_000]),
       onError: () => {},
@@ -118,12 +128,16 @@ class Simulation {
     const { chance } = this.#world
     const dice = chance.below(100)
     const client = chance.pick(this.clients)
-    if (dice < 30) this.#publish()
+    if (this.#isLong && dice % 2 === 0) {
+      this.#publish()
+      this.#publish()
+    } else if (dice < 30) this.#publish()
     else if (dice < 40) this.#publishElsewhere()
     else if (dice < 60) client.connect(this.#hub, this.#owedFrom)
     else if (dice < 80) client.read(chance.pick([1, 10, 50, Infinity]))
     else if (dice < 86) client.cut()
     else if (dice < 95) this.#world.pass(chance.pick([1, 100, 600, 600, 3_000, 20_000, 200_000]))
+    else if (this.#isLong) return
     else if (dice < 97) this.#restart()
     else if (dice < 98 && chance.percent(30)) {
       this.#store.recreate()

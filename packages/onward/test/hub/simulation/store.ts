@@ -55,7 +55,7 @@ export class Store {
 
   /** Whether retention never removes anything. */
   get keepsAll(): boolean {
-    return this.#retention.count === 1_000 && !this.#retention.topic
+    return this.#retention.count === 10_000 && !this.#retention.topic
   }
 
   /** The store is lost and made anew, empty. */

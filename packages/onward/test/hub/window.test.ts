@@ -1,0 +1,162 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { Window, type Reader } from "../../src/hub/window.ts"
+import { formatPosition, type Entry, type Position } from "../../src/log/index.ts"
+import { compilePattern } from "../../src/topic.ts"
+import { assertGivesBack } from "../garbage.ts"
+import { Chance } from "./simulation/chance.ts"
+
+const SEED = Number(process.env["ONWARD_SEED"] ?? 1)
+/** One topic that is on every other entry, so that its index is cut; some that come and go; one that never comes. */
+const TOPICS = ["busy", "busy", "busy", "news/x", "news/y", "a", "b", "rare", "never"]
+
+/** A window as plainly as it can be written: every question goes through all entries. */
+class NaiveWindow {
+  start: Position
+  entries: Entry[] = []
+  readonly #most: { readonly entries: number; readonly chars: number }
+
+  constructor(most: { readonly entries: number; readonly chars: number }, position: Position) {
+    this.#most = most
+    this.start = position
+  }
+
+  get end(): Position {
+    return this.entries.at(-1)?.position ?? this.start
+  }
+
+  get chars(): number {
+    return this.entries.reduce((sum, { data }) => sum + data.length, 0)
+  }
+
+  push(entry: Entry): void {
+    this.entries.push(entry)
+    while (this.entries.length > this.#most.entries || this.chars > this.#most.chars) {
+      this.start = (this.entries.shift() as Entry).position
+    }
+  }
+
+  reset(position: Position): void {
+    this.entries = []
+    this.start = position
+  }
+
+  read(after: Position, isMeant: (topic: string) => boolean, maxChars: number): { entries: Entry[]; next: Position } {
+    const entries: Entry[] = []
+    let chars = 0
+    for (const entry of this.entries) {
+      if (entry.position <= after || !isMeant(entry.topic)) continue
+      entries.push(entry)
+      chars += entry.data.length
+      if (chars >= maxChars) return { entries, next: entry.position }
+    }
+    return { entries, next: this.end }
+  }
+
+  beforeLast(count: number, topics: readonly string[]): Position | undefined {
+    const found = this.entries.filter(({ topic }) => topics.includes(topic)).at(-count)
+    return found && this.before(found)
+  }
+
+  before(entry: Entry): Position {
+    return this.entries[this.entries.indexOf(entry) - 1]?.position ?? this.start
+  }
+}
+
+const shapes = [
+  { entries: 0, chars: 1_000, pushes: 50 },
+  { entries: 1, chars: 1_000, pushes: 3_000 },
+  { entries: 7, chars: 25, pushes: 4_000 },
+  { entries: 300, chars: Infinity, pushes: 5_000 },
+  { entries: 1_000, chars: 1_300, pushes: 5_000 },
+  { entries: 2_000, chars: Infinity, pushes: 7_000 },
+]
+
+for (const [i, { pushes, ...most }] of shapes.entries()) {
+  const seed = SEED + i
+  const title = `after ${pushes} entries a window of ${most.entries} answers as a list would (ONWARD_SEED=${seed - i})`
+  test(title, () => {
+    const chance = new Chance(seed)
+    let epoch = "life0000"
+    let sequence = 0
+    const positions = [formatPosition(epoch, 0)]
+    const window = new Window(most, positions[0] as Position)
+    const naive = new NaiveWindow(most, positions[0] as Position)
+
+    function check(): void {
+      const { start, end, size, chars } = window
+      assert.deepEqual(
+        { start, end, size, chars },
+        { start: naive.start, end: naive.end, size: naive.entries.length, chars: naive.chars },
+      )
+      // near its start, where what was cut shows, and anywhere
+      const back = naive.entries.length + 3
+      const after = positions.at(-1 - chance.below(back)) ?? formatPosition(epoch, 0)
+      const isCovered = after >= naive.start && after <= naive.end && after.startsWith(epoch)
+      assert.equal(window.covers(after), isCovered, `covers ${after}`)
+      const topics = [...new Set([chance.pick(TOPICS), ...TOPICS.filter(() => chance.percent(25))])]
+      const pattern = chance.percent(30) ? compilePattern(chance.pick(["*", "news/*", "news/:x", "none*"])) : undefined
+      const isMeant = (topic: string): boolean => (pattern ?? ((name: string) => topics.includes(name)))(topic)
+      const reader: Reader = { topics, hasPatterns: pattern !== undefined, matches: isMeant }
+      const maxChars = chance.pick([0, 1, 20, Infinity])
+      for (const from of isCovered ? [after, naive.start] : [naive.start]) {
+        assert.deepEqual(window.read(from, reader, maxChars), naive.read(from, isMeant, maxChars), `after ${from}`)
+      }
+      const count = 1 + chance.below(chance.pick([3, back]))
+      assert.equal(window.beforeLast(count, topics), naive.beforeLast(count, topics), `last ${count} of ${topics}`)
+    }
+
+    for (let pushed = 0; pushed < pushes; pushed++) {
+      sequence++
+      const position = formatPosition(epoch, sequence)
+      const data = "x".repeat(chance.below(6))
+      // topics pause for long, so that they leave the window whole, and come again
+      const topic = chance.pick(TOPICS.slice(0, pushed % 1_000 < 700 ? 8 : 5))
+      const entry: Entry = { topic, data, position, time: pushed }
+      for (const each of [window, naive]) each.push(entry)
+      positions.push(position)
+      if (chance.percent(most.entries > 100 ? 4 : 20)) check()
+      if (!chance.percent(0.02)) continue
+      if (chance.percent(50)) epoch = `life${String(pushed).padStart(4, "0")}`
+      sequence += 5
+      positions.push(formatPosition(epoch, sequence))
+      for (const each of [window, naive]) each.reset(formatPosition(epoch, sequence))
+      check()
+    }
+    const newest = [...window.newestFirst()]
+    assert.deepEqual(
+      newest,
+      naive.entries.toReversed().map((entry) => ({ entry, before: naive.before(entry) })),
+    )
+  })
+}
+
+test("a walk from the newest entry ends where entries were dropped meanwhile, and when the window was reset", () => {
+  const window = new Window({ entries: 10, chars: 1_000 }, formatPosition("life0000", 0))
+  const push = (sequence: number): void =>
+    window.push({ topic: "a", data: "", position: formatPosition("life0000", sequence), time: 0 })
+  for (let sequence = 1; sequence <= 10; sequence++) push(sequence)
+  const walk = window.newestFirst()
+  const seen = [walk.next().value?.entry.position, walk.next().value?.entry.position]
+  for (let sequence = 11; sequence <= 15; sequence++) push(sequence)
+  for (let step = walk.next(); !step.done && seen.length < 20; step = walk.next()) seen.push(step.value.entry.position)
+  assert.deepEqual(
+    seen,
+    [10, 9, 8, 7, 6].map((sequence) => formatPosition("life0000", sequence)),
+  )
+  const other = window.newestFirst()
+  assert.equal(other.next().done, false)
+  window.reset(formatPosition("life0000", 20))
+  assert.equal(other.next().done, true)
+})
+
+test("a window in which 40,000 topics came once keeps nothing of them", () => {
+  const window = new Window({ entries: 10, chars: 1_000 }, formatPosition("life0000", 0))
+  let sequence = 0
+  return assertGivesBack(40_000, () => {
+    for (let i = 0; i < 40_000; i++) {
+      const position = formatPosition("life0000", ++sequence)
+      window.push({ topic: `topic ${sequence}`, data: "", position, time: 0 })
+    }
+  })
+})
