@@ -3,6 +3,8 @@ import { once } from "node:events"
 import { rm } from "node:fs/promises"
 import { join } from "node:path"
 import { after, before, test, type TestContext } from "node:test"
+import type { UIMessageChunk } from "ai"
+import { parse } from "onward/protocol"
 import { openBrowser } from "../../packages/onward/test/client/browsers/browser.ts"
 import { missing } from "../../packages/onward/test/client/browsers/find.ts"
 import type { Tab } from "../../packages/onward/test/client/browsers/tab.ts"
@@ -156,6 +158,36 @@ test("24: no request ends the process, and the client's mistakes are answered as
   )
   assert.deepEqual(new Set(statuses), new Set([200, 409]))
   assert.equal(server.process.exitCode, null)
+})
+
+test("24: a page that was loaded just before the end of its answer still receives it, under the id that is kept", async (t) => {
+  const { origin } = await serve(t)
+  const load = async () =>
+    (await (await fetch(`${origin}/api/chat/a`)).json()) as {
+      messages: { id: string; parts: object[] }[]
+      isAnswering: boolean
+    }
+  const response = await fetch(`${origin}/api/chat`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ id: "a", message: question("a") }),
+  })
+  const loaded = await load()
+  assert.deepEqual([loaded.messages.length, loaded.isAnswering], [1, true])
+  await response.text()
+
+  let id: string | undefined
+  let text = ""
+  for await (const { data } of parse((await fetch(`${origin}/api/chat/a/stream`)).body as ReadableStream<Uint8Array>)) {
+    if (data === "[DONE]") continue
+    const chunk = JSON.parse(data) as UIMessageChunk
+    if (chunk.type === "start") id = chunk.messageId
+    if (chunk.type === "text-delta") text += chunk.delta
+  }
+  assert.equal(text, WHOLE)
+  const { messages, isAnswering } = await load()
+  assert.deepEqual(messages[1], { id, role: "assistant", parts: [{ type: "text", text: WHOLE, state: "done" }] })
+  assert.equal(isAnswering, false)
 })
 
 test("24: SIGTERM ends an answer as failed, and then the process", async (t) => {
