@@ -10,12 +10,15 @@ import type { Gateway } from "./gateway/index.ts"
 import { clientAddress, trustProxies } from "./forwarded.ts"
 import { createGuard, type Address } from "./guard.ts"
 import { health } from "./health.ts"
+import type { HubLimits } from "./limits.ts"
 import { HttpError } from "./http-error.ts"
 import type { PresenceEndpoint } from "./presence.ts"
 import { publish } from "./publish.ts"
 import { limitReports } from "./reports.ts"
 import { targetOf } from "./target.ts"
 import { createThrottle } from "./throttle.ts"
+import type { Refuse } from "./command-line.ts"
+import { isSoft, refuseSoftly } from "./soft-refusal.ts"
 import { sendProblem } from "./respond.ts"
 import { READ, STREAM, WRITE, type Route } from "./route.ts"
 
@@ -33,6 +36,9 @@ export interface AppOptions extends Exposure {
   readonly presence?: PresenceEndpoint | undefined
   /** See `ServeOptions`. */
   readonly publishRate?: number | undefined
+  readonly limits: HubLimits
+  /** See `ServeOptions`. */
+  readonly refuse?: Refuse | undefined
   readonly onError: (error: unknown) => void
 }
 
@@ -41,11 +47,26 @@ export const PUBLISH_RATE = 4_000
 
 /** The hub's HTTP interface: who may ask, what is asked, what is written down. */
 export function createApp(options: AppOptions): (req: IncomingMessage, res: ServerResponse) => void {
-  const { hub, log, accessLog, address, demo, gateway, presence, trustedProxies = [] } = options
+  const {
+    hub,
+    log,
+    accessLog,
+    address,
+    demo,
+    gateway,
+    presence,
+    limits,
+    refuse = "soft",
+    trustedProxies = [],
+  } = options
   const guard = createGuard(address, options.publicUrls)
   const isTrusted = trustProxies(trustedProxies)
   const onError = limitReports(options.onError)
-  const bodies = createBodies()
+  const bodies = createBodies({
+    maxBytes: limits.bodyBytes,
+    totalBytes: limits.bodiesBytes,
+    limitName: "--max-body",
+  })
   const publishing = { hub, bodies, throttle: createThrottle({ rate: options.publishRate ?? PUBLISH_RATE }) }
   const routes = new Map<string, Route>([
     ["/publish", { methods: WRITE, answer: (req, res) => publish(publishing, req, res) }],
@@ -98,7 +119,13 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
       const allow = route.methods.join(", ")
       throw new HttpError(405, "method_not_allowed", `Use ${allow}.`, { allow })
     }
-    await route.answer(req, res, url)
+    try {
+      await route.answer(req, res, url)
+    } catch (error) {
+      if (refuse === "status" || route.methods !== STREAM || res.headersSent || !isSoft(req, error)) throw error
+      onError(error)
+      refuseSoftly(res, error)
+    }
   }
 
   /** Only bodies for the gateway may take longer: those are files, and their pauses are limited instead. */

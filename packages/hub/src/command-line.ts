@@ -4,6 +4,7 @@ import { readDoctor, type DoctorOptions } from "./doctor/index.ts"
 import { EXPOSURE_FLAGS, EXPOSURE_USAGE, readExposure, type Exposure } from "./exposure.ts"
 import { GATEWAY_FLAGS, GATEWAY_USAGE, readGateway, type GatewaySettings } from "./gateway/index.ts"
 import { isLoopback } from "./guard.ts"
+import { LIMITS_FLAGS, LIMITS_USAGE, readLimits, type HubLimits } from "./limits.ts"
 import { checkLog, defaultLog, isShared } from "./log-address.ts"
 import { UsageError } from "./usage-error.ts"
 
@@ -25,6 +26,8 @@ onward serve starts a hub: POST /publish, GET /events?topic=…, GET /healthz.
                     '*' is all of them, and several patterns may be given
   --publish-rate <n>
                     how many requests each client address may publish a second; 0 for no limit     [4000]
+${LIMITS_USAGE}  --refuse <how>    what a client that reads by EventSource gets beyond a limit: soft for an empty stream
+                    after which it asks again, status for 429 or 503, after which it gives up      [soft]
 ${EXPOSURE_USAGE}${GATEWAY_USAGE}
 onward doctor asks for a stream, and says what is in its way: what holds it, changes it or cuts it.
 
@@ -49,9 +52,18 @@ export interface ServeOptions extends Exposure {
   readonly presence?: readonly string[]
   /** Requests that each caller may publish a second, see docs/hub.md; 0 for no limit. @default 4_000 */
   readonly publishRate?: number
+  /** What is allowed beside that. @default `defaultLimits` */
+  readonly limits?: Partial<HubLimits>
+  /** Whether an `EventSource` that is refused a stream for now gets an empty one, or a status. @default "soft" */
+  readonly refuse?: Refuse
   /** The providers that `/v1` stands for. @default none */
   readonly gateway?: GatewaySettings
 }
+
+/** An `EventSource` asks again after an empty stream, and gives up after a status. */
+export type Refuse = (typeof REFUSE)[number]
+
+const REFUSE = ["soft", "status"] as const
 
 export type Command =
   | { readonly name: "help" }
@@ -70,6 +82,8 @@ const OPTIONS = {
   demo: { type: "boolean" },
   presence: { type: "string", multiple: true },
   "publish-rate": { type: "string" },
+  ...LIMITS_FLAGS,
+  refuse: { type: "string" },
   ...EXPOSURE_FLAGS,
   ...GATEWAY_FLAGS,
   help: { type: "boolean", short: "h" },
@@ -94,6 +108,9 @@ export function readCommandLine(args: readonly string[], env: Readonly<Record<st
     values.workers === "max" ? availableParallelism() : toNumber("--workers", values.workers ?? "1", 1, 256)
   if (workers > 1) checkWorkers(log, values.demo)
   const gateway = readGateway(values, env)
+  const limits = readLimits(values)
+  const refuse = REFUSE.find((how) => how === values.refuse)
+  if (refuse !== values.refuse) throw new UsageError(`--refuse must be soft or status, not "${values.refuse}"`)
   return {
     name: "serve",
     port: toNumber(values.port === undefined ? "PORT" : "--port", values.port ?? (env["PORT"] || "4000"), 0, 65_535),
@@ -107,6 +124,8 @@ export function readCommandLine(args: readonly string[], env: Readonly<Record<st
     ...(values["publish-rate"] !== undefined && {
       publishRate: toNumber("--publish-rate", values["publish-rate"], 0, 999_999_999),
     }),
+    ...(limits && { limits }),
+    ...(refuse && { refuse }),
     ...readExposure(values),
     ...(gateway && { gateway }),
   }

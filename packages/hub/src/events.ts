@@ -22,7 +22,7 @@ export function events(hub: Hub, req: IncomingMessage, res: ServerResponse, url:
     key: callerOf(req),
     ...(who !== undefined && { who }),
   })
-  // as JSON, like every other refusal of this server
-  if (subscription.refusal) throw subscription.refusal
+  // throws when it is refused, so that the hub answers instead of `sse`
+  subscription.open()
   sse(req, res, subscription, { retry: RETRY_MS, headers: SECURITY_HEADERS })
 }

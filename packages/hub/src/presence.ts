@@ -10,17 +10,23 @@ import { READ, STREAM, type Route } from "./route.ts"
 
 /** A stream tells of a topic this often at most, in ms: a crowd that comes makes one event of it. */
 const EVERY_MS = 1_000
-const MAX_TOPICS = 100
 /** Most people named in one answer, and in one event. */
 const MAX_PEOPLE = 1_000
-/** Streams of presence open at once, and how many of them for one address. */
-const MAX_STREAMS = 1_000
-const MAX_STREAMS_PER_ADDRESS = 100
+/** One caller may have this part of all streams of presence. */
+const SHARE = 0.1
 
 export interface PresenceEndpoint {
   readonly routes: [path: string, route: Route][]
   /** Ends its streams, for clients to come back. */
   close(): void
+}
+
+export interface PresenceOptions {
+  /** Streams of presence open at once. */
+  readonly maxStreams: number
+  /** Topics of one answer. */
+  readonly maxTopics: number
+  readonly onError: (error: unknown) => void
 }
 
 /** Who is on a topic, in all processes that share the log: now, and as it changes. */
@@ -31,7 +37,11 @@ interface Told extends Attendees {
 }
 
 /** `GET /presence?topic=…` and `GET /presence/events?topic=…`. */
-export function createPresence(presence: Presence, onError: (error: unknown) => void): PresenceEndpoint {
+export function createPresence(
+  presence: Presence,
+  { maxStreams, maxTopics, onError }: PresenceOptions,
+): PresenceEndpoint {
+  const maxPerCaller = Math.ceil(maxStreams * SHARE)
   const closing = new AbortController()
   const open = new Map<string, number>()
   let streams = 0
@@ -40,11 +50,18 @@ export function createPresence(presence: Presence, onError: (error: unknown) => 
   function admit(req: IncomingMessage, res: ServerResponse): void {
     const caller = callerOf(req)
     const here = open.get(caller) ?? 0
-    if (here >= MAX_STREAMS_PER_ADDRESS) {
-      throw new OnwardError("too_many_connections_for_key", "this address has as many streams open as it may")
+    if (here >= maxPerCaller) {
+      throw new OnwardError(
+        "too_many_connections_for_key",
+        `This address has ${maxPerCaller} streams of presence open, a tenth of --max-presence-streams. Close one.`,
+      )
     }
-    if (streams >= MAX_STREAMS)
-      throw new OnwardError("too_many_connections", "there are as many streams as there may be")
+    if (streams >= maxStreams) {
+      throw new OnwardError(
+        "too_many_connections",
+        `The hub has ${maxStreams} streams of presence open (--max-presence-streams). Retry later.`,
+      )
+    }
     streams++
     open.set(caller, here + 1)
     res.once("close", () => {
@@ -57,7 +74,7 @@ export function createPresence(presence: Presence, onError: (error: unknown) => 
 
   function answer(_: IncomingMessage, res: ServerResponse, url: URL): void {
     let room = MAX_PEOPLE
-    const topics = topicsOf(url).map((topic) => {
+    const topics = topicsOf(url, maxTopics).map((topic) => {
       const told = tell(topic, presence.of(topic), room)
       room -= told.people.length
       return told
@@ -66,7 +83,7 @@ export function createPresence(presence: Presence, onError: (error: unknown) => 
   }
 
   function follow(req: IncomingMessage, res: ServerResponse, url: URL): void {
-    const topics = topicsOf(url)
+    const topics = topicsOf(url, maxTopics)
     admit(req, res)
     sse(
       req,
@@ -90,11 +107,11 @@ export function createPresence(presence: Presence, onError: (error: unknown) => 
   }
 }
 
-function topicsOf(url: URL): string[] {
+function topicsOf(url: URL, most: number): string[] {
   const topics = [...new Set(url.searchParams.getAll("topic"))]
   if (topics.length === 0) throw new HttpError(400, "no_topic", `Say of what: ${url.pathname}?topic=hello.`)
-  if (topics.length > MAX_TOPICS) {
-    throw new HttpError(400, "too_many_topics", `Ask for ${MAX_TOPICS} topics at most.`)
+  if (topics.length > most) {
+    throw new HttpError(400, "too_many_topics", `Ask for ${most} topics at most, not for ${topics.length}.`)
   }
   if (topics.some((topic) => topic === "" || isPattern(topic))) {
     throw new HttpError(400, "invalid_selector", "Presence is of topics by their names, not of patterns.")

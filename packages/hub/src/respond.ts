@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
+import { hasAdvice } from "./limits.ts"
 import { toHttpError } from "./http-error.ts"
 
 /** On every answer: nothing is guessed, stored, framed or handed to other sites. */
@@ -31,7 +32,7 @@ export function sendProblem(
   onError: (error: unknown) => void,
 ): void {
   const { status, code, message, headers } = toHttpError(error)
-  if (status >= 500 || REFUSALS.has(status)) onError(error)
+  if (status >= 500 || REFUSALS.has(status) || hasAdvice(code)) onError(error)
   if (res.headersSent) return void res.destroy()
   const problem = { error: { code, message } }
   if (req.complete || req.destroyed) return sendJson(res, status, problem, headers)

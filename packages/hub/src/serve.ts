@@ -1,6 +1,7 @@
 import cluster from "node:cluster"
 import { OnwardError } from "onward"
 import type { ServeOptions } from "./command-line.ts"
+import { adviseOperator } from "./limits.ts"
 import { HttpError } from "./http-error.ts"
 import { startServer, type HubServer } from "./server.ts"
 import { UsageError } from "./usage-error.ts"
@@ -107,10 +108,10 @@ function explain(error: unknown, options: ServeOptions): string {
 /** One line; what is not of our own making comes with its place. */
 function describe(error: unknown): string {
   if (error instanceof UsageError) return error.message
-  if (error instanceof OnwardError) return `${error.message} (${error.code})`
+  if (error instanceof OnwardError) return `${adviseOperator(error.code, error.message)} (${error.code})`
   if (error instanceof HttpError) {
     const cause = error.cause instanceof Error ? ` Cause: ${error.cause.message}` : ""
-    return `${error.message} (${error.code})${cause}`
+    return `${adviseOperator(error.code, error.message)} (${error.code})${cause}`
   }
   if (!(error instanceof Error)) return String(error)
   const isSystem = "syscall" in error

@@ -10,6 +10,7 @@ import { createApp } from "./app.ts"
 import type { ServeOptions } from "./command-line.ts"
 import { createDemo } from "./demo/index.ts"
 import { createGateway } from "./gateway/index.ts"
+import { defaultLimits } from "./limits.ts"
 import type { Address } from "./guard.ts"
 import { createPresence } from "./presence.ts"
 import { openStore } from "./store.ts"
@@ -23,9 +24,6 @@ const CUT_AFTER_MS = 2_500
  * may take differs by path: see `createApp`.
  */
 const TIMEOUTS = { requestTimeout: 0, headersTimeout: 10_000, connectionsCheckingInterval: 1_000 }
-
-/** Longest head of a request, in bytes: the names of 1,000 topics fit into its URL. Node's own limit is 16 KiB. */
-const MAX_HEAD_BYTES = 65_536
 
 /** A hub that listens. */
 export interface HubServer {
@@ -48,12 +46,15 @@ export async function startServer(
     presence: counted,
     gateway: settings,
     publishRate,
+    limits: givenLimits,
+    refuse,
     trustedProxies,
     publicUrls,
   }: ServeOptions,
   onError: (error: unknown) => void,
 ): Promise<HubServer> {
   mkdirSync(data, { recursive: true })
+  const limits = { ...defaultLimits, ...givenLimits }
   const store = await openStore(logAddress)
   const { log, place } = store
   let address: Address = { host, port }
@@ -62,9 +63,26 @@ export async function startServer(
     for (const step of undo) await step()
   }
   try {
-    const hub = openHub({ log, onError, ...(counted && { presence: { patterns: counted } }) })
+    const hub = openHub({
+      log,
+      onError,
+      limits: {
+        connections: limits.streams,
+        connectionsPerKey: limits.streamsPerAddress,
+        topics: limits.topics,
+        patterns: limits.patterns,
+        patternsPerKey: limits.patternsPerAddress,
+      },
+      ...(counted && { presence: { patterns: counted } }),
+    })
     undo.unshift(() => hub.close())
-    const presence = counted && createPresence(hub.presence, onError)
+    const presence =
+      counted &&
+      createPresence(hub.presence, {
+        maxStreams: limits.presenceStreams,
+        maxTopics: limits.topics,
+        onError,
+      })
     // workers rotate it, so each has its own
     const name = cluster.worker ? `access.${cluster.worker.id}.log` : "access.log"
     const accessLog = openAccessLog(join(data, name), onError)
@@ -83,11 +101,13 @@ export async function startServer(
       gateway,
       presence,
       publishRate,
+      limits,
+      refuse,
       ...(trustedProxies && { trustedProxies }),
       ...(publicUrls && { publicUrls }),
       onError,
     })
-    const server = createServer({ ...TIMEOUTS, maxHeaderSize: MAX_HEAD_BYTES }, app)
+    const server = createServer({ ...TIMEOUTS, maxHeaderSize: limits.headBytes }, app)
     // answered before the body is sent, when it is too large
     server.on("checkContinue", app)
     server.listen(port, host)

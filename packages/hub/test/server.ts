@@ -39,7 +39,8 @@ export async function testServer(
     publishRate?: number
     upstream?: GatewaySettings["upstreams"][number]
     gateway?: Partial<GatewaySettings> & { heartbeat?: number }
-  } & Exposure = {},
+  } & Exposure &
+    Pick<ServeOptions, "limits" | "refuse"> = {},
 ): Promise<TestServer> {
   const errors: unknown[] = []
   const options: ServeOptions = {
