@@ -1,11 +1,14 @@
+import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { existsSync, rmSync, truncateSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as wait } from "node:timers/promises"
+import { fileURLToPath } from "node:url"
 import { sqliteLog } from "onward/sqlite"
-import { start } from "../../../../onward/test/log/program.ts"
 import type { Attack } from "../stage.ts"
 
+/** Publishes and prints what was acknowledged. */
+const PROGRAM = fileURLToPath(new URL("../../../../onward/test/log/programs/publish-until-killed.ts", import.meta.url))
 /** How long a process may take to notice that its write-ahead log is gone, in ms. */
 const NOTICE_MS = 30_000
 
@@ -15,7 +18,9 @@ export const damage: Attack = {
   async round({ folder, chance, fail, count }) {
     const path = join(folder, `damaged-${chance.below(1e9)}.db`)
     const kind = chance.pick(["kill", "remove -wal", "truncate -wal"] as const)
-    const child = start("publish-until-killed", path, "p", "normal")
+    // what it says when its write-ahead log is gone is expected
+    const stdio = ["ignore", "pipe", "ignore"] as const
+    const child = spawn(process.execPath, [PROGRAM, path, "p", "normal"], { stdio: [...stdio] })
     const exited = once(child, "exit")
     let text = ""
     child.stdout.on("data", (chunk: Buffer) => (text += chunk.toString()))
