@@ -146,6 +146,16 @@ test("docs/threats.md has each threat, and names tests that there are", () => {
   assert.deepEqual(gone, [])
 })
 
+test("docs/threats.md names attacks of npm run attack, and all of them", () => {
+  const folder = join(repositoryRoot, "packages/hub/test/attack/attacks")
+  const attacks = globSync("*.ts", { cwd: folder }).map((file) => file.replace(/\.ts$/, ""))
+  const page = read("docs/threats.md").replaceAll(/"[^"]*"/g, "")
+  const rows = [...page.matchAll(/^\| S.*\|([^|]*)\|$/gm)].map(([, last = ""]) => last)
+  const below = page.split("\n").filter((line) => !line.startsWith("|"))
+  const named = [...[...rows, ...below].join("\n").matchAll(/`([a-z-]+)`/g)].map(([, name = ""]) => name)
+  assert.deepEqual(new Set(named), new Set(attacks.filter((name) => name !== "index")))
+})
+
 test("each file and folder that ARCHITECTURE.md names exists", () => {
   const places = ["", "packages/onward", "packages/onward/src", "packages/onward/test"]
   const spans = [...read("ARCHITECTURE.md").matchAll(/`([^`\s]+)`/g)].map(([, span = ""]) => span)
