@@ -67,7 +67,7 @@ export async function createDemo({ hub, log, accessLogPath, onError }: DemoOptio
 
   async function cut(res: ServerResponse, url: URL): Promise<void> {
     const streams = tabs.cut(tabOf(url))
-    if (streams === 0) throw new HttpError(404, "no_such_tab", "This tab has no stream open just now.")
+    if (streams === 0) throw new HttpError(404, "no_such_tab", "This tab has no open stream. Reload the page.")
     const published = await counts(Array.from({ length: WHILE_CUT }, () => ({})))
     sendJson(res, 200, { streams, ...published })
   }
