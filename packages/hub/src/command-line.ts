@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os"
 import { filled, parse, toNumber, unknown } from "./arguments.ts"
 import { readDoctor, type DoctorOptions } from "./doctor/index.ts"
-import { EXPOSURE_FLAGS, EXPOSURE_USAGE, readExposure, type Exposure } from "./exposure.ts"
+import { checkOpen, EXPOSURE_FLAGS, EXPOSURE_USAGE, readExposure, type Exposure } from "./exposure.ts"
 import { GATEWAY_FLAGS, GATEWAY_USAGE, readGateway, type GatewaySettings } from "./gateway/index.ts"
 import { isLoopback } from "./guard.ts"
 import { LIMITS_FLAGS, LIMITS_USAGE, readLimits, type HubLimits } from "./limits.ts"
@@ -108,6 +108,8 @@ export function readCommandLine(args: readonly string[], env: Readonly<Record<st
     values.workers === "max" ? availableParallelism() : toNumber("--workers", values.workers ?? "1", 1, 256)
   if (workers > 1) checkWorkers(log, values.demo)
   const gateway = readGateway(values, env)
+  const exposure = readExposure(values)
+  checkOpen(host, exposure)
   const limits = readLimits(values)
   const refuse = REFUSE.find((how) => how === values.refuse)
   if (refuse !== values.refuse) throw new UsageError(`--refuse must be soft or status, not "${values.refuse}"`)
@@ -126,7 +128,7 @@ export function readCommandLine(args: readonly string[], env: Readonly<Record<st
     }),
     ...(limits && { limits }),
     ...(refuse && { refuse }),
-    ...readExposure(values),
+    ...exposure,
     ...(gateway && { gateway }),
   }
 }

@@ -1,4 +1,5 @@
 import { trustProxies } from "./forwarded.ts"
+import { isLoopback } from "./guard.ts"
 import { UsageError } from "./usage-error.ts"
 
 /** How a hub is reached from other machines. */
@@ -7,6 +8,8 @@ export interface Exposure {
   readonly trustedProxies?: readonly string[]
   /** Origins by which browsers know the hub. @default only the names of this machine */
   readonly publicUrls?: readonly string[]
+  /** Whether the hub may listen without authentication on an address that other machines reach. @default false */
+  readonly insecure?: boolean
 }
 
 export const EXPOSURE_USAGE = `  --trusted-proxy <address>
@@ -15,20 +18,42 @@ export const EXPOSURE_USAGE = `  --trusted-proxy <address>
   --public-url <url>
                     a URL by which browsers reach the hub, such as https://events.example.com: pages there
                     may publish; several may be given
+  --insecure        listen on another --host than this machine's own addresses, without authentication: every
+                    machine that reaches it can read and publish everything
 `
 
 export const EXPOSURE_FLAGS = {
   "trusted-proxy": { type: "string", multiple: true },
   "public-url": { type: "string", multiple: true },
+  insecure: { type: "boolean" },
 } as const
 
-type Given = { readonly [Name in keyof typeof EXPOSURE_FLAGS]?: string[] | undefined }
+interface Given {
+  readonly "trusted-proxy"?: string[] | undefined
+  readonly "public-url"?: string[] | undefined
+  readonly insecure?: boolean | undefined
+}
 
 /** Reads this part of a command line. Throws {@link UsageError}. */
 export function readExposure(given: Given): Exposure {
-  const { "trusted-proxy": trustedProxies, "public-url": urls } = given
+  const { "trusted-proxy": trustedProxies, "public-url": urls, insecure } = given
   if (trustedProxies) checkProxies(trustedProxies)
-  return { ...(trustedProxies && { trustedProxies }), ...(urls && { publicUrls: urls.map(toOrigin) }) }
+  return {
+    ...(trustedProxies && { trustedProxies }),
+    ...(urls && { publicUrls: urls.map(toOrigin) }),
+    ...(insecure && { insecure }),
+  }
+}
+
+/** Whether other machines reach the hub. It has no authentication, so each of them can read and publish everything. */
+export const isOpen = (host: string): boolean => !isLoopback(host)
+
+/** Refuses to open a hub to other machines unless that is wanted. Throws {@link UsageError}. */
+export function checkOpen(host: string, { insecure = false }: Exposure): void {
+  if (insecure || !isOpen(host)) return
+  throw new UsageError(
+    `--host ${host} opens the hub to other machines, and without authentication each of them can read and publish everything: keep 127.0.0.1 behind a proxy that authenticates clients, or add --insecure`,
+  )
 }
 
 function checkProxies(entries: readonly string[]): void {

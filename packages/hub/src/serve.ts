@@ -1,6 +1,7 @@
 import cluster from "node:cluster"
 import { OnwardError } from "onward"
 import type { ServeOptions } from "./command-line.ts"
+import { isOpen } from "./exposure.ts"
 import { adviseOperator } from "./limits.ts"
 import { HttpError } from "./http-error.ts"
 import { startServer, type HubServer } from "./server.ts"
@@ -22,7 +23,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   }
   const { address, place } = server
   if (cluster.isWorker) process.send?.({ address, place } satisfies Ready)
-  else console.log(greeting(server, options))
+  else greet(server, options)
   onLeave((times) => {
     // in a terminal, workers hear of it twice: from there, and from the process that leads them
     if (times > 1 && cluster.isWorker) return
@@ -43,7 +44,7 @@ async function lead(options: ServeOptions): Promise<void> {
   const workers = await startWorkers<Ready>(options.workers, (line) => console.error(`onward: ${line}`)).catch(
     (error: unknown) => process.exit(error instanceof NotStarted ? error.exitCode : 1),
   )
-  console.log(greeting(workers.ready, options))
+  greet(workers.ready, options)
   onLeave((times) => {
     if (times === 1) console.log(CLOSING)
     workers.leave()
@@ -58,6 +59,14 @@ function onLeave(leave: (times: number) => void): void {
   let times = 0
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => leave(++times))
 }
+
+function greet(ready: Ready, options: ServeOptions): void {
+  console.log(greeting(ready, options))
+  if (isOpen(options.host)) console.error(`onward: warning: ${WARNING}`)
+}
+
+const WARNING =
+  "Every machine that reaches this hub can read and publish everything, because it has no authentication (--insecure). Let a firewall or a proxy admit only clients that you trust."
 
 function greeting({ address, place }: Ready, { workers, demo, gateway }: ServeOptions): string {
   const { host, port } = address

@@ -5,6 +5,7 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { test } from "node:test"
+import { setTimeout as sleep } from "node:timers/promises"
 import { readCommandLine } from "../src/command-line.ts"
 import { runOnward, serveOnward } from "./onward.ts"
 import { publish } from "./server.ts"
@@ -33,8 +34,10 @@ const understood: [args: string, env: Record<string, string>, command: object][]
   ["serve", { ONWARD_LOG: "sqlite:x" }, { ...DEFAULTS, log: "sqlite:x" }],
   ["serve --publish-rate 0", {}, { ...DEFAULTS, publishRate: 0 }],
   ["serve --workers 3 --drain 0", {}, { ...DEFAULTS, workers: 3, drain: 0, demo: false }],
-  ["serve --host 0.0.0.0", {}, { ...DEFAULTS, host: "0.0.0.0", demo: false }],
-  ["serve --host 0.0.0.0 --demo", {}, { ...DEFAULTS, host: "0.0.0.0" }],
+  ["serve --host 0.0.0.0 --insecure", {}, { ...DEFAULTS, host: "0.0.0.0", demo: false, insecure: true }],
+  ["serve --host 0.0.0.0 --demo --insecure", {}, { ...DEFAULTS, host: "0.0.0.0", insecure: true }],
+  ["serve --host localhost", {}, { ...DEFAULTS, host: "localhost" }],
+  ["serve --host 127.1.2.3", {}, { ...DEFAULTS, host: "127.1.2.3" }],
   ["serve --host ::1", {}, { ...DEFAULTS, host: "::1" }],
   ["serve --no-demo", {}, { ...DEFAULTS, demo: false }],
   [
@@ -166,6 +169,10 @@ const refused: [args: string[], message: RegExp][] = [
   [["serve", "--public-url", "https://me@a.example"], /--public-url must be a URL without a path/],
   [["serve", "--max-streams", "0"], /--max-streams must be a number from 1 to 10000000, not "0"/],
   [["serve", "--refuse", "hard"], /--refuse must be soft or status, not "hard"/],
+  [["serve", "--host", "0.0.0.0"], /^--host 0\.0\.0\.0 opens the hub to other machines, .* or add --insecure$/],
+  [["serve", "--host", "::"], /^--host :: opens the hub/],
+  [["serve", "--host", "192.168.0.9"], /^--host 192\.168\.0\.9 opens the hub/],
+  [["serve", "--host", "hub.example", "--no-insecure"], /^--host hub\.example opens the hub/],
   [["serve", "--presence", ""], /--presence is empty/],
   [["serve", "--presence"], /--presence needs a value/],
   [["serve", "--upstream", "api.example"], /--upstream must be a base URL/],
@@ -253,16 +260,25 @@ test("a log that is damaged is one line with its code and exit code 1", async (t
 
 for (const host of ["0.0.0.0", "::"]) {
   test(`started on ${host}, it says that it listens on all addresses`, async (t) => {
-    const { printed, port } = await serveOnward(t, { data: temporaryFolder(t), args: ["--host", host] })
+    const { printed, port } = await serveOnward(t, { data: temporaryFolder(t), args: ["--host", host, "--insecure"] })
     const address = host === "::" ? "[::]" : host
     assert.ok(
       printed().includes(`Onward listens on http://${address}:${port} (all addresses of this machine), its log is `),
       printed(),
     )
+    // on standard error, which may arrive later
+    while (!printed().includes("onward: warning: Every machine that reaches this hub can read and publish"))
+      await sleep(20)
     // what follows is to be pasted into a terminal of this machine
     assert.ok(printed().includes(`curl -d topic=hello -d data=world http://127.0.0.1:${port}/publish`), printed())
   })
 }
+
+test("a hub that other machines would reach does not start by accident", async (t) => {
+  const onward = runOnward(t, ["serve", "--host", "0.0.0.0", "--port", "0", "--data", temporaryFolder(t)])
+  assert.equal(await onward.ended, 2)
+  assert.match(onward.printed(), /^onward: --host 0\.0\.0\.0 opens the hub [^\n]*--insecure\n$/)
+})
 
 test("what it prints to try works as it is", async (t) => {
   const onward = await serveOnward(t, { data: temporaryFolder(t) })
