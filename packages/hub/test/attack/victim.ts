@@ -7,6 +7,8 @@ const BIN = fileURLToPath(new URL("../../src/bin.ts", import.meta.url))
 const PROBE = new URL("programs/probe.ts", import.meta.url).href
 /** Most characters kept of what it prints. */
 const MAX_PRINTED = 1_000_000
+/** How long it may take to start, in ms. */
+const START_MS = 60_000
 
 /** What a hub's process measures of itself. */
 export interface Figures {
@@ -19,7 +21,6 @@ export interface Figures {
 /** `onward serve` as a process of its own. */
 export interface Victim extends AsyncDisposable {
   readonly port: number
-  readonly url: string
   /** What it printed. */
   readonly printed: () => string
   /** How it ended although nothing ended it. */
@@ -59,9 +60,13 @@ export async function startVictim({ folder, args, env }: VictimOptions): Promise
     started.once("exit", (code, signal) => {
       if (!isEnding) crash ??= `it ended by ${signal ?? `exit code ${code}`}`
     })
-    for (;;) {
+    for (const since = performance.now(); ;) {
       const [, actual] = /listens on http:\/\/\S+:(\d+)/.exec(text.slice(from)) ?? []
       if (actual !== undefined) return void (port = Number(actual))
+      if (performance.now() - since > START_MS) {
+        await kill()
+        crash = `it did not listen within ${START_MS} ms`
+      }
       if (crash !== undefined) throw new Error(`The hub did not start: ${crash}. ${text.slice(from)}`)
       await new Promise((resolve) => void setTimeout(resolve, 20))
     }
@@ -79,9 +84,6 @@ export async function startVictim({ folder, args, env }: VictimOptions): Promise
   return {
     get port() {
       return port
-    },
-    get url() {
-      return `http://127.0.0.1:${port}`
     },
     printed: () => text,
     crash: () => crash,

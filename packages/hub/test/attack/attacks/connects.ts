@@ -8,7 +8,7 @@ const AT_ONCE = 500
 /** What this process and the hub need of the files they may open for themselves. */
 const OWN_FILES = 500
 
-/** How many files a process may open: on Linux, elsewhere as few as is usual. */
+/** How many files a process may open; where there is no `/proc`, the usual limit. */
 function maxFiles(): number {
   try {
     return Number(/^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1])
@@ -17,7 +17,7 @@ function maxFiles(): number {
   }
 }
 
-/** 20,000 connections from one address, or as many from one address as files may be open: streams, idle ones, and requests. */
+/** 20,000 connections from one address, or as many as a process may open files: streams, requests, and idle ones. */
 export const connects: Attack = {
   name: "connects",
   threats: ["S12"],

@@ -73,7 +73,7 @@ async function resume(stage: Stage, topic: string, id: string): Promise<void> {
     stage.fail(`the id ${JSON.stringify(id)} of another topic was answered "${stolen}", an unknown one "${unknown}"`)
 }
 
-/** As a header, as a query, and both at once. */
+/** As a header, and as a query. */
 async function tooLong(stage: Stage): Promise<void> {
   const id = stage.chance.pick(["x", "%", "~", "life0000~"]).repeat(1_024 + stage.chance.below(6_000))
   for (const asked of [
