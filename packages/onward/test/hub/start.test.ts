@@ -224,3 +224,16 @@ test("a foreign id and an unknown one ask the log the same questions", async () 
     assert.deepEqual(await asked("foreign"), await asked("unknown"))
   }
 })
+
+test("a start that is misspelt is refused with the one that was probably meant, whether it is a word or a key", async () => {
+  const { hub } = await stage()
+  for (const [start, meant] of [
+    ["earlest", "earliest"],
+    [{ afer: "1" }, "after"],
+    [{ lasst: 3 }, "last"],
+  ] as const) {
+    const from = start as unknown as "live"
+    assert.throws(() => hub.subscribe({ topics: ["a"], from }), new RegExp(`Did you mean "${meant}"\\?$`))
+  }
+  assert.throws(() => hub.subscribe({ topics: ["a"], from: { after: "1", last: 3 } }), /not \{ after, last \}/)
+})

@@ -140,3 +140,21 @@ test("a session that nothing is kept of is unknown, one that lies behind others'
   ])
   await hub.close()
 })
+
+test("a session is found in a store that looks through a few entries at a time, and finds nothing among most of them", async () => {
+  const inner = memoryLog()
+  const log: Log = {
+    ...inner,
+    async read({ after, topics, limit }) {
+      const { entries, next } = await inner.read({ after, limit: Math.min(limit, 2) })
+      return { entries: entries.filter(({ topic }) => topics?.includes(topic) ?? true), next }
+    },
+  }
+  for (let i = 0; i < 9; i++) await eventStore(log, { session: "bob" }).storeEvent("s", { i })
+  await eventStore(log, { session: "ann" }).storeEvent("s", {})
+  const [source] = resume(log, { session: "ann" })
+  const given = { lastEventId: "m/never", signal: new AbortController().signal } as unknown as Parameters<
+    typeof source
+  >[0]
+  await assert.rejects(async () => source(given), { code: "invalid_start" })
+})
