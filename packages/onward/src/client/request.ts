@@ -178,8 +178,9 @@ export const withId = (href: string, id: string): string =>
  * "opaque origin").
  */
 function isForeign(href: string): boolean {
-  const page = globalThis.origin ?? globalThis.location?.origin
-  return Boolean(page) && page !== originOf(href)
+  // workerd has an `origin`, and no page
+  const url = globalThis.location?.origin
+  return Boolean(url) && (globalThis.origin ?? url) !== originOf(href)
 }
 
 /** Whether a request goes from a page to another origin, and needs no preflight but for its headers. */
