@@ -6,7 +6,7 @@ import { createEpoch, formatPosition, parsePosition } from "../position.ts"
 import { failureOf, isBusy, toOnwardError } from "./failure.ts"
 import { filesOf, nameOf, type Files } from "./files.ts"
 import { APPLICATION_ID, MIGRATIONS, SCHEMA, SCHEMA_VERSION } from "./schema.ts"
-import { bootId, createWitness, readWitness } from "./witness.ts"
+import { bootId, createWitness, isLost, readWitness, type State } from "./witness.ts"
 
 /** Bytes of the write-ahead log after which it is emptied into the file, and cut to if a commit made it larger. */
 const WAL_LIMIT = 16 * 1024 * 1024
@@ -125,17 +125,12 @@ function beginLifeIfLost(database: DatabaseSync, path: string, { before, files, 
   const boot = bootId()
   // first, because other processes may be appending
   const seen = readWitness(path)
-  const isLost = ({ epoch, last }: State): boolean => {
-    if (seen?.epoch !== epoch) return false
-    if (seen.last > last) return true
-    return seen.boot === boot ? areOthers(before, seen.files) : seen.durability === "normal"
-  }
   let state = stateOf(database) as State
-  if (isLost(state)) {
+  if (isLost(state, { seen, boot, before })) {
     database.exec("BEGIN IMMEDIATE")
     // another process may have been quicker
     state = stateOf(database) as State
-    if (isLost(state)) {
+    if (isLost(state, { seen, boot, before })) {
       state = { ...state, epoch: createEpoch() }
       database.prepare("UPDATE log SET epoch = ?").run(state.epoch)
     }
@@ -145,17 +140,6 @@ function beginLifeIfLost(database: DatabaseSync, path: string, { before, files, 
   const isNormal = durability === "normal" || (seen?.durability === "normal" && seen.boot === boot)
   createWitness(path, { ...state, boot, durability: isNormal ? "normal" : "full", files: nameOf(files) })
   return state.epoch
-}
-
-/** Whether the files are not those that a process had open. A write-ahead log that is not there any more was emptied into the database. */
-function areOthers([database, wal]: Files, seen: string): boolean {
-  const [seenDatabase, seenWal] = seen.split(":").map(Number)
-  return database !== seenDatabase || (wal !== undefined && wal !== seenWal)
-}
-
-interface State {
-  readonly epoch: string
-  readonly last: number
 }
 
 const stateOf = (database: DatabaseSync): State | undefined =>

@@ -1,5 +1,6 @@
 import { closeSync, constants, existsSync, fsyncSync, openSync, readFileSync, rmSync, writeSync } from "node:fs"
 import { dirname } from "node:path"
+import type { Files } from "./files.ts"
 
 /** What the processes that have the log open write beside it, so that the next one can tell whether the file lost something. */
 export interface Witness {
@@ -11,6 +12,36 @@ export interface Witness {
   readonly durability: "full" | "normal"
   /** The inodes of database and write-ahead log. */
   readonly files: string
+}
+
+/** What a log file says of itself. */
+export interface State {
+  readonly epoch: string
+  /** Its newest sequence number. */
+  readonly last: number
+}
+
+interface Evidence {
+  readonly seen: Witness | undefined
+  readonly boot: string
+  /** The files as they were just before this process opened them. */
+  readonly before: Files
+}
+
+/** Whether acknowledged entries may be missing from a file: it has less than a witness saw, or it is another file, or it was not flushed. */
+export function isLost({ epoch, last }: State, { seen, boot, before }: Evidence): boolean {
+  if (seen?.epoch !== epoch) return false
+  if (seen.last > last) return true
+  return seen.boot === boot ? areOthers(before, seen.files) : seen.durability === "normal"
+}
+
+/**
+ * Whether the files are not those that a process had open. A file that was not there yet is one that another process has created in the same
+ * moment; a write-ahead log that is not there any more was emptied into the database.
+ */
+function areOthers([database, wal]: Files, seen: string): boolean {
+  const [seenDatabase, seenWal] = seen.split(":").map(Number)
+  return (database !== undefined && database !== seenDatabase) || (wal !== undefined && wal !== seenWal)
 }
 
 /** There is one while the log is open, and after an end without `close`. */

@@ -73,6 +73,12 @@ for (const engine of ENGINES) {
       (await heard()).map(({ length }) => length),
       [42, 22, 42],
     )
+    // a stream that was ended only after "meanwhile" comes back a moment later
+    await until(
+      "all have come back",
+      () => Promise.resolve(codings.length),
+      (count) => count >= 6,
+    )
     assert.equal(codings.length, 6)
     await tab.evaluate(() => page.closeAll())
     await until("ours has left", () => hub.stats().connections === 2)
