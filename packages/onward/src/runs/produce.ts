@@ -5,7 +5,7 @@ import { markOf, type EndStatus, type RunError } from "./record.ts"
 import { createRecorder, type Recorder, type RecorderOptions } from "./recorder.ts"
 import { turnsOf } from "../turns.ts"
 import { openFrames, type Frames, type RunSource, type RunSourceFunction } from "./source.ts"
-import type { View } from "./view.ts"
+import { whenEnded, type View } from "./view.ts"
 
 export interface ProduceOptions extends Omit<RecorderOptions, "onLost" | "onFault"> {
   /** Longest life of the run, in ms. */
@@ -19,12 +19,20 @@ export interface ProduceOptions extends Omit<RecorderOptions, "onLost" | "onFaul
 
 /** A run that is being produced here. */
 export interface Production {
+  /** The run as this process sees it. */
+  readonly view: View
   /** Resolves once the run is over and the log knows, or cannot be told. Never rejects. */
   readonly done: Promise<void>
   /** Ends it from within this process. */
   readonly fail: (error: RunError) => void
   /** Waits no longer for the log to take its end: those who watch here are told, and everybody else that its producer is lost. */
   readonly leave: (error: RunError) => void
+}
+
+/** Resolves once a run is over and its viewers here know how it ended: the log's answer to the writer may come a moment before its entry. */
+export async function untilTold({ done, view }: Production): Promise<void> {
+  await done
+  if (view.users > 0) await whenEnded(view)
 }
 
 /** Runs a source and records what comes of it. The run of whoever calls this must have been won: its `open` is the first. */
@@ -146,7 +154,7 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
   }
 
   const done = run().catch(onError)
-  return { done, fail, leave }
+  return { view, done, fail, leave }
 }
 
 async function finish(recorder: Recorder, view: View, by: string, ending: Ending): Promise<void> {

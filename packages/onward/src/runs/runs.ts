@@ -18,7 +18,7 @@ import {
   type RunState,
 } from "./options.ts"
 import { createPlaces, isRunId } from "./place.ts"
-import { produce, type Production } from "./produce.ts"
+import { produce, untilTold, type Production } from "./produce.ts"
 import { prepare, project, type Projection } from "./projection.ts"
 import { markOf, type RunError } from "./record.ts"
 import { respond } from "./respond.ts"
@@ -28,7 +28,7 @@ import { discardSource, type RunSource, type RunSourceFunction } from "./source.
 import { createCount } from "./seen.ts"
 import { createStates } from "./state.ts"
 import { sweep } from "./sweep.ts"
-import type { View } from "./view.ts"
+import { whenEnded, type View } from "./view.ts"
 import { BEGINNING, cursorOf, isOver, Watch, type Cursor, type WatchOptions } from "./watch.ts"
 
 /**
@@ -309,7 +309,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
       ages.stop()
       const all = [...productions]
       for (const { fail } of all) fail(CLOSED)
-      await within(clock, CLOSE_PATIENCE, Promise.all(all.map(({ done }) => done)))
+      await within(clock, CLOSE_PATIENCE, Promise.all(all.map(untilTold)))
       for (const { leave } of productions) leave(CLOSED)
       for (const opening of room.views.values()) opening.then(letGo, () => {})
       if (!options.hub) await hub.close()
@@ -323,15 +323,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   async function ended(id: string, who: RunOwner): Promise<RunState> {
     return using(id, who, async (view) => {
       check(view)
-      await new Promise<void>((resolve) => {
-        const unlisten = view.listen(look)
-        function look(): void {
-          if (!view.ending) return
-          unlisten()
-          resolve()
-        }
-        look()
-      })
+      await whenEnded(view)
       return stateOf(view)
     })
   }

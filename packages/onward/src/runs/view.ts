@@ -143,3 +143,16 @@ export class View {
 }
 
 const GONE: RunError = { code: "run_expired", message: "the rest of this run is gone from the log" }
+
+/** Resolves once a run is over. */
+export function whenEnded(view: View): Promise<void> {
+  return new Promise((resolve) => {
+    const unlisten = view.listen(look)
+    function look(): void {
+      if (!view.ending) return
+      unlisten()
+      resolve()
+    }
+    look()
+  })
+}
