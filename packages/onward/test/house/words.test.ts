@@ -1,0 +1,52 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { areas, findWords } from "../../../../scripts/words/hits.ts"
+import { proseOfCode, proseOfPage } from "../../../../scripts/words/prose.ts"
+
+const wordsIn = (prose: string): string[] => findWords(prose).map(({ line, words }) => `${line}: ${words}`)
+
+test("texts use the words of CONTRIBUTING.md", (t) => {
+  for (const { name, limit, hits } of areas()) {
+    const places = hits.map(({ file, line, words, instead }) => `${file}:${line}: "${words}": write ${instead}`)
+    assert.ok(hits.length <= limit, [`${hits.length} hits, allowed are ${limit}`, ...places].join("\n"))
+    if (hits.length < limit) t.diagnostic(`${name} has ${hits.length} hits: lower its limit of ${limit}`)
+  }
+})
+
+test("words are found in comments and texts, over line ends, and not in code", () => {
+  const code = [
+    "// the page is",
+    "// none, and `nobody` is a name",
+    "/**",
+    " * It runs for",
+    " * ever.",
+    " */",
+    "const whatever = /anew/.test(who)",
+    "const a = b / c // nobody",
+    'f("who", "who asks")',
+    "g(`${h(`whoever ${who} asks`)} anew`)",
+    `const quoted = '"//who"'`,
+  ].join("\n")
+  assert.deepEqual(wordsIn(proseOfCode(code)).sort(), [
+    "10: anew",
+    "10: whoever",
+    "1: is none",
+    "4: for ever",
+    "8: nobody",
+    "9: who",
+  ])
+})
+
+test("words are found in a page's text and in the comments of its code", () => {
+  const page = [
+    "Ask [who](whoever.md) `nobody`, as",
+    "it asks.",
+    "```ts",
+    'const url = "http://who" // somebody, `nobody`',
+    "```",
+    "```sh",
+    "who --anew # everybody, who",
+    "```",
+  ].join("\n")
+  assert.deepEqual(wordsIn(proseOfPage(page)), ["1: who", "7: who", "4: somebody", "7: everybody", "1: as it"])
+})
