@@ -5,10 +5,10 @@ import { test, type TestContext } from "node:test"
 import { testServer } from "../server.ts"
 import { begin, chat, createProvider } from "./provider.ts"
 
-/** What a provider does, in the words of docs/gateway.md, and how. */
+/** A failure of a provider: its row in docs/gateway.md, and how to provoke it. */
 interface Failure {
   readonly what: string
-  /** Undefined for a provider that is not there. */
+  /** Undefined for a provider that cannot be reached. */
   readonly answer: ((res: ServerResponse) => void) | undefined
   readonly limits?: object
 }
@@ -18,22 +18,22 @@ const failures: Failure[] = [
   { what: "The provider cannot be reached", answer: undefined },
   { what: "The provider closes the connection without an answer", answer: (res) => res.destroy() },
   {
-    what: "The provider sends no status within `--upstream-head-timeout`",
+    what: "No status within `--upstream-head-timeout`",
     answer: () => {},
     limits: { headTimeout: 50, headAfter: 10_000 },
   },
   {
-    what: "The same, after the gateway began the answer (`--upstream-head-after`)",
+    what: "The same, after `--upstream-head-after`",
     answer: () => {},
     limits: { headTimeout: 50, headAfter: 0 },
   },
   {
-    what: "The provider sends no event within `--upstream-first-timeout`",
+    what: "No first event within `--upstream-first-timeout`",
     answer: begin,
     limits: { firstTimeout: 50 },
   },
   {
-    what: "The provider sends no further event within `--upstream-idle-timeout`",
+    what: "No next event within `--upstream-idle-timeout`",
     answer(res) {
       begin(res)
       chat.say(res, { content: "a" })
@@ -41,7 +41,7 @@ const failures: Failure[] = [
     limits: { idleTimeout: 50 },
   },
   {
-    what: "The provider breaks off",
+    what: "The provider disconnects",
     answer(res) {
       begin(res)
       chat.say(res, { content: "a" })
@@ -49,7 +49,7 @@ const failures: Failure[] = [
     },
   },
   {
-    what: "The provider breaks off after `[DONE]`",
+    what: "The provider disconnects after `[DONE]`",
     answer(res) {
       begin(res)
       chat.say(res, { content: "a" }, "stop")
@@ -75,7 +75,7 @@ const failures: Failure[] = [
   },
 ]
 
-/** What the client of a chat sees. */
+/** What the client of a chat stream sees. */
 async function seen(t: TestContext, { answer, limits = {} }: Failure): Promise<string> {
   const provider = answer && (await createProvider(t, ({ res }) => answer(res)))
   const server = await testServer(t, {
@@ -86,7 +86,7 @@ async function seen(t: TestContext, { answer, limits = {} }: Failure): Promise<s
   const text = await response.text()
   const code = /"code":"(\w+)"/.exec(text)?.[1]
   const isRun = response.headers.has("onward-run")
-  assert.equal(text.includes("[DONE]"), isRun && code === undefined, "only a whole answer looks whole")
+  assert.equal(text.includes("[DONE]"), isRun && code === undefined, "only a complete answer looks complete")
   if (!isRun)
     return code === undefined
       ? `${response.status}, as the provider sent it; no run`
@@ -95,10 +95,10 @@ async function seen(t: TestContext, { answer, limits = {} }: Failure): Promise<s
   return `200, ${before}${code === undefined ? "`[DONE]`" : `an error \`${code}\``}`
 }
 
-test("docs/gateway.md tells what a client sees of each failure of a provider", async (t) => {
+test("docs/gateway.md lists what a client sees of each failure of a provider", async (t) => {
   const rows: string[] = []
   for (const failure of failures) rows.push(`| ${failure.what} | ${await seen(t, failure)} |`)
   const page = readFileSync(new URL("../../../../docs/gateway.md", import.meta.url), "utf8")
   const missing = rows.filter((row) => !page.includes(row))
-  assert.deepEqual(missing, [], "copy these rows to the table of the page")
+  assert.deepEqual(missing, [], "copy these rows into the table of the page")
 })
