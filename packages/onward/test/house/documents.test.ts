@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync, statSync, globSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { test } from "node:test"
+import { anchorOf } from "../../../../scripts/docs/anchor.ts"
 import { OnwardError, type OnwardErrorCode } from "../../src/errors.ts"
 import { packageRoot, repositoryRoot } from "./imports.ts"
 
@@ -13,7 +14,15 @@ interface Locked {
 }
 
 /** Those of the library's own are in entries.test.ts: it has none. */
-const MANIFESTS = ["package.json", "packages/hub/package.json", "examples/package.json", "bench/package.json"]
+const MANIFESTS = [
+  "package.json",
+  "packages/hub/package.json",
+  "examples/package.json",
+  "bench/package.json",
+  "site/package.json",
+]
+
+const LOCK_FILES = ["package-lock.json", "site/package-lock.json"]
 
 /** What belongs to the repository, whether it is committed yet or not. */
 function repositoryFiles(): string[] {
@@ -87,9 +96,9 @@ test("no file knows the machine it was written on", () => {
   assert.deepEqual(find(machinePath, repositoryFiles()), [])
 })
 
-test("no file names a package registry, and the lockfile no address to fetch from", () => {
+test("no file names a package registry, and the lock files no address to fetch from", () => {
   assert.deepEqual(find(/\bregistry\.(?:npmjs|yarnpkg|npmmirror)\b|\/\/[\w.-]*registry[\w-]*\./, repositoryFiles()), [])
-  assert.deepEqual(find(/"resolved": "https?:/, ["package-lock.json"]), [])
+  assert.deepEqual(find(/"resolved": "https?:/, LOCK_FILES), [])
 })
 
 test("every link between the documents leads somewhere", () => {
@@ -101,15 +110,6 @@ test("every link between the documents leads somewhere", () => {
   )
   assert.deepEqual(dead, [])
 })
-
-/** What a link to a heading says after its `#`, by GitHub's rules. */
-const anchorOf = (heading: string): string =>
-  heading
-    .trim()
-    .toLowerCase()
-    .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1")
-    .replaceAll(/[^\p{L}\p{M}\p{N}\- _]/gu, "")
-    .replaceAll(" ", "-")
 
 test("every link to a heading of a document finds it", () => {
   const documents = repositoryFiles().filter((file) => file.endsWith(".md"))

@@ -1,0 +1,48 @@
+/** One group of the docs site's side bar, and one section of llms.txt. */
+export interface Group {
+  readonly title: string
+  /** Source files, relative to the repository's root. Each page of docs/ is in one group: a test checks it. */
+  readonly pages: readonly string[]
+}
+
+/** The pages by what a reader comes for (diataxis.fr). README.md is the site's first page and the tutorial. */
+export const NAVIGATION: readonly Group[] = [
+  { title: "Tutorial", pages: ["README.md"] },
+  {
+    title: "How-to",
+    pages: [
+      "docs/adapters.md",
+      "docs/client.md",
+      "docs/react.md",
+      "docs/hub.md",
+      "docs/runs.md",
+      "docs/gateway.md",
+      "docs/mcp.md",
+      "docs/production.md",
+      "docs/several-processes.md",
+      "docs/redis.md",
+      "docs/postgres.md",
+      "docs/nats.md",
+      "docs/testing.md",
+      "docs/recipes/htmx-and-datastar.md",
+      "docs/recipes/moving.md",
+      "docs/recipes/outbox.md",
+      "docs/recipes/redis-keyspace.md",
+      "docs/recipes/tail-a-table.md",
+    ],
+  },
+  { title: "Reference", pages: ["docs/reference.md", "docs/errors.md", "docs/protocol.md", "CHANGELOG.md"] },
+  {
+    title: "Explanation",
+    pages: [
+      "docs/logs.md",
+      "docs/benchmarks.md",
+      "docs/chaos.md",
+      "docs/threats.md",
+      "SECURITY.md",
+      "ARCHITECTURE.md",
+      "docs/dependencies.md",
+      "CONTRIBUTING.md",
+    ],
+  },
+]
