@@ -1,4 +1,4 @@
-// The stream is the query: its data is made of events, and carries on where it was when it is shown again.
+// The query's data is reduced from the stream. When the query is shown again, the stream resumes.
 import { experimental_streamedQuery as streamedQuery, queryOptions } from "@tanstack/react-query"
 import { stream } from "onward/client"
 
@@ -19,11 +19,11 @@ export const pricesQuery = (url: string) =>
       },
       initialValue: NOTHING,
       reducer({ bySymbol }, event): Prices {
-        if (event.event === "stream.gap") return NOTHING // changes were missed, so what we have may be wrong
+        if (event.event === "stream.gap") return NOTHING // changes were missed, so the data may be wrong
         const { symbol, price } = event.json<{ symbol: string; price: number }>()
         return { lastEventId: event.id, bySymbol: { ...bySymbol, [symbol]: price } }
       },
       refetchMode: "append",
     }),
-    retry: false, // the stream tries again by itself: what it throws is final
+    retry: false, // the stream reconnects by itself: an error that it throws is final
   })
