@@ -1,4 +1,4 @@
-// A live feed: everyone on a topic, resumable. Try: curl -N http://localhost:3000
+// A live feed: all clients of a topic, resumable. Try: curl -N http://localhost:3000
 import http from "node:http"
 import { createHub } from "onward"
 import { sse } from "onward/node"
@@ -10,11 +10,11 @@ const server = http
   .listen(Number(process.env.PORT ?? 3000))
 
 setInterval(() => {
-  // a store that is away for a moment must not end the process
+  // an unavailable store must not end the process
   hub.publish({ topic: "news", event: "tick", data: { at: new Date() } }).catch(console.error)
 }, 1000)
 
-// on a deploy clients are told to reconnect, each after another time
+// on a deploy each client is told to reconnect, at a different time
 process.once("SIGTERM", async () => {
   server.close()
   await hub.drain({ over: 1_000 })

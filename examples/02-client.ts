@@ -1,8 +1,8 @@
-// The client, in browsers and in Node: it carries on over cuts, sleep and deploys until the server says it is over, or you leave the loop.
+// The client, in browsers and in Node: it resumes after cuts, sleep and deploys until the server ends the stream or you leave the loop.
 import { stream } from "onward/client"
 
 const events = stream(process.env.URL ?? "http://localhost:3000", {
-  // said only when something is gone for good: retention removed it, or the log was made anew
+  // called only when events are permanently lost: trimmed by retention, or the log was recreated
   onGap: (gap) => console.log("missed", gap),
 })
 

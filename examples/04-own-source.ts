@@ -1,4 +1,4 @@
-// Your own source: backpressure, heartbeats, clean-up and errors are handled. `signal` fires when the client has left.
+// Your own source: `sse` handles backpressure, heartbeats, clean-up and errors. `signal` aborts when the client disconnects.
 // Try: curl -N http://localhost:3000, and again with -H "Last-Event-ID: 5"
 import http from "node:http"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -14,7 +14,7 @@ const server = http
       req,
       res,
       async function* ({ lastEventId, signal }) {
-        // an id may be anything that a client made up
+        // the id comes from the client and can be any text
         for (let i = Number(/^\d+$/.exec(lastEventId ?? "")?.[0] ?? 0); i < words.length; i++) {
           await sleep(50, undefined, { signal })
           yield { id: String(i + 1), data: words[i] }
@@ -25,7 +25,7 @@ const server = http
   )
   .listen(Number(process.env.PORT ?? 3000))
 
-// on a deploy its streams end, and clients reconnect
+// on a deploy the streams end, and clients reconnect
 process.once("SIGTERM", () => {
   server.close()
   closing.abort()

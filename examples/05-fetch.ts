@@ -1,5 +1,5 @@
-// Request in, Response out: Bun, Deno, Cloudflare Workers, Next.js, SvelteKit, Hono and whatever else speaks fetch.
-// Bun.serve(handler), Deno.serve(handler.fetch), or export it as your framework wants.
+// Request in, Response out: Bun, Deno, Cloudflare Workers, Next.js, SvelteKit, Hono and every other runtime with fetch handlers.
+// Bun.serve(handler), Deno.serve(handler.fetch), or the export that your framework expects.
 import { createHub, OnwardError } from "onward"
 import { sse } from "onward/web"
 
@@ -11,7 +11,7 @@ export const handler = {
     try {
       return Response.json({ id: await hub.publish({ topic: "chat", data: await request.text() }) })
     } catch (error) {
-      // 413 for what is too large, 503 while the store is away
+      // 413 for a large body, 503 while the store is unavailable
       return new Response(null, { status: error instanceof OnwardError ? error.status : 500 })
     }
   },

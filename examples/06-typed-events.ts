@@ -1,4 +1,4 @@
-// One contract for both ends: publishing checks names and data, in the editor and at run time. Any Standard Schema works.
+// Typed events for server and client: names and data are checked in the editor and at run time. Any Standard Schema works.
 import { createHub, defineEvents, type Schema } from "onward"
 
 const price: Schema<{ symbol: string; price: number }> = {
@@ -18,6 +18,6 @@ export const hub = createHub({ events })
 
 await hub.publish({ topic: "prices", event: "price", data: { symbol: "ACME", price: 12.5 } })
 
-// and where it arrives
+// in the client
 export const arrived = await events.parse({ event: "price", data: '{"symbol":"ACME","price":12.5}' })
 console.log(arrived.data.symbol, arrived.data.price.toFixed(2))

@@ -1,4 +1,4 @@
-// Your own tests: no socket, no waiting. Here under node:test; Vitest and Jest do as well.
+// Tests of your streams, without sockets and without waiting. Here with node:test; Vitest and Jest work too.
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { createHub } from "onward"
@@ -14,12 +14,12 @@ test("a client that lost its connection gets what it missed", async () => {
   const event = await reader.next()
   assert.deepEqual(event.json(), { headline: "seen" })
 
-  await reader.cut() // as networks do, without a goodbye
+  await reader.cut() // like a lost network: without a close
   assert.equal(hub.stats().connections, 0)
   await hub.publish({ topic: "news", data: { headline: "missed" } })
-  await clock.pass(60_000) // at once
+  await clock.pass(60_000) // without waiting
 
-  const again = await reader.reconnect() // as an EventSource does, with the last event id
+  const again = await reader.reconnect() // like an EventSource, with the last event id
   assert.deepEqual((await again.next()).json(), { headline: "missed" })
   await again.cut()
 })

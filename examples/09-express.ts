@@ -8,14 +8,14 @@ const app = express()
 
 app.get("/events", (req, res) => sse(req, res, hub.subscribe({ topics: ["news"] })))
 
-// what `publish` rejects with has a status, by which Express answers
+// an error of `publish` has a status, which Express answers with
 app.post("/events", express.text({ type: "*/*" }), async (req, res) => {
   res.json({ id: await hub.publish({ topic: "news", data: req.body }) })
 })
 
 const server = app.listen(Number(process.env.PORT ?? 3000))
 
-// on a deploy clients are told when to come back, each at another time
+// on a deploy each client is told to reconnect, at a different time
 process.once("SIGTERM", async () => {
   server.close()
   await hub.drain({ over: 1_000 })

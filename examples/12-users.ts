@@ -1,5 +1,5 @@
-// Notifications per user. An EventSource sends no headers, so browsers show a cookie; others show a bearer token. An id to resume at is no
-// ticket: who asks, and for what they may, is found out at each request. Try: curl -N -H "Cookie: session=cookie-of-ada" localhost:3000
+// Notifications per user. An EventSource cannot set headers, so browsers send a cookie; other clients send a bearer token. A last event id
+// grants nothing: each request is authenticated and authorized. Try: curl -N -H "Cookie: session=cookie-of-ada" localhost:3000
 import http from "node:http"
 import { createHub, OnwardError } from "onward"
 import { sse } from "onward/node"
@@ -36,12 +36,12 @@ const server = http
       try {
         res.end(await hub.publish({ topic, data: "hello" }))
       } catch (error) {
-        // 400 for what is no topic, 503 while the store is away
+        // 400 for an invalid topic, 503 while the store is unavailable
         res.writeHead(error instanceof OnwardError ? error.status : 500).end()
       }
     } else if (req.method === "DELETE") {
       user.topics.delete(topic)
-      // its clients come back, and get what they may by now
+      // its clients reconnect and receive only what they may read now
       user.streams.abort()
       user.streams = new AbortController()
       res.end()
@@ -51,7 +51,7 @@ const server = http
   })
   .listen(Number(process.env.PORT ?? 3000))
 
-// on a deploy clients are told to reconnect, each after another time
+// on a deploy each client is told to reconnect, at a different time
 process.once("SIGTERM", async () => {
   server.close()
   await hub.drain({ over: 1_000 })

@@ -1,4 +1,4 @@
-// A log file, followed as `tail -f` does. Ids are places in the file: a client that was cut carries on at the byte.
+// Follow a log file like `tail -f`. Ids are byte offsets in the file: a client that reconnects resumes at the same byte.
 // Try: FILE=/var/log/syslog node 13-log-tail.ts, and curl -N localhost:3000
 import { open } from "node:fs/promises"
 import http from "node:http"
@@ -17,17 +17,17 @@ const server = http
       res,
       async function* ({ lastEventId, signal }) {
         const file = await open(path)
-        const buffer = Buffer.alloc(65_536) // for a longer line it would wait in vain
+        const buffer = Buffer.alloc(65_536) // the longest line that can be sent
         try {
-          // an id may be anything that a client made up
-          for (let place = /^\d{1,15}$/.test(lastEventId ?? "") ? Number(lastEventId) : 0; ;) {
-            if ((await file.stat()).size < place) place = 0 // the file began anew
-            const { bytesRead } = await file.read(buffer, 0, buffer.length, place)
+          // the id comes from the client and can be any text
+          for (let offset = /^\d{1,15}$/.test(lastEventId ?? "") ? Number(lastEventId) : 0; ;) {
+            if ((await file.stat()).size < offset) offset = 0 // the file was recreated
+            const { bytesRead } = await file.read(buffer, 0, buffer.length, offset)
             const read = buffer.subarray(0, bytesRead)
             let start = 0
             for (let end; (end = read.indexOf(NEWLINE, start)) >= 0; start = end + 1)
-              yield { id: String(place + end + 1), data: read.toString("utf8", start, end) }
-            place += start
+              yield { id: String(offset + end + 1), data: read.toString("utf8", start, end) }
+            offset += start
             if (start === 0) await sleep(100, undefined, { signal })
           }
         } finally {
@@ -39,7 +39,7 @@ const server = http
   )
   .listen(Number(process.env.PORT ?? 3000))
 
-// on a deploy its streams end, and clients reconnect
+// on a deploy the streams end, and clients reconnect
 process.once("SIGTERM", () => {
   server.close()
   closing.abort()

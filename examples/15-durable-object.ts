@@ -1,5 +1,5 @@
-// Cloudflare Workers: a Worker cannot write to the response of another request, so what many clients share lives in a Durable Object.
-// Its binding is FEED, its class Feed. Sources of your own need none: there, answer `sse(request, source)` from the Worker itself.
+// Cloudflare Workers: a Worker cannot write to the response of another request, so a Durable Object holds the hub that clients share.
+// Its binding is FEED, its class Feed. Your own source needs no Durable Object: return `sse(request, source)` from the Worker.
 import { createHub, OnwardError } from "onward"
 import { sse } from "onward/web"
 
@@ -16,15 +16,15 @@ export class Feed {
     try {
       return Response.json({ id: await this.#hub.publish({ topic: "news", data: await request.text() }) })
     } catch (error) {
-      // 413 for what is too large
+      // 413 for a large body
       return new Response(null, { status: error instanceof OnwardError ? error.status : 500 })
     }
   }
 }
 
-// oxlint-disable-next-line no-default-export -- what Workers call
+// oxlint-disable-next-line no-default-export -- Workers call it
 export default {
-  // your authorisation comes before
+  // authorize the request before this
   fetch: (request: Request, env: Env): Promise<Response> =>
     env.FEED.getByName(new URL(request.url).pathname).fetch(request),
 }

@@ -1,4 +1,4 @@
-// tRPC: procedures as ever, and beside them, from the same server, a stream that can be resumed. Try: curl -N localhost:3000/events, and
+// tRPC: procedures, and a resumable stream from the same server. Try: curl -N localhost:3000/events, and
 // curl -H "Content-Type: application/json" -d '"hello"' localhost:3000/trpc/say
 import http from "node:http"
 import { initTRPC } from "@trpc/server"
@@ -21,7 +21,7 @@ const server = http
   })
   .listen(Number(process.env.PORT ?? 3000))
 
-// on a deploy clients are told to reconnect, each after another time
+// on a deploy each client is told to reconnect, at a different time
 process.once("SIGTERM", async () => {
   server.close()
   await hub.drain({ over: 1_000 })

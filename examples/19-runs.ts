@@ -1,4 +1,4 @@
-// An answer that survives: reload the page in the middle, open it in a second tab, stop it from there, restart the server.
+// An AI response that survives: reload the page while it is written, open it in a second tab, stop it there, restart the server.
 import http from "node:http"
 import { setTimeout as sleep } from "node:timers/promises"
 import { OnwardError } from "onward"
@@ -8,7 +8,7 @@ import { sqliteLog } from "onward/sqlite"
 
 const runs = createRuns({ log: sqliteLog(process.env.FILE ?? "runs.db"), format: text() })
 
-// your model here: `({ signal }) => fetch(provider, { …, signal })`, with the format it speaks
+// your model here: `({ signal }) => fetch(provider, { …, signal })`, with its format
 async function* canned(): AsyncGenerator<string> {
   const words = "This text is canned. It comes as slowly as a model's, and goes on if you leave.".split(/(?<= )/)
   for (const word of words) {
@@ -31,20 +31,20 @@ const page = `<!doctype html><pre></pre><button>Stop</button><script>
 const server = http
   .createServer(async (req, res) => {
     const id = /^\/runs\/([\w-]+)$/.exec(req.url ?? "")?.[1]
-    const owner = "me" // your session here: to everybody else the run is unknown
+    const owner = "me" // your session here: other owners cannot see the run
     try {
       if (id === undefined) res.setHeader("content-type", "text/html").end(page)
-      else if (req.method === "PUT") res.end(String((await runs.start(id, canned, { owner })).isNew)) // once, however often
+      else if (req.method === "PUT") res.end(String((await runs.start(id, canned, { owner })).isNew)) // starts once, however often it is called
       else if (req.method === "DELETE") res.end(await runs.stop(id, { owner }))
       else sse(req, res, ...runs.view(id, { owner }))
     } catch (error) {
-      // 400 for what cannot be an id, 503 while the store is away
+      // 400 for an invalid id, 503 while the store is unavailable
       res.writeHead(error instanceof OnwardError ? error.status : 500).end()
     }
   })
   .listen(Number(process.env.PORT ?? 3000))
 
-// on a deploy viewers reconnect to another process, and runs that are produced here end as failed
+// on a deploy viewers reconnect to another process, and runs that this process produces end as failed
 process.once("SIGTERM", async () => {
   server.close()
   await runs.close()

@@ -1,4 +1,4 @@
-// Module hooks for Node 22, which does not know `await using`, as some of our tests have it. What is published is compiled to ES2023, so
+// Module hooks for Node 22, which does not know the `await using` of some tests. The published code is compiled to ES2023, so
 // users of that Node do not need it. The same file is the helper that the compiled code imports.
 
 const HELPER = "@oxc-project/runtime/helpers/usingCtx"
@@ -38,7 +38,7 @@ export default function usingCtx() {
           if (failure === NONE) failure = error
         }
       }
-      // oxlint-disable-next-line only-throw-error -- whatever the block threw
+      // oxlint-disable-next-line only-throw-error -- what the block threw
       if (failure !== NONE) throw failure
     },
   }

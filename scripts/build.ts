@@ -19,7 +19,7 @@ for (const name of PACKAGES) {
   copyFileSync("LICENSE", `${folder}/LICENSE`)
 }
 copyFileSync("README.md", "packages/onward/README.md")
-// for those who make their tables by migrations of their own
+// for users that create their tables in their own migrations
 mkdirSync("packages/onward/sql", { recursive: true })
 writeFileSync("packages/onward/sql/postgres.sql", postgresSchema())
 // what the demo page links to

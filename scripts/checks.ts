@@ -10,7 +10,7 @@ export const staticChecks: readonly Command[] = [
     program: "tsc",
     args: [
       ...["--project", "packages/hub/tsconfig.build.json", "--noEmit"],
-      // against the library's sources, as it is not built yet
+      // against the library's sources, because it is not built yet
       ...["--customConditions", "onward-source", "--rootDir", "."],
     ],
   },

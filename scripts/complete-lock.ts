@@ -24,7 +24,9 @@ for (const [path, { optionalDependencies = {}, engines }] of Object.entries(lock
       continue
     const [, os, cpu, libc] = PLATFORM.exec(name) ?? []
     if (os === undefined || !isExact) {
-      throw new Error(`${path} wants ${name}@${version}: whatever that is, run npm install where it can be installed`)
+      throw new Error(
+        `${path} wants ${name}@${version}, and its name does not say for which platform. Run npm install on a platform that can install it.`,
+      )
     }
     missing[shared in lock.packages ? own : shared] = {
       version,

@@ -7,13 +7,13 @@ import { fileURLToPath } from "node:url"
 
 export const root = fileURLToPath(new URL("..", import.meta.url))
 export const binaries = join(root, "node_modules", ".bin")
-/** The Node this repository is developed on: the dev dependency `node`, whatever the machine has. */
+/** The Node this repository is developed on: the dev dependency `node`, not the machine's. */
 export const pinnedNode = join(binaries, "node")
 
 const OLDEST_NODE = 20
 const CHROMIUM_NAMES = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"]
 const FIREFOX_NAMES = ["firefox-esr", "firefox"]
-/** Servers that stand in front of ours in tests: Debian's package of each, by its program. */
+/** Proxies in front of our servers in tests: Debian's package of each, by its program. */
 const PROXIES = {
   nginx: "nginx-light",
   haproxy: "haproxy",
@@ -53,7 +53,7 @@ const needs = {
     remedy: "Bun, Deno or workerd could not be fetched: check the network, then run `npm run runtimes` to see why.",
     optional: !process.env.CI,
   },
-  // WebKit has no mode without a screen, so it gets one that nobody sees
+  // WebKit has no mode without a screen, so it gets an invisible one
   webkit: browser("WebKit", ["webkit2gtk-driver", "xvfb"], () => ["WebKitWebDriver", "Xvfb"].every(onPath)),
   faketime: {
     present: () => onPath("faketime"),
@@ -77,7 +77,7 @@ function servers(kind, packages) {
   }
 }
 
-/** A browser the tests drive. Optional where somebody develops: there its tests say that they are skipped. */
+/** A browser the tests drive. Optional outside CI: without it, its tests are skipped with a reason. */
 function browser(name, packages, present) {
   const list = packages.join(" ")
   return {
@@ -152,7 +152,7 @@ function onPath(name) {
   })
 }
 
-/** Where Debian keeps servers: not on everybody's path. */
+/** Where Debian keeps servers: not on every user's path. */
 function serverFolders() {
   const postgres = "/usr/lib/postgresql"
   const versions = existsSync(postgres) ? readdirSync(postgres).sort((a, b) => Number(b) - Number(a)) : []

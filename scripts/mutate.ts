@@ -36,7 +36,7 @@ async function run(name: string, source: readonly string[], tests: readonly stri
   const tree = copyTree(`.cache/mutation/${name}`)
   const bench = createBench(tree.folder, tests)
   const chance = new Chance(seed)
-  // of the copy, because somebody may be working on the checkout
+  // of the copy, because the checkout may change meanwhile
   const codeOf = (file: string): string => readFileSync(join(tree.folder, file), "utf8")
   const all = source
     .filter((file) => values.file === undefined || file.endsWith(values.file))

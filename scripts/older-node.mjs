@@ -3,7 +3,7 @@ import { register } from "node:module"
 
 register(new URL("await-using.mjs", import.meta.url))
 
-// its test runner gives a test up that waits for nothing but timers of ours, which hold up no process
+// its test runner ends a test that waits only for our timers, because they do not keep a process alive
 if (process.argv[1]?.endsWith(".test.ts")) {
   const { after, before } = await import("node:test")
   let awake

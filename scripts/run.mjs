@@ -2,7 +2,7 @@
 //
 // Installs what is missing, then runs a script of this repository, unbuilt, on the pinned Node. Every npm script goes
 // through here: a shell that looked `node` up before the installation would stay on the machine's own. They say `exec`,
-// because npm signals the shell it started, which would die and tell nobody.
+// because npm signals the shell it started, which would end without passing it on.
 import { spawn } from "node:child_process"
 import { delimiter } from "node:path"
 import { binaries, ensure, pinnedNode, root } from "./ensure.mjs"

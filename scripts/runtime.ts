@@ -1,4 +1,4 @@
-// Runtimes that are too large to be a dependency of everybody: fetched when needed, once, as the npm packages their makers publish.
+// Runtimes that are too large to be a dev dependency: fetched once when needed, from the npm packages that their makers publish.
 // As a program it fetches those of runtimes.json.
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"

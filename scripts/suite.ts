@@ -27,7 +27,7 @@ export function testFiles(pace: Pace): string[] {
 export interface SuiteOptions {
   /** The Node that runs the tests. @default the one running now */
   readonly node?: string
-  /** Flags for it, handed down to whatever the tests start. */
+  /** Flags for it, passed on to the processes that tests start. */
   readonly flags?: readonly string[]
   /** The files to run. @default all of that pace */
   readonly files?: readonly string[]

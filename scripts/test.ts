@@ -17,7 +17,7 @@ async function test(pace: Pace): Promise<void> {
   failed += totals.failed
   for (const name of totals.skipped) console.log(`SKIPPED ${name}`)
   for (const name of totals.todo) console.log(`TODO    ${name}`)
-  // What CI skips nobody ever ran, so there it is a failure.
+  // In CI a skipped test is a failure, because it would never run.
   if (process.env.CI) failed += totals.skipped.length + totals.todo.length
 }
 

@@ -1,4 +1,4 @@
-// oRPC: procedures as ever, and beside them, from the same server, a stream that can be resumed. Try: npm install, npm start, then
+// oRPC: procedures, and a resumable stream from the same server. Try: npm install, npm start, then
 // curl -N localhost:3000/events, and curl -H "Content-Type: application/json" -d '{"json":"hello"}' localhost:3000/rpc/say
 import http from "node:http"
 import { os, type } from "@orpc/server"
@@ -22,13 +22,13 @@ const server = http
       const { matched } = await rpc.handle(req, res, { prefix: "/rpc" })
       if (!matched) res.writeHead(404).end()
     } catch {
-      // a request whose target is no URL
+      // the request's target is not a URL
       res.writeHead(400).end()
     }
   })
   .listen(Number(process.env.PORT ?? 3000))
 
-// on a deploy clients are told to reconnect, each after another time
+// on a deploy each client is told to reconnect, at a different time
 process.once("SIGTERM", async () => {
   server.close()
   await hub.drain({ over: 1_000 })

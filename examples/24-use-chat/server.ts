@@ -60,7 +60,7 @@ const CANNED =
 
 const app = new Hono()
 
-// what the page shows when it is opened, and whether it should resume an answer
+// the page's first state: the messages, and whether an answer is being written
 app.get("/api/chat/:id", (c) => Response.json(chats.get(c.req.param("id")) ?? { messages: [], isAnswering: false }))
 
 // starts an answer, and streams it
@@ -95,7 +95,7 @@ app.on(["GET", "DELETE"], "/api/chat/:id/stream", async (c) => {
   return run === undefined ? c.body(null, 204) : runs.respond(c.req.raw, run, { owner })
 })
 
-// 503 while the store is away
+// 503 while the store is unavailable
 app.onError((error, c) => c.text("The server failed.", error instanceof OnwardError ? 503 : 500))
 
 const bundle = await build({
@@ -112,7 +112,7 @@ app.get("/page.js", (c) => c.body(bundle.output[0].code, 200, { "content-type": 
 
 const server = serve({ fetch: app.fetch, port: Number(process.env.PORT ?? 3000) })
 
-// on a deploy open pages reconnect to another process, and answers that are written here end as failed
+// on a deploy open pages reconnect to another process, and answers that this process writes end as failed
 process.once("SIGTERM", async () => {
   server.close()
   await runs.close()

@@ -31,7 +31,10 @@ export const NAVIGATION: readonly Group[] = [
       "docs/recipes/tail-a-table.md",
     ],
   },
-  { title: "Reference", pages: ["docs/reference.md", "docs/errors.md", "docs/protocol.md", "docs/glossary.md", "CHANGELOG.md"] },
+  {
+    title: "Reference",
+    pages: ["docs/reference.md", "docs/errors.md", "docs/protocol.md", "docs/glossary.md", "CHANGELOG.md"],
+  },
   {
     title: "Explanation",
     pages: [

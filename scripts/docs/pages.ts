@@ -4,12 +4,12 @@ import { fileURLToPath } from "node:url"
 
 export const repositoryRoot: string = fileURLToPath(new URL("../..", import.meta.url))
 
-/** A Markdown file of this repository, as the docs site shows it. */
+/** A Markdown file of this repository on the docs site. */
 export interface Page {
   /** Relative to the repository's root. */
   readonly file: string
   readonly title: string
-  /** The first sentence: what the page covers, and for whom. */
+  /** The first sentence: what the page covers, and for which readers. */
   readonly summary: string
   readonly text: string
 }

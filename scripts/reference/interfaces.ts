@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { parseAst } from "rolldown/parseAst"
 
-/** A property or method of an interface, as its source and its doc comment tell of it. */
+/** A property or method of an interface, described by its source and its doc comment. */
 export interface Member {
   readonly name: string
   /** Its type as written; of a method the whole signature. */

@@ -102,7 +102,7 @@ export function referencePage(): string {
   return `${["# Reference", INTRODUCTION, ...parts].join("\n\n")}\n`
 }
 
-const INTRODUCTION = `For developers who look up an option: every option of every function, with its type and default. Durations are in milliseconds and
+const INTRODUCTION = `For developers looking up an option: every option of every function, with its type and default. Durations are in milliseconds and
 sizes in bytes unless a row says otherwise. An option that does not exist throws a \`TypeError\`. \`npm run reference\` writes this page from the doc comments
 that editors show.`
 

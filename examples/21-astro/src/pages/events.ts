@@ -4,11 +4,11 @@ import type { APIRoute } from "astro"
 import { createHub, OnwardError, type Hub } from "onward"
 import { sse } from "onward/web"
 
-// one hub, though in development this module is loaded again when it changes
+// one hub, although development servers load this module again when it changes
 const globals = globalThis as { hub?: Hub }
 const hub = (globals.hub ??= open())
 
-// on a deploy clients are told to reconnect, each after another time; Astro's server does not handle the signal, so this ends it too
+// on a deploy each client is told to reconnect, at a different time; Astro's server does not handle the signal, so this ends it too
 function open(): Hub {
   const hub = createHub()
   process.once("SIGTERM", () => void hub.drain({ over: 1_000 }).finally(() => process.exit()))
@@ -23,7 +23,7 @@ export const POST: APIRoute = async ({ request }) => {
   try {
     return Response.json({ id: await hub.publish({ topic: "news", data: await request.json() }) })
   } catch (error) {
-    // 413 for what is too large, 503 while the store is away, 400 for what is no JSON
+    // 413 for a large body, 503 while the store is unavailable, 400 for invalid JSON
     return new Response(null, { status: error instanceof OnwardError ? error.status : 400 })
   }
 }
