@@ -38,6 +38,8 @@ export const NAVIGATION: readonly Group[] = [
   {
     title: "Explanation",
     pages: [
+      "docs/limits.md",
+      "docs/compare.md",
       "docs/logs.md",
       "docs/benchmarks.md",
       "docs/chaos.md",
