@@ -65,14 +65,13 @@ function signatureOf(name: string, { file, name: declared, isType }: Origin & { 
 
 /** Source text of a declaration: without comments, and of a class that is exported as a type without its constructor. */
 function printed({ text }: Module, node: Node, isType: boolean): string {
-  let end = node.end
   let source = text
   for (const member of isType ? constructorsOf(node) : []) {
     source = source.slice(0, member.start) + " ".repeat(member.end - member.start) + source.slice(member.end)
     if (source[member.end] === ";") source = `${source.slice(0, member.end)} ${source.slice(member.end + 1)}`
   }
   return source
-    .slice(node.start, end)
+    .slice(node.start, node.end)
     .replaceAll("\t", "  ")
     .replaceAll(/[ ]+$/gm, "")
     .replaceAll(/\n+/g, "\n")
