@@ -1,10 +1,10 @@
-// Puts the examples into README.md and docs/adapters.md: `node scripts/readme.ts` writes, `--check` only says whether they are the same.
+// Puts the examples into the pages that show them: `node scripts/readme.ts` writes, `--check` only says whether they are the same.
 import { readFileSync, writeFileSync } from "node:fs"
 
-for (const name of ["README.md", "docs/adapters.md"]) {
+for (const name of ["README.md", "docs/adapters.md", "docs/frameworks-client.md", "docs/resume-and-stop.md"]) {
   const document = new URL(`../${name}`, import.meta.url)
   const before = readFileSync(document, "utf8")
-  const after = before.replaceAll(/(<!-- (examples\/[\w/-]+\.ts) -->\n```ts\n)[\s\S]*?```/g, (_, start, file) => {
+  const after = before.replaceAll(/(<!-- (examples\/[\w./-]+) -->\n```\w+\n)[\s\S]*?```/g, (_, start, file) => {
     return `${start}${readFileSync(new URL(`../${file}`, import.meta.url), "utf8")}\`\`\``
   })
   if (process.argv.includes("--check")) {

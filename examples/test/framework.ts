@@ -82,9 +82,18 @@ export async function placeFramework(example: string, folder: string): Promise<v
 }
 
 /** Compiles an example's own files against the types of its framework: they are to fit without casts. */
-export async function compileExample(example: string, folder: string): Promise<void> {
+export async function compileExample(example: string, folder: string, types = "node"): Promise<void> {
   const files = globSync("**/*.ts", { cwd: join(root, "examples", example), exclude: ["**/node_modules/**"] })
-  const options = ["--noEmit", "--strict", "--skipLibCheck", "--types", "node", "--target", "esnext"]
+  const options = [
+    "--noEmit",
+    "--strict",
+    "--skipLibCheck",
+    "--types",
+    types,
+    "--target",
+    "esnext",
+    "--experimentalDecorators",
+  ]
   const modules = ["--module", "preserve", "--moduleResolution", "bundler"]
   await run(join(root, "node_modules/.bin/tsc"), ["--ignoreConfig", ...options, ...modules, ...files], { cwd: folder })
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict"
+import { once } from "node:events"
 import { join } from "node:path"
 import { after, before, suite, test as nodeTest, type TestContext } from "node:test"
 import { stream } from "onward/client"
@@ -47,6 +48,23 @@ if (isAsked("23-orpc"))
       assert.equal(await statusOf(Number(port), "GET", "/events?last=x"), 400)
     })
   })
+
+if (isAsked("26-vue-svelte-angular"))
+  nodeTest(
+    "Vue, Svelte and Angular: each recipe shows history and events, and disconnects when it is unmounted",
+    async () => {
+      const folder = await fetchFramework("26-vue-svelte-angular")
+      await placeFramework("26-vue-svelte-angular", folder)
+      await compileExample("26-vue-svelte-angular", folder, "node,svelte")
+      const env = { NODE_OPTIONS: "--conditions=browser" }
+      const program = new Running(join(folder, "recipes.ts"), env, [], { isBuilt: true })
+      await running(program, async ({ process }) => {
+        if (process.exitCode === null) await once(process, "exit")
+        assert.equal(process.exitCode, 0, program.output)
+      })
+      for (const name of ["vue", "svelte", "angular"]) assert.match(program.output, new RegExp(`^${name}: ok$`, "m"))
+    },
+  )
 
 // here, because a file of its own would fetch Vite once more
 if (isAsked("17-sveltekit", true))

@@ -38,6 +38,7 @@ const EXAMPLES: Readonly<Record<string, readonly (readonly [method: string, targ
     ["PUT", `/runs/${LONG}`],
     ["GET", `/runs/${LONG}`],
   ],
+  "25-resume-and-stop": [["GET", "/answers/none"]],
 }
 
 for (const [example, refused] of Object.entries(EXAMPLES)) {

@@ -65,7 +65,7 @@ interface Snippet {
 }
 
 /** An app's own file is compiled in its folder, where its framework is: `npm run frameworks`. */
-const OF_AN_APP = /<!-- examples\/[\w-]+\/[\w/-]+\.ts -->\n```ts\n[\s\S]*?^```$/gm
+const OF_AN_APP = /<!-- examples\/[\w-]+\/[\w./-]+\.ts -->\n```ts\n[\s\S]*?^```$/gm
 
 function snippetsOf(page: string): Snippet[] {
   // lines stay what they are

@@ -7,13 +7,14 @@ export interface Group {
 
 /** The pages by what a reader comes for (diataxis.fr). README.md is the site's first page and the tutorial. */
 export const NAVIGATION: readonly Group[] = [
-  { title: "Tutorial", pages: ["README.md"] },
+  { title: "Tutorial", pages: ["README.md", "docs/resume-and-stop.md"] },
   {
     title: "How-to",
     pages: [
       "docs/adapters.md",
       "docs/client.md",
       "docs/react.md",
+      "docs/frameworks-client.md",
       "docs/hub.md",
       "docs/runs.md",
       "docs/gateway.md",

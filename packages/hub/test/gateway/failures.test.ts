@@ -88,9 +88,7 @@ async function seen(t: TestContext, { answer, limits = {} }: Failure): Promise<s
   const isRun = response.headers.has("onward-run")
   assert.equal(text.includes("[DONE]"), isRun && code === undefined, "only a complete answer looks complete")
   if (!isRun)
-    return code === undefined
-      ? `${response.status}, as the provider sent it; no run`
-      : `${response.status} \`${code}\`; no run`
+    return code === undefined ? `${response.status}, unchanged; no run` : `${response.status} \`${code}\`; no run`
   const before = text.includes('"content":"a"') ? "what came, then " : ""
   return `200, ${before}${code === undefined ? "`[DONE]`" : `an error \`${code}\``}`
 }
