@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Hub, Log } from "onward"
 import type { AccessLog } from "./access-log.ts"
+import { AuthRefusal, type Authenticator } from "./auth/index.ts"
 import { noteAddress } from "./caller.ts"
 import { createBodies, hasBody } from "./body.ts"
 import type { Demo } from "./demo/index.ts"
@@ -14,6 +15,7 @@ import type { HubLimits } from "./limits.ts"
 import { HttpError } from "./http-error.ts"
 import type { PresenceEndpoint } from "./presence.ts"
 import { publish } from "./publish.ts"
+import { limitRefusals } from "./refusal-reports.ts"
 import { limitReports } from "./reports.ts"
 import { targetOf } from "./target.ts"
 import { createThrottle } from "./throttle.ts"
@@ -32,6 +34,8 @@ export interface AppOptions extends Exposure {
   readonly demo?: Demo | undefined
   /** What answers below `/v1/`. @default nothing */
   readonly gateway?: Gateway | undefined
+  /** Finds out on whose behalf requests are made. @default every request may do everything */
+  readonly authenticator?: Authenticator | undefined
   /** Tells who is there. @default nobody is counted */
   readonly presence?: PresenceEndpoint | undefined
   /** See `ServeOptions`. */
@@ -55,6 +59,7 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     demo,
     gateway,
     presence,
+    authenticator,
     limits,
     refuse = "soft",
     trustedProxies = [],
@@ -62,6 +67,7 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
   const guard = createGuard(address, options.publicUrls)
   const isTrusted = trustProxies(trustedProxies)
   const onError = limitReports(options.onError)
+  const reportRefusal = limitRefusals(options.onError)
   const bodies = createBodies({
     maxBytes: limits.bodyBytes,
     totalBytes: limits.bodiesBytes,
@@ -69,15 +75,15 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
   })
   const publishing = { hub, bodies, throttle: createThrottle({ rate: options.publishRate ?? PUBLISH_RATE }) }
   const routes = new Map<string, Route>([
-    ["/publish", { methods: WRITE, answer: (req, res) => publish(publishing, req, res) }],
-    ["/healthz", { methods: READ, answer: (_, res) => health(hub, log, res) }],
+    ["/publish", { methods: WRITE, answer: (req, res, _, principal) => publish(publishing, req, res, principal) }],
+    ["/healthz", { methods: READ, isOpen: true, answer: (_, res) => health(hub, log, res) }],
     [
       "/events",
       {
         methods: STREAM,
-        answer(req, res, url) {
+        answer(req, res, url, principal) {
           demo?.follow(req, res, url)
-          events(hub, req, res, url)
+          events({ hub, req, res, url, principal })
         },
       },
     ],
@@ -120,7 +126,9 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
       throw new HttpError(405, "method_not_allowed", `Use ${allow}.`, { allow })
     }
     try {
-      await route.answer(req, res, url)
+      const found = route.isOpen ? undefined : authenticator?.authenticate(req, url)
+      const principal = found instanceof Promise ? await found : found
+      await route.answer(req, res, url, principal)
     } catch (error) {
       if (refuse === "status" || route.methods !== STREAM || res.headersSent || !isSoft(req, error)) throw error
       onError(error)
@@ -141,7 +149,10 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     const { isKnown } = accessLog.watch(req, res)
     // a client that leaves is no news
     req.on("error", () => {})
-    answer(req, res, isKnown).catch((error: unknown) => sendProblem(req, res, error, onError))
+    answer(req, res, isKnown).catch((error: unknown) => {
+      if (error instanceof AuthRefusal) reportRefusal(error)
+      sendProblem(req, res, error, onError)
+    })
   }
 }
 

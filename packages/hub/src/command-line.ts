@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os"
 import { filled, parse, toNumber, unknown } from "./arguments.ts"
+import type { AuthOptions } from "./auth/index.ts"
 import { readDoctor, type DoctorOptions } from "./doctor/index.ts"
 import { checkOpen, EXPOSURE_FLAGS, EXPOSURE_USAGE, readExposure, type Exposure } from "./exposure.ts"
 import { GATEWAY_FLAGS, GATEWAY_USAGE, readGateway, type GatewaySettings } from "./gateway/index.ts"
@@ -56,6 +57,8 @@ export interface ServeOptions extends Exposure {
   readonly limits?: Partial<HubLimits>
   /** Whether an `EventSource` that is refused a stream for now gets an empty one, or a status. @default "soft" */
   readonly refuse?: Refuse
+  /** Who may do what. @default every request may do everything */
+  readonly auth?: AuthOptions
   /** The providers that `/v1` stands for. @default none */
   readonly gateway?: GatewaySettings
 }

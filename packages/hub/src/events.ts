@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { isPattern, type Hub } from "onward"
 import { sse } from "onward/node"
+import { authorize, type Principal } from "./auth/index.ts"
 import { callerOf } from "./caller.ts"
 import { HttpError } from "./http-error.ts"
 import { whoOf } from "./who.ts"
@@ -9,13 +10,25 @@ import { SECURITY_HEADERS } from "./respond.ts"
 /** Sooner than browsers by themselves, in ms: a break should hardly be seen. */
 export const RETRY_MS = 1_000
 
+/** A request for a stream. */
+interface Asked {
+  readonly hub: Hub
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly url: URL
+  /** Undefined when the hub has no authentication. */
+  readonly principal: Principal | undefined
+}
+
 /** `GET /events?topic=…`: everything published on the topics, from where the client wants it. */
-export function events(hub: Hub, req: IncomingMessage, res: ServerResponse, url: URL): void {
+export function events({ hub, req, res, url, principal }: Asked): void {
   const asked = url.searchParams.getAll("topic")
   if (asked.length === 0) {
     throw new HttpError(400, "no_topic", "Say what you want to hear: /events?topic=hello, as often as you like.")
   }
-  const who = whoOf(url)
+  if (principal) authorize({ principal, action: "subscribe", topics: asked })
+  // what a client says of itself counts only where nothing is proven
+  const who = principal ? principal.user?.id : whoOf(url)
   const subscription = hub.subscribe({
     topics: asked.filter((selector) => !isPattern(selector)),
     patterns: asked.filter(isPattern),

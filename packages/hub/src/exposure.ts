@@ -1,3 +1,4 @@
+import type { AuthOptions } from "./auth/index.ts"
 import { trustProxies } from "./forwarded.ts"
 import { isLoopback } from "./guard.ts"
 import { UsageError } from "./usage-error.ts"
@@ -45,14 +46,14 @@ export function readExposure(given: Given): Exposure {
   }
 }
 
-/** Whether other machines reach the hub. It has no authentication, so each of them can read and publish everything. */
+/** Whether other machines reach the hub: without authentication each of them can read and publish everything. */
 export const isOpen = (host: string): boolean => !isLoopback(host)
 
-/** Refuses to open a hub to other machines unless that is wanted. Throws {@link UsageError}. */
-export function checkOpen(host: string, { insecure = false }: Exposure): void {
-  if (insecure || !isOpen(host)) return
+/** Refuses to open a hub without authentication to other machines unless that is wanted. Throws {@link UsageError}. */
+export function checkOpen(host: string, { insecure = false, auth }: Exposure & { readonly auth?: AuthOptions }): void {
+  if (insecure || auth || !isOpen(host)) return
   throw new UsageError(
-    `--host ${host} opens the hub to other machines, and without authentication each of them can read and publish everything: keep 127.0.0.1 behind a proxy that authenticates clients, or add --insecure`,
+    `--host ${host} opens the hub to other machines, and without authentication each of them can read and publish everything: configure auth (docs/hub-auth.md), keep 127.0.0.1 behind a proxy that authenticates clients, or add --insecure`,
   )
 }
 

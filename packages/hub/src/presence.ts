@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { setTimeout as sleep } from "node:timers/promises"
 import { isPattern, OnwardError, type Attendees, type Presence } from "onward"
 import { sse } from "onward/node"
+import { authorize, type Principal } from "./auth/index.ts"
 import { callerOf } from "./caller.ts"
 import { RETRY_MS } from "./events.ts"
 import { HttpError } from "./http-error.ts"
@@ -72,9 +73,9 @@ export function createPresence(
     })
   }
 
-  function answer(_: IncomingMessage, res: ServerResponse, url: URL): void {
+  function answer(_: IncomingMessage, res: ServerResponse, url: URL, principal?: Principal): void {
     let room = MAX_PEOPLE
-    const topics = topicsOf(url, maxTopics).map((topic) => {
+    const topics = topicsOf(url, maxTopics, principal).map((topic) => {
       const told = tell(topic, presence.of(topic), room)
       room -= told.people.length
       return told
@@ -82,8 +83,8 @@ export function createPresence(
     sendJson(res, 200, { topics })
   }
 
-  function follow(req: IncomingMessage, res: ServerResponse, url: URL): void {
-    const topics = topicsOf(url, maxTopics)
+  function follow(req: IncomingMessage, res: ServerResponse, url: URL, principal?: Principal): void {
+    const topics = topicsOf(url, maxTopics, principal)
     admit(req, res)
     sse(
       req,
@@ -107,7 +108,8 @@ export function createPresence(
   }
 }
 
-function topicsOf(url: URL, most: number): string[] {
+/** Presence of a topic is told to those that may subscribe to it. */
+function topicsOf(url: URL, most: number, principal: Principal | undefined): string[] {
   const topics = [...new Set(url.searchParams.getAll("topic"))]
   if (topics.length === 0) throw new HttpError(400, "no_topic", `Say of what: ${url.pathname}?topic=hello.`)
   if (topics.length > most) {
@@ -116,6 +118,7 @@ function topicsOf(url: URL, most: number): string[] {
   if (topics.some((topic) => topic === "" || isPattern(topic))) {
     throw new HttpError(400, "invalid_selector", "Presence is of topics by their names, not of patterns.")
   }
+  if (principal) authorize({ principal, action: "subscribe", topics })
   return topics
 }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { Hub, PublishResult } from "onward"
+import type { Hub, Message, PublishResult } from "onward"
+import { authorize, type Principal } from "./auth/index.ts"
 import type { Bodies } from "./body.ts"
 import { callerOf } from "./caller.ts"
 import { HttpError } from "./http-error.ts"
@@ -25,6 +26,7 @@ export async function publish(
   { hub, bodies, throttle }: Publishing,
   req: IncomingMessage,
   res: ServerResponse,
+  principal?: Principal,
 ): Promise<void> {
   const encoding = req.headers["content-encoding"]
   if (encoding !== undefined && encoding !== "identity") {
@@ -41,10 +43,15 @@ export async function publish(
         throw new HttpError(403, "reserved_topic", `Topics under \`${RESERVED}\` are the hub's own: choose another.`)
       }
     }
+    if (principal) authorize({ principal, action: "publish", topics: topicsOf(messages) })
     const results = await hub.publishResults(messages)
     sendJson(res, 200, isBatch ? batchAnswer(results) : answer(results[0]))
   })
 }
+
+/** Each once. What is no topic is left to the hub, which refuses it. */
+const topicsOf = (messages: readonly Message[]): Set<string> =>
+  new Set(messages.map(({ topic }) => topic).filter((topic) => typeof topic === "string"))
 
 /** `repeated` is there only when it is true: the message was neither stored nor delivered, because its topic had it already. */
 const answer = (result: PublishResult | undefined): object => (result?.repeated ? result : { id: result?.id })

@@ -1,9 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Principal } from "./auth/index.ts"
 
 /** Answers one path; `methods` are those it allows. What it throws is answered for it. */
 export interface Route {
   readonly methods: readonly string[]
-  answer(req: IncomingMessage, res: ServerResponse, url: URL): void | Promise<void>
+  /** Whether it is answered without authentication. @default false */
+  readonly isOpen?: boolean
+  /** @param principal on whose behalf the request is made; undefined for a hub without authentication, where everything is allowed */
+  answer(req: IncomingMessage, res: ServerResponse, url: URL, principal?: Principal): void | Promise<void>
 }
 
 export const READ: readonly string[] = ["GET", "HEAD"]

@@ -1,5 +1,6 @@
 import cluster from "node:cluster"
 import { OnwardError } from "onward"
+import { AuthRefusal } from "./auth/index.ts"
 import type { ServeOptions } from "./command-line.ts"
 import { isOpen } from "./exposure.ts"
 import { adviseOperator } from "./limits.ts"
@@ -62,7 +63,7 @@ function onLeave(leave: (times: number) => void): void {
 
 function greet(ready: Ready, options: ServeOptions): void {
   console.log(greeting(ready, options))
-  if (isOpen(options.host)) console.error(`onward: warning: ${WARNING}`)
+  if (isOpen(options.host) && !options.auth) console.error(`onward: warning: ${WARNING}`)
 }
 
 const WARNING =
@@ -117,6 +118,7 @@ function explain(error: unknown, options: ServeOptions): string {
 /** One line; what is not of our own making comes with its place. */
 function describe(error: unknown): string {
   if (error instanceof UsageError) return error.message
+  if (error instanceof AuthRefusal) return `${error.status} ${error.requestId}: ${error.reason}`
   if (error instanceof OnwardError) return `${adviseOperator(error.code, error.message)} (${error.code})`
   if (error instanceof HttpError) {
     const cause = error.cause instanceof Error ? ` Cause: ${error.cause.message}` : ""

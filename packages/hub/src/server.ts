@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { createHub, OnwardError, type Hub, type HubOptions } from "onward"
 import { openAccessLog } from "./access-log.ts"
 import { createApp } from "./app.ts"
+import { createAuthenticator } from "./auth/index.ts"
 import type { ServeOptions } from "./command-line.ts"
 import { createDemo } from "./demo/index.ts"
 import { createGateway } from "./gateway/index.ts"
@@ -45,6 +46,7 @@ export async function startServer(
     demo: hasDemo,
     presence: counted,
     gateway: settings,
+    auth,
     publishRate,
     limits: givenLimits,
     refuse,
@@ -53,6 +55,7 @@ export async function startServer(
   }: ServeOptions,
   onError: (error: unknown) => void,
 ): Promise<HubServer> {
+  const authenticator = auth && createAuthenticator(auth, { onError })
   mkdirSync(data, { recursive: true })
   const limits = { ...defaultLimits, ...givenLimits }
   const store = await openStore(logAddress)
@@ -100,6 +103,7 @@ export async function startServer(
       demo,
       gateway,
       presence,
+      authenticator,
       publishRate,
       limits,
       refuse,

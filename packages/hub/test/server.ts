@@ -40,7 +40,7 @@ export async function testServer(
     upstream?: GatewaySettings["upstreams"][number]
     gateway?: Partial<GatewaySettings> & { heartbeat?: number }
   } & Exposure &
-    Pick<ServeOptions, "limits" | "refuse"> = {},
+    Pick<ServeOptions, "limits" | "refuse" | "auth"> = {},
 ): Promise<TestServer> {
   const errors: unknown[] = []
   const options: ServeOptions = {

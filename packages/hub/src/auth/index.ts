@@ -1,0 +1,5 @@
+export { createAuthenticator, type Authenticator } from "./authenticator.ts"
+export { authorize } from "./authorize.ts"
+export type { AuthOptions } from "./options.ts"
+export type { Principal } from "./principal.ts"
+export { AuthRefusal } from "./refusal.ts"

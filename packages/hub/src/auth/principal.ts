@@ -1,0 +1,27 @@
+import type { Grants } from "./grants.ts"
+
+/** The claims of a token, verified. */
+export type Claims = Readonly<Record<string, unknown>>
+
+/** What a principal can be allowed to do on a topic. */
+export type Action = "publish" | "subscribe"
+
+/**
+ * On whose behalf a request is made, and what it may do. Each credential (key, token, cookie, ticket, answer of forward auth, none) becomes
+ * one, and nothing behind this type knows which it was.
+ */
+export interface Principal {
+  /** What the log calls it. */
+  readonly name: string
+  /** Whose it is, over all tokens of the same user; undefined for requests without a user. */
+  readonly user?: { readonly issuer: string; readonly id: string }
+  readonly grants: Readonly<Record<Action, Grants>>
+  /** When its grants end, in ms since 1970. */
+  readonly expiresAt: number
+  /** When the credential was issued, in ms since 1970; 0 when it does not say. */
+  readonly issuedAt: number
+  /** The `jti` of its token. */
+  readonly tokenId?: string
+  /** Whether it may revoke users and tokens, and create tickets for users. */
+  readonly isAdmin: boolean
+}

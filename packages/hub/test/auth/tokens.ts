@@ -1,0 +1,23 @@
+import { SignJWT, type JWTPayload } from "jose"
+import type { AuthOptions } from "../../src/auth/index.ts"
+
+export const ISSUER = "https://app.example.com"
+export const AUDIENCE = "https://events.example.com"
+export const SECRET = "a secret of more than thirty-two bytes, for tests"
+export const PUBLISH_KEY = "ok_a-publish-key-of-more-than-32-characters"
+
+/** Options with a publish key and an issuer that shares a secret. */
+export const AUTH: AuthOptions = {
+  keys: [{ name: "backend", key: PUBLISH_KEY }],
+  issuers: [{ issuer: ISSUER, audience: AUDIENCE, secret: SECRET }],
+}
+
+/** A token of the issuer in {@link AUTH}, valid for five minutes unless the claims say otherwise. */
+export function signToken(claims: JWTPayload = {}, secret = SECRET): Promise<string> {
+  const now = Math.floor(Date.now() / 1_000)
+  return new SignJWT({ iss: ISSUER, aud: AUDIENCE, sub: "ada", iat: now, exp: now + 300, ...claims })
+    .setProtectedHeader({ alg: "HS256" })
+    .sign(Buffer.from(secret))
+}
+
+export const bearer = (token: string): { authorization: string } => ({ authorization: `Bearer ${token}` })
