@@ -26,7 +26,6 @@ export const AREAS: Readonly<Record<string, number>> = {
   "docs/reference.md": 23,
   "docs/runs.md": 48,
   "docs/several-processes.md": 10,
-  "docs/threats.md": 9,
   "packages/hub/page/": 9,
   "packages/hub/src/": 42,
   "packages/hub/src/demo/": 21,

@@ -39,7 +39,7 @@ const hosts: [host: string, status: number][] = [
   ["[::ffff:127.0.0.1]:PORT", 403],
 ]
 
-test("a hub for this machine only answers to this machine's names, whatever is asked", async (t) => {
+test("a hub for this machine only answers to this machine's names, on every path", async (t) => {
   const { port } = await testServer(t, { demo: true })
   for (const [host, status] of hosts) {
     for (const path of ["/", "/events?topic=a"]) {
@@ -153,7 +153,7 @@ test("another site can link to the page, but read no stream and embed nothing", 
   assert.equal(await statusOf(port, "POST", "/publish", { ...cross, ...FORM, "sec-fetch-mode": "navigate" }), 403)
 })
 
-test("the page runs and shows nothing but its own files, in no frame", async (t) => {
+test("the page runs and shows only its own files, and in no frame", async (t) => {
   const { url } = await testServer(t, { demo: true })
   const { headers } = await fetch(`${url}/`)
   const policy = headers.get("content-security-policy") ?? ""

@@ -54,7 +54,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
       }
     })
 
-    test(`headers of one's own never follow ${status} to another origin, over ${transport}`, async (t) => {
+    test(`custom headers never follow ${status} to another origin, over ${transport}`, async (t) => {
       for (const name of ["x-api-key", "cookie", "proxy-authorization", "api-token"]) {
         for (const to of ["same", "other"] as const) {
           const stage = await stageOf(t, status, to)

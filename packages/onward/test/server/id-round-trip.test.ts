@@ -175,7 +175,7 @@ after(async () => {
   await hub.close()
 })
 
-test(`every id that a hub takes resumes behind its message, whichever way it comes back (SEED=${seed})`, async () => {
+test(`every id that a hub accepts resumes after its message, in each way that a client can send it (SEED=${seed})`, async () => {
   let taken = 0
   for (const [n, id] of ids.entries()) {
     const topic = `t${n}`
