@@ -102,6 +102,10 @@ test("no file names a package registry, and the lock files no address to fetch f
   assert.deepEqual(find(/"resolved": "https?:/, LOCK_FILES), [])
 })
 
+test("no file has the marks of a merge conflict", () => {
+  assert.deepEqual(find(/^(?:<{7}|>{7}) /, repositoryFiles()), [])
+})
+
 test("every link between the documents leads somewhere", () => {
   const documents = repositoryFiles().filter((file) => file.endsWith(".md"))
   const dead = documents.flatMap((file) =>
