@@ -12,7 +12,7 @@ import { sse } from "onward/node"
 import { reservePort } from "../../packages/onward/test/reserve-port.ts"
 import { fetchSoon, Running, running } from "./running.ts"
 
-const page = new URL("../../docs/production.md", import.meta.url)
+const page = new URL("../../docs/troubleshooting.md", import.meta.url)
 
 async function until(what: string, holds: () => boolean): Promise<void> {
   for (let tries = 0; !holds(); tries++) {
@@ -21,7 +21,7 @@ async function until(what: string, holds: () => boolean): Promise<void> {
   }
 }
 
-/** Runs a development server of Vite, installed in `installed`, by the configuration of docs/production.md; each side leaves once. */
+/** Runs a development server of Vite, installed in `installed`, by the configuration of docs/troubleshooting.md; each side leaves once. */
 export async function leaveThroughVite(t: TestContext, installed: string): Promise<void> {
   const hub = createHub()
   const server = http.createServer((req, res) => sse(req, res, hub.subscribe({ topics: ["a"] })))

@@ -69,7 +69,7 @@ if (isAsked("26-vue-svelte-angular"))
 // here, because a file of its own would fetch Vite once more
 if (isAsked("17-sveltekit", true))
   nodeTest(
-    "with the configuration of docs/production.md, Vite's proxy tells each side that the other has gone",
+    "with the configuration of docs/troubleshooting.md, Vite's proxy tells each side that the other has gone",
     async (t) => {
       const folder = await fetchFramework("17-sveltekit").catch((error: unknown) =>
         t.skip(`it was not fetched: ${error}`),

@@ -51,6 +51,11 @@ declare global {
       fetch(request: Request, server: { timeout(request: Request, seconds: number): void }): Response | Promise<Response>
     }): void
   }
+  class Elysia {
+    get(path: string, handler: (context: {
+      request: Request, server: { timeout(request: Request, seconds: number): void } | null
+    }) => unknown): this
+  }
   interface Order { readonly id: string; readonly total: number }
 }
 export {}

@@ -21,8 +21,6 @@ const HEARTBEAT_SLACK = 2_000
 /** Longer than the heartbeats of most. */
 const SILENCE_MS = 20_000
 
-const PAGE = "docs/production.md"
-
 /**
  * Asks for a stream as an EventSource would, and looks at what becomes of it on its way: refused, held, changed or cut. True when
  * nothing is in its way.
@@ -82,14 +80,14 @@ async function hear(stream: Reading, listen: number | undefined, find: Find): Pr
     find(
       "bad",
       `the stream was ${ending} after ${seconds(after)}`,
-      `find the limit of that length on the way: ${PAGE}, "Silence and time limits"`,
+      `find the limit of that length on the way: docs/production.md, "Timeouts and keep-alive"`,
     )
   } else if (isHeard) find("ok", `still open after ${seconds(after)}, and heard of again`)
   else if (heartbeat !== undefined && wait > heartbeat) {
     find(
       "bad",
       `no heartbeat within ${seconds(wait)}`,
-      `something on the way holds small writes: ${PAGE}, "By symptom", and the option \`flushAfter\` of \`sse\``,
+      `something on the way holds small writes: docs/troubleshooting.md, "Nothing arrives, or it arrives late", and the option \`flushAfter\` of \`sse\``,
     )
   } else
     find("note", `nothing was heard for ${seconds(wait)}`, "send a comment every 15 s, or quiet streams will be cut")
@@ -117,7 +115,8 @@ async function tryPolling(url: string, headers: Record<string, string>, patience
 }
 
 const held = (response: Response | undefined): string =>
-  (response && holderOf(response)) ?? `something on the way holds it: ${PAGE}, "By symptom"`
+  (response && holderOf(response)) ??
+  `something on the way holds it: docs/troubleshooting.md, "Nothing arrives, or it arrives late"`
 
 /** What to do about somebody who holds streams and says his name. */
 function holderOf({ headers }: Response): string | undefined {

@@ -146,10 +146,14 @@ for (const [platform, create] of Object.entries(platforms)) {
   })
 }
 
-for (const platform of Object.keys(platforms)) {
-  test(`nest on ${platform}: SIGTERM ends streams that the hub drains before shutdown, and then the process`, async (t) => {
+for (const [platform, hook] of [
+  ["Express", "onModuleDestroy"],
+  ["Fastify", "onModuleDestroy"],
+  ["Express", "beforeApplicationShutdown"],
+] as const) {
+  test(`nest on ${platform}: SIGTERM ends streams that ${hook} drains, and then the process`, async (t) => {
     const program = new URL("programs/nest-shutdown.ts", import.meta.url).pathname
-    const app = spawn(process.execPath, ["--conditions=onward-source", program, platform], { stdio: "pipe" })
+    const app = spawn(process.execPath, ["--conditions=onward-source", program, platform, hook], { stdio: "pipe" })
     t.after(() => app.kill("SIGKILL"))
     const exited = once(app, "exit")
     const [address] = (await once(app.stdout, "data")) as [Buffer]

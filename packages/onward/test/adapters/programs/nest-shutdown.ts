@@ -1,6 +1,6 @@
-// A Nest app, on Express or on Fastify as the argument says, that drains its hub before it shuts down. Prints its address.
+// A Nest app on Express or on Fastify, by its first argument, that drains its hub in the hook of its second. Prints its address.
 import "reflect-metadata"
-import { Controller, Get, Module, UseInterceptors, type BeforeApplicationShutdown } from "@nestjs/common"
+import { Controller, Get, Module, UseInterceptors } from "@nestjs/common"
 import { NestFactory } from "@nestjs/core"
 import { FastifyAdapter } from "@nestjs/platform-fastify"
 import { createHub, type Subscription } from "onward"
@@ -8,14 +8,13 @@ import { sse } from "onward/nest"
 
 const hub = createHub()
 
-class Feed implements BeforeApplicationShutdown {
+class Feed {
   events(): Subscription {
     return hub.subscribe({ topics: ["news"] })
   }
-  beforeApplicationShutdown(): Promise<void> {
-    return hub.drain({ over: 100 })
-  }
 }
+const hook = process.argv[3] ?? "onModuleDestroy"
+Object.defineProperty(Feed.prototype, hook, { value: () => hub.drain({ over: 100 }) })
 // decorated as a compiled class is
 const method = Object.getOwnPropertyDescriptor(Feed.prototype, "events") as PropertyDescriptor
 for (const decorate of [UseInterceptors(sse()), Get("events")]) decorate(Feed.prototype, "events", method)
