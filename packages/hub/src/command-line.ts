@@ -57,7 +57,7 @@ export interface ServeOptions extends Exposure {
   readonly limits?: Partial<HubLimits>
   /** Whether an `EventSource` that is refused a stream for now gets an empty one, or a status. @default "soft" */
   readonly refuse?: Refuse
-  /** Who may do what. @default every request may do everything */
+  /** Authentication and authorization. @default every request may do everything */
   readonly auth?: AuthOptions
   /** The providers that `/v1` stands for. @default none */
   readonly gateway?: GatewaySettings

@@ -15,7 +15,7 @@ export function createKeys(options: readonly KeyOptions[]): FindKey {
   return (key) => {
     const hash = hashKey(key)
     let found: Principal | undefined
-    // all of them, in the same time whichever it is
+    // compares with each key, so the time does not depend on which one matches
     for (const each of keys) if (timingSafeEqual(each.hash, hash)) found = each.principal
     return found
   }

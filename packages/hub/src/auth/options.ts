@@ -91,7 +91,7 @@ export interface TicketOptions {
   readonly reconnect?: boolean
 }
 
-/** Who may do what at a hub. With these options a request without a valid credential is refused with 401, unless `anonymous` allows it. */
+/** Authentication of a hub. With these options, a request without a valid credential is refused with 401, unless `anonymous` allows it. */
 export interface AuthOptions {
   /** Keys of backends. @default none */
   readonly keys?: readonly KeyOptions[]
