@@ -3,15 +3,15 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { execute } from "./command.ts"
+import { createProcesses, type Pace, type TestProcess } from "./processes.ts"
 import { RUNNING, type Totals } from "./totals.ts"
 
-/** Files whose names end in `.slow.test.ts` run last: real browsers, kills, long streams. */
-export type Pace = "fast" | "slow"
-
-/** How long one test may take before it fails, in milliseconds. */
+/** How long one test may take before it fails, and a whole file where files share a process, in milliseconds. */
 const TIMEOUT: Record<Pace, number> = { fast: 120_000, slow: 240_000 }
-/** How many files at once: machines have two cores at least, and what is slow mostly waits. */
-const CONCURRENCY: Record<Pace, number> = { fast: 2, slow: 3 }
+/** How long all tests together may take, in milliseconds: many times what they need on two cores. */
+const RUN_TIMEOUT: Record<Pace, number> = { fast: 1_800_000, slow: 5_400_000 }
+/** How many processes at once: machines have two cores at least, and what is slow mostly waits. */
+const CONCURRENCY: Record<Pace, number> = { fast: 3, slow: 5 }
 
 /** Where modules are kept as Node has compiled them (nodejs.org/api/module.html#module-compile-cache). */
 const COMPILED = fileURLToPath(new URL("../.cache/compiled", import.meta.url))
@@ -32,21 +32,22 @@ export interface SuiteOptions {
   /** The files to run. @default all of that pace */
   readonly files?: readonly string[]
   /**
-   * How long one file may run before the whole run is ended, in ms: Node's runner waits without end for a process that a test has left
+   * How long one process may run before the whole run is ended, in ms: Node's runner waits without end for a process that a test has left
    * behind. @default 900_000
    */
-  readonly fileTimeout?: number
+  readonly processTimeout?: number
 }
 
 /** Runs test files with Node's own runner; resolves to its totals. */
 export async function runSuite(pace: Pace, options: SuiteOptions = {}): Promise<Totals> {
-  const { files = testFiles(pace), fileTimeout = 900_000 } = options
+  const { files = testFiles(pace), processTimeout = 900_000 } = options
   if (files.length === 0) return { passed: 0, failed: 0, skipped: [], todo: [] }
   const folder = mkdtempSync(join(tmpdir(), "onward-suite-"))
   try {
     const report = join(folder, "totals.json")
     const running = join(folder, "running.json")
-    using watch = watchFiles(running, fileTimeout)
+    const processes = createProcesses(folder, files, pace)
+    using watch = watchProcesses(processes, running, { processTimeout, runTimeout: RUN_TIMEOUT[pace] })
     const ran = await execute(
       {
         name: `${pace} tests`,
@@ -60,7 +61,7 @@ export async function runSuite(pace: Pace, options: SuiteOptions = {}): Promise<
           "--test-reporter-destination=stdout",
           "--test-reporter=./scripts/totals.ts",
           `--test-reporter-destination=${report}`,
-          ...files,
+          ...processes.map(({ entry }) => entry),
         ],
       },
       {
@@ -86,15 +87,34 @@ export async function runSuite(pace: Pace, options: SuiteOptions = {}): Promise<
   }
 }
 
-/** Aborts its signal, with a reason that names the files, once a test file has run for longer than `timeout` ms. */
-function watchFiles(running: string, timeout: number): Disposable & { readonly signal: AbortSignal } {
+interface Limits {
+  readonly processTimeout: number
+  readonly runTimeout: number
+}
+
+/** Aborts its signal, with a reason that names the files, once a process or the run has taken longer than it may. */
+function watchProcesses(
+  processes: readonly TestProcess[],
+  report: string,
+  { processTimeout, runTimeout }: Limits,
+): Disposable & { readonly signal: AbortSignal } {
   const controller = new AbortController()
+  const began = Date.now()
   const look = (): void => {
-    const files = existsSync(running) ? (JSON.parse(readFileSync(running, "utf8")) as Record<string, number>) : {}
-    const late = Object.keys(files).filter((file) => Date.now() - (files[file] ?? 0) > timeout)
+    const running = existsSync(report) ? (JSON.parse(readFileSync(report, "utf8")) as Record<string, number>) : {}
+    const isRunning = (name: string): boolean => running[name] !== undefined
+    const filesOf = (late: readonly TestProcess[]): string =>
+      // between the last test and the end of the process no file is on: then it can be any of them
+      late.flatMap(({ files }) => (files.some(isRunning) ? files.filter(isRunning) : files)).join(", ")
+    const alive = processes.filter(({ entry }) => isRunning(entry))
+    const late = alive.filter(({ entry }) => Date.now() - (running[entry] ?? 0) > processTimeout)
     if (late.length > 0)
-      controller.abort(`The run was ended: ${late.join(", ")} did not end within ${timeout / 1_000} s.`)
+      controller.abort(`The run was ended: ${filesOf(late)} did not end within ${processTimeout / 1_000} s.`)
+    else if (Date.now() - began > runTimeout)
+      controller.abort(
+        `The run was ended: it took longer than ${runTimeout / 1_000} s, with ${filesOf(alive)} running.`,
+      )
   }
-  const timer = setInterval(look, Math.min(timeout, 5_000))
+  const timer = setInterval(look, Math.min(processTimeout, 5_000))
   return { signal: controller.signal, [Symbol.dispose]: () => clearInterval(timer) }
 }

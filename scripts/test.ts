@@ -1,7 +1,8 @@
 // npm test: the cheapest answers first, ending at the first group that fails. With --fast, only the fast tests.
 import { packageChecks, staticChecks } from "./checks.ts"
 import { type Command, executeAll } from "./command.ts"
-import { type Pace, runSuite } from "./suite.ts"
+import { runSuite } from "./suite.ts"
+import type { Pace } from "./processes.ts"
 
 const fast = process.argv.includes("--fast")
 let passed = 0

@@ -9,7 +9,7 @@ export interface Area {
 }
 
 const onward = "packages/onward/test"
-const adapters = `${onward}/adapters/{stream,source,leaving,drain,backpressure,late,refusal,cors,node-wire,compress,web,http2}.test.ts`
+const adapters = `${onward}/adapters/{stream,source,leaving,drain,backpressure,late,refusal,cors,node-wire,compress,web,http2}{,.slow}.test.ts`
 
 /** The slow files here are those without a browser, a store of another process or a chaos run: those answer for no area alone. */
 export const AREAS: Readonly<Record<string, Area>> = {
@@ -27,7 +27,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
   },
   web: {
     source: ["packages/onward/src/web/**/*.ts", "packages/onward/src/adapters/*.ts"],
-    tests: [adapters, `${onward}/adapters/{frameworks,nest}.test.ts`],
+    tests: [adapters, `${onward}/adapters/{frameworks,nest.slow}.test.ts`],
   },
   client: {
     source: ["packages/onward/src/client/**/*.ts", "packages/onward/src/run-client/**/*.ts"],

@@ -65,6 +65,7 @@ test("a rotation loses nothing, whether the reader is there or comes back later"
   for (let i = 0; i < 5; i++) rest.push((await lines.next()).value?.data)
   assert.deepEqual(rest, ["2", "3", "4", "5", "6"])
   leaving.abort()
+  assert.equal((await lines.next()).done, true)
   assert.deepEqual(texts(await take(path, "6", first.id)), ["2", "3", "4", "5", "6"])
 })
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { after, test } from "node:test"
+import { after, test, type TestContext } from "node:test"
 import { repositoryRoot } from "./imports.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "onward-run-"))
@@ -63,29 +63,82 @@ test("every npm script that starts a program replaces its shell, which npm would
   assert.deepEqual(wrong, [])
 })
 
-test("a test file that never ends ends the run, which names it and leaves no process", async (t) => {
-  // Node's runner waits for the process that this file leaves behind, because that one holds its output open
-  const file = join(folder, "endless.test.ts")
-  const pidFile = join(folder, "pid")
-  writeFileSync(
-    file,
-    `import { spawn } from "node:child_process"
-    import { writeFileSync } from "node:fs"
-    const child = spawn(process.execPath, ["-e", "setTimeout(() => {}, 120_000)"], { stdio: "inherit" })
-    writeFileSync(${JSON.stringify(pidFile)}, String(child.pid))
-    child.unref()`,
-  )
+/** Runs test files as `npm run test:fast` does; resolves to what it prints, the totals last. */
+async function runFast(t: TestContext, files: readonly string[]): Promise<string> {
   const program = join(folder, "suite.ts")
   writeFileSync(
     program,
     `import { runSuite } from ${JSON.stringify(join(repositoryRoot, "scripts/suite.ts"))}
-    console.log(JSON.stringify(await runSuite("fast", { files: [${JSON.stringify(file)}], fileTimeout: 3_000 })))`,
+    console.log(JSON.stringify(await runSuite("fast", { files: ${JSON.stringify(files)}, processTimeout: 3_000 })))`,
   )
   // out of the runner's sight: inside of a test run another does not start
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
   const child = spawn(process.execPath, [program], { cwd: repositoryRoot, env, stdio: ["ignore", "pipe", "inherit"] })
   t.after(() => child.kill("SIGKILL"))
-  const output = (await child.stdout.toArray()).join("")
+  return (await child.stdout.toArray()).join("")
+}
+
+/** Writes test files into a folder of their own; returns their paths. */
+function writeTests(name: string, programs: Readonly<Record<string, string>>): string[] {
+  mkdirSync(join(folder, name))
+  return Object.entries(programs).map(([file, program]) => {
+    const path = join(folder, name, `${file}.test.ts`)
+    writeFileSync(path, `import { afterEach, suite, test } from "node:test"\n${program}`)
+    return path
+  })
+}
+
+test("the files of a folder share a process, and neither hooks nor failures", async (t) => {
+  const pid = (file: string) => `import { writeFileSync } from "node:fs"
+    writeFileSync(${JSON.stringify(join(folder, `pid-${file}`))}, String(process.pid))`
+  const files = writeTests("shared", {
+    first: `${pid("first")}
+      let calls = 0
+      afterEach(() => { if (++calls > 2) throw new Error("a hook reached another file") })
+      test("one", () => {})
+      test("two", { skip: "by intention" }, () => {})`,
+    second: `${pid("second")}
+      await null
+      suite("several", () => { test("three", () => {}); test("four", () => { throw new Error("wrong") }) })`,
+    third: `test("five", () => {})`,
+    globals: `${pid("globals")}
+      Object.assign(globalThis, { replaced: true })
+      test("six", () => {})`,
+  })
+  const output = await runFast(t, files)
+  assert.match(output, /\{"passed":4,"failed":1,"skipped":\["two \(by intention\)"\],"todo":\[\]\}\n$/)
+  const pidOf = (file: string): string => readFileSync(join(folder, `pid-${file}`), "utf8")
+  assert.equal(pidOf("first"), pidOf("second"))
+  assert.notEqual(pidOf("first"), pidOf("globals"))
+})
+
+test("a file that cannot be loaded fails the run, beside others too", async (t) => {
+  const files = writeTests("broken", { broken: `throw new Error("no test yet")`, whole: `test("one", () => {})` })
+  assert.match(await runFast(t, files), /\{"passed":1,"failed":1,/)
+})
+
+test("a test that never ends ends the run, which names its file and not those it shares the process with", async (t) => {
+  const files = writeTests("endless", {
+    first: `test("one", () => {})`,
+    second: `test("two", { timeout: 120_000 }, () => new Promise((resolve) => setTimeout(resolve, 120_000)))`,
+    third: `test("three", () => {})`,
+  })
+  const output = await runFast(t, files)
+  assert.match(output, /The run was ended: \S+second\.test\.ts did not end within 3 s\./)
+  assert.match(output, /"failed":1/)
+})
+
+test("a process that a test left behind ends the run, which names the file, and is ended too", async (t) => {
+  // Node's runner waits for the process that this file leaves behind, because that one holds its output open
+  const pidFile = join(folder, "pid")
+  const files = writeTests("left", {
+    endless: `import { spawn } from "node:child_process"
+    import { writeFileSync } from "node:fs"
+    const child = spawn(process.execPath, ["-e", "setTimeout(() => {}, 120_000)"], { stdio: "inherit" })
+    writeFileSync(${JSON.stringify(pidFile)}, String(child.pid))
+    child.unref()`,
+  })
+  const output = await runFast(t, files)
   assert.match(output, /The run was ended: \S+endless\.test\.ts did not end within 3 s\./)
   assert.match(output, /"failed":1/)
   // a process that was killed stays listed, as a zombie, until its new parent has asked for its status

@@ -1,0 +1,74 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { basename, dirname, join, resolve } from "node:path"
+import { pathToFileURL } from "node:url"
+
+/** Files whose names end in `.slow.test.ts` run last: real browsers, kills, long streams. */
+export type Pace = "fast" | "slow"
+
+/** A process of the test run: the program it runs, and the test files that this program loads. */
+export interface TestProcess {
+  readonly entry: string
+  readonly files: readonly string[]
+}
+
+/**
+ * The slow files that take longest. They start first: a file of a minute that starts last keeps the whole run waiting, with one core idle.
+ */
+const LONGEST: readonly string[] = [
+  "packages/onward/test/chaos/chaos.slow.test.ts",
+  "packages/hub/test/attack/attack.slow.test.ts",
+  "packages/onward/test/proxies/proxies.slow.test.ts",
+  "packages/hub/test/page.slow.test.ts",
+  "packages/hub/test/soft-refusal.slow.test.ts",
+]
+
+/**
+ * Distributes test files over processes, and writes the program of each into `folder`. The fast files of a folder share a process, because
+ * starting Node and loading the library costs more than the tests of most files. Each slow file has its own, and so has a file that replaces
+ * globals: a library that others have loaded would not see them, or keep them.
+ */
+export function createProcesses(folder: string, files: readonly string[], pace: Pace): TestProcess[] {
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }))
+  const groups = [
+    ...Map.groupBy(files, (file) => (pace === "slow" || replacesGlobals(file) ? file : dirname(file))).values(),
+  ]
+  return longestFirst(groups).map((group, index) => {
+    // the runner starts its files in the order of their names
+    const place = join(folder, String(index).padStart(3, "0"))
+    mkdirSync(place)
+    const [first = ""] = group
+    const entry = join(place, group.length === 1 ? basename(first) : `${dirname(first).replaceAll("/", "-")}.test.ts`)
+    writeFileSync(entry, group.length === 1 ? loading(first) : sharing(group))
+    return { entry, files: group }
+  })
+}
+
+/** Whether a test file, or what it imports of its tests, assigns to `globalThis`. */
+function replacesGlobals(file: string, seen = new Set<string>()): boolean {
+  if (seen.has(file)) return false
+  seen.add(file)
+  const code = readFileSync(file, "utf8")
+  if (/\(globalThis,|globalThis\.\w+ = /.test(code)) return true
+  const imports = [...code.matchAll(/^(?:import|export)\b.*? from "(\.[^"]+\.ts)"$/gm)].map(([, path = ""]) =>
+    join(dirname(file), path),
+  )
+  return imports.some((path) => !path.includes("/src/") && existsSync(path) && replacesGlobals(path, seen))
+}
+
+function longestFirst(groups: readonly (readonly string[])[]): (readonly string[])[] {
+  const rank = (group: readonly string[]): number => {
+    const place = LONGEST.indexOf(group[0] ?? "")
+    return place < 0 ? LONGEST.length : place
+  }
+  return groups.toSorted((a, b) => rank(a) - rank(b) || b.length - a.length)
+}
+
+const loading = (file: string): string => `await import(${JSON.stringify(pathToFileURL(resolve(file)).href)})\n`
+
+/** Each file is a suite with its name: so its hooks are its own, and the events of the run tell which file is on. */
+const sharing = (files: readonly string[]): string =>
+  [
+    `import { suite } from "node:test"`,
+    ...files.map((file) => `suite(${JSON.stringify(file)}, async () => { ${loading(file).trim()} })`),
+    "",
+  ].join("\n")
