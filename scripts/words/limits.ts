@@ -10,7 +10,6 @@ export const AREAS: Readonly<Record<string, number>> = {
   "docs/client.md": 34,
   "docs/errors.md": 11,
   "docs/hub.md": 23,
-  "docs/mcp.md": 10,
   "docs/protocol.md": 5,
   "docs/reference.md": 23,
   "docs/runs.md": 48,
