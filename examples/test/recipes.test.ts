@@ -1,13 +1,22 @@
-// What pages of docs/ show in a few lines, run.
+// Runs snippets of README.md and docs/ that are no files of examples/.
 import assert from "node:assert/strict"
 import { once } from "node:events"
+import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import http from "node:http"
 import type { AddressInfo } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { test, type TestContext } from "node:test"
+import { setTimeout as sleep } from "node:timers/promises"
+import { fileURLToPath } from "node:url"
 import { createHub, type Hub } from "onward"
 import { stream } from "onward/client"
 import { sse } from "onward/node"
 import { parse } from "onward/protocol"
+import { reservePort } from "../../packages/onward/test/reserve-port.ts"
+import { Running, running } from "./running.ts"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
 
 async function serve(t: TestContext, handler: http.RequestListener): Promise<string> {
   const server = http.createServer(handler).listen(0, "127.0.0.1")
@@ -71,4 +80,24 @@ test("docs/adapters.md: the stream of another server is passed on, with its ids,
   const resumed = stream(url, { lastEventId: id })
   assert.equal((await resumed.next()).value?.data, "2")
   resumed.close()
+})
+
+test("README.md: its server and its client, run as they stand, print ticks", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "onward-readme-"))
+  t.after(() => rm(folder, { recursive: true }))
+  await symlink(join(root, "node_modules"), join(folder, "node_modules"))
+  const port = String(await reservePort())
+  const page = await readFile(join(root, "README.md"), "utf8")
+  const [server = "", client = ""] = [...page.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code)
+  for (const [name, code] of Object.entries({ server, client })) {
+    assert.ok(code.includes("3000"), `${name} has no port`)
+    await writeFile(join(folder, `${name}.mts`), code.replace("3000", port))
+  }
+  await running(new Running(join(folder, "server.mts")), async (server) => {
+    await running(new Running(join(folder, "client.mts")), async (client) => {
+      const ticks = (): number => client.output.match(/^\w{8}~\w+ \{ at: '/gm)?.length ?? 0
+      for (let i = 0; i < 1_200 && ticks() < 2; i++) await sleep(50)
+      assert.ok(ticks() >= 2, `${server.output}${client.output}`)
+    })
+  })
 })

@@ -6,7 +6,6 @@ export const EXCEPTIONS: readonly { readonly file: string; readonly text: string
 /** How many hits an area has left. A number may only fall, and at zero its line goes: what is not named here has no hits. */
 export const AREAS: Readonly<Record<string, number>> = {
   "ARCHITECTURE.md": 14,
-  "README.md": 4,
   "docs/client.md": 34,
   "docs/errors.md": 11,
   "docs/hub.md": 23,
