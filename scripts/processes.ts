@@ -14,7 +14,7 @@ export interface TestProcess {
 /**
  * The slow files that take longest. They start first: a file of a minute that starts last keeps the whole run waiting, with one core idle.
  */
-const LONGEST: readonly string[] = [
+export const LONGEST: readonly string[] = [
   "packages/onward/test/chaos/chaos.slow.test.ts",
   "packages/hub/test/attack/attack.slow.test.ts",
   "packages/onward/test/proxies/proxies.slow.test.ts",

@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test, type TestContext } from "node:test"
+import { LONGEST } from "../../../../scripts/processes.ts"
 import { repositoryRoot } from "./imports.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "onward-run-"))
@@ -110,6 +111,13 @@ test("the files of a folder share a process, and neither hooks nor failures", as
   const pidOf = (file: string): string => readFileSync(join(folder, `pid-${file}`), "utf8")
   assert.equal(pidOf("first"), pidOf("second"))
   assert.notEqual(pidOf("first"), pidOf("globals"))
+})
+
+test("the files that are to start first are there", () => {
+  assert.deepEqual(
+    LONGEST.filter((file) => !existsSync(join(repositoryRoot, file))),
+    [],
+  )
 })
 
 test("a file that cannot be loaded fails the run, beside others too", async (t) => {
