@@ -16,10 +16,12 @@ export interface TestProcess {
  */
 export const LONGEST: readonly string[] = [
   "packages/onward/test/chaos/chaos.slow.test.ts",
-  "packages/hub/test/attack/attack.slow.test.ts",
-  "packages/onward/test/proxies/proxies.slow.test.ts",
+  "packages/onward/test/client/browsers/shared.slow.test.ts",
+  "packages/onward/test/hub/simulation.slow.test.ts",
   "packages/hub/test/page.slow.test.ts",
-  "packages/hub/test/soft-refusal.slow.test.ts",
+  "packages/onward/test/proxies/proxies.slow.test.ts",
+  "packages/onward/test/client/large.slow.test.ts",
+  "packages/onward/test/house/pack.slow.test.ts",
 ]
 
 /**
