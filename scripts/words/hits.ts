@@ -19,8 +19,7 @@ interface Area {
   readonly hits: readonly Hit[]
 }
 
-const WITH_TEXT =
-  /^(?:README|[A-Z]+)\.md$|^docs\/.*\.md$|^(?:packages\/\w+|bench)\/README\.md$|^packages\/\w+\/(?:src|page)\/|^(?:scripts|examples)\//
+const WITH_TEXT = /\.md$|^packages\/\w+\/(?:src|page)\/|^(?:scripts|examples|site|\.github)\//
 /** The rules themselves, tests, and what is no text. */
 const WITHOUT_TEXT = /^scripts\/words\/|\/test\/|\.(?:json|svg|css|sql)$/
 

@@ -24,6 +24,8 @@ export const RULES: readonly Rule[] = [
   rule("(?:come|comes|coming|came) back", "reconnect, return, or recover"),
   rule("carr(?:y|ies|ied|ying) on", "resume or continue"),
   rule("(?:life|lives) of (?:the|a|its|one|this|that|another) log", "epoch"),
+  rule("(?:new|another|one|earlier|other|this) (?:life|lives)(?! of)", "epoch"),
+  rule("shall", "must, should, or the present tense"),
   rule(
     "(?<=,\\s)as (?:it|its|they|this|that|there|these|those|you|we|the|some|one|no|nothing|each|every|all)",
     "because, like, or a sentence of its own",
