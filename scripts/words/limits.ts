@@ -8,7 +8,6 @@ export const AREAS: Readonly<Record<string, number>> = {
   "ARCHITECTURE.md": 15,
   "docs/client.md": 34,
   "docs/errors.md": 11,
-  "docs/hub.md": 23,
   "docs/protocol.md": 5,
   "docs/reference.md": 23,
   "docs/runs.md": 48,
