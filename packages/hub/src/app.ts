@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Hub, Log } from "onward"
 import type { AccessLog } from "./access-log.ts"
-import { AuthRefusal, type Authenticator } from "./auth/index.ts"
+import { AuthRefusal, authRoutes, type Auth } from "./auth/index.ts"
 import { noteAddress } from "./caller.ts"
 import { createBodies, hasBody } from "./body.ts"
 import type { Demo } from "./demo/index.ts"
@@ -35,7 +35,7 @@ export interface AppOptions extends Exposure {
   /** What answers below `/v1/`. @default nothing */
   readonly gateway?: Gateway | undefined
   /** Finds out on whose behalf requests are made. @default every request may do everything */
-  readonly authenticator?: Authenticator | undefined
+  readonly auth?: Auth | undefined
   /** Tells who is there. @default nobody is counted */
   readonly presence?: PresenceEndpoint | undefined
   /** See `ServeOptions`. */
@@ -59,7 +59,7 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     demo,
     gateway,
     presence,
-    authenticator,
+    auth,
     limits,
     refuse = "soft",
     trustedProxies = [],
@@ -83,11 +83,12 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
         methods: STREAM,
         answer(req, res, url, principal) {
           demo?.follow(req, res, url)
-          events({ hub, req, res, url, principal })
+          events({ hub, auth, req, res, url, principal })
         },
       },
     ],
     ...(presence?.routes ?? []),
+    ...(auth ? authRoutes(auth, bodies) : []),
     ...(demo?.routes(bodies) ?? []),
   ])
 
@@ -126,7 +127,7 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
       throw new HttpError(405, "method_not_allowed", `Use ${allow}.`, { allow })
     }
     try {
-      const found = route.isOpen ? undefined : authenticator?.authenticate(req, url)
+      const found = route.isOpen ? undefined : auth?.authenticate(req, url)
       const principal = found instanceof Promise ? await found : found
       await route.answer(req, res, url, principal)
     } catch (error) {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { setTimeout as sleep } from "node:timers/promises"
 import { isPattern, OnwardError, type Attendees, type Presence } from "onward"
 import { sse } from "onward/node"
-import { authorize, type Principal } from "./auth/index.ts"
+import { authorize, openSession, type Auth, type Principal } from "./auth/index.ts"
 import { callerOf } from "./caller.ts"
 import { RETRY_MS } from "./events.ts"
 import { HttpError } from "./http-error.ts"
@@ -27,6 +27,8 @@ export interface PresenceOptions {
   readonly maxStreams: number
   /** Topics of one answer. */
   readonly maxTopics: number
+  /** @default no authentication */
+  readonly auth?: Auth | undefined
   readonly onError: (error: unknown) => void
 }
 
@@ -40,7 +42,7 @@ interface Told extends Attendees {
 /** `GET /presence?topic=…` and `GET /presence/events?topic=…`. */
 export function createPresence(
   presence: Presence,
-  { maxStreams, maxTopics, onError }: PresenceOptions,
+  { maxStreams, maxTopics, auth, onError }: PresenceOptions,
 ): PresenceEndpoint {
   const maxPerCaller = Math.ceil(maxStreams * SHARE)
   const closing = new AbortController()
@@ -86,16 +88,18 @@ export function createPresence(
   function follow(req: IncomingMessage, res: ServerResponse, url: URL, principal?: Principal): void {
     const topics = topicsOf(url, maxTopics, principal)
     admit(req, res)
+    const session = auth && principal && openSession(auth, principal, { topics, res })
+    const ended = AbortSignal.any([closing.signal, ...(session ? [session.signal] : [])])
     sse(
       req,
       res,
       async function* ({ signal }) {
-        for await (const told of changes(presence, topics, AbortSignal.any([signal, closing.signal]))) {
+        for await (const told of changes(presence, topics, AbortSignal.any([signal, ended]))) {
           yield { event: "presence", data: told }
         }
       },
       // there is always more to tell: when the hub leaves, readers come back
-      { end: false, retry: RETRY_MS, headers: SECURITY_HEADERS, onError },
+      { end: false, retry: RETRY_MS, headers: { ...SECURITY_HEADERS, ...session?.headers }, onError },
     )
   }
 

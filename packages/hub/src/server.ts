@@ -7,7 +7,7 @@ import { join } from "node:path"
 import { createHub, OnwardError, type Hub, type HubOptions } from "onward"
 import { openAccessLog } from "./access-log.ts"
 import { createApp } from "./app.ts"
-import { createAuthenticator } from "./auth/index.ts"
+import { createAuth } from "./auth/index.ts"
 import type { ServeOptions } from "./command-line.ts"
 import { createDemo } from "./demo/index.ts"
 import { createGateway } from "./gateway/index.ts"
@@ -46,7 +46,7 @@ export async function startServer(
     demo: hasDemo,
     presence: counted,
     gateway: settings,
-    auth,
+    auth: authOptions,
     publishRate,
     limits: givenLimits,
     refuse,
@@ -55,7 +55,6 @@ export async function startServer(
   }: ServeOptions,
   onError: (error: unknown) => void,
 ): Promise<HubServer> {
-  const authenticator = auth && createAuthenticator(auth, { onError })
   mkdirSync(data, { recursive: true })
   const limits = { ...defaultLimits, ...givenLimits }
   const store = await openStore(logAddress)
@@ -79,11 +78,14 @@ export async function startServer(
       ...(counted && { presence: { patterns: counted } }),
     })
     undo.unshift(() => hub.close())
+    const auth = authOptions && (await createAuth(authOptions, { openLog: (keep) => store.openControl(keep), onError }))
+    if (auth) undo.unshift(() => auth.stop())
     const presence =
       counted &&
       createPresence(hub.presence, {
         maxStreams: limits.presenceStreams,
         maxTopics: limits.topics,
+        auth,
         onError,
       })
     // workers rotate it, so each has its own
@@ -103,7 +105,7 @@ export async function startServer(
       demo,
       gateway,
       presence,
-      authenticator,
+      auth,
       publishRate,
       limits,
       refuse,

@@ -17,13 +17,24 @@ export interface Store {
    * closed before `disconnect`. Rejects with an `OnwardError` when it cannot be used.
    */
   readonly openRuns: () => Promise<Log>
+  /** The same for what hubs tell each other about authentication, which is kept for so many ms. */
+  readonly openControl: (keep: number) => Promise<Log>
   /** Ends the connections that were opened for the logs; these are closed before. */
   readonly disconnect?: () => Promise<void>
 }
 
-/** A store, and how to get a log in it: that of the hub, or that of runs. */
+/** A store, and how to get a log in it: that of the hub, or one beside it, by its name. */
 interface Place extends Pick<Store, "place" | "disconnect"> {
-  readonly open: (of: "hub" | "runs") => Log
+  readonly open: (beside?: Beside) => Log
+}
+
+/** A log beside that of the hub. */
+interface Beside {
+  readonly name: "runs" | "control"
+  /** What it keeps on disks. */
+  readonly onDisk: Retention
+  /** What it keeps in the memory of a server, or of this process. */
+  readonly inMemory: Retention
 }
 
 type Find = (address: string) => Promise<Place>
@@ -31,21 +42,24 @@ type Find = (address: string) => Promise<Place>
 const MIB = 1024 ** 2
 /** Runs need no more than their own time and ten minutes; but however many words they come in, all of them. */
 const keptRuns = (mib: number): Retention => ({ age: 2 * 3_600_000, bytes: mib * MIB })
-/** On disks. */
-const MUCH = keptRuns(1024)
-/** In the memory of a server, or of this process. */
-const LITTLE = keptRuns(256)
+const RUNS: Beside = { name: "runs", onDisk: keptRuns(1024), inMemory: keptRuns(256) }
+
+/** By age, as an entry must not go before it has done its work; the number of each kind bounds what clients can make it hold. */
+function control(keep: number): Beside {
+  const retention: Retention = { age: keep, topic: { count: 20_000 } }
+  return { name: "control", onDisk: retention, inMemory: retention }
+}
 
 const FIND: Readonly<Record<string, Find>> = {
   memory: async () => ({
-    open: (of) => memoryLog(of === "runs" ? { retention: LITTLE } : {}),
+    open: (beside) => memoryLog(beside ? { retention: beside.inMemory } : {}),
     place: "in memory, and gone when this ends",
   }),
   async sqlite(address) {
     const path = address.slice("sqlite:".length)
     makeFolder(path)
     return {
-      open: (of) => (of === "runs" ? sqliteLog(runsBeside(path), { retention: MUCH }) : sqliteLog(path)),
+      open: (beside) => (beside ? sqliteLog(fileBeside(path, beside), { retention: beside.onDisk }) : sqliteLog(path)),
       place: `in ${path}`,
     }
   },
@@ -64,8 +78,14 @@ export async function openStore(address: string): Promise<Store> {
   checkLog(address)
   const { open, place, disconnect } = await (FIND[kindOf(address)] as Find)(address)
   try {
-    const log = await usable(open("hub"))
-    return { log, place, openRuns: () => usable(open("runs")), ...(disconnect && { disconnect }) }
+    const log = await usable(open())
+    return {
+      log,
+      place,
+      openRuns: () => usable(open(RUNS)),
+      openControl: (keep) => usable(open(control(keep))),
+      ...(disconnect && { disconnect }),
+    }
   } catch (error) {
     await disconnect?.()
     // a log knows nothing of addresses; whoever gave one wants to know which it is
@@ -103,9 +123,9 @@ function makeFolder(path: string): void {
 }
 
 /** A file beside that of the hub: `events.runs.db` for `events.db`. */
-function runsBeside(path: string): string {
+function fileBeside(path: string, { name: of }: Beside): string {
   const { dir, name, ext } = parse(path)
-  return join(dir, `${name}.runs${ext}`)
+  return join(dir, `${name}.${of}${ext}`)
 }
 
 async function findRedis(address: string): Promise<Place> {
@@ -115,7 +135,7 @@ async function findRedis(address: string): Promise<Place> {
   // what goes wrong is told by the calls it goes wrong for
   client.on("error", () => {})
   return {
-    open: (of) => redisLog(client, of === "runs" ? { name: "runs", retention: LITTLE } : {}),
+    open: (beside) => redisLog(client, beside ? { name: beside.name, retention: beside.inMemory } : {}),
     place: `at ${placeOf(address)}`,
     disconnect: async () => client.disconnect(),
   }
@@ -128,7 +148,7 @@ async function findPostgres(address: string): Promise<Place> {
   // a connection that ends while nobody uses it; the next call makes another
   pool.on("error", () => {})
   return {
-    open: (of) => postgresLog(pool, of === "runs" ? { schema: "onward_runs", retention: MUCH } : {}),
+    open: (beside) => postgresLog(pool, beside ? { schema: `onward_${beside.name}`, retention: beside.onDisk } : {}),
     place: `at ${placeOf(address)}`,
     disconnect: () => pool.end(),
   }
@@ -153,7 +173,8 @@ async function findNats(address: string): Promise<Place> {
     throw new OnwardError(code, `the log ${place}: ${what}`, { cause })
   })
   return {
-    open: (of) => natsLog(connection, of === "runs" ? { stream: "ONWARD_RUNS", retention: LITTLE } : {}),
+    open: (beside) =>
+      natsLog(connection, beside ? { stream: `ONWARD_${beside.name.toUpperCase()}`, retention: beside.inMemory } : {}),
     place,
     disconnect: () => connection.close(),
   }

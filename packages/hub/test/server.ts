@@ -66,8 +66,12 @@ export async function testServer(
 }
 
 /** Publishes a form; resolves to the id. */
-export async function publish(url: string, fields: Record<string, string>): Promise<string> {
-  const response = await fetch(`${url}/publish`, { method: "POST", body: new URLSearchParams(fields) })
+export async function publish(
+  url: string,
+  fields: Record<string, string>,
+  headers: Record<string, string> = {},
+): Promise<string> {
+  const response = await fetch(`${url}/publish`, { method: "POST", headers, body: new URLSearchParams(fields) })
   const answer = (await response.json()) as { id: string }
   if (response.status !== 200) throw new Error(`${response.status} ${JSON.stringify(answer)}`)
   return answer.id

@@ -1,5 +1,7 @@
-export { createAuthenticator, type Authenticator } from "./authenticator.ts"
+export { createAuth, type Auth } from "./auth.ts"
 export { authorize } from "./authorize.ts"
 export type { AuthOptions } from "./options.ts"
 export type { Principal } from "./principal.ts"
 export { AuthRefusal } from "./refusal.ts"
+export { authRoutes } from "./routes.ts"
+export { openSession } from "./stream-session.ts"

@@ -121,7 +121,8 @@ export function createIssuers({ issuers: given, grantsOf, maxLifetime, onError, 
     const name = `${id === undefined ? "a token" : `user "${shown(id)}"`} of "${issuer}"`
     return {
       name,
-      ...(id !== undefined && { user: { issuer, id } }),
+      issuer,
+      ...(id !== undefined && { userId: id }),
       grants: grantsFor(claims, options),
       expiresAt,
       issuedAt,

@@ -13,8 +13,10 @@ export type Action = "publish" | "subscribe"
 export interface Principal {
   /** What the log calls it. */
   readonly name: string
-  /** Whose it is, over all tokens of the same user; undefined for requests without a user. */
-  readonly user?: { readonly issuer: string; readonly id: string }
+  /** Who vouches for it: the `iss` of its token. */
+  readonly issuer?: string
+  /** Whose it is, among the users of its issuer. */
+  readonly userId?: string
   readonly grants: Readonly<Record<Action, Grants>>
   /** When its grants end, in ms since 1970. */
   readonly expiresAt: number

@@ -1,0 +1,112 @@
+import type { IncomingMessage } from "node:http"
+import type { Log } from "onward"
+import { createAuthenticator, type Authenticator } from "./authenticator.ts"
+import { openControlLog, RENEWALS, REVOCATIONS, type ControlLog } from "./control-log.ts"
+import { numberOf, type AuthOptions } from "./options.ts"
+import { fromPortable, toPortable, type PortablePrincipal } from "./portable.ts"
+import type { Principal } from "./principal.ts"
+import { unauthenticated } from "./refusal.ts"
+import { createRevocations, type Revocation } from "./revocations.ts"
+import { createSessions, type Session } from "./sessions.ts"
+
+/** Who may do what at a hub, for as long as it runs. */
+export interface Auth {
+  /**
+   * The principal of a request: at once when its credential is known, so that a connect needs no other turn of the event loop.
+   * Throws, or rejects with, `AuthRefusal` 401; and `HttpError` 503 when it cannot be told now.
+   */
+  authenticate(req: IncomingMessage, url: URL): Principal | Promise<Principal>
+  /** Begins the session of a stream, which ends when its principal may not read it any longer; see `Sessions`. */
+  open(principal: Principal, topics: readonly string[]): Session
+  /** The stream is over. */
+  close(session: Session): void
+  /**
+   * Gives a stream a new principal: that of a token which its client got before the last one expires. False when the new grants do not cover
+   * the stream, which ends then. Of a stream of another hub, true means that the hub was told.
+   */
+  renew(connection: string, principal: Principal): Promise<boolean>
+  /** Ends the streams that a revocation concerns, at all hubs, and refuses their tokens. Resolves once the log holds it. */
+  revoke(revocation: Revocation): Promise<void>
+  /** Uses other options from now on; each stream ends, and its client reconnects and is judged by them. Throws `UsageError` and changes nothing. */
+  reload(options: AuthOptions): void
+  stop(): Promise<void>
+}
+
+export interface AuthSetting {
+  /** Opens the log by which hubs tell each other, which keeps entries for so many ms. */
+  readonly openLog: (keep: number) => Promise<Log>
+  readonly onError: (error: unknown) => void
+  /** The time in ms since 1970. @default Date.now */
+  readonly now?: () => number
+}
+
+const DAY_MS = 86_400_000
+
+/** Makes what decides over requests and streams. Rejects with `UsageError` for options that cannot be used, before it opens the log. */
+export async function createAuth(
+  options: AuthOptions,
+  { openLog, onError, now = Date.now }: AuthSetting,
+): Promise<Auth> {
+  let authenticator: Authenticator = createAuthenticator(options, { onError, now })
+  const keep = numberOf("maxTokenLifetime", options.maxTokenLifetime, DAY_MS)
+  const revocations = createRevocations({ keep, now })
+  const sessions = createSessions({
+    perUser: numberOf("streamsPerUser", options.streamsPerUser, 100),
+    isRevoked: (principal) => revocations.has(principal),
+    now,
+  })
+
+  function onEntry(topic: string, entry: unknown): void {
+    if (topic === REVOCATIONS) {
+      revocations.add(entry as Revocation)
+      sessions.end((principal) => revocations.has(principal))
+    }
+    if (topic === RENEWALS) {
+      const { connection, principal } = entry as Renewal
+      sessions.renew(connection, fromPortable(principal))
+    }
+  }
+
+  const log = await openLog(keep)
+  const control: ControlLog = await openControlLog(log, onEntry, onError).catch(async (error: unknown) => {
+    await log.close()
+    throw error
+  })
+
+  const admitted = (principal: Principal): Principal => {
+    if (revocations.has(principal)) throw unauthenticated(`${principal.name} is revoked`)
+    return principal
+  }
+
+  return {
+    authenticate(req, url) {
+      const found = authenticator.authenticate(req, url)
+      return found instanceof Promise ? found.then(admitted) : admitted(found)
+    },
+    open: (principal, topics) => sessions.open(principal, topics),
+    close: (session) => sessions.close(session),
+    async renew(connection, principal) {
+      const renewed = sessions.renew(connection, principal)
+      if (renewed !== undefined) return renewed
+      await control.tell(RENEWALS, { connection, principal: toPortable(principal) } satisfies Renewal)
+      return true
+    },
+    async revoke(revocation) {
+      revocations.admit()
+      await control.tell(REVOCATIONS, revocation)
+    },
+    reload(changed) {
+      authenticator = createAuthenticator(changed, { onError, now })
+      sessions.end(() => true)
+    },
+    async stop() {
+      sessions.stop()
+      await control.close()
+    },
+  }
+}
+
+interface Renewal {
+  readonly connection: string
+  readonly principal: PortablePrincipal
+}

@@ -1,0 +1,184 @@
+import { randomBytes } from "node:crypto"
+import { HttpError } from "../http-error.ts"
+import type { Principal } from "./principal.ts"
+import { unauthenticated } from "./refusal.ts"
+
+/** A stream that is open, and on whose behalf. */
+export interface Session {
+  /** Names the stream to `POST /auth/renew`: 128 random bits, known to the client of the stream only. */
+  readonly connection: string
+  /** Aborted when the stream has to end. */
+  readonly signal: AbortSignal
+}
+
+export interface SessionsOptions {
+  /** Streams open at once of one user. */
+  readonly perUser: number
+  /** Whether a principal is revoked. */
+  readonly isRevoked: (principal: Principal) => boolean
+  /** The time in ms since 1970. */
+  readonly now: () => number
+}
+
+/** The streams that are open, so that each ends when its principal may not read it any longer. */
+export interface Sessions {
+  /** Begins the session of a stream. Throws `AuthRefusal` 401 when it would end at once, `HttpError` 429 beyond the limit of a user. */
+  open(principal: Principal, topics: readonly string[]): Session
+  /** The stream is over. */
+  close(session: Session): void
+  /** Gives a stream another principal, of the same user. Undefined when this process has no such stream; false when that ends it. */
+  renew(connection: string, principal: Principal): boolean | undefined
+  /** Ends each stream whose principal this is true for; its client reconnects and is judged again. */
+  end(isOver: (principal: Principal) => boolean): void
+  /** Streams that are open. */
+  readonly size: number
+  stop(): void
+}
+
+/** How often it is looked which streams expire, in ms. */
+const TICK_MS = 250
+/** A stream ends up to so many ms before its grants do, and a tenth of what is left: streams with tokens of one second end spread out. */
+const SPREAD_MS = 2_000
+/** Streams that end in one turn of the event loop. */
+const ENDED_A_TURN = 200
+
+class OpenSession implements Session {
+  readonly connection = randomBytes(16).toString("base64url")
+  readonly topics: readonly string[]
+  principal: Principal
+  /** The tick in which it expires; Infinity for never. */
+  tick = Infinity
+  readonly #controller = new AbortController()
+
+  constructor(principal: Principal, topics: readonly string[]) {
+    this.principal = principal
+    this.topics = topics
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  end(): void {
+    this.#controller.abort()
+  }
+}
+
+/** Users of different issuers are different users. Undefined for a principal that is no user. */
+const userOf = ({ issuer = "", userId }: Principal): string | undefined =>
+  userId === undefined ? undefined : JSON.stringify([issuer, userId])
+
+export function createSessions({ perUser, isRevoked, now }: SessionsOptions): Sessions {
+  const open = new Map<string, OpenSession>()
+  const users = new Map<string, number>()
+  const ticks = new Map<number, Set<OpenSession>>()
+  const ending: OpenSession[] = []
+  let timer: NodeJS.Timeout | undefined
+  let lastTick = 0
+
+  const tickAt = (time: number): number => Math.floor(time / TICK_MS)
+
+  function schedule(session: OpenSession): void {
+    const { expiresAt } = session.principal
+    if (expiresAt === Infinity) return
+    if (!timer) {
+      lastTick = tickAt(now()) - 1
+      timer = setInterval(expire, TICK_MS).unref()
+    }
+    const left = Math.max(0, expiresAt - now())
+    const endsAt = expiresAt - Math.random() * Math.min(SPREAD_MS, left / 10)
+    session.tick = Math.max(tickAt(endsAt), lastTick + 1)
+    const due = ticks.get(session.tick) ?? new Set()
+    ticks.set(session.tick, due.add(session))
+  }
+
+  function unschedule(session: OpenSession): void {
+    const due = ticks.get(session.tick)
+    due?.delete(session)
+    if (due?.size === 0) ticks.delete(session.tick)
+    if (ticks.size > 0) return
+    clearInterval(timer)
+    timer = undefined
+  }
+
+  function expire(): void {
+    const tick = tickAt(now())
+    // most ticks have nothing due; after a jump of the clock it is cheaper to look at all that there are
+    const isNear = tick - lastTick <= ticks.size
+    const due = isNear
+      ? Array.from({ length: Math.max(0, tick - lastTick) }, (_, i) => lastTick + 1 + i)
+      : [...ticks.keys()].filter((each) => each <= tick)
+    lastTick = tick
+    for (const each of due) for (const session of ticks.get(each) ?? []) end(session)
+  }
+
+  function end(session: OpenSession): void {
+    if (ending.push(session) === 1) setImmediate(endSome)
+  }
+
+  function endSome(): void {
+    for (const session of ending.splice(0, ENDED_A_TURN)) session.end()
+    if (ending.length > 0) setImmediate(endSome)
+  }
+
+  function count(principal: Principal, change: 1 | -1): void {
+    const user = userOf(principal)
+    if (user === undefined) return
+    const streams = (users.get(user) ?? 0) + change
+    if (streams > 0) users.set(user, streams)
+    else users.delete(user)
+  }
+
+  return {
+    open(principal, topics) {
+      // it may have become invalid while the credential was checked
+      if (principal.expiresAt <= now()) throw unauthenticated(`the credential of ${principal.name} has just expired`)
+      if (isRevoked(principal)) throw unauthenticated(`${principal.name} is revoked`)
+      if ((users.get(userOf(principal) ?? "") ?? 0) >= perUser) {
+        throw new HttpError(
+          429,
+          "too_many_connections_for_key",
+          `This user has ${perUser} streams open (auth.streamsPerUser). Close one, or raise the limit.`,
+        )
+      }
+      const session = new OpenSession(principal, topics)
+      open.set(session.connection, session)
+      count(principal, 1)
+      schedule(session)
+      return session
+    },
+
+    close({ connection }) {
+      const session = open.get(connection)
+      if (!session) return
+      open.delete(connection)
+      count(session.principal, -1)
+      unschedule(session)
+    },
+
+    renew(connection, principal) {
+      const session = open.get(connection)
+      const user = userOf(principal)
+      // a capability alone is not enough: another user's stream is as unknown as one that is not there
+      if (!session || user === undefined || userOf(session.principal) !== user) return undefined
+      unschedule(session)
+      session.principal = principal
+      const isCovered = session.topics.every((topic) => principal.grants.subscribe.covers(topic))
+      if (isCovered) schedule(session)
+      else end(session)
+      return isCovered
+    },
+
+    end(isOver) {
+      for (const session of open.values()) if (isOver(session.principal)) end(session)
+    },
+
+    get size() {
+      return open.size
+    },
+
+    stop() {
+      clearInterval(timer)
+    },
+  }
+}
