@@ -41,7 +41,7 @@ export interface SuiteOptions {
 /** Runs test files with Node's own runner; resolves to its totals. */
 export async function runSuite(pace: Pace, options: SuiteOptions = {}): Promise<Totals> {
   const { files = testFiles(pace), processTimeout = 900_000 } = options
-  if (files.length === 0) return { passed: 0, failed: 0, skipped: [], todo: [] }
+  if (files.length === 0) return { passed: 0, failed: 0, skipped: [], todo: [], ended: [] }
   const folder = mkdtempSync(join(tmpdir(), "onward-suite-"))
   try {
     const report = join(folder, "totals.json")
@@ -77,11 +77,17 @@ export async function runSuite(pace: Pace, options: SuiteOptions = {}): Promise<
     )
     if (watch.signal.aborted) {
       console.log(`\n${String(watch.signal.reason)}`)
-      return { passed: 0, failed: 1, skipped: [], todo: [] }
+      return { passed: 0, failed: 1, skipped: [], todo: [], ended: [] }
     }
     const totals = JSON.parse(readFileSync(report, "utf8")) as Totals
+    // A test that calls process.exit() takes those behind it along, and the runner sees a process that ended well.
+    const unfinished = processes
+      .flatMap(({ files }) => (files.length > 1 ? files : []))
+      .filter((file) => !totals.ended.includes(file))
+    for (const file of unfinished) console.log(`\n${file} did not run to its end: its process ended before.`)
+    const failed = totals.failed + unfinished.length
     // The runner can fail without a failing test, for instance when a file does not compile.
-    return !ran.passed && totals.failed === 0 ? { ...totals, failed: 1 } : totals
+    return { ...totals, failed: !ran.passed && failed === 0 ? 1 : failed }
   } finally {
     rmSync(folder, { recursive: true })
   }

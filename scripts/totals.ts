@@ -9,6 +9,8 @@ export interface Totals {
   readonly skipped: readonly string[]
   /** Names of the tests whose failure does not count. */
   readonly todo: readonly string[]
+  /** The test files that ran to their end; of those with a process of their own, its program. */
+  readonly ended: readonly string[]
 }
 
 /** Names the file in which a run keeps the test files that have begun and not ended: paths, with the time each began (ms since 1970). */
@@ -23,6 +25,7 @@ async function* totals(source: AsyncIterable<TestEvent>): AsyncGenerator<string,
   let failed = 0
   const skipped: string[] = []
   const todo: string[] = []
+  const ended: string[] = []
   const running: Record<string, number> = {}
   const keepRunning = (): void => {
     const file = process.env[RUNNING]
@@ -37,6 +40,7 @@ async function* totals(source: AsyncIterable<TestEvent>): AsyncGenerator<string,
       keepRunning()
     } else if (event.type === "test:complete" && isFile(event.data)) {
       delete running[event.data.name]
+      ended.push(event.data.name)
       keepRunning()
     }
     if (event.type === "test:pass" || event.type === "test:fail") {
@@ -48,7 +52,7 @@ async function* totals(source: AsyncIterable<TestEvent>): AsyncGenerator<string,
       failed = event.data.counts.tests - passed - event.data.counts.skipped - event.data.counts.todo
     }
   }
-  yield JSON.stringify({ passed, failed, skipped, todo } satisfies Totals)
+  yield JSON.stringify({ passed, failed, skipped, todo, ended } satisfies Totals)
 }
 
 /** The runner has an event for each file too, which bears the name of the file. */

@@ -107,7 +107,7 @@ test("the files of a folder share a process, and neither hooks nor failures", as
       test("six", () => {})`,
   })
   const output = await runFast(t, files)
-  assert.match(output, /\{"passed":4,"failed":1,"skipped":\["two \(by intention\)"\],"todo":\[\]\}\n$/)
+  assert.match(output, /\{"passed":4,"failed":1,"skipped":\["two \(by intention\)"\],"todo":\[\]/)
   const pidOf = (file: string): string => readFileSync(join(folder, `pid-${file}`), "utf8")
   assert.equal(pidOf("first"), pidOf("second"))
   assert.notEqual(pidOf("first"), pidOf("globals"))
@@ -123,6 +123,18 @@ test("the files that are to start first are there", () => {
 test("a file that cannot be loaded fails the run, beside others too", async (t) => {
   const files = writeTests("broken", { broken: `throw new Error("no test yet")`, whole: `test("one", () => {})` })
   assert.match(await runFast(t, files), /\{"passed":1,"failed":1,/)
+})
+
+test("a test that ends the process fails the run, which names the files that did not run to their end", async (t) => {
+  const files = writeTests("exit", {
+    first: `test("one", () => {})`,
+    second: `test("two", () => process.exit(0))`,
+    third: `test("three", () => {})`,
+  })
+  const output = await runFast(t, files)
+  // of the first one the end may be lost too: what the process had to say yet
+  for (const name of ["second", "third"]) assert.match(output, new RegExp(`${name}\\.test\\.ts did not run to its end`))
+  assert.match(output, /"failed":[23],/)
 })
 
 test("a test that never ends ends the run, which names its file and not those it shares the process with", async (t) => {
