@@ -24,10 +24,26 @@ export interface EventSourceErrorEvent extends Event {
   readonly error: OnwardError | undefined
 }
 
+/** A `MessageEvent` whose data is text. Without TypeScript's DOM library `MessageEvent` takes no type argument. */
+export type TextMessageEvent = Omit<MessageEvent, "data"> & { readonly data: string }
+
+/** The options of `addEventListener`, as the DOM standard has them. */
+export interface ListenerOptions {
+  readonly capture?: boolean
+  /** Removes the listener after its first event. @default false */
+  readonly once?: boolean
+  readonly passive?: boolean
+  /** Removes the listener when aborted. */
+  readonly signal?: AbortSignal
+}
+
+/** A listener of any event: a function, or an object with the method `handleEvent`. */
+export type Listener = ((event: Event) => unknown) | { handleEvent(event: Event): unknown }
+
 /** The events an `EventSource` has of its own; whatever else the server names are `MessageEvent`s. */
 export interface EventSourceEventMap {
   open: Event
-  message: MessageEvent<string>
+  message: TextMessageEvent
   error: EventSourceErrorEvent
 }
 
@@ -57,7 +73,7 @@ export class EventSource extends Target {
   declare readonly OPEN: 1
   declare readonly CLOSED: 2
   declare onopen: Handler<Event>
-  declare onmessage: Handler<MessageEvent<string>>
+  declare onmessage: Handler<TextMessageEvent>
   declare onerror: Handler<EventSourceErrorEvent>
   readonly #url: string
   readonly #withCredentials: boolean
@@ -167,14 +183,14 @@ export interface EventSourceListening {
   <K extends keyof EventSourceEventMap>(
     type: K,
     listener: (this: EventSource, event: EventSourceEventMap[K]) => unknown,
-    options?: boolean | AddEventListenerOptions,
+    options?: boolean | ListenerOptions,
   ): void
   (
     type: string,
-    listener: (this: EventSource, event: MessageEvent<string>) => unknown,
-    options?: boolean | AddEventListenerOptions,
+    listener: (this: EventSource, event: TextMessageEvent) => unknown,
+    options?: boolean | ListenerOptions,
   ): void
-  (type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void
+  (type: string, listener: Listener | null, options?: boolean | ListenerOptions): void
 }
 
 /** Constants as Web IDL has them, on both objects. */

@@ -5,8 +5,19 @@ export {
   type EventSourceEventMap,
   type EventSourceListening,
   type EventSourceOptions,
+  type Listener,
+  type ListenerOptions,
+  type TextMessageEvent,
 } from "./event-source.ts"
-export type { Attempt, Body, FetchedResponse, FetchLike, RequestOptions } from "./request.ts"
+export type {
+  Attempt,
+  Body,
+  CredentialsMode,
+  FetchedResponse,
+  FetchLike,
+  RequestHeaders,
+  RequestOptions,
+} from "./request.ts"
 export type { RetryOptions } from "./retry.ts"
 export type { SharedOptions } from "./shared.ts"
 export type { Gap, StreamEvent, TypedOptions, TypedStreamEvent } from "./received.ts"

@@ -3,6 +3,8 @@ import {
   stream as openStream,
   type EventSourceListening,
   type EventSourceOptions,
+  type Listener,
+  type ListenerOptions,
   type StreamStatus,
 } from "./index.ts"
 import { tagOf } from "../kind.ts"
@@ -28,8 +30,6 @@ function withoutOnError(options: NodeEventSourceOptions): object {
   return others
 }
 
-type Listener = ((event: Event) => unknown) | { handleEvent(event: Event): unknown } | null
-
 /** `EventSource` on `node:http`. A listener that throws harms no other: by itself, Node ends the process for it. */
 export class EventSource extends BrowserEventSource {
   readonly #onError: (error: unknown) => void
@@ -48,14 +48,14 @@ export class EventSource extends BrowserEventSource {
     const { prototype } = EventTarget
     for (const name of ["addEventListener", "removeEventListener"] as const) {
       Object.defineProperty(EventSource.prototype, name, {
-        value(this: EventSource, type: string, listener: Listener, options?: AddEventListenerOptions | boolean) {
+        value(this: EventSource, type: string, listener: Listener | null, options?: ListenerOptions | boolean) {
           prototype[name].call(this, type, this.#guarded(listener), options)
         },
       })
     }
   }
 
-  #guarded(listener: Listener): ((event: Event) => void) | null {
+  #guarded(listener: Listener | null): ((event: Event) => void) | null {
     if (!listener) return null
     const known = this.#guards.get(listener)
     if (known) return known

@@ -36,6 +36,12 @@ export interface ByteReader {
 
 export type Body = NonNullable<RequestInit["body"]>
 
+/** Headers as `fetch` takes them. `HeadersInit` needs TypeScript's DOM library. */
+export type RequestHeaders = NonNullable<RequestInit["headers"]>
+
+/** When cookies are sent, as for `fetch`. `RequestCredentials` needs TypeScript's DOM library. */
+export type CredentialsMode = "omit" | "same-origin" | "include"
+
 export interface RequestOptions {
   /** @default "GET", or "POST" when there is a `body` */
   readonly method?: string
@@ -44,13 +50,13 @@ export interface RequestOptions {
    * stays with the origin they were meant for: over a redirect to another one `authorization` is dropped, and where the
    * platform follows redirects by itself (browsers), a redirect is refused when there are headers it would not drop.
    */
-  readonly headers?: HeadersInit | ((attempt: Attempt) => HeadersInit | Promise<HeadersInit>)
+  readonly headers?: RequestHeaders | ((attempt: Attempt) => RequestHeaders | Promise<RequestHeaders>)
   /** The body of each attempt; a function makes it anew. */
   readonly body?: Body | ((attempt: Attempt) => Body | Promise<Body>) | undefined
   /** @default the platform's; in Node `node:http`, which neither ends quiet streams nor costs as much */
   readonly fetch?: FetchLike
   /** @default "same-origin" */
-  readonly credentials?: RequestCredentials
+  readonly credentials?: CredentialsMode
   /** Ends everything. */
   readonly signal?: AbortSignal
   /** Where to begin: the server is asked for what came after this id. @default "" */
@@ -105,7 +111,7 @@ const made = async <T>(given: T | ((attempt: Attempt) => T | Promise<T>) | undef
     : given
 
 /** The platform's error would name the value. */
-function headersOf(given: HeadersInit | undefined): Headers {
+function headersOf(given: RequestHeaders | undefined): Headers {
   try {
     return new Headers(given)
   } catch {

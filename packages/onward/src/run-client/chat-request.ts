@@ -1,4 +1,4 @@
-import type { FetchedResponse, FetchLike } from "../client/index.ts"
+import type { CredentialsMode, FetchedResponse, FetchLike, RequestHeaders } from "../client/index.ts"
 import type { OpenRunOptions } from "./open-run.ts"
 
 /** A value, or what makes one for each request. */
@@ -24,7 +24,7 @@ export interface ReconnectPreparation {
   readonly id: string
   readonly requestMetadata: unknown
   readonly body: Record<string, unknown>
-  readonly credentials: RequestCredentials | undefined
+  readonly credentials: CredentialsMode | undefined
   readonly headers: Record<string, string>
   readonly api: string
 }
@@ -40,8 +40,8 @@ type Trigger = "submit-message" | "regenerate-message"
 /** What it returns: a part that it leaves out is as if it had not been asked. */
 export interface PreparedRequest {
   /** Replaces all headers, those of the transport and of the request. */
-  readonly headers?: HeadersInit
-  readonly credentials?: RequestCredentials
+  readonly headers?: RequestHeaders
+  readonly credentials?: CredentialsMode
   readonly api?: string
 }
 
@@ -57,7 +57,7 @@ export interface ChatRequestOptions<Message extends object> {
   readonly resumeAt?: (chatId: string) => string
   /** Sent with each request, under what `useChat` gives; a function makes it anew. */
   readonly body?: Resolvable<object>
-  readonly credentials?: Resolvable<RequestCredentials>
+  readonly credentials?: Resolvable<CredentialsMode>
   /** Of each attempt; a function makes them anew. */
   readonly headers?: OpenRunOptions<unknown>["headers"]
   /** Makes body, headers, credentials and address of a request that sends messages. */
@@ -94,7 +94,7 @@ export function createChatRequests<Message extends object>(options: ChatRequestO
   const opening = (
     url: string,
     each: Opening["headers"],
-    credentials: RequestCredentials | undefined,
+    credentials: CredentialsMode | undefined,
     prepared: PreparedRequest | undefined,
   ): Opening => {
     const chosen = prepared?.credentials ?? credentials

@@ -126,22 +126,36 @@ test("a hub on a file serves its history from the installed package", () => {
 /** Entries whose types extend their framework's: whoever imports them has it. */
 const EXTENDS = new Set(["onward/fastify"])
 
-function compile(file: string, source: string): string {
+function compile(file: string, source: string, ...more: string[]): string {
   writeFileSync(join(project, file), source)
   const tsc = join(repositoryRoot, "node_modules/.bin/tsc")
-  const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2023", "--types", "node", file]
+  const options = [
+    "--noEmit",
+    "--strict",
+    "--module",
+    "nodenext",
+    "--target",
+    "es2023",
+    "--types",
+    "node",
+    ...more,
+    file,
+  ]
   return run(tsc, options, project)
 }
 
-test("TypeScript users get types from every entry without skipLibCheck, and without any framework", () => {
-  for (const types of ["@types/node", "undici-types"]) {
-    cpSync(join(repositoryRoot, "node_modules", types), join(project, "node_modules", types), { recursive: true })
-  }
-  const source = entries
-    .filter((entry) => !EXTENDS.has(entry))
-    .map((entry, index) => `import * as entry${index} from "${entry}"\nvoid entry${index}\n`)
-  assert.equal(compile("types.ts", source.join("")), "")
-})
+/** Libraries of TypeScript that users have: all by default, or none of the browser's. */
+for (const [name, more] of Object.entries({ "": [], " and without the DOM library": ["--lib", "es2022"] })) {
+  test(`TypeScript users get types from every entry without skipLibCheck, without any framework${name}`, () => {
+    for (const types of ["@types/node", "undici-types"]) {
+      cpSync(join(repositoryRoot, "node_modules", types), join(project, "node_modules", types), { recursive: true })
+    }
+    const source = entries
+      .filter((entry) => !EXTENDS.has(entry))
+      .map((entry, index) => `import * as entry${index} from "${entry}"\nvoid entry${index}\n`)
+    assert.equal(compile("types.ts", source.join(""), ...more), "")
+  })
+}
 
 test("with Fastify installed, its routes have the option `sse`", () => {
   symlinkSync(join(repositoryRoot, "node_modules/fastify"), join(project, "node_modules/fastify"))

@@ -1,0 +1,14 @@
+// npm run pack-matrix: packs both packages, installs them in an empty folder, and uses them there as users do: six TypeScripts in every
+// module resolution, with and without the DOM library and skipLibCheck. Arguments such as 5.6 name the TypeScripts to try.
+import type { Outcome } from "./command.ts"
+import { installPacked } from "./pack-matrix/install.ts"
+import { checkTypes } from "./pack-matrix/types.ts"
+
+const lines = process.argv.length > 2 ? process.argv.slice(2) : undefined
+await installPacked()
+const outcomes: Outcome[] = await checkTypes(lines)
+
+for (const { name, passed, output } of outcomes) if (!passed) console.log(`FAILED ${name}\n${output.trim()}\n`)
+const failed = outcomes.filter(({ passed }) => !passed).length
+console.log(`${outcomes.length - failed} of ${outcomes.length} settings passed`)
+process.exitCode = failed > 0 ? 1 : 0
