@@ -17,11 +17,12 @@ export interface TestProcess {
 export const LONGEST: readonly string[] = [
   "packages/onward/test/chaos/chaos.slow.test.ts",
   "packages/onward/test/client/browsers/shared.slow.test.ts",
-  "packages/onward/test/hub/simulation.slow.test.ts",
   "packages/hub/test/page.slow.test.ts",
-  "packages/onward/test/proxies/proxies.slow.test.ts",
-  "packages/onward/test/client/large.slow.test.ts",
+  "examples/test/frameworks.slow.test.ts",
+  "packages/onward/test/hub/simulation.slow.test.ts",
+  "packages/hub/test/behind-proxy.slow.test.ts",
   "packages/onward/test/house/pack.slow.test.ts",
+  "packages/onward/test/client/large.slow.test.ts",
 ]
 
 /**
