@@ -65,12 +65,12 @@ test("every npm script that starts a program replaces its shell, which npm would
 })
 
 /** Runs test files as `npm run test:fast` does; resolves to what it prints, the totals last. */
-async function runFast(t: TestContext, files: readonly string[]): Promise<string> {
+async function runFast(t: TestContext, files: readonly string[], processTimeout = 120_000): Promise<string> {
   const program = join(folder, "suite.ts")
   writeFileSync(
     program,
     `import { runSuite } from ${JSON.stringify(join(repositoryRoot, "scripts/suite.ts"))}
-    console.log(JSON.stringify(await runSuite("fast", { files: ${JSON.stringify(files)}, processTimeout: 3_000 })))`,
+    console.log(JSON.stringify(await runSuite("fast", { files: ${JSON.stringify(files)}, processTimeout: ${processTimeout} })))`,
   )
   // out of the runner's sight: inside of a test run another does not start
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
@@ -143,8 +143,8 @@ test("a test that never ends ends the run, which names its file and not those it
     second: `test("two", { timeout: 120_000 }, () => new Promise((resolve) => setTimeout(resolve, 120_000)))`,
     third: `test("three", () => {})`,
   })
-  const output = await runFast(t, files)
-  assert.match(output, /The run was ended: \S+second\.test\.ts did not end within 3 s\./)
+  const output = await runFast(t, files, 10_000)
+  assert.match(output, /The run was ended: \S+second\.test\.ts did not end within 10 s\./)
   assert.match(output, /"failed":1/)
 })
 
@@ -158,8 +158,8 @@ test("a process that a test left behind ends the run, which names the file, and 
     writeFileSync(${JSON.stringify(pidFile)}, String(child.pid))
     child.unref()`,
   })
-  const output = await runFast(t, files)
-  assert.match(output, /The run was ended: \S+endless\.test\.ts did not end within 3 s\./)
+  const output = await runFast(t, files, 10_000)
+  assert.match(output, /The run was ended: \S+endless\.test\.ts did not end within 10 s\./)
   assert.match(output, /"failed":1/)
   // a process that was killed stays listed, as a zombie, until its new parent has asked for its status
   const stat = `/proc/${readFileSync(pidFile, "utf8")}/stat`
