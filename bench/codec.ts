@@ -24,7 +24,7 @@ type Run = (chunks: readonly Uint8Array[], onEvent: OnEvent) => void
 
 const onward: Run = (chunks, onEvent) => {
   const parser = createParser({ onEvent }, OPTIONS)
-  for (const chunk of chunks) parser.push(chunk)
+  for (const chunk of chunks) parser.feed(chunk)
   parser.end()
 }
 

@@ -12,7 +12,11 @@ const server = http
     const user = new URLSearchParams(req.url?.split("?")[1]).get("user") ?? "guest" // your session here
     // `sse` answers an invalid topic, such as ?user=*, with 400
     if (req.method !== "POST")
-      return sse(req, res, hub.subscribe({ topics: [`user/${user}`, "announcements"], key: user, from: { last: 20 } }))
+      return sse(
+        req,
+        res,
+        hub.subscribe({ topics: [`user/${user}`, "announcements"], limitKey: user, from: { last: 20 } }),
+      )
     try {
       const id = await hub.publish({ topic: `user/${user}`, event: "notice", data: "Your order has shipped." })
       res.end(`${id}\n`)
@@ -26,6 +30,6 @@ const server = http
 // on a deploy each client is told to reconnect, at a different time
 process.once("SIGTERM", async () => {
   server.close()
-  await hub.drain({ over: 1_000 })
+  await hub.drain({ duration: 1_000 })
   await hub.close()
 })

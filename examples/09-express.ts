@@ -18,5 +18,5 @@ const server = app.listen(Number(process.env.PORT ?? 3000))
 // on a deploy each client is told to reconnect, at a different time
 process.once("SIGTERM", async () => {
   server.close()
-  await hub.drain({ over: 1_000 })
+  await hub.drain({ duration: 1_000 })
 })

@@ -7,7 +7,7 @@ const hub = createHub()
 const app = fastify()
 
 // on a deploy `app.close()` tells each client to reconnect, at a different time
-await app.register(ssePlugin, { hub, over: 1_000 })
+await app.register(ssePlugin, { hub, duration: 1_000 })
 process.once("SIGTERM", () => app.close())
 
 app.get("/events", { sse: true }, () => hub.subscribe({ topics: ["news"] }))

@@ -54,5 +54,5 @@ const server = http
 // on a deploy each client is told to reconnect, at a different time
 process.once("SIGTERM", async () => {
   server.close()
-  await hub.drain({ over: 1_000 })
+  await hub.drain({ duration: 1_000 })
 })

@@ -273,7 +273,7 @@ export const probes: readonly Probe[] = [
   },
   {
     name: "a bound on the size of an event",
-    task: { maxEventLength: 1_000_000 },
+    task: { maxEventChars: 1_000_000 },
     server: () => async (exchange) => {
       await exchange.open()
       await exchange.write("data: ")

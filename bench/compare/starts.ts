@@ -8,9 +8,9 @@ import type { Running, Start, Task, Told } from "./task.ts"
 export const starts = {
   async eventSource(task, told) {
     const { EventSource } = await import("onward/client")
-    const { method, body, maxEventLength, idleTimeout, retry, lastEventId } = task
+    const { method, body, maxEventChars, idleTimeout, retry, lastEventId } = task
     const options = {
-      ...defined({ method, body, maxEventLength, idleTimeout, lastEventId, retry }),
+      ...defined({ method, body, maxEventChars, idleTimeout, lastEventId, retry }),
       ...signalOf(task, told),
     }
     const headers = task.hasToken ? tokens() : task.headers
@@ -22,8 +22,8 @@ export const starts = {
 
   async stream(task, told) {
     const { stream } = (await import("onward/client")) as { stream: typeof OnwardStream }
-    const { method, body, maxEventLength, idleTimeout, finite, shared, lastEventId } = task
-    const given = defined({ method, body, maxEventLength, idleTimeout, finite, shared, lastEventId })
+    const { method, body, maxEventChars, idleTimeout, finite, shared, lastEventId } = task
+    const given = defined({ method, body, maxEventChars, idleTimeout, finite, shared, lastEventId })
     const headers = task.hasToken ? tokens() : task.headers
     const events = stream(task.url, {
       ...given,

@@ -17,7 +17,7 @@ export interface Task {
   /** Tries again after 503 and the like. */
   readonly retry?: boolean
   readonly idleTimeout?: number
-  readonly maxEventLength?: number
+  readonly maxEventChars?: number
   readonly finite?: boolean
   /** One connection for all consumers. */
   readonly shared?: boolean

@@ -34,7 +34,7 @@ const format: Format<string> = {
   encode: (frame) => ({ data: JSON.stringify(frame) }),
   decode: ({ data }) => JSON.parse(data) as string,
   merge: (previous, next) => previous + next,
-  follow: () => ({ take: (delta) => [{ type: "text", delta }], isComplete: false, end: () => [] }),
+  reader: () => ({ take: (delta) => [{ type: "text", delta }], isComplete: false, end: () => [] }),
   writer: () => () => [],
 }
 

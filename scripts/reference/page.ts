@@ -20,7 +20,11 @@ const HUB: readonly Section[] = [
     from: [["hub/limits.ts", "Limits"]],
   },
   { title: "window", text: "The option `window` of `createHub`.", from: [["hub/window.ts", "WindowOptions"]] },
-  { title: "presence", text: "The option `presence` of `createHub`.", from: [["hub/presence.ts", "PresenceOptions"]] },
+  {
+    title: "presence",
+    text: "The option `presence` of `createHub`.",
+    from: [["hub/presence/presence.ts", "PresenceOptions"]],
+  },
   { title: "The hub", text: "What `createHub` returns.", from: [["hub/hub.ts", "Hub"]] },
   {
     title: "hub.subscribe(options)",

@@ -29,7 +29,7 @@ export function openAnswer({ run: id, model }, onChange) {
   element.append(create("p", "by", model ?? "Canned text, not an AI"), said, foot)
 
   const url = `/demo/run?${new URLSearchParams({ id, tab })}`
-  const run = openRun({ url, format: text(), hidden: "pause", retry: { max: 5_000 }, onStatus: showStatus })
+  const run = openRun({ url, format: text(), whenHidden: "pause", retry: { max: 5_000 }, onStatus: showStatus })
   let isOver = false
 
   function showStatus(status) {

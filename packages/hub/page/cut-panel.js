@@ -65,7 +65,7 @@ export function setUpCut(stream) {
     cut = { numbers: [], timer: setTimeout(() => judge(true), GIVE_UP_MS) }
     for (const cell of cells) cell.className = ""
     for (const id of ["after", "time", "published", "missing", "twice"]) show(`proof-${id}`, "–")
-    show("proof-before", stream.lastId || "none yet")
+    show("proof-before", stream.lastEventId || "none yet")
     report("proof-result", "Disconnected.")
     try {
       const published = await post(`/demo/cut?tab=${tab}`)

@@ -41,7 +41,7 @@ export const logStream = openStream(
   { message: ({ data }) => append(data) },
   (state) => report("log-state", STATES[state]),
   // all tabs show the same file: one of them reads it for the others
-  { shared: { key: "log", replay: MAX_LINES } },
+  { shared: { channel: "log", replay: MAX_LINES } },
 )
 
 byId("knock").addEventListener("click", async () => {

@@ -32,7 +32,7 @@ function through(handle) {
 }
 
 function showTotals() {
-  show("status-id", stream.lastId || "none yet")
+  show("status-id", stream.lastEventId || "none yet")
   show("total-events", format(totals.events))
   show("total-reconnects", format(Math.max(0, totals.reconnects)))
   show("total-missing", format(samples.missing + counts.missing))

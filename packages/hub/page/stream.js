@@ -18,12 +18,12 @@ export const tab = randomName()
 export function openStream(path, query, handlers, onState = () => {}, options = {}) {
   const url = `${path}?${new URLSearchParams([...query, ["tab", tab]])}`
   let events
-  let lastId = ""
+  let lastEventId = ""
 
   async function follow() {
     const mine = stream(url, {
-      lastEventId: lastId,
-      hidden: "pause",
+      lastEventId,
+      whenHidden: "pause",
       retry: { max: 5_000 },
       onStatus({ state }) {
         if (mine === events) onState(state === "reconnecting" ? "lost" : state)
@@ -32,7 +32,7 @@ export function openStream(path, query, handlers, onState = () => {}, options = 
     })
     events = mine
     for await (const event of mine) {
-      lastId = event.id
+      lastEventId = event.id
       handlers[event.event]?.(event)
       // for whoever looks on from outside of the page's own modules
       dispatchEvent(new CustomEvent("onward", { detail: { ...event, url } }))
@@ -40,8 +40,8 @@ export function openStream(path, query, handlers, onState = () => {}, options = 
   }
 
   const opened = {
-    get lastId() {
-      return lastId
+    get lastEventId() {
+      return lastEventId
     },
     get isOpen() {
       return events?.status.state === "open"

@@ -4,7 +4,7 @@ import { sse } from "onward/node"
 import { authorize, openSession, type Auth, type Principal } from "./auth/index.ts"
 import { callerOf } from "./caller.ts"
 import { HttpError } from "./http-error.ts"
-import { whoOf } from "./who.ts"
+import { userIdOf } from "./user-id.ts"
 import { SECURITY_HEADERS } from "./respond.ts"
 
 /** Sooner than browsers by themselves, in ms: a break should hardly be seen. */
@@ -30,12 +30,12 @@ export function events({ hub, auth, req, res, url, principal }: Asked): void {
   if (principal) authorize({ principal, action: "subscribe", topics: asked })
   const session = auth && principal && openSession(auth, principal, { topics: asked, res })
   // what a client says of itself counts only where nothing is proven
-  const who = principal ? principal.userId : whoOf(url)
+  const userId = principal ? principal.userId : userIdOf(url)
   const subscription = hub.subscribe({
     topics: asked.filter((selector) => !isPattern(selector)),
     patterns: asked.filter(isPattern),
-    key: callerOf(req),
-    ...(who !== undefined && { who }),
+    limitKey: callerOf(req),
+    ...(userId !== undefined && { userId }),
     ...(session && { signal: session.signal }),
   })
   // throws when it is refused, so that the hub answers instead of `sse`

@@ -29,11 +29,11 @@ export function checkLog(address: string, name = "--log"): void {
   const isHere = /^(?:memory|sqlite)$/.test(kindOf(address))
   if (!ADDRESSES[kindOf(address)]?.test(address)) {
     const known = "sqlite:<path>, memory:, redis://…, postgres://… or nats://…"
-    throw new UsageError(`${name} must be ${known}, not "${placeOf(address)}"`)
+    throw new UsageError(`${name} must be ${known}, not "${databaseOf(address)}"`)
   }
   if (!isHere && !isAddress(address)) {
     throw new UsageError(
-      `${name} "${placeOf(address)}" is no address: check host and port, and in user and password write % as %25, @ as %40, : as %3A`,
+      `${name} "${databaseOf(address)}" is no address: check host and port, and in user and password write % as %25, @ as %40, : as %3A`,
     )
   }
 }
@@ -48,7 +48,7 @@ function isAddress(address: string): boolean {
 }
 
 /** An address as it may be shown: without user, password and parameters. */
-export function placeOf(address: string): string {
+export function databaseOf(address: string): string {
   const url = URL.parse(address)
   return url?.host ? `${url.protocol}//${url.host}${url.pathname}` : address.replace(/\/\/.*@/, "//")
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { setTimeout as sleep } from "node:timers/promises"
-import { isPattern, OnwardError, type Attendees, type Presence } from "onward"
+import { isPattern, OnwardError, type PresenceState, type Presence } from "onward"
 import { sse } from "onward/node"
 import { authorize, openSession, type Auth, type Principal } from "./auth/index.ts"
 import { callerOf } from "./caller.ts"
@@ -33,7 +33,7 @@ export interface PresenceOptions {
 }
 
 /** Who is on a topic, in all processes that share the log: now, and as it changes. */
-interface Told extends Attendees {
+interface Told extends PresenceState {
   readonly topic: string
   /** How many people there are besides those that are named. */
   readonly more?: number
@@ -79,7 +79,7 @@ export function createPresence(
     let room = MAX_PEOPLE
     const topics = topicsOf(url, maxTopics, principal).map((topic) => {
       const told = tell(topic, presence.of(topic), room)
-      room -= told.people.length
+      room -= told.userIds.length
       return told
     })
     sendJson(res, 200, { topics })
@@ -126,18 +126,18 @@ function topicsOf(url: URL, most: number, principal: Principal | undefined): str
   return topics
 }
 
-function tell(topic: string, { streams, people }: Attendees, room: number): Told {
-  if (people.length <= room) return { topic, streams, people }
-  return { topic, streams, people: people.slice(0, room), more: people.length - room }
+function tell(topic: string, { streams, userIds: people }: PresenceState, room: number): Told {
+  if (people.length <= room) return { topic, streams, userIds: people }
+  return { topic, streams, userIds: people.slice(0, room), more: people.length - room }
 }
 
 /** Who is on each topic now, then each that changed. What changes too often to be told is told as it is in the end. */
 async function* changes(presence: Presence, topics: readonly string[], signal: AbortSignal): AsyncGenerator<Told> {
-  const news = new Map<string, Attendees>()
+  const news = new Map<string, PresenceState>()
   let wake = (): void => {}
   const ended = Promise.all(
     topics.map(async (topic) => {
-      for await (const now of presence.follow(topic, signal)) {
+      for await (const now of presence.updates(topic, signal)) {
         news.set(topic, now)
         wake()
       }

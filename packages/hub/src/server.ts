@@ -129,7 +129,7 @@ export async function startServer(
         // until the end: it also keeps the process alive, which draining by itself does not
         presence?.close()
         const timer = setTimeout(() => server.closeAllConnections(), drain + CUT_AFTER_MS)
-        await Promise.all([demo?.close(), gateway?.close(), hub.drain({ over: drain }), closed])
+        await Promise.all([demo?.close(), gateway?.close(), hub.drain({ duration: drain }), closed])
         await undoAll()
         clearTimeout(timer)
       },

@@ -4,7 +4,7 @@ import { dirname, join, parse } from "node:path"
 import { pathToFileURL } from "node:url"
 import { memoryLog, OnwardError, type Log, type Retention } from "onward"
 import { sqliteLog } from "onward/sqlite"
-import { checkLog, kindOf, placeOf } from "./log-address.ts"
+import { checkLog, kindOf, databaseOf } from "./log-address.ts"
 import { UsageError } from "./usage-error.ts"
 
 /** Where a hub keeps its entries, opened. */
@@ -24,7 +24,7 @@ export interface Store {
 }
 
 /** A store, and how to get a log in it: that of the hub, or one beside it, by its name. */
-interface Place extends Pick<Store, "place" | "disconnect"> {
+interface StoreDriver extends Pick<Store, "place" | "disconnect"> {
   readonly open: (beside?: Beside) => Log
 }
 
@@ -37,7 +37,7 @@ interface Beside {
   readonly inMemory: Retention
 }
 
-type Find = (address: string) => Promise<Place>
+type Find = (address: string) => Promise<StoreDriver>
 
 const MIB = 1024 ** 2
 /** Runs need no more than their own time and ten minutes; but however many words they come in, all of them. */
@@ -128,7 +128,7 @@ function fileBeside(path: string, { name: of }: Beside): string {
   return join(dir, `${name}.${of}${ext}`)
 }
 
-async function findRedis(address: string): Promise<Place> {
+async function findRedis(address: string): Promise<StoreDriver> {
   const { Redis } = await installed("ioredis", () => import("ioredis"))
   const { redisLog } = await import("onward/redis")
   const client = new Redis(address)
@@ -136,12 +136,12 @@ async function findRedis(address: string): Promise<Place> {
   client.on("error", () => {})
   return {
     open: (beside) => redisLog(client, beside ? { name: beside.name, retention: beside.inMemory } : {}),
-    place: `at ${placeOf(address)}`,
+    place: `at ${databaseOf(address)}`,
     disconnect: async () => client.disconnect(),
   }
 }
 
-async function findPostgres(address: string): Promise<Place> {
+async function findPostgres(address: string): Promise<StoreDriver> {
   const { Pool } = await installed("pg", () => import("pg")).then((pg) => pg.default)
   const { postgresLog } = await import("onward/postgres")
   const pool = new Pool({ connectionString: address, application_name: "onward" })
@@ -149,16 +149,16 @@ async function findPostgres(address: string): Promise<Place> {
   pool.on("error", () => {})
   return {
     open: (beside) => postgresLog(pool, beside ? { schema: `onward_${beside.name}`, retention: beside.onDisk } : {}),
-    place: `at ${placeOf(address)}`,
+    place: `at ${databaseOf(address)}`,
     disconnect: () => pool.end(),
   }
 }
 
-async function findNats(address: string): Promise<Place> {
+async function findNats(address: string): Promise<StoreDriver> {
   const { connect } = await installed("@nats-io/transport-node", () => import("@nats-io/transport-node"))
   const { natsLog } = await import("onward/nats")
   const { username, password, host } = new URL(address)
-  const place = `at ${placeOf(address)}`
+  const place = `at ${databaseOf(address)}`
   const [user, pass] = [username, password].map(decodeURIComponent)
   const connection = await connect({
     servers: host,

@@ -8,10 +8,10 @@ const HOUR = 3_600_000
 
 const hub = createHub({
   log: memoryLog({ retention: { age: HOUR } }),
-  maxAge: HOUR,
+  maxStreamAge: HOUR,
   heartbeat: 1_000,
   // so that who resumes reads the log
-  window: { entries: 0 },
+  window: { maxEntries: 0 },
 })
 
 const server = createServer((req, res) => {

@@ -61,8 +61,8 @@ test("a batch is stored whole or not at all", async (t) => {
 test("a key makes a repeat harmless", async (t) => {
   const { url } = await testServer(t)
   const ids = [
-    await publish(url, { topic: "a", data: "1", key: "k" }),
-    await publish(url, { topic: "a", data: "1", key: "k" }),
+    await publish(url, { topic: "a", data: "1", idempotencyKey: "k" }),
+    await publish(url, { topic: "a", data: "1", idempotencyKey: "k" }),
   ]
   assert.equal(ids[0], ids[1])
 })

@@ -13,7 +13,7 @@ import { temporaryFolder } from "./temporary-folder.ts"
 interface Told {
   readonly topic: string
   readonly streams: number
-  readonly people: readonly string[]
+  readonly userIds: readonly string[]
   readonly more?: number
 }
 
@@ -35,38 +35,38 @@ async function listen(url: string, query: string): Promise<() => void> {
 test("who is on topics is told: streams are counted, people are named once", async (t) => {
   const { url } = await testServer(t, { presence: ["room/*"] })
   const leave = [
-    await listen(url, "topic=room/7&who=bob"),
-    await listen(url, "topic=room/7&topic=room/8&who=ada"),
-    await listen(url, "topic=room/7&who=ada"),
+    await listen(url, "topic=room/7&userId=bob"),
+    await listen(url, "topic=room/7&topic=room/8&userId=ada"),
+    await listen(url, "topic=room/7&userId=ada"),
     await listen(url, "topic=room/7&topic=other"),
-    await listen(url, "topic=room/*&who=eve"),
+    await listen(url, "topic=room/*&userId=eve"),
   ]
   t.after(() => leave.forEach((each) => each()))
   assert.deepEqual(await ask(url, "topic=room/8&topic=room/7&topic=room/8&topic=room/9&topic=other"), [
-    { topic: "room/8", streams: 1, people: ["ada"] },
-    { topic: "room/7", streams: 4, people: ["ada", "bob"] },
-    { topic: "room/9", streams: 0, people: [] },
-    { topic: "other", streams: 0, people: [] },
+    { topic: "room/8", streams: 1, userIds: ["ada"] },
+    { topic: "room/7", streams: 4, userIds: ["ada", "bob"] },
+    { topic: "room/9", streams: 0, userIds: [] },
+    { topic: "other", streams: 0, userIds: [] },
   ])
 })
 
 test("a stream of presence tells how it is now, then each change", async (t) => {
   const { url } = await testServer(t, { presence: ["*"] })
-  const leave = await listen(url, "topic=room&who=ada")
+  const leave = await listen(url, "topic=room&userId=ada")
   const told: Told[] = []
   let leaveToo = Promise.resolve(() => {})
   const events = await readUntil(`${url}/presence/events?topic=room&topic=hall`, ({ data }) => {
     const now = JSON.parse(data) as Told
     told.push(now)
-    if (now.topic === "hall" && now.streams === 0) leaveToo = listen(url, "topic=hall&who=bob")
+    if (now.topic === "hall" && now.streams === 0) leaveToo = listen(url, "topic=hall&userId=bob")
     if (now.topic === "hall" && now.streams === 1) leave()
     return told.length === 4
   })
   assert.deepEqual(told, [
-    { topic: "room", streams: 1, people: ["ada"] },
-    { topic: "hall", streams: 0, people: [] },
-    { topic: "hall", streams: 1, people: ["bob"] },
-    { topic: "room", streams: 0, people: [] },
+    { topic: "room", streams: 1, userIds: ["ada"] },
+    { topic: "hall", streams: 0, userIds: [] },
+    { topic: "hall", streams: 1, userIds: ["bob"] },
+    { topic: "room", streams: 0, userIds: [] },
   ])
   assert.ok(events.every(({ event, id }) => event === "presence" && id === ""))
   ;(await leaveToo)()
@@ -76,9 +76,9 @@ test("those on another hub with the same log are counted too", async (t) => {
   const log = `sqlite:${join(temporaryFolder(t), "events.db")}`
   const one = await testServer(t, { log, presence: ["*"] })
   const two = await testServer(t, { log, presence: ["*"] })
-  const leave = await listen(one.url, "topic=room&who=ada")
+  const leave = await listen(one.url, "topic=room&userId=ada")
   await readUntil(`${two.url}/presence/events?topic=room`, ({ data }) => (JSON.parse(data) as Told).streams === 1)
-  assert.deepEqual(await ask(two.url, "topic=room"), [{ topic: "room", streams: 1, people: ["ada"] }])
+  assert.deepEqual(await ask(two.url, "topic=room"), [{ topic: "room", streams: 1, userIds: ["ada"] }])
   leave()
 })
 
@@ -93,7 +93,7 @@ test("a hub that is closed ends its streams of presence, for readers to come bac
 
 test("presence is not there unless it is asked for, and streams may say who they are all the same", async (t) => {
   const { url } = await testServer(t)
-  const leave = await listen(url, "topic=room&who=ada")
+  const leave = await listen(url, "topic=room&userId=ada")
   for (const path of ["/presence?topic=room", "/presence/events?topic=room"]) {
     const response = await fetch(url + path)
     assert.equal(response.status, 404)
@@ -109,8 +109,8 @@ const refused: [path: string, code: string][] = [
   ["/presence?topic=room/*", "invalid_selector"],
   ["/presence/events?topic=users/:id", "invalid_selector"],
   [`/presence?${Array.from({ length: 101 }, (_, i) => `topic=${i}`).join("&")}`, "too_many_topics"],
-  ["/events?topic=a&who=", "invalid_who"],
-  [`/events?topic=a&who=${"x".repeat(257)}`, "invalid_who"],
+  ["/events?topic=a&userId=", "invalid_user_id"],
+  [`/events?topic=a&userId=${"x".repeat(257)}`, "invalid_user_id"],
 ]
 
 test("presence refuses, with 400", async (t) => {
@@ -146,7 +146,7 @@ test("of a crowd a thousand are named, and the others counted", async (t) => {
   const hub = createHub({ presence: true })
   for (let i = 0; i < 1_200; i++) {
     const sink = { owner: undefined, write: () => true, writeText: () => true, close: () => {} }
-    const subscription = hub.subscribe({ topics: ["a", "b"], who: `p${1_000 + i}` })
+    const subscription = hub.subscribe({ topics: ["a", "b"], userId: `p${1_000 + i}` })
     subscription.open().start(sink)
   }
   const { routes, close } = createPresence(hub.presence, { maxStreams: 1_000, maxTopics: 100, onError: assert.ifError })
@@ -160,6 +160,6 @@ test("of a crowd a thousand are named, and the others counted", async (t) => {
     await hub.close()
   })
   const [a, b] = await ask(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, "topic=a&topic=b")
-  assert.deepEqual([a?.streams, a?.people.length, a?.people.at(-1), a?.more], [1_200, 1_000, "p1999", 200])
-  assert.deepEqual([b?.streams, b?.people, b?.more], [1_200, [], 1_200])
+  assert.deepEqual([a?.streams, a?.userIds.length, a?.userIds.at(-1), a?.more], [1_200, 1_000, "p1999", 200])
+  assert.deepEqual([b?.streams, b?.userIds, b?.more], [1_200, [], 1_200])
 })

@@ -10,14 +10,14 @@ export {
 } from "./events.ts"
 export {
   createHub,
-  type Attendees,
+  type PresenceState,
   type DrainOptions,
   type Hub,
   type HubOptions,
   type HubStats,
   type Limits,
   type MessageOf,
-  type Opening,
+  type PreparedStream,
   type Presence,
   type PresenceOptions,
   type PublishResult,

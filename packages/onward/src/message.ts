@@ -19,7 +19,7 @@ export interface Message<Data = unknown> {
   /** Reconnection time for clients, in milliseconds, clamped to 500 to 3,600,000. */
   readonly retry?: number
   /** Idempotency key, never sent to subscribers: while the entry is kept, a repeat of it is stored once. */
-  readonly key?: string
+  readonly idempotencyKey?: string
 }
 
 /** A message as logs take it: checked, and its data already text. */

@@ -10,7 +10,7 @@ const hub = (globals.hub ??= open())
 // the server waits for open streams: on a deploy they end, and each client is told to reconnect, at a different time
 function open(): Hub {
   const hub = createHub()
-  process.once("SIGTERM", () => void hub.drain({ over: 1_000 }))
+  process.once("SIGTERM", () => void hub.drain({ duration: 1_000 }))
   return hub
 }
 

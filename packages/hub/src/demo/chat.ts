@@ -54,9 +54,9 @@ export function createChat({ hub, log, model, onError }: ChatOptions): Chat {
     lease: LEASE_MS,
     // a hub that leaves waits no longer for its store
     storeTimeout: LEASE_MS,
-    retain: RETAIN_MS,
-    maxRun: MAX_TIME,
-    maxLength: MAX_LENGTH,
+    retention: RETAIN_MS,
+    maxDuration: MAX_TIME,
+    maxChars: MAX_LENGTH,
     onError,
     onEvent: ({ type }) => void (type === "end" && writing--),
   })

@@ -43,7 +43,7 @@ export function readFor(body: ReadableStream<Uint8Array>): Reading {
         if (done) break
         isThere = true
         heardAt = performance.now()
-        parser.push(value)
+        parser.feed(value)
         wake?.()
       }
       ending = "ended"

@@ -11,7 +11,7 @@ import { createKinds, type KindsOptions } from "./kinds.ts"
 import { LIMITS, type GatewayLimits } from "./limits.ts"
 import { createNames } from "./names.ts"
 import { readPath } from "./path.ts"
-import { placeOf, type KindName } from "./place.ts"
+import { routeOf, type KindName } from "./routes.ts"
 import { createUpstreams } from "./upstreams.ts"
 import { checkReferences, unknownRun, visit } from "./visit.ts"
 
@@ -40,7 +40,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     onError: options.onError,
     runsOf: (path) => Object.values(all).find((kind) => kind.path === path)?.runs,
   })
-  const kinds = createKinds(options, { maxLength: limits.answerBytes * 2, onEvent: abandonment.onEvent })
+  const kinds = createKinds(options, { maxChars: limits.answerBytes * 2, onEvent: abandonment.onEvent })
   const { chat, responses, messages } = kinds
   const all = { chat, responses, messages }
   const setting: Setting = {
@@ -92,7 +92,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       if (!upstreams.has(path.prefix)) throw unknownRun()
       const owner = ownerOf(req.headers, path.search)
       const asked: Asked = { req, res, method, path, owner, query: new URLSearchParams(path.search) }
-      const place = placeOf(method, path.segments)
+      const place = routeOf(method, path.segments)
       if (place.type === "create") return make(asked, place.kind)
       if (place.type === "refer") return make(asked, undefined)
       if (place.type === "answer") return visit(setting, kinds[place.kind], asked, place)

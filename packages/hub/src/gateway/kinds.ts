@@ -38,12 +38,12 @@ export interface KindsOptions {
   readonly onError: (error: unknown) => void
 }
 
-/** @param maxLength longest stream, in characters: more than the gateway takes, whose own error names its option */
+/** @param maxChars longest stream, in characters: more than the gateway takes, whose own error names its option */
 export function createKinds(
   { log, lease, heartbeat, onError }: KindsOptions,
-  { maxLength, onEvent }: { readonly maxLength: number; readonly onEvent: (path: string, event: RunEvent) => void },
+  { maxChars, onEvent }: { readonly maxChars: number; readonly onEvent: (path: string, event: RunEvent) => void },
 ): Kinds {
-  const hub = createHub({ log, onError, window: { entries: 0, chars: 0 } })
+  const hub = createHub({ log, onError, window: { maxEntries: 0, maxChars: 0 } })
   const make = (
     name: string,
     path: string,
@@ -58,7 +58,7 @@ export function createKinds(
       format,
       prefix: `${name}/`,
       onError,
-      maxLength,
+      maxChars,
       onEvent: (event) => onEvent(path, event),
       ...(lease !== undefined && { lease }),
       ...(heartbeat !== undefined && { heartbeat }),

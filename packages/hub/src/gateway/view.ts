@@ -1,7 +1,7 @@
 import { sse } from "onward/node"
 import type { Asked } from "./ask.ts"
 import type { Kind } from "./kinds.ts"
-import { placeAfter } from "./start-after.ts"
+import { placeAfter } from "./resume-point.ts"
 
 /** What is asked of one run. */
 export interface Visit extends Asked {

@@ -3,7 +3,7 @@ import { sendJson } from "../respond.ts"
 import { ask, proxy, untilGone, withBody, type Asked, type Read, type Reference, type Setting } from "./ask.ts"
 import { isName, responseIn, runIdOf, type Frame, type Kind } from "./kinds.ts"
 import type { Named } from "./names.ts"
-import { ANSWER_METHODS, type Place } from "./place.ts"
+import { ANSWER_METHODS, type GatewayRoute } from "./routes.ts"
 import { view, type Visit } from "./view.ts"
 
 /** What is known here of one answer, for one owner. */
@@ -21,7 +21,7 @@ export async function visit(
   setting: Setting,
   kind: Kind,
   asked: Asked,
-  { id, rest }: Extract<Place, { type: "answer" }>,
+  { id, rest }: Extract<GatewayRoute, { type: "answer" }>,
 ): Promise<void> {
   const { method, path, query, owner } = asked
   const known = await find(setting, kind, owner, id)
@@ -129,14 +129,14 @@ async function remove(setting: Setting, visited: Visit, known: Known): Promise<v
 
 /** The newest state of a response, of those that its events have told so far. */
 async function lastResponse({ runs }: Kind, run: string, owner: string): Promise<Frame | undefined> {
-  const { status, lastId } = await runs.status(run, { owner })
+  const { status, lastEventId } = await runs.status(run, { owner })
   if (status === "expired") return undefined
   let response: Frame | undefined
   // a run that has told nothing yet has no end to read to
   const signal = AbortSignal.timeout(SOON_MS)
   for await (const { id, frame, end } of runs.attach(run, { owner, signal })) {
     response = responseIn(frame) ?? response
-    if (end !== undefined || id === lastId) break
+    if (end !== undefined || id === lastEventId) break
   }
   return response
 }

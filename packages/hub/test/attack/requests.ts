@@ -81,7 +81,7 @@ export async function readUntil(
     const timer = setTimeout(() => asking.destroy(), 10_000)
     try {
       for await (const chunk of response as AsyncIterable<Uint8Array>) {
-        parser.push(chunk)
+        parser.feed(chunk)
         if (isDone) break
       }
     } catch {

@@ -72,7 +72,7 @@ export async function startWitness(port: () => number): Promise<Witness> {
         method: "POST",
         headers: { "content-type": "application/json" },
         signal: AbortSignal.timeout(ANSWER_MS),
-        body: JSON.stringify({ topic: TOPIC, data: String(number), key: `${number}` }),
+        body: JSON.stringify({ topic: TOPIC, data: String(number), idempotencyKey: `${number}` }),
       })
       const text = await response.text()
       if (response.status !== 200) {

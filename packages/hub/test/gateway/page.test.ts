@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs"
 import { test } from "node:test"
 import { GATEWAY_FLAGS } from "../../src/gateway/command-line.ts"
 import { LIMITS, type GatewayLimits } from "../../src/gateway/limits.ts"
-import { placeOf } from "../../src/gateway/place.ts"
+import { routeOf } from "../../src/gateway/routes.ts"
 
 const page = readFileSync(new URL("../../../../docs/gateway.md", import.meta.url), "utf8")
 
@@ -47,7 +47,7 @@ test("docs/gateway.md lists endpoints that the gateway answers itself", () => {
     ...request.matchAll(/`(GET|POST|DELETE) \/v1\/([^`?]*)/g),
   ])
   const places = listed.map(([, method = "", path = ""]) =>
-    placeOf(method, path.replace(/\{\w+\}/, "run_1").split("/")),
+    routeOf(method, path.replace(/\{\w+\}/, "run_1").split("/")),
   )
   assert.deepEqual(
     places.map(({ type }) => type),

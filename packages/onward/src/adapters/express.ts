@@ -5,4 +5,4 @@
  * app.get("/me/events", auth, (req, res) => sse(req, res, hub.subscribe({ topics: [`user/${req.user.id}`] })))
  */
 export { sse } from "../node/index.ts"
-export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, Yielded } from "../server/index.ts"
+export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, SourceItem } from "../server/index.ts"

@@ -5,7 +5,7 @@ import { kindOf } from "../kind.ts"
 import { checkNames } from "../options.ts"
 import { checkSseOptions, withDefaults, type Source, type SseOptions } from "../server/index.ts"
 
-export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, Yielded } from "../server/index.ts"
+export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, SourceItem } from "../server/index.ts"
 
 declare module "fastify" {
   interface RouteShorthandOptions {
@@ -18,7 +18,7 @@ export interface SsePluginOptions {
   /** Drained by `app.close()`, before it waits for connections: streams close one after the other. */
   readonly hub?: Pick<Hub, "drain">
   /** How long that takes, in ms. @default as `hub.drain` has it */
-  readonly over?: number
+  readonly duration?: number
 }
 
 /** Options of `app.register` itself. */
@@ -57,8 +57,8 @@ export function sse(
  * app.get("/events", { sse: true }, () => hub.subscribe({ topics: ["news"] }))
  */
 export async function ssePlugin(app: FastifyInstance, options: SsePluginOptions): Promise<void> {
-  checkNames("ssePlugin", options, ["hub", "over", ...OF_REGISTER])
-  const { hub, over } = options
+  checkNames("ssePlugin", options, ["hub", "duration", ...OF_REGISTER])
+  const { hub, duration } = options
   if (hub !== undefined && typeof hub.drain !== "function") {
     throw new TypeError(`ssePlugin: \`hub\` must be what createHub returned, not ${kindOf(hub)}.`)
   }
@@ -67,7 +67,7 @@ export async function ssePlugin(app: FastifyInstance, options: SsePluginOptions)
   app.addHook("onRoute", streamed)
   app.addHook("preClose", async () => {
     close.abort()
-    await hub?.drain({ ...(over !== undefined && { over }) })
+    await hub?.drain({ ...(duration !== undefined && { duration }) })
   })
 }
 

@@ -283,7 +283,7 @@ export function createConnection(
         const part = await reader?.read().catch(failed)
         if (signal.aborted || part?.done !== false) break
         heard()
-        parser.push(part.value as Uint8Array)
+        parser.feed(part.value as Uint8Array)
         const room = owner.room?.()
         if (!room) continue
         // when we do not read, silence is no fault of the server's

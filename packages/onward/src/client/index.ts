@@ -11,11 +11,11 @@ export {
 } from "./event-source.ts"
 export type {
   Attempt,
-  Body,
   CredentialsMode,
   FetchedResponse,
   FetchLike,
   RequestHeaders,
+  RequestBody,
   RequestOptions,
 } from "./request.ts"
 export type { RetryOptions } from "./retry.ts"

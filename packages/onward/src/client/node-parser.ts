@@ -9,13 +9,13 @@ const MOST_BYTES = 8
  * and passes over what means nothing without holding it; so that a line of that kind ends some time too, bytes are counted.
  */
 export function createFastParser(handlers: ParserHandlers, options: SmallParserOptions = {}): SmallParser {
-  const { maxEventLength = 16 * 1024 * 1024, lastEventId } = options
+  const { maxEventChars = 16 * 1024 * 1024, lastEventId } = options
   /** Since anything came that means something. */
   let bytes = 0
   const clear = (): void => void (bytes = 0)
 
   function refuse(): never {
-    throw new OnwardError("event_too_large", `an event is longer than ${maxEventLength}: raise \`maxEventLength\``)
+    throw new OnwardError("event_too_large", `an event is longer than ${maxEventChars}: raise \`maxEventChars\``)
   }
 
   const parser = createParser(
@@ -37,18 +37,18 @@ export function createFastParser(handlers: ParserHandlers, options: SmallParserO
       onId: clear,
       onRetry: clear,
     },
-    { maxEventBytes: maxEventLength, lastEventId },
+    { maxEventBytes: maxEventChars, lastEventId },
   )
   return {
-    push(chunk) {
+    feed(chunk) {
       bytes += chunk.length
       try {
-        parser.push(chunk)
+        parser.feed(chunk)
       } catch (error) {
         if (!(error instanceof OnwardError) || error.code !== "event_too_large") throw error
         refuse()
       }
-      if (bytes > MOST_BYTES * maxEventLength) refuse()
+      if (bytes > MOST_BYTES * maxEventChars) refuse()
     },
     reset() {
       clear()

@@ -10,9 +10,9 @@ export interface PollingOptions {
   /** What carries the requests; may give the whole body at once, as React Native's does. @default the platform's */
   readonly fetch?: (url: string, init: FetchInit) => Promise<PolledResponse>
   /** How long the first bytes of a stream may take, in ms, before it is asked for piece by piece. 0: always do. @default 5_000 */
-  readonly patience?: number
+  readonly streamTimeout?: number
   /** How long after that no stream is tried again, in ms. @default 600_000 */
-  readonly again?: number
+  readonly retryStreamAfter?: number
   /** Time; for tests. @default the machine's */
   readonly clock?: Clock
 }
@@ -40,14 +40,14 @@ const SUSPICIOUS = 250
  * const events = stream("/events", { fetch: pollingFetch() })
  */
 export function pollingFetch(options: PollingOptions = {}): FetchLike {
-  checkNames("pollingFetch", options, ["fetch", "patience", "again", "clock"])
-  const { fetch = globalThis.fetch, patience = 5_000, again = 600_000, clock = systemClock } = options
-  let pollUntil = patience > 0 ? -Infinity : Infinity
+  checkNames("pollingFetch", options, ["fetch", "streamTimeout", "retryStreamAfter", "clock"])
+  const { fetch = globalThis.fetch, streamTimeout = 5_000, retryStreamAfter = 600_000, clock = systemClock } = options
+  let pollUntil = streamTimeout > 0 ? -Infinity : Infinity
 
   return async (url, init) => {
     if (init.method !== undefined && init.method !== "GET") return streaming(await fetch(url, init))
     if (clock.monotonic() >= pollUntil) {
-      const response = await inTime(fetch, url, init, patience, clock)
+      const response = await inTime(fetch, url, init, streamTimeout, clock)
       if (response) return response
     }
     // what a proxy would refuse, or hold
@@ -57,7 +57,7 @@ export function pollingFetch(options: PollingOptions = {}): FetchLike {
     const since = clock.monotonic()
     const response = await fetch(target, asked)
     if (response.status !== 200) return streaming(response)
-    pollUntil = Math.max(pollUntil, clock.monotonic() + again)
+    pollUntil = Math.max(pollUntil, clock.monotonic() + retryStreamAfter)
     const pieces: Pieces = { fetch, url: target, init: asked, clock }
     return { ...partsOf(response), body: { getReader: () => read(pieces, response, since) } }
   }
@@ -141,7 +141,7 @@ function read({ fetch, url, init, clock }: Pieces, opened: PolledResponse, since
       for (;;) {
         const { done, value } = await reader.read()
         if (!done && value) {
-          known.push(value)
+          known.feed(value)
           tail = (tail + String.fromCharCode(...value.subarray(-2))).slice(-2)
           return { done, value }
         }

@@ -34,7 +34,7 @@ export interface ByteReader {
   read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>
 }
 
-export type Body = NonNullable<RequestInit["body"]>
+export type RequestBody = NonNullable<RequestInit["body"]>
 
 /** Headers as `fetch` takes them. `HeadersInit` needs TypeScript's DOM library. */
 export type RequestHeaders = NonNullable<RequestInit["headers"]>
@@ -52,7 +52,7 @@ export interface RequestOptions {
    */
   readonly headers?: RequestHeaders | ((attempt: Attempt) => RequestHeaders | Promise<RequestHeaders>)
   /** The body of each attempt; a function makes it anew. */
-  readonly body?: Body | ((attempt: Attempt) => Body | Promise<Body>) | undefined
+  readonly body?: RequestBody | ((attempt: Attempt) => RequestBody | Promise<RequestBody>) | undefined
   /** @default the platform's; in Node `node:http`, which neither ends quiet streams nor costs as much */
   readonly fetch?: FetchLike
   /** @default "same-origin" */
@@ -67,7 +67,7 @@ export interface RequestOptions {
    */
   readonly incremental?: boolean
   /** The longest event, in UTF-16 units; in Node in bytes of UTF-8. @default 16 Mi */
-  readonly maxEventLength?: number
+  readonly maxEventChars?: number
 }
 
 /** Names that platforms drop on the way to another origin (Fetch section 4.4), or that give nothing away. */

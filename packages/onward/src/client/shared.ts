@@ -7,7 +7,7 @@ import { fault } from "./request.ts"
 
 export interface SharedOptions {
   /** Tabs with the same key share: add the user to it when one browser may have several. @default the URL */
-  readonly key?: string
+  readonly channel?: string
   /** How many of the newest events a tab gets that joins later; none of them counts as missed. @default 0 */
   readonly replay?: number
   /** With more events waiting than this a tab leaves the others, to read at its own pace until it has caught up. @default 1_000 */
@@ -30,7 +30,7 @@ export interface SharedSetting {
  * A place in the sequence of events that all tabs get. Numbers compare within one `line`: a leader that takes over counts on from where
  * it is itself, and since a server resumes exactly, its events get the numbers they would have had from the leader before.
  */
-interface Place {
+interface SharedPosition {
   readonly line: string
   /** Events so far. */
   readonly n: number
@@ -49,9 +49,9 @@ type State =
 
 type Message =
   /** From the leader: `events` lead to `place`. */
-  | { readonly place: Place; readonly events: readonly ParsedEvent[] }
+  | { readonly place: SharedPosition; readonly events: readonly ParsedEvent[] }
   /** From the leader, asked: where it is, and the newest events before that. */
-  | { readonly place: Place; readonly replay: readonly ParsedEvent[] }
+  | { readonly place: SharedPosition; readonly replay: readonly ParsedEvent[] }
   | { readonly state: State }
   /** From any tab: is the leader there? */
   | { readonly ask: true }
@@ -72,16 +72,16 @@ export const canShare = (): boolean => Boolean(globalThis.navigator?.locks && gl
  * lost or doubled.
  */
 export function createSharedConnection(
-  { key, replay = 0, maxWaiting = 1_000 }: SharedOptions,
+  { channel, replay = 0, maxWaiting = 1_000 }: SharedOptions,
   setting: SharedSetting,
 ): Connection {
   const { clock, owner } = setting
   // with the version of what tabs say to each other: after a deploy, old ones and new ones are there side by side
-  const name = `onward/1:${key ?? setting.url}`
-  const channel = new BroadcastChannel(name)
+  const name = `onward/1:${channel ?? setting.url}`
+  const broadcast = new BroadcastChannel(name)
   let role: "joining" | "following" | "apart" | "leading" = "joining"
   /** Where this tab is, as the others count; when it is apart, where they are. */
-  let place: Place = { line: "", n: 0, id: setting.lastEventId, isGap: false }
+  let place: SharedPosition = { line: "", n: 0, id: setting.lastEventId, isGap: false }
   let state: State = "connecting"
   /** This tab's connection, while it leads or is apart. */
   let own: Connection | undefined
@@ -116,7 +116,7 @@ export function createSharedConnection(
     },
   )
 
-  const post = (message: Message): void => channel.postMessage(message)
+  const post = (message: Message): void => broadcast.postMessage(message)
 
   function open(): void {
     const mine = (own = setting.make(place.id, ownOwner))
@@ -172,12 +172,12 @@ export function createSharedConnection(
         recent.push(event.id)
         if (recent.length > 2 * REMEMBERED) recent = recent.slice(-REMEMBERED)
       }
-      give(event)
-      if (event.id === place.id) meet()
+      deliver(event)
+      if (event.id === place.id) rejoin()
     },
     room() {
       flush()
-      resign()
+      stepDown()
       return role === "leading" && setting.waiting() < maxWaiting ? undefined : owner.room?.()
     },
   }
@@ -199,7 +199,7 @@ export function createSharedConnection(
   function onMessage(message: Message): void {
     if ("ask" in message) {
       flush()
-      resign()
+      stepDown()
       if (role !== "leading") return
       post({ place, replay: newest })
       post({ state })
@@ -211,37 +211,37 @@ export function createSharedConnection(
     const { place: there } = message
     if (role === "apart") {
       place = there
-      meet()
+      rejoin()
     } else if ("replay" in message) {
       if (role === "joining" && place.id === "") {
         role = "following"
         place = there
-        hand(replay > 0 ? message.replay.slice(-replay) : [])
-      } else join(there)
+        deliverAll(replay > 0 ? message.replay.slice(-replay) : [])
+      } else followLeader(there)
     } else if (role === "following" && there.line === place.line) {
       const news = there.n - place.n
-      if (news > message.events.length) leave(there)
+      if (news > message.events.length) readAlone(there)
       else if (news >= 0) {
         place = there
-        hand(message.events.slice(message.events.length - news))
-        if (setting.waiting() > maxWaiting && !isOver) leave(there)
+        deliverAll(message.events.slice(message.events.length - news))
+        if (setting.waiting() > maxWaiting && !isOver) readAlone(there)
       }
-    } else if (role === "following") join(there)
+    } else if (role === "following") followLeader(there)
   }
 
-  function hand(events: readonly ParsedEvent[]): void {
-    for (const event of events) if (!isOver) give(event)
+  function deliverAll(events: readonly ParsedEvent[]): void {
+    for (const event of events) if (!isOver) deliver(event)
   }
 
-  function give(event: ParsedEvent): void {
+  function deliver(event: ParsedEvent): void {
     isGap = event.event === "stream.gap"
     if (newest.push(event) > replay) newest.shift()
     owner.onEvent(event)
   }
 
   /** In step already, or apart until we are. */
-  function join(there: Place): void {
-    if (there.line === place.line ? there.n > place.n : there.isGap || there.id !== place.id) leave(there)
+  function followLeader(there: SharedPosition): void {
+    if (there.line === place.line ? there.n > place.n : there.isGap || there.id !== place.id) readAlone(there)
     else {
       role = "following"
       if (there.line !== place.line) place = there
@@ -249,7 +249,7 @@ export function createSharedConnection(
   }
 
   /** One that is too slow holds up nobody: another leads, if there is one, and it reads on for itself. */
-  function resign(): void {
+  function stepDown(): void {
     // without an id nobody could carry on from here
     if (role !== "leading" || setting.waiting() < maxWaiting || place.id === "") return
     role = "apart"
@@ -257,7 +257,7 @@ export function createSharedConnection(
     election.stand()
   }
 
-  function leave(there: Place): void {
+  function readAlone(there: SharedPosition): void {
     role = "apart"
     recent = [place.id]
     open()
@@ -265,7 +265,7 @@ export function createSharedConnection(
   }
 
   /** Back in step when the others are at an event we had, however many we are ahead. */
-  function meet(): void {
+  function rejoin(): void {
     if (role !== "apart" || place.isGap || place.id === "") return
     const at = recent.lastIndexOf(place.id)
     if (at === -1) return
@@ -300,7 +300,7 @@ export function createSharedConnection(
     run: () =>
       new Promise((resolve, reject) => {
         settle = { resolve, reject }
-        channel.onmessage = ({ data }: MessageEvent<Message>) => {
+        broadcast.onmessage = ({ data }: MessageEvent<Message>) => {
           try {
             onMessage(data)
           } catch (error) {
@@ -319,7 +319,7 @@ export function createSharedConnection(
       place = { ...place, id: own?.lastEventId ?? place.id }
       shut()
       election.withdraw()
-      channel.close()
+      broadcast.close()
       settle.resolve()
     },
     wake(isLost) {

@@ -6,7 +6,7 @@ import { checkNames } from "../options.ts"
 import { SAFE_METHODS } from "../methods.ts"
 import { createConnection, type Connection, type ConnectionOptions, type ConnectionOwner } from "./connection.ts"
 import { createInbox } from "./inbox.ts"
-import { watchPage, type Away } from "./page.ts"
+import { watchPageLifecycle, type PageAbsence } from "./page-lifecycle.ts"
 import {
   nextTyped,
   Received,
@@ -15,7 +15,7 @@ import {
   type TypedOptions,
   type TypedStreamEvent,
 } from "./received.ts"
-import { fault, hrefOf, isUnsent, methodOf, type Attempt, type Body, type FetchedResponse } from "./request.ts"
+import { fault, hrefOf, isUnsent, methodOf, type Attempt, type RequestBody, type FetchedResponse } from "./request.ts"
 import type { RetryOptions } from "./retry.ts"
 import { canShare, createSharedConnection, type SharedOptions } from "./shared.ts"
 
@@ -30,7 +30,7 @@ export type StreamStatus =
 
 export interface StreamOptions extends Omit<ConnectionOptions, "body"> {
   /** The body of each attempt: plain objects and arrays are sent as JSON; a function makes it anew. */
-  readonly body?: JsonOr<Body> | ((attempt: Attempt) => Body | Promise<Body>)
+  readonly body?: JsonOr<RequestBody> | ((attempt: Attempt) => RequestBody | Promise<RequestBody>)
   /**
    * How to try again after 408, 425, 429, 5xx, timeouts, cuts and when the server cannot be reached: growing, jittered delays, never
    * shorter than `Retry-After` or `retry` ask for. False: never. @default true
@@ -60,7 +60,7 @@ export interface StreamOptions extends Omit<ConnectionOptions, "body"> {
   /** Told of what was missed for good. Without it, `stream.gap` is handed out like any event. */
   readonly onGap?: (gap: Gap) => void
   /** What to do while the page is hidden: stay connected, carry on when it is shown, or end. @default "keep" */
-  readonly hidden?: "keep" | "pause" | "close"
+  readonly whenHidden?: "keep" | "pause" | "close"
   /** How long a page must be hidden for that, in ms. @default 30_000 */
   readonly hiddenAfter?: number
   /** One connection for all tabs that ask for the same; where the platform cannot (no Web Locks), one each. @default false */
@@ -107,7 +107,8 @@ export function stream(
 ): EventStream<unknown> {
   checkNames("stream", options, STREAM_OPTIONS)
   if (typeof options.retry === "object") checkNames("stream's retry", options.retry, RETRY_OPTIONS)
-  if (typeof options.shared === "object") checkNames("stream's shared", options.shared, ["key", "replay", "maxWaiting"])
+  if (typeof options.shared === "object")
+    checkNames("stream's shared", options.shared, ["channel", "replay", "maxWaiting"])
   const {
     clock = systemClock,
     signal,
@@ -131,7 +132,7 @@ export function stream(
   let pending: StreamStatus | undefined
   let unhold: (() => void) | undefined
   /** Why it rests. */
-  const away = new Set<Away>()
+  const away = new Set<PageAbsence>()
 
   const inbox = createInbox<StreamEvent>(({ id }) => (taken = id))
   const request: ConnectionOptions = { connectTimeout: 60_000, ...options, body: bodyOf(options.body) }
@@ -211,16 +212,16 @@ export function stream(
     connection = undefined
   }
 
-  function onAway(why: Away): void {
-    if (why === "hidden" && options.hidden === "close") finish({ state: "ended" })
-    if (why === "hidden" && options.hidden !== "pause") return
+  function onAway(why: PageAbsence): void {
+    if (why === "hidden" && options.whenHidden === "close") finish({ state: "ended" })
+    if (why === "hidden" && options.whenHidden !== "pause") return
     away.add(why)
     if (!connection || !policy.canRepeat(connection.lastEventId)) return
     leave()
     tell({ state: "paused" })
   }
 
-  function onBack(why: Away): void {
+  function onBack(why: PageAbsence): void {
     if (!away.delete(why)) return
     if (status.state === "paused" && away.size === 0) open()
     else if (why === "stored") connection?.wake(true)
@@ -232,7 +233,7 @@ export function stream(
 
   function start(): void {
     signal?.addEventListener("abort", onAbort)
-    unwatch = watchPage({ clock, hiddenAfter, onAway, onBack, onWake })
+    unwatch = watchPageLifecycle({ clock, hiddenAfter, onAway, onBack, onWake })
     open()
   }
 
@@ -294,5 +295,5 @@ function canRepeat({ repeat }: StreamOptions, request: ConnectionOptions, id: st
 /** A `Blob` brings its content type along. */
 function bodyOf(body: StreamOptions["body"]): ConnectionOptions["body"] {
   const isPlain = Array.isArray(body) || (typeof body === "object" && Object.getPrototypeOf(body) === Object.prototype)
-  return isPlain ? new Blob([JSON.stringify(body)], { type: "application/json" }) : (body as Body | undefined)
+  return isPlain ? new Blob([JSON.stringify(body)], { type: "application/json" }) : (body as RequestBody | undefined)
 }

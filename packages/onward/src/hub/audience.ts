@@ -1,7 +1,7 @@
 import type { Frame } from "../frame.ts"
 import type { Entry, Position } from "../message.ts"
 import type { Matcher } from "../topic.ts"
-import type { Run } from "./run.ts"
+import type { Batch } from "./batch.ts"
 import type { Reader } from "./window.ts"
 
 /** A live connection as the fan-out sees it. */
@@ -37,7 +37,7 @@ export class Audience implements Reader {
   /** Connections in any state. */
   members = 0
   /** The entries of this turn that its live connections are still to get. */
-  run: Run | undefined
+  batch: Batch | undefined
   /** When something was last written to all who are live, by the monotonic clock. */
   wroteAt = 0
   /** Position of the last entry written to all who are live. */

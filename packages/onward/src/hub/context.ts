@@ -6,7 +6,7 @@ import type { Turns } from "../turns.ts"
 import type { Audience } from "./audience.ts"
 import type { FanOut } from "./fan-out.ts"
 import type { LookBacks } from "./look-backs.ts"
-import type { Taps } from "./taps.ts"
+import type { TailListeners } from "./tail-listeners.ts"
 import type { Window } from "./window.ts"
 
 /** What the parts of a hub need of the whole. The core is it; said here, below them, so that nothing imports in a circle. */
@@ -17,20 +17,20 @@ export interface Context {
   readonly lookBacks: LookBacks
   readonly window: Window
   readonly fanOut: FanOut
-  readonly taps: Taps
-  readonly tail: End
+  readonly tailListeners: TailListeners
+  readonly tail: TailState
   readonly heartbeat: number
   readonly stallTimeout: number
-  readonly maxAge: number
+  readonly maxStreamAge: number
   readonly isClosed: boolean
   /** Does `question` until it succeeds, about once a second; undefined once `isOver`. */
-  persist<T>(question: () => Promise<T>, isOver: () => boolean): Promise<T | undefined>
+  retryUntil<T>(question: () => Promise<T>, isOver: () => boolean): Promise<T | undefined>
   /** A connection is over. */
   left(member: Member): void
 }
 
 /** The end of the log, as far as this process has seen it. */
-export interface End {
+export interface TailState {
   /** Everything up to here has been handed on. */
   readonly position: Position
   /** Resolves when the end of the log is known. */
@@ -39,19 +39,19 @@ export interface End {
   /** Moves the client's resume point to `position`. */
   readonly checkpoint: Frame
   /** Who is ahead of this process, and wants to be told when it moves. */
-  readonly waiting: Set<Waiting>
+  readonly waiting: Set<TailWaiter>
   /** There may be more to read; `newest`, when known, is the newest position there is. Hints may come late, in any order. */
   wake(newest?: Position): void
 }
 
-export interface Waiting {
+export interface TailWaiter {
   onTail(): void
 }
 
 /** A connection as the hub counts it. */
 export interface Member {
-  readonly key: string | undefined
+  readonly limitKey: string | undefined
   readonly signal: AbortSignal | undefined
-  readonly who: string | undefined
+  readonly userId: string | undefined
   readonly audience: Audience
 }

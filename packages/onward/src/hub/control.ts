@@ -31,7 +31,7 @@ export const checkpoint = (position: Position): Frame => new Frame(encode({ id: 
  * not reconnect together.
  * @param position undefined when the stream has not begun, and its client resumes with the id it has
  */
-export const comeBack = (position: Position | undefined, random: number): Frame =>
+export const reconnectLater = (position: Position | undefined, random: number): Frame =>
   new Frame(encode({ id: position, retry: 500 + Math.floor(random * 2_500) }))
 
 /** `stream.gap`: entries after `from` (an id) up to `to` (a position) may be missing; those still kept follow. */

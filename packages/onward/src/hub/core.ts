@@ -4,8 +4,8 @@ import type { Frame } from "../frame.ts"
 import type { Log } from "../log/index.ts"
 import type { Sink } from "../sink.ts"
 import { turnsOf, type Turns } from "../turns.ts"
-import { Wheel } from "../wheel.ts"
-import type { Attendance } from "./attendance.ts"
+import { TimerWheel } from "../timer-wheel.ts"
+import type { LocalPresence } from "./presence/local.ts"
 import type { Selection } from "./audience.ts"
 import { watchWallClock } from "./clock-step.ts"
 import { comment } from "./control.ts"
@@ -15,9 +15,9 @@ import { FanOut } from "./fan-out.ts"
 import { Keys } from "./keys.ts"
 import type { Limits } from "./limits.ts"
 import { LookBacks } from "./look-backs.ts"
-import type { StartPoint } from "./start.ts"
+import type { StartPoint } from "./start-point.ts"
 import { Tail } from "./tail.ts"
-import { Taps } from "./taps.ts"
+import { TailListeners } from "./tail-listeners.ts"
 import { Window, type WindowOptions } from "./window.ts"
 
 const RETRY_MS = 1_000
@@ -29,18 +29,18 @@ export interface CoreOptions {
   readonly window: WindowOptions
   readonly heartbeat: number
   readonly stallTimeout: number
-  readonly maxAge: number
+  readonly maxStreamAge: number
   /** Counts who is here, if anybody wants to know. */
-  readonly attendance: Attendance | undefined
+  readonly localPresence: LocalPresence | undefined
   readonly onError: (error: unknown) => void
 }
 
 /** How one stream is opened. */
 export interface OpenOptions {
   readonly start: StartPoint
-  readonly key: string | undefined
+  readonly limitKey: string | undefined
   readonly signal: AbortSignal | undefined
-  readonly who: string | undefined
+  readonly userId: string | undefined
 }
 
 /** What the parts of a hub share: the log with its tail and window, the fan-out, and who is connected. */
@@ -53,12 +53,12 @@ export class Core implements Context {
   readonly window: Window
   readonly heartbeat: number
   readonly stallTimeout: number
-  readonly maxAge: number
-  readonly attendance: Attendance | undefined
+  readonly maxStreamAge: number
+  readonly localPresence: LocalPresence | undefined
   readonly onError: (error: unknown) => void
   readonly fanOut: FanOut
-  readonly taps: Taps = new Taps()
-  readonly wheel: Wheel
+  readonly tailListeners: TailListeners = new TailListeners()
+  readonly wheel: TimerWheel
   readonly tail: Tail
   isClosed = false
   #refusal: OnwardError | undefined
@@ -76,12 +76,12 @@ export class Core implements Context {
     this.#keys = new Keys(options.limits)
     this.heartbeat = options.heartbeat
     this.stallTimeout = options.stallTimeout
-    this.maxAge = options.maxAge
-    this.attendance = options.attendance
+    this.maxStreamAge = options.maxStreamAge
+    this.localPresence = options.localPresence
     this.onError = options.onError
     this.window = new Window(options.window, "")
     this.fanOut = new FanOut(options.clock, options.limits.patterns)
-    this.wheel = new Wheel(options.clock, { onTick: watchWallClock(options.clock, options.onError) })
+    this.wheel = new TimerWheel(options.clock, { onTick: watchWallClock(options.clock, options.onError) })
     this.tail = new Tail(this)
   }
 
@@ -99,7 +99,7 @@ export class Core implements Context {
   }
 
   /** Throws when one more stream is over a limit, or the hub lets nobody in any more. */
-  admit(selection: Selection, key: string | undefined): void {
+  admit(selection: Selection, limitKey: string | undefined): void {
     if (this.#refusal) throw this.#refusal
     this.fanOut.admit(selection)
     if (this.connections >= this.limits.connections) {
@@ -108,26 +108,26 @@ export class Core implements Context {
         "this process has as many streams open as it may: come back later, or raise limits.connections",
       )
     }
-    if (key !== undefined) this.#keys.admit(key, selection.patterns)
+    if (limitKey !== undefined) this.#keys.admit(limitKey, selection.patterns)
   }
 
-  open(selection: Selection, sink: Sink, { start, key, signal, who }: OpenOptions): void {
+  open(selection: Selection, sink: Sink, { start, limitKey, signal, userId }: OpenOptions): void {
     // let in just before the hub began to close
     if (this.#refusal || signal?.aborted) return sink.close()
-    const cursor = new Cursor(this, this.fanOut.enter(selection), sink, { key, signal, who })
+    const cursor = new Cursor(this, this.fanOut.enter(selection), sink, { limitKey, signal, userId })
     this.wheel.add(cursor, cursor.firstBeat)
-    if (key !== undefined) this.#keys.enter(key, selection.patterns)
+    if (limitKey !== undefined) this.#keys.enter(limitKey, selection.patterns)
     if (signal) this.#follow(signal, cursor)
-    this.attendance?.enter(selection.topics, who)
+    this.localPresence?.enter(selection.topics, userId)
     cursor.start(start)
   }
 
   left(member: Member): void {
-    const { key, signal, who, audience } = member
+    const { limitKey, signal, userId, audience } = member
     this.wheel.delete(member as Cursor)
     this.fanOut.leave(audience)
-    this.attendance?.leave(audience.topics, who)
-    if (key !== undefined) this.#keys.leave(key, audience.patterns)
+    this.localPresence?.leave(audience.topics, userId)
+    if (limitKey !== undefined) this.#keys.leave(limitKey, audience.patterns)
     if (signal) this.#signals.get(signal)?.leave(member as Cursor)
   }
 
@@ -151,7 +151,7 @@ export class Core implements Context {
     }
   }
 
-  async persist<T>(question: () => Promise<T>, isOver: () => boolean): Promise<T | undefined> {
+  async retryUntil<T>(question: () => Promise<T>, isOver: () => boolean): Promise<T | undefined> {
     for (;;) {
       if (isOver() || this.#hasFailed) return undefined
       try {

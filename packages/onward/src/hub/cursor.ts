@@ -2,14 +2,14 @@ import { Frame } from "../frame.ts"
 import { inSameEpoch, type Loss } from "../log/index.ts"
 import type { Entry, Position } from "../message.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
-import { quietEnough, TICK_MS, type Beating } from "../wheel.ts"
+import { quietEnough, TICK_MS, type Beating } from "../timer-wheel.ts"
 import type { Audience, Listener } from "./audience.ts"
-import { comeBack, comment, end, gap } from "./control.ts"
-import type { Context, Member, Waiting } from "./context.ts"
-import { findStart, type Found } from "./find-start.ts"
-import { Misses } from "./misses.ts"
-import { cut, PART_CHARS } from "./run.ts"
-import type { StartPoint } from "./start.ts"
+import { reconnectLater, comment, end, gap } from "./control.ts"
+import type { Context, Member, TailWaiter } from "./context.ts"
+import { resolveStart, type ResolvedStart } from "./resolve-start.ts"
+import { LossTracker } from "./loss-tracker.ts"
+import { cut, PART_CHARS } from "./batch.ts"
+import type { StartPoint } from "./start-point.ts"
 
 const MAX_PAGE = 512
 
@@ -23,11 +23,11 @@ type State = "asking" | "reading" | "waiting" | "full" | "live" | "over"
  * One connection's place in the log. It reads on by itself, from the window or the log, until it has all that this process
  * knows; then it is live. When its sink is full it stops being live and catches up once there is room: nothing is queued.
  */
-export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
+export class Cursor implements Listener, SinkOwner, Beating, TailWaiter, Member {
   slot = 0
-  readonly key: string | undefined
+  readonly limitKey: string | undefined
   readonly signal: AbortSignal | undefined
-  readonly who: string | undefined
+  readonly userId: string | undefined
   readonly audience: Audience
   readonly #core: Context
   readonly #sink: Sink
@@ -38,23 +38,23 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
   #shown: Position = ""
   #wroteAt: number
   readonly #endsAt: number
-  #misses: Misses | undefined
+  #losses: LossTracker | undefined
   #pageSize = 16
 
   constructor(
     core: Context,
     audience: Audience,
     sink: Sink,
-    options: { key?: string | undefined; signal?: AbortSignal | undefined; who?: string | undefined },
+    options: { limitKey?: string | undefined; signal?: AbortSignal | undefined; userId?: string | undefined },
   ) {
     this.#core = core
     this.audience = audience
     this.#sink = sink
-    this.key = options.key
+    this.limitKey = options.limitKey
     this.signal = options.signal
-    this.who = options.who
+    this.userId = options.userId
     this.#wroteAt = core.clock.monotonic()
-    this.#endsAt = this.#wroteAt + lifeOf(core.maxAge, core.clock.random())
+    this.#endsAt = this.#wroteAt + lifeOf(core.maxStreamAge, core.clock.random())
     sink.owner = this
   }
 
@@ -75,16 +75,17 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
     if (this.#over()) return
     const asked = tail.position
     const found = await this.#ask(() =>
-      findStart(this.#core, this.audience, start, { asked, isOver: () => this.#over() }),
+      resolveStart(this.#core, this.audience, start, { asked, isOver: () => this.#over() }),
     )
     if (found?.isOver) return this.finish()
     if (found) this.#begin(found)
   }
 
-  #begin({ position, given, unknown, asked }: Found): void {
+  #begin({ position, given, unknown, endAtRequest }: ResolvedStart): void {
     this.#position = position
     if (given === position) this.#shown = position
-    if (given !== undefined || asked !== undefined) this.#misses = new Misses(unknown ? undefined : given, asked)
+    if (given !== undefined || endAtRequest !== undefined)
+      this.#losses = new LossTracker(unknown ? undefined : given, endAtRequest)
     this.#state = "reading"
     if (unknown && !this.#write(new Frame(gap("unknown", given ?? "", position)))) return this.#wait()
     this.#read()
@@ -144,7 +145,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
     const { clock, fanOut, tail } = this.#core
     if (this.isLive) fanOut.flush()
     const position = this.isLive ? tail.position : this.#position
-    this.end(comeBack(position || undefined, clock.random()))
+    this.end(reconnectLater(position || undefined, clock.random()))
   }
 
   // As a member of the wheel.
@@ -201,7 +202,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
     while (this.#state === "reading") {
       if (turns.isOver) return this.#readLater()
       if (!window.covers(this.#position)) return void this.#readLog()
-      this.#misses?.forgiveNoMore()
+      this.#losses?.forgiveNoMore()
       const { entries, next } = window.read(this.#position, this.audience, PART_CHARS, turns)
       if (!this.#deliver(entries)) return
       this.#position = next
@@ -267,9 +268,9 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
 
   /** Tells the client what it missed, if it missed anything; false when the sink is full now. */
   #announce(lost: Loss): boolean {
-    const from = this.#misses?.given ?? this.#position
-    this.#misses ??= new Misses()
-    const to = this.#misses.missed(lost, this.#position)
+    const from = this.#losses?.given ?? this.#position
+    this.#losses ??= new LossTracker()
+    const to = this.#losses.missed(lost, this.#position)
     if (lost.reason !== "trimmed") this.#position = lost.to
     if (to === undefined || this.#write(new Frame(gap(lost.reason, from, to)))) return true
     this.#wait()
@@ -296,7 +297,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
 
   #goLive(): void {
     const { fanOut, tail } = this.#core
-    if (!this.#misses?.isAheadOf(tail.position)) this.#misses = undefined
+    if (!this.#losses?.isAheadOf(tail.position)) this.#losses = undefined
     this.#state = "live"
     fanOut.join(this.audience, this)
     // so that even a client that leaves before its first event can say where it was
@@ -333,7 +334,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
     this.#state = "asking"
     const { turns } = this.#core
     while (turns.isOver && !this.#over()) await turns.next()
-    const answer = await this.#core.persist(question, () => this.#over())
+    const answer = await this.#core.retryUntil(question, () => this.#over())
     if (this.#over()) return undefined
     this.#state = "reading"
     return answer
@@ -344,6 +345,6 @@ export class Cursor implements Listener, SinkOwner, Beating, Waiting, Member {
   }
 }
 
-/** A stream's own part of `maxAge`: between nine tenths and all of it, with the tick by which its end comes early. */
+/** A stream's own part of `maxStreamAge`: between nine tenths and all of it, with the tick by which its end comes early. */
 const lifeOf = (maxAge: number, random: number): number =>
   maxAge < Infinity ? maxAge - random * Math.max(0, maxAge * 0.1 - TICK_MS) : Infinity

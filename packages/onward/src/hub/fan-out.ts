@@ -3,7 +3,7 @@ import { OnwardError } from "../errors.ts"
 import type { Entry, Position } from "../message.ts"
 import { compilePattern, type Matcher } from "../topic.ts"
 import { Audience, type Listener, type Selection } from "./audience.ts"
-import { cut, Run, type Fresh, type Part } from "./run.ts"
+import { cut, Batch, type FreshEntry, type Part } from "./batch.ts"
 
 /** Most topics whose matching patterns are remembered. */
 const CACHED_TOPICS = 10_000
@@ -82,7 +82,7 @@ export class FanOut {
   }
 
   arrive(entry: Entry): void {
-    const fresh: Fresh = { entry, text: undefined }
+    const fresh: FreshEntry = { entry, text: undefined }
     for (const audience of this.#byTopic.get(entry.topic) ?? []) this.#mark(audience, fresh)
     if (this.#byPattern.size > 0) {
       for (const group of this.#groups(entry.topic)) for (const audience of group.audiences) this.#mark(audience, fresh)
@@ -96,8 +96,8 @@ export class FanOut {
     this.#dirty = []
     const now = this.#clock.monotonic()
     for (const audience of dirty) {
-      const run = audience.run as Run
-      audience.run = undefined
+      const run = audience.batch as Batch
+      audience.batch = undefined
       audience.wroteAt = now
       audience.shown = run.end.position
       const last = audience.until && run.entries().findIndex(audience.until)
@@ -116,21 +116,21 @@ export class FanOut {
     }
   }
 
-  #mark(audience: Audience, fresh: Fresh): void {
+  #mark(audience: Audience, fresh: FreshEntry): void {
     if (audience.live.size === 0) return
-    const { run } = audience
-    if (!run) {
+    const { batch } = audience
+    if (!batch) {
       this.#dirty.push(audience)
       if (!this.#pending) this.#schedule()
-      audience.run = this.#first(fresh)
-    } else if (run.end !== fresh.entry) audience.run = run.with(fresh)
+      audience.batch = this.#first(fresh)
+    } else if (batch.end !== fresh.entry) audience.batch = batch.with(fresh)
   }
 
-  #newest: { fresh: Fresh; run: Run } | undefined
+  #newest: { fresh: FreshEntry; run: Batch } | undefined
 
   /** One node for all audiences whose turn begins with this entry. */
-  #first(fresh: Fresh): Run {
-    if (this.#newest?.fresh !== fresh) this.#newest = { fresh, run: new Run(fresh) }
+  #first(fresh: FreshEntry): Batch {
+    if (this.#newest?.fresh !== fresh) this.#newest = { fresh, run: new Batch(fresh) }
     return this.#newest.run
   }
 

@@ -1,6 +1,6 @@
 import { formatPosition, inSameEpoch, parsePosition, type Loss } from "../log/index.ts"
 import type { Entry, Position } from "../message.ts"
-import type { Insides } from "./insides.ts"
+import type { Internals } from "./internals.ts"
 
 const PAGE = 500
 
@@ -23,7 +23,7 @@ export interface Followed {
  * Resolves when everything was handed on that the log held when it was asked; rejects with what the log rejects with.
  */
 export async function followTopic(
-  { core }: Pick<Insides, "core">,
+  { core }: Pick<Internals, "core">,
   topic: string,
   follower: TopicFollower,
 ): Promise<Followed> {
@@ -35,7 +35,7 @@ export async function followTopic(
   const isNews = (at: Position): boolean => !inSameEpoch(at, position) || at > position
   const isOver = (): boolean => isStopped || core.isClosed
 
-  const remove = core.taps.add(
+  const remove = core.tailListeners.add(
     {
       onEntry(entry) {
         // what is read already may arrive after it, and what is read next must not be overtaken
@@ -45,7 +45,7 @@ export async function followTopic(
       },
       onInterrupt() {
         isLive = false
-        void core.persist(refresh, isOver)
+        void core.retryUntil(refresh, isOver)
       },
     },
     topic,

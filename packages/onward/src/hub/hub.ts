@@ -7,8 +7,14 @@ import { kindOf } from "../kind.ts"
 import { checkKinds, checkNames, durationOf } from "../options.ts"
 import { comment } from "./control.ts"
 import { Core } from "./core.ts"
-import { giveInsides } from "./insides.ts"
-import { createAttendance, createPresence, noPresence, type Presence, type PresenceOptions } from "./presence.ts"
+import { setInternals } from "./internals.ts"
+import {
+  createLocalPresence,
+  createPresence,
+  noPresence,
+  type Presence,
+  type PresenceOptions,
+} from "./presence/presence.ts"
 import { defaultLimits, resolveLimits, type Limits } from "./limits.ts"
 import { Subscription, type SubscribeOptions } from "./subscription.ts"
 import type { WindowOptions } from "./window.ts"
@@ -28,7 +34,7 @@ export interface HubOptions<S extends EventSchemas = EventSchemas> {
    * Longest life of a stream, in ms: its client is told to come back, which it does elsewhere after a deploy, or before a proxy's
    * own limit cuts it. Never longer; up to a tenth or half a second less, so that those who came together do not leave together. @default Infinity
    */
-  readonly maxAge?: number
+  readonly maxStreamAge?: number
   /** What the hub refuses: streams, topics and messages beyond these numbers and sizes. */
   readonly limits?: Partial<Limits>
   /** Whether `hub.presence` counts who is on which topic, over all processes; it writes to the log for that. @default false */
@@ -48,7 +54,7 @@ export type MessageOf<S extends EventSchemas> = string extends keyof S
 export interface PublishResult {
   /** Its SSE id: what a client resumes after. */
   readonly id: string
-  /** True when its topic already kept an entry with its `id` or `key`: then this message was neither stored nor delivered. */
+  /** True when its topic already kept an entry with its `id` or `idempotencyKey`: then this message was neither stored nor delivered. */
   readonly repeated: boolean
 }
 
@@ -68,7 +74,7 @@ export interface HubStats {
 export interface Hub<S extends EventSchemas = EventSchemas> {
   /**
    * Publishes one message; resolves to its SSE id once the log holds it, as durably as the log promises. A message whose `id` or
-   * `key` its topic already keeps is a repeat: nothing is stored or delivered, and the id is that of the kept entry.
+   * `idempotencyKey` its topic already keeps is a repeat: nothing is stored or delivered, and the id is that of the kept entry.
    * `publishResults` says which messages were repeats.
    * @throws OnwardError `invalid_message`, `message_too_large`, `validation_failed`, `invalid_selector`, `hub_closed`, `log_…`
    */
@@ -88,7 +94,7 @@ export interface Hub<S extends EventSchemas = EventSchemas> {
   /** Who is on a topic, over all processes that share the log. Made with the option `presence`. */
   readonly presence: Presence
   /**
-   * Lets nobody new in, and closes every stream, evenly over `over` ms, each with a reconnection time of its own so that
+   * Lets nobody new in, and closes every stream, evenly over `duration` ms, each with a reconnection time of its own so that
    * clients come back (elsewhere) spread out. Publishing goes on. Resolves when no stream is left.
    */
   drain(options?: DrainOptions): Promise<void>
@@ -99,7 +105,7 @@ export interface Hub<S extends EventSchemas = EventSchemas> {
 
 export interface DrainOptions {
   /** How long closing the streams may take, in ms. @default 5_000 */
-  readonly over?: number
+  readonly duration?: number
 }
 
 const OPTIONS = [
@@ -108,7 +114,7 @@ const OPTIONS = [
   "window",
   "heartbeat",
   "stallTimeout",
-  "maxAge",
+  "maxStreamAge",
   "limits",
   "presence",
   "onError",
@@ -139,8 +145,8 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
     window: windowOf(options.window),
     heartbeat: durationOf("heartbeat", options.heartbeat, 15_000),
     stallTimeout: durationOf("stallTimeout", options.stallTimeout, 120_000),
-    maxAge: durationOf("maxAge", options.maxAge, Infinity),
-    attendance: createAttendance(options.presence),
+    maxStreamAge: durationOf("maxStreamAge", options.maxStreamAge, Infinity),
+    localPresence: createLocalPresence(options.presence),
     onError: options.onError ?? ((error) => console.error("onward:", error)),
   })
 
@@ -178,9 +184,9 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
     })
   }
 
-  const insides = { core, append }
-  const presence = core.attendance
-    ? createPresence(options.presence === true ? {} : options.presence || {}, core.attendance, insides)
+  const internals = { core, append }
+  const presence = core.localPresence
+    ? createPresence(options.presence === true ? {} : options.presence || {}, core.localPresence, internals)
     : noPresence
 
   const hub: Hub<S> = {
@@ -211,15 +217,15 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
     },
 
     async drain(drainOptions = {}) {
-      checkNames("drain", drainOptions, ["over"])
-      const { over = 5_000 } = drainOptions
-      if (typeof over !== "number" || !(over >= 0)) {
-        throw new TypeError(`drain: \`over\` must be a number of milliseconds, not ${kindOf(over)}.`)
+      checkNames("drain", drainOptions, ["duration"])
+      const { duration = 5_000 } = drainOptions
+      if (typeof duration !== "number" || !(duration >= 0)) {
+        throw new TypeError(`drain: \`duration\` must be a number of milliseconds, not ${kindOf(duration)}.`)
       }
       core.refuse(
         new OnwardError("hub_draining", "this hub is closing: connect again, to another process if there is one"),
       )
-      await closeEvenly(core, over)
+      await closeEvenly(core, duration)
     },
 
     async close() {
@@ -227,7 +233,7 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
       core.isClosed = true
       core.refuse(new OnwardError("hub_closed", "this hub is closed"))
       if (core.connections > 0) await core.end(core.cursors(), () => comment)
-      if (core.attendance) await presence.close()
+      if (core.localPresence) await presence.close()
       await core.tail.stop()
       await core.log.close()
     },
@@ -236,25 +242,25 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
       return this.close()
     },
   }
-  giveInsides(hub, insides)
+  setInternals(hub, internals)
   return hub
 }
 
 function windowOf(given: Partial<WindowOptions> = {}): WindowOptions {
-  checkNames("createHub's window", given, ["entries", "chars"])
-  const { entries = 10_000, chars = 16_777_216 } = given
-  for (const [name, value] of Object.entries({ entries, chars })) {
+  checkNames("createHub's window", given, ["maxEntries", "maxChars"])
+  const { maxEntries = 10_000, maxChars = 16_777_216 } = given
+  for (const [name, value] of Object.entries({ maxEntries, maxChars })) {
     if (typeof value === "number" && value >= 0) continue
     throw new TypeError(`createHub: \`window.${name}\` must be a number, 0 or more, not ${kindOf(value)}.`)
   }
-  return { entries, chars }
+  return { maxEntries, maxChars }
 }
 
 const closed = (cause?: unknown): OnwardError =>
   new OnwardError("hub_closed", "this hub is closed: nothing was published", { cause })
 
 /** What resuming after a message takes: its SSE id, or for one that repeated a key, whose entry may have another id, the position. */
-function idFor({ id, key }: StoredMessage, position: Position, repeated: boolean): string {
+function idFor({ id, idempotencyKey: key }: StoredMessage, position: Position, repeated: boolean): string {
   return id !== undefined && (key === undefined || !repeated) ? id : position
 }
 

@@ -5,13 +5,13 @@ import { checkNames } from "../options.ts"
 export interface Limits {
   /** Streams open at once in this process. 503 `too_many_connections`. @default 50_000 */
   readonly connections: number
-  /** Streams open at once under one `key` (a user, an address). 429 `too_many_connections_for_key`. @default 100 */
+  /** Streams open at once under one `limitKey` (a user, an address). 429 `too_many_connections_for_key`. @default 100 */
   readonly connectionsPerKey: number
   /** Topics and patterns of one subscription together. 400 `too_many_topics`. @default 100 */
   readonly topics: number
   /** Different patterns in use at once in this process; each is tried once for every new topic. 503 `too_many_connections`. @default 1_000 */
   readonly patterns: number
-  /** The same for the streams of one `key`. 429 `too_many_connections_for_key`. @default 250 */
+  /** The same for the streams of one `limitKey`. 429 `too_many_connections_for_key`. @default 250 */
   readonly patternsPerKey: number
   /** Length of a client's `Last-Event-ID`, in UTF-8 bytes. 400 `cursor_too_long`. @default 1_024 */
   readonly cursorBytes: number

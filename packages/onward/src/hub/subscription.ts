@@ -8,7 +8,7 @@ import { checkTopic, compilePattern } from "../topic.ts"
 import type { Selection } from "./audience.ts"
 import type { Core } from "./core.ts"
 import type { Limits } from "./limits.ts"
-import { checkStart, checkStartKind, type StartPoint } from "./start.ts"
+import { checkStart, checkStartKind, type StartPoint } from "./start-point.ts"
 
 export interface SubscribeOptions {
   /**
@@ -23,22 +23,22 @@ export interface SubscribeOptions {
   /** Whether a client without a cursor may choose its beginning (`earliest`, `since`, `last`). @default true */
   readonly allowHistory?: boolean
   /** Whose stream it is: counted against `limits.connectionsPerKey`. At most 512 characters. @default not counted */
-  readonly key?: string
+  readonly limitKey?: string
   /** Who listens, for `hub.presence`: an id that other processes may read in the log, at most 256 characters. @default nobody */
-  readonly who?: string
+  readonly userId?: string
   /** The stream ends, with `stream.end`, after the first entry for which this is true. @default never */
   readonly until?: (entry: Entry) => boolean
   /** Ends the streams of this subscription when aborted; clients will reconnect. */
   readonly signal?: AbortSignal
 }
 
-const OPTIONS = ["topics", "patterns", "from", "allowHistory", "key", "who", "until", "signal"]
+const OPTIONS = ["topics", "patterns", "from", "allowHistory", "limitKey", "userId", "until", "signal"]
 
 const KINDS = { allowHistory: "true or false", until: "a function", signal: "an AbortSignal" } as const
 
-/** Longest `key` and `who`, in characters. */
-const MAX_KEY = 512
-const MAX_WHO = 256
+/** Longest `limitKey` and `userId`, in characters. */
+const MAX_LIMIT_KEY = 512
+const MAX_USER_ID = 256
 
 /** Sorted and deduplicated, so that equal selections share an audience. */
 function listOf(name: string, list: readonly string[] = []): string[] {
@@ -54,7 +54,11 @@ function listOf(name: string, list: readonly string[] = []): string[] {
 }
 
 /** Throws `OnwardError` for what a client may be to blame for: names, keys and starts are often made of a request's parts. */
-function checkValues({ topics, patterns }: Selection, { key, who, from }: SubscribeOptions, limits: Limits): void {
+function checkValues(
+  { topics, patterns }: Selection,
+  { limitKey, userId, from }: SubscribeOptions,
+  limits: Limits,
+): void {
   const count = topics.length + patterns.length
   if (count === 0) throw new OnwardError("invalid_selector", "The list of topics is empty. Name at least one topic.")
   if (count > limits.topics) {
@@ -65,8 +69,8 @@ function checkValues({ topics, patterns }: Selection, { key, who, from }: Subscr
   }
   for (const topic of topics) checkTopic(topic)
   for (const pattern of patterns) compilePattern(pattern)
-  checkName("key", key, MAX_KEY)
-  checkName("who", who, MAX_WHO)
+  checkName("limitKey", limitKey, MAX_LIMIT_KEY)
+  checkName("userId", userId, MAX_USER_ID)
   if (from !== undefined) checkStart(from, limits)
 }
 
@@ -101,7 +105,7 @@ function guarded(until: (entry: Entry) => boolean, { onError }: Core): (entry: E
 }
 
 /** A stream that can be started once its head is sent. */
-export interface Opening {
+export interface PreparedStream {
   start(sink: Sink): void
 }
 
@@ -156,12 +160,12 @@ export class Subscription {
    * @param asked where the client wants to begin; undefined when it does not say
    * @throws OnwardError `invalid_selector`, `too_many_topics`, `too_many_connections`, `too_many_connections_for_key`, `hub_draining`, `hub_closed`, `cursor_too_long`, `invalid_start`
    */
-  open(asked?: StartPoint): Opening {
+  open(asked?: StartPoint): PreparedStream {
     if (this.refusal) throw this.refusal
-    const { key, signal, who, from = "live", allowHistory = true } = this.#options
+    const { limitKey, signal, userId, from = "live", allowHistory = true } = this.#options
     const isResume = typeof asked === "object" && "after" in asked
     const start = asked !== undefined && (isResume || allowHistory) ? checkStart(asked, this.#core.limits) : from
-    this.#core.admit(this.#selection, key)
-    return { start: (sink) => this.#core.open(this.#selection, sink, { start, key, signal, who }) }
+    this.#core.admit(this.#selection, limitKey)
+    return { start: (sink) => this.#core.open(this.#selection, sink, { start, limitKey, signal, userId }) }
   }
 }

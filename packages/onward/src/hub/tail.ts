@@ -2,18 +2,18 @@ import type { Frame } from "../frame.ts"
 import { inSameEpoch, type Appended } from "../log/index.ts"
 import type { Entry, Position, StoredMessage } from "../message.ts"
 import { checkpoint } from "./control.ts"
-import type { Context, End, Waiting } from "./context.ts"
+import type { Context, TailState, TailWaiter } from "./context.ts"
 
 const PAGE = 1_000
 /** How many of the newest entries a process begins with in its window. */
 const RECENT = 1_000
 
 /** Follows the end of the log, once per process, and hands every entry to the window and the fan-out, in order. */
-export class Tail implements End {
+export class Tail implements TailState {
   position: Position = ""
   readonly ready: Promise<void>
   isReady = false
-  readonly waiting: Set<Waiting> = new Set()
+  readonly waiting: Set<TailWaiter> = new Set()
   readonly #core: Context
   #reading = false
   #again = false
@@ -35,7 +35,7 @@ export class Tail implements End {
   async #start(): Promise<void> {
     const core = this.#core
     const isOver = () => core.isClosed
-    const bounds = await core.persist(() => core.log.bounds(), isOver)
+    const bounds = await core.retryUntil(() => core.log.bounds(), isOver)
     if (!bounds || core.isClosed) return
     this.position = bounds.last
     await this.#remember(bounds.last)
@@ -69,7 +69,7 @@ export class Tail implements End {
 
   async #watch(isOver: () => boolean): Promise<void> {
     const { log } = this.#core
-    const unwatch = await this.#core.persist(() => log.watch((newest) => this.wake(newest)), isOver)
+    const unwatch = await this.#core.retryUntil(() => log.watch((newest) => this.wake(newest)), isOver)
     if (isOver()) await unwatch?.()
     else this.#unwatch = unwatch
     // what came before the log knew who to wake
@@ -123,7 +123,7 @@ export class Tail implements End {
     const core = this.#core
     for (;;) {
       const before = this.position
-      const page = await core.persist(
+      const page = await core.retryUntil(
         () => core.log.read({ after: before, limit: PAGE }),
         () => core.isClosed,
       )
@@ -150,18 +150,18 @@ export class Tail implements End {
     this.#checkpoint = undefined
     this.#core.window.push(entry)
     this.#core.fanOut.arrive(entry)
-    this.#core.taps.arrive(entry)
+    this.#core.tailListeners.arrive(entry)
   }
 
   #restart(position: Position): void {
-    const { fanOut, taps, window } = this.#core
+    const { fanOut, tailListeners, window } = this.#core
     const before = this.position
     this.position = position
     this.#newest = ""
     this.#checkpoint = undefined
     window.reset(position)
     fanOut.interrupt(before)
-    taps.interrupt()
+    tailListeners.interrupt()
     this.#moved()
   }
 

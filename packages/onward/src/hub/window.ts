@@ -7,9 +7,9 @@ const LOOKS = 8
 
 export interface WindowOptions {
   /** Most entries kept in memory. @default 10_000 */
-  readonly entries: number
+  readonly maxEntries: number
   /** Most characters of data kept in memory. @default 16_777_216 */
-  readonly chars: number
+  readonly maxChars: number
 }
 
 /** Who reads from the window: exact topics, and whether patterns must be tried too. */
@@ -63,7 +63,7 @@ export class Window {
     const index = this.#topics.get(entry.topic)
     if (index) index.numbers.push(number)
     else this.#topics.set(entry.topic, { numbers: [number], head: 0 })
-    while (this.size > this.#options.entries || (this.chars > this.#options.chars && this.size > 0)) this.#drop()
+    while (this.size > this.#options.maxEntries || (this.chars > this.#options.maxChars && this.size > 0)) this.#drop()
   }
 
   /** Forgets everything: what is before `position` may have holes. */

@@ -10,7 +10,7 @@ const OVERHEAD_MESSAGE = 256
 /** What an append takes while it waits, in bytes, about. A character counts one byte: most text is stored so. */
 export function weightOf(messages: readonly StoredMessage[]): number {
   let weight = OVERHEAD_CALL
-  for (const { topic, data, event, id, key } of messages) {
+  for (const { topic, data, event, id, idempotencyKey: key } of messages) {
     weight += OVERHEAD_MESSAGE + topic.length + data.length
     weight += (event?.length ?? 0) + (id?.length ?? 0) + (key?.length ?? 0)
   }

@@ -7,7 +7,7 @@ import { unknownField } from "../options.ts"
 import { serialize, type Message, type StoredMessage } from "../message.ts"
 import { checkTopic } from "../topic.ts"
 
-const FIELDS = ["topic", "data", "event", "id", "retry", "key"]
+const FIELDS = ["topic", "data", "event", "id", "retry", "idempotencyKey"]
 
 /** What a publisher may ask of its subscribers as reconnection time, in milliseconds: a smaller or larger `retry` becomes the nearest. */
 const MIN_RETRY = 500
@@ -23,11 +23,11 @@ export function checkMessage(message: Message, maxBytes: number, maxIdBytes: num
     throw new OnwardError("invalid_message", `A message is an object like { topic, data }, not ${kindOf(message)}.`)
   }
   for (const name in message) if (!FIELDS.includes(name)) throw unknownField(name, FIELDS)
-  const { topic, event, id, retry, key } = message
+  const { topic, event, id, retry, idempotencyKey: key } = message
   checkTopic(topic)
   if (event !== undefined) checkEvent(event)
   if (id !== undefined) checkId(id, Math.min(maxIdBytes, MAX_ID_BYTES))
-  if (key !== undefined) checkLine("key", key)
+  if (key !== undefined) checkLine("idempotencyKey", key)
   if (retry !== undefined && !(Number.isSafeInteger(retry) && retry >= 0)) {
     throw new OnwardError("invalid_message", "`retry` must be a whole number of milliseconds from 0 up")
   }
@@ -38,7 +38,7 @@ export function checkMessage(message: Message, maxBytes: number, maxIdBytes: num
     ...(event !== undefined && { event }),
     ...(id !== undefined && { id }),
     ...(retry !== undefined && { retry: Math.min(Math.max(retry, MIN_RETRY), MAX_RETRY) }),
-    ...(key !== undefined && { key }),
+    ...(key !== undefined && { idempotencyKey: key }),
   }
   const size = [topic, data, event, id, key].reduce((sum, text) => sum + (text === undefined ? 0 : byteLength(text)), 0)
   if (size > maxBytes) {

@@ -1,8 +1,8 @@
 import type { Entry, Position, StoredMessage } from "../message.ts"
 import { Deque } from "./deque.ts"
 import type { Appended, Bounds, Landmark, Page, ReadQuery } from "./log.ts"
-import { lossOf, placeOf } from "./loss.ts"
-import { Marks } from "./marks.ts"
+import { lossOf, readFrom } from "./loss.ts"
+import { RemovedPositions } from "./removed-positions.ts"
 import { merge } from "./merge.ts"
 import { Names, whereaboutsOf, type Whereabouts } from "./names.ts"
 import { formatPosition } from "./position.ts"
@@ -83,7 +83,7 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
   /** Every kept entry in order, and some gone ones: never the first, and never more than kept ones. */
   const order = new Deque<Kept>()
   const topics = new Map<string, Topic>()
-  let marks = new Marks()
+  let marks = new RemovedPositions()
   const ids = new Names<Kept>()
   const keys = new Names<Kept>()
 
@@ -101,7 +101,7 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
     const touched = new Set<Topic>()
     const hasTopicLimits = limits.topicCount < Infinity || limits.topicBytes < Infinity
     const positions = messages.map((message) => {
-      const { topic: name, id, key } = message
+      const { topic: name, id, idempotencyKey: key } = message
       const twin = (id !== undefined && ids.get(name, id)) || (key !== undefined && keys.get(name, key))
       if (twin) return twin.entry.position
       const { entry, topic } = put(message, ++last, present, at)
@@ -129,7 +129,7 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
   function put(message: StoredMessage, sequence: number, present: number, at = present): Kept {
     const entry: Entry = { ...message, position: positionOf(sequence), time: present }
     const topic = topicOf(message.topic)
-    const { data, event, id, key } = message
+    const { data, event, id, idempotencyKey: key } = message
     const kept: Kept = { sequence, size: sizeOf(topic.name, data, event, id, key), entry, topic, at, isGone: false }
     order.push(kept)
     topic.kept.push(kept)
@@ -171,11 +171,11 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
     }
     newestRemoved = Math.max(newestRemoved, sequence)
     if (entry.id !== undefined) ids.delete(topic.name, entry.id)
-    if (entry.key !== undefined) keys.delete(topic.name, entry.key)
+    if (entry.idempotencyKey !== undefined) keys.delete(topic.name, entry.idempotencyKey)
   }
 
   function read({ after, topics: names, limit }: ReadQuery): Page {
-    const place = placeOf(after, epoch, first(), last)
+    const place = readFrom(after, epoch, first(), last)
     const lost = place.lost ?? (place.from < newestRemoved ? lossOf(epoch, place.from, removed(names)) : undefined)
     return { ...page(place.from, names, limit), ...(lost && { lost }) }
   }
@@ -267,7 +267,7 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
   }
 
   function restore(known: Summary, entries: Iterable<readonly [number, number, StoredMessage]>): void {
-    marks = new Marks(known.marks, known.floor)
+    marks = new RemovedPositions(known.marks, known.floor)
     for (const [name, trimmedTo, isOwnMark] of known.topics) {
       topics.set(name, { name, kept: new Deque(), size: 0, trimmedTo, isOwnMark })
     }

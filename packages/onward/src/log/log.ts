@@ -7,8 +7,8 @@ import type { Entry, Position, StoredMessage } from "../message.ts"
 export interface Log {
   /**
    * Stores messages, all or nothing, in order. Resolves once the entries are as durable as this log promises; after that
-   * every `read` sees them. A message whose `id` or `key` an entry kept on the same topic has is a repeat: it is not stored
-   * again, and its position is that entry's. The same `id` or `key` on another topic is another one. Concurrent calls are fine and may share one commit; each call's entries stay together and in order.
+   * every `read` sees them. A message whose `id` or `idempotencyKey` an entry kept on the same topic has is a repeat: it is not stored
+   * again, and its position is that entry's. The same `id` or `idempotencyKey` on another topic is another one. Concurrent calls are fine and may share one commit; each call's entries stay together and in order.
    * Messages must have been checked by the caller; an empty list resolves to no positions.
    */
   append(messages: readonly StoredMessage[]): Promise<Appended>

@@ -1,13 +1,13 @@
 import type { Position } from "../message.ts"
 import type { Loss } from "./log.ts"
-import { MAX_MARKS } from "./marks.ts"
+import { MAX_REMOVED_POSITIONS } from "./removed-positions.ts"
 import { formatPosition, parsePosition } from "./position.ts"
 
 /**
  * What a reader's position means to a log of this epoch, whose entries lie after `first` and up to `last`: the sequence
  * number to read after, and the loss when the position means nothing here.
  */
-export function placeOf(after: Position, epoch: string, first: number, last: number): { from: number; lost?: Loss } {
+export function readFrom(after: Position, epoch: string, first: number, last: number): { from: number; lost?: Loss } {
   const parsed = parsePosition(after)
   if (parsed?.epoch !== epoch) return { from: first, lost: { reason: "epoch", to: formatPosition(epoch, first) } }
   if (parsed.sequence > last) return { from: last, lost: { reason: "unknown", to: formatPosition(epoch, last) } }
@@ -31,7 +31,7 @@ export function lossOf(
     newest = Math.max(newest, to)
   }
   if (newest === from) return undefined
-  if (topics.size > MAX_MARKS) topics = new Map([["*", newest]])
+  if (topics.size > MAX_REMOVED_POSITIONS) topics = new Map([["*", newest]])
   const positions = [...topics].map(([topic, to]) => [topic, formatPosition(epoch, to)] as const)
   return { reason: "trimmed", to: formatPosition(epoch, newest), topics: new Map(positions) }
 }

@@ -2,7 +2,7 @@ import type { Hub } from "../hub/index.ts"
 import type { Log } from "../log/index.ts"
 import { OnwardError } from "../errors.ts"
 import { checkNames } from "../options.ts"
-import { placeOf } from "./place.ts"
+import { mcpLogOf } from "./mcp-log.ts"
 import { createQueue } from "./queue.ts"
 import { find, readStream } from "./read.ts"
 import { createEventId, logIdOf, messageOf, streamOf, topicOf } from "./record.ts"
@@ -39,7 +39,7 @@ export function eventStore(from: Log | Hub, options: EventStoreOptions): EventSt
   checkNames("eventStore", options, ["session"])
   const topic = topicOf(options.session)
   if (topic === undefined) throw new TypeError("eventStore: `session` must be text of 1 to 252 characters")
-  const place = placeOf(from)
+  const place = mcpLogOf(from)
   const inOrder = createQueue()
 
   return {

@@ -2,7 +2,7 @@ import { OnwardError } from "../errors.ts"
 import type { Position } from "../message.ts"
 import { systemClock } from "../clock.ts"
 import { turnsOf } from "../turns.ts"
-import type { Place } from "./place.ts"
+import type { McpLog } from "./mcp-log.ts"
 import { isPriming, logIdOf, recordOf, type McpRecord } from "./record.ts"
 
 const PAGE = 500
@@ -21,13 +21,13 @@ export interface Stretch {
 }
 
 /** Where a session's event is in the log; undefined for an id that was not given in this session, or is not kept any more. */
-export async function find({ log }: Place, topic: string, eventId: string): Promise<Position | undefined> {
+export async function find({ log }: McpLog, topic: string, eventId: string): Promise<Position | undefined> {
   const id = logIdOf(topic, eventId)
   return id === undefined ? undefined : log.locate({ id, topics: [topic] })
 }
 
 /** Whether anything of a session is kept. */
-export async function isKnown({ log }: Place, topic: string): Promise<boolean> {
+export async function isKnown({ log }: McpLog, topic: string): Promise<boolean> {
   let after = (await log.bounds()).first
   for (;;) {
     if (turns.isOver) await turns.next()
@@ -42,7 +42,7 @@ export async function isKnown({ log }: Place, topic: string): Promise<boolean> {
  * Messages of one stream after a position, oldest first: one read's worth. At the end `next` does not move.
  * @throws OnwardError `invalid_start` when some of them are gone, `log_…`
  */
-export async function readStream(place: Place, topic: string, stream: string, after: Position): Promise<Stretch> {
+export async function readStream(place: McpLog, topic: string, stream: string, after: Position): Promise<Stretch> {
   if (turns.isOver) await turns.next()
   const { entries, next, lost } = await place.log.read({ after, topics: [topic], limit: PAGE })
   if (lost) throw new OnwardError("invalid_start", "what came after this event id is not kept any more: ask again")

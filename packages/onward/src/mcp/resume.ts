@@ -3,8 +3,8 @@ import type { Hub } from "../hub/index.ts"
 import type { Log } from "../log/index.ts"
 import type { Position } from "../message.ts"
 import { checkNames } from "../options.ts"
-import type { SourceFunction, SseOptions, Yielded } from "../server/index.ts"
-import { placeOf, type Place } from "./place.ts"
+import type { SourceFunction, SseOptions, SourceItem } from "../server/index.ts"
+import { mcpLogOf, type McpLog } from "./mcp-log.ts"
 import { find, isKnown, readStream, type Sent } from "./read.ts"
 import { isIdOfResponse, isResponse, streamOf, topicOf } from "./record.ts"
 
@@ -49,7 +49,7 @@ const OPTIONS = [
 export function resume(from: Log | Hub, options: ResumeOptions): [source: SourceFunction, options: SseOptions] {
   checkNames("resume", options, OPTIONS)
   const { session, protocol, signal: closing, ...sse } = options
-  const place = placeOf(from)
+  const place = mcpLogOf(from)
   const letGo = new AbortController()
   const source: SourceFunction = async ({ lastEventId, signal }) => {
     if (!session) throw new OnwardError("invalid_start", "send the Mcp-Session-Id header")
@@ -89,7 +89,7 @@ interface FollowOptions {
   readonly letGo: AbortController
 }
 
-async function* follow(place: Place, options: FollowOptions): AsyncGenerator<Yielded> {
+async function* follow(place: McpLog, options: FollowOptions): AsyncGenerator<SourceItem> {
   const { topic, stream, position, signal, prime, closing, letGo } = options
   if (prime !== undefined) yield { id: prime, data: "" }
   // not earlier: clients of the SDK forget where they were when a stream ends without an event
@@ -120,11 +120,11 @@ async function* follow(place: Place, options: FollowOptions): AsyncGenerator<Yie
   }
 }
 
-async function* replay(sent: readonly Sent[]): AsyncGenerator<Yielded> {
+async function* replay(sent: readonly Sent[]): AsyncGenerator<SourceItem> {
   yield* sent.map(yieldedOf)
 }
 
-async function readAll(place: Place, topic: string, stream: string, position: Position): Promise<Sent[]> {
+async function readAll(place: McpLog, topic: string, stream: string, position: Position): Promise<Sent[]> {
   const all: Sent[] = []
   for (let after = position; ;) {
     const { sent, next } = await readStream(place, topic, stream, after)
@@ -134,4 +134,4 @@ async function readAll(place: Place, topic: string, stream: string, position: Po
   }
 }
 
-const yieldedOf = ({ id, message }: Sent): Yielded => ({ event: "message", id, data: JSON.stringify(message) })
+const yieldedOf = ({ id, message }: Sent): SourceItem => ({ event: "message", id, data: JSON.stringify(message) })

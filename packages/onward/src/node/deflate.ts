@@ -9,7 +9,7 @@ import { shiftOf } from "./crc.ts"
 const SETTINGS = { level: 3, windowBits: 13, memLevel: 4, finishFlush: constants.Z_SYNC_FLUSH }
 
 /** Bytes that can be referred back to: deflate needs 262 of its window for itself. */
-export const HISTORY_BYTES: number = 8_192 - 262
+export const DICTIONARY_BYTES: number = 8_192 - 262
 
 /** Below this, what only one connection gets is not worth a deflater. */
 const STORED_BYTES = 1_024

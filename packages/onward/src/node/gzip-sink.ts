@@ -3,7 +3,7 @@ import type { Frame, Piece } from "../frame.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
 import { joinCrc } from "./crc.ts"
 import { blocksOf, endOf, head } from "./deflate.ts"
-import { historyOf, type History, type Member } from "./history.ts"
+import { dictionaryOf, type GzipDictionary, type GzipMember } from "./gzip-dictionary.ts"
 
 /** Where it writes to: a sink that does not mind what its bytes mean. */
 export interface PieceSink {
@@ -16,10 +16,10 @@ export interface PieceSink {
  * One gzip stream (RFC 1952), put together from blocks that others get too. Its own are a few numbers, no deflater: what it has in common
  * with others is in the history of its audience.
  */
-export class GzipSink implements Sink, Member {
+export class GzipSink implements Sink, GzipMember {
   place = -1
   readonly #inner: PieceSink
-  #history: History | undefined
+  #history: GzipDictionary | undefined
   // both as signed 32-bit numbers, which V8 keeps in place
   #crc = 0
   #length = 0
@@ -40,7 +40,7 @@ export class GzipSink implements Sink, Member {
 
   write(frame: Frame, audience?: object): boolean {
     if (!audience) return this.#writeOwn(frame.bytes)
-    this.#history ??= historyOf(audience)
+    this.#history ??= dictionaryOf(audience)
     const blocks = this.#history.take(frame, this)
     const { crc, shift, bytes } = this.#history.plain
     this.#crc = joinCrc(this.#crc, crc, shift) | 0

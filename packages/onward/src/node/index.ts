@@ -1,2 +1,2 @@
-export { sseBelow, type OuterReply, type OuterRequest } from "./below.ts"
+export { sseBelow, type OuterReply, type OuterRequest } from "./raw-socket.ts"
 export { sse, type NodeRequest, type NodeResponse } from "./sse.ts"

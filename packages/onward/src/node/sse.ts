@@ -2,7 +2,14 @@ import { ServerResponse, type IncomingMessage } from "node:http"
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2"
 import type { Socket } from "node:net"
 import type { Piece } from "../frame.ts"
-import { answer, report, type Answer, type Source, type SseOptions, type StreamRequest } from "../server/index.ts"
+import {
+  answerStream,
+  report,
+  type StreamAnswer,
+  type Source,
+  type SseOptions,
+  type StreamRequest,
+} from "../server/index.ts"
 import { kindOf } from "../kind.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
 import { negotiate } from "./coding.ts"
@@ -48,7 +55,7 @@ export function sse(req: NodeRequest, res: NodeResponse, source: Source, options
       return () => void res.off("close", leaves)
     },
   }
-  const decided = answer(request, source, options)
+  const decided = answerStream(request, source, options)
   if (!("then" in decided)) return reply(req, res, decided)
   answering.add(res)
   decided.then((later) => reply(req, res, later)).catch(options.onError ?? report)
@@ -84,7 +91,11 @@ function headerOf(req: NodeRequest, name: string): string | undefined {
   return Array.isArray(value) ? value.join(", ") : value
 }
 
-function reply(req: NodeRequest, res: NodeResponse, { status, headers, body, start, isGzip, cancel }: Answer): void {
+function reply(
+  req: NodeRequest,
+  res: NodeResponse,
+  { status, headers, body, start, isGzip, cancel }: StreamAnswer,
+): void {
   // ServerResponse and Http2ServerResponse have the same methods, but no type in common
   const response = res as ServerResponse
   if (!start) {

@@ -111,7 +111,7 @@ class Events implements AsyncIterableIterator<ParsedEvent, undefined> {
       reading = false
       if (this.#done) return // `return` was called meanwhile
       if (done) this.#done = true
-      else this.#parser.push(value as Uint8Array)
+      else this.#parser.feed(value as Uint8Array)
     } catch (error) {
       if (this.#done) return
       this.#done = true

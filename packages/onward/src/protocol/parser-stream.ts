@@ -17,7 +17,7 @@ export function createParserStream(options: ParseOptions = {}): TransformStream<
       enqueue = (event) => controller.enqueue(event)
     },
     transform(chunk) {
-      parser.push(chunk)
+      parser.feed(chunk)
     },
     flush() {
       parser.end()

@@ -38,7 +38,7 @@ export interface Parser {
    * Throws `OnwardError("event_too_large")`, then and on every later call until `reset`; the first error a handler threw,
    * once the chunk is done; `TypeError` when a handler calls it, or after `end`.
    */
-  push(chunk: Uint8Array | string): void
+  feed(chunk: Uint8Array | string): void
   /** The stream is over: drops the block that was not finished, as the standard says. */
   end(): void
   /**
@@ -124,7 +124,7 @@ class StreamParser implements Parser {
     return this.#block.retry
   }
 
-  push(chunk: Uint8Array | string): void {
+  feed(chunk: Uint8Array | string): void {
     if (this.#state !== "ready") this.#refuse()
     const bytes = typeof chunk === "string" || this.#half !== "" ? this.#encode(chunk) : chunk
     if (bytes?.BYTES_PER_ELEMENT !== 1) throw new TypeError("push takes a Uint8Array or a string")
@@ -294,7 +294,7 @@ class StreamParser implements Parser {
     if (typeof chunk !== "string") {
       const half = encoder.encode(this.#half)
       this.#half = ""
-      this.push(half)
+      this.feed(half)
       return chunk
     }
     const text = this.#half + chunk

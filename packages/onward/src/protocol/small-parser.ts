@@ -4,14 +4,14 @@ import { SMALL_TEXT } from "./cut.ts"
 
 export interface SmallParserOptions {
   /** The longest event, in UTF-16 units: its data so far plus the line being read. @default 16 Mi */
-  readonly maxEventLength?: number | undefined
+  readonly maxEventChars?: number | undefined
   /** The last event id to begin with. @default "" */
   readonly lastEventId?: string | undefined
 }
 
 /** What `createSmallParser` makes: a `Parser` of bytes that is made ready again by `reset` alone. */
 export interface SmallParser {
-  push(chunk: Uint8Array): void
+  feed(chunk: Uint8Array): void
   /** Ready for a new stream: drops what was not finished; `lastEventId` and `retry` stay. A handler may call it. */
   reset(): void
   readonly lastEventId: string
@@ -29,7 +29,7 @@ const SMALL_PART = 1 / 8
  * throws, at once, and `OnwardError("event_too_large")`; after either, `reset`.
  */
 export function createSmallParser(handlers: ParserHandlers, options: SmallParserOptions = {}): SmallParser {
-  const { maxEventLength = 16 * 1024 * 1024 } = options
+  const { maxEventChars = 16 * 1024 * 1024 } = options
   let lastEventId = options.lastEventId ?? ""
   let retry: number | undefined
   let decoder: TextDecoder
@@ -66,8 +66,8 @@ export function createSmallParser(handlers: ParserHandlers, options: SmallParser
   }
 
   function check(length: number): void {
-    if (length > maxEventLength)
-      throw new OnwardError("event_too_large", `an event is longer than ${maxEventLength}: raise \`maxEventLength\``)
+    if (length > maxEventChars)
+      throw new OnwardError("event_too_large", `an event is longer than ${maxEventChars}: raise \`maxEventChars\``)
   }
 
   /** A blank line. All is set for the next block before a handler runs, so that it may throw or reset. */
@@ -101,7 +101,7 @@ export function createSmallParser(handlers: ParserHandlers, options: SmallParser
 
   reset()
   return {
-    push(chunk) {
+    feed(chunk) {
       let text = decoder.decode(chunk, { stream: true })
       if (text !== "") {
         if (text[0] === skipped) text = text.slice(1)

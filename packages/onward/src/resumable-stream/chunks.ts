@@ -12,7 +12,7 @@ export const chunks: Format<string> = {
   },
   decode: ({ data }) => JSON.parse(data) as string,
   merge: (previous, next) => previous + next,
-  follow: () => ({
+  reader: () => ({
     take: (delta) => (delta === "" ? [] : [{ type: "text", delta }]),
     isComplete: false,
     // a stream of strings has a way to end, and to fail, that is no string

@@ -5,7 +5,7 @@ import { chunks } from "./chunks.ts"
 
 export interface ResumableStreamContextOptions extends Pick<
   RunsOptions<string>,
-  "hub" | "log" | "lease" | "maxRun" | "durability" | "onEvent" | "onError" | "clock"
+  "hub" | "log" | "lease" | "maxDuration" | "durability" | "onEvent" | "onError" | "clock"
 > {
   /** Given a promise for as long as a stream is written, for platforms that end a process with its last response. */
   readonly waitUntil?: ((production: Promise<unknown>) => void) | null
@@ -14,7 +14,7 @@ export interface ResumableStreamContextOptions extends Pick<
   /** What who asks for a finished stream gets: all of it, or null as of the package `resumable-stream`. @default "replay" */
   readonly finished?: "replay" | "null"
   /** How long a finished stream is known, in ms. @default 86_400_000 */
-  readonly retain?: number
+  readonly retention?: number
 }
 
 /** Streams of strings that outlive the requests that asked for them: the four methods of the package `resumable-stream`, and two more. */
@@ -22,7 +22,7 @@ export interface ResumableStreamContext {
   /**
    * Starts a stream, or joins the one that there is. `skipCharacters`, in UTF-16 units, leaves out the beginning of one that there is.
    * Null only with `finished: "null"`, for a finished one. The stream given fails when the one made does, or its process dies.
-   * @throws OnwardError `run_expired` for one finished longer ago than `retain`, `log_…` when the store does not take it
+   * @throws OnwardError `run_expired` for one finished longer ago than `retention`, `log_…` when the store does not take it
    */
   resumableStream(
     streamId: string,
@@ -51,9 +51,9 @@ const OPTIONS = [
   "waitUntil",
   "keyPrefix",
   "finished",
-  "retain",
+  "retention",
   "lease",
-  "maxRun",
+  "maxDuration",
   "durability",
   "onEvent",
   "onError",
@@ -68,13 +68,13 @@ const OPTIONS = [
  */
 export function createResumableStreamContext(options: ResumableStreamContextOptions = {}): ResumableStreamContext {
   checkNames("createResumableStreamContext", options, OPTIONS)
-  const { waitUntil, keyPrefix = "resumable-stream", finished = "replay", retain = 86_400_000, ...more } = options
+  const { waitUntil, keyPrefix = "resumable-stream", finished = "replay", retention = 86_400_000, ...more } = options
   const runs: Runs<string> = createRuns({
     ...more,
     ...(waitUntil && { waitUntil }),
     format: chunks,
     prefix: `${keyPrefix}/`,
-    retain,
+    retention,
   })
 
   /** The stream, unless it is over and such are not wanted. */

@@ -21,7 +21,7 @@ export interface OpenRunOptions<F> extends Omit<StreamOptions, "resume" | "until
   /** Starts the run, or answers with one that is there. */
   readonly url: string | URL
   /** The format it comes in: gives frames their type, and knows when the answer is over. */
-  readonly format: Pick<Format<F>, "decode" | "follow" | "isSequence">
+  readonly format: Pick<Format<F>, "decode" | "reader" | "isSequence">
   /** Where to carry on and to stop. @default what `Content-Location` says, else `url` */
   readonly location?: string | URL
   /** Told of each change. */
@@ -48,7 +48,7 @@ export interface OpenRun<F> {
   /** What went wrong, once it is `failed` or `lost`. */
   readonly error: { readonly code: string; readonly message: string } | undefined
   /** What to carry on after some other time: `openRun({ url, lastEventId })`. */
-  readonly lastId: string
+  readonly lastEventId: string
   readonly metrics: OpenRunMetrics
   /**
    * Ends the run for everybody (DELETE). What has come until then stays, and `frames` ends when the server says so.
@@ -74,7 +74,7 @@ const OPTIONS = [...STREAM_OPTIONS, "url", "format", "location"].filter(
 export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
   checkNames("openRun", options, OPTIONS)
   const { url, format, location, onStatus, clock = systemClock, ...rest } = options
-  const follower = format.follow()
+  const follower = format.reader()
   const startedAt = clock.monotonic()
   let status: OpenRunStatus = "connecting"
   let error: OpenRun<F>["error"]
@@ -197,7 +197,7 @@ export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
     get error() {
       return error
     },
-    get lastId() {
+    get lastEventId() {
       return events.lastEventId
     },
     get metrics(): OpenRunMetrics {

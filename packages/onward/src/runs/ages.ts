@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts"
-import type { Insides } from "../hub/index.ts"
+import type { Internals } from "../hub/index.ts"
 
 /** A difference between the log's time and the monotonic clock that is less, in ms, is drift. */
 const STEP = 60_000
@@ -27,7 +27,7 @@ export interface Ages {
  * Measures ages by the times of entries and the monotonic clock. The wall clock of a process may be a day ahead of the log's, or jump: by it,
  * runs that have just ended would be old. So it only limits what is taken for the present at first.
  */
-export function createAges({ core }: Insides, clock: Clock): Ages {
+export function createAges({ core }: Internals, clock: Clock): Ages {
   const eras: Era[] = []
   let isReady: Promise<void> | undefined
 
@@ -38,7 +38,7 @@ export function createAges({ core }: Insides, clock: Clock): Ages {
     if (eras.length > MAX_ERAS) eras.shift()
   }
 
-  const stop = core.taps.add({
+  const stop = core.tailListeners.add({
     onEntry({ time }) {
       const era = eras.at(-1)
       const present = era ? era.time + clock.monotonic() - era.at : -Infinity

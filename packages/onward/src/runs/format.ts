@@ -28,7 +28,7 @@ export interface Format<F = unknown> {
   /** Both as one, when a client could not tell it from getting both; else undefined. */
   merge(previous: F, next: F): F | undefined
   /** Follows one answer frame by frame: what it means, and what it takes to end it. */
-  follow(): Follower<F>
+  reader(): FrameReader<F>
   /** Writes frames of one answer from parts, so that a run of another format can be watched in this one. */
   writer(run: RunInfo): (part: Part) => F[]
 }
@@ -47,7 +47,7 @@ export interface RunInfo {
 }
 
 /** One answer, as far as it has come. */
-export interface Follower<F> {
+export interface FrameReader<F> {
   /** Takes the next frame, and says what it means, without regard to its format. */
   take(frame: F): Part[]
   /** True once a frame has ended the answer in the format's own way. */
@@ -82,7 +82,7 @@ export interface Usage {
 
 export type FinishReason = "stop" | "length" | "tool-calls" | "content-filter" | "other"
 
-const METHODS = ["encode", "decode", "merge", "follow", "writer"] as const
+const METHODS = ["encode", "decode", "merge", "reader", "writer"] as const
 
 /** Throws a `TypeError` for what is no format, such as the function that makes one. */
 export function checkFormat(format: unknown): void {

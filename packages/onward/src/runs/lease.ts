@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts"
 import { markOf, type RunRecord } from "./record.ts"
-import type { View } from "./view.ts"
+import type { Replica } from "./replica.ts"
 
 /** How often silence is looked at within a lease. */
 const LOOKS = 4
@@ -18,21 +18,21 @@ export interface LeaseOptions {
  * nothing of others in that time. It is believed only after the log itself was asked once more: who cannot read the log has
  * nothing to say about others.
  */
-export function guardLease(view: View, { clock, lease, append }: LeaseOptions): () => void {
+export function guardLease(replica: Replica, { clock, lease, append }: LeaseOptions): () => void {
   const period = lease / LOOKS
   // so that those who watch elsewhere do not all write the same end at once
   const patience = lease * (1 + clock.random() * 0.05)
-  let heard = view.heard
+  let heard = replica.heard
   /** How long the producer has been silent, and up to when that was counted. */
   let silence = 0
   let countedTo = clock.monotonic()
   let isStopped = false
-  const unlisten = view.listen(hear)
+  const unlisten = replica.listen(hear)
   let undo = again()
 
   function hear(): void {
-    if (view.heard === heard) return
-    heard = view.heard
+    if (replica.heard === heard) return
+    heard = replica.heard
     silence = 0
     countedTo = clock.monotonic()
   }
@@ -42,22 +42,22 @@ export function guardLease(view: View, { clock, lease, append }: LeaseOptions): 
   }
 
   async function look(): Promise<void> {
-    if (view.ending) return
+    if (replica.ending) return
     const now = clock.monotonic()
     silence += Math.min(now - countedTo, 2 * period)
     countedTo = now
-    if (view.isProducing || !view.fold.opened) silence = 0
+    if (replica.isProducing || !replica.records.opened) silence = 0
     if (silence >= patience) {
       silence = 0
-      await bury().catch(() => {})
+      await markLost().catch(() => {})
     }
     if (!isStopped) undo = again()
   }
 
-  async function bury(): Promise<void> {
-    const before = view.heard
-    await view.refresh()
-    if (view.heard !== before || view.ending || isStopped) return
+  async function markLost(): Promise<void> {
+    const before = replica.heard
+    await replica.refresh()
+    if (replica.heard !== before || replica.ending || isStopped) return
     await append({
       type: "end",
       mark: markOf(),

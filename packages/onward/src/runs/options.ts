@@ -24,15 +24,15 @@ export interface RunsOptions<F = unknown> {
   /** How long a producer may be silent before its run is given up as lost, in ms: seconds, as a busy process is not dead. @default 10_000 */
   readonly lease?: number
   /** How long a piece of an answer waits for more, in ms and in characters. The first one, and what is no mere piece, never waits. @default 20 ms, 4_096 */
-  readonly flush?: { readonly ms?: number; readonly chars?: number }
+  readonly flush?: { readonly interval?: number; readonly maxChars?: number }
   /** How long a run can be read after its end, in ms; then it is `expired`. Its records go when the log removes them. @default 600_000 */
-  readonly retain?: number
+  readonly retention?: number
   /** Longest silence on a viewer's stream, in ms. @default 15_000 */
   readonly heartbeat?: number
   /** Longest life of a run, in ms: it ends as failed, in time before a platform kills its producer. @default Infinity */
-  readonly maxRun?: number
+  readonly maxDuration?: number
   /** Longest answer, in characters of data. @default 134_217_728 */
-  readonly maxLength?: number
+  readonly maxChars?: number
   /** Most frames that a source may give. @default 500_000 */
   readonly maxFrames?: number
   /**
@@ -71,7 +71,7 @@ export interface RunOwner {
 
 export interface AttachOptions extends RunOwner {
   /** Carry on after this id. @default from the beginning */
-  readonly after?: string
+  readonly lastEventId?: string
   /** Whether what has piled up comes merged. @default true */
   readonly merge?: boolean
   /** Name of the format to watch it in, of `format` and `formats`; frames are then of that one. @default that of the run */
@@ -98,7 +98,7 @@ export type RunItem<F> =
 export interface RunState {
   readonly status: RunStatus
   /** What to carry on after. */
-  readonly lastId?: string
+  readonly lastEventId?: string
   readonly error?: RunError
   readonly usage?: Usage
   readonly metrics?: RunMetrics
@@ -161,10 +161,10 @@ export const RUNS_OPTIONS: readonly string[] = [
   "prefix",
   "lease",
   "flush",
-  "retain",
+  "retention",
   "heartbeat",
-  "maxRun",
-  "maxLength",
+  "maxDuration",
+  "maxChars",
   "maxFrames",
   "durability",
   "storeTimeout",

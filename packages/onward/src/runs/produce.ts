@@ -1,18 +1,18 @@
 import { OnwardError } from "../errors.ts"
-import type { Ending, Format, Follower, Part } from "./format.ts"
+import type { Ending, Format, FrameReader, Part } from "./format.ts"
 import { createMeter } from "./metrics.ts"
 import { markOf, type EndStatus, type RunError } from "./record.ts"
 import { createRecorder, type Recorder, type RecorderOptions } from "./recorder.ts"
 import { turnsOf } from "../turns.ts"
 import { openFrames, type Frames, type RunSource, type RunSourceFunction } from "./source.ts"
-import { whenEnded, type View } from "./view.ts"
+import { whenEnded, type Replica } from "./replica.ts"
 
 export interface ProduceOptions extends Omit<RecorderOptions, "onLost" | "onFault"> {
   /** Longest life of the run, in ms. */
-  readonly maxRun: number
+  readonly maxDuration: number
   /** Longest answer, in UTF-16 units of data. */
-  readonly maxLength: number
-  /** Most frames of a source: those that say nothing, such as `{}`, hardly count towards `maxLength`. */
+  readonly maxChars: number
+  /** Most frames of a source: those that say nothing, such as `{}`, hardly count towards `maxChars`. */
   readonly maxFrames: number
   readonly onFirst: () => void
 }
@@ -20,7 +20,7 @@ export interface ProduceOptions extends Omit<RecorderOptions, "onLost" | "onFaul
 /** A run that is being produced here. */
 export interface Production {
   /** The run as this process sees it. */
-  readonly view: View
+  readonly replica: Replica
   /** Resolves once the run is over and the log knows, or cannot be told. Never rejects. */
   readonly done: Promise<void>
   /** Ends it from within this process. */
@@ -30,17 +30,17 @@ export interface Production {
 }
 
 /** Resolves once a run is over and its viewers here know how it ended: the log's answer to the writer may come a moment before its entry. */
-export async function untilTold({ done, view }: Production): Promise<void> {
+export async function untilTold({ done, replica }: Production): Promise<void> {
   await done
-  if (view.users > 0) await whenEnded(view)
+  if (replica.users > 0) await whenEnded(replica)
 }
 
 /** Runs a source and records what comes of it. The run of whoever calls this must have been won: its `open` is the first. */
 export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options: ProduceOptions): Production {
-  const { view, by, format, clock, maxRun, maxLength, maxFrames, onError } = options
+  const { replica, by, format, clock, maxDuration, maxChars, maxFrames, onError } = options
   const aborter = new AbortController()
-  const meter = (view.meter = createMeter(clock, () => view.fold.elsewhere))
-  view.isProducing = true
+  const meter = (replica.meter = createMeter(clock, () => replica.records.elsewhere))
+  replica.isProducing = true
   /** Why it ends before its source does. */
   let verdict: { readonly status: "failed"; readonly error: RunError } | undefined
   let isOver = false
@@ -51,7 +51,7 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
     ...options,
     onLost(error) {
       onError(error)
-      view.end({ status: "failed", error: STORE_AWAY })
+      replica.end({ status: "failed", error: STORE_AWAY })
       halt()
     },
     onFault(error) {
@@ -59,11 +59,11 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
       fail(describe(error))
     },
   })
-  const unlisten = view.listen(() => {
+  const unlisten = replica.listen(() => {
     // stopped, or given up: whatever comes now, nobody would get it
-    if (view.ending) halt()
+    if (replica.ending) halt()
   })
-  const undoLimit = maxRun < Infinity ? clock.after(maxRun, () => fail(tooLate(maxRun))) : undefined
+  const undoLimit = maxDuration < Infinity ? clock.after(maxDuration, () => fail(tooLate(maxDuration))) : undefined
 
   function halt(): void {
     if (isOver) return
@@ -77,10 +77,10 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
   }
 
   async function run(): Promise<void> {
-    const follower: Follower<unknown> = format.follow()
-    const opening = openFrames(source, { id: view.id, signal: aborter.signal }, format as Format<F>, {
+    const follower: FrameReader<unknown> = format.reader()
+    const opening = openFrames(source, { id: replica.id, signal: aborter.signal }, format as Format<F>, {
       // no character of JSON takes more than three bytes
-      maxEventBytes: Math.min(maxLength * 3, MAX_EVENT_BYTES),
+      maxEventBytes: Math.min(maxChars * 3, MAX_EVENT_BYTES),
       onSkip: onError,
     })
     const over = new Promise<Ending>((resolve) => (interrupt = () => resolve({ status: "completed" })))
@@ -97,16 +97,16 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
     isOver = true
     undoLimit?.()
     // what ended it otherwise may have kept the last frames from the log
-    if (!verdict) view.follower = follower
-    const last = finish(recorder, view, by, verdict ?? ending)
+    if (!verdict) replica.reader = follower
+    const last = finish(recorder, replica, by, verdict ?? ending)
     aborter.abort(new DOMException("The run is over.", "AbortError"))
     opening.then(letGo).catch(() => {})
     await last
     unlisten()
-    view.isProducing = false
+    replica.isProducing = false
   }
 
-  async function pump({ iterator, isWire }: Frames<F>, follower: Follower<unknown>): Promise<Ending> {
+  async function pump({ iterator, isWire }: Frames<F>, follower: FrameReader<unknown>): Promise<Ending> {
     const completed: Ending = { status: "completed" }
     const turns = turnsOf(clock)
     let told: Ending | undefined
@@ -119,7 +119,7 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
       } catch (error) {
         // of several answers the last one is whole, and its connection has nothing more to say
         if (format.isSequence && told) return told
-        throw isTooLarge(error) ? tooLong(maxLength) : error
+        throw isTooLarge(error) ? tooLong(maxChars) : error
       }
       if (isOver) return completed
       if (result.done) break
@@ -130,10 +130,10 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
       if (!follower.isComplete) told = undefined
       for (const part of parts) if (part.type === "end") told = part.ending
       const isFirst = meter.take(parts)
-      const room = recorder.push(value, isFirst || !isDelta(parts), textLength(parts))
+      const registry = recorder.push(value, isFirst || !isDelta(parts), textLength(parts))
       if (isFirst) options.onFirst()
-      if (meter.raw > maxLength) throw tooLong(maxLength)
-      if (room) await room
+      if (meter.raw > maxChars) throw tooLong(maxChars)
+      if (registry) await registry
       // its own end, whatever the connection brings after it
       if (told && follower.isComplete && !(format.isSequence && told.status === "completed")) return told
     }
@@ -150,17 +150,17 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
 
   function leave(error: RunError): void {
     recorder.stop()
-    view.end({ status: "failed", error })
+    replica.end({ status: "failed", error })
   }
 
   const done = run().catch(onError)
-  return { view, done, fail, leave }
+  return { replica, done, fail, leave }
 }
 
-async function finish(recorder: Recorder, view: View, by: string, ending: Ending): Promise<void> {
-  if (view.ending) return recorder.stop()
+async function finish(recorder: Recorder, replica: Replica, by: string, ending: Ending): Promise<void> {
+  if (replica.ending) return recorder.stop()
   const { status, error } = ending as { status: EndStatus; error?: RunError }
-  const { meter } = view
+  const { meter } = replica
   await recorder.finish({
     type: "end",
     mark: markOf(),
@@ -188,15 +188,15 @@ const MAX_EVENT_BYTES = 536_870_888
 
 const isTooLarge = (error: unknown): boolean => error instanceof OnwardError && error.code === "event_too_large"
 
-const tooLate = (maxRun: number): RunError => ({
+const tooLate = (maxDuration: number): RunError => ({
   code: "run_too_long",
-  message: `The answer took longer than maxRun = ${maxRun} ms. Ask for a shorter one, or raise maxRun of createRuns.`,
+  message: `The answer took longer than maxDuration = ${maxDuration} ms. Ask for a shorter one, or raise maxDuration of createRuns.`,
 })
 const STORE_AWAY: RunError = { code: "log_unavailable", message: "the answer could not be kept: its store is away" }
-const tooLong = (maxLength: number): OnwardError =>
+const tooLong = (maxChars: number): OnwardError =>
   new OnwardError(
     "message_too_large",
-    `The answer is longer than maxLength = ${maxLength} characters. Ask for a shorter one, or raise maxLength of createRuns.`,
+    `The answer is longer than maxChars = ${maxChars} characters. Ask for a shorter one, or raise maxChars of createRuns.`,
   )
 
 const tooMany = (maxFrames: number): OnwardError =>

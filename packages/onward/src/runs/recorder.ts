@@ -2,17 +2,17 @@ import type { Clock } from "../clock.ts"
 import { OnwardError } from "../errors.ts"
 import type { Format } from "./format.ts"
 import { keptOf, type KeptFrame, type RunRecord } from "./record.ts"
-import type { Room } from "./room.ts"
-import type { Unkept, View } from "./view.ts"
+import type { RunRegistry } from "./registry.ts"
+import type { UnstoredDelta, Replica } from "./replica.ts"
 
 export interface RecorderOptions {
-  readonly view: View
+  readonly replica: Replica
   readonly by: string
   readonly format: Format
-  readonly room: Pick<Room, "append">
+  readonly registry: Pick<RunRegistry, "append">
   readonly clock: Clock
   /** How long a delta waits for more, in ms, and how much of it may wait, in UTF-16 units. */
-  readonly flush: { readonly ms: number; readonly chars: number }
+  readonly flush: { readonly interval: number; readonly maxChars: number }
   readonly lease: number
   /** How long the store may be away, in ms. */
   readonly storeTimeout: number
@@ -28,7 +28,7 @@ export interface RecorderOptions {
 /** Writes an attempt's records to the log, one append at a time, in order. */
 export interface Recorder {
   /**
-   * Takes the next frame, with so much text. `isUrgent`: it does not wait for more. Resolves when there is room for another.
+   * Takes the next frame, with so much text. `isUrgent`: it does not wait for more. Resolves when there is registry for another.
    */
   push(frame: unknown, isUrgent: boolean, text: number): Promise<void> | undefined
   /** Writes what is left and then `end`. Resolves when the log has it, or will not take it. */
@@ -47,7 +47,7 @@ interface Waiting {
 
 interface Sealed {
   readonly record: RunRecord
-  readonly unkept?: Unkept
+  readonly unstored?: UnstoredDelta
   readonly chars: number
 }
 
@@ -59,7 +59,8 @@ const FRAME_COST = 64
 const MAX_PAUSE = 2_000
 
 export function createRecorder(options: RecorderOptions): Recorder {
-  const { view, by, format, room, clock, flush, lease, storeTimeout, isStrict, onError, onLost, onFault } = options
+  const { replica, by, format, registry, clock, flush, lease, storeTimeout, isStrict, onError, onLost, onFault } =
+    options
   /** Frames that wait for more, neighbours merged already. */
   let waiting: Waiting[] = []
   let waitingChars = 0
@@ -107,10 +108,10 @@ export function createRecorder(options: RecorderOptions): Recorder {
       if (chars === 0) return undefined
       waiting.push({ frame, kept, around: chars - text })
     }
-    if (view.meter) view.meter.raw += chars
+    if (replica.meter) replica.meter.raw += chars
     waitingChars += chars + FRAME_COST
-    if (isUrgent || waitingChars >= flush.chars) flushNow()
-    else timer ??= clock.after(flush.ms, () => flushNow())
+    if (isUrgent || waitingChars >= flush.maxChars) flushNow()
+    else timer ??= clock.after(flush.interval, () => flushNow())
     if (queuedChars + waitingChars < MAX_WAITING) return undefined
     return new Promise((resolve) => (makeRoom = resolve))
   }
@@ -134,8 +135,8 @@ export function createRecorder(options: RecorderOptions): Recorder {
     waitingChars = 0
     queuedChars += chars
     isQuiet = false
-    if (view.meter) view.meter.merged += chars
-    queue.push({ record: { type: "delta", by, n: ++n, frames }, unkept: { ordinal: ordinal++, frames }, chars })
+    if (replica.meter) replica.meter.merged += chars
+    queue.push({ record: { type: "delta", by, n: ++n, frames }, unstored: { ordinal: ordinal++, frames }, chars })
     if (failingSince !== undefined) show()
   }
 
@@ -151,8 +152,8 @@ export function createRecorder(options: RecorderOptions): Recorder {
   /** Those who watch here get what the store does not take, without ids. */
   function show(): void {
     if (isStrict) return
-    view.unkept = queue.flatMap(({ unkept }) => unkept ?? [])
-    view.changed()
+    replica.unstored = queue.flatMap(({ unstored }) => unstored ?? [])
+    replica.changed()
   }
 
   function send(): void {
@@ -170,8 +171,8 @@ export function createRecorder(options: RecorderOptions): Recorder {
       const count = queue.length
       if (count === 0) break
       try {
-        await room.append(
-          view,
+        await registry.append(
+          replica,
           queue.map(({ record }) => record),
         )
         tries = 0

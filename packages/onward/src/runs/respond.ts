@@ -19,9 +19,12 @@ export async function respond(
   const isStop = method === "DELETE"
   try {
     const outcome = isStop ? await runs.stop(id, who) : undefined
-    const { status, lastId } = await runs.status(id, who)
+    const { status, lastEventId } = await runs.status(id, who)
     const code = status === "unknown" ? 404 : status === "expired" ? 410 : 200
-    const headers = { "onward-run-status": status, ...(lastId !== undefined && { "onward-run-last-id": lastId }) }
+    const headers = {
+      "onward-run-status": status,
+      ...(lastEventId !== undefined && { "onward-run-last-id": lastEventId }),
+    }
     return say(code, headers, isStop && { status, outcome })
   } catch (error) {
     onError(error)

@@ -1,11 +1,11 @@
 import { createAges } from "./ages.ts"
 import { checkClock, type Clock } from "../clock.ts"
 import { OnwardError } from "../errors.ts"
-import { createHub, insidesOf, type Hub } from "../hub/index.ts"
+import { createHub, internalsOf, type Hub } from "../hub/index.ts"
 import { kindOf } from "../kind.ts"
 import { checkLog } from "../log/index.ts"
 import { checkKinds, checkNames, durationOf } from "../options.ts"
-import { checkSseOptions, report, type SourceFunction, type Yielded } from "../server/index.ts"
+import { checkSseOptions, report, type SourceFunction, type SourceItem } from "../server/index.ts"
 import { checkFormat, type Format } from "./format.ts"
 import {
   RUNS_OPTIONS,
@@ -17,19 +17,19 @@ import {
   type RunsOptions,
   type RunState,
 } from "./options.ts"
-import { createPlaces, isRunId } from "./place.ts"
+import { createRunTopics, isRunId } from "./run-topic.ts"
 import { produce, untilTold, type Production } from "./produce.ts"
-import { prepare, project, type Projection } from "./projection.ts"
+import { prepareTranslation, translate, type Translation } from "./translation.ts"
 import { markOf, type RunError } from "./record.ts"
 import { respond } from "./respond.ts"
 
-import { createRoom } from "./room.ts"
+import { createRegistry } from "./registry.ts"
 import { discardSource, type RunSource, type RunSourceFunction } from "./source.ts"
-import { createCount } from "./seen.ts"
+import { createViewerCount } from "./viewer-count.ts"
 import { createStates } from "./state.ts"
-import { sweep } from "./sweep.ts"
-import { whenEnded, type View } from "./view.ts"
-import { BEGINNING, cursorOf, isOver, Watch, type Cursor, type WatchOptions } from "./watch.ts"
+import { sweepOrphans } from "./orphan-sweep.ts"
+import { whenEnded, type Replica } from "./replica.ts"
+import { BEGINNING, cursorOf, isOver, Watch, type RunCursor, type WatchOptions } from "./watch.ts"
 
 /**
  * Makes runs: streams of tokens that survive their viewers. Everything about a run is in the log, so any process with the same
@@ -41,7 +41,7 @@ import { BEGINNING, cursorOf, isOver, Watch, type Cursor, type WatchOptions } fr
  */
 export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   checkNames("createRuns", options, RUNS_OPTIONS)
-  checkNames("createRuns's flush", options.flush ?? {}, ["ms", "chars"])
+  checkNames("createRuns's flush", options.flush ?? {}, ["interval", "maxChars"])
   checkKinds("createRuns", options, {
     onEvent: "a function",
     onError: "a function",
@@ -53,25 +53,25 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   if (options.clock) checkClock("createRuns", options.clock)
   const { format, onError = report, waitUntil, durability = "relaxed", prefix = "run/" } = options
   const lease = durationOf("lease", options.lease, 10_000)
-  const retain = durationOf("retain", options.retain, 600_000)
+  const retention = durationOf("retention", options.retention, 600_000)
   const heartbeat = durationOf("heartbeat", options.heartbeat, 15_000)
-  const maxRun = durationOf("maxRun", options.maxRun, Infinity)
+  const maxDuration = durationOf("maxDuration", options.maxDuration, Infinity)
   const storeTimeout = durationOf("storeTimeout", options.storeTimeout, 30_000)
-  const flush = { ms: options.flush?.ms ?? 20, chars: options.flush?.chars ?? 4_096 }
-  const { maxLength = 134_217_728, maxFrames = 500_000 } = options
+  const flush = { interval: options.flush?.interval ?? 20, maxChars: options.flush?.maxChars ?? 4_096 }
+  const { maxChars = 134_217_728, maxFrames = 500_000 } = options
   const formats = new Map([format as Format, ...(options.formats ?? [])].map((each) => [each.name, each]))
   if (options.hub && options.log) throw new TypeError("createRuns takes a `hub` or a `log`, not both")
   const hub = options.hub ?? ownHub(options, onError)
-  const insides = insidesOf(hub)
-  const clock = options.clock ?? insides.core.clock
-  const places = createPlaces(prefix)
-  const ages = createAges(insides, clock)
-  const room = createRoom({ insides, ages, lease, clock })
-  const count = createCount({ clock, room })
-  const stopSweeping = sweep({ insides, room, places, lease, clock })
-  const { statusOf, stateOf, check } = createStates({ ages, retain })
+  const internals = internalsOf(hub)
+  const clock = options.clock ?? internals.core.clock
+  const topics = createRunTopics(prefix)
+  const ages = createAges(internals, clock)
+  const registry = createRegistry({ internals, ages, lease, clock })
+  const count = createViewerCount({ clock, registry })
+  const stopSweeping = sweepOrphans({ internals, registry, topics, lease, clock })
+  const { statusOf, stateOf, check } = createStates({ ages, retention })
   const productions = new Set<Production>()
-  const projections = new WeakMap<View, Map<string, Projection>>()
+  const projections = new WeakMap<Replica, Map<string, Translation>>()
   /** Names under which runs were opened, until it is known who won: a start that failed may have won, and is known when it is repeated. */
   const claims = new Map<string, string>()
   let isClosed = false
@@ -85,104 +85,104 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
     }
   }
 
-  /** Does something with a run, which stays in view meanwhile. */
-  async function using<T>(id: string, who: RunOwner, use: (view: View) => T | Promise<T>): Promise<T> {
-    const view = await room.acquire(places.of(id, who))
+  /** Does something with a run, which stays in replica meanwhile. */
+  async function using<T>(id: string, who: RunOwner, use: (replica: Replica) => T | Promise<T>): Promise<T> {
+    const replica = await registry.acquire(topics.of(id, who))
     try {
-      return await use(view)
+      return await use(replica)
     } finally {
-      room.release(view)
+      registry.release(replica)
     }
   }
 
-  function projectionOf(view: View, name: string | undefined): Projection {
-    const native = formats.get(view.fold.opened?.format ?? "")
+  function projectionOf(replica: Replica, name: string | undefined): Translation {
+    const native = formats.get(replica.records.opened?.format ?? "")
     const wanted = name === undefined ? native : formats.get(name)
     if (!native || !wanted) {
-      const missing = native ? name : view.fold.opened?.format
+      const missing = native ? name : replica.records.opened?.format
       throw new TypeError(`createRuns was given no format "${missing}": there are ${[...formats.keys()].join(", ")}`)
     }
-    const made = projections.get(view) ?? new Map<string, Projection>()
-    projections.set(view, made)
-    const projection = made.get(wanted.name) ?? project(view, native, wanted)
+    const made = projections.get(replica) ?? new Map<string, Translation>()
+    projections.set(replica, made)
+    const projection = made.get(wanted.name) ?? translate(replica, native, wanted)
     made.set(wanted.name, projection)
     return projection
   }
 
-  const prepared = (view: View, name: string | undefined): Promise<Projection> =>
-    prepare(projectionOf(view, name), view, insides.core.turns)
+  const prepared = (replica: Replica, name: string | undefined): Promise<Translation> =>
+    prepareTranslation(projectionOf(replica, name), replica, internals.core.turns)
 
   /** Writes an `open`, and finds out whose is the first. */
-  async function claim(view: View): Promise<void> {
-    const by = claims.get(view.topic) ?? markOf()
-    claims.set(view.topic, by)
+  async function claim(replica: Replica): Promise<void> {
+    const by = claims.get(replica.topic) ?? markOf()
+    claims.set(replica.topic, by)
     if (claims.size > MAX_CLAIMS) claims.delete(claims.keys().next().value as string)
     try {
-      await room.append(view, [{ type: "open", by, format: format.name }])
+      await registry.append(replica, [{ type: "open", by, format: format.name }])
     } catch (error) {
       // it may have been stored all the same
-      await view.refresh()
-      if (!view.fold.opened) throw error
+      await replica.refresh()
+      if (!replica.records.opened) throw error
     }
     // somebody else's may be before this one: what the log says counts
-    if (!view.fold.opened) await view.refresh()
+    if (!replica.records.opened) await replica.refresh()
   }
 
-  function begin(view: View, by: string, source: RunSource<F> | RunSourceFunction<F>, who: RunOwner): void {
-    const run = named(view.id, who)
+  function begin(replica: Replica, by: string, source: RunSource<F> | RunSourceFunction<F>, who: RunOwner): void {
+    const run = named(replica.id, who)
     const production = produce(source, {
-      view,
+      replica,
       by,
       format,
-      room,
+      registry,
       clock,
       flush,
       lease,
       storeTimeout,
       isStrict: durability === "strict",
-      maxRun,
-      maxLength,
+      maxDuration,
+      maxChars,
       maxFrames,
       onError,
       onFirst: () => tell({ type: "first", ...run }),
     })
     productions.add(production)
-    view.users++
+    replica.users++
     const over = production.done.then(() => {
       productions.delete(production)
-      const metrics = view.fold.ended?.metrics ?? view.meter?.read()
-      tell({ type: "end", ...run, status: view.ending?.status ?? "lost", metrics })
-      room.release(view)
+      const metrics = replica.records.ended?.metrics ?? replica.meter?.read()
+      tell({ type: "end", ...run, status: replica.ending?.status ?? "lost", metrics })
+      registry.release(replica)
     })
     tell({ type: "start", ...run })
     waitUntil?.(over)
   }
 
-  /** Watches a run once it is known that it may be watched; it stays in view until the watching is over. */
+  /** Watches a run once it is known that it may be watched; it stays in replica until the watching is over. */
   function watching<T>(id: string, who: Watching, how: Pick<WatchOptions<T>, "frame" | "end">): Watch<T> {
     const { signal, merge: isMerged = true } = who
     return new Watch({
-      turns: insides.core.turns,
+      turns: internals.core.turns,
       ...how,
       signal,
       isMerged,
       async open() {
-        const view = await room.acquire(places.of(id, who))
+        const replica = await registry.acquire(topics.of(id, who))
         try {
-          check(view)
-          const from = who.from ?? cursorIn(view, who.after)
-          const watched = { view, from, projection: await prepared(view, who.format) }
-          count(view, from !== BEGINNING)
+          check(replica)
+          const from = who.from ?? cursorIn(replica, who.lastEventId)
+          const watched = { replica, from, projection: await prepared(replica, who.format) }
+          count(replica, from !== BEGINNING)
           tell({ type: from === BEGINNING ? "attach" : "resume", ...named(id, who) })
           return watched
         } catch (error) {
-          room.release(view)
+          registry.release(replica)
           throw error
         }
       },
-      close({ view }) {
+      close({ replica }) {
         tell({ type: "leave", ...named(id, who) })
-        room.release(view)
+        registry.release(replica)
       },
     })
   }
@@ -200,13 +200,13 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
         )
       }
       try {
-        const isNew = await using(id, who, async (view) => {
-          if (!view.fold.opened && !view.isTrimmed) await claim(view)
-          check(view)
-          const by = claims.get(view.topic)
-          claims.delete(view.topic)
-          if (by === undefined || !view.hasBegun(by)) return false
-          begin(view, by, source, who)
+        const isNew = await using(id, who, async (replica) => {
+          if (!replica.records.opened && !replica.isTrimmed) await claim(replica)
+          check(replica)
+          const by = claims.get(replica.topic)
+          claims.delete(replica.topic)
+          if (by === undefined || !replica.hasBegun(by)) return false
+          begin(replica, by, source, who)
           return true
         })
         if (!isNew) discardSource(source)
@@ -232,24 +232,24 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
     async stop(id, who = {}) {
       checkNames("stop", who, OWNER)
       if (!isRunId(id)) return "unknown"
-      return using(id, who, async (view) => {
-        const status = statusOf(view)
+      return using(id, who, async (replica) => {
+        const status = statusOf(replica)
         if (status === "unknown" || status === "expired") return "unknown"
         if (status !== "running") return "already-ended"
         const mark = markOf()
-        await room.append(view, [{ type: "end", mark, status: "stopped" }])
-        if (!view.fold.ended) await view.refresh()
-        return view.fold.ended?.mark === mark ? "stopped" : "already-ended"
+        await registry.append(replica, [{ type: "end", mark, status: "stopped" }])
+        if (!replica.records.ended) await replica.refresh()
+        return replica.records.ended?.mark === mark ? "stopped" : "already-ended"
       })
     },
 
     async delete(id, who = {}) {
       checkNames("delete", who, OWNER)
       if (!isRunId(id)) return "unknown"
-      return using(id, who, async (view) => {
-        if (!view.fold.opened) return "unknown"
-        if (!view.fold.isDeleted) await room.append(view, [{ type: "delete", mark: markOf() }])
-        if (!view.fold.isDeleted) await view.refresh()
+      return using(id, who, async (replica) => {
+        if (!replica.records.opened) return "unknown"
+        if (!replica.records.isDeleted) await registry.append(replica, [{ type: "delete", mark: markOf() }])
+        if (!replica.records.isDeleted) await replica.refresh()
         return "deleted"
       })
     },
@@ -269,15 +269,15 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
       const source: SourceFunction = async ({ lastEventId, signal }) => {
         // who carries on wants the rest, of what is over too
         if (onlyActive && lastEventId === undefined && (await runs.status(id, who)).status !== "running") return null
-        const from = await using(id, who, async (view) => {
-          check(view)
-          const cursor = cursorIn(view, lastEventId)
+        const from = await using(id, who, async (replica) => {
+          check(replica)
+          const cursor = cursorIn(replica, lastEventId)
           const isRest = cursor !== BEGINNING
-          return isRest && isOver({ view, from: cursor, projection: await prepared(view, given.format) })
+          return isRest && isOver({ replica, from: cursor, projection: await prepared(replica, given.format) })
             ? undefined
             : cursor
         })
-        return from && watching<Yielded>(id, { ...who, signal, from }, wire)
+        return from && watching<SourceItem>(id, { ...who, signal, from }, wire)
       }
       return [
         source,
@@ -311,7 +311,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
       for (const { fail } of all) fail(CLOSED)
       await within(clock, CLOSE_PATIENCE, Promise.all(all.map(untilTold)))
       for (const { leave } of productions) leave(CLOSED)
-      for (const opening of room.views.values()) opening.then(letGo, () => {})
+      for (const opening of registry.replicas.values()) opening.then(letGo, () => {})
       if (!options.hub) await hub.close()
     },
 
@@ -321,10 +321,10 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   }
 
   async function ended(id: string, who: RunOwner): Promise<RunState> {
-    return using(id, who, async (view) => {
-      check(view)
-      await whenEnded(view)
-      return stateOf(view)
+    return using(id, who, async (replica) => {
+      check(replica)
+      await whenEnded(replica)
+      return stateOf(replica)
     })
   }
 
@@ -341,13 +341,13 @@ const locationOf = (location: string): string =>
   location.toWellFormed().replace(/[^\x21-\x7e]/gu, (character) => encodeURIComponent(character))
 
 const OWNER = ["owner"]
-const ATTACH = ["owner", "after", "merge", "format", "signal"]
+const ATTACH = ["owner", "lastEventId", "merge", "format", "signal"]
 const VIEW = ["owner", "format", "onlyActive", "location", "sse"]
 
 /** Lets those go who watch it here, for them to come back elsewhere. */
-function letGo(view: View): void {
-  view.isLeft = true
-  view.changed()
+function letGo(replica: Replica): void {
+  replica.isLeft = true
+  replica.changed()
 }
 
 /** Waits for something, but no longer than `patience`, in ms. */
@@ -361,7 +361,7 @@ async function within(clock: Clock, patience: number, something: Promise<unknown
 }
 
 interface Watching extends AttachOptions {
-  readonly from?: Cursor
+  readonly from?: RunCursor
 }
 
 /** How long closing waits for the store to take the ends of runs, in ms: a process that is told to end has little time. */
@@ -372,15 +372,15 @@ const MAX_CLAIMS = 1_000
 
 const CLOSED: RunError = { code: "hub_closed", message: "the server that wrote this answer was shut down" }
 
-const cursorIn = (view: View, after: string | undefined): Cursor =>
-  after === undefined || after === "earliest" ? BEGINNING : cursorOf(view, after)
+const cursorIn = (replica: Replica, after: string | undefined): RunCursor =>
+  after === undefined || after === "earliest" ? BEGINNING : cursorOf(replica, after)
 
 function ownHub({ log, clock }: Pick<RunsOptions, "log" | "clock">, onError: (error: unknown) => void): Hub {
-  return createHub({ onError, ...(log && { log }), ...(clock && { clock }), window: { entries: 0, chars: 0 } })
+  return createHub({ onError, ...(log && { log }), ...(clock && { clock }), window: { maxEntries: 0, maxChars: 0 } })
 }
 
 /** Frames as SSE messages. An end that has no frame is not told: many clients deliver a block without data as an empty message. */
-const wire: Pick<WatchOptions<Yielded>, "frame" | "end"> = {
+const wire: Pick<WatchOptions<SourceItem>, "frame" | "end"> = {
   frame({ id, cell }) {
     const { data, event } = cell.message
     return { data, event, id }

@@ -1,23 +1,23 @@
 import { OnwardError } from "../errors.ts"
 import type { Ages } from "./ages.ts"
 import type { RunState, RunStatus } from "./options.ts"
-import { unknown } from "./place.ts"
-import type { View } from "./view.ts"
+import { unknown } from "./run-topic.ts"
+import type { Replica } from "./replica.ts"
 
 /** Tells how runs stand. */
 export interface States {
-  readonly statusOf: (view: View) => RunStatus
-  readonly stateOf: (view: View) => RunState
+  readonly statusOf: (view: Replica) => RunStatus
+  readonly stateOf: (view: Replica) => RunState
   /** Throws unless the run can be watched. */
-  readonly check: (view: View) => void
+  readonly check: (view: Replica) => void
 }
 
-/** @param retain how long a run can be read after its end, in ms */
-export function createStates({ ages, retain }: { readonly ages: Ages; readonly retain: number }): States {
-  function statusOf(view: View): RunStatus {
-    const { fold, ending } = view
-    if (!fold.opened) return view.isTrimmed ? "expired" : "unknown"
-    if (fold.isDeleted || (fold.ended && ages.of(fold.ended.time) > retain)) return "expired"
+/** @param retention how long a run can be read after its end, in ms */
+export function createStates({ ages, retention }: { readonly ages: Ages; readonly retention: number }): States {
+  function statusOf(view: Replica): RunStatus {
+    const { records, ending } = view
+    if (!records.opened) return view.isTrimmed ? "expired" : "unknown"
+    if (records.isDeleted || (records.ended && ages.of(records.ended.time) > retention)) return "expired"
     return ending?.status ?? "running"
   }
 
@@ -26,13 +26,13 @@ export function createStates({ ages, retain }: { readonly ages: Ages; readonly r
     stateOf(view) {
       const status = statusOf(view)
       if (status === "unknown" || status === "expired") return { status }
-      const { opened, deltas, ended } = view.fold
+      const { opened, deltas, ended } = view.records
       const { error } = view.ending ?? {}
-      const lastId = ended?.position ?? deltas.at(-1)?.position ?? opened?.position
+      const lastEventId = ended?.position ?? deltas.at(-1)?.position ?? opened?.position
       const metrics = ended?.metrics ?? view.meter?.read()
       return {
         status,
-        ...(lastId !== undefined && { lastId }),
+        ...(lastEventId !== undefined && { lastEventId }),
         ...(error && { error }),
         ...(ended?.usage && { usage: ended.usage }),
         ...(metrics && { metrics }),

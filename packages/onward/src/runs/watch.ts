@@ -1,8 +1,8 @@
 import { OnwardError } from "../errors.ts"
 import type { Turns } from "../turns.ts"
 import type { Format } from "./format.ts"
-import { Cell, type Projection } from "./projection.ts"
-import type { SeenEnding, View } from "./view.ts"
+import { Cell, type Translation } from "./translation.ts"
+import type { SeenEnding, Replica } from "./replica.ts"
 
 /** A frame, and the id to carry on after it; undefined for what the log does not have. */
 export interface Step {
@@ -11,12 +11,12 @@ export interface Step {
 }
 
 /** How many deltas have been seen, and how many frames of the next; deltas and then the end count. */
-export interface Cursor {
+export interface RunCursor {
   readonly delta: number
   readonly frame: number
 }
 
-export const BEGINNING: Cursor = { delta: 0, frame: 0 }
+export const BEGINNING: RunCursor = { delta: 0, frame: 0 }
 
 /** An id is the position of a record, and for a frame that is not the last of it, how many of its frames have been seen. */
 const ID = /^([^.]+)(?:\.(\d{1,6}))?$/
@@ -28,8 +28,8 @@ const idOf = (position: string | undefined, frame: number, count: number): strin
  * Where an id of a run lies in it.
  * @throws OnwardError `invalid_start` for an id that this run never gave
  */
-export function cursorOf(view: View, id: string): Cursor {
-  const { opened, deltas, ended } = view.fold
+export function cursorOf(replica: Replica, id: string): RunCursor {
+  const { opened, deltas, ended } = replica.records
   const [, position, frames] = ID.exec(id) ?? []
   if (position !== undefined) {
     if (position === opened?.position) return BEGINNING
@@ -40,17 +40,17 @@ export function cursorOf(view: View, id: string): Cursor {
 }
 
 /** Whether a client at `cursor` has had everything, the end included. */
-export const isPastEnd = (view: View, { delta }: Cursor): boolean =>
-  view.fold.ended !== undefined && delta > view.fold.deltas.length
+export const isPastEnd = (replica: Replica, { delta }: RunCursor): boolean =>
+  replica.records.ended !== undefined && delta > replica.records.deltas.length
 
 /**
  * Whether nothing follows `from`: the run has ended, and all of its frames were had. The end itself has a frame in most formats, but a
  * format whose own last frame says that the answer is complete, such as `response.completed`, needs no other.
  */
-export function isOver({ view, projection, from }: Watched): boolean {
-  const { deltas, ended, isDeleted } = view.fold
+export function isOver({ replica, projection, from }: Watched): boolean {
+  const { deltas, ended, isDeleted } = replica.records
   if (isDeleted || !ended) return false
-  if (isPastEnd(view, from)) return true
+  if (isPastEnd(replica, from)) return true
   for (let { delta, frame } = from; delta < deltas.length; delta++, frame = 0) {
     if (projection.frames(delta).length > frame) return false
   }
@@ -59,9 +59,9 @@ export function isOver({ view, projection, from }: Watched): boolean {
 
 /** What a watcher needs, once it is known that the run may be watched. */
 export interface Watched {
-  readonly view: View
-  readonly projection: Projection
-  readonly from: Cursor
+  readonly replica: Replica
+  readonly projection: Translation
+  readonly from: RunCursor
 }
 
 /** Most frames that are made ready, and merged, at once. */
@@ -89,7 +89,7 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
   readonly #options: WatchOptions<T>
   #opening: Promise<void> | undefined
   #watched: Watched | undefined
-  #cursor: Cursor = BEGINNING
+  #cursor: RunCursor = BEGINNING
   /** Handed out next, from `#at` on. */
   #ready: T[] = []
   #at = 0
@@ -129,7 +129,7 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
         this.#cursor = watched.from
         // left while it was looked for
         if (this.#isOver) return this.#options.close(watched)
-        this.#unlisten = watched.view.listen(this.#look)
+        this.#unlisten = watched.replica.listen(this.#look)
         this.#options.signal?.addEventListener("abort", this.#leave)
         if (this.#options.signal?.aborted) this.#close()
       },
@@ -160,7 +160,7 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
 
   #take(): IteratorResult<T, undefined> | undefined {
     // what was made ready, but for the end itself
-    if (this.#watched?.view.fold.isDeleted && !this.#isLast) this.#at = this.#ready.length
+    if (this.#watched?.replica.records.isDeleted && !this.#isLast) this.#at = this.#ready.length
     if (this.#at === this.#ready.length) this.#fill()
     if (this.#at < this.#ready.length) return { done: false, value: this.#ready[this.#at++] as T }
     if (!this.#isLast) return undefined
@@ -170,34 +170,34 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
 
   #fill(): void {
     if (this.#isLast) return
-    const { view, projection, from } = this.#watched as Watched
+    const { replica, projection, from } = this.#watched as Watched
     const { frame, end, isMerged } = this.#options
     this.#at = 0
-    const steps = view.fold.isDeleted ? [] : this.#steps(view, projection)
+    const steps = replica.records.isDeleted ? [] : this.#steps(replica, projection)
     if (steps.length > 0) {
       this.#ready = (isMerged && steps.length > 1 ? merged(steps, projection.format) : steps).map(frame)
       return
     }
     this.#ready = []
-    const { ending } = view
-    if (!ending && !view.isLeft) return
+    const { ending } = replica
+    if (!ending && !replica.isLeft) return
     this.#isLast = true
     // its connections are closed for clients to come back elsewhere
     if (!ending) return
     const { delta, frame: seen } = this.#cursor
-    const isAtEnd = delta === view.fold.deltas.length
-    const last = isPastEnd(view, from) ? [] : terminal(ending, projection, isAtEnd ? seen : 0)
+    const isAtEnd = delta === replica.records.deltas.length
+    const last = isPastEnd(replica, from) ? [] : terminal(ending, projection, isAtEnd ? seen : 0)
     this.#ready = last.map(frame)
     const told = end(ending)
     if (told !== undefined) this.#ready.push(told)
   }
 
-  #steps(view: View, projection: Projection): Step[] {
+  #steps(replica: Replica, projection: Translation): Step[] {
     const steps: Step[] = []
     let { delta, frame } = this.#cursor
-    for (const count = view.count; delta < count; delta++, frame = 0) {
+    for (const count = replica.count; delta < count; delta++, frame = 0) {
       const frames = projection.frames(delta)
-      const { position } = view.delta(delta)
+      const { position } = replica.delta(delta)
       for (; frame < frames.length && steps.length < MAX_STEPS; frame++) {
         steps.push({ id: idOf(position, frame + 1, frames.length), cell: frames[frame] as Cell })
       }
@@ -219,7 +219,7 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
 
 const DONE: IteratorResult<never, undefined> = { done: true, value: undefined }
 
-function terminal(ending: SeenEnding, projection: Projection, seen: number): Step[] {
+function terminal(ending: SeenEnding, projection: Translation, seen: number): Step[] {
   const { position } = ending
   const frames = projection.end(ending)
   return frames.map((cell, at) => ({ id: idOf(position, at + 1, frames.length), cell })).slice(seen)

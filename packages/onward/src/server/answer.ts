@@ -18,7 +18,7 @@ import { close, discard, openSource, type Source } from "./source.ts"
 import { startPointOf } from "./start-point.ts"
 
 /** How a request is answered: at once, or with a stream that `start` begins once the head is sent. */
-export interface Answer {
+export interface StreamAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   /** Text of an answer that is no stream. */
@@ -56,13 +56,17 @@ function openingOf(heartbeat: number, padding: number, retry: number | undefined
 }
 
 /** What a client gets that is not there any longer: nothing. */
-const GONE: Answer = { status: 499, headers: {} }
+const GONE: StreamAnswer = { status: 499, headers: {} }
 
 /**
  * Decides by a request's method, headers and start point what it gets. A source that is not used is disposed of.
  * Throws a `TypeError` for a source that cannot be streamed, and for options that do not exist or have no effect on it.
  */
-export function answer(request: StreamRequest, source: Source, options: SseOptions = {}): Answer | Promise<Answer> {
+export function answerStream(
+  request: StreamRequest,
+  source: Source,
+  options: SseOptions = {},
+): StreamAnswer | Promise<StreamAnswer> {
   checkSource(source)
   checkOptionsFor(source, options)
   if (request.hasLeft) {
@@ -139,7 +143,7 @@ async function answerOwn(
   source: Exclude<Source, Subscription>,
   asked: StartPoint | undefined,
   head: Head,
-): Promise<Answer> {
+): Promise<StreamAnswer> {
   const { headers, options, cors, clock, padding, flushing } = head
   const { onError = report, end = true, signal } = options
   const heartbeat = durationOf("heartbeat", options.heartbeat, 15_000)
@@ -175,7 +179,7 @@ function refuse(
   request: StreamRequest,
   cors: Record<string, string> | undefined,
   acceptsAny: boolean,
-): Answer | undefined {
+): StreamAnswer | undefined {
   const { method } = request
   if (method === "OPTIONS") {
     const isAllowed = cors?.["access-control-allow-origin"] !== undefined
@@ -214,10 +218,10 @@ const PLAIN: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
 }
 
-const text = (status: number, body: string): Answer => ({ status, headers: PLAIN, body: `${body}\n` })
+const text = (status: number, body: string): StreamAnswer => ({ status, headers: PLAIN, body: `${body}\n` })
 
 /** An error as an answer. What is no fault of the client's is not described to it. */
-export function problem(error: unknown, cors?: Record<string, string>, clock: Clock = systemClock): Answer {
+export function problem(error: unknown, cors?: Record<string, string>, clock: Clock = systemClock): StreamAnswer {
   const known = isKnown(error) && !error.isRemote ? error : undefined
   const status = known?.status ?? 500
   const isTold = known !== undefined && !known.code.startsWith("log_")

@@ -1,5 +1,5 @@
-export { answer, problem, report, type Answer } from "./answer.ts"
+export { answerStream, problem, report, type StreamAnswer } from "./answer.ts"
 export { checkSseOptions, withDefaults, type SseOptions } from "./options.ts"
 export { corsHeaders, type CorsOptions } from "./cors.ts"
 export type { StreamRequest } from "./request.ts"
-export type { Source, SourceContext, SourceFunction, Yielded } from "./source.ts"
+export type { Source, SourceContext, SourceFunction, SourceItem } from "./source.ts"

@@ -6,9 +6,9 @@ import { kindOf } from "../kind.ts"
 import { encode } from "../protocol/index.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
 import { turnsOf, type Turns } from "../turns.ts"
-import { quietEnough, Wheel, type Beating } from "../wheel.ts"
+import { quietEnough, TimerWheel, type Beating } from "../timer-wheel.ts"
 import { isAbort } from "./aborted.ts"
-import { close, streamIsOver, type Opened, type Yielded } from "./source.ts"
+import { close, streamIsOver, type Opened, type SourceItem } from "./source.ts"
 
 export interface PumpOptions {
   readonly onError: (error: unknown) => void
@@ -22,11 +22,11 @@ export interface PumpOptions {
 /** What went wrong stays here: `onError` has it. */
 const failed = encode({ event: "stream.error", data: { code: "source_failed" } })
 /** One for all that share a clock; a clock that is gone takes its wheel along. */
-const wheels = new WeakMap<Clock, Wheel>()
+const wheels = new WeakMap<Clock, TimerWheel>()
 
-function wheelOf(clock: Clock): Wheel {
+function wheelOf(clock: Clock): TimerWheel {
   let wheel = wheels.get(clock)
-  if (!wheel) wheels.set(clock, (wheel = new Wheel(clock)))
+  if (!wheel) wheels.set(clock, (wheel = new TimerWheel(clock)))
   return wheel
 }
 
@@ -39,7 +39,7 @@ export class Pump implements SinkOwner, Beating {
   #isOver = false
   #isAsking = false
   #isDone = false
-  readonly #wheel: Wheel
+  readonly #wheel: TimerWheel
   readonly #turns: Turns
   #wroteAt: number
   #resume: (() => void) | undefined
@@ -150,7 +150,7 @@ export class Pump implements SinkOwner, Beating {
   }
 }
 
-function textOf(value: Yielded): string {
+function textOf(value: SourceItem): string {
   if (typeof value === "string") return encode({ data: value })
   if (value === null || typeof value !== "object" || ArrayBuffer.isView(value)) {
     throw new TypeError(`A source must yield strings or messages like { data, event, id }, not ${kindOf(value)}.`)

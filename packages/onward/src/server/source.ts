@@ -6,7 +6,7 @@ import type { WireMessage } from "../protocol/index.ts"
 import type { StreamRequest } from "./request.ts"
 
 /** What a source of your own may yield: a message, or its data alone. */
-export type Yielded = string | WireMessage
+export type SourceItem = string | WireMessage
 
 /** What a source function is given. */
 export interface SourceContext {
@@ -16,7 +16,7 @@ export interface SourceContext {
   readonly signal: AbortSignal
 }
 
-export type Stream = AsyncIterable<Yielded> | ReadableStream<Yielded>
+export type Stream = AsyncIterable<SourceItem> | ReadableStream<SourceItem>
 
 /** Makes the stream for one request; nothing (or null) says there is nothing to stream: 204, at which an EventSource stops. */
 export type SourceFunction = (context: SourceContext) => Stream | null | undefined | Promise<Stream | null | undefined>
@@ -26,9 +26,9 @@ export type Source = Subscription | Stream | SourceFunction
 
 /** A source of one's own that runs. */
 export interface Opened {
-  readonly iterator: AsyncIterator<Yielded>
+  readonly iterator: AsyncIterator<SourceItem>
   /** Its first result, asked for already: an error at once is still in time for a proper status. */
-  readonly first: Promise<IteratorResult<Yielded>>
+  readonly first: Promise<IteratorResult<SourceItem>>
   /** Ends what the source function began. */
   readonly controller: AbortController | undefined
   /** What the source may fail with because its stream is over: the reason of its signal, and of the request's. */
@@ -110,11 +110,11 @@ export function discard(source: Source): undefined {
 }
 
 /** Not every runtime can iterate a ReadableStream. */
-function iterate(stream: Stream): AsyncIterator<Yielded> {
+function iterate(stream: Stream): AsyncIterator<SourceItem> {
   if (!("getReader" in stream)) return stream[Symbol.asyncIterator]()
   const reader = stream.getReader()
   return {
-    next: () => reader.read() as Promise<IteratorResult<Yielded>>,
+    next: () => reader.read() as Promise<IteratorResult<SourceItem>>,
     async return() {
       await reader.cancel()
       return { done: true, value: undefined }

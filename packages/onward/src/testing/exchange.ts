@@ -9,13 +9,13 @@ export interface Asked {
 }
 
 /** How a body was over: as the server meant it, or before. */
-export type Ending = "ended" | "cut"
+export type ConnectionEnd = "ended" | "cut"
 
 /** Who gets a body while it arrives. */
 export interface Receiver {
   onBytes(bytes: Uint8Array): void
   /** The first call counts. */
-  onOver(ending: Ending): void
+  onOver(ending: ConnectionEnd): void
 }
 
 /**

@@ -1,4 +1,4 @@
-import { BREATH_BYTES, type Ending, type Receiver, type Transport } from "./exchange.ts"
+import { BREATH_BYTES, type ConnectionEnd, type Receiver, type Transport } from "./exchange.ts"
 import { afterTurn, afterTwoTurns } from "./machine.ts"
 
 /** What fetch-style runtimes and frameworks serve: `export default { fetch }`, a Hono app, … */
@@ -19,7 +19,7 @@ export function throughFetch(handler: FetchHandler): Transport {
     let stalled: Promise<void> | undefined
     let flow = (): void => {}
 
-    function over(ending: Ending): void {
+    function over(ending: ConnectionEnd): void {
       if (!isCut) receiver?.onOver(ending)
     }
 

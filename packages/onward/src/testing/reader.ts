@@ -1,7 +1,7 @@
 import { OnwardError } from "../errors.ts"
 import { CHECKPOINT, createParser } from "../protocol/index.ts"
-import type { Ending, Exchange } from "./exchange.ts"
-import { received, type Received } from "./received.ts"
+import type { ConnectionEnd, Exchange } from "./exchange.ts"
+import { received, type ReceivedEvent } from "./received.ts"
 import { createWaiting } from "./waiting.ts"
 
 /** A connected client, as a test sees it. */
@@ -11,7 +11,7 @@ export interface Reader {
   /** Everything received so far, as it came. An answer that is no event stream is there as a whole. */
   readonly text: string
   /** Every event received so far, taken by `next` or not; Onward's own `stream.…` too, except checkpoints, which only move `lastEventId`. */
-  readonly events: readonly Received[]
+  readonly events: readonly ReceivedEvent[]
   /** The text of every comment received so far: the first opens the stream, heartbeats follow. */
   readonly comments: readonly string[]
   /** What a reconnect carries on after; moved by events and by heartbeats that are checkpoints. */
@@ -24,11 +24,11 @@ export interface Reader {
    * The next event that was not taken yet; comes as soon as it is there.
    * @throws OnwardError `event_timeout` when none comes within `timeout`, `stream_ended` when none can come any more, `bad_status` or `bad_content_type` when this is no event stream
    */
-  next(): Promise<Received>
+  next(): Promise<ReceivedEvent>
   /** The next `count` events, once all are there; throws as `next` does. */
-  take(count: number): Promise<Received[]>
+  take(count: number): Promise<ReceivedEvent[]>
   /** Waits until the stream is over, and says whether the server ended it or it was cut. Throws `event_timeout`. */
-  closed(): Promise<Ending>
+  closed(): Promise<ConnectionEnd>
   /** Takes nothing more, as a client whose network is slow: after 64 KiB or so the stream is full. */
   stall(): void
   /** Takes on, beginning with what it was not given meanwhile. */
@@ -54,13 +54,13 @@ export const isStream = ({ headers }: Exchange): boolean =>
 export function createReader(exchange: Exchange, options: ReaderOptions): Reader {
   const { status, headers } = exchange
   const { lastEventId, timeout } = options
-  const events: Received[] = []
+  const events: ReceivedEvent[] = []
   const comments: string[] = []
   const waiting = createWaiting(timeout)
   const decoder = new TextDecoder()
   let text = ""
   let taken = 0
-  let ending: Ending | undefined
+  let ending: ConnectionEnd | undefined
   let failure: { readonly error: unknown } | undefined
 
   const parser = createParser(
@@ -76,7 +76,7 @@ export function createReader(exchange: Exchange, options: ReaderOptions): Reader
       if (ending) return
       text += decoder.decode(bytes, { stream: true })
       try {
-        if (isStream(exchange)) parser.push(bytes)
+        if (isStream(exchange)) parser.feed(bytes)
       } catch (error) {
         failure ??= { error }
       }
@@ -88,7 +88,7 @@ export function createReader(exchange: Exchange, options: ReaderOptions): Reader
     },
   })
 
-  function take(count: number): Promise<Received[]> {
+  function take(count: number): Promise<ReceivedEvent[]> {
     return waiting.until(
       () => {
         if (!isStream(exchange)) throw noStream(status, text)
@@ -126,7 +126,7 @@ export function createReader(exchange: Exchange, options: ReaderOptions): Reader
     },
     async next() {
       const [event] = await take(1)
-      return event as Received
+      return event as ReceivedEvent
     },
     take,
     closed: () =>
@@ -150,7 +150,7 @@ function noStream(status: number, text: string): OnwardError {
   return new OnwardError(status === 200 ? "bad_content_type" : "bad_status", what, { status })
 }
 
-function over(ending: Ending, wanted: number, left: number, text: string): OnwardError {
+function over(ending: ConnectionEnd, wanted: number, left: number, text: string): OnwardError {
   const how = ending === "ended" ? "the server ended the stream" : "the connection was cut"
   const tail = text.length > 200 ? `…${text.slice(-200)}` : text
   return new OnwardError("stream_ended", `${how}: ${left} of ${wanted} events came; last was ${JSON.stringify(tail)}`)

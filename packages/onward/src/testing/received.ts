@@ -1,13 +1,13 @@
 import type { ParsedEvent } from "../protocol/index.ts"
 
 /** An event as a test gets it; equal to a plain `{ event, data, id }`. */
-export interface Received extends ParsedEvent {
+export interface ReceivedEvent extends ParsedEvent {
   /** Its data, read as JSON. Throws a `SyntaxError` when it is none. */
   json<Data = unknown>(): Data
 }
 
-export function received(event: ParsedEvent): Received {
+export function received(event: ParsedEvent): ReceivedEvent {
   const plain = { event: event.event, data: event.data, id: event.id }
   // not enumerable, so that an event can be compared with what is expected of it
-  return Object.defineProperty(plain, "json", { value: () => JSON.parse(event.data) as unknown }) as Received
+  return Object.defineProperty(plain, "json", { value: () => JSON.parse(event.data) as unknown }) as ReceivedEvent
 }

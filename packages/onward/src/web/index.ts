@@ -1,6 +1,6 @@
 import type { Frame } from "../frame.ts"
 import { kindOf } from "../kind.ts"
-import { answer, type Answer, type Source, type SseOptions } from "../server/index.ts"
+import { answerStream, type StreamAnswer, type Source, type SseOptions } from "../server/index.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
 
 const encoder = new TextEncoder()
@@ -27,7 +27,7 @@ export function sseUntil(
   options?: SseOptions,
 ): Promise<Response> {
   const { method, url, headers } = request
-  const decided = answer(
+  const decided = answerStream(
     {
       method,
       url,
@@ -55,7 +55,7 @@ export function checkRequest(what: string, request: unknown): asserts request is
   throw new TypeError(`${what}, not ${kindOf(request)}. ${advice}`)
 }
 
-function respond(signal: AbortSignal, request: Request, { status, headers, body, start }: Answer): Response {
+function respond(signal: AbortSignal, request: Request, { status, headers, body, start }: StreamAnswer): Response {
   const init = { status, headers: { ...headers } }
   if (!start) return new Response(request.method === "HEAD" ? null : (body ?? null), init)
   const sink = new StreamSink(signal, request)

@@ -58,7 +58,7 @@ for (const query of ["", "?end"]) {
         hub,
         texts.map((_, i) => () => texts[i] ?? ""),
       )
-      await hub.drain({ over: 0 })
+      await hub.drain({ duration: 0 })
       await Promise.all(reading)
     })
   })
@@ -79,7 +79,7 @@ for (const query of ["", "?end"]) {
         for await (const part of decoder.readable.pipeThrough(new TextDecoderStream())) text += part
       })()
       await publishTo(hub, [() => text])
-      await hub.drain({ over: 0 })
+      await hub.drain({ duration: 0 })
       await Promise.all([writing, reading])
     })
   })
@@ -95,7 +95,7 @@ for (const query of ["", "?end"]) {
       child.stdout.on("data", (part: Buffer) => (text += part.toString("latin1")))
       const exit = new Promise((resolve) => child.on("close", resolve))
       await publishTo(hub, [() => text])
-      await hub.drain({ over: 0 })
+      await hub.drain({ duration: 0 })
       assert.equal(await exit, 0)
     })
   })
@@ -131,7 +131,7 @@ test("a client that stalls gets everything once it reads, and it decodes", async
     await eventually("it has caught up", () => hub.stats().live === 1)
     await hub.publish({ topic: "news", data: "last" })
     await eventually("the last has come", () => parts.at(-1)?.includes("data: last") ?? false)
-    await hub.drain({ over: 0 })
+    await hub.drain({ duration: 0 })
     await once(plain, "end")
     const got = [
       ...Buffer.concat(parts)

@@ -23,7 +23,7 @@ for (const rig of rigs) {
         }
         await hub.publish({ topic: "news", data: "x".repeat(100_000) })
         for (const exchange of exchanges) await exchange.has("x".repeat(100_000))
-        await hub.drain({ over: 0 })
+        await hub.drain({ duration: 0 })
         for (const exchange of exchanges) {
           assert.equal(await exchange.over(), "ended", "whole, with its sum and length")
           assert.deepEqual(

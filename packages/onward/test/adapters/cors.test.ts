@@ -51,7 +51,7 @@ for (const rig of rigs) {
     try {
       await withServer(
         rig,
-        ({ sse }) => sse(hub.subscribe({ topics: ["a"], key: "one" }), { cors, headers }),
+        ({ sse }) => sse(hub.subscribe({ topics: ["a"], limitKey: "one" }), { cors, headers }),
         async (ask) => {
           const first = await hub.publish({ topic: "a", data: "1" })
           await hub.publish({ topic: "a", data: "2" })
@@ -59,7 +59,7 @@ for (const rig of rigs) {
           await resumed.has("data: 2")
           assert.deepEqual(resumed.data, ["2"])
           assert.equal(resumed.headers["access-control-expose-headers"], "retry-after, content-location, x-mine")
-          await hub.drain({ over: 0 })
+          await hub.drain({ duration: 0 })
           const refused = await ask({ headers: { origin: APP } })
           assert.equal(refused.status, 503)
           assert.match(refused.headers["retry-after"] ?? "", /^\d$/)

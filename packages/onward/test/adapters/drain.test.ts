@@ -15,7 +15,7 @@ for (const rig of rigs) {
       async (ask) => {
         const exchanges = [await ask(), await ask(), await ask()]
         for (const exchange of exchanges) await exchange.has("id:")
-        const drained = hub.drain({ over: 20 })
+        const drained = hub.drain({ duration: 20 })
         assert.equal((await ask()).status, 503)
         for (const exchange of exchanges) {
           assert.equal(await exchange.over(), "ended")

@@ -41,7 +41,7 @@ async function sessionsAfterLogout(resave: boolean): Promise<readonly string[]> 
     await eventually("it is live", () => hub.stats().live === 1)
     await (await ask({ method: "POST", path: "/logout", headers })).over()
     assert.deepEqual(await keys(), [])
-    await hub.drain({ over: 0 })
+    await hub.drain({ duration: 0 })
     assert.equal(await stream.over(), "ended")
     return await keys()
   } finally {
@@ -78,7 +78,7 @@ test("express-session saves what the handler of a stream changed, once the strea
       return exchange.text
     }
     assert.equal(await counted(), "undefined")
-    await hub.drain({ over: 0 })
+    await hub.drain({ duration: 0 })
     assert.equal(await stream.over(), "ended")
     assert.equal(await counted(), "1")
   } finally {

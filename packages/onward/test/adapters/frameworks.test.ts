@@ -229,7 +229,7 @@ test("fastify: an app that closes drains its streams first, of a hub and of thei
   const hub = createHub()
   t.after(() => hub.close())
   const app = fastify()
-  await app.register(ssePlugin, { hub, over: 20 })
+  await app.register(ssePlugin, { hub, duration: 20 })
   let returns = 0
   app.get("/hub", (request, reply) => fastifySse(request, reply, hub.subscribe({ topics: ["a"] })))
   app.get(

@@ -150,7 +150,7 @@ test("an HTTP/2 server closes after a drain, though its clients keep their conne
     await eventually("they are live", () => hub.stats().live === 10)
     let isClosed = false
     server.close(() => (isClosed = true))
-    await hub.drain({ over: 0 })
+    await hub.drain({ duration: 0 })
     await eventually("it is closed", () => isClosed)
   } finally {
     session.destroy()

@@ -48,7 +48,7 @@ async function serve(t: TestContext): Promise<Service> {
     async deploy() {
       const before = hub
       hub = createHub({ log })
-      await before.drain({ over: 0 })
+      await before.drain({ duration: 0 })
     },
   }
 }

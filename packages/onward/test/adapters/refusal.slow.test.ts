@@ -54,7 +54,7 @@ for (const rig of rigs) {
       { topics: [] },
       { topics: ["a", "b", "c"] },
       { patterns: ["a/**"] },
-      { topics: ["a"], key: "" },
+      { topics: ["a"], limitKey: "" },
       { topics: ["a"], from: { last: Number.NaN } },
     ]
     let options: SubscribeOptions = {}
@@ -105,7 +105,7 @@ for (const rig of rigs) {
     t.after(() => hub.close())
     await withServer(
       rig,
-      ({ sse }) => sse(hub.subscribe({ topics: ["a"], key: "ann" })),
+      ({ sse }) => sse(hub.subscribe({ topics: ["a"], limitKey: "ann" })),
       async (ask) => {
         const first = await ask()
         await first.has("id:")
@@ -114,7 +114,7 @@ for (const rig of rigs) {
         assert.match(busy.headers["retry-after"] ?? "", /^[1-5]$/)
         assert.equal(await busy.over(), "ended")
         assert.equal((await ask({ method: "HEAD" })).status, 429)
-        void hub.drain({ over: 0 })
+        void hub.drain({ duration: 0 })
         assert.equal(await first.over(), "ended")
         assert.match(first.text, /\nevent: stream\.checkpoint\nretry: \d+\nid: \S+\ndata: \{\}\n\n$/)
         const closed = await ask()

@@ -42,7 +42,11 @@ export function startPublishers(options: PublishersOptions): Publishers {
       const messages = Array.from({ length: 1 + chance.below(4) }, (_, i): Message<string> => {
         const name = `p${publisher}.${call}.${i}`
         const topic = chance.percent(25) ? "prices" : chance.pick(TOPICS)
-        return { topic, data: dataOf(name), ...(hasIds && chance.percent(30) ? { id: name } : { key: name }) }
+        return {
+          topic,
+          data: dataOf(name),
+          ...(hasIds && chance.percent(30) ? { id: name } : { idempotencyKey: name }),
+        }
       })
       while (!(await post(messages, chance.pick(hubs)))) {
         repeated++

@@ -82,7 +82,7 @@ test("where streams arrive they stay streams", async (t) => {
 test("behind a proxy that holds responses, each event arrives before the next is published", async (t) => {
   const { hub, url, asked } = await begin(t)
   const states: StreamStatus["state"][] = []
-  const fetch = pollingFetch({ patience: 50 })
+  const fetch = pollingFetch({ streamTimeout: 50 })
   const options = { fetch, onStatus: ({ state }: StreamStatus) => states.push(state) }
   const proxy = await holding(t, url)
   await oneByOne(hub, stream(`${proxy}/events?x=1#y`, options), () => asked.at(-1)?.includes("poll") === true)
@@ -97,9 +97,9 @@ test("behind a proxy that holds responses, each event arrives before the next is
 
 test("with a fetch that gives a body only as a whole, each event arrives before the next is published", async (t) => {
   const { hub, url, asked } = await begin(t)
-  const events = stream(`${url}/events`, { fetch: pollingFetch({ fetch: wholeFetch, patience: 50 }) })
+  const events = stream(`${url}/events`, { fetch: pollingFetch({ fetch: wholeFetch, streamTimeout: 50 }) })
   await oneByOne(hub, events, () => asked.at(-1)?.includes("poll") === true)
-  await oneByOne(hub, stream(`${url}/events`, { fetch: pollingFetch({ fetch: wholeFetch, patience: 0 }) }))
+  await oneByOne(hub, stream(`${url}/events`, { fetch: pollingFetch({ fetch: wholeFetch, streamTimeout: 0 }) }))
 })
 
 test("pieces that a proxy cuts short cost a reconnect, and no event is lost, doubled or joined to another", async (t) => {
@@ -108,7 +108,7 @@ test("pieces that a proxy cuts short cost a reconnect, and no event is lost, dou
   const proxy = await holding(t, url, (body) => (++pieces % 3 === 0 ? body.subarray(0, -1 - (pieces % 7)) : body))
   const sent = Array.from({ length: 60 }, (_, i) => `number ${i}`)
   const events = stream(`${proxy}/events`, {
-    fetch: pollingFetch({ patience: 0 }),
+    fetch: pollingFetch({ streamTimeout: 0 }),
     retry: { base: 1 },
     lastEventId: await hub.publish({ topic: "a", data: "before" }),
   })
@@ -139,7 +139,7 @@ test("a stream that is quiet stays one stream, whose pieces end with heartbeats"
     sse(req, res, hub.subscribe({ topics: ["a"] }))
   })
   const states: StreamStatus["state"][] = []
-  const fetch = pollingFetch({ patience: 0 })
+  const fetch = pollingFetch({ streamTimeout: 0 })
   const events = stream(url, { fetch, onStatus: ({ state }) => states.push(state) })
   t.after(() => events.close())
   assert.equal((await events.next()).value?.data, "at last")
@@ -148,12 +148,12 @@ test("a stream that is quiet stays one stream, whose pieces end with heartbeats"
 
 test("a refusal is told as without pieces, first or later", async (t) => {
   const { hub, url } = await begin(t)
-  await assert.rejects(stream(`${url}/gone`, { fetch: pollingFetch({ patience: 0 }) }).next(), { status: 403 })
+  await assert.rejects(stream(`${url}/gone`, { fetch: pollingFetch({ streamTimeout: 0 }) }).next(), { status: 403 })
 
   let isGone = false
   const events = stream(`${url}/events`, {
     fetch: pollingFetch({
-      patience: 0,
+      streamTimeout: 0,
       fetch: (asked, init) => fetch(isGone ? asked.replace("/events", "/gone") : asked, init),
     }),
     retry: { base: 1 },
@@ -173,7 +173,7 @@ test("a refusal is told as without pieces, first or later", async (t) => {
 
 test("leaving ends the piece that is waited for", async (t) => {
   const { hub, url } = await begin(t)
-  const fetch = pollingFetch({ patience: 0 })
+  const fetch = pollingFetch({ streamTimeout: 0 })
   for (const leave of ["close", "abort"] as const) {
     const controller = new AbortController()
     const events = stream(`${url}/events`, { fetch, signal: controller.signal })
@@ -189,7 +189,7 @@ test("leaving ends the piece that is waited for", async (t) => {
 test("an EventSource polls as well, and a POST is never polled", async (t) => {
   const { hub, url, asked } = await begin(t)
   const proxy = await holding(t, url)
-  const source = new EventSource(`${proxy}/events`, { fetch: pollingFetch({ patience: 50 }) })
+  const source = new EventSource(`${proxy}/events`, { fetch: pollingFetch({ streamTimeout: 50 }) })
   const arrived = new Promise((resolve) => source.addEventListener("message", ({ data }) => resolve(data)))
   while (!asked.includes("/events?transport=poll") || hub.stats().live !== 1)
     await new Promise((resolve) => setTimeout(resolve, 2))
@@ -198,7 +198,7 @@ test("an EventSource polls as well, and a POST is never polled", async (t) => {
   source.close()
 
   asked.length = 0
-  const answer = stream(`${url}/events`, { body: {}, fetch: pollingFetch({ patience: 0 }) })
+  const answer = stream(`${url}/events`, { body: {}, fetch: pollingFetch({ streamTimeout: 0 }) })
   const next = answer.next()
   while (!asked.includes("/events")) await new Promise((resolve) => setTimeout(resolve, 2))
   answer.close()

@@ -46,7 +46,7 @@ for (const [transport, carrier] of Object.entries(transports)) {
         lastEventId: SECRET,
         retry: false,
         idleTimeout: 30,
-        maxEventLength: 50,
+        maxEventChars: 50,
         onStatus: (status) => status.state !== "open" && said.push(status),
         ...(carrier && { fetch: carrier }),
       }

@@ -117,7 +117,7 @@ function optionsOf({ method, body, headers, headersFn, ...client }: Vector["clie
     ...(client.replay === true && { repeat: "always" }),
     ...(client.lastEventId !== undefined && { lastEventId: client.lastEventId }),
     ...(client.idleTimeoutMs !== undefined && { idleTimeout: client.idleTimeoutMs }),
-    ...(client.maxEventSize !== undefined && { maxEventLength: client.maxEventSize }),
+    ...(client.maxEventSize !== undefined && { maxEventChars: client.maxEventSize }),
     ...(client.done !== undefined && { until: client.done }),
     // the vectors expect delays without jitter, or nearly
     retry: { base: client.backoff ? 50 : 1 },

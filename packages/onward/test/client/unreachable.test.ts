@@ -226,7 +226,7 @@ test("a fetch gets its headers as a plain object, so that spreading them keeps t
 test("what the client finds wrong itself has no status", async () => {
   const fetch: FetchLike = () =>
     Promise.resolve(new Response(`data: ${"x".repeat(100)}\n\n`, { headers: { "content-type": "text/event-stream" } }))
-  const long = await failureOf("http://a.example/", { fetch, maxEventLength: 10 })
+  const long = await failureOf("http://a.example/", { fetch, maxEventChars: 10 })
   assert.deepEqual([long.code, long.status], ["event_too_large", 0])
   const { value } = await stream("http://a.example/", { fetch }).next()
   assert.throws(() => value?.json(), { code: "validation_failed", status: 0 })

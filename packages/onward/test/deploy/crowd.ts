@@ -58,13 +58,13 @@ export function startCrowd(count: number, ports: Ports, seed: number): Crowd {
     const parser = createParser(handlers, { lastEventId })
     socket.write(`GET /events?topic=${topicOf(client)} HTTP/1.0\r\nHost: hub\r\n${resume}\r\n`)
     socket.on("data", (bytes: Buffer) => {
-      if (isStanding) return parser.push(bytes)
+      if (isStanding) return parser.feed(bytes)
       isStanding = true
       open++
       if (isReturn) returns.push(performance.now())
       const head = bytes.indexOf("\r\n\r\n")
       if (!bytes.subarray(0, 12).toString().endsWith("200")) wrong.push(bytes.toString("latin1", 0, head))
-      parser.push(bytes.subarray(head + 4))
+      parser.feed(bytes.subarray(head + 4))
     })
     socket.on("error", () => {})
     socket.on("close", () => {

@@ -35,7 +35,7 @@ interface Hub {
 const program = fileURLToPath(new URL("programs/hub.ts", import.meta.url))
 
 async function startHub(options: DeployOptions): Promise<Hub> {
-  const argument = JSON.stringify({ file: options.file, over: options.over })
+  const argument = JSON.stringify({ file: options.file, duration: options.over })
   const child = fork(program, [argument], { execArgv: ["--conditions=onward-source"] })
   const [{ port }] = (await once(child, "message")) as [{ port: number }]
   return { port, child }

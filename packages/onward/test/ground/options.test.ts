@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { createHub } from "../../src/hub/index.ts"
 import { durationOf } from "../../src/options.ts"
-import { answer } from "../../src/server/index.ts"
+import { answerStream } from "../../src/server/index.ts"
 
 test("an option that does not exist is a TypeError that says which there are", () => {
   const hub = createHub()
@@ -18,7 +18,7 @@ test("an option that does not exist is a TypeError that says which there are", (
     [() => hub.subscribe({ topic: "a" } as object), /subscribe has no option "topic". Did you mean "topics"\?/],
     [
       () =>
-        answer(
+        answerStream(
           { method: "GET", url: "/", header: () => undefined, onLeave: () => () => {} },
           (async function* () {})(),
           { ends: 1 } as object,

@@ -16,7 +16,13 @@ const holds = <Claim extends true>(claim?: Claim): void => void claim
 async function underContract(): Promise<void> {
   const hub = createHub({ events })
   await hub.publish({ topic: "prices", event: "tick", data: { symbol: "ACME", price: 12.5 } })
-  await hub.publish({ topic: "prices", event: "tick", data: { symbol: "ACME", price: "12.5" }, id: "7", key: "k" })
+  await hub.publish({
+    topic: "prices",
+    event: "tick",
+    data: { symbol: "ACME", price: "12.5" },
+    id: "7",
+    idempotencyKey: "k",
+  })
   await hub.publishMany([
     { topic: "prices", event: "tick", data: { symbol: "ACME", price: 1 } },
     { topic: "notes", event: "note", data: "hello" },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { Wheel, type Beating } from "../../src/wheel.ts"
+import { TimerWheel, type Beating } from "../../src/timer-wheel.ts"
 import { createClock } from "../../src/testing/index.ts"
 
 /** Counts its visits, and says each time to come again after `every` milliseconds. */
@@ -22,7 +22,7 @@ class Member implements Beating {
 test("members are visited when they asked to be, to half a second, never later", async () => {
   const clock = createClock()
   const start = clock.monotonic()
-  const wheel = new Wheel(clock)
+  const wheel = new TimerWheel(clock)
   const members = [500, 1_000, 2_400, 15_000, 63_000].map((every) => new Member(every))
   for (const member of members) wheel.add(member, member.every)
   await clock.pass(130_000)
@@ -41,7 +41,7 @@ test("members are visited when they asked to be, to half a second, never later",
 
 test("a wait shorter than a tick takes one tick, one longer than the ring is visited early", async () => {
   const clock = createClock()
-  const wheel = new Wheel(clock, { slots: 8 })
+  const wheel = new TimerWheel(clock, { slots: 8 })
   const short = new Member(1)
   const long = new Member(1_000_000)
   wheel.add(short, 1)
@@ -53,7 +53,7 @@ test("a wait shorter than a tick takes one tick, one longer than the ring is vis
 
 test("there is one timer however many members there are, and none when there are none", async () => {
   const clock = createClock()
-  const wheel = new Wheel(clock)
+  const wheel = new TimerWheel(clock)
   assert.equal(clock.timers, 0)
   const members = Array.from({ length: 1_000 }, (_, i) => new Member(500 + i * 10))
   for (const member of members) wheel.add(member, member.every)
@@ -69,7 +69,7 @@ test("there is one timer however many members there are, and none when there are
 
 test("a member that is gone is not visited, even when it goes while the wheel turns", async () => {
   const clock = createClock()
-  const wheel = new Wheel(clock)
+  const wheel = new TimerWheel(clock)
   const victim = new Member(1_000)
   const suicidal = new (class extends Member {
     override beat(now: number): number {
@@ -91,7 +91,7 @@ test("a member that is gone is not visited, even when it goes while the wheel tu
 
 test("a member that comes while the wheel turns is visited in its time", async () => {
   const clock = createClock()
-  const wheel = new Wheel(clock)
+  const wheel = new TimerWheel(clock)
   const late = new Member(1_000)
   const host = new (class extends Member {
     override beat(now: number): number {
@@ -106,7 +106,7 @@ test("a member that comes while the wheel turns is visited in its time", async (
 
 test("late timers do not add up: a busy process keeps long waits to about a tick", async () => {
   const clock = createClock()
-  const wheel = new Wheel({ ...clock, after: (delay, run) => clock.after(delay + 45, run) })
+  const wheel = new TimerWheel({ ...clock, after: (delay, run) => clock.after(delay + 45, run) })
   const start = clock.monotonic()
   const member = new Member(60_000)
   wheel.add(member, 60_000)
@@ -118,7 +118,7 @@ test("late timers do not add up: a busy process keeps long waits to about a tick
 test("after a standstill every member that is due is visited once, and waits its time again", async () => {
   const clock = createClock()
   let standstill = 0
-  const wheel = new Wheel({
+  const wheel = new TimerWheel({
     ...clock,
     after(delay, run) {
       const late = standstill

@@ -101,11 +101,11 @@ const SLIPS: Readonly<Record<string, readonly [options: object, meant: string][]
   createHub: [
     [{ heartbeats: 1 }, "heartbeat"],
     [{ limits: { connection: 1 } }, "connections"],
-    [{ window: { entrys: 1 } }, "entries"],
-    [{ presence: { evry: 1 } }, "every"],
+    [{ window: { maxEntrys: 1 } }, "maxEntries"],
+    [{ presence: { intervall: 1 } }, "interval"],
   ],
   subscribe: [[{ topic: "a" }, "topics"]],
-  drain: [[{ ovr: 1 }, "over"]],
+  drain: [[{ duratoin: 1 }, "duration"]],
   publish: [[{ topic: "a", dta: 1 }, "data"]],
   publishMany: [[{ topic: "a", evnt: "a" }, "event"]],
   "events.parse": [[{ validat: true }, "validate"]],
@@ -127,22 +127,22 @@ const SLIPS: Readonly<Record<string, readonly [options: object, meant: string][]
   stream: [
     [{ header: {} }, "headers"],
     [{ retry: { attempt: 3 } }, "attempts"],
-    [{ shared: { keys: "a" } }, "key"],
+    [{ shared: { chanel: "a" } }, "channel"],
   ],
   EventSource: [
     [{ withCredential: true }, "withCredentials"],
     [{ retry: { maxx: 3 } }, "max"],
   ],
-  pollingFetch: [[{ patient: 1 }, "patience"]],
+  pollingFetch: [[{ streamTimout: 1 }, "streamTimeout"]],
   useEventStream: [
     [{ initail: 0 }, "initial"],
     [{ onstatus: 0 }, "onStatus"],
   ],
   createRuns: [
     [{ formt: text() }, "format"],
-    [{ format: text(), flush: { mss: 1 } }, "ms"],
+    [{ format: text(), flush: { intervl: 1 } }, "interval"],
   ],
-  "runs.attach": [[{ aftr: "" }, "after"]],
+  "runs.attach": [[{ lastEventid: "" }, "lastEventId"]],
   "runs.view": [
     [{ locations: "" }, "location"],
     [{ sse: { header: {} } }, "headers"],

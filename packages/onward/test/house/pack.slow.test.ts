@@ -164,7 +164,7 @@ test("with Fastify installed, its routes have the option `sse`", () => {
     import { createHub } from "onward"
     import { sse, ssePlugin } from "onward/fastify"
     const [app, hub] = [fastify(), createHub()]
-    await app.register(ssePlugin, { hub, over: 1_000 })
+    await app.register(ssePlugin, { hub, duration: 1_000 })
     app.get("/events", { sse: { retry: 500 } }, () => hub.subscribe({ topics: ["news"] }))
     app.get<{ Params: { id: string } }>("/users/:id", (request, reply) =>
       sse(request, reply, hub.subscribe({ topics: [request.params.id] })))`

@@ -56,12 +56,12 @@ const defaults: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
     await clock.pass(3_000)
     assert.equal(client.closed, "aborted")
   },
-  async "maxAge: Infinity"({ clock, connect }) {
+  async "maxStreamAge: Infinity"({ clock, connect }) {
     const client = await connect({ topics: ["a"] })
     await clock.pass(4_000_000)
     assert.equal(client.closed, undefined)
   },
-  async "drain over: 5_000"({ clock, connect, hub }) {
+  async "drain duration: 5_000"({ clock, connect, hub }) {
     for (let i = 0; i < 100; i++) await connect({ topics: ["a"] })
     void hub.drain()
     const left: number[] = []
@@ -73,11 +73,11 @@ const defaults: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
     await clock.pass(100)
     assert.equal(hub.stats().connections, 0)
   },
-  async "window.entries: 10_000"({ hub }) {
+  async "window.maxEntries: 10_000"({ hub }) {
     for (let i = 0; i < 11; i++) await hub.publishMany(Array.from({ length: 1_000 }, () => ({ topic: "a", data: "1" })))
     assert.equal(hub.stats().window.entries, 10_000)
   },
-  async "window.chars: 16_777_216"({ hub }) {
+  async "window.maxChars: 16_777_216"({ hub }) {
     for (let i = 0; i < 33; i++) await hub.publish({ topic: "a", data: "x".repeat(2 ** 19) })
     assert.deepEqual(hub.stats().window, { entries: 32, chars: 16_777_216 })
   },
@@ -86,7 +86,7 @@ const defaults: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
   },
   async "limits.connectionsPerKey: 100"(here) {
     const refused = [100, "too_many_connections_for_key"]
-    assert.deepEqual(await admitted(here, 100, () => ({ topics: ["a"], key: "k" })), refused)
+    assert.deepEqual(await admitted(here, 100, () => ({ topics: ["a"], limitKey: "k" })), refused)
   },
   async "limits.topics: 100"({ hub }) {
     const half = { topics: many(50), patterns: many(50) }
@@ -100,7 +100,7 @@ const defaults: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
   async "limits.patternsPerKey: 250"(here) {
     const optionsOf = (i: number): SubscribeOptions => ({
       patterns: Array.from({ length: 10 }, (_, j) => `${i}/${j}/*`),
-      key: "k",
+      limitKey: "k",
     })
     assert.deepEqual(await admitted(here, 25, optionsOf), [25, "too_many_connections_for_key"])
   },

@@ -106,7 +106,9 @@ test("ten thousand topics that came and went leave nothing behind", async () => 
     const recorder = new Recorder()
     const topics = [`topic/${i}`, `topic/${i}/more`]
     hub
-      .subscribe(i % 100 ? { topics, key: `user ${i}` } : { topics, patterns: [`room/${i}/*`], key: `user ${i}` })
+      .subscribe(
+        i % 100 ? { topics, limitKey: `user ${i}` } : { topics, patterns: [`room/${i}/*`], limitKey: `user ${i}` },
+      )
       .open()
       .start(recorder)
     return recorder
@@ -126,8 +128,8 @@ test("ten thousand topics that came and went leave nothing behind", async () => 
 
 test("leaving twice counts once", async () => {
   const { connect, hub } = await stage()
-  const one = await connect({ topics: ["a"], key: "k" })
-  await connect({ topics: ["a"], key: "k" })
+  const one = await connect({ topics: ["a"], limitKey: "k" })
+  await connect({ topics: ["a"], limitKey: "k" })
   one.leave()
   one.leave()
   assert.deepEqual([hub.stats().connections, hub.stats().topics], [1, 1])
@@ -145,7 +147,7 @@ test("stats tell who is connected, who is live, and what is in memory", async ()
 })
 
 test("the window keeps no more entries and characters than it may", async () => {
-  const { hub, publish } = await stage({ window: { entries: 5, chars: 100 } })
+  const { hub, publish } = await stage({ window: { maxEntries: 5, maxChars: 100 } })
   await publish("a", ...Array.from({ length: 20 }, () => "12345"))
   assert.deepEqual(hub.stats().window, { entries: 5, chars: 25 })
   await publish("a", "x".repeat(90))

@@ -4,7 +4,7 @@ import { memoryLog } from "../../src/log/index.ts"
 import { at, stage } from "./stage.ts"
 
 /** Too small to serve anyone, so that the log must be asked. */
-const window = { entries: 1 }
+const window = { maxEntries: 1 }
 
 test("entries that retention removed after the cursor are announced before those still kept", async () => {
   const { connect, publish } = await stage({ window, retention: { count: 3 } })

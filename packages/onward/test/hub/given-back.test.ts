@@ -13,10 +13,10 @@ const { signal } = new AbortController()
 const kinds: Readonly<Record<string, (i: number) => SubscribeOptions>> = {
   "a topic each": (i) => ({ topics: [`topic ${i}`] }),
   "a pattern each": (i) => ({ patterns: [`${i}/*`] }),
-  "a key each, with a pattern": (i) => ({ patterns: [`${i}/*`], key: `key ${i}` }),
-  "one key": (i) => ({ topics: [`topic ${i}`], key: "key" }),
+  "a key each, with a pattern": (i) => ({ patterns: [`${i}/*`], limitKey: `key ${i}` }),
+  "one key": (i) => ({ topics: [`topic ${i}`], limitKey: "key" }),
   "one signal": (i) => ({ topics: [`topic ${i}`], signal }),
-  "a person each on one topic": (i) => ({ topics: ["room"], who: `person ${i}` }),
+  "a person each on one topic": (i) => ({ topics: ["room"], userId: `person ${i}` }),
   "an until each": () => ({ topics: ["a"], until: () => false }),
 }
 
@@ -59,13 +59,13 @@ for (const [kind, optionsOf] of Object.entries(kinds)) {
 }
 
 test("20,000 streams, each with a topic, pattern, key, person and signal of its own, leave no memory behind", async () => {
-  const { hub, clock } = await stage({ presence: true, window: { entries: 10 }, retention: { count: 10 } })
+  const { hub, clock } = await stage({ presence: true, window: { maxEntries: 10 }, retention: { count: 10 } })
   let made = 0
   await assertGivesBack(20_000, async () => {
     for (let i = 0; i < 20_000; i++) {
       made++
       const stream = new Recorder()
-      const options = { topics: [`t ${made}`], patterns: [`${made}/*`], key: `k ${made}`, who: `w ${made}` }
+      const options = { topics: [`t ${made}`], patterns: [`${made}/*`], limitKey: `k ${made}`, userId: `w ${made}` }
       const { signal: login } = new AbortController()
       hub
         .subscribe({ ...options, signal: login })

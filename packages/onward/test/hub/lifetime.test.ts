@@ -10,7 +10,7 @@ test("a drain closes streams evenly over its time, each with another time to com
   const clients: Recorder[] = []
   for (let i = 0; i < 1_000; i++) clients.push(await connect({ topics: [`topic ${i}`] }))
   let isDone = false
-  void hub.drain({ over: 10_000 }).then(() => (isDone = true))
+  void hub.drain({ duration: 10_000 }).then(() => (isDone = true))
   const counts: number[] = []
   for (let i = 0; i < 5; i++) {
     await clock.pass(2_000)
@@ -32,7 +32,7 @@ test("a stream that is closed for its client to reconnect says exactly where, in
   const live = await connect({ topics: ["a"] })
   const behind = await connect({ topics: ["a"] }, "earliest")
   await publish("other", "2")
-  void hub.drain({ over: 0 })
+  void hub.drain({ duration: 0 })
   await clock.settle()
   for (const { blocks, closed } of [live, behind]) {
     const { retry, ...last } = blocks.at(-1) ?? {}
@@ -46,7 +46,7 @@ test("a draining hub lets nobody in, and goes on publishing to those who are the
   const { clock, connect, hub, publish } = await stage()
   const client = await connect({ topics: ["a"] })
   await connect({ topics: ["a"] })
-  void hub.drain({ over: 10_000 })
+  void hub.drain({ duration: 10_000 })
   await assert.rejects(connect({ topics: ["a"] }), { name: "OnwardError", code: "hub_draining", retryable: true })
   await publish("a", "last words")
   assert.deepEqual(client.data, ["last words"])
@@ -57,13 +57,13 @@ test("a draining hub lets nobody in, and goes on publishing to those who are the
 test("a drain without streams, or a second one, is done at once", async () => {
   const { hub } = await stage()
   await hub.drain()
-  await hub.drain({ over: 0 })
+  await hub.drain({ duration: 0 })
 })
 
 test("a drain that may take no time closes everything now", async () => {
   const { connect, hub } = await stage()
   const clients = [await connect({ topics: ["a"] }), await connect({ topics: ["a"] })]
-  await hub.drain({ over: 0 })
+  await hub.drain({ duration: 0 })
   assert.deepEqual(
     clients.map(({ closed }) => closed),
     ["ended", "ended"],
@@ -79,7 +79,7 @@ test("what was published just before a drain or a close still goes out", async (
       { topic: "a", data: "2" },
     ])
     await published
-    await (how === "drain" ? hub.drain({ over: 0 }) : hub.close())
+    await (how === "drain" ? hub.drain({ duration: 0 }) : hub.close())
     assert.deepEqual(client.data, ["1", "2"], how)
     assert.equal(client.closed, "ended")
   }
@@ -89,7 +89,7 @@ test("both of two who drain at once are told when it is done", async () => {
   const { clock, connect, hub } = await stage()
   await connect({ topics: ["a"] })
   let done = 0
-  for (let i = 0; i < 2; i++) void hub.drain({ over: 1_000 }).then(() => done++)
+  for (let i = 0; i < 2; i++) void hub.drain({ duration: 1_000 }).then(() => done++)
   await clock.pass(2_000)
   assert.equal(done, 2)
 })
@@ -101,7 +101,7 @@ test("streams that leave during a drain do not hold it up, and full ones are dro
   full.room = 10
   await publish("a", "1", "2")
   let isDone = false
-  void hub.drain({ over: 1_000 }).then(() => (isDone = true))
+  void hub.drain({ duration: 1_000 }).then(() => (isDone = true))
   leaving.leave()
   await clock.pass(1_000)
   assert.ok(isDone)
@@ -176,7 +176,7 @@ test("a stream ends with stream.end after the entry its subscriber waits for, li
 
 for (const entries of [1, 100]) {
   test(`a stream ends with stream.end after the entry its subscriber waits for, in history, window of ${entries}`, async () => {
-    const { connect, hub, publish } = await stage({ window: { entries } })
+    const { connect, hub, publish } = await stage({ window: { maxEntries: entries } })
     await publish("a", "1", "2", "done", "3")
     const client = await connect({ topics: ["a"], until: ({ data }) => data === "done" }, "earliest")
     assert.deepEqual(client.data, ["1", "2", "done"])
@@ -193,7 +193,7 @@ for (const [maxAge, heartbeat] of [
   [600_000, 15_000],
 ] as const) {
   test(`a stream ends within its maxAge of ${maxAge} ms, not at a later heartbeat of ${heartbeat} ms`, async () => {
-    const { clock, connect, publish } = await stage({ maxAge, heartbeat, stallTimeout: 3_600_000 })
+    const { clock, connect, publish } = await stage({ maxStreamAge: maxAge, heartbeat, stallTimeout: 3_600_000 })
     const opened = new Map<Recorder, number>()
     // opened at any moment between two ticks; half of them busy, some of those full
     for (let i = 0; i < 40; i++) {
@@ -222,7 +222,7 @@ for (const [maxAge, heartbeat] of [
 
 for (const start of ["earliest", { last: 1 }, { after: at(1) }, { since: 0 }] as const) {
   test(`a client that leaves the moment its stream begins with ${JSON.stringify(start)} gets nothing more`, async () => {
-    const { clock, connect, hub, publish } = await stage({ window: { entries: 1 } })
+    const { clock, connect, hub, publish } = await stage({ window: { maxEntries: 1 } })
     await publish("a", "1", "2", "3")
     const other = await connect({ topics: ["a"] })
     const client = new Recorder()
@@ -266,7 +266,7 @@ test("a drain ends a stream that was let in before it and began after it", async
   const { clock, hub } = await stage()
   const opening = hub.subscribe({ topics: ["a"] }).open()
   let isDone = false
-  void hub.drain({ over: 1_000 }).then(() => (isDone = true))
+  void hub.drain({ duration: 1_000 }).then(() => (isDone = true))
   const late = new Recorder()
   opening.start(late)
   await clock.pass(2_000)
@@ -288,7 +288,7 @@ test("a few streams are drained over the whole time too", async () => {
   const { clock, connect, hub } = await stage()
   const clients: Recorder[] = []
   for (let i = 0; i < 10; i++) clients.push(await connect({ topics: ["a"] }))
-  void hub.drain({ over: 10_000 })
+  void hub.drain({ duration: 10_000 })
   await clock.pass(5_000)
   const left = clients.filter(({ closed }) => closed === undefined).length
   assert.ok(left >= 4 && left <= 6, `${left} of 10 are left after half of the time`)

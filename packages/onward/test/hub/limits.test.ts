@@ -20,11 +20,11 @@ test("one connection too many is refused before it begins, and there is room whe
 
 test("one connection too many under a key is refused, other keys and none are not", async () => {
   const { connect } = await stage({ limits: { connectionsPerKey: 2 } })
-  const options = { topics: ["a"], key: "ann" }
+  const options = { topics: ["a"], limitKey: "ann" }
   const one = await connect(options)
   await connect({ ...options, topics: ["b"] })
   await assert.rejects(connect(options), { name: "OnwardError", code: "too_many_connections_for_key", retryable: true })
-  await connect({ topics: ["a"], key: "bob" })
+  await connect({ topics: ["a"], limitKey: "bob" })
   await connect({ topics: ["a"] })
   one.leave()
   await connect(options)
@@ -59,7 +59,7 @@ test("a message larger than the limit is refused, and stored nowhere", async () 
   await assert.rejects(hub.publish({ topic: "a", data: "x".repeat(100) }), refused)
   await assert.rejects(hub.publish({ topic: "a", data: "é".repeat(50) }), refused)
   await assert.rejects(hub.publish({ topic: "a", data: { text: "x".repeat(100) } }), refused)
-  await assert.rejects(hub.publish({ topic: "a", data: "x".repeat(60), key: "k".repeat(60) }), refused)
+  await assert.rejects(hub.publish({ topic: "a", data: "x".repeat(60), idempotencyKey: "k".repeat(60) }), refused)
   assert.equal((await connect({ topics: ["a"] }, "earliest")).data.length, 1)
 })
 
@@ -112,8 +112,8 @@ test("what a client can bring about makes no subscription throw: opening it does
   for (const pattern of ["", "a{b}", "a/:id.json", "*".repeat(9)])
     assert.throws(opening({ patterns: [pattern] }), invalid)
   assert.throws(opening({ topics: [], patterns: [] }), invalid)
-  for (const key of ["", "x".repeat(513), null, 5]) assert.throws(opening({ topics: ["a"], key }), invalid)
-  for (const who of ["", "x".repeat(257), null]) assert.throws(opening({ topics: ["a"], who }), invalid)
+  for (const key of ["", "x".repeat(513), null, 5]) assert.throws(opening({ topics: ["a"], limitKey: key }), invalid)
+  for (const who of ["", "x".repeat(257), null]) assert.throws(opening({ topics: ["a"], userId: who }), invalid)
   for (const from of [{ last: -1 }, { last: Number.NaN }, { since: "yesterday" }, { after: null }]) {
     assert.throws(opening({ topics: ["a"], from }), { code: "invalid_start" })
   }
@@ -123,12 +123,12 @@ test("what a client can bring about makes no subscription throw: opening it does
 test("one key cannot take all patterns, and gets back what its streams gave back", async () => {
   const { connect, hub } = await stage({ limits: { patterns: 5, patternsPerKey: 2 } })
   const refused = { code: "too_many_connections_for_key" }
-  const first = await connect({ patterns: ["a/*"], key: "ada" })
-  const second = await connect({ patterns: ["a/*", "b/*"], key: "ada" })
-  const open = (...patterns: string[]) => hub.subscribe({ patterns, key: "ada" }).open()
+  const first = await connect({ patterns: ["a/*"], limitKey: "ada" })
+  const second = await connect({ patterns: ["a/*", "b/*"], limitKey: "ada" })
+  const open = (...patterns: string[]) => hub.subscribe({ patterns, limitKey: "ada" }).open()
   assert.throws(() => open("c/*"), refused)
   open("a/*", "b/*")
-  await connect({ patterns: ["c/*", "d/*"], key: "bob" })
+  await connect({ patterns: ["c/*", "d/*"], limitKey: "bob" })
   first.leave()
   assert.throws(() => open("c/*"), refused)
   second.leave()
@@ -154,7 +154,7 @@ test("a message's size is counted in bytes, whatever field holds them", async ()
   await assert.rejects(hub.publish({ topic: "é".repeat(60) }), refused)
   await assert.rejects(hub.publish({ topic: "a", id: "é".repeat(60) }), refused)
   await assert.rejects(hub.publish({ topic: "a", event: "é".repeat(60), data: "" }), refused)
-  await assert.rejects(hub.publish({ topic: "a", key: "é".repeat(60) }), refused)
+  await assert.rejects(hub.publish({ topic: "a", idempotencyKey: "é".repeat(60) }), refused)
 })
 
 test("topics that are no list are refused, instead of being taken apart into letters", async () => {

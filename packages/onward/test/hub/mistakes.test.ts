@@ -102,15 +102,15 @@ test("what is no log, contract or format is refused before anything is asked of 
     [wrong({ events: null }), /not null/],
     [wrong({ onError: console }), /`onError` must be a function/],
     [wrong({ connections: 5 }), /Did you mean "limits\.connections"\?/],
-    [wrong({ window: { entrys: 5 } }), /Did you mean "entries"\?/],
-    [wrong({ window: { entries: "5" } }), /`window\.entries` must be a number/],
+    [wrong({ window: { maxEntrys: 5 } }), /Did you mean "maxEntries"\?/],
+    [wrong({ window: { maxEntries: "5" } }), /`window\.maxEntries` must be a number/],
     [wrong({ presence: { pattern: [] } }), /Did you mean "patterns"\?/],
     [() => createHub(memoryLog() as never), /no option "append"/],
     [() => createRuns({ format: text as never }), /not a function\. Call the function: format: text\(\)/],
     [() => createRuns({} as never), /a format must be what text\(\)/],
     [() => createRuns({ format: text(), formats: [text as never] }), /Call the function/],
     [() => createRuns({ format: text(), log: "runs.db" as never }), /createRuns: `log` must be a log, not "runs\.db"/],
-    [() => createRuns({ format: text(), flush: { m: 5 } as never }), /Did you mean "ms"\?/],
+    [() => createRuns({ format: text(), flush: { intrval: 5 } as never }), /Did you mean "interval"\?/],
     [() => createRuns({ format: text(), hub: {} as never }), /`hub` must be what createHub returned, not an object/],
   ]
   for (const [call, message] of mistakes) assert.throws(call, { name: "TypeError", message }, String(message))
@@ -192,7 +192,7 @@ test("an id that a client made up is refused with its own status, by every metho
     )
   assert.throws(() => runs.view("a", { ownr: "ada" } as never), /Did you mean "owner"\?/)
   assert.throws(() => runs.view("a", { sse: { header: {} } as never }), /Did you mean "headers"\?/)
-  assert.throws(() => runs.attach("a", { aftr: "1" } as never), /Did you mean "after"\?/)
+  assert.throws(() => runs.attach("a", { lastEventid: "1" } as never), /Did you mean "lastEventId"\?/)
   for (const method of ["stop", "delete", "status"] as const) {
     await assert.rejects(runs[method]("a", { owners: "ada" } as never), /Did you mean "owner"\?/)
   }

@@ -25,33 +25,33 @@ test("streams and distinct people are counted over all processes: here at once, 
   const s = await stage({ presence: true })
   const two = join(s).hub
   await s.clock.pass(1_000)
-  const ada = await s.connect({ topics: ["room"], who: "ada" })
-  await s.connect({ topics: ["room"], who: "ada" }, undefined, two)
-  const bob = await s.connect({ topics: ["room", "other"], who: "bob" }, undefined, two)
+  const ada = await s.connect({ topics: ["room"], userId: "ada" })
+  await s.connect({ topics: ["room"], userId: "ada" }, undefined, two)
+  const bob = await s.connect({ topics: ["room", "other"], userId: "bob" }, undefined, two)
   await s.connect({ topics: ["room"] }, undefined, two)
-  assert.deepEqual(s.hub.presence.of("room"), { streams: 1, people: ["ada"] })
+  assert.deepEqual(s.hub.presence.of("room"), { streams: 1, userIds: ["ada"] })
   await s.clock.pass(1_000)
   for (const hub of [s.hub, two]) {
-    assert.deepEqual(hub.presence.of("room"), { streams: 4, people: ["ada", "bob"] })
-    assert.deepEqual(hub.presence.of("other"), { streams: 1, people: ["bob"] })
-    assert.deepEqual(hub.presence.of("nobody"), { streams: 0, people: [] })
+    assert.deepEqual(hub.presence.of("room"), { streams: 4, userIds: ["ada", "bob"] })
+    assert.deepEqual(hub.presence.of("other"), { streams: 1, userIds: ["bob"] })
+    assert.deepEqual(hub.presence.of("nobody"), { streams: 0, userIds: [] })
   }
   ada.leave()
   bob.leave()
   await s.clock.pass(1_000)
-  for (const hub of [s.hub, two]) assert.deepEqual(hub.presence.of("room"), { streams: 2, people: ["ada"] })
+  for (const hub of [s.hub, two]) assert.deepEqual(hub.presence.of("room"), { streams: 2, userIds: ["ada"] })
 })
 
 test("a process that comes later is told everything, however much it is", async () => {
   const s = await stage({ presence: true })
   const topics = Array.from({ length: 90 }, (_, i) => `room/${i}/${"x".repeat(900)}`)
   for (let i = 0; i < 3; i++) await s.connect({ topics: topics.slice(i * 30, (i + 1) * 30) })
-  for (let i = 0; i < 450; i++) await s.connect({ topics: ["crowd"], who: `person ${i}` })
+  for (let i = 0; i < 450; i++) await s.connect({ topics: ["crowd"], userId: `person ${i}` })
   await s.clock.pass(3_000)
   const two = join(s).hub
   await s.clock.pass(2_000)
   for (const topic of topics) assert.equal(on(two, topic), 1)
-  assert.equal(two.presence.of("crowd").people.length, 450)
+  assert.equal(two.presence.of("crowd").userIds.length, 450)
 })
 
 test("a process that says goodbye counts no more, one that falls silent after three beats", async () => {
@@ -153,7 +153,7 @@ test("who follows a topic is given each change in any process, the newest only, 
   const controller = new AbortController()
   const got: number[] = []
   const done = (async () => {
-    for await (const { streams } of s.hub.presence.follow("room", controller.signal)) got.push(streams)
+    for await (const { streams } of s.hub.presence.updates("room", controller.signal)) got.push(streams)
   })()
   await s.clock.settle()
   const here = await s.connect({ topics: ["room"] })
@@ -168,20 +168,20 @@ test("who follows a topic is given each change in any process, the newest only, 
 })
 
 test("only the topics asked for are counted, and others are told of no more than the limit", async () => {
-  const s = await stage({ presence: { patterns: ["room/*"], limit: 3 } })
+  const s = await stage({ presence: { patterns: ["room/*"], maxReported: 3 } })
   const two = join(s).hub
   await s.clock.pass(1_000)
-  await s.connect({ topics: ["room/1", "news"], who: "ada" })
+  await s.connect({ topics: ["room/1", "news"], userId: "ada" })
   await s.connect({ topics: ["room/2"] })
-  await s.connect({ topics: ["room/3"], who: "bob" })
+  await s.connect({ topics: ["room/3"], userId: "bob" })
   await s.clock.pass(2_000)
   assert.deepEqual([on(s.hub, "room/1"), on(s.hub, "news"), on(s.hub, "room/3")], [1, 0, 1])
   assert.deepEqual([on(two, "room/1"), on(two, "news"), on(two, "room/3")], [1, 0, 0])
-  assert.match(String(s.errors), /raise presence\.limit/)
+  assert.match(String(s.errors), /raise presence\.maxReported/)
 })
 
 test("asking a hub that does not count says how to turn it on", async () => {
   const { hub } = await stage()
   assert.throws(() => hub.presence.of("room"), /createHub\(\{ presence: true \}\)/)
-  assert.throws(() => hub.subscribe({ topics: ["room"], who: "" }).open(), /`who` must be/)
+  assert.throws(() => hub.subscribe({ topics: ["room"], userId: "" }).open(), /`userId` must be/)
 })

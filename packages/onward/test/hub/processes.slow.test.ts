@@ -9,7 +9,7 @@ import { setTimeout as wait } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { isDeepStrictEqual } from "node:util"
 import { stream } from "../../src/client/node.ts"
-import type { Attendees } from "../../src/index.ts"
+import type { PresenceState } from "../../src/index.ts"
 import { createLink } from "../chaos/link.ts"
 import type { LogAddress } from "../chaos/open-log.ts"
 import { STORES } from "../chaos/stores/index.ts"
@@ -68,7 +68,7 @@ async function stage(t: TestContext, kind: keyof typeof STORES): Promise<Stage> 
 }
 
 /** Waits until all count the same on `room/1`: what the others count comes by the log, a little later. */
-async function everyHubSays(hubs: readonly Hub[], attendees: Attendees): Promise<void> {
+async function everyHubSays(hubs: readonly Hub[], attendees: PresenceState): Promise<void> {
   for (const { url } of hubs) {
     for (;;) {
       const said = await (await fetch(`${url}/presence?topic=room/1`)).json()
@@ -171,16 +171,16 @@ for (const [name, { missing }] of Object.entries(STORES)) {
         assert.deepEqual(got, ["2", "3", "4", "5", "6"])
       }
 
-      const query = "topic=room/1&who="
+      const query = "topic=room/1&userId="
       const present: Response[] = []
       for (const [i, who] of ["ada", "bob", "ada"].entries()) {
         present.push(await fetch(`${hubs[i % 2]?.url}/events?${query}${who}`, { signal: over.signal }))
       }
       // held: Node's fetch closes the connection of a response that is garbage
       undo(() => Promise.allSettled(present.map(async ({ body }) => body?.cancel())))
-      await everyHubSays(hubs, { streams: 3, people: ["ada", "bob"] })
+      await everyHubSays(hubs, { streams: 3, userIds: ["ada", "bob"] })
       await hubs.shift()?.leave()
-      await everyHubSays(hubs, { streams: 1, people: ["bob"] })
+      await everyHubSays(hubs, { streams: 1, userIds: ["bob"] })
     },
   )
 }

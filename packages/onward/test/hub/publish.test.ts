@@ -30,7 +30,7 @@ test("every field arrives as it was given", async () => {
     id: "🦊 1",
     retry: 1_234,
     data: { text: "a\nb" },
-    key: "secret",
+    idempotencyKey: "secret",
   })
   await hub.publish({ topic: "größe/東京", data: "two\r\nlines\rthree\n" })
   await clock.settle()
@@ -43,7 +43,7 @@ test("every field arrives as it was given", async () => {
 
 const lines = ["a\nb", "a\rb", "a\r\nb", "\n", "a\0b", "\0", "a\ndata: forged\n\n", "\ud800", "a\udc00"]
 
-for (const field of ["event", "id", "key"] as const) {
+for (const field of ["event", "id", "idempotencyKey"] as const) {
   test(`nothing can be injected by \`${field}\``, async () => {
     const { connect, hub } = await stage()
     for (const value of [...lines, "", 7, null, {}, "x".repeat(513)]) {
@@ -196,18 +196,18 @@ test("an id in the log that clients cannot send back is not sent to them: they g
 test("a repeated key or id is stored and delivered once, and resolves to the same id", async () => {
   const { clock, connect, hub } = await stage()
   const client = await connect({ topics: ["a"] })
-  const first = await hub.publish({ topic: "a", data: "1", key: "k" })
-  assert.equal(await hub.publish({ topic: "a", data: "1", key: "k" }), first)
+  const first = await hub.publish({ topic: "a", data: "1", idempotencyKey: "k" })
+  assert.equal(await hub.publish({ topic: "a", data: "1", idempotencyKey: "k" }), first)
   assert.deepEqual(
     await hub.publishMany([
-      { topic: "a", key: "k" },
-      { topic: "a", key: "k" },
+      { topic: "a", idempotencyKey: "k" },
+      { topic: "a", idempotencyKey: "k" },
     ]),
     [first, first],
   )
   await hub.publish({ topic: "a", data: "2", id: "mine" })
   assert.equal(await hub.publish({ topic: "a", data: "2", id: "mine" }), "mine")
-  await Promise.all(Array.from({ length: 20 }, () => hub.publish({ topic: "a", data: "3", key: "storm" })))
+  await Promise.all(Array.from({ length: 20 }, () => hub.publish({ topic: "a", data: "3", idempotencyKey: "storm" })))
   await clock.settle()
   assert.deepEqual(client.data, ["1", "2", "3"])
 })
@@ -281,9 +281,9 @@ test("a topic with half a surrogate pair is refused: no store could keep it", as
 
 test("a repeat by key resolves to an id that is in the log, whatever id it was given", async () => {
   const { connect, hub } = await stage()
-  await hub.publish({ topic: "a", data: "1", id: "first", key: "k" })
+  await hub.publish({ topic: "a", data: "1", id: "first", idempotencyKey: "k" })
   await hub.publish({ topic: "a", data: "2" })
-  const repeat = await hub.publish({ topic: "a", data: "1", id: "second", key: "k" })
+  const repeat = await hub.publish({ topic: "a", data: "1", id: "second", idempotencyKey: "k" })
   const client = await connect({ topics: ["a"] }, { after: repeat })
   assert.deepEqual(client.gaps, [])
   assert.deepEqual(client.data, ["2"])
@@ -296,9 +296,9 @@ test("a repeat is told apart from what was stored, and is not delivered whatever
     { topic: "a", data: "1", id: "CREATE" },
     { topic: "a", data: "2", id: "CREATE" },
     { topic: "b", data: "3", id: "CREATE" },
-    { topic: "a", data: "4", key: "k" },
-    { topic: "b", data: "5", key: "k" },
-    { topic: "a", data: "6", key: "k" },
+    { topic: "a", data: "4", idempotencyKey: "k" },
+    { topic: "b", data: "5", idempotencyKey: "k" },
+    { topic: "a", data: "6", idempotencyKey: "k" },
   ]
   assert.deepEqual(await hub.publishResults(given), [
     { id: "CREATE", repeated: false },
@@ -324,10 +324,10 @@ test("a repeat is told apart from what was stored, and is not delivered whatever
 
 test("what another topic keeps is not known by the answer to a publish", async () => {
   const { hub } = await stage()
-  await hub.publish({ topic: "private", data: "secret", id: "id", key: "key" })
+  await hub.publish({ topic: "private", data: "secret", id: "id", idempotencyKey: "key" })
   const answers = await hub.publishResults([
     { topic: "mine", data: "", id: "id" },
-    { topic: "mine", data: "", key: "key" },
+    { topic: "mine", data: "", idempotencyKey: "key" },
   ])
   assert.deepEqual(answers, [
     { id: "id", repeated: false },

@@ -6,7 +6,7 @@ import { stage } from "./stage.ts"
 const isDone = ({ data }: { data: string }): boolean => data === "done"
 
 /** What a stream missed it gets from the window or, without one, from the log: both must answer the same. */
-for (const window of [{ entries: 0 }, { chars: 0 }, { entries: 2 }, {}]) {
+for (const window of [{ maxEntries: 0 }, { maxChars: 0 }, { maxEntries: 2 }, {}]) {
   const having = `with window ${JSON.stringify(window)}`
 
   test(`${having}, a stream resumes after each entry, with what came after it`, async () => {
@@ -61,7 +61,7 @@ for (const window of [{ entries: 0 }, { chars: 0 }, { entries: 2 }, {}]) {
     const live = await connect({ topics: ["a"] })
     const full = await connect({ topics: ["a"] })
     full.room = 0
-    for (const message of [{ id: "chosen" }, { key: "once" }]) {
+    for (const message of [{ id: "chosen" }, { idempotencyKey: "once" }]) {
       const first = await hub.publishResults([{ topic: "a", data: "1", ...message }])
       const again = await hub.publishResults([{ topic: "a", data: "2", ...message }])
       assert.deepEqual(again, [{ id: first[0]?.id, repeated: true }])
@@ -77,10 +77,10 @@ for (const window of [{ entries: 0 }, { chars: 0 }, { entries: 2 }, {}]) {
   test(`${having}, a repeat beside new entries moves none of them`, async () => {
     const { clock, connect, hub } = await stage({ window })
     const client = await connect({ topics: ["a"] })
-    await hub.publish({ topic: "a", data: "1", key: "once" })
+    await hub.publish({ topic: "a", data: "1", idempotencyKey: "once" })
     await hub.publishMany([
       { topic: "a", data: "2" },
-      { topic: "a", data: "again", key: "once" },
+      { topic: "a", data: "again", idempotencyKey: "once" },
       { topic: "a", data: "3" },
     ])
     await clock.settle()

@@ -30,7 +30,7 @@ test("with room again it catches up from the window, each entry once, and is liv
 })
 
 test("when the window has moved on it catches up from the log", async () => {
-  const { clock, connect, hub, publish } = await stage({ window: { entries: 3 } })
+  const { clock, connect, hub, publish } = await stage({ window: { maxEntries: 3 } })
   const client = await connect({ patterns: ["a*"] })
   client.room = 10
   await publish("a", "0")
@@ -45,7 +45,7 @@ test("when the window has moved on it catches up from the log", async () => {
 })
 
 test("one that takes a little at a time gets everything once, whatever is published meanwhile", async () => {
-  const { clock, connect, publish } = await stage({ window: { entries: 20 } })
+  const { clock, connect, publish } = await stage({ window: { maxEntries: 20 } })
   const client = await connect({ topics: ["a"] })
   client.room = 0
   let next = 0
@@ -61,7 +61,7 @@ test("one that takes a little at a time gets everything once, whatever is publis
 })
 
 test("what the log removed meanwhile is announced, and the rest follows", async () => {
-  const { clock, connect, publish } = await stage({ window: { entries: 3 }, retention: { count: 5 } })
+  const { clock, connect, publish } = await stage({ window: { maxEntries: 3 }, retention: { count: 5 } })
   const client = await connect({ topics: ["a"] })
   client.room = 10
   const ids = await publish("a", ...numbers(0, 20))

@@ -136,7 +136,7 @@ test("without history a client resumes, but chooses no beginning", async () => {
 })
 
 test("history and news meet without a seam while others publish", async () => {
-  const { clock, connect, hub, publish } = await stage({ window: { entries: 5 } })
+  const { clock, connect, hub, publish } = await stage({ window: { maxEntries: 5 } })
   await publish("a", ...Array.from({ length: 200 }, (_, i) => String(i)))
   const connecting = connect({ topics: ["a"] }, "earliest")
   const publishing = Array.from({ length: 100 }, (_, i) => hub.publish({ topic: "a", data: String(200 + i) }))
@@ -172,7 +172,7 @@ test("a new process serves what streams missed lately without asking the log for
   assert.ok(reads <= 2, `${reads} reads for 50 streams`)
 })
 
-for (const window of [{}, { entries: 0 }]) {
+for (const window of [{}, { maxEntries: 0 }]) {
   test(`an id of a topic outside the subscription is answered as one that was never given, with ${JSON.stringify(window)}`, async () => {
     const { connect, hub } = await stage({ window })
     for (const topic of ["news/a", "private", "news/b"]) await hub.publish({ topic, data: topic, id: `on ${topic}` })

@@ -40,7 +40,7 @@ test("a hub made while its store is away fails publishes at once, keeps its stre
 
 test("the same trouble is reported once in ten seconds, however many streams have it", async () => {
   const log = faultyLog()
-  const { clock, connect, publish, errors } = await stage({ log, window: { entries: 1 } })
+  const { clock, connect, publish, errors } = await stage({ log, window: { maxEntries: 1 } })
   await publish("a", "1", "2", "3")
   log.failure = unavailable
   const clients = []
@@ -67,7 +67,7 @@ test("another kind of trouble is reported by itself", async () => {
 
 test("a stream that leaves while the store is away stops asking", async () => {
   const log = faultyLog()
-  const { clock, connect, publish, hub } = await stage({ log, window: { entries: 1 } })
+  const { clock, connect, publish, hub } = await stage({ log, window: { maxEntries: 1 } })
   await publish("a", "1", "2", "3")
   log.failure = unavailable
   const client = await connect({ topics: ["a"] }, { after: at(1) })
@@ -172,7 +172,7 @@ test("no cursor, however hostile, breaks a stream: it is a gap at most, and news
 })
 
 test("a cursor opens no topic that was not asked for", async () => {
-  const { another, clock, connect, publish, hub } = await stage({ window: { entries: 4 } })
+  const { another, clock, connect, publish, hub } = await stage({ window: { maxEntries: 4 } })
   await hub.publish({ topic: "private/ann", data: "secret 0", id: "ann-0" })
   for (let i = 1; i <= 6; i++) {
     await publish("private/ann", `secret ${i}`)

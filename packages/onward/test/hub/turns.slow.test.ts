@@ -98,7 +98,7 @@ test("a look back stops when its stream has ended", async (t) => {
   const { hub, connect, read } = await scene(
     t,
     many(20_000, (i) => `topic/${i}`),
-    { window: { entries: 0 } },
+    { window: { maxEntries: 0 } },
   )
   const recorder = connect({ patterns: ["nothing*"] }, { last: 1 })
   while (read.pages < 3) await turn()
@@ -113,14 +113,14 @@ test("sixty equal look-backs at once are two", async (t) => {
   const one = await scene(
     t,
     many(5_000, (i) => `topic/${i}`),
-    { window: { entries: 0 } },
+    { window: { maxEntries: 0 } },
   )
   one.connect({ patterns: ["nothing*"] }, { last: 1 })
   await live(one.hub)
   const sixty = await scene(
     t,
     many(5_000, (i) => `topic/${i}`),
-    { window: { entries: 0 } },
+    { window: { maxEntries: 0 } },
   )
   const recorders = many(60, () => "").map(() => sixty.connect({ patterns: ["nothing*"] }, { last: 1 }))
   await live(sixty.hub, 60)
@@ -134,7 +134,7 @@ test("look-backs find the same entries in the window, in the log, and between th
   const topics = many(3_000, (i) => (i % 700 === 5 ? `a/${i}` : `b/${i}`))
   for (const entries of [0, 100, 1_000, 10_000]) {
     for (const last of [1, 2, 3, 4, 5, 6, 100]) {
-      const { hub, connect } = await scene(t, topics, { window: { entries } })
+      const { hub, connect } = await scene(t, topics, { window: { maxEntries: entries } })
       const recorder = connect({ patterns: ["a/*"] }, { last })
       await live(hub)
       const data = recorder.blocks.filter((block) => isEntry(block)).map((block) => block.data)

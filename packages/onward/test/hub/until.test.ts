@@ -44,7 +44,7 @@ test("an `until` that throws at history ends its stream and is reported", async 
 
 for (const entries of [1, 100]) {
   test(`who was cut right behind the last entry, and resumes there, is told the end, window of ${entries}`, async () => {
-    const { connect, hub, publish } = await stage({ window: { entries } })
+    const { connect, hub, publish } = await stage({ window: { maxEntries: entries } })
     const [, last = ""] = await publish("a", "1", "done", "2")
     await hub.publish({ topic: "a", data: "done", id: "chosen" })
     const until = ({ data }: { data: string }): boolean => data === "done"

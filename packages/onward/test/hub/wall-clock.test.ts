@@ -16,7 +16,7 @@ const STEPS = {
 
 for (const [how, step] of Object.entries(STEPS)) {
   test(`when the wall clock is set ${how}, heartbeats go on and no stream ends`, async () => {
-    const { clock, connect, publish } = await stage({ heartbeat: 15_000, maxAge: HOUR, stallTimeout: 60_000 })
+    const { clock, connect, publish } = await stage({ heartbeat: 15_000, maxStreamAge: HOUR, stallTimeout: 60_000 })
     const idle = await connect({ topics: ["a"] })
     const full = await connect({ topics: ["b"] })
     await clock.pass(7_000)
@@ -44,7 +44,7 @@ for (const [how, step] of Object.entries(STEPS)) {
     const clients: Recorder[] = []
     for (let i = 0; i < 100; i++) clients.push(await connect({ topics: ["a"] }))
     const left = (): number => clients.filter(({ closed }) => !closed).length
-    const draining = hub.drain({ over: 10_000 })
+    const draining = hub.drain({ duration: 10_000 })
     await clock.pass(2_000)
     clock.setTime(clock.now() + step)
     await clock.pass(3_000)
@@ -78,7 +78,7 @@ for (const [how, step] of Object.entries(STEPS)) {
 }
 
 test("a store's trouble is reported once in ten seconds, whatever happens to the wall clock", async () => {
-  const { clock, connect, errors, log } = await stage({ window: { entries: 0, chars: 0 } })
+  const { clock, connect, errors, log } = await stage({ window: { maxEntries: 0, maxChars: 0 } })
   let tries = 0
   Object.assign(log, {
     locate: async () => {

@@ -14,9 +14,9 @@ const TOPICS = ["busy", "busy", "busy", "news/x", "news/y", "a", "b", "rare", "n
 class NaiveWindow {
   start: Position
   entries: Entry[] = []
-  readonly #most: { readonly entries: number; readonly chars: number }
+  readonly #most: { readonly maxEntries: number; readonly maxChars: number }
 
-  constructor(most: { readonly entries: number; readonly chars: number }, position: Position) {
+  constructor(most: { readonly maxEntries: number; readonly maxChars: number }, position: Position) {
     this.#most = most
     this.start = position
   }
@@ -31,7 +31,7 @@ class NaiveWindow {
 
   push(entry: Entry): void {
     this.entries.push(entry)
-    while (this.entries.length > this.#most.entries || this.chars > this.#most.chars) {
+    while (this.entries.length > this.#most.maxEntries || this.chars > this.#most.maxChars) {
       this.start = (this.entries.shift() as Entry).position
     }
   }
@@ -64,17 +64,17 @@ class NaiveWindow {
 }
 
 const shapes = [
-  { entries: 0, chars: 1_000, pushes: 50 },
-  { entries: 1, chars: 1_000, pushes: 3_000 },
-  { entries: 7, chars: 25, pushes: 4_000 },
-  { entries: 300, chars: Infinity, pushes: 5_000 },
-  { entries: 1_000, chars: 1_300, pushes: 5_000 },
-  { entries: 2_000, chars: Infinity, pushes: 7_000 },
+  { maxEntries: 0, maxChars: 1_000, pushes: 50 },
+  { maxEntries: 1, maxChars: 1_000, pushes: 3_000 },
+  { maxEntries: 7, maxChars: 25, pushes: 4_000 },
+  { maxEntries: 300, maxChars: Infinity, pushes: 5_000 },
+  { maxEntries: 1_000, maxChars: 1_300, pushes: 5_000 },
+  { maxEntries: 2_000, maxChars: Infinity, pushes: 7_000 },
 ]
 
 for (const [i, { pushes, ...most }] of shapes.entries()) {
   const seed = SEED + i
-  const title = `after ${pushes} entries a window of ${most.entries} answers as a list would (ONWARD_SEED=${seed - i})`
+  const title = `after ${pushes} entries a window of ${most.maxEntries} answers as a list would (ONWARD_SEED=${seed - i})`
   test(title, () => {
     const chance = new Chance(seed)
     let epoch = "life0000"
@@ -115,7 +115,7 @@ for (const [i, { pushes, ...most }] of shapes.entries()) {
       const entry: Entry = { topic, data, position, time: pushed }
       for (const each of [window, naive]) each.push(entry)
       positions.push(position)
-      if (chance.percent(most.entries > 100 ? 4 : 20)) check()
+      if (chance.percent(most.maxEntries > 100 ? 4 : 20)) check()
       if (!chance.percent(0.02)) continue
       if (chance.percent(50)) epoch = `life${String(pushed).padStart(4, "0")}`
       sequence += 5
@@ -132,7 +132,7 @@ for (const [i, { pushes, ...most }] of shapes.entries()) {
 }
 
 test("a walk from the newest entry ends where entries were dropped meanwhile, and when the window was reset", () => {
-  const window = new Window({ entries: 10, chars: 1_000 }, formatPosition("life0000", 0))
+  const window = new Window({ maxEntries: 10, maxChars: 1_000 }, formatPosition("life0000", 0))
   const push = (sequence: number): void =>
     window.push({ topic: "a", data: "", position: formatPosition("life0000", sequence), time: 0 })
   for (let sequence = 1; sequence <= 10; sequence++) push(sequence)
@@ -151,7 +151,7 @@ test("a walk from the newest entry ends where entries were dropped meanwhile, an
 })
 
 test("a window in which 40,000 topics came once keeps nothing of them", () => {
-  const window = new Window({ entries: 10, chars: 1_000 }, formatPosition("life0000", 0))
+  const window = new Window({ maxEntries: 10, maxChars: 1_000 }, formatPosition("life0000", 0))
   let sequence = 0
   return assertGivesBack(40_000, () => {
     for (let i = 0; i < 40_000; i++) {

@@ -11,7 +11,7 @@ const long = "x".repeat(512)
 test("every field of a waiting message counts, and so do the message and its append", () => {
   const empty = weightOf([{ topic: "a", data: "" }])
   assert.ok(empty > 1_200)
-  for (const field of ["data", "event", "id", "key"] as const)
+  for (const field of ["data", "event", "id", "idempotencyKey"] as const)
     assert.equal(weightOf([{ topic: "a", data: "", [field]: long }]), empty + 512, field)
   assert.equal(weightOf([{ topic: long, data: "" }]), empty + 511)
 })
@@ -27,7 +27,7 @@ test("what waits is refused beyond the limit, and taken again once there is room
   assert.throws(() => backlog.enter([{ topic: "a", data: "" }]), refused)
   backlog.leave(huge)
   const weights: number[] = []
-  const one = [{ topic: "a", data: "", id: long, key: long }]
+  const one = [{ topic: "a", data: "", id: long, idempotencyKey: long }]
   assert.throws(() => {
     for (let i = 0; i < 1_000_000; i++) weights.push(backlog.enter(one))
   }, refused)
@@ -41,7 +41,7 @@ test("a flood of messages without data does not fill the memory of an SQLite log
   let refused = 0
   const calls = Array.from({ length: 100_000 }, (_, i) =>
     log
-      .append([{ topic: "a", data: "", id: `${i} ${long.slice(8)}`, key: `${i} ${long.slice(8)}` }])
+      .append([{ topic: "a", data: "", id: `${i} ${long.slice(8)}`, idempotencyKey: `${i} ${long.slice(8)}` }])
       .catch((error: unknown) => {
         assert.equal((error as { code?: string }).code, "log_unavailable")
         refused++

@@ -45,7 +45,7 @@ const randomMessages = ({ chance, below, pick }: Random): StoredMessage[] =>
     topic: pick(TOPICS.slice(0, 4)),
     data: "é\n".repeat(below(8)),
     ...(chance(0.2) && { id: `id ${below(12)}` }),
-    ...(chance(0.2) && { key: `key ${below(12)}` }),
+    ...(chance(0.2) && { idempotencyKey: `key ${below(12)}` }),
     ...(chance(0.2) && { event: pick(["tick", ""]) }),
     ...(chance(0.1) && { retry: below(5000) }),
   }))

@@ -2,11 +2,11 @@ import assert from "node:assert/strict"
 import { join } from "node:path"
 import { test, type TestContext } from "node:test"
 import { memoryLog, type Log, type Loss, type Position, type Retention } from "../../src/log/index.ts"
-import { MAX_MARKS } from "../../src/log/marks.ts"
+import { MAX_REMOVED_POSITIONS } from "../../src/log/removed-positions.ts"
 import { sqliteLog } from "../../src/log/sqlite/index.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
 
-const TOPICS = MAX_MARKS + 2500
+const TOPICS = MAX_REMOVED_POSITIONS + 2500
 
 const logs: Record<string, (t: TestContext, retention: Retention) => Log> = {
   memory: (_, retention) => memoryLog({ retention }),
@@ -42,7 +42,7 @@ for (const [name, create] of Object.entries(logs)) {
 
     const all = (await lossAfter(log, start))?.topics
     assert.ok(
-      all?.has("*") && all.has("busy") && !all.has("t0") && all.size <= MAX_MARKS,
+      all?.has("*") && all.has("busy") && !all.has("t0") && all.size <= MAX_REMOVED_POSITIONS,
       "what is remembered is named",
     )
     const few = await lossAfter(log, recent)

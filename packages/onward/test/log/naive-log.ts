@@ -46,11 +46,11 @@ export class NaiveLog {
     const time = Math.max(this.time, now)
     const previous = this.at(this.last)
     const positions = messages.map((message) => {
-      const { topic, id, key } = message
+      const { topic, id, idempotencyKey: key } = message
       const sameTopic = this.kept.filter((entry) => entry.topic === topic)
       const twin =
         sameTopic.find((entry) => id !== undefined && entry.id === id) ??
-        sameTopic.find((entry) => key !== undefined && entry.key === key)
+        sameTopic.find((entry) => key !== undefined && entry.idempotencyKey === key)
       if (twin) return twin.position
       const sequence = this.last + 1
       this.all.push({ ...message, position: this.at(sequence), time, sequence, isGone: false })
@@ -134,5 +134,5 @@ export class NaiveLog {
 
 const asGiven = ({ sequence: _sequence, isGone: _isGone, ...entry }: Stored): Entry => entry
 
-const sizeOf = ({ topic, event = "", id = "", key = "", data }: Entry): number =>
+const sizeOf = ({ topic, event = "", id = "", idempotencyKey: key = "", data }: Entry): number =>
   byteLength(topic + event + id + key + data)

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test, type TestContext } from "node:test"
 import { natsLog, type NatsConnection, type NatsMessage } from "../../src/log/nats/index.ts"
-import { seal } from "../../src/log/nats/seal.ts"
+import { addChecksum } from "../../src/log/nats/checksum.ts"
 import { natsMissing, startNats } from "../stores/nats.ts"
 import { connectTo, dataOf, openLog } from "./nats-stage.ts"
 
@@ -76,8 +76,10 @@ test(
     const writer = natsLog(await damaged(t, server.address, { sent: onBatch(2) }), options)
     t.after(() => writer.close())
     await writer.append([{ topic: "a", data: "one!" }])
-    await assert.rejects(writer.append([{ topic: "a", data: "two!", key: "2" }]), { code: "log_unavailable" })
-    await writer.append([{ topic: "a", data: "two!", key: "2" }])
+    await assert.rejects(writer.append([{ topic: "a", data: "two!", idempotencyKey: "2" }]), {
+      code: "log_unavailable",
+    })
+    await writer.append([{ topic: "a", data: "two!", idempotencyKey: "2" }])
     for (const each of [log, writer, await openLog(t, server.address)])
       assert.deepEqual(await dataOf(each), ["one!", "two!"])
   },
@@ -92,7 +94,7 @@ test("what others publish on the subjects of a log is passed over, and fails no 
   await reader.bounds()
   const stranger = await connectTo(t, server.address)
   const sealed = (value: unknown): Uint8Array =>
-    seal(new TextEncoder().encode(typeof value === "string" ? value : JSON.stringify(value)))
+    addChecksum(new TextEncoder().encode(typeof value === "string" ? value : JSON.stringify(value)))
   const batch = (more: object) => sealed({ writer: "w", number: 1, calls: [[["a", "forged"]]], ...more })
   const records: Readonly<Record<string, readonly Uint8Array[]>> = {
     batch: [

@@ -21,7 +21,7 @@ test(
     const server = await startNats()
     t.after(() => server.close())
     const log = await openLog(t, server.address)
-    const one = await log.append([{ topic: "a", data: "1", key: "1" }])
+    const one = await log.append([{ topic: "a", data: "1", idempotencyKey: "1" }])
     let wakes = 0
     await log.watch(() => void wakes++)
     await server.kill()
@@ -29,7 +29,7 @@ test(
     await assert.rejects(log.bounds(), { code: "log_unavailable", retryable: true })
     wakes = 0
     await server.restart()
-    const two = await insist(() => log.append([{ topic: "a", data: "2", key: "2" }]))
+    const two = await insist(() => log.append([{ topic: "a", data: "2", idempotencyKey: "2" }]))
     assert.ok(wakes > 0, "watchers are woken after a reconnect")
     assert.ok(inSameEpoch(one.previous, two.previous), "it is the same life of the log")
     assert.deepEqual(await dataOf(log), ["1", "2"])
@@ -62,7 +62,7 @@ test("streams stay open while the server is away, and carry on when it is back",
   await server.kill()
   await assert.rejects(hub.publish({ topic: "a", data: "lost" }), { code: "log_unavailable" })
   await server.restart()
-  for (const data of ["2", "3"]) await insist(() => hub.publish({ topic: "a", data, key: data }))
+  for (const data of ["2", "3"]) await insist(() => hub.publish({ topic: "a", data, idempotencyKey: data }))
   await reading
   assert.deepEqual(seen, ["1", "2", "3"])
   assert.equal(requests, 1)

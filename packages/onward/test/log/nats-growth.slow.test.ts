@@ -19,7 +19,7 @@ test("the stream does not grow for ever, and who comes later finds the same log"
   const log = await openLog(t, server.address, { retention })
   const watching = await openLog(t, server.address, { retention })
   const { first } = await log.bounds()
-  await log.append([{ topic: "quiet", data: "kept", id: "quiet 1", key: "k" }])
+  await log.append([{ topic: "quiet", data: "kept", id: "quiet 1", idempotencyKey: "k" }])
   const connection = await connectTo(t, server.address)
   const bytes = async (): Promise<number> =>
     (await connection.request("$JS.API.STREAM.INFO.ONWARD")).json<{ state: { bytes: number } }>().state.bytes
@@ -39,7 +39,7 @@ test("the stream does not grow for ever, and who comes later finds the same log"
   assert.deepEqual(await everythingIn(watching, first), expected)
   assert.deepEqual(await everythingIn(late, first), expected)
   assert.equal(await late.locate({ id: "quiet 1" }), await log.locate({ id: "quiet 1" }))
-  const { positions } = await late.append([{ topic: "quiet", data: "again", key: "k" }])
+  const { positions } = await late.append([{ topic: "quiet", data: "again", idempotencyKey: "k" }])
   assert.equal(positions[0], await log.locate({ id: "quiet 1" }), "what is kept is still known by its key")
 })
 

@@ -58,7 +58,7 @@ test(
       for (let i = 0; !over.signal.aborted; i++) {
         const data = `${lane}/${i}`
         const log = logs[lane % 2] as (typeof logs)[0]
-        await insist(() => log.append([{ topic: `t${lane}`, data, key: data }]))
+        await insist(() => log.append([{ topic: `t${lane}`, data, idempotencyKey: data }]))
         acknowledged.push(data)
         await new Promise((resolve) => void setTimeout(resolve, 5))
       }

@@ -12,7 +12,7 @@ import { redisMissing, startRedis } from "../stores/redis.ts"
 import { connectTo } from "./nats-stage.ts"
 
 const MESSAGES = [
-  { topic: "a", data: "1", id: "x", key: "k" },
+  { topic: "a", data: "1", id: "x", idempotencyKey: "k" },
   { topic: "b", data: "2" },
   { topic: "b", data: "3", id: "y" },
 ]
@@ -35,7 +35,7 @@ async function assertAdopted(log: Log, positions: readonly Position[]): Promise<
   const again = await log.append([
     ...MESSAGES.slice(0, 1),
     { topic: "b", data: "4", id: "x" },
-    { topic: "b", data: "5", key: "k" },
+    { topic: "b", data: "5", idempotencyKey: "k" },
   ])
   assert.equal(again.positions[0], positions[0])
   assert.deepEqual(repeatsOf(again), [true, false, false])

@@ -195,7 +195,7 @@ test("who may only read reads, and who may use the tables need not own them", { 
     const { clients, end } = clientsOf(urlWith((url) => (url.username = name)))
     for (const client of clients) {
       const log = postgresLog(client, { schema: "shared", retention: { count: 2, topic: { count: 2 } } })
-      const appending = log.append([{ topic: name, data: "", key: name }])
+      const appending = log.append([{ topic: name, data: "", idempotencyKey: name }])
       if (name === "writer") await appending
       else await assert.rejects(appending, { code: "log_denied" })
       assert.deepEqual(await dataOf(log), ["1", ""])
@@ -269,7 +269,7 @@ test(
         const data = String(number++)
         for (;;) {
           try {
-            await publishing.publish({ topic: "a", data, key: data })
+            await publishing.publish({ topic: "a", data, idempotencyKey: data })
             acknowledged.push(data)
             break
           } catch (error) {

@@ -124,7 +124,7 @@ test("the ACL rule of docs/redis.md is enough", { skip }, async (t) => {
   const log = redisLog(client, { retention: { count: 3, topic: { count: 2 } } })
   const wakes: unknown[] = []
   await log.watch((newest) => void wakes.push(newest))
-  for (let i = 0; i < 10; i++) await log.append([{ ...message, id: `${i}`, key: `${i}` }])
+  for (let i = 0; i < 10; i++) await log.append([{ ...message, id: `${i}`, idempotencyKey: `${i}` }])
   await log.trim?.()
   assert.equal((await log.read({ after: (await log.bounds()).first, limit: 10 })).entries.length, 2)
   while ((await server.command("hget", "onward:{log}", "safe")) === "") await pause()
@@ -214,7 +214,7 @@ test("while Redis is away a hub's publishes fail and its subscribers stay, and c
   const reader = await connect((req, res) => sse(req, res, hub.subscribe({ topics: ["a"] })), { timeout: 10_000 })
   // a busy machine may take longer than the log waits
   const publish = async (data: string): Promise<void> => {
-    while (!(await hub.publish({ topic: "a", data, key: data }).then(Boolean, () => false))) continue
+    while (!(await hub.publish({ topic: "a", data, idempotencyKey: data }).then(Boolean, () => false))) continue
   }
   await publish("before")
   assert.equal((await reader.next()).data, "before")

@@ -176,7 +176,7 @@ const MIXED = Array.from({ length: 6 }, (_, i) => ({
   topic: i % 2 === 0 ? "a" : "b",
   data: String(i),
   id: `id ${i}`,
-  key: `key ${i}`,
+  idempotencyKey: `key ${i}`,
 }))
 
 /** Keys of a log by what they are for. */
@@ -225,7 +225,10 @@ for (const [what, part] of [
         ["0", "1", "2", "3", "4", "5"],
       )
       // all is as before: repeats, ids, places, retention
-      const again = await limited.append([MIXED[3] ?? assert.fail(), { topic: "b", data: "6", key: "key 5" }])
+      const again = await limited.append([
+        MIXED[3] ?? assert.fail(),
+        { topic: "b", data: "6", idempotencyKey: "key 5" },
+      ])
       assert.deepEqual(again.positions, [all.entries[3]?.position, all.entries[5]?.position])
       assert.equal(await log.locate({ id: "id 4", topics: ["a"] }), all.entries[4]?.position)
       assert.equal(await log.locate({ last: 2, topics: ["b"] }), all.entries[2]?.position)

@@ -109,7 +109,7 @@ test("pages are read alike whatever a client was told to do with commands and an
   for (const [number, client] of clients.entries()) {
     const log = redisLog(client, { ...options, name: `client ${number}` })
     const { first } = await log.bounds()
-    const full = { topic: "a", data: "two\nlines+\n", event: "tick", id: "1", key: "k", retry: 5 }
+    const full = { topic: "a", data: "two\nlines+\n", event: "tick", id: "1", idempotencyKey: "k", retry: 5 }
     const { positions, time } = await log.append([full, message("+")])
     const [position = "", next = ""] = positions
     const entries = [

@@ -91,14 +91,14 @@ if (process.getuid?.() !== 0) {
 
 test("a lock of another process is waited for, then told, and appends work once it is gone", async (t) => {
   const path = join(temporaryFolder(t), "events.db")
-  const log = sqliteLog(path, { busyTimeout: 100 })
+  const log = sqliteLog(path, { timeout: 100 })
   await log.append([message("before")])
   const holder = start("hold-lock", path)
   await output(holder)
   const calls = [log.append([message("one")]), log.append([message("two")])]
   for (const call of calls) await assert.rejects(call, failure("log_locked", /another process kept it locked/))
   assert.deepEqual(await dataIn(log), ["before"], "reading does not wait for who writes")
-  const patient = sqliteLog(path, { busyTimeout: 20_000 })
+  const patient = sqliteLog(path, { timeout: 20_000 })
   const waiting = patient.append([message("after")])
   holder.stdin.end()
   await Promise.all([waiting, once(holder, "exit")])
@@ -136,7 +136,7 @@ test("the log of a newer version is refused", async (t) => {
 test("the file of an older version is taken over: its entries keep their positions, and ids belong to their topics", async (t) => {
   const path = join(temporaryFolder(t), "events.db")
   const log = sqliteLog(path)
-  const { positions } = await log.append([{ topic: "a", data: "1", id: "x", key: "k" }, message("2")])
+  const { positions } = await log.append([{ topic: "a", data: "1", id: "x", idempotencyKey: "k" }, message("2")])
   await log.close()
   const database = new DatabaseSync(path)
   database.exec(`
@@ -151,7 +151,7 @@ test("the file of an older version is taken over: its entries keep their positio
   const again = await next.append([
     { topic: "a", data: "1", id: "x" },
     { topic: "b", data: "3", id: "x" },
-    { topic: "b", data: "4", key: "k" },
+    { topic: "b", data: "4", idempotencyKey: "k" },
   ])
   assert.equal(again.positions[0], positions[0])
   assert.deepEqual(repeatsOf(again), [true, false, false])
@@ -275,7 +275,7 @@ test("options that make no sense are TypeErrors", (t) => {
   assert.throws(() => sqliteLog(""), TypeError)
   assert.throws(() => sqliteLog(":memory:"), /memoryLog/)
   assert.throws(() => sqliteLog(path, { durability: "off" as "full" }), TypeError)
-  assert.throws(() => sqliteLog(path, { busyTimeout: -1 }), TypeError)
+  assert.throws(() => sqliteLog(path, { timeout: -1 }), TypeError)
   assert.throws(() => sqliteLog(path, { retention: { count: Number.NaN } }), TypeError)
   assert.throws(() => sqliteLog(path, { retention: { counts: 1 } as object }), /retention has no option "counts"/)
   assert.ok(!existsSync(path))

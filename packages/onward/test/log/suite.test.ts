@@ -11,7 +11,7 @@ async function firstFailure(
     const log = memoryLog(options)
     return { ...log, ...breakLog(log, options) }
   }
-  const cases = logCases({ create: () => ({ open }), lacks: { sharing: "one log" }, seed: 1, patience: 300 })
+  const cases = logCases({ create: () => ({ open }), lacks: { sharing: "one log" }, seed: 1, wakeTimeout: 300 })
   for (const { name, skip, run } of cases) {
     if (skip !== undefined) continue
     try {
@@ -56,7 +56,9 @@ const faults: Record<string, (log: Log, options: OpenLogOptions) => Partial<Log>
   }),
   "gives more than the limit": (log) => ({ read: (query) => log.read({ ...query, limit: query.limit + 1 }) }),
   "ignores topics": (log) => ({ read: ({ after, limit }) => log.read({ after, limit }) }),
-  "forgets keys": (log) => ({ append: (messages) => log.append(messages.map(({ key: _, ...message }) => message)) }),
+  "forgets keys": (log) => ({
+    append: (messages) => log.append(messages.map(({ idempotencyKey: _, ...message }) => message)),
+  }),
   "loses the second half of a call": (log) => ({
     async append(messages) {
       const { positions, ...appended } = await log.append(messages.slice(0, Math.ceil(messages.length / 2)))

@@ -28,7 +28,7 @@ for (const [name, retention] of Object.entries(retentions)) {
       topic: pick(TOPICS),
       data: `${sent++}`.repeat(1 + below(3)),
       ...(chance(0.1) && { id: `id ${below(200)}` }),
-      ...(chance(0.1) && { key: `key ${below(200)}` }),
+      ...(chance(0.1) && { idempotencyKey: `key ${below(200)}` }),
     })
     // one entry that no later one pushes out of its topic
     const first: StoredMessage[] = [{ topic: "old", data: "kept" }]
@@ -70,7 +70,7 @@ test("a log in which 40,000 topics, ids and keys came once keeps nothing of them
       await log.append(
         Array.from({ length: 100 }, () => {
           sent++
-          return { topic: `topic ${sent}`, data: "", id: `id ${sent}`, key: `key ${sent}` }
+          return { topic: `topic ${sent}`, data: "", id: `id ${sent}`, idempotencyKey: `key ${sent}` }
         }),
       )
     }

@@ -76,7 +76,7 @@ test("a stream that ends is whole: its sum and length are right, whatever it con
 test("whatever happens to whom, every stream decodes to what it would have been", async () => {
   for (let seed = 1; seed <= 60; seed++) {
     const random = new Chance(seed)
-    const on = await stage({ retention: { count: 40 }, window: { entries: 20 } })
+    const on = await stage({ retention: { count: 40 }, window: { maxEntries: 20 } })
     const topics = ["a", "b", "c"]
     const streams: Gzipped[] = []
     const open = new Set<Gzipped>()

@@ -28,7 +28,7 @@ export function feed(
   const { onComment, ...rest } = options
   const parser = createParser({ ...handlers, ...(onComment && { onComment }) }, rest)
   for (const chunk of chunks) {
-    parser.push(chunk)
+    parser.feed(chunk)
     heard(lists.events)
   }
   parser.end()
@@ -45,7 +45,7 @@ export function feedSmall(
   const { onEvent, onComment } = handlers
   const parser = createSmallParser({ onEvent, onComment }, options)
   for (const chunk of chunks) {
-    parser.push(chunk)
+    parser.feed(chunk)
     heard(lists.events)
   }
   parser.reset()
@@ -58,7 +58,7 @@ export const PARSERS = [
   {
     name: "createSmallParser",
     feed: feedSmall,
-    limit: (length: number): SmallParserOptions => ({ maxEventLength: length }),
+    limit: (length: number): SmallParserOptions => ({ maxEventChars: length }),
   },
 ] as const
 

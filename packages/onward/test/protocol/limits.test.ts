@@ -40,12 +40,12 @@ test("events before the one that is too large are handed out, and it stays too l
   const events: ParsedEvent[] = []
   const parser = createParser({ onEvent: (event) => events.push(event) }, { maxEventBytes: 100 })
   const large = `data: ${"x".repeat(200)}`
-  assert.throws(() => parser.push(`id: 1\ndata: a\n\n${large}`), tooLarge)
-  assert.throws(() => parser.push("\n\n"), tooLarge)
-  assert.throws(() => parser.push("data: b\n\n"), tooLarge)
+  assert.throws(() => parser.feed(`id: 1\ndata: a\n\n${large}`), tooLarge)
+  assert.throws(() => parser.feed("\n\n"), tooLarge)
+  assert.throws(() => parser.feed("data: b\n\n"), tooLarge)
   assert.equal(parser.lastEventId, "1")
   parser.reset()
-  parser.push("data: c\n\n")
+  parser.feed("data: c\n\n")
   assert.deepEqual(
     events.map(({ data }) => data),
     ["a", "c"],
@@ -61,20 +61,20 @@ test("the error of a handler is not lost behind an event that is too large", () 
     },
     { maxEventBytes: 20 },
   )
-  assert.throws(() => parser.push(`data: a\n\ndata: ${"x".repeat(20)}`), { message: "mine" })
-  assert.throws(() => parser.push("\n"), tooLarge)
+  assert.throws(() => parser.feed(`data: a\n\ndata: ${"x".repeat(20)}`), { message: "mine" })
+  assert.throws(() => parser.feed("\n"), tooLarge)
 })
 
 test("comments that nobody listens to and fields that nobody knows do not count, however long", () => {
   const parser = createParser({ onEvent: ({ data }) => events.push(data) }, { maxEventBytes: 50 })
   const events: string[] = []
   for (const line of [": ", "foo: ", "dat", "data2: ", "Data: ", " data: "]) {
-    parser.push(`data: a\n${line}`)
-    for (let i = 0; i < 100; i++) parser.push("x".repeat(1_000))
-    parser.push("\ndata: b\r\n\r\n")
-    parser.push(`${line}${"x".repeat(10_000)}\n${line}${"x".repeat(10_000)}`)
-    parser.push("\r")
-    parser.push("\ndata: c\n\n")
+    parser.feed(`data: a\n${line}`)
+    for (let i = 0; i < 100; i++) parser.feed("x".repeat(1_000))
+    parser.feed("\ndata: b\r\n\r\n")
+    parser.feed(`${line}${"x".repeat(10_000)}\n${line}${"x".repeat(10_000)}`)
+    parser.feed("\r")
+    parser.feed("\ndata: c\n\n")
   }
   assert.deepEqual(events, Array.from({ length: 6 }, () => ["a\nb", "c"]).flat())
 })
@@ -89,9 +89,9 @@ test("a line of 8 MiB may come byte by byte", () => {
   let length = 0
   const parser = createParser({ onEvent: ({ data }) => void (length += data.length) })
   const byte = bytesOf("x")
-  parser.push("data: ")
-  for (let i = 0; i < 8 * MIB; i++) parser.push(byte)
-  parser.push("\n\n")
+  parser.feed("data: ")
+  for (let i = 0; i < 8 * MIB; i++) parser.feed(byte)
+  parser.feed("\n\n")
   assert.equal(length, 8 * MIB)
 })
 

@@ -18,7 +18,7 @@ test("handlers hear events, ids, reconnection times and comments in the order of
     onRetry: (retry) => heard.push({ retry }),
     onComment: (comment) => heard.push({ comment }),
   })
-  parser.push(": hello\nretry: 5\nevent: a\ndata: 1\nid: 7\n\n:no space\n:  two\nid: 8\n\ndata: 2\n\nid: 9")
+  parser.feed(": hello\nretry: 5\nevent: a\ndata: 1\nid: 7\n\n:no space\n:  two\nid: 8\n\ndata: 2\n\nid: 9")
   assert.deepEqual(heard, [
     { comment: "hello" },
     { retry: 5 },
@@ -44,62 +44,62 @@ test("handlers are called as methods, so that they may be those of a class", () 
     }
   }
   const counter = new Counter()
-  createParser(counter).push(":\ndata\n\n")
+  createParser(counter).feed(":\ndata\n\n")
   assert.equal(counter.count, 2)
 })
 
 test("a checkpoint moves the last event id without an event", () => {
   const { parser, data } = listen()
-  parser.push("id: 7\n\n")
+  parser.feed("id: 7\n\n")
   assert.equal(parser.lastEventId, "7")
   assert.deepEqual(data, [])
 })
 
 test("an id counts once its block is whole", () => {
   const { parser } = listen({}, "6")
-  parser.push("id: 7\ndata: x\n")
+  parser.feed("id: 7\ndata: x\n")
   assert.equal(parser.lastEventId, "6")
-  parser.push("\n")
+  parser.feed("\n")
   assert.equal(parser.lastEventId, "7")
 })
 
 test("the last event id to begin with goes with events that have none", () => {
   const events: ParsedEvent[] = []
-  createParser({ onEvent: (event) => events.push(event) }, { lastEventId: "41" }).push("data: x\n\n")
+  createParser({ onEvent: (event) => events.push(event) }, { lastEventId: "41" }).feed("data: x\n\n")
   assert.deepEqual(events, [{ event: "message", data: "x", id: "41" }])
 })
 
 test("a reconnection time too large for a number is the largest one, and what is no number is none", () => {
   const { parser } = listen()
-  parser.push(`retry: ${"9".repeat(400)}\n`)
+  parser.feed(`retry: ${"9".repeat(400)}\n`)
   assert.equal(parser.retry, Number.MAX_SAFE_INTEGER)
-  for (const digits of ["-1", "+1", "1.5", "1e3", "0x1", " 1", "1 ", "١"]) parser.push(`retry: ${digits}\n`)
+  for (const digits of ["-1", "+1", "1.5", "1e3", "0x1", " 1", "1 ", "١"]) parser.feed(`retry: ${digits}\n`)
   assert.equal(parser.retry, Number.MAX_SAFE_INTEGER)
 })
 
 test("reset is for the next stream: what was unfinished is gone, id and reconnection time stay, and a BOM is dropped again", () => {
   const { parser, data } = listen()
-  parser.push("\ufeffretry: 9\nid: 1\ndata: a\n\nid: 2\nevent: t\ndata: lost\nda")
+  parser.feed("\ufeffretry: 9\nid: 1\ndata: a\n\nid: 2\nevent: t\ndata: lost\nda")
   parser.reset()
   assert.equal(parser.lastEventId, "1")
   assert.equal(parser.retry, 9)
-  parser.push("\ufeffdata: b\n\n")
+  parser.feed("\ufeffdata: b\n\n")
   assert.deepEqual(data, ["a", "b"])
-  parser.push("data: c\n\r")
+  parser.feed("data: c\n\r")
   parser.reset()
-  parser.push("\ndata: d\n\n")
+  parser.feed("\ndata: d\n\n")
   assert.deepEqual(data, ["a", "b", "c", "d"])
   assert.equal(parser.lastEventId, "1")
 })
 
 test("after the end nothing may come but reset", () => {
   const { parser, data } = listen()
-  parser.push("data: a\n\ndata: unfinished\n")
+  parser.feed("data: a\n\ndata: unfinished\n")
   parser.end()
   parser.end()
-  assert.throws(() => parser.push("\n"), { name: "TypeError", message: /reset/ })
+  assert.throws(() => parser.feed("\n"), { name: "TypeError", message: /reset/ })
   parser.reset()
-  parser.push("data: b\n\n")
+  parser.feed("data: b\n\n")
   assert.deepEqual(data, ["a", "b"])
 })
 
@@ -117,13 +117,13 @@ for (const [what, leave] of [
             leave(parser)
           },
         })
-        parser.push(
+        parser.feed(
           ["retry: 1", ": c", "id: 1", "data: a", "", "retry: 2", ": d", "id: 2", "data: b", "", ""].join(lineEnd),
         )
         assert.equal(calls, 1, handler)
-        if (what === "ends") assert.throws(() => parser.push("data: c\n\n"), TypeError)
+        if (what === "ends") assert.throws(() => parser.feed("data: c\n\n"), TypeError)
         parser.reset()
-        parser.push("data: next\n\n")
+        parser.feed("data: next\n\n")
         assert.deepEqual(data, handler === "onEvent" ? [] : ["next"], handler)
       }
     }
@@ -142,9 +142,9 @@ test("a handler that throws loses nothing: the chunk is parsed to its end, then 
     },
   })
   const chunk = "data: a\n\ndata: bad 1\n\nretry: 1\ndata: b\n\ndata: bad 2\n\nid: 7\ndata: c\n\ndata: half"
-  assert.throws(() => parser.push(chunk), { message: "bad 1" })
+  assert.throws(() => parser.feed(chunk), { message: "bad 1" })
   assert.equal(parser.lastEventId, "7")
-  parser.push("\n\n")
+  parser.feed("\n\n")
   assert.deepEqual(seen, ["a", "bad 1", "b", "bad 2", "c", "half"])
 })
 
@@ -153,23 +153,23 @@ test("push cannot be called by a handler", () => {
   const { parser, data } = listen({
     onComment: () => {
       try {
-        parser.push("data: inner\n\n")
+        parser.feed("data: inner\n\n")
       } catch (error) {
         thrown = error
       }
     },
   })
-  parser.push(": call\ndata: outer\n\n")
+  parser.feed(": call\ndata: outer\n\n")
   assert.ok(thrown instanceof TypeError)
   assert.deepEqual(data, ["outer"])
 })
 
 test("strings and bytes may be mixed, and a half of a surrogate pair that stays alone is U+FFFD", () => {
   const { parser, data } = listen()
-  parser.push("data: \ud83e")
-  parser.push("\udd8a\n\ndata: \ud83e")
-  parser.push(bytesOf("\n\n"))
-  parser.push("data: \udd8a\n\n")
+  parser.feed("data: \ud83e")
+  parser.feed("\udd8a\n\ndata: \ud83e")
+  parser.feed(bytesOf("\n\n"))
+  parser.feed("data: \udd8a\n\n")
   assert.deepEqual(data, ["🦊", "\ufffd", "\ufffd"])
 })
 
@@ -181,7 +181,7 @@ test("a chunk may be used again once it was pushed", () => {
     chunk.fill(0)
     const part = stream.subarray(at, at + 8)
     chunk.set(part)
-    parser.push(chunk.subarray(0, part.length))
+    parser.feed(chunk.subarray(0, part.length))
     chunk.fill(33)
   }
   assert.deepEqual(data, ["0123456789".repeat(30)])
@@ -224,6 +224,6 @@ test("misuse is told", () => {
     new Uint16Array(8),
     new DataView(new ArrayBuffer(1)),
   ]) {
-    assert.throws(() => parser.push(chunk as Uint8Array), { name: "TypeError", message: /Uint8Array/ })
+    assert.throws(() => parser.feed(chunk as Uint8Array), { name: "TypeError", message: /Uint8Array/ })
   }
 })

@@ -60,8 +60,8 @@ test("the small parser takes what is within its limit, whole lines included, and
     const { data, most } = measure(bytes)
     const how = `SEED=${seed}, stream ${i} cut at ${at}, ${data} of data, ${most} at most`
     const { ids: _, ...expected } = interpret(bytes)
-    assert.deepEqual(feedSmall(chunks, { maxEventLength: most }), expected, how)
-    if (data > 0) assert.throws(() => feedSmall(chunks, { maxEventLength: data - 1 }), { code: "event_too_large" }, how)
+    assert.deepEqual(feedSmall(chunks, { maxEventChars: most }), expected, how)
+    if (data > 0) assert.throws(() => feedSmall(chunks, { maxEventChars: data - 1 }), { code: "event_too_large" }, how)
   }
 })
 

@@ -7,11 +7,11 @@ const tooLarge = { name: "OnwardError", code: "event_too_large" }
 const MIB = 1024 * 1024
 
 /** A parser, what it said, and a way to give it text. */
-function listen(handlers: Partial<Pick<ParserHandlers, "onEvent" | "onComment">> = {}, maxEventLength?: number) {
+function listen(handlers: Partial<Pick<ParserHandlers, "onEvent" | "onComment">> = {}, maxEventChars?: number) {
   const data: string[] = []
   const onEvent = (event: ParsedEvent): void => void data.push(event.data)
-  const parser = createSmallParser({ onEvent, ...handlers }, { maxEventLength })
-  return { parser, data, push: (text: string): void => parser.push(bytesOf(text)) }
+  const parser = createSmallParser({ onEvent, ...handlers }, { maxEventChars })
+  return { parser, data, push: (text: string): void => parser.feed(bytesOf(text)) }
 }
 
 test("handlers hear events and comments in the order of the stream", () => {
@@ -50,11 +50,11 @@ test("after a reset in any handler nothing more of the chunk is heard, and the n
     }
     const parser = createSmallParser({ onEvent: hear("onEvent"), onComment: hear("onComment") })
     reset = parser.reset
-    parser.push(bytesOf(":\nretry: 1\nid: 1\ndata: a\n\n:\nretry: 2\nid: 2\ndata: b\n\ndata: c"))
+    parser.feed(bytesOf(":\nretry: 1\nid: 1\ndata: a\n\n:\nretry: 2\nid: 2\ndata: b\n\ndata: c"))
     const all = ["onComment", "onEvent"]
     assert.deepEqual(heard, all.slice(0, all.indexOf(handler) + 1))
     heard.length = 0
-    parser.push(bytesOf("\ufeffdata: d\n\n"))
+    parser.feed(bytesOf("\ufeffdata: d\n\n"))
     assert.deepEqual(heard, ["onEvent"], handler)
   }
 })
@@ -94,8 +94,8 @@ test("an event too large inside one chunk is refused after those before it were 
 test("data lines count together, each with its line end, and anew for the next event", () => {
   const bytes = bytesOf(`${"data: 123456789\n".repeat(10)}\n`.repeat(50))
   for (const size of [1, 16, 150, 4_096]) {
-    assert.equal(feedSmall(cutTo(bytes, size), { maxEventLength: 106 }).events.length, 50)
-    assert.throws(() => feedSmall(cutTo(bytes, size), { maxEventLength: 99 }), tooLarge)
+    assert.equal(feedSmall(cutTo(bytes, size), { maxEventChars: 106 }).events.length, 50)
+    assert.throws(() => feedSmall(cutTo(bytes, size), { maxEventChars: 99 }), tooLarge)
   }
 })
 
@@ -116,7 +116,7 @@ test("a line of 2 MiB may come byte by byte, which would take for ever if time w
   const { parser, data, push } = listen()
   const byte = bytesOf("x")
   push("data: ")
-  for (let i = 0; i < 2 * MIB; i++) parser.push(byte)
+  for (let i = 0; i < 2 * MIB; i++) parser.feed(byte)
   push("\n\n")
   assert.equal(data[0]?.length, 2 * MIB)
 })

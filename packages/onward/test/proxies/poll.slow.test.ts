@@ -16,7 +16,7 @@ test(
     t.after(() => proxy.close())
     const hub = origin.hubs.usual
     const events = stream(`${proxy.url}/usual?topic=a`, {
-      fetch: pollingFetch({ patience: 200 }),
+      fetch: pollingFetch({ streamTimeout: 200 }),
       lastEventId: await hub.publish({ topic: "a", data: "before" }),
     })
     t.after(() => events.close())

@@ -87,9 +87,9 @@ test("a stream whose process is frozen or gone fails for its readers once its le
   assert.equal(await there.hasExistingStream("gone"), "DONE")
 })
 
-test("a finished stream is forgotten after `retain`, and not written anew while the log knows of it", async (t) => {
+test("a finished stream is forgotten after `retention`, and not written anew while the log knows of it", async (t) => {
   const clock = createClock()
-  const context = createResumableStreamContext({ clock, retain: 60_000 })
+  const context = createResumableStreamContext({ clock, retention: 60_000 })
   t.after(() => context.close())
   const pen = createPen("text")
   const stream = await context.resumableStream("id", pen.make)

@@ -12,7 +12,7 @@ import { servePage } from "../client/browsers/page-server.ts"
 interface Seen {
   readonly said: string
   readonly status: string
-  readonly lastId: string
+  readonly lastEventId: string
   readonly resumes: number
 }
 
@@ -27,7 +27,7 @@ async function readInPage(method: string, lastEventId: string, most: number): Pr
     said += typeof frame === "string" ? frame : `[${frame.status}]`
     if (said.length >= most) break
   }
-  return { said, status: run.status, lastId: run.lastId, resumes: run.metrics.resumes }
+  return { said, status: run.status, lastEventId: run.lastEventId, resumes: run.metrics.resumes }
 }
 
 // what is below, `stream`, is tested in all of them; Firefox takes its time to start
@@ -37,7 +37,7 @@ for (const engine of ENGINES.filter((name) => name !== "firefox")) {
     { skip: missing(engine) },
     async (t) => {
       const words = Array.from({ length: 60 }, (_, n) => `${n} `)
-      await using runs = createRuns({ format: text(), flush: { ms: 1 } })
+      await using runs = createRuns({ format: text(), flush: { interval: 1 } })
       const site = await servePage(t)
       let asked = 0
       site.on("/runs/a", (req: IncomingMessage, res: ServerResponse) => {
@@ -58,7 +58,7 @@ for (const engine of ENGINES.filter((name) => name !== "firefox")) {
       assert.equal(first.status, "detached")
       assert.ok(first.resumes >= 1, "it was cut, and carried on")
       await tab.goto(site.pageUrl())
-      const rest = await tab.evaluate(readInPage, "GET", first.lastId, 10_000)
+      const rest = await tab.evaluate(readInPage, "GET", first.lastEventId, 10_000)
       assert.equal(first.said + rest.said, words.join("") + "[completed]")
       assert.equal(rest.status, "completed")
     },

@@ -66,7 +66,7 @@ let origin: string
 const gates = new Map<string, PromiseWithResolvers<void> & { readonly at: number }>()
 const sockets = new Set<IncomingMessage["socket"]>()
 let wasAborted = false
-const runs = createRuns({ format: aiSdk<UIMessageChunk>(), flush: { ms: 1 } })
+const runs = createRuns({ format: aiSdk<UIMessageChunk>(), flush: { interval: 1 } })
 
 before(async () => {
   if (skip) return

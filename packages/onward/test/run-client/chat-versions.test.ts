@@ -114,7 +114,7 @@ const lines: readonly Line[] = [
 
 /** A server that makes runs of what a line answers: `Once`, and the rest once it may. */
 async function serve(t: TestContext, { answer }: Line) {
-  const runs = createRuns({ format: aiSdk(), flush: { ms: 1 } })
+  const runs = createRuns({ format: aiSdk(), flush: { interval: 1 } })
   const gate = Promise.withResolvers<void>()
   const aborted = Promise.withResolvers<void>()
   async function* words(): AsyncGenerator<string> {

@@ -12,13 +12,13 @@ const WORDS = Array.from({ length: 40 }, (_, n) => `${n} `)
 /** A format that tells its end, as all but plain text do. */
 const format = {
   ...lines,
-  follow() {
+  reader() {
     let isComplete = false
     return {
-      ...lines.follow(),
+      ...lines.reader(),
       take(frame: string) {
         const [, status] = /^\[(completed|failed|stopped|lost)/.exec(frame) ?? []
-        if (status === undefined) return lines.follow().take(frame)
+        if (status === undefined) return lines.reader().take(frame)
         isComplete = true
         return [{ type: "end", ending: { status: status as "completed" } } as const]
       },
@@ -57,7 +57,7 @@ async function* told(): AsyncGenerator<string> {
 }
 
 test("a run is asked for once, carried on where it was cut, and known to be whole", async (t) => {
-  await using runs = createRuns({ format, flush: { ms: 1 } })
+  await using runs = createRuns({ format, flush: { interval: 1 } })
   const { url, asked } = await serving(t, runs)
   const run = openRun({ url: `${url}/runs?cut`, body: { prompt: "hi" }, format })
   assert.equal(run.status, "connecting")
@@ -71,7 +71,7 @@ test("a run is asked for once, carried on where it was cut, and known to be whol
 })
 
 test("leaving detaches and stops nothing, and a page that is loaded again carries on", async (t) => {
-  await using runs = createRuns({ format, flush: { ms: 1 } })
+  await using runs = createRuns({ format, flush: { interval: 1 } })
   const { url } = await serving(t, runs)
   const run = openRun({ url: `${url}/runs`, method: "POST", format })
   let text = ""
@@ -81,13 +81,13 @@ test("leaving detaches and stops nothing, and a page that is loaded again carrie
   }
   assert.equal(run.status, "detached")
   assert.equal((await runs.status("42")).status, "running")
-  const again = openRun({ url: `${url}/runs/42`, lastEventId: run.lastId, format })
+  const again = openRun({ url: `${url}/runs/42`, lastEventId: run.lastEventId, format })
   for await (const frame of again.frames) text += frame
   assert.equal(text, WORDS.join("") + "[completed]")
 })
 
 test("stop ends the run for everybody, and is told as what it is", async (t) => {
-  await using runs = createRuns({ format, flush: { ms: 1 } })
+  await using runs = createRuns({ format, flush: { interval: 1 } })
   const { url, asked } = await serving(t, runs)
   const run = openRun({ url: `${url}/runs`, method: "POST", format })
   let text = ""
@@ -101,7 +101,7 @@ test("stop ends the run for everybody, and is told as what it is", async (t) => 
 })
 
 test("a format that does not tell its end has the server asked", async (t) => {
-  await using runs = createRuns({ format: lines, flush: { ms: 1 } })
+  await using runs = createRuns({ format: lines, flush: { interval: 1 } })
   const { url, asked } = await serving(t, runs)
   const run = openRun({ url: `${url}/runs`, method: "POST", format: lines })
   for await (const _ of run.frames);

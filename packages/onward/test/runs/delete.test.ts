@@ -54,15 +54,15 @@ test("a run that is deleted while it is written is stopped for those who watch, 
 })
 
 test("who is still reading an answer that is deleted once it was whole gets no more of it, and does not take it for whole", async () => {
-  await using runs = createRuns({ format: { ...lines, merge: () => undefined }, flush: { chars: 1 } })
+  await using runs = createRuns({ format: { ...lines, merge: () => undefined }, flush: { maxChars: 1 } })
   const { ended } = await runs.start("a", told)
   const slow = runs.attach("a")
   assert.equal((await slow.next()).value?.frame, "Once ")
   assert.equal((await ended()).status, "completed")
-  const { lastId } = await runs.status("a")
+  const { lastEventId } = await runs.status("a")
   await runs.delete("a")
   assert.equal(await textOf(slow), "[stopped]")
-  await assert.rejects(textOf(runs.attach("a", { after: lastId as string })), { code: "run_expired" })
+  await assert.rejects(textOf(runs.attach("a", { lastEventId: lastEventId as string })), { code: "run_expired" })
 })
 
 for (const format of [openaiResponses(), openaiChat(), anthropic(), aiSdk(), agUi(), text()]) {
@@ -114,8 +114,8 @@ test("only its owner can delete a run, and only one that there is", async () => 
 
 test("whenever a run is deleted, each viewer has seen a part and a stop, or all of it, or nothing", async () => {
   const log = memoryLog()
-  await using one = createRuns({ log, format: lines, flush: { ms: 1 } })
-  await using two = createRuns({ log, format: lines, flush: { ms: 1 } })
+  await using one = createRuns({ log, format: lines, flush: { interval: 1 } })
+  await using two = createRuns({ log, format: lines, flush: { interval: 1 } })
   const wait = async (): Promise<void> => {
     for (let turns = chance.below(20); turns > 0; turns--) await turn()
   }

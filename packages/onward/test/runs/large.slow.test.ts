@@ -25,7 +25,7 @@ test("an image of 25 MB passes, to a file as well, and a limit is named in the e
     [false, true, false],
   )
   for (const [limit, named] of [
-    [{ maxLength: 10_000_000 }, "maxLength"],
+    [{ maxChars: 10_000_000 }, "maxChars"],
     [{ maxFrames: 1 }, "maxFrames"],
   ] as const) {
     const refused = await ask(t, openaiResponses() as Format, body, limit)

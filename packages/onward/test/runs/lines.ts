@@ -7,7 +7,7 @@ export const lines: Format<string> = {
   encode: (frame) => ({ data: JSON.stringify(frame) }),
   decode: ({ data }) => JSON.parse(data) as string,
   merge: (previous, next) => (next.startsWith("[") || previous.startsWith("[") ? undefined : previous + next),
-  follow: () => ({
+  reader: () => ({
     take: (frame) => [{ type: "text", delta: frame }],
     isComplete: false,
     end: ({ status, error }: Ending) => [`[${status}${error ? ` ${error.code}` : ""}]`],

@@ -35,7 +35,7 @@ for (const use of ["plain", "compressing"] as const) {
         has[words.length - 1]?.resolve()
       },
     })
-    for await (const chunk of response.body ?? []) parser.push(chunk)
+    for await (const chunk of response.body ?? []) parser.feed(chunk)
     assert.deepEqual(words, [...WORDS, "[completed]"])
   })
 }

@@ -35,7 +35,7 @@ async function watchInTwo(runs: Runs<string>, id: string): Promise<string> {
     if (seen++ === leaveAt && item.frame !== undefined) break
     if (item.end !== undefined) return text
   }
-  return text + (await textOf(runs.attach(id, after === undefined ? {} : { after })))
+  return text + (await textOf(runs.attach(id, after === undefined ? {} : { lastEventId: after })))
 }
 
 for (const { name, missing = false, open } of stores) {
@@ -44,8 +44,8 @@ for (const { name, missing = false, open } of stores) {
     { skip: missing },
     async (t) => {
       const log = await open(t)
-      await using one = createRuns({ log: log(), format: lines, flush: { ms: 1 } })
-      await using two = createRuns({ log: log(), format: lines, flush: { ms: 1 } })
+      await using one = createRuns({ log: log(), format: lines, flush: { interval: 1 } })
+      await using two = createRuns({ log: log(), format: lines, flush: { interval: 1 } })
       const endings = new Map<string, number>()
       for (let race = 0; race < RACES; race++) {
         const id = `race-${race}`

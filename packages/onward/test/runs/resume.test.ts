@@ -61,7 +61,7 @@ for (const file of readdirSync(folder)) {
   })
 
   test(`${file}: a client that is cut again and again gets what one gets that stays, as far as its format can tell`, async () => {
-    await using runs = createRuns({ format: native, formats, flush: { ms: 1 } })
+    await using runs = createRuns({ format: native, formats, flush: { interval: 1 } })
     const blocks = recorded.split(/(?<=\n\n)/)
     await runs.start("a", () => {
       const body = new ReadableStream<Uint8Array>({
@@ -83,7 +83,7 @@ for (const file of readdirSync(folder)) {
           got.push(...part)
         }
         const parts = (sent: readonly Sent[]): string => {
-          const follower = format.follow()
+          const follower = format.reader()
           let said = ""
           let usage: Usage | undefined
           for (const { data, event } of sent) {

@@ -134,7 +134,7 @@ test("who cannot read the log declares nobody lost", async () => {
 
 test("a run that takes longer, or says more, than it may ends as failed", async () => {
   const clock = createClock()
-  await using runs = createRuns({ format: lines, clock, maxRun: 2_500, maxLength: 20, onError: () => {} })
+  await using runs = createRuns({ format: lines, clock, maxDuration: 2_500, maxChars: 20, onError: () => {} })
   await runs.start("a", slow(clock))
   await runs.start("b", async function* () {
     for (;;) {
@@ -219,9 +219,9 @@ test("the end tells how fast it was, and who counted", async () => {
   const watching = textOf(runs.attach("a"))
   await clock.pass(10_000)
   await watching
-  const { metrics, status, lastId } = await runs.status("a")
+  const { metrics, status, lastEventId } = await runs.status("a")
   assert.equal(status, "completed")
-  assert.ok(lastId)
+  assert.ok(lastEventId)
   const { ttft, duration, tokens, counted, rate, gaps, viewers, resumes } = metrics ?? {}
   assert.deepEqual(
     { ttft, duration, tokens, counted, rate, gaps, viewers, resumes },
@@ -252,8 +252,8 @@ test("the end counts those who watched in other processes, too", async () => {
   await one.start("a", slow(clock))
   const watching = Promise.all([one, two, two].map((runs) => textOf(runs.attach("a"))))
   await clock.pass(500)
-  const { lastId } = await two.status("a")
-  const resuming = textOf(two.attach("a", { after: lastId as string }))
+  const { lastEventId } = await two.status("a")
+  const resuming = textOf(two.attach("a", { lastEventId: lastEventId as string }))
   await clock.pass(10_000)
   await Promise.all([watching, resuming])
   const { metrics } = await two.status("a")

@@ -11,13 +11,13 @@ const strict = {
   ...lines,
   name: "strict",
   endsWithSource: false,
-  follow() {
+  reader() {
     let isComplete = false
     return {
-      ...lines.follow(),
+      ...lines.reader(),
       take(frame: string) {
         isComplete ||= frame === "."
-        return lines.follow().take(frame)
+        return lines.reader().take(frame)
       },
       get isComplete() {
         return isComplete

@@ -66,7 +66,7 @@ test("a viewer may leave and come back at any frame, and has each once", async (
     [...all, "[completed]"],
   )
   for (const [i, { id }] of items.entries()) {
-    const rest = await itemsOf(runs.attach("a", { after: id as string }))
+    const rest = await itemsOf(runs.attach("a", { lastEventId: id as string }))
     assert.deepEqual(
       rest.map(({ frame }) => frame),
       // that it is over is said to everybody
@@ -74,11 +74,11 @@ test("a viewer may leave and come back at any frame, and has each once", async (
       `after frame ${i}`,
     )
   }
-  await assert.rejects(textOf(runs.attach("a", { after: "nonsense" })), { code: "invalid_start" })
+  await assert.rejects(textOf(runs.attach("a", { lastEventId: "nonsense" })), { code: "invalid_start" })
 })
 
 test("a viewer that is slow gets what has piled up as one frame, and nothing is lost", async () => {
-  await using runs = createRuns({ format: lines, flush: { ms: 1 } })
+  await using runs = createRuns({ format: lines, flush: { interval: 1 } })
   const { say, end, source } = words()
   await runs.start("a", source)
   const reader = await connect((req, res) => sse(req, res, ...runs.view("a")))
@@ -140,7 +140,7 @@ test("a run can be watched in another format while it runs, and carried on in it
 test("a word is never left behind, however soon it follows those that were stored", async () => {
   for (let turns = 0; turns < 40; turns++) {
     const clock = createClock()
-    await using runs = createRuns({ format: lines, clock, flush: { chars: 1 } })
+    await using runs = createRuns({ format: lines, clock, flush: { maxChars: 1 } })
     await runs.start("a", async function* () {
       yield "Once "
       for (let i = 0; i < turns; i++) await Promise.resolve()
@@ -167,7 +167,7 @@ test("a quiet run keeps its viewers' connections alive", async () => {
 
 test("over HTTP, HEAD says how a run stands, DELETE stops it, and what is unknown, another's or gone says so", async () => {
   const clock = createClock()
-  await using runs = createRuns({ format: lines, clock, retain: 60_000 })
+  await using runs = createRuns({ format: lines, clock, retention: 60_000 })
   const { say, source } = words()
   await runs.start("a", source, { owner: "ada" })
   const handler = {

@@ -17,7 +17,7 @@ async function* told(): AsyncGenerator<string> {
 const shared = (log: Log): Log => ({ ...log, close: async () => {} })
 
 const open = (log: Log, clock: TestClock): Runs<string> =>
-  createRuns({ log: shared(log), format: lines, clock, retain: RETAIN })
+  createRuns({ log: shared(log), format: lines, clock, retention: RETAIN })
 
 async function tell(runs: Runs<string>, id: string): Promise<void> {
   await (await runs.start(id, told)).ended()

@@ -68,7 +68,7 @@ async function world(seed: number): Promise<{ views: string[]; truth: string }> 
       if (isOver) return text
       let most = 1 + chance.below(8)
       await insist(async () => {
-        for await (const item of runs.attach("a", after === undefined ? {} : { after })) {
+        for await (const item of runs.attach("a", after === undefined ? {} : { lastEventId: after })) {
           text += item.frame ?? ""
           after = item.id ?? after
           isOver ||= item.end !== undefined

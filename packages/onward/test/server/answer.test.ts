@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { createHub } from "../../src/hub/index.ts"
 import { OnwardError, type OnwardErrorCode } from "../../src/errors.ts"
-import { answer, problem, type Answer, type SseOptions } from "../../src/server/index.ts"
+import { answerStream, problem, type StreamAnswer, type SseOptions } from "../../src/server/index.ts"
 
 const hub = createHub()
 
@@ -10,8 +10,8 @@ const answered = async (
   method: string,
   headers: Readonly<Record<string, string>> = {},
   options: SseOptions = {},
-): Promise<Answer> =>
-  answer(
+): Promise<StreamAnswer> =>
+  answerStream(
     { method, url: "/", header: (name) => headers[name], onLeave: () => () => {} },
     hub.subscribe({ topics: ["a"] }),
     options,
@@ -92,7 +92,7 @@ const strangers = [
   "constructor",
 ]
 
-const headersOf = ({ headers }: Answer): Record<string, string> =>
+const headersOf = ({ headers }: StreamAnswer): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => name.startsWith("access-control-") || name === "vary"))
 
 for (const credentials of [false, true]) {

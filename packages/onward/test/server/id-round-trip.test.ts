@@ -78,7 +78,7 @@ async function firstEvent(chunks: AsyncIterable<Uint8Array>): Promise<ParsedEven
   const events: ParsedEvent[] = []
   const parser = createParser({ onEvent: (event) => events.push(event) })
   for await (const chunk of chunks) {
-    parser.push(chunk)
+    parser.feed(chunk)
     if (events[0]) return events[0]
   }
   throw new Error("the stream ended without an event")

@@ -217,7 +217,7 @@ for (const [name, style] of Object.entries(styles)) {
 
   test(`${name}: a drained hub ends its streams, each with a time to come back after`, async () => {
     const { clock, hub, reader } = await stage()
-    const drained = hub.drain({ over: 1_000 })
+    const drained = hub.drain({ duration: 1_000 })
     await clock.pass(1_000)
     await drained
     assert.equal(await reader.closed(), "ended")

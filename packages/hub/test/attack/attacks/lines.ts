@@ -43,8 +43,8 @@ function parseWithoutEnd({ chance, fail, count }: Stage): void {
   let code: string | undefined
   let pushed = 0
   try {
-    parser.push(Buffer.from(start))
-    for (; pushed < 12 * LIMIT; pushed += chunk.length) parser.push(chunk)
+    parser.feed(Buffer.from(start))
+    for (; pushed < 12 * LIMIT; pushed += chunk.length) parser.feed(chunk)
   } catch (error) {
     code = (error as { code?: string }).code
   }
@@ -73,7 +73,7 @@ async function readWithoutEnd(stage: Stage): Promise<void> {
   })
   server.listen(0, "127.0.0.1")
   await once(server, "listening")
-  const events = stream(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`, { maxEventLength: LIMIT })
+  const events = stream(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`, { maxEventChars: LIMIT })
   try {
     const { value } = await events.next()
     stage.fail(`the client handed out ${JSON.stringify(value)} of a stream without end`)

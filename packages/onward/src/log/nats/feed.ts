@@ -1,6 +1,6 @@
 import type { OnwardError } from "../../errors.ts"
 import type { Appended } from "../log.ts"
-import { createArrivals } from "./arrivals.ts"
+import { createSequenceWaiters } from "./sequence-waiters.ts"
 import type { NatsConnection } from "./connection.ts"
 import { follow, isSilent, type Follower } from "./follower.ts"
 import type { JetStream } from "./jetstream.ts"
@@ -54,7 +54,7 @@ export interface Feed {
 
 export function createFeed(options: FeedOptions): Feed {
   const { connection, jetstream, timeout, onBatch, onOwn, onNews, onEnd, gone, away } = options
-  const arrivals = createArrivals()
+  const arrivals = createSequenceWaiters()
   let replica = createReplica()
   let follower: Follower | undefined
   let stamp: string | undefined
@@ -108,7 +108,7 @@ export function createFeed(options: FeedOptions): Feed {
     isOwn = false
     replica.apply(record)
     if (replica.isOver) return forget()
-    arrivals.tell(record.sequence)
+    arrivals.reached(record.sequence)
     if (isOwn) onOwn(replica, written)
     if (kept.last !== last || kept.epoch !== epoch) onNews()
   }
@@ -141,7 +141,7 @@ export function createFeed(options: FeedOptions): Feed {
   function stop(): void {
     follower?.stop()
     follower = undefined
-    arrivals.stir()
+    arrivals.releaseAll()
   }
 
   return {

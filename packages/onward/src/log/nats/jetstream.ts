@@ -1,6 +1,6 @@
 import type { NatsConnection } from "./connection.ts"
 import { JetStreamError, NOT_FOUND, type JetStreamFailure } from "./failure.ts"
-import { seal, unseal } from "./seal.ts"
+import { addChecksum, removeChecksum } from "./checksum.ts"
 
 /**
  * The calls of JetStream's API that a log makes (docs.nats.io, "NATS API Reference"). They are requests with JSON, so
@@ -69,7 +69,7 @@ export function createJetStream(
           `STREAM.MSG.GET.${stream}`,
           query,
         )
-        return { seq: message.seq, data: unseal(fromBase64(message.data ?? "")), time: message.time }
+        return { seq: message.seq, data: removeChecksum(fromBase64(message.data ?? "")), time: message.time }
       } catch (error) {
         if (error instanceof JetStreamError && error.status === NOT_FOUND) return undefined
         throw error
@@ -82,7 +82,7 @@ export function createJetStream(
     },
     deleteConsumer: (name) => call(`CONSUMER.DELETE.${stream}.${name}`),
     async store(subject, payload, wait) {
-      return (await ask<{ seq: number }>(subject, seal(payload), wait)).seq
+      return (await ask<{ seq: number }>(subject, addChecksum(payload), wait)).seq
     },
   }
 }

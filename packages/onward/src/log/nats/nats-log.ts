@@ -8,7 +8,7 @@ import type { NatsConnection } from "./connection.ts"
 import { isUnheard, JetStreamError, NOT_FOUND, toOnwardError } from "./failure.ts"
 import { createJetStream, type StreamInfo } from "./jetstream.ts"
 import { encodeJson } from "./record.ts"
-import { SEAL } from "./seal.ts"
+import { CHECKSUM_BYTES } from "./checksum.ts"
 import { createSession } from "./session.ts"
 import { createWriter } from "./writer.ts"
 
@@ -74,7 +74,7 @@ export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}
   if (!(timeout > 0)) throw new TypeError("timeout must be a number of milliseconds")
   const limits = limitsOf(retention)
   const jetstream = createJetStream(connection, stream, { domain, timeout })
-  const maxPayload = (): number => Math.min(connection.info?.max_payload ?? LARGEST, LARGEST) - SEAL
+  const maxPayload = (): number => Math.min(connection.info?.max_payload ?? LARGEST, LARGEST) - CHECKSUM_BYTES
 
   const watchers = new Set<{ readonly wake: (newest?: Position) => void }>()
   const underWay = new Set<Promise<unknown>>()

@@ -51,16 +51,16 @@ export const encodeJson = (value: unknown): Uint8Array => encoder.encode(JSON.st
 export const decodeJson = (data: Uint8Array): unknown => JSON.parse(decoder.decode(data))
 
 /** A message as short as it can be written in JSON; what is undefined is left out. */
-export function toLine({ topic, data, event, id, key, retry }: StoredMessage): Line {
+export function toLine({ topic, data, event, id, idempotencyKey: key, retry }: StoredMessage): Line {
   if (event === undefined && id === undefined && key === undefined && retry === undefined) return [topic, data]
-  return [topic, data, { event, id, key, retry } as Line[2] & object]
+  return [topic, data, { event, id, idempotencyKey: key, retry } as Line[2] & object]
 }
 
 /** Throws when it is not written as a line. */
 export function fromLine([topic, data, more]: Line): StoredMessage {
   if (typeof topic !== "string" || typeof data !== "string") throw new TypeError("not a message")
   if (more === undefined) return { topic, data }
-  const { event, id, key, retry } = more
+  const { event, id, idempotencyKey: key, retry } = more
   for (const text of [event, id, key])
     if (text !== undefined && typeof text !== "string") throw new TypeError("not a message")
   if (retry !== undefined && typeof retry !== "number") throw new TypeError("not a message")
@@ -68,7 +68,7 @@ export function fromLine([topic, data, more]: Line): StoredMessage {
     ...{ topic, data },
     ...(event !== undefined && { event }),
     ...(id !== undefined && { id }),
-    ...(key !== undefined && { key }),
+    ...(key !== undefined && { idempotencyKey: key }),
     ...(retry !== undefined && { retry }),
   }
 }

@@ -68,7 +68,7 @@ export function createRecovery(options: RecoveryOptions): Recovery {
     if (before !== undefined && !isFenced && (await isStillThere(info))) return followTo(info)
 
     const { first_seq, last_seq } = info.state
-    if (!(await restore(first_seq)) && first_seq > 1) await bear(last_seq)
+    if (!(await restore(first_seq)) && first_seq > 1) await initialise(last_seq)
     created = info.created
     await followTo(info)
 
@@ -85,7 +85,7 @@ export function createRecovery(options: RecoveryOptions): Recovery {
     readSnapshot(jetstream, subjectOf("snapshot"), firstSequence, feed.renew())
 
   /** Begins the log anew in a stream that somebody has emptied. */
-  async function bear(at: number): Promise<void> {
+  async function initialise(at: number): Promise<void> {
     const settings = { epoch: createEpoch(), retention: retentionOf(limits) }
     const nothing = { last: 0, time: 0, newestRemoved: 0, floor: 0, marks: [], topics: [], writers: [] }
     const how = { chunkSize: maxPayload(), timeout, isBirth: true }

@@ -6,7 +6,7 @@ import type { NatsConnection } from "./connection.ts"
 import { isPassing, isUnheard, JetStreamError, NOT_FOUND, toOnwardError } from "./failure.ts"
 import { createFeed } from "./feed.ts"
 import type { JetStream, StreamInfo } from "./jetstream.ts"
-import { watchPresence } from "./presence.ts"
+import { monitorConnection } from "./connection-monitor.ts"
 import { encodeJson, type Kind } from "./record.ts"
 import { createRecovery } from "./recovery.ts"
 import type { Replica } from "./replica.ts"
@@ -64,7 +64,7 @@ export function createSession(options: SessionOptions): Session {
   let syncing: Promise<void> | undefined
   let nextSync: Promise<void> | undefined
 
-  const presence = watchPresence(connection, stream, { onLeave: () => lose(), onReturn: () => again(0) })
+  const presence = monitorConnection(connection, stream, { onLeave: () => lose(), onReturn: () => again(0) })
   const { whileHere, away } = presence
   const feed = createFeed({
     ...{ connection, jetstream, inboxPrefix, timeout, onBatch, onNews, away },

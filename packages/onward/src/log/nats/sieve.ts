@@ -1,6 +1,6 @@
 import type { JetStream } from "./jetstream.ts"
 import type { StreamRecord } from "./record.ts"
-import { unseal } from "./seal.ts"
+import { removeChecksum } from "./checksum.ts"
 
 /** Most records that wait for the one before them to be looked up. */
 const MAX_HELD = 10_000
@@ -75,7 +75,7 @@ export function createSieve({
     if (isOver) return
     // only snapshots refer to chunks, and whoever reads those looks at the seal
     const isStrange = record.kind === "chunk"
-    const each: Held = { record, stamp, isStrange, data: isStrange ? undefined : unseal(record.data) }
+    const each: Held = { record, stamp, isStrange, data: isStrange ? undefined : removeChecksum(record.data) }
     const isKnown = isStrange || each.data !== undefined
     if (isKnown && held.length === 0) return pass(each)
     if (held.length >= MAX_HELD) return stop(onFailure)

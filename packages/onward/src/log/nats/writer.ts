@@ -50,13 +50,14 @@ export function createWriter({ stream, timeout, now, maxPayload, store }: Writer
   const isAway = (): OnwardError =>
     new OnwardError(
       "log_unavailable",
-      `log ${stream}: not acknowledged within ${timeout} ms; it may be stored all the same: give messages a \`key\` before trying again`,
+      `log ${stream}: not acknowledged within ${timeout} ms; it may be stored all the same: give messages an \`idempotencyKey\` before trying again`,
     )
 
   async function append(messages: readonly StoredMessage[]): Promise<Appended> {
     const weight = backlog.enter(messages)
     let size = 0
-    for (const { topic, data, event, id, key } of messages) size += sizeOf(topic, data, event, id, key) + 32
+    for (const { topic, data, event, id, idempotencyKey: key } of messages)
+      size += sizeOf(topic, data, event, id, key) + 32
     return new Promise((resolve, reject) => {
       calls.push({ messages, size, weight, deadline: performance.now() + timeout, resolve, reject })
       if (isWriting) return

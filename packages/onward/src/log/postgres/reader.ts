@@ -1,6 +1,6 @@
 import type { Entry, Position } from "../../message.ts"
 import type { Bounds, Landmark, Page, ReadQuery } from "../log.ts"
-import { lossOf, placeOf } from "../loss.ts"
+import { lossOf, readFrom } from "../loss.ts"
 import { whereaboutsOf, type Whereabouts } from "../names.ts"
 import { formatPosition, parsePosition } from "../position.ts"
 import type { Row, Run } from "./connection.ts"
@@ -82,7 +82,7 @@ export function createReader(run: Run, schema: string): Reader {
         ],
       )
       const head = JSON.parse(first?.[8] as string) as Head
-      const place = placeOf(after, head.epoch, head.head, head.last)
+      const place = readFrom(after, head.epoch, head.head, head.last)
       const removed = [...(head.lost ?? []), ["*", head.floor] as const]
       const lost = place.lost ?? lossOf(head.epoch, place.from, removed)
       return { ...pageOf(head, rows), ...(lost && { lost }) }
@@ -124,7 +124,7 @@ function entryOf(epoch: string, row: Row): Entry {
     data: fromText(data ?? ""),
     ...(event != null && { event: fromText(event) }),
     ...(id != null && { id: fromText(id) }),
-    ...(key != null && { key: fromText(key) }),
+    ...(key != null && { idempotencyKey: fromText(key) }),
     ...(retry != null && { retry: Number(retry) }),
     position: formatPosition(epoch, Number(sequence)),
     time: Number(time),

@@ -1,4 +1,4 @@
-import { MAX_MARKS } from "../marks.ts"
+import { MAX_REMOVED_POSITIONS } from "../removed-positions.ts"
 import { MAX_SAME_ID } from "../names.ts"
 import { append } from "./schema-append.ts"
 import { limits } from "./schema-limits.ts"
@@ -29,7 +29,7 @@ export function checkSchemaName(schema: string): void {
  */
 export function postgresSchema(schema = "onward"): string {
   checkSchemaName(schema)
-  return [tables, limits(MAX_MARKS), append, read, loss]
+  return [tables, limits(MAX_REMOVED_POSITIONS), append, read, loss]
     .join("\n")
     .replaceAll("onward.", `${schema}.`)
     .replaceAll("SCHEMA_NAME", schema)

@@ -40,7 +40,7 @@ export async function appendTo(
   { schema, now, limits, wait, channel }: Append,
 ): Promise<{ appended: Appended[]; newest: string; isBehind: boolean }> {
   const messages = calls.flat()
-  const texts = (name: "event" | "id" | "key"): string | null => {
+  const texts = (name: "event" | "id" | "idempotencyKey"): string | null => {
     if (messages.every((message) => message[name] === undefined)) return null
     return arrayOf(messages.map(({ [name]: text }) => (text === undefined ? undefined : toText(text))))
   }
@@ -53,9 +53,9 @@ export async function appendTo(
       arrayOf(messages.map(({ data }) => toText(data))),
       texts("event"),
       texts("id"),
-      texts("key"),
+      texts("idempotencyKey"),
       messages.every(({ retry }) => retry === undefined) ? null : arrayOf(messages.map(({ retry }) => retry)),
-      arrayOf(messages.map(({ topic, data, event, id, key }) => sizeOf(topic, data, event, id, key))),
+      arrayOf(messages.map(({ topic, data, event, id, idempotencyKey: key }) => sizeOf(topic, data, event, id, key))),
       now ? String(now()) : null,
       limits ? limitsText(limits) : null,
       wait === undefined ? null : String(wait),

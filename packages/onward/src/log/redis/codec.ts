@@ -8,7 +8,7 @@ const PLUS = 43
  * A message as the script takes it: topic, data, size, and when there is more, a `+` and then event, id, key and retry as JSON,
  * a line each, empty when absent. JSON has no line breaks of its own, so that the script can cut it without reading it.
  */
-export function wordsOf({ topic, data, event, id, key, retry }: StoredMessage): string[] {
+export function wordsOf({ topic, data, event, id, idempotencyKey: key, retry }: StoredMessage): string[] {
   const isPlain = event === undefined && id === undefined && key === undefined && retry === undefined
   const more = isPlain ? "" : `+\n${[event, id, key, retry].map((value) => JSON.stringify(value) ?? "").join("\n")}`
   return [topic, data, String(sizeOf(topic, data, event, id, key)), more]
@@ -38,7 +38,7 @@ export function entryOf(epoch: string, sequence: number, topic: string, stored: 
     time,
     ...(event && { event: JSON.parse(event) as string }),
     ...(id && { id: JSON.parse(id) as string }),
-    ...(key && { key: JSON.parse(key) as string }),
+    ...(key && { idempotencyKey: JSON.parse(key) as string }),
     ...(retry && { retry: JSON.parse(retry) as number }),
   }
 }

@@ -1,7 +1,7 @@
 import type { Entry } from "../../message.ts"
 import type { Page, ReadQuery } from "../log.ts"
-import { lossOf, placeOf } from "../loss.ts"
-import { MAX_MARKS } from "../marks.ts"
+import { lossOf, readFrom } from "../loss.ts"
+import { MAX_REMOVED_POSITIONS } from "../removed-positions.ts"
 import { formatPosition, parsePosition } from "../position.ts"
 import { entryOf } from "./codec.ts"
 import type { Store } from "./store.ts"
@@ -43,10 +43,10 @@ async function readByScript(store: Store, { after, topics, limit }: ReadQuery): 
   const parsed = parsePosition(after)
   const wanted = String(Math.min(limit, PAGE_ENTRIES))
   const place = [parsed?.epoch ?? "", String(parsed?.sequence ?? 0)]
-  const bounded = [wanted, String(PAGE_BYTES), String(MAX_MARKS)]
+  const bounded = [wanted, String(PAGE_BYTES), String(MAX_REMOVED_POSITIONS)]
   const { epoch, first, last, results } = await store.call("read", [...place, ...bounded, ...wordsOfTopics(topics)])
   const [next, removed, flat] = results as [string, string[], string[]]
-  const { from, lost } = placeOf(after, epoch, first, last)
+  const { from, lost } = readFrom(after, epoch, first, last)
   const loss = lost ?? (removed.length > 0 ? lossOf(epoch, from, pairs(removed)) : undefined)
   const entries: Entry[] = []
   for (let i = 0; i < flat.length; i += 3) {

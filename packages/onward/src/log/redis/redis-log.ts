@@ -3,7 +3,7 @@ import { OnwardError } from "../../errors.ts"
 import type { Position } from "../../message.ts"
 import { checkKinds, checkNames, durationOf } from "../../options.ts"
 import type { Landmark, Log, Retention } from "../log.ts"
-import { MAX_MARKS } from "../marks.ts"
+import { MAX_REMOVED_POSITIONS } from "../removed-positions.ts"
 import { MAX_SAME_ID, whereaboutsOf } from "../names.ts"
 import { formatPosition } from "../position.ts"
 import { DEFAULT_RETENTION, limitsOf, RETENTION_NAMES, SWEEP_MS } from "../retention.ts"
@@ -43,9 +43,14 @@ export function redisLog(client: RedisClient, options: RedisLogOptions = {}): Lo
   const timeout = durationOf("timeout", options.timeout, 2000)
   const limits = limitsOf(retention)
   const hasTopicLimits = limits.topicCount < Infinity || limits.topicBytes < Infinity
-  const limitWords = [limits.count, limits.bytes, limits.age, limits.topicCount, limits.topicBytes, MAX_MARKS].map(
-    (limit) => (limit === Infinity ? "" : String(limit)),
-  )
+  const limitWords = [
+    limits.count,
+    limits.bytes,
+    limits.age,
+    limits.topicCount,
+    limits.topicBytes,
+    MAX_REMOVED_POSITIONS,
+  ].map((limit) => (limit === Infinity ? "" : String(limit)))
   const connection = connectionOf(client)
   const key = `onward:{${name}}`
   const store = new Store(connection, key, timeout)

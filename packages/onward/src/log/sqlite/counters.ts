@@ -1,4 +1,4 @@
-import { MAX_MARKS } from "../marks.ts"
+import { MAX_REMOVED_POSITIONS } from "../removed-positions.ts"
 import type { Limits } from "../retention.ts"
 import type { WriterSql } from "./writer-sql.ts"
 
@@ -126,7 +126,7 @@ export class Counters {
       topic.storedCount = count
     }
     this.touched.clear()
-    if (this.log.empty_topics > MAX_MARKS) this.#fold()
+    if (this.log.empty_topics > MAX_REMOVED_POSITIONS) this.#fold()
     const { last, time, count, bytes, trimmed, floor, empty_topics } = this.log
     this.#sql.updateLog.run(last, time, count, bytes, trimmed, floor, empty_topics)
     this.#hasChanged = false
@@ -134,7 +134,9 @@ export class Counters {
 
   /** Folds the smallest marks into the floor: see `Marks`. */
   #fold(): void {
-    for (const row of this.#sql.smallestMarks.all(this.log.empty_topics - MAX_MARKS + MAX_MARKS / 10)) {
+    for (const row of this.#sql.smallestMarks.all(
+      this.log.empty_topics - MAX_REMOVED_POSITIONS + MAX_REMOVED_POSITIONS / 10,
+    )) {
       const { id, name, trimmed } = row as unknown as TopicRow
       this.#sql.deleteTopic.run(id)
       this.#byName.delete(name)

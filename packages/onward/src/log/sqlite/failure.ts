@@ -15,8 +15,8 @@ export const failureOf = (error: unknown): Failure => {
 const IOERR_SHMSIZE = 4874
 
 const CODES: Readonly<Record<number, readonly [code: OnwardErrorCode, advice: string]>> = {
-  5: ["log_locked", "another process kept it locked: find what holds a transaction open, or raise `busyTimeout`"],
-  6: ["log_locked", "another connection kept it locked: find what holds a transaction open, or raise `busyTimeout`"],
+  5: ["log_locked", "another process kept it locked: find what holds a transaction open, or raise `timeout`"],
+  6: ["log_locked", "another connection kept it locked: find what holds a transaction open, or raise `timeout`"],
   8: [
     "log_readonly",
     "it cannot be written: check the permissions of the file and its folder, and how the disk is mounted",

@@ -28,7 +28,7 @@ export const WIDTH = 6
 
 export function columnsOf(messages: readonly StoredMessage[]): Column[] {
   const columns: Column[] = []
-  for (const { topic, data, event = null, id = null, key = null, retry = null } of messages) {
+  for (const { topic, data, event = null, id = null, idempotencyKey: key = null, retry = null } of messages) {
     columns.push(topic, data, event, id, key, retry)
   }
   return columns

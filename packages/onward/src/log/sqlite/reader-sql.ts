@@ -75,7 +75,7 @@ export function entryOf({ topic, time, event, id, key, retry, data }: Row, posit
     data: textOf(data),
     ...(event !== null && { event: textOf(event) }),
     ...(id !== null && { id: textOf(id) }),
-    ...(key !== null && { key: textOf(key) }),
+    ...(key !== null && { idempotencyKey: textOf(key) }),
     ...(retry !== null && { retry }),
     position,
     time,

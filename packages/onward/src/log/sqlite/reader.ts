@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite"
 import type { Entry, Position } from "../../message.ts"
 import type { Bounds, Landmark, Page, ReadQuery } from "../log.ts"
-import { lossOf, placeOf } from "../loss.ts"
+import { lossOf, readFrom } from "../loss.ts"
 import { MAX_SAME_ID, whereaboutsOf, type Whereabouts } from "../names.ts"
 import { formatPosition } from "../position.ts"
 import { NEW_LIFE } from "./counters.ts"
@@ -50,7 +50,7 @@ export class Reader {
 
   read({ after, topics, limit }: ReadQuery): Page {
     return this.#snapshot((log) => {
-      const { from, lost } = placeOf(after, this.#epoch, this.#first(log), log.last)
+      const { from, lost } = readFrom(after, this.#epoch, this.#first(log), log.last)
       const loss =
         lost ?? (from < log.trimmed ? lossOf(this.#epoch, from, this.#removed(from, log, topics)) : undefined)
       return { ...this.#page(from, log, topics, Math.min(limit, PAGE_ENTRIES)), ...(loss && { lost: loss }) }

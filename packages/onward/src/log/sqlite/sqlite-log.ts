@@ -26,7 +26,7 @@ export interface SqliteLogOptions {
    */
   readonly durability?: "full" | "normal"
   /** How long to wait for another process's lock, in milliseconds. @default 5_000 */
-  readonly busyTimeout?: number
+  readonly timeout?: number
   /** How often to look for what other processes appended, while watched, in milliseconds. @default 100 */
   readonly pollInterval?: number
   /** Tells the time of entries, and by its monotonic reading their age. In tests that of `onward/testing`. @default the machine's */
@@ -35,7 +35,7 @@ export interface SqliteLogOptions {
   readonly now?: () => number
 }
 
-const OPTIONS = ["retention", "durability", "busyTimeout", "pollInterval", "clock", "now", ...RETENTION_NAMES]
+const OPTIONS = ["retention", "durability", "timeout", "pollInterval", "clock", "now", ...RETENTION_NAMES]
 
 const DEFAULT_RETENTION: Retention = { count: 1_000_000, bytes: 1024 ** 3 }
 
@@ -55,7 +55,7 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
   const {
     retention = DEFAULT_RETENTION,
     durability = "full",
-    busyTimeout = 5000,
+    timeout: busyTimeout = 5000,
     pollInterval = 100,
     clock = systemClock,
     now = () => clock.now(),

@@ -19,7 +19,7 @@ export const appendCases: readonly Case[] = [
       const log = await open(KEEP_ALL)
       const given = [
         message("a", "plain"),
-        message("b", "all", { event: "tick", id: "id 1", key: "key 1", retry: 1500 }),
+        message("b", "all", { event: "tick", id: "id 1", idempotencyKey: "key 1", retry: 1500 }),
         message("a", "some", { event: "", retry: 0 }),
       ]
       const { positions, time } = await log.append(given)

@@ -20,7 +20,7 @@ export interface Case {
 export interface Setting {
   readonly seed: number
   /** How long to wait for what must happen some time, in milliseconds. */
-  readonly patience: number
+  readonly wakeTimeout: number
   /** Opens a log on the store; it is closed when the case is over. */
   readonly open: (options?: OpenLogOptions) => Promise<Log>
 }

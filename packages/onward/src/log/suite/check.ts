@@ -65,11 +65,11 @@ export async function readAll(
   return all
 }
 
-/** Waits until `holds`, at most `patience` milliseconds. */
-export async function eventually(holds: () => boolean, patience: number, rule: string): Promise<void> {
-  const deadline = Date.now() + patience
+/** Waits until `holds`, at most `wakeTimeout` milliseconds. */
+export async function eventually(holds: () => boolean, wakeTimeout: number, rule: string): Promise<void> {
+  const deadline = Date.now() + wakeTimeout
   while (!holds()) {
-    check(Date.now() < deadline, `${rule}, within ${patience} ms`)
+    check(Date.now() < deadline, `${rule}, within ${wakeTimeout} ms`)
     await pause(5)
   }
 }

@@ -77,7 +77,7 @@ export const closeCases: readonly Case[] = [
     async run({ open }) {
       const log = await open(KEEP_ALL)
       const calls = Array.from({ length: 5 }, (_, i) =>
-        log.append([{ topic: "a", data: String(i), id: `id ${i}`, key: `key ${i}` }]),
+        log.append([{ topic: "a", data: String(i), id: `id ${i}`, idempotencyKey: `key ${i}` }]),
       )
       await log.close()
       const positions = (await Promise.all(calls)).map((appended) => appended.positions[0] ?? "")
@@ -91,7 +91,7 @@ export const closeCases: readonly Case[] = [
       equal(dataOf(entries), ["0", "1", "2", "3", "4"], "in the same order")
       equal(await again.locate({ id: "id 3" }), positions[3], "ids are found")
       const { previous, positions: later } = await again.append([
-        { topic: "a", data: "", key: "key 2" },
+        { topic: "a", data: "", idempotencyKey: "key 2" },
         ...messages("a", 1),
       ])
       equal(later[0], positions[2], "keys still count")

@@ -24,7 +24,7 @@ export const concurrencyCases: readonly Case[] = [
   },
 ]
 
-async function followed({ open, seed, patience }: Setting, handles: number): Promise<void> {
+async function followed({ open, seed, wakeTimeout }: Setting, handles: number): Promise<void> {
   const random = randomFrom(seed)
   const logs: Log[] = []
   for (let i = 0; i < handles; i++) logs.push(await open(KEEP_ALL))
@@ -48,9 +48,9 @@ async function followed({ open, seed, patience }: Setting, handles: number): Pro
   )
   const [calls, wide, narrow, filtered] = await Promise.all([
     appending,
-    follow(logOf(0), start, { limit: 1000 }, appending, patience),
-    follow(logOf(1), start, { limit: 3 }, appending, patience),
-    follow(logOf(2), start, { limit: 5, topics: ["a", "c"] }, appending, patience),
+    follow(logOf(0), start, { limit: 1000 }, appending, wakeTimeout),
+    follow(logOf(1), start, { limit: 3 }, appending, wakeTimeout),
+    follow(logOf(2), start, { limit: 5, topics: ["a", "c"] }, appending, wakeTimeout),
   ])
   const all = await readAll(logOf(0), { after: start })
   checkCalls(calls, all, start)
@@ -95,7 +95,7 @@ async function follow(
   start: Position,
   query: { limit: number; topics?: readonly string[] },
   appending: Promise<unknown>,
-  patience: number,
+  wakeTimeout: number,
 ): Promise<Entry[]> {
   const seen: Entry[] = []
   let at = start
@@ -103,7 +103,7 @@ async function follow(
   const stop = await log.watch(() => wake())
   let deadline = Infinity
   const end = appending.then(async () => {
-    deadline = Date.now() + patience
+    deadline = Date.now() + wakeTimeout
     const { last } = await log.bounds()
     wake()
     return last
@@ -119,7 +119,7 @@ async function follow(
     check(lost === undefined, "nothing is lost while nothing is removed")
     checkPositions([at, ...entries.map(({ position }) => position)], "entries come after those already read")
     seen.push(...entries)
-    check(Date.now() < deadline, `who reads on whenever woken comes to the end, within ${patience} ms`)
+    check(Date.now() < deadline, `who reads on whenever woken comes to the end, within ${wakeTimeout} ms`)
     // once all is appended, no more wakes need to come
     if (next === at) await Promise.race([woken, end.then(() => pause(5))])
     at = next

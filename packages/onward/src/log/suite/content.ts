@@ -50,11 +50,13 @@ export const contentCases: readonly Case[] = [
       const log = await open(KEEP_ALL)
       await log.append(oddTexts.map((data) => message("a", data)))
       equal(dataOf(await readAll(log)), oddTexts, "as data")
-      await log.append(oddTexts.map((text, i) => message("b", String(i), { id: text, key: text, event: text })))
+      await log.append(
+        oddTexts.map((text, i) => message("b", String(i), { id: text, idempotencyKey: text, event: text })),
+      )
       const expected = oddTexts.map((text) => [text, text, text])
       const entries = await readAll(log, { topics: ["b"] })
       equal(
-        entries.map(({ id, key, event }) => [id, key, event]),
+        entries.map(({ id, idempotencyKey: key, event }) => [id, key, event]),
         expected,
         "as id, key and event",
       )

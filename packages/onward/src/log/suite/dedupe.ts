@@ -4,7 +4,7 @@ import { dataOf, KEEP_ALL, message, messages, settle } from "./case.ts"
 import { check, equal, readAll } from "./check.ts"
 import { repeatsOf } from "../repeats.ts"
 
-const names = ["id", "key"] as const
+const names = ["id", "idempotencyKey"] as const
 
 export const dedupeCases: readonly Case[] = [
   ...names.flatMap((name): Case[] => {
@@ -111,12 +111,12 @@ export const dedupeCases: readonly Case[] = [
       const log = await open(KEEP_ALL)
       await log.append([
         message("a", "1", { id: "x" }),
-        message("a", "2", { key: "x" }),
-        message("a", "3", { id: "y", key: "x" }),
+        message("a", "2", { idempotencyKey: "x" }),
+        message("a", "3", { id: "y", idempotencyKey: "x" }),
       ])
       equal(dataOf(await readAll(log)), ["1", "2"], "an id does not repeat a key; either one repeated is enough")
-      await log.append([message("a", "4", { id: "x", key: "z" })])
-      await log.append([message("a", "5", { id: "w", key: "z" })])
+      await log.append([message("a", "4", { id: "x", idempotencyKey: "z" })])
+      await log.append([message("a", "5", { id: "w", idempotencyKey: "z" })])
       equal(dataOf(await readAll(log)), ["1", "2", "5"], "a message that was not stored leaves no id and no key behind")
     },
   },
@@ -124,8 +124,11 @@ export const dedupeCases: readonly Case[] = [
     name: "a message whose id and key belong to two entries is not stored",
     async run({ open }) {
       const log = await open(KEEP_ALL)
-      const { positions } = await log.append([message("a", "1", { id: "x" }), message("a", "2", { key: "y" })])
-      const repeat = await log.append([message("a", "3", { id: "x", key: "y" })])
+      const { positions } = await log.append([
+        message("a", "1", { id: "x" }),
+        message("a", "2", { idempotencyKey: "y" }),
+      ])
+      const repeat = await log.append([message("a", "3", { id: "x", idempotencyKey: "y" })])
       equal(repeat.positions, positions.slice(0, 1), "its position is that of the entry with its id")
       equal(dataOf(await readAll(log)), ["1", "2"], "nothing was stored")
     },

@@ -30,7 +30,7 @@ export interface LogCasesOptions {
   /** Where the randomness starts; a failure names it. @default the time */
   readonly seed?: number
   /** How long to wait for a wake before calling it lost, in milliseconds. @default 10_000 */
-  readonly patience?: number
+  readonly wakeTimeout?: number
 }
 
 /** One promise of the contract as a test. */
@@ -52,15 +52,15 @@ export interface LogCase {
  * }
  */
 export function logCases(options: LogCasesOptions): LogCase[] {
-  checkNames("logCases", options, ["create", "lacks", "seed", "patience"])
-  const { create, lacks = {}, seed = Date.now(), patience = 10_000 } = options
+  checkNames("logCases", options, ["create", "lacks", "seed", "wakeTimeout"])
+  const { create, lacks = {}, seed = Date.now(), wakeTimeout = 10_000 } = options
   const runCase = async ({ run }: Case): Promise<void> => {
     const store = await create()
     const logs: Log[] = []
     try {
       await run({
         seed,
-        patience,
+        wakeTimeout,
         async open(options = {}) {
           const log = await store.open(options)
           logs.push(log)

@@ -9,7 +9,7 @@ export const locateCases: readonly Case[] = [
       const log = await open({ retention: { count: 3 } })
       const { positions } = await log.append([
         message("a", "1", { id: "one" }),
-        message("a", "2", { id: "two", key: "k" }),
+        message("a", "2", { id: "two", idempotencyKey: "k" }),
       ])
       equal(await log.locate({ id: "one" }), positions[0], "its position is found")
       equal(await log.locate({ id: "two" }), positions[1], "each by its own id")

@@ -48,7 +48,7 @@ export const retentionCases: readonly Case[] = [
       await log.append([message("b", "")])
       await settle(log)
       equal(numbers(dataOf(await readAll(log))), [2, 3, 4, 5, 0], "one more and the oldest goes")
-      await log.append([message("a", "1234", { event: "123456789", id: "1234567890", key: "é".repeat(5) })])
+      await log.append([message("a", "1234", { event: "123456789", id: "1234567890", idempotencyKey: "é".repeat(5) })])
       await settle(log)
       equal(dataOf(await readAll(log)), ["000000005", "", "1234"], "event, id and key count, in UTF-8 bytes")
       await log.append([message("a", "x".repeat(50))])

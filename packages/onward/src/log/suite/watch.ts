@@ -13,7 +13,7 @@ async function counted(log: Log): Promise<{ count: number; stop: () => Promise<v
 export const watchCases: readonly Case[] = [
   {
     name: "a watcher is woken after every append, and what was appended can be read then",
-    async run({ open, patience }) {
+    async run({ open, wakeTimeout }) {
       const log = await open(KEEP_ALL)
       const { first: after } = await log.bounds()
       const reads: Promise<void>[] = []
@@ -27,14 +27,14 @@ export const watchCases: readonly Case[] = [
       })
       for (let i = 1; i <= 5; i++) {
         await log.append(messages("a", 1, i))
-        await eventually(() => seen === i, patience, `append ${i} wakes the watcher`)
+        await eventually(() => seen === i, wakeTimeout, `append ${i} wakes the watcher`)
       }
       await Promise.all(reads)
     },
   },
   {
     name: "a wake names no position, or one up to which everything can be read",
-    async run({ open, patience }) {
+    async run({ open, wakeTimeout }) {
       const log = await open(KEEP_ALL)
       const named: (string | undefined)[] = []
       await log.watch((newest) => void named.push(newest))
@@ -44,7 +44,7 @@ export const watchCases: readonly Case[] = [
         const isEnough = (newest: string | undefined): boolean => newest === undefined || newest >= (positions[2] ?? "")
         await eventually(
           () => named.some(isEnough),
-          patience,
+          wakeTimeout,
           `a wake after append ${i} names none or at least its last`,
         )
       }
@@ -57,16 +57,16 @@ export const watchCases: readonly Case[] = [
   },
   {
     name: "every watcher is woken, and one that stops is not woken any more",
-    async run({ open, patience }) {
+    async run({ open, wakeTimeout }) {
       const log = await open(KEEP_ALL)
       const [one, two] = [await counted(log), await counted(log)]
       await log.append(messages("a", 1))
-      await eventually(() => one.count > 0 && two.count > 0, patience, "both are woken")
+      await eventually(() => one.count > 0 && two.count > 0, wakeTimeout, "both are woken")
       await one.stop()
       const before = one.count
       two.count = 0
       await log.append(messages("a", 1))
-      await eventually(() => two.count > 0, patience, "the other is still woken")
+      await eventually(() => two.count > 0, wakeTimeout, "the other is still woken")
       await pause(20)
       equal(one.count, before, "the one that stopped is not")
       await one.stop()
@@ -75,33 +75,33 @@ export const watchCases: readonly Case[] = [
   },
   {
     name: "the same function may watch twice, and stops once at a time",
-    async run({ open, patience }) {
+    async run({ open, wakeTimeout }) {
       const log = await open(KEEP_ALL)
       let count = 0
       const wake = (): void => void count++
       const [stop] = [await log.watch(wake), await log.watch(wake)]
       await stop()
       await log.append(messages("a", 1))
-      await eventually(() => count > 0, patience, "the watch that did not stop is woken")
+      await eventually(() => count > 0, wakeTimeout, "the watch that did not stop is woken")
     },
   },
   {
     name: "a watcher is woken by what another log on the same store appends",
     needs: ["sharing"],
-    async run({ open, patience }) {
+    async run({ open, wakeTimeout }) {
       const [here, there] = [await open(KEEP_ALL), await open(KEEP_ALL)]
       const watcher = await counted(here)
       for (let i = 1; i <= 3; i++) {
         watcher.count = 0
         await there.append(messages("a", 1, i))
-        await eventually(() => watcher.count > 0, patience, `append ${i} there wakes the watcher here`)
+        await eventually(() => watcher.count > 0, wakeTimeout, `append ${i} there wakes the watcher here`)
         equal((await readAll(here)).length, i, "what was appended there can be read here")
       }
     },
   },
   {
     name: "who reads on whenever woken sees everything, once and in order",
-    async run({ open, patience }) {
+    async run({ open, wakeTimeout }) {
       const log = await open(KEEP_ALL)
       const { last: start } = await log.bounds()
       const seen: string[] = []
@@ -122,7 +122,7 @@ export const watchCases: readonly Case[] = [
         expected.push(...batch.map(({ data }) => data))
         await log.append(batch)
       }
-      await eventually(() => seen.length >= expected.length, patience, "the last wake comes after the last append")
+      await eventually(() => seen.length >= expected.length, wakeTimeout, "the last wake comes after the last append")
       await stop()
       await reading
       equal(seen, expected, "nothing is missed, doubled or out of order")

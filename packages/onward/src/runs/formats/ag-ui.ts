@@ -1,4 +1,4 @@
-import type { Follower, Format, Part, Usage } from "../format.ts"
+import type { FrameReader, Format, Part, Usage } from "../format.ts"
 import { writeEvents } from "./ag-ui-writer.ts"
 import { faultOf, isJson, jsonFormat, joinText, jsonOf, listOf, parseJson, textOf, usageOf, type Json } from "./json.ts"
 
@@ -16,7 +16,7 @@ export function agUi<Event extends object = object>(): Format<Event> {
     read: (message) => parseJson(NAME, message),
     merge: (previous, next) =>
       DELTA.test(textOf(next["type"])) ? joinText(previous, next, "delta", "timestamp") : undefined,
-    follow,
+    reader,
     writer: writeEvents,
   })
   return format as unknown as Format<Event>
@@ -32,7 +32,7 @@ const CLOSING: Readonly<Record<string, string>> = {
   REASONING_MESSAGE_START: "REASONING_MESSAGE_END",
 }
 
-function follow(): Follower<Json> {
+function reader(): FrameReader<Json> {
   /** What is under way, by what closes it and its id; closed in the opposite order. */
   const open = new Map<string, Json>()
   /** The call that chunks are about. */

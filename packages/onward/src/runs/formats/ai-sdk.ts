@@ -1,4 +1,4 @@
-import type { FinishReason, Follower, Format, Part } from "../format.ts"
+import type { FinishReason, FrameReader, Format, Part } from "../format.ts"
 import { writeChunks } from "./ai-sdk-writer.ts"
 import { DONE, faultOf, jsonFormat, joinText, parseJson, textOf, type Done, type Json } from "./json.ts"
 
@@ -24,7 +24,7 @@ export function aiSdk<Chunk extends object = object>(): Format<Chunk | Done> {
       const name = DELTAS[textOf(next["type"])]
       return name === undefined ? undefined : joinText(previous, next, name)
     },
-    follow,
+    reader,
     writer: writeChunks,
   })
   return format as unknown as Format<Chunk | Done>
@@ -37,7 +37,7 @@ const DELTAS: Readonly<Record<string, string>> = {
   "tool-input-delta": "inputTextDelta",
 }
 
-function follow(): Follower<Json | Done> {
+function reader(): FrameReader<Json | Done> {
   /** Texts and reasonings under way: their ids, and what ends them. */
   const open = new Map<string, Json>()
   /** Calls whose input comes, and whether any of it has. */

@@ -1,4 +1,4 @@
-import type { FinishReason, Follower, Format, Part } from "../format.ts"
+import type { FinishReason, FrameReader, Format, Part } from "../format.ts"
 import { messageError, writeMessage } from "./anthropic-writer.ts"
 import {
   faultOf,
@@ -29,7 +29,7 @@ export function anthropic<Event extends object = object>(): Format<Event> {
       return frame?.["type"] === "ping" ? undefined : frame
     },
     merge: mergeEvents,
-    follow,
+    reader,
     writer: writeMessage,
   })
   return format as unknown as Format<Event>
@@ -50,7 +50,7 @@ function mergeEvents(previous: Json, next: Json): Json | undefined {
   return delta && { ...next, delta }
 }
 
-function follow(): Follower<Json> {
+function reader(): FrameReader<Json> {
   /** Blocks under way, by index. */
   const blocks = new Map<unknown, Json>()
   let isComplete = false

@@ -1,4 +1,4 @@
-import type { FinishReason, Follower, Format, Part } from "../format.ts"
+import type { FinishReason, FrameReader, Format, Part } from "../format.ts"
 import {
   DONE,
   PADDING,
@@ -35,7 +35,7 @@ export function openaiChat<Chunk extends object = object>(): Format<Chunk | Done
       return chunk && without(chunk, PADDING)
     },
     merge: (previous, next) => (previous === DONE || next === DONE ? undefined : mergeChunks(previous, next)),
-    follow,
+    reader,
     writer: writeChat,
   })
   return format as unknown as Format<Chunk | Done>
@@ -116,7 +116,7 @@ interface Call {
   input: string
 }
 
-function follow(): Follower<Json | Done> {
+function reader(): FrameReader<Json | Done> {
   const finished = new Map<unknown, boolean>()
   const calls: Call[] = []
   let hasStarted = false

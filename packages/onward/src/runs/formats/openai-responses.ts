@@ -1,4 +1,4 @@
-import type { Follower, Format, Part } from "../format.ts"
+import type { FrameReader, Format, Part } from "../format.ts"
 import {
   PADDING,
   faultOf,
@@ -38,7 +38,7 @@ export function openaiResponses<Event extends object = object>(): Format<Event> 
       return without(typed, PADDING)
     },
     merge: mergeEvents,
-    follow,
+    reader,
     writer: writeResponse,
   })
   return format as unknown as Format<Event>
@@ -77,7 +77,7 @@ const TERMINAL: Readonly<Record<string, "completed" | "failed" | "stopped">> = {
   error: "failed",
 }
 
-function follow(): Follower<Json> {
+function reader(): FrameReader<Json> {
   const output = createOutput()
   let sequence = -1
   let isComplete = false

@@ -22,7 +22,7 @@ export function text(): Format<TextFrame> {
       return event === "end" ? endingOf(data) : undefined
     },
     merge: (previous, next) => (typeof previous === "string" && typeof next === "string" ? previous + next : undefined),
-    follow() {
+    reader() {
       let isComplete = false
       return {
         get isComplete() {

@@ -42,7 +42,7 @@ own.resume()
 while (hub.stats().live < STREAMS) await new Promise((resolve) => setTimeout(resolve, 5))
 
 const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-await hub.drain({ over: 200 })
+await hub.drain({ duration: 200 })
 own.destroy()
 const texts = await Promise.all(endings)
 await closed

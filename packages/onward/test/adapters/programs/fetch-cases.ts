@@ -76,7 +76,7 @@ export function createFetchCases(): FetchCases {
       if (pathname === "/fate") return Response.json({ ...fate, connections: hub.stats().connections })
       if (pathname === "/plain") return plain(request)
       if (pathname === "/drain") {
-        await hub.drain({ over: 20 })
+        await hub.drain({ duration: 20 })
         return Response.json("drained")
       }
       // never says more, so that what closes silent connections is seen at work

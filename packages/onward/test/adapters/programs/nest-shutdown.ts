@@ -14,7 +14,7 @@ class Feed {
   }
 }
 const hook = process.argv[3] ?? "onModuleDestroy"
-Object.defineProperty(Feed.prototype, hook, { value: () => hub.drain({ over: 100 }) })
+Object.defineProperty(Feed.prototype, hook, { value: () => hub.drain({ duration: 100 }) })
 // decorated as a compiled class is
 const method = Object.getOwnPropertyDescriptor(Feed.prototype, "events") as PropertyDescriptor
 for (const decorate of [UseInterceptors(sse()), Get("events")]) decorate(Feed.prototype, "events", method)

@@ -36,7 +36,7 @@ const hub = createHub({
   clock: { ...systemClock, now },
   heartbeat: 500,
   // small, so that who comes back reads from the store, too
-  window: { entries: 200 },
+  window: { maxEntries: 200 },
   onError: say,
 })
 

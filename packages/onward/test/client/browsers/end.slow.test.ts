@@ -108,7 +108,7 @@ test(
     const before = hub
     const id = await hub.publish({ topic: "other", data: "x" })
     hub = createHub({ log })
-    await before.drain({ over: 0 })
+    await before.drain({ duration: 0 })
     await until("it has come back", () => hub.stats().live === 1)
     assert.deepEqual(asked, [undefined, id])
     await hub.publish({ topic: "news", data: "<li>last</li>" })

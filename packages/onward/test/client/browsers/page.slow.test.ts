@@ -24,7 +24,7 @@ for (const engine of ENGINES) {
     }
 
     await t.test("hidden, a stream that is to pause leaves, and carries on when it is shown", async (t) => {
-      const site = await visit(t, { hidden: "pause", hiddenAfter: 1 })
+      const site = await visit(t, { whenHidden: "pause", hiddenAfter: 1 })
       await tab.hide()
       await hasState(tab, "paused")
       await until("it has left", () => site.open.length === 0)
@@ -36,7 +36,7 @@ for (const engine of ENGINES) {
     })
 
     await t.test("hidden, a stream that is to close ends", async (t) => {
-      const site = await visit(t, { hidden: "close", hiddenAfter: 1 })
+      const site = await visit(t, { whenHidden: "close", hiddenAfter: 1 })
       await tab.hide()
       await hasState(tab, "ended")
       await until("it has left", () => site.open.length === 0)

@@ -113,7 +113,7 @@ for (const engine of ENGINES) {
       const last = await hub.publish({ topic: "busy", data: "2" })
       const before = hub
       hub = createHub({ log })
-      await before.drain({ over: 0 })
+      await before.drain({ duration: 0 })
       await hub.publish({ topic: "quiet", data: "3" })
       const heard = await until(
         "it has come back",

@@ -113,7 +113,7 @@ for (const engine of ENGINES) {
       const tabs = new Map<string, Tab>()
       for (const name of ["1", "2", "3"]) {
         const tab = await browser.open(site.pageUrl())
-        await tab.evaluate((url) => page.follow("feed", url, { shared: { key: "feed" } }), `/feed?tab=${name}`)
+        await tab.evaluate((url) => page.follow("feed", url, { shared: { channel: "feed" } }), `/feed?tab=${name}`)
         await until("it has joined", async () => (await followedBy(tab, "feed")).state === "open")
         tabs.set(name, tab)
       }

@@ -7,7 +7,7 @@ import { sse } from "../../../src/adapters/node.ts"
 import { createHub, type Message } from "../../../src/index.ts"
 import { sqliteLog } from "../../../src/log/sqlite/index.ts"
 
-const { file, over } = JSON.parse(process.argv[2] ?? "") as { readonly file: string; readonly over: number }
+const { file, duration } = JSON.parse(process.argv[2] ?? "") as { readonly file: string; readonly duration: number }
 const log = sqliteLog(file, { durability: "normal" })
 let reads = 0
 const hub = createHub({
@@ -37,7 +37,7 @@ await once(server, "listening")
 process.send?.({ port: (server.address() as AddressInfo).port })
 process.once("SIGTERM", async () => {
   server.close()
-  await hub.drain({ over })
+  await hub.drain({ duration })
   await hub.close()
   process.exit()
 })

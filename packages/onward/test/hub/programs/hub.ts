@@ -9,7 +9,7 @@ import { createHub, type Message } from "../../../src/index.ts"
 import { openLog, type LogAddress } from "../../chaos/open-log.ts"
 
 const log = await openLog(JSON.parse(process.argv[2] ?? "") as LogAddress)
-const hub = createHub({ log, presence: { patterns: ["room/*"], every: 50 } })
+const hub = createHub({ log, presence: { patterns: ["room/*"], interval: 50 } })
 
 const server = createServer(async (req, res) => {
   const { pathname, searchParams } = new URL(req.url ?? "", "http://hub")
@@ -23,15 +23,15 @@ const server = createServer(async (req, res) => {
   }
   const topics = searchParams.getAll("topic")
   const patterns = searchParams.getAll("pattern")
-  const who = searchParams.get("who")
-  sse(req, res, hub.subscribe({ topics, patterns, from: "earliest", ...(who !== null && { who }) }))
+  const who = searchParams.get("userId")
+  sse(req, res, hub.subscribe({ topics, patterns, from: "earliest", ...(who !== null && { userId: who }) }))
 })
 server.listen(0, "127.0.0.1")
 await once(server, "listening")
 process.send?.({ port: (server.address() as AddressInfo).port })
 process.once("SIGTERM", async () => {
   server.close()
-  await hub.drain({ over: 200 })
+  await hub.drain({ duration: 200 })
   await hub.close()
   process.exit()
 })

@@ -89,7 +89,7 @@ class Simulation {
     return createHub({
       log: this.#store.connect(),
       clock: this.#world,
-      window: { entries: chance.pick(this.#isLong ? [3, 10, 30] : [1, 3, 10, 1_000]) },
+      window: { maxEntries: chance.pick(this.#isLong ? [3, 10, 30] : [1, 3, 10, 1_000]) },
       // often enough to meet entries that are about to go out
       heartbeat: chance.pick([100, 15_000]),
       onError: () => {},
@@ -154,7 +154,7 @@ class Simulation {
     const message = chance.percent(25)
       ? { topic, data, id: `p-${data}` }
       : chance.percent(25)
-        ? { topic, data, key: data }
+        ? { topic, data, idempotencyKey: data }
         : { topic, data }
     // an id is never given to another entry once its own is gone: clients could not tell the two apart
     if ("key" in message || ("id" in message && this.#store.keepsAll)) this.#recent.push(message)
@@ -167,7 +167,7 @@ class Simulation {
     const life = this.#store.life
     void this.#hub.publishMany(messages).then(
       () => {
-        const fresh = messages.filter(({ id, key }) => id === undefined && key === undefined)
+        const fresh = messages.filter(({ id, idempotencyKey: key }) => id === undefined && key === undefined)
         if (life === this.#store.life) this.#acked.push(...fresh.map(({ data }) => String(data)))
       },
       () => {},
@@ -183,7 +183,7 @@ class Simulation {
     const { chance } = this.#world
     const old = this.#hub
     if (chance.percent(50)) void old.close()
-    else void old.drain({ over: chance.pick([0, 500, 5_000]) }).then(() => old.close())
+    else void old.drain({ duration: chance.pick([0, 500, 5_000]) }).then(() => old.close())
     this.#hub = this.#start()
   }
 

@@ -14,7 +14,7 @@ const calls = await Promise.all(
     await new Promise((resolve) => void setTimeout(resolve, i))
     const data = [1, 2, 3].map((part) => `${name} ${i}/${part}`)
     const messages = data.map((text, part) => ({ topic: `t${part}`, data: text }))
-    const appended = await log.append([...messages, { topic: "shared", data: "", key: `shared ${i}` }])
+    const appended = await log.append([...messages, { topic: "shared", data: "", idempotencyKey: `shared ${i}` }])
     return { data, ...appended }
   }),
 )

@@ -15,9 +15,9 @@ function held(): number {
   return heapUsed + Math.max(arrayBuffers, external)
 }
 
-function make(handlers: ParserHandlers, limit = 16 * MIB): Pick<SmallParser, "push" | "reset"> {
+function make(handlers: ParserHandlers, limit = 16 * MIB): Pick<SmallParser, "feed" | "reset"> {
   return isSmall
-    ? createSmallParser(handlers, { maxEventLength: limit })
+    ? createSmallParser(handlers, { maxEventChars: limit })
     : createParser(handlers, { maxEventBytes: limit })
 }
 
@@ -25,13 +25,13 @@ function make(handlers: ParserHandlers, limit = 16 * MIB): Pick<SmallParser, "pu
 function flood(first: string, chunk: string, limit: number): void {
   const parser = make({ onEvent: () => {} }, limit)
   const bytes = encoder.encode(chunk)
-  parser.push(encoder.encode(first))
+  parser.feed(encoder.encode(first))
   kept.push(parser)
   let most = 0
   const often = Math.ceil(limit / bytes.length / 20)
   try {
     for (let i = 0; ; i++) {
-      parser.push(bytes)
+      parser.feed(bytes)
       if (i % often === 0) most = Math.max(most, held())
     }
   } catch (error) {
@@ -45,9 +45,9 @@ function pile(line: string): void {
   let length = -1
   const parser = make({ onEvent: ({ data }) => void (length = data.length) })
   const chunk = encoder.encode(line.repeat(10_000))
-  for (let i = 0; i < 1_000; i++) parser.push(chunk)
+  for (let i = 0; i < 1_000; i++) parser.feed(chunk)
   const most = held() - before
-  parser.push(encoder.encode("data\n\n"))
+  parser.feed(encoder.encode("data\n\n"))
   report({ most, kept: length })
 }
 
@@ -58,7 +58,7 @@ function report(values: object): void {
 /** Keeps one event's strings of each of 2,000 chunks. */
 function keep(chunk: (i: number) => string): void {
   const parser = make({ onEvent: (event) => void (event.data.startsWith("keep") && kept.push(event)) })
-  for (let i = 0; i < 2_000; i++) parser.push(encoder.encode(chunk(i)))
+  for (let i = 0; i < 2_000; i++) parser.feed(encoder.encode(chunk(i)))
   report({ kept: kept.length, after: held() - before })
 }
 
@@ -86,6 +86,6 @@ const programs: Record<string, () => void> = {
 }
 
 // what the modules and the first calls need is not what is asked
-make({ onEvent: () => {} }).push(encoder.encode(many))
+make({ onEvent: () => {} }).feed(encoder.encode(many))
 const before = held()
 programs[process.argv[2] ?? ""]?.()

@@ -51,7 +51,7 @@ function ask(session: ClientHttp2Session, path: string): Http2Reader {
   const stream = session.request({ ":path": path, accept: "text/event-stream" })
   const parser = createParser({ onEvent: (event) => void data.push(event.data) })
   stream.on("response", (head) => (status = Number(head[constants.HTTP2_HEADER_STATUS])))
-  stream.on("data", (chunk: Buffer) => parser.push(chunk))
+  stream.on("data", (chunk: Buffer) => parser.feed(chunk))
   stream.on("error", () => {})
   return {
     data,

@@ -49,7 +49,7 @@ export function messagesOf(fixture: string): FormatMessage[] {
   const parser = createParser({
     onEvent: ({ event, data }) => void messages.push(event === "message" ? { data } : { event, data }),
   })
-  parser.push(readFileSync(new URL(`../fixtures/${fixture}.sse`, import.meta.url), "utf8"))
+  parser.feed(readFileSync(new URL(`../fixtures/${fixture}.sse`, import.meta.url), "utf8"))
   return messages
 }
 
@@ -61,14 +61,14 @@ export const bodyOf = (format: Format, frames: readonly unknown[]): string =>
 
 /** A stream as viewers get it: frames, and what their format puts at the end. */
 export function ended(format: Format, frames: readonly unknown[], ending: Ending): string {
-  const follower = format.follow()
+  const follower = format.reader()
   for (const frame of frames) follower.take(frame)
   return bodyOf(format, [...frames, ...follower.end(ending)])
 }
 
 /** What frames say in another format. */
 export function translate(from: Format, to: Format, frames: readonly unknown[], ending: Ending): string {
-  const follower = from.follow()
+  const follower = from.reader()
   const write = to.writer({ id: "run-1", time: 1_790_000_000_000 })
   const parts: Part[] = frames.flatMap((frame) => follower.take(frame))
   if (parts.at(-1)?.type !== "end") parts.push({ type: "end", ending })

@@ -94,7 +94,7 @@ export const readAgUi: Read = async (body) => {
       if (data.includes('"REASONING_MESSAGE_START"')) reasoning.add([...messages.keys()].at(-1) ?? "")
     },
   })
-  const told = await settle(() => Promise.resolve().then(() => parser.push(body)))
+  const told = await settle(() => Promise.resolve().then(() => parser.feed(body)))
   if (told.error !== undefined) throw new Error(told.error)
   const text = [...messages].map(([id, each]) => (reasoning.has(id) ? "" : each)).join("")
   return {

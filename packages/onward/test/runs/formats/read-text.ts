@@ -11,7 +11,7 @@ export const readText: Read = (body) => {
       else text += data
     },
   })
-  parser.push(body)
+  parser.feed(body)
   const isComplete = end === '{"status":"completed"}'
   return Promise.resolve({
     text,

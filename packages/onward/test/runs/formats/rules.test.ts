@@ -25,7 +25,7 @@ test("what no format knows passes through as it is", () => {
     const frame = { type: "x.unheard_of", nested: { list: [1, null] } }
     const event = format.encode(frame)
     assert.deepEqual(format.decode(event), frame)
-    const follower = format.follow()
+    const follower = format.reader()
     follower.take(frame)
     assert.equal(follower.isComplete, false)
     assert.equal(format.merge(frame, frame), undefined)
@@ -65,7 +65,7 @@ test("what ends a choice is not merged with what it says", () => {
 })
 
 test("a choice with an empty reason is not finished", () => {
-  const follower = openaiChat().follow()
+  const follower = openaiChat().reader()
   follower.take({ choices: [{ index: 0, delta: { content: "a" }, finish_reason: "" }] })
   assert.equal(follower.isComplete, false)
   follower.take({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] })
@@ -77,7 +77,7 @@ test("numbers of a response only grow, merged or ended before their time", () =>
   const frames = framesOf(format, "openai-responses-text")
   for (let length = 1; length <= frames.length; length++) {
     const merged = merge(format, frames.slice(0, length), () => true)
-    const follower = format.follow()
+    const follower = format.reader()
     for (const frame of merged) follower.take(frame as object)
     const numbers = [...merged, ...follower.end({ status: "lost" })].map((frame) => sequenceOf(frame) ?? Number.NaN)
     assert.deepEqual(
@@ -94,10 +94,10 @@ test("a provider's own error ends an answer with what the provider says", () => 
     follower: { take(frame: never): unknown[]; isComplete: boolean; end(e: { status: "failed" }): unknown[] },
     frame: object,
   ][] = [
-    [openaiChat().follow(), { error: { message: "Overloaded", type: "server_error", code: "overloaded" } }],
-    [openaiResponses().follow(), { type: "error", code: "overloaded", message: "Overloaded", sequence_number: 3 }],
-    [anthropic().follow(), { type: "error", error: { type: "overloaded", message: "Overloaded" } }],
-    [agUi().follow(), { type: "RUN_ERROR", code: "overloaded", message: "Overloaded" }],
+    [openaiChat().reader(), { error: { message: "Overloaded", type: "server_error", code: "overloaded" } }],
+    [openaiResponses().reader(), { type: "error", code: "overloaded", message: "Overloaded", sequence_number: 3 }],
+    [anthropic().reader(), { type: "error", error: { type: "overloaded", message: "Overloaded" } }],
+    [agUi().reader(), { type: "RUN_ERROR", code: "overloaded", message: "Overloaded" }],
   ]
   for (const [follower, frame] of ends) {
     const error = { code: "overloaded", message: "Overloaded" }

@@ -2,7 +2,7 @@ import type { Runs } from "onward/runs"
 import type { KindFrame } from "./kinds.ts"
 
 /** Where a client of Responses is: an id of the run, or `over` when it has had everything. */
-export type Place = { readonly id: string | undefined } | "over"
+export type ResumePoint = { readonly id: string | undefined } | "over"
 
 /**
  * The place after the event with this `sequence_number`, as `starting_after` means it. A number that no event has is taken for the one
@@ -13,7 +13,7 @@ export async function placeAfter(
   run: string,
   number: number,
   who: { readonly owner: string; readonly signal: AbortSignal },
-): Promise<Place> {
+): Promise<ResumePoint> {
   let id: string | undefined
   let before: string | undefined
   let last = -1

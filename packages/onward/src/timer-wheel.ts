@@ -19,7 +19,7 @@ export const TICK_MS = 500
 export const quietEnough = (heartbeat: number): number =>
   Math.min(heartbeat * 0.9, Math.max(heartbeat - TICK_MS, heartbeat / 2))
 
-export interface WheelOptions {
+export interface TimerWheelOptions {
   /** How many slots the ring has. @default 128 */
   readonly slots?: number
   /** Called at each visit of a slot, for what needs a timer of its own otherwise. Must not throw. */
@@ -30,7 +30,7 @@ export interface WheelOptions {
  * One timer for any number of connections: a ring of slots, one visited each half second. An idle member costs a set entry
  * and one visit per wait, no timer and no closure. The timer exists only while there are members.
  */
-export class Wheel {
+export class TimerWheel {
   readonly #clock: Clock
   readonly #turns: Turns
   readonly #slots: Set<Beating>[] = []
@@ -41,7 +41,7 @@ export class Wheel {
   #stop: (() => void) | undefined
   readonly #onTick: (() => void) | undefined
 
-  constructor(clock: Clock, { slots = 128, onTick }: WheelOptions = {}) {
+  constructor(clock: Clock, { slots = 128, onTick }: TimerWheelOptions = {}) {
     this.#clock = clock
     this.#onTick = onTick
     this.#turns = turnsOf(clock)

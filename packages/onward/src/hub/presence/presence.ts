@@ -1,12 +1,12 @@
-import { OnwardError } from "../errors.ts"
-import { createEpoch } from "../log/index.ts"
-import { kindOf } from "../kind.ts"
-import { checkNames, durationOf } from "../options.ts"
-import { compilePattern } from "../topic.ts"
-import { Attendance } from "./attendance.ts"
-import type { Insides } from "./insides.ts"
-import { Peers } from "./peers.ts"
-import { PRESENCE_TOPIC, readTelling, writeTelling, type Change } from "./telling.ts"
+import { OnwardError } from "../../errors.ts"
+import { createEpoch } from "../../log/index.ts"
+import { kindOf } from "../../kind.ts"
+import { checkNames, durationOf } from "../../options.ts"
+import { compilePattern } from "../../topic.ts"
+import { LocalPresence } from "./local.ts"
+import type { Internals } from "../internals.ts"
+import { RemotePresence } from "./remote.ts"
+import { PRESENCE_TOPIC, readReport, writeReport, type Change } from "./report.ts"
 
 export interface PresenceOptions {
   /** Topics that are counted, as patterns. @default ["*"], all */
@@ -15,23 +15,23 @@ export interface PresenceOptions {
    * How often at most this process tells the others what changed, in ms; it says that it is alive every five times as long. The
    * same for all processes. @default 1_000
    */
-  readonly every?: number
+  readonly interval?: number
   /** Topics and people together that this process tells the others of; what is over it counts only here. @default 10_000 */
-  readonly limit?: number
+  readonly maxReported?: number
 }
 
 /** Who is on a topic, in all processes that share the log. */
-export interface Attendees {
+export interface PresenceState {
   /** Streams that name the topic; those that only have a pattern for it are not counted. */
   readonly streams: number
-  /** The `who` of their subscriptions, each once, sorted. */
-  readonly people: readonly string[]
+  /** The `userId` of their subscriptions, each once, sorted. */
+  readonly userIds: readonly string[]
 }
 
 /** Who is there. What happens in this process counts at once, what happens elsewhere about a second later. */
 export interface Presence {
   /** Throws `TypeError` when the hub was made without `presence`. */
-  of(topic: string): Attendees
+  of(topic: string): PresenceState
   /**
    * Gives who is there now, then again whenever that changed, the newest only. Ends with the signal or the hub.
    * @example
@@ -39,7 +39,7 @@ export interface Presence {
    *   for await (const { streams } of hub.presence.follow("room/7", signal)) yield { event: "presence", data: { streams } }
    * })
    */
-  follow(topic: string, signal?: AbortSignal): AsyncGenerator<Attendees, void, undefined>
+  updates(topic: string, signal?: AbortSignal): AsyncGenerator<PresenceState, void, undefined>
 }
 
 /** Presence as the hub holds it. */
@@ -50,27 +50,27 @@ export interface OpenPresence extends Presence {
 
 const TICKS_A_BEAT = 5
 
-interface Told {
+interface TopicPresence {
   readonly streams: number
-  readonly people: ReadonlySet<string>
+  readonly userIds: ReadonlySet<string>
 }
 
 /** Counts this process's streams; undefined when nothing is to be counted. Throws `TypeError` for options that are none. */
-export function createAttendance(options: PresenceOptions | boolean | undefined): Attendance | undefined {
+export function createLocalPresence(options: PresenceOptions | boolean | undefined): LocalPresence | undefined {
   if (options === undefined || options === false) return undefined
   const given = options === true ? {} : options
-  checkNames("createHub's presence", given, ["patterns", "every", "limit"])
+  checkNames("createHub's presence", given, ["patterns", "interval", "maxReported"])
   const { patterns = ["*"] } = given
   if (!Array.isArray(patterns)) {
     throw new TypeError(`createHub: \`presence.patterns\` must be an array of strings, not ${kindOf(patterns)}.`)
   }
   const matchers = patterns.map(compilePattern)
-  return new Attendance((topic) => matchers.some((matches) => matches(topic)))
+  return new LocalPresence((topic) => matchers.some((matches) => matches(topic)))
 }
 
 export const noPresence: OpenPresence = {
   of: refuse,
-  follow: refuse,
+  updates: refuse,
   close: async () => {},
 }
 
@@ -79,15 +79,19 @@ function refuse(): never {
 }
 
 /** Adds up what this process counts and what the others tell, and tells the others. Nothing but the log is between them. */
-export function createPresence(options: PresenceOptions, attendance: Attendance, insides: Insides): OpenPresence {
-  const every = durationOf("presence.every", options.every, 1_000)
-  const { limit = 10_000 } = options
-  const { core } = insides
+export function createPresence(
+  options: PresenceOptions,
+  localPresence: LocalPresence,
+  internals: Internals,
+): OpenPresence {
+  const every = durationOf("presence.every", options.interval, 1_000)
+  const { maxReported = 10_000 } = options
+  const { core } = internals
   const { clock } = core
   const me = createEpoch()
-  const peers = new Peers()
+  const remotePresence = new RemotePresence()
   /** What the others were told, of topics and people `size` together. */
-  const told = new Map<string, Told>()
+  const told = new Map<string, TopicPresence>()
   let size = 0
   /** Topics that changed since. */
   const dirty = new Set<string>()
@@ -117,28 +121,28 @@ export function createPresence(options: PresenceOptions, attendance: Attendance,
     for (const topic of topics) for (const wake of followers.get(topic) ?? []) wake()
   }
 
-  attendance.onChange = (topic) => {
+  localPresence.onChange = (topic) => {
     dirty.add(topic)
     changes([topic])
   }
 
-  const untap = core.taps.add(
+  const untap = core.tailListeners.add(
     {
       onEntry({ data }) {
-        const heard = readTelling(data)
+        const heard = readReport(data)
         if (!heard) return
         const { from } = heard
         if (from === me) {
-          if (heard.beat) changes(peers.missBeat())
-        } else if (heard.leaves) changes(peers.forget(from))
-        else if (!heard.anew && !peers.has(from)) asks = true
+          if (heard.beat) changes(remotePresence.missBeat())
+        } else if (heard.leaves) changes(remotePresence.forget(from))
+        else if (!heard.anew && !remotePresence.has(from)) asks = true
         else {
           if (heard.asks) anew = true
-          changes(peers.take(heard))
+          changes(remotePresence.take(heard))
         }
       },
       onInterrupt() {
-        changes(peers.forgetAll())
+        changes(remotePresence.forgetAll())
         asks = true
       },
     },
@@ -146,25 +150,25 @@ export function createPresence(options: PresenceOptions, attendance: Attendance,
   )
 
   function changeOf(topic: string): Change | undefined {
-    const now = attendance.at(topic)
+    const now = localPresence.at(topic)
     const before = told.get(topic)
     if (!now && !before) return undefined
-    if (now && !before && size >= limit) return tooMany()
-    const went = before ? [...before.people].filter((who) => !now?.people.has(who)) : []
+    if (now && !before && size >= maxReported) return tooMany()
+    const went = before ? [...before.userIds].filter((userId) => !now?.userIds.has(userId)) : []
     size -= went.length + (before && !now ? 1 : 0)
     if (now && !before) size++
-    const came = now ? [...now.people.keys()].filter((who) => !before?.people.has(who)) : []
-    if (came.length > limit - size) {
+    const came = now ? [...now.userIds.keys()].filter((userId) => !before?.userIds.has(userId)) : []
+    if (came.length > maxReported - size) {
       tooMany()
-      came.length = Math.max(0, limit - size)
+      came.length = Math.max(0, maxReported - size)
     }
     size += came.length
     if (!now) told.delete(topic)
     else {
-      const people = new Set(before?.people)
-      for (const who of went) people.delete(who)
-      for (const who of came) people.add(who)
-      told.set(topic, { streams: now.streams, people })
+      const userIds = new Set(before?.userIds)
+      for (const userId of went) userIds.delete(userId)
+      for (const userId of came) userIds.add(userId)
+      told.set(topic, { streams: now.streams, userIds })
     }
     return [topic, now?.streams ?? 0, came, went]
   }
@@ -172,7 +176,7 @@ export function createPresence(options: PresenceOptions, attendance: Attendance,
   function tooMany(): undefined {
     report(
       "limit",
-      new RangeError(`presence: others are told of ${limit} topics and people only: raise presence.limit`),
+      new RangeError(`presence: others are told of ${maxReported} topics and people only: raise presence.maxReported`),
     )
   }
 
@@ -185,7 +189,7 @@ export function createPresence(options: PresenceOptions, attendance: Attendance,
 
   async function tell(beat: boolean): Promise<void> {
     const isAll = anew || asks
-    const topics = [...(isAll ? attendance.topics() : dirty)]
+    const topics = [...(isAll ? localPresence.topics() : dirty)]
     if (isAll) forgetTold()
     const heads = { ...(isAll && { anew: true as const }), ...(asks && { asks: true as const }) }
     const didAsk = asks
@@ -193,7 +197,7 @@ export function createPresence(options: PresenceOptions, attendance: Attendance,
     anew = asks = false
     const list = topics.map(changeOf).filter((change) => change !== undefined)
     try {
-      await insides.append(writeTelling({ from: me, ...heads, ...(beat && { beat: true as const }), changes: list }))
+      await internals.append(writeReport({ from: me, ...heads, ...(beat && { beat: true as const }), changes: list }))
       if (reported !== "limit") reported = undefined
     } catch (error) {
       // what arrived of it, if anything, is not known
@@ -209,7 +213,7 @@ export function createPresence(options: PresenceOptions, attendance: Attendance,
   }
 
   async function tick(): Promise<void> {
-    const isAlone = peers.size === 0
+    const isAlone = remotePresence.size === 0
     const beat = !isAlone && ++ticks >= TICKS_A_BEAT
     if (beat) ticks = 0
     if (asks || (!isAlone && (anew || dirty.size > 0 || beat))) await (telling = tell(beat))
@@ -226,13 +230,13 @@ export function createPresence(options: PresenceOptions, attendance: Attendance,
     if (!core.isClosed) void tick()
   })
 
-  const of = (topic: string): Attendees => {
-    const here = attendance.at(topic)
-    const people = new Set([...(here?.people.keys() ?? []), ...peers.people(topic)])
-    return { streams: (here?.streams ?? 0) + peers.streams(topic), people: [...people].sort() }
+  const of = (topic: string): PresenceState => {
+    const here = localPresence.at(topic)
+    const userIds = new Set([...(here?.userIds.keys() ?? []), ...remotePresence.userIds(topic)])
+    return { streams: (here?.streams ?? 0) + remotePresence.streams(topic), userIds: [...userIds].sort() }
   }
 
-  async function* follow(topic: string, signal?: AbortSignal): AsyncGenerator<Attendees, void, undefined> {
+  async function* updates(topic: string, signal?: AbortSignal): AsyncGenerator<PresenceState, void, undefined> {
     let last = ""
     let wake = (): void => {}
     const woken = (): void => wake()
@@ -260,14 +264,14 @@ export function createPresence(options: PresenceOptions, attendance: Attendance,
 
   return {
     of,
-    follow,
+    updates,
     async close() {
       cancel()
       untap()
       for (const all of followers.values()) for (const wake of all) wake()
       await telling
       // whoever does not hear of it misses our beats
-      if (peers.size > 0) await core.log.append(writeTelling({ from: me, leaves: true })).catch(() => {})
+      if (remotePresence.size > 0) await core.log.append(writeReport({ from: me, leaves: true })).catch(() => {})
     },
   }
 }

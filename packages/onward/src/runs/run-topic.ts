@@ -3,7 +3,7 @@ import { isPattern } from "../topic.ts"
 import type { RunOwner } from "./options.ts"
 
 /** Where a run is in the log. */
-export interface Place {
+export interface RunTopic {
   readonly id: string
   /**
    * The run's topic: `stream.<prefix><scope>/<id>`. It begins with `stream.`, so `hub.publish` and `hub.subscribe` refuse it, and it
@@ -12,12 +12,12 @@ export interface Place {
   readonly topic: string
 }
 
-/** Finds the places of runs whose topics share a prefix. */
-export interface Places {
+/** Finds the topics of runs whose topics share a prefix. */
+export interface RunTopics {
   /** @throws OnwardError `run_unknown` for text that cannot be the id of a run; TypeError for an owner that is not text */
-  of(id: string, who: RunOwner): Place
+  of(id: string, who: RunOwner): RunTopic
   /** The place that a topic names; undefined for the topics of anything else. */
-  named(topic: string): Place | undefined
+  named(topic: string): RunTopic | undefined
 }
 
 /** Longest id, owner and prefix, in UTF-16 units. They are part of the topic that the log stores with each record. */
@@ -35,7 +35,7 @@ export const isRunId = (id: unknown): id is string =>
 export const unknown = (): OnwardError => new OnwardError("run_unknown", "there is no such run")
 
 /** @throws TypeError for a prefix that cannot be part of a topic */
-export function createPlaces(prefix: string): Places {
+export function createRunTopics(prefix: string): RunTopics {
   const isText = typeof prefix === "string" && prefix.length <= MAX_PREFIX && prefix.isWellFormed()
   if (!isText || CONTROL.test(prefix) || isPattern(prefix)) {
     throw new TypeError(

@@ -1,16 +1,16 @@
 /** Those who wait until a replica has come to a place in its stream. */
-export interface Arrivals {
+export interface SequenceWaiters {
   /** Resolves when `sequence` is told, when `stir` is called, or after `patience` milliseconds. */
   wait(sequence: number, patience: number): Promise<void>
   /** Tells how far the replica is. */
-  tell(at: number): void
+  reached(at: number): void
   /** Lets everybody look what has changed. */
-  stir(): void
+  releaseAll(): void
 }
 
-export function createArrivals(): Arrivals {
+export function createSequenceWaiters(): SequenceWaiters {
   const waiting = new Set<{ readonly sequence: number; readonly resolve: () => void }>()
-  const tell = (at: number): void => {
+  const reached = (at: number): void => {
     for (const { sequence, resolve } of waiting) if (sequence <= at) resolve()
   }
   return {
@@ -27,7 +27,7 @@ export function createArrivals(): Arrivals {
         const timer = setTimeout(() => waiter.resolve(), patience)
         waiting.add(waiter)
       }),
-    tell,
-    stir: () => tell(Infinity),
+    reached,
+    releaseAll: () => reached(Infinity),
   }
 }

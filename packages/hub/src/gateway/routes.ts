@@ -1,5 +1,5 @@
 /** What a request is about, by its method and the decoded segments of its path. */
-export type Place =
+export type GatewayRoute =
   /** A stream may be asked for. */
   | { readonly type: "create"; readonly kind: KindName }
   /** It is about one answer. `rest` is what follows its id. */
@@ -24,7 +24,7 @@ export const ANSWER_METHODS: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Says what a request is about. Only what is listed here is about an answer; what looks like it elsewhere is unknown. */
-export function placeOf(method: string, segments: readonly string[]): Place {
+export function routeOf(method: string, segments: readonly string[]): GatewayRoute {
   const [first = "", second = "", third = ""] = segments
   const isPost = method === "POST"
   if (first === "chat" && second === "completions") {

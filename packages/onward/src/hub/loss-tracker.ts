@@ -5,7 +5,7 @@ import type { Position } from "../message.ts"
  * What one catching-up connection knows to be gone, so that every loss is announced, and each only once. A log reports
  * removed entries by topic; a connection with patterns must not be told of topics it never asked for.
  */
-export class Misses {
+export class LossTracker {
   /** The cursor as the client gave it. */
   given: string | undefined
   readonly #known = new Map<string, Position>()

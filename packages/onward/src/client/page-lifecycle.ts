@@ -4,21 +4,21 @@ import type { Clock } from "../clock.ts"
  * A page that nobody sees may keep its streams, or rest. One that is stored, that is frozen or left, for good or in the back-forward cache,
  * must hold nothing: others wait for what it has, and it can do nothing for them.
  */
-export type Away = "hidden" | "stored"
+export type PageAbsence = "hidden" | "stored"
 
-export interface PageOptions {
+export interface PageLifecycleOptions {
   readonly clock: Clock
   /** How long a page is hidden before it counts, in ms. */
   readonly hiddenAfter: number
-  readonly onAway: (why: Away) => void
+  readonly onAway: (why: PageAbsence) => void
   /** May come more than once, and without `onAway`. */
-  readonly onBack: (why: Away) => void
+  readonly onBack: (why: PageAbsence) => void
   /** The page may have slept, or the network changed; what was connected before is gone for sure when `isLost`. */
   readonly onWake: (isLost: boolean) => void
 }
 
 /** Watches the page this runs in, if it is one. Nothing of what it tells reaches a connection as an error. Returns the undo. */
-export function watchPage({ clock, hiddenAfter, onAway, onBack, onWake }: PageOptions): () => void {
+export function watchPageLifecycle({ clock, hiddenAfter, onAway, onBack, onWake }: PageLifecycleOptions): () => void {
   const { document, self } = globalThis as Partial<typeof globalThis>
   const watching = new AbortController()
   let cancel: (() => void) | undefined

@@ -17,7 +17,7 @@ export const encodeEntry = (entry: Entry): string =>
   encode({ event: entry.event, retry: entry.retry, id: idOf(entry), data: entry.data })
 
 /** An entry of this turn, its text made when the first run with it is cut into parts. */
-export interface Fresh {
+export interface FreshEntry {
   readonly entry: Entry
   text: string | undefined
 }
@@ -26,13 +26,13 @@ export interface Fresh {
  * The entries an audience gets in one turn, as a node of a tree: audiences that get the same entries hold the same node,
  * so their bytes are made once, whatever topics they asked for.
  */
-export class Run {
-  readonly #last: Fresh
-  readonly #before: Run | undefined
-  #next: Run | undefined
+export class Batch {
+  readonly #last: FreshEntry
+  readonly #before: Batch | undefined
+  #next: Batch | undefined
   #parts: Part[] | undefined
 
-  constructor(last: Fresh, before?: Run) {
+  constructor(last: FreshEntry, before?: Batch) {
     this.#last = last
     this.#before = before
   }
@@ -42,8 +42,8 @@ export class Run {
   }
 
   /** This run and `fresh` after it. Entries come in order, so only the newest continuation can be asked for again. */
-  with(fresh: Fresh): Run {
-    if (!this.#next || this.#next.#last !== fresh) this.#next = new Run(fresh, this)
+  with(fresh: FreshEntry): Batch {
+    if (!this.#next || this.#next.#last !== fresh) this.#next = new Batch(fresh, this)
     return this.#next
   }
 
@@ -55,15 +55,15 @@ export class Run {
     return (this.#parts ??= [...cut(this.#all())])
   }
 
-  #all(): Fresh[] {
-    const all: Fresh[] = []
-    for (let run: Run | undefined = this; run; run = run.#before) all.push(run.#last) // oxlint-disable-line no-this-alias -- walks up
+  #all(): FreshEntry[] {
+    const all: FreshEntry[] = []
+    for (let run: Batch | undefined = this; run; run = run.#before) all.push(run.#last) // oxlint-disable-line no-this-alias -- walks up
     return all.reverse()
   }
 }
 
 /** Joins entries into parts of about {@link PART_CHARS}, each made when it is asked for: a full sink takes few of them. */
-export function* cut(entries: readonly Fresh[]): Generator<Part> {
+export function* cut(entries: readonly FreshEntry[]): Generator<Part> {
   let text = ""
   for (const [i, fresh] of entries.entries()) {
     text += fresh.text ??= encodeEntry(fresh.entry)

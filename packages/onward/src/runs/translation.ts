@@ -1,7 +1,7 @@
 import type { Turns } from "../turns.ts"
-import type { Ending, Follower, Format, FormatMessage, RunInfo } from "./format.ts"
+import type { Ending, FrameReader, Format, FormatMessage, RunInfo } from "./format.ts"
 import { wireOf } from "./record.ts"
-import type { View } from "./view.ts"
+import type { Replica } from "./replica.ts"
 
 /**
  * A frame, and what it is on the wire, which is made once for all who watch. What came from the log is kept as it was there and read
@@ -28,7 +28,7 @@ export class Cell {
 }
 
 /** A run in one format, made once for all who watch it so here. */
-export interface Projection {
+export interface Translation {
   readonly format: Format
   /** The frames of one delta, in this format. */
   frames(index: number): readonly Cell[]
@@ -37,21 +37,21 @@ export interface Projection {
 }
 
 /** A run in the format it was written in, or, part by part, in another. */
-export function project(view: View, native: Format, format: Format): Projection {
-  return format.name === native.name ? asWritten(view, native) : translated(view, native, format)
+export function translate(replica: Replica, native: Format, format: Format): Translation {
+  return format.name === native.name ? asWritten(replica, native) : translated(replica, native, format)
 }
 
 /** Frames as the log has them. Nothing is made of them before they are asked for, and nothing is kept. */
-function asWritten(view: View, format: Format): Projection {
+function asWritten(replica: Replica, format: Format): Translation {
   let last: readonly Cell[] | undefined
 
   /** What has followed all frames: the producer's, if it is here and its end is the one that counts, else one that reads them all. */
-  function followed(): Follower<unknown> {
-    const { opened, ended } = view.fold
-    if (view.follower && ended?.by !== undefined && ended.by === opened?.by) return view.follower
-    const follower = format.follow()
-    for (let index = 0; index < view.count; index++) {
-      for (const kept of view.delta(index).frames) {
+  function followed(): FrameReader<unknown> {
+    const { opened, ended } = replica.records
+    if (replica.reader && ended?.by !== undefined && ended.by === opened?.by) return replica.reader
+    const follower = format.reader()
+    for (let index = 0; index < replica.count; index++) {
+      for (const kept of replica.delta(index).frames) {
         const frame = format.decode(wireOf(kept))
         if (frame !== undefined) follower.take(frame)
       }
@@ -61,12 +61,12 @@ function asWritten(view: View, format: Format): Projection {
 
   return {
     format,
-    frames: (index) => view.delta(index).frames.map((kept) => new Cell(format, undefined, wireOf(kept))),
+    frames: (index) => replica.delta(index).frames.map((kept) => new Cell(format, undefined, wireOf(kept))),
     end(given) {
       const ending = told(given)
-      if (view.fold.isDeleted)
+      if (replica.records.isDeleted)
         return format
-          .follow()
+          .reader()
           .end(ending)
           .map((frame) => new Cell(format, frame))
       last ??= followed()
@@ -77,10 +77,10 @@ function asWritten(view: View, format: Format): Projection {
   }
 }
 
-function translated(view: View, native: Format, format: Format): Projection {
-  const follower = native.follow()
+function translated(replica: Replica, native: Format, format: Format): Translation {
+  const follower = native.reader()
   const done: (readonly Cell[])[] = []
-  const info: RunInfo = { id: view.id, time: view.fold.opened?.time ?? 0 }
+  const info: RunInfo = { id: replica.id, time: replica.records.opened?.time ?? 0 }
   const write = format.writer(info)
   let hasEnded = false
   let last: readonly Cell[] | undefined
@@ -88,7 +88,7 @@ function translated(view: View, native: Format, format: Format): Projection {
 
   function next(index: number): Cell[] {
     const frames: Cell[] = []
-    for (const kept of view.delta(index).frames) {
+    for (const kept of replica.delta(index).frames) {
       const frame = native.decode(wireOf(kept))
       if (frame === undefined) continue
       for (const part of follower.take(frame)) {
@@ -111,13 +111,13 @@ function translated(view: View, native: Format, format: Format): Projection {
     frames,
     end(given) {
       const ending = told(given)
-      if (view.fold.isDeleted) {
+      if (replica.records.isDeleted) {
         done.length = 0
         // by a writer that has seen nothing: the other may be at an end that not all viewers have seen, and knows what is not to be told
         return format.writer(info)({ type: "end", ending }).map(cellOf)
       }
       // a client that resumes at the end has looked at no delta, but how to end depends on all
-      if (view.count > 0) frames(view.count - 1)
+      if (replica.count > 0) frames(replica.count - 1)
       last ??= (hasEnded ? [] : write({ type: "end", ending })).map(cellOf)
       return last
     },
@@ -128,8 +128,12 @@ function translated(view: View, native: Format, format: Format): Projection {
 const told = ({ status, error }: Ending): Ending => ({ status, ...(error && { error }) })
 
 /** Makes all frames that there are so far: of a long run in as many turns as it takes. */
-export async function prepare(projection: Projection, view: View, turns: Turns): Promise<Projection> {
-  for (let index = 0; index < view.count; index++) {
+export async function prepareTranslation(
+  projection: Translation,
+  replica: Replica,
+  turns: Turns,
+): Promise<Translation> {
+  for (let index = 0; index < replica.count; index++) {
     if (turns.isOver) await turns.next()
     projection.frames(index)
   }

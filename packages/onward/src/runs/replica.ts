@@ -1,9 +1,9 @@
-import { followTopic, type Followed, type Insides } from "../hub/index.ts"
+import { followTopic, type Followed, type Internals } from "../hub/index.ts"
 import type { Entry, Position, StoredMessage } from "../message.ts"
-import type { Follower } from "./format.ts"
-import { createFold, type Fold } from "./fold.ts"
+import type { FrameReader } from "./format.ts"
+import { createReducer, type RunReducer } from "./reduce.ts"
 import type { Meter } from "./metrics.ts"
-import type { Place } from "./place.ts"
+import type { RunTopic } from "./run-topic.ts"
 import type { EndStatus, KeptFrame, RunError, RunRecord } from "./record.ts"
 
 /** How a run ended, for those who watch here. Without a position it is this process's word alone, and not in the log. */
@@ -20,7 +20,7 @@ export interface Writing {
 }
 
 /** A delta that is not in the log yet; `ordinal` is the place it will have among the run's deltas. */
-export interface Unkept {
+export interface UnstoredDelta {
   readonly ordinal: number
   readonly frames: readonly KeptFrame[]
 }
@@ -29,10 +29,10 @@ export interface Unkept {
  * One run as this process sees it, read once however many watch. There is one while anybody here does something with the run;
  * after that, the log has it.
  */
-export class View {
+export class Replica {
   readonly id: string
   readonly topic: string
-  readonly fold: Fold = createFold()
+  readonly records: RunReducer = createReducer()
   /** Whether the log told that it has removed records of this run. */
   isTrimmed = false
   /** Whether the producer is in this process. */
@@ -44,23 +44,23 @@ export class View {
   /** How many records have counted so far: who sees it stand still hears nothing of the producer. */
   heard = 0
   /** Deltas the store would not take yet, for those who watch here; see `durability`. */
-  unkept: readonly Unkept[] = []
+  unstored: readonly UnstoredDelta[] = []
   /** The producer's follower, once its source is over. Only of use for an end that the producer wrote: until then it may be ahead of the log. */
-  follower: Follower<unknown> | undefined
+  reader: FrameReader<unknown> | undefined
   /** What this process is writing, which need not be read again. */
   readonly writing: Set<Writing> = new Set()
   readonly #listeners = new Set<() => void>()
   #ending: SeenEnding | undefined
   #followed: Followed | undefined
 
-  constructor({ id, topic }: Place) {
+  constructor({ id, topic }: RunTopic) {
     this.id = id
     this.topic = topic
   }
 
   /** Reads what the log has of the run. Rejects with what the log rejects with. */
-  async open(insides: Insides): Promise<void> {
-    this.#followed = await followTopic(insides, this.topic, {
+  async open(internals: Internals): Promise<void> {
+    this.#followed = await followTopic(internals, this.topic, {
       onEntry: (entry) => this.#take(entry),
       onLost: () => this.#lose(),
     })
@@ -86,12 +86,12 @@ export class View {
   }
 
   #take(entry: Entry): void {
-    if (!this.fold.take(entry, this.#known(entry))) return
+    if (!this.records.take(entry, this.#known(entry))) return
     this.heard++
     // also of what was over: who has not got to the end gets no further, and must not take that for it
-    if (this.fold.isDeleted) this.#ending = { status: "stopped", position: entry.position }
-    else if (this.fold.ended) {
-      const { status, error, position } = this.fold.ended
+    if (this.records.isDeleted) this.#ending = { status: "stopped", position: entry.position }
+    else if (this.records.ended) {
+      const { status, error, position } = this.records.ended
       this.#ending ??= { status, position, ...(error && { error }) }
     }
     this.changed()
@@ -100,7 +100,7 @@ export class View {
   /** What was removed before it was seen is missing for good, so nothing that follows can be whole. */
   #lose(): void {
     this.isTrimmed = true
-    if (this.fold.opened && !this.#ending) this.end({ status: "lost", error: GONE })
+    if (this.records.opened && !this.#ending) this.end({ status: "lost", error: GONE })
   }
 
   get ending(): SeenEnding | undefined {
@@ -109,7 +109,7 @@ export class View {
 
   /** Whether the attempt `by` is the one that counts, and not over yet. */
   hasBegun(by: string): boolean {
-    return this.fold.opened?.by === by && !this.#ending
+    return this.records.opened?.by === by && !this.#ending
   }
 
   /** Ends it for those who watch here, when nothing can be written to the log. */
@@ -120,15 +120,15 @@ export class View {
 
   /** How many deltas there are to watch. */
   get count(): number {
-    const kept = this.fold.deltas.length
-    const last = this.unkept.at(-1)
+    const kept = this.records.deltas.length
+    const last = this.unstored.at(-1)
     return this.#ending || last === undefined ? kept : Math.max(kept, last.ordinal + 1)
   }
 
   delta(index: number): { readonly frames: readonly KeptFrame[]; readonly position?: Position } {
-    const kept = this.fold.deltas[index]
+    const kept = this.records.deltas[index]
     if (kept) return kept
-    return this.unkept[index - (this.unkept[0]?.ordinal ?? 0)] ?? { frames: [] }
+    return this.unstored[index - (this.unstored[0]?.ordinal ?? 0)] ?? { frames: [] }
   }
 
   /** Calls back at each change; returns the undo. */
@@ -145,11 +145,11 @@ export class View {
 const GONE: RunError = { code: "run_expired", message: "the rest of this run is gone from the log" }
 
 /** Resolves once a run is over. */
-export function whenEnded(view: View): Promise<void> {
+export function whenEnded(replica: Replica): Promise<void> {
   return new Promise((resolve) => {
-    const unlisten = view.listen(look)
+    const unlisten = replica.listen(look)
     function look(): void {
-      if (!view.ending) return
+      if (!replica.ending) return
       unlisten()
       resolve()
     }

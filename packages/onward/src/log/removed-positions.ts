@@ -1,8 +1,8 @@
 /** Most topics without kept entries whose marks are remembered one by one. */
-export const MAX_MARKS = 10_000
+export const MAX_REMOVED_POSITIONS = 10_000
 
 /** How far entries of a topic have been removed. */
-export interface Mark {
+export interface RemovedPosition {
   /** Nothing of the topic above this sequence number was removed; 0 when nothing was. */
   readonly to: number
   /** False when the topic's own mark, if it had one, is forgotten: `to` is then true of any topic without a mark. */
@@ -13,7 +13,7 @@ export interface Mark {
  * The marks of topics that have no kept entries any more. A log sees topics without end, so when there are too many the
  * smallest marks are folded into one floor, which then stands for every topic that is not in the table.
  */
-export class Marks {
+export class RemovedPositions {
   readonly #marks: Map<string, number>
   #floor: number
 
@@ -27,14 +27,14 @@ export class Marks {
     return this.#floor
   }
 
-  get(topic: string): Mark {
+  get(topic: string): RemovedPosition {
     const to = this.#marks.get(topic)
     return to === undefined ? { to: this.#floor, isOwn: false } : { to, isOwn: true }
   }
 
   set(topic: string, to: number): void {
     this.#marks.set(topic, to)
-    if (this.#marks.size > MAX_MARKS) this.#fold()
+    if (this.#marks.size > MAX_REMOVED_POSITIONS) this.#fold()
   }
 
   delete(topic: string): void {
@@ -47,7 +47,7 @@ export class Marks {
 
   /** Folds a tenth at once, so that sorting is paid for once in a thousand topics. */
   #fold(): void {
-    const smallest = [...this.#marks].sort(([, a], [, b]) => a - b).slice(0, MAX_MARKS / 10)
+    const smallest = [...this.#marks].sort(([, a], [, b]) => a - b).slice(0, MAX_REMOVED_POSITIONS / 10)
     for (const [topic, to] of smallest) {
       this.#marks.delete(topic)
       this.#floor = Math.max(this.#floor, to)

@@ -2,7 +2,7 @@ import type { Entry, Position } from "../message.ts"
 import { recordOf, type EndRecord, type KeptFrame, type RunRecord } from "./record.ts"
 
 /** A run as its records tell it. */
-export interface Folded {
+export interface RunRecords {
   readonly opened: Opened | undefined
   /** What the producer has sent, record by record. */
   readonly deltas: readonly Delta[]
@@ -32,7 +32,7 @@ export interface Ended extends EndRecord {
   readonly time: number
 }
 
-export interface Fold extends Folded {
+export interface RunReducer extends RunRecords {
   /** Takes the next entry of the topic, and what it holds if that is known already; true when it counts. */
   take(entry: Entry, known?: RunRecord): boolean
 }
@@ -42,7 +42,7 @@ export interface Fold extends Folded {
  * with the winner's name only, each once; the first `end` wins, and nothing counts after it but `delete`. So a second start becomes a viewer,
  * a producer that was given up writes to nobody, and a stop that races the end has one outcome for all, without a lock.
  */
-export function createFold(): Fold {
+export function createReducer(): RunReducer {
   const deltas: Delta[] = []
   let opened: Opened | undefined
   let ended: Ended | undefined

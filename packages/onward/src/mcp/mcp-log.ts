@@ -1,9 +1,9 @@
-import { insidesOf, type Hub } from "../hub/index.ts"
+import { internalsOf, type Hub } from "../hub/index.ts"
 import type { Appended, Log } from "../log/index.ts"
 import type { StoredMessage } from "../message.ts"
 
 /** Where messages are kept, and how to hear of new ones. */
-export interface Place {
+export interface McpLog {
   readonly log: Log
   append(messages: readonly StoredMessage[]): Promise<Appended>
   /** Calls `wake` when there may be more on `topic`; resolves to the undo. */
@@ -11,7 +11,7 @@ export interface Place {
 }
 
 /** What a log or a hub is here. A hub tails its log once for everybody, so nobody needs to watch the store alone. */
-export function placeOf(from: Log | Hub): Place {
+export function mcpLogOf(from: Log | Hub): McpLog {
   if (typeof from === "object" && from !== null && "read" in from) {
     return {
       log: from,
@@ -22,14 +22,14 @@ export function placeOf(from: Log | Hub): Place {
       },
     }
   }
-  const insides = insidesOf(from)
-  const { core } = insides
+  const internals = internalsOf(from)
+  const { core } = internals
   return {
     log: core.log,
-    append: (messages) => insides.append(messages),
+    append: (messages) => internals.append(messages),
     async watch(topic, wake) {
       await core.tail.ready
-      return core.taps.add({ onEntry: wake, onInterrupt: wake }, topic)
+      return core.tailListeners.add({ onEntry: wake, onInterrupt: wake }, topic)
     },
   }
 }

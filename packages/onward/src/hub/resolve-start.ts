@@ -2,10 +2,10 @@ import { formatPosition, inSameEpoch, parsePosition } from "../log/index.ts"
 import type { Position } from "../message.ts"
 import type { Audience } from "./audience.ts"
 import type { Context } from "./context.ts"
-import type { StartPoint } from "./start.ts"
+import type { StartPoint } from "./start-point.ts"
 
 /** Where a stream begins. */
-export interface Found {
+export interface ResolvedStart {
   /** Read after this. */
   readonly position: Position
   /** The cursor as the client gave it. */
@@ -15,7 +15,7 @@ export interface Found {
   /** The client has had the entry that its stream ends with, and was cut before it was told. */
   readonly isOver?: boolean
   /** For a place described by what the log keeps, not by what the client has seen: the end of the log when it was asked. */
-  readonly asked?: Position
+  readonly endAtRequest?: Position
 }
 
 type Landmark = Extract<StartPoint, { since: unknown } | { last: unknown }>
@@ -27,18 +27,18 @@ const MAX_LOOK_BACK = 100_000
  * Asks the log where a stream begins; `asked` is the end of the log at the time of the request. Once `isOver`, it stops looking and finds
  * anything.
  */
-export async function findStart(
+export async function resolveStart(
   core: Context,
   audience: Audience,
   start: StartPoint,
   { asked, isOver }: { readonly asked: Position; readonly isOver: () => boolean },
-): Promise<Found> {
+): Promise<ResolvedStart> {
   if (start === "live") return { position: asked }
   if (typeof start === "object" && "after" in start) return findCursor(core, audience, start.after)
   const position = await findLandmark(core, audience, start, isOver)
   // the log answers later than it was asked: what came meanwhile, be it a new life of the log, is no history but news
   const isNews = position === undefined || !inSameEpoch(position, asked) || position > asked
-  return { position: isNews ? asked : position, asked }
+  return { position: isNews ? asked : position, endAtRequest: asked }
 }
 
 async function findLandmark(
@@ -53,7 +53,7 @@ async function findLandmark(
     : findLast(core, audience, start.last, isOver)
 }
 
-async function findCursor(core: Context, audience: Audience, given: string): Promise<Found> {
+async function findCursor(core: Context, audience: Audience, given: string): Promise<ResolvedStart> {
   const { log } = core
   const position = parsePosition(given) ? given : await log.locate({ id: given, ...whereOf(audience) })
   if (position !== undefined) return { position, given, isOver: await isPastEnd(core, audience, position) }

@@ -1,24 +1,24 @@
-import type { Matcher } from "../topic.ts"
+import type { Matcher } from "../../topic.ts"
 
 /** Who is on a topic in this process. */
-export interface Present {
+export interface LocalTopic {
   streams: number
   /** How many streams each person has. */
-  readonly people: Map<string, number>
+  readonly userIds: Map<string, number>
 }
 
 /** Counts this process's streams by topic, as they come and go. */
-export class Attendance {
+export class LocalPresence {
   /** Told of each topic that changed. */
   onChange: (topic: string) => void = () => {}
   readonly #isCounted: Matcher
-  readonly #topics = new Map<string, Present>()
+  readonly #topics = new Map<string, LocalTopic>()
 
   constructor(isCounted: Matcher) {
     this.#isCounted = isCounted
   }
 
-  at(topic: string): Present | undefined {
+  at(topic: string): LocalTopic | undefined {
     return this.#topics.get(topic)
   }
 
@@ -27,25 +27,25 @@ export class Attendance {
     return this.#topics.keys()
   }
 
-  enter(topics: readonly string[], who: string | undefined): void {
+  enter(topics: readonly string[], userId: string | undefined): void {
     for (const topic of topics) {
       if (!this.#isCounted(topic)) continue
       let present = this.#topics.get(topic)
-      if (!present) this.#topics.set(topic, (present = { streams: 0, people: new Map() }))
+      if (!present) this.#topics.set(topic, (present = { streams: 0, userIds: new Map() }))
       present.streams++
-      if (who !== undefined) present.people.set(who, (present.people.get(who) ?? 0) + 1)
+      if (userId !== undefined) present.userIds.set(userId, (present.userIds.get(userId) ?? 0) + 1)
       this.onChange(topic)
     }
   }
 
-  leave(topics: readonly string[], who: string | undefined): void {
+  leave(topics: readonly string[], userId: string | undefined): void {
     for (const topic of topics) {
       const present = this.#topics.get(topic)
       if (!present) continue
-      if (who !== undefined) {
-        const left = (present.people.get(who) ?? 1) - 1
-        if (left > 0) present.people.set(who, left)
-        else present.people.delete(who)
+      if (userId !== undefined) {
+        const left = (present.userIds.get(userId) ?? 1) - 1
+        if (left > 0) present.userIds.set(userId, left)
+        else present.userIds.delete(userId)
       }
       if (--present.streams === 0) this.#topics.delete(topic)
       this.onChange(topic)

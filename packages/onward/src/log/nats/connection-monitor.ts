@@ -2,7 +2,7 @@ import { OnwardError } from "../../errors.ts"
 import type { NatsConnection } from "./connection.ts"
 
 /** Whether the connection is up. */
-export interface Presence {
+export interface ConnectionMonitor {
   readonly isAway: boolean
   /** Settles like `answer`, or rejects when the connection goes down before: a client would wait until it is back. */
   readonly whileHere: <Answer>(answer: Promise<Answer>) => Promise<Answer>
@@ -11,11 +11,11 @@ export interface Presence {
   stop(): void
 }
 
-export function watchPresence(
+export function monitorConnection(
   connection: NatsConnection,
   stream: string,
   { onLeave, onReturn }: { onLeave: () => void; onReturn: () => void },
-): Presence {
+): ConnectionMonitor {
   const leaving = new Set<() => void>()
   const statuses = connection.status()
   let isAway = false

@@ -1,4 +1,4 @@
-import type { StoredMessage } from "../message.ts"
+import type { StoredMessage } from "../../message.ts"
 
 /** Where processes tell each other who is with them; no pattern matches it, and nobody else may publish or subscribe there. */
 export const PRESENCE_TOPIC = "stream.presence"
@@ -7,7 +7,7 @@ export const PRESENCE_TOPIC = "stream.presence"
 export type Change = readonly [topic: string, streams: number, came: readonly string[], went: readonly string[]]
 
 /** What one process tells the others. */
-export interface Telling {
+export interface PresenceReport {
   /** The process. */
   readonly from: string
   /** All that it told before is to be forgotten. */
@@ -27,7 +27,7 @@ const PORTION = 200
 const PART_CHARS = 65_536
 
 /** Writes a telling as messages, of which none is too large. */
-export function writeTelling({ changes = [], ...head }: Telling): StoredMessage[] {
+export function writeReport({ changes = [], ...head }: PresenceReport): StoredMessage[] {
   const parts: Change[][] = [[]]
   let chars = 0
   for (const change of changes.flatMap(portions)) {
@@ -40,7 +40,10 @@ export function writeTelling({ changes = [], ...head }: Telling): StoredMessage[
     chars += length
   }
   return parts.map((part, i) => {
-    const telling: Telling = { ...(i === 0 ? head : { from: head.from }), ...(part.length > 0 && { changes: part }) }
+    const telling: PresenceReport = {
+      ...(i === 0 ? head : { from: head.from }),
+      ...(part.length > 0 && { changes: part }),
+    }
     return { topic: PRESENCE_TOPIC, data: JSON.stringify(telling) }
   })
 }
@@ -48,15 +51,15 @@ export function writeTelling({ changes = [], ...head }: Telling): StoredMessage[
 /** A change of many people as several of fewer. */
 function portions([topic, streams, came, went]: Change): Change[] {
   const count = Math.max(1, Math.ceil(Math.max(came.length, went.length) / PORTION))
-  const cut = (people: readonly string[], i: number) => people.slice(i * PORTION, (i + 1) * PORTION)
+  const cut = (userIds: readonly string[], i: number) => userIds.slice(i * PORTION, (i + 1) * PORTION)
   return Array.from({ length: count }, (_, i) => [topic, streams, cut(came, i), cut(went, i)])
 }
 
 /** Reads what a process told; undefined for what none did, but somebody wrote into the log. */
-export function readTelling(data: string): Telling | undefined {
+export function readReport(data: string): PresenceReport | undefined {
   try {
-    const told = JSON.parse(data) as Partial<Telling> | null
-    return typeof told?.from === "string" && Array.isArray(told.changes ?? []) ? (told as Telling) : undefined
+    const told = JSON.parse(data) as Partial<PresenceReport> | null
+    return typeof told?.from === "string" && Array.isArray(told.changes ?? []) ? (told as PresenceReport) : undefined
   } catch {
     return undefined
   }

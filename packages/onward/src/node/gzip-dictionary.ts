@@ -1,5 +1,5 @@
 import type { Frame } from "../frame.ts"
-import { HISTORY_BYTES, plainOf, type Blocks, type Plain } from "./deflate.ts"
+import { DICTIONARY_BYTES, plainOf, type Blocks, type Plain } from "./deflate.ts"
 
 /** Frames after which a history that somebody waits for begins anew. */
 const LONGEST_WAIT = 64
@@ -7,7 +7,7 @@ const LONGEST_WAIT = 64
 const NOTHING = new Uint8Array(0)
 
 /** A gzip stream as a history sees it. */
-export interface Member {
+export interface GzipMember {
   /** The number of the history's frame that the stream ends with; below 0 when it ends with anything else. */
   place: number
 }
@@ -17,7 +17,7 @@ export interface Member {
  * them, referring back to it, and once more, standing alone, for those who are not in: newcomers, and who got something of their own since
  * (a heartbeat, what it had missed). They wait for a *key* frame, which everybody gets standing alone and after which everybody is in.
  */
-export class History {
+export class GzipDictionary {
   #number = 0
   #frame: Frame | undefined
   /** The newest frame; stands from `take` on. */
@@ -33,7 +33,7 @@ export class History {
   #alone = 0
 
   /** What `member` is to be sent of a frame that goes to its whole audience; it must be sent it. */
-  take(frame: Frame, member: Member): Blocks {
+  take(frame: Frame, member: GzipMember): Blocks {
     if (frame !== this.#frame) this.#turnTo(frame)
     if (this.#isKey || member.place === this.#number - 1) {
       member.place = this.#number
@@ -46,7 +46,7 @@ export class History {
   }
 
   /** `member` is sent something of its own. */
-  leave(member: Member): void {
+  leave(member: GzipMember): void {
     // of an audience that is quiet all leave, by their heartbeats, and nothing needs to be kept
     if (member.place === this.#number && --this.#members === 0) this.#bytes = NOTHING
     member.place = -1
@@ -72,14 +72,14 @@ export class History {
 
 /** The end of two stretches of bytes, in memory of its own: a long frame must not be held for its end. */
 function lastOf(before: Uint8Array, bytes: Uint8Array): Uint8Array {
-  const kept = Math.max(0, HISTORY_BYTES - bytes.length)
-  return Buffer.concat([before.subarray(Math.max(0, before.length - kept)), bytes.subarray(-HISTORY_BYTES)])
+  const kept = Math.max(0, DICTIONARY_BYTES - bytes.length)
+  return Buffer.concat([before.subarray(Math.max(0, before.length - kept)), bytes.subarray(-DICTIONARY_BYTES)])
 }
 
-const histories = new WeakMap<object, History>()
+const histories = new WeakMap<object, GzipDictionary>()
 
-export function historyOf(audience: object): History {
+export function dictionaryOf(audience: object): GzipDictionary {
   let history = histories.get(audience)
-  if (!history) histories.set(audience, (history = new History()))
+  if (!history) histories.set(audience, (history = new GzipDictionary()))
   return history
 }

@@ -1,7 +1,7 @@
 import type { Entry } from "../message.ts"
 
 /** Who takes entries as they are, for purposes of its own. Must not throw. */
-export interface Tap {
+export interface TailListener {
   /** The next entry, in order. */
   onEntry(entry: Entry): void
   /** The tail has a hole, or the log began a new life: what comes next need not follow what came last. */
@@ -9,12 +9,12 @@ export interface Tap {
 }
 
 /** Hands the entries of the tail to floors above the hub, which are no connections. */
-export class Taps {
-  readonly #byTopic = new Map<string, Set<Tap>>()
-  readonly #all = new Set<Tap>()
+export class TailListeners {
+  readonly #byTopic = new Map<string, Set<TailListener>>()
+  readonly #all = new Set<TailListener>()
 
   /** From now on `tap` gets what arrives on `topic`, or on any; returns the undo. */
-  add(tap: Tap, topic?: string): () => void {
+  add(tap: TailListener, topic?: string): () => void {
     if (topic === undefined) {
       this.#all.add(tap)
       return () => void this.#all.delete(tap)

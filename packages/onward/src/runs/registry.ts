@@ -1,0 +1,80 @@
+import type { Clock } from "../clock.ts"
+import type { Internals } from "../hub/index.ts"
+import type { Ages } from "./ages.ts"
+import { guardLease } from "./lease.ts"
+import type { RunTopic } from "./run-topic.ts"
+import { messageOf, type RunRecord } from "./record.ts"
+import { Replica } from "./replica.ts"
+
+/** The runs that this process has to do with now. */
+export interface RunRegistry {
+  /** The run's replica, with everything the log has of it. Give it back with `release`. Rejects with what the log rejects with. */
+  acquire(place: RunTopic): Promise<Replica>
+  release(replica: Replica): void
+  /** Appends records of a run, in order and together. Rejects with what the log rejects with. */
+  append(replica: Replica, records: readonly RunRecord[]): Promise<void>
+  /** By topic. */
+  readonly replicas: ReadonlyMap<string, Promise<Replica>>
+}
+
+export interface RegistryOptions {
+  readonly internals: Internals
+  readonly ages: Ages
+  readonly lease: number
+  readonly clock: Clock
+}
+
+export function createRegistry({ internals, ages, lease, clock }: RegistryOptions): RunRegistry {
+  const replicas = new Map<string, Promise<Replica>>()
+  const guards = new WeakMap<Replica, () => void>()
+
+  const append = async (replica: Replica, records: readonly RunRecord[]): Promise<void> => {
+    const messages = records.map((record) => messageOf(replica.topic, record))
+    const writing = { records, messages }
+    replica.writing.add(writing)
+    try {
+      await internals.append(messages)
+    } finally {
+      replica.writing.delete(writing)
+    }
+  }
+
+  async function open(place: RunTopic): Promise<Replica> {
+    const replica = new Replica(place)
+    await Promise.all([replica.open(internals), ages.ready()])
+    guards.set(replica, guardLease(replica, { clock, lease, append: (record) => append(replica, [record]) }))
+    return replica
+  }
+
+  return {
+    replicas,
+    append,
+    async acquire(place) {
+      const { topic } = place
+      const existing = replicas.get(topic)
+      const opening = existing ?? open(place)
+      if (!existing) {
+        replicas.set(topic, opening)
+        opening.catch(() => replicas.delete(topic))
+      }
+      const replica = await opening
+      // its last user may have released it in the meantime
+      if (replicas.get(topic) !== opening) return this.acquire(place)
+      replica.users++
+      try {
+        // somebody looked too early for this caller, to whom the run may be known from elsewhere
+        if (existing && !replica.records.opened) await replica.refresh()
+      } catch (error) {
+        this.release(replica)
+        throw error
+      }
+      return replica
+    },
+    release(replica) {
+      if (--replica.users > 0) return
+      replicas.delete(replica.topic)
+      guards.get(replica)?.()
+      replica.close()
+    },
+  }
+}
