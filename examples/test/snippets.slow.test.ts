@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
-const pages = globSync(["*.md", "docs/**/*.md", "packages/*/README.md"], { cwd: root }).sort()
+const pages = globSync(["*.md", "docs/**/*.md", "packages/*/{README,SKILL}.md"], { cwd: root }).sort()
 
 /**
  * What a reader's program has of its own. It has nothing of Onward's and of the clients': a page imports what it shows, at the

@@ -63,6 +63,10 @@ test("packing twice gives the same bytes", () => {
 })
 
 test("each tarball holds its licence, its README and its build, and no tests", () => {
+  assert.ok(
+    tarballs[0]?.files.some(({ path }) => path === "SKILL.md"),
+    "the library has one for coding agents",
+  )
   for (const { filename, files } of tarballs) {
     const paths = files.map((file) => file.path)
     for (const path of ["LICENSE", "README.md", "package.json"]) assert.ok(paths.includes(path), `${filename}: ${path}`)
