@@ -100,7 +100,7 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     const isForGateway = gateway?.owns(url.pathname) === true
     guard(req, {
       host: target.host,
-      origins: isForGateway ? gateway.origins : [],
+      origins: isForGateway ? gateway.origins : (auth?.origins ?? []),
       isByAnyName: url.pathname === "/healthz",
     })
     const { method = "GET" } = req

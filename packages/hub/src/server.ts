@@ -78,7 +78,9 @@ export async function startServer(
       ...(counted && { presence: { patterns: counted } }),
     })
     undo.unshift(() => hub.close())
-    const auth = authOptions && (await createAuth(authOptions, { openLog: (keep) => store.openControl(keep), onError }))
+    const auth =
+      authOptions &&
+      (await createAuth(authOptions, { openLog: (keep) => store.openControl(keep), publicUrls, onError }))
     if (auth) undo.unshift(() => auth.stop())
     const presence =
       counted &&

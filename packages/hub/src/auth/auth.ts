@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http"
 import type { Log } from "onward"
-import { createAuthenticator, type Authenticator } from "./authenticator.ts"
-import { openControlLog, RENEWALS, REVOCATIONS, type ControlLog } from "./control-log.ts"
+import { createAuthenticator, type Authenticator, type AuthenticatorOptions } from "./authenticator.ts"
+import { openControlLog, RENEWALS, REVOCATIONS, TICKETS, type ControlLog } from "./control-log.ts"
 import { numberOf, type AuthOptions } from "./options.ts"
 import { fromPortable, toPortable, type PortablePrincipal } from "./portable.ts"
 import type { Principal } from "./principal.ts"
@@ -11,6 +11,8 @@ import { createSessions, type Session } from "./sessions.ts"
 
 /** Who may do what at a hub, for as long as it runs. */
 export interface Auth {
+  /** Origins besides the hub's own whose pages may send requests. */
+  readonly origins: readonly string[]
   /**
    * The principal of a request: at once when its credential is known, so that a connect needs no other turn of the event loop.
    * Throws, or rejects with, `AuthRefusal` 401; and `HttpError` 503 when it cannot be told now.
@@ -25,6 +27,8 @@ export interface Auth {
    * the stream, which ends then. Of a stream of another hub, true means that the hub was told.
    */
   renew(connection: string, principal: Principal): Promise<boolean>
+  /** A ticket for streams of a principal; undefined when there are none. */
+  createTicket(principal: Principal): Promise<{ readonly ticket: string; readonly expiresIn: number }> | undefined
   /** Ends the streams that a revocation concerns, at all hubs, and refuses their tokens. Resolves once the log holds it. */
   revoke(revocation: Revocation): Promise<void>
   /** Uses other options from now on; each stream ends, and its client reconnects and is judged by them. Throws `UsageError` and changes nothing. */
@@ -35,6 +39,8 @@ export interface Auth {
 export interface AuthSetting {
   /** Opens the log by which hubs tell each other, which keeps entries for so many ms. */
   readonly openLog: (keep: number) => Promise<Log>
+  /** Origins of the hub as browsers know it. @default none but the name in `Host` */
+  readonly publicUrls?: readonly string[] | undefined
   readonly onError: (error: unknown) => void
   /** The time in ms since 1970. @default Date.now */
   readonly now?: () => number
@@ -45,9 +51,15 @@ const DAY_MS = 86_400_000
 /** Makes what decides over requests and streams. Rejects with `UsageError` for options that cannot be used, before it opens the log. */
 export async function createAuth(
   options: AuthOptions,
-  { openLog, onError, now = Date.now }: AuthSetting,
+  { openLog, publicUrls = [], onError, now = Date.now }: AuthSetting,
 ): Promise<Auth> {
-  let authenticator: Authenticator = createAuthenticator(options, { onError, now })
+  const setting: AuthenticatorOptions = {
+    publicUrls,
+    useTicket: async (id) => (await control.tell(TICKETS, {}, id)).repeated,
+    onError,
+    now,
+  }
+  let authenticator: Authenticator = createAuthenticator(options, setting)
   const keep = numberOf("maxTokenLifetime", options.maxTokenLifetime, DAY_MS)
   const revocations = createRevocations({ keep, now })
   const sessions = createSessions({
@@ -79,6 +91,7 @@ export async function createAuth(
   }
 
   return {
+    origins: options.cookie?.origins ?? [],
     authenticate(req, url) {
       const found = authenticator.authenticate(req, url)
       return found instanceof Promise ? found.then(admitted) : admitted(found)
@@ -91,12 +104,13 @@ export async function createAuth(
       await control.tell(RENEWALS, { connection, principal: toPortable(principal) } satisfies Renewal)
       return true
     },
+    createTicket: (principal) => authenticator.tickets?.create(principal),
     async revoke(revocation) {
       revocations.admit()
       await control.tell(REVOCATIONS, revocation)
     },
     reload(changed) {
-      authenticator = createAuthenticator(changed, { onError, now })
+      authenticator = createAuthenticator(changed, setting)
       sessions.end(() => true)
     },
     async stop() {

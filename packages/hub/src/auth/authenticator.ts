@@ -1,34 +1,46 @@
 import type { IncomingMessage } from "node:http"
 import { credentialOf, explainMissing, type Credential } from "./credential.ts"
+import { createForward } from "./forward.ts"
 import { grantsOf } from "./grant-options.ts"
 import { createIssuers } from "./issuers.ts"
 import { createKeys } from "./keys.ts"
 import { checkAuthNames, numberOf, type AuthOptions } from "./options.ts"
+import { checkOwnPage } from "./own-page.ts"
 import { createPermissions } from "./permissions.ts"
 import type { Principal } from "./principal.ts"
 import { unauthenticated } from "./refusal.ts"
+import { createTickets, type Tickets } from "./tickets.ts"
 
 /** Finds out on whose behalf a request is made. */
 export interface Authenticator {
   /**
    * The principal of a request: at once when its credential is known, so that a connect needs no other turn of the event loop.
-   * Throws, or rejects with, `AuthRefusal` 401; and `HttpError` 503 when it cannot be told now.
+   * Throws, or rejects with, `AuthRefusal` 401 or 403; and `HttpError` 503 when it cannot be told now.
    */
   authenticate(req: IncomingMessage, url: URL): Principal | Promise<Principal>
+  /** Undefined when there are none. */
+  readonly tickets: Tickets | undefined
 }
 
 export interface AuthenticatorOptions {
+  /** Origins of the hub as browsers know it. */
+  readonly publicUrls: readonly string[]
+  /** Marks a ticket as used, at all hubs; resolves to whether it was used before. */
+  readonly useTicket: (id: string) => Promise<boolean>
   readonly onError: (error: unknown) => void
-  /** The time in ms since 1970. @default Date.now */
-  readonly now?: () => number
+  /** The time in ms since 1970. */
+  readonly now: () => number
 }
 
 const DAY_MS = 86_400_000
 
+/** Paths that take a ticket: streams, which clients open that cannot send headers. */
+const TICKET_PATHS = new Set(["/events", "/presence/events"])
+
 /** Makes what authenticates requests. Throws `UsageError` for options that cannot be used. */
 export function createAuthenticator(
   options: AuthOptions,
-  { onError, now = Date.now }: AuthenticatorOptions,
+  { publicUrls, useTicket, onError, now }: AuthenticatorOptions,
 ): Authenticator {
   checkAuthNames(options)
   const findKey = createKeys(options.keys ?? [])
@@ -40,10 +52,16 @@ export function createAuthenticator(
     now,
   })
   const anonymous = options.anonymous && anonymousOf(options.anonymous)
+  const tickets = options.tickets && createTickets(options.tickets, { use: useTicket, now })
+  const forward = options.forward && createForward(options.forward, { onError, now })
+  const cookie = options.cookie && (options.cookie.name ?? "__Host-onward")
+  const origins = new Set([...publicUrls, ...(options.cookie?.origins ?? [])])
 
-  function principalOf({ value }: Credential): Principal | Promise<Principal> {
+  function principalOf({ from, value }: Credential, req: IncomingMessage): Principal | Promise<Principal> {
+    if (from === "ticket") return (tickets as Tickets).accept(value, lastEventIdOf(req))
+    if (from === "cookie") checkOwnPage(req, origins)
     // a token has two dots, and a key none
-    if (!value.includes(".")) {
+    else if (!value.includes(".")) {
       const principal = findKey(value)
       if (!principal) throw unauthenticated("the key is not one of auth.keys")
       return principal
@@ -52,13 +70,22 @@ export function createAuthenticator(
   }
 
   return {
+    tickets,
     authenticate(req, url) {
-      const credential = credentialOf(req, url, { cookie: undefined, acceptsTicket: false })
-      if (credential) return principalOf(credential)
+      const acceptsTicket = tickets !== undefined && req.method === "GET" && TICKET_PATHS.has(url.pathname)
+      const credential = credentialOf(req, url, { cookie, acceptsTicket })
+      if (credential) return principalOf(credential, req)
+      const asked = forward?.ask(req, () => checkOwnPage(req, origins))
+      if (asked) return asked
       if (anonymous) return anonymous
       throw unauthenticated(explainMissing(url))
     },
   }
+}
+
+function lastEventIdOf({ headers }: IncomingMessage): string | undefined {
+  const id = headers["last-event-id"]
+  return id === undefined ? undefined : String(id)
 }
 
 const anonymousOf = (options: NonNullable<AuthOptions["anonymous"]>): Principal => ({

@@ -3,6 +3,8 @@ import type { Log } from "onward"
 /** Topics by which hubs that share a log tell each other; all of them are reserved. */
 export const REVOCATIONS = "stream.revocations"
 export const RENEWALS = "stream.renewals"
+/** Tickets that were used: entries whose keys count, and which are not followed. */
+export const TICKETS = "stream.tickets"
 
 const PAGE = 500
 /** After how long it is looked for entries, in ms, even if the log said nothing: a hint may be lost. */

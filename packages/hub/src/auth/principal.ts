@@ -24,6 +24,8 @@ export interface Principal {
   readonly issuedAt: number
   /** The `jti` of its token. */
   readonly tokenId?: string
+  /** For a principal that has to be asked about again while it has streams: from when, and how. */
+  readonly recheck?: { readonly at: number; readonly ask: () => Promise<Principal> }
   /** Whether it may revoke users and tokens, and create tickets for users. */
   readonly isAdmin: boolean
 }

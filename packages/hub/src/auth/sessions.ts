@@ -39,6 +39,10 @@ export interface Sessions {
 const TICK_MS = 250
 /** A stream ends up to so many ms before its grants do, and a tenth of what is left: streams with tokens of one second end spread out. */
 const SPREAD_MS = 2_000
+/** For how long streams go on while it cannot be asked whether they may, in ms. */
+const UNANSWERED_MS = 300_000
+/** After how long it is asked again, in ms. */
+const ASK_AGAIN_MS = 5_000
 /** Streams that end in one turn of the event loop. */
 const ENDED_A_TURN = 200
 
@@ -78,16 +82,17 @@ export function createSessions({ perUser, isRevoked, now }: SessionsOptions): Se
 
   const tickAt = (time: number): number => Math.floor(time / TICK_MS)
 
-  function schedule(session: OpenSession): void {
-    const { expiresAt } = session.principal
-    if (expiresAt === Infinity) return
+  function schedule(session: OpenSession, askAfter = 0): void {
+    const { expiresAt, recheck } = session.principal
+    const dueAt = Math.min(expiresAt, Math.max(recheck?.at ?? Infinity, askAfter))
+    if (dueAt === Infinity) return
     if (!timer) {
       lastTick = tickAt(now()) - 1
       timer = setInterval(expire, TICK_MS).unref()
     }
-    const left = Math.max(0, expiresAt - now())
-    const endsAt = expiresAt - Math.random() * Math.min(SPREAD_MS, left / 10)
-    session.tick = Math.max(tickAt(endsAt), lastTick + 1)
+    const left = Math.max(0, dueAt - now())
+    const earlyAt = dueAt - Math.random() * Math.min(SPREAD_MS, left / 10)
+    session.tick = Math.max(tickAt(earlyAt), lastTick + 1)
     const due = ticks.get(session.tick) ?? new Set()
     ticks.set(session.tick, due.add(session))
   }
@@ -109,7 +114,36 @@ export function createSessions({ perUser, isRevoked, now }: SessionsOptions): Se
       ? Array.from({ length: Math.max(0, tick - lastTick) }, (_, i) => lastTick + 1 + i)
       : [...ticks.keys()].filter((each) => each <= tick)
     lastTick = tick
-    for (const each of due) for (const session of ticks.get(each) ?? []) end(session)
+    for (const each of due) for (const session of [...(ticks.get(each) ?? [])]) finishOrAsk(session)
+  }
+
+  /** What is due: the end of the stream, or a question whether it may go on. */
+  function finishOrAsk(session: OpenSession): void {
+    const { recheck, expiresAt } = session.principal
+    if (!recheck || expiresAt <= recheck.at) return end(session)
+    unschedule(session)
+    recheck.ask().then(
+      (principal) => {
+        if (open.get(session.connection) === session) replace(session, principal)
+      },
+      (error: unknown) => {
+        const isUnanswered = error instanceof HttpError && error.status === 503
+        const isPatient = now() - recheck.at < UNANSWERED_MS
+        if (!isUnanswered || !isPatient) return end(session)
+        if (open.get(session.connection) === session) schedule(session, now() + ASK_AGAIN_MS)
+      },
+    )
+  }
+
+  /** Whether the new principal may read the stream, which ends if not. */
+  function replace(session: OpenSession, principal: Principal): boolean {
+    unschedule(session)
+    const isSame = userOf(principal) === userOf(session.principal)
+    session.principal = principal
+    const isCovered = isSame && session.topics.every((topic) => principal.grants.subscribe.covers(topic))
+    if (isCovered) schedule(session)
+    else end(session)
+    return isCovered
   }
 
   function end(session: OpenSession): void {
@@ -161,12 +195,7 @@ export function createSessions({ perUser, isRevoked, now }: SessionsOptions): Se
       const user = userOf(principal)
       // a capability alone is not enough: another user's stream is as unknown as one that is not there
       if (!session || user === undefined || userOf(session.principal) !== user) return undefined
-      unschedule(session)
-      session.principal = principal
-      const isCovered = session.topics.every((topic) => principal.grants.subscribe.covers(topic))
-      if (isCovered) schedule(session)
-      else end(session)
-      return isCovered
+      return replace(session, principal)
     },
 
     end(isOver) {

@@ -1,0 +1,144 @@
+import { hash } from "node:crypto"
+import type { IncomingMessage } from "node:http"
+import { addressOf } from "../caller.ts"
+import { HttpError } from "../http-error.ts"
+import { UsageError } from "../usage-error.ts"
+import { Grants, toGrant } from "./grants.ts"
+import { numberOf, type ForwardOptions } from "./options.ts"
+import type { Principal } from "./principal.ts"
+import { AuthRefusal, shown, unauthenticated } from "./refusal.ts"
+
+/** Answers that are remembered, and questions that are open at once. */
+const MAX_KNOWN = 10_000
+const MAX_OPEN = 100
+/** Largest answer, in characters. */
+const MAX_ANSWER = 65_536
+
+/** Asks a server of the application on whose behalf a request is made. */
+export interface Forward {
+  /**
+   * Undefined for a request that has none of the headers. Throws, or rejects with, `AuthRefusal` 401 or 403, and `HttpError` 503.
+   * @param check called before a question, because browsers may have added the headers by themselves
+   */
+  ask(req: IncomingMessage, check: () => void): Promise<Principal> | undefined
+}
+
+export interface ForwardSetting {
+  readonly onError: (error: unknown) => void
+  /** The time in ms since 1970. */
+  readonly now: () => number
+}
+
+interface Question {
+  readonly headers: Readonly<Record<string, string>>
+  readonly address: string
+}
+
+/** Reads the options of forward auth. Throws {@link UsageError}. */
+export function createForward(options: ForwardOptions, { onError, now }: ForwardSetting): Forward {
+  const url = URL.parse(options.url)
+  if (!url || !/^https?:$/.test(url.protocol)) throw new UsageError("auth.forward.url must be an http or https URL")
+  const names = (options.headers ?? ["cookie"]).map((name) => name.toLowerCase())
+  if (names.length === 0) throw new UsageError("auth.forward.headers must name a header")
+  const recheck = numberOf("forward.recheck", options.recheck, 60_000)
+  // an answer that is due for a recheck is not one to remember
+  const cache = Math.min(numberOf("forward.cache", options.cache, 10_000), recheck)
+  const timeout = numberOf("forward.timeout", options.timeout, 2_000)
+  const known = new Map<string, { readonly principal: Principal; readonly until: number }>()
+  const open = new Map<string, Promise<Principal>>()
+
+  /** One question at a time for the same headers, however many requests have them. */
+  function find(question: Question): Promise<Principal> {
+    const digest = hash("sha256", JSON.stringify(question.headers), "base64url")
+    const found = known.get(digest)
+    if (found && found.until > now()) return Promise.resolve(found.principal)
+    const asking = open.get(digest)
+    if (asking) return asking
+    if (open.size >= MAX_OPEN) return Promise.reject(unavailable())
+    const answer = send(question)
+      .then((principal) => {
+        known.delete(digest)
+        if (known.size >= MAX_KNOWN) known.delete(known.keys().next().value as string)
+        known.set(digest, { principal, until: now() + cache })
+        return principal
+      })
+      .finally(() => open.delete(digest))
+    open.set(digest, answer)
+    return answer
+  }
+
+  async function send(question: Question): Promise<Principal> {
+    try {
+      const response = await fetch(options.url, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(question),
+        redirect: "error",
+        signal: AbortSignal.timeout(timeout),
+      })
+      const text = await response.text()
+      if (response.status === 401) throw unauthenticated("the server of forward auth answered 401")
+      if (response.status === 403) {
+        throw new AuthRefusal(403, "forbidden", "This is not allowed.", "the server of forward auth answered 403")
+      }
+      if (response.status !== 200 || text.length > MAX_ANSWER)
+        throw new Error(`it answered with status ${response.status} and ${text.length} characters`)
+      return principalOf(text, question)
+    } catch (error) {
+      if (error instanceof AuthRefusal) throw error
+      // the address may hold a password
+      onError(
+        new Error(
+          `The server of forward auth at ${url?.host} cannot be used: ${error instanceof Error ? error.message : String(error)}`,
+        ),
+      )
+      throw unavailable()
+    }
+  }
+
+  /** Throws an Error for an answer that cannot be read. */
+  function principalOf(text: string, question: Question): Principal {
+    const parsed: unknown = JSON.parse(text)
+    if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
+      throw new Error("it is not a JSON object")
+    const answer = parsed as Readonly<Record<string, unknown>>
+    const { userId, expiresIn } = answer
+    if (userId !== undefined && (typeof userId !== "string" || userId === "" || userId.length > 256)) {
+      throw new Error("its `userId` is not a text of 1 to 256 characters")
+    }
+    if (expiresIn !== undefined && !(typeof expiresIn === "number" && expiresIn > 0)) {
+      throw new Error("its `expiresIn` is not a number of seconds")
+    }
+    const grantsOf = (name: string): Grants => {
+      const list = answer[name] ?? []
+      if (!Array.isArray(list)) throw new Error(`its \`${name}\` is not a list`)
+      return new Grants(list.map((item: string) => toGrant(item)))
+    }
+    return {
+      name: userId === undefined ? "a session of forward auth" : `user "${shown(userId)}" of forward auth`,
+      issuer: "forward",
+      ...(userId !== undefined && { userId }),
+      grants: { publish: grantsOf("publish"), subscribe: grantsOf("subscribe") },
+      expiresAt: expiresIn === undefined ? Infinity : now() + expiresIn * 1_000,
+      issuedAt: now(),
+      isAdmin: false,
+      recheck: { at: now() + recheck, ask: () => find(question) },
+    }
+  }
+
+  return {
+    ask(req, check) {
+      const headers: Record<string, string> = {}
+      for (const name of names) {
+        const value = req.headers[name]
+        if (value !== undefined) headers[name] = String(value)
+      }
+      if (Object.keys(headers).length === 0) return undefined
+      check()
+      return find({ headers, address: addressOf(req) })
+    },
+  }
+}
+
+const unavailable = (): HttpError =>
+  new HttpError(503, "auth_unavailable", "The hub cannot check sessions now. Try again later.", { "retry-after": "5" })
