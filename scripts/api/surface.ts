@@ -97,7 +97,7 @@ export function forgottenBy(packageFolder: string): Forgotten[] {
       const { names, imports } = namesIn(hidden.length === 0 ? node : without(node, hidden))
       const references = [...names].map((each) => referenceIn(module, each)).filter((each) => each !== undefined)
       for (const reference of [...references, ...imports]) {
-        if (!reference.file.startsWith("/") || isPublic.has(key(reference))) continue
+        if (!reference.file.startsWith("/") || isPublic.has(key(reference)) || isVariable(reference)) continue
         used.set(key(reference), (used.get(key(reference)) ?? new Set()).add(name))
       }
     }
@@ -109,6 +109,12 @@ export function forgottenBy(packageFolder: string): Forgotten[] {
     })
     .sort((a, b) => (a.type < b.type ? -1 : 1))
 }
+
+/** A base class that is chosen when the module loads is a constant: users name the class that extends it. */
+const isVariable = ({ file, name }: Origin): boolean =>
+  moduleOf(file)
+    .declared.get(name)
+    ?.every(({ type }) => type === "VariableDeclaration") ?? false
 
 /** A class without some of its members. */
 const without = (node: Node, members: readonly Node[]): Node => ({

@@ -24,8 +24,11 @@ export interface SchemaIssue {
 /** Event names and the schema of each one's data. */
 export type EventSchemas = Readonly<Record<string, Schema<any, any>>> // oxlint-disable-line no-explicit-any -- a bound for inference
 
-type InputOf<S> = S extends Schema<infer Input, unknown> ? Input : never
-type OutputOf<S> = S extends Schema<never, infer Output> ? Output : S extends Schema<any, infer Output> ? Output : never // oxlint-disable-line no-explicit-any
+/** What a schema accepts. */
+export type InputOf<S> = S extends Schema<infer Input, unknown> ? Input : never
+/** What a schema gives once it has validated. */
+export type OutputOf<S> =
+  S extends Schema<never, infer Output> ? Output : S extends Schema<any, infer Output> ? Output : never // oxlint-disable-line no-explicit-any
 
 /** What may be published under a contract: one shape a name. */
 export type EventInput<S extends EventSchemas> = {

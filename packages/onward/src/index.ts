@@ -6,7 +6,11 @@ export {
   type EventInput,
   type EventOutput,
   type EventSchemas,
+  type InputOf,
+  type OutputOf,
   type Schema,
+  type SchemaIssue,
+  type SchemaResult,
 } from "./events.ts"
 export {
   createHub,
@@ -27,5 +31,7 @@ export {
   type WindowOptions,
 } from "./hub/index.ts"
 export { memoryLog, type Log, type Retention } from "./log/index.ts"
+export type { Frame, Piece } from "./frame.ts"
 export type { Entry, Message, Position } from "./message.ts"
+export type { Sink, SinkOwner } from "./sink.ts"
 export { isPattern } from "./topic.ts"

@@ -5,4 +5,12 @@
  * app.get("/me/events", auth, (req, res) => sse(req, res, hub.subscribe({ topics: [`user/${req.user.id}`] })))
  */
 export { sse } from "../node/index.ts"
-export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, SourceItem } from "../server/index.ts"
+export type {
+  CorsOptions,
+  Source,
+  SourceContext,
+  SourceFunction,
+  SseOptions,
+  SourceItem,
+  SourceStream,
+} from "../server/index.ts"

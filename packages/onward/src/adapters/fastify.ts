@@ -5,7 +5,15 @@ import { kindOf } from "../kind.ts"
 import { checkNames } from "../options.ts"
 import { checkSseOptions, withDefaults, type Source, type SseOptions } from "../server/index.ts"
 
-export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, SourceItem } from "../server/index.ts"
+export type {
+  CorsOptions,
+  Source,
+  SourceContext,
+  SourceFunction,
+  SseOptions,
+  SourceItem,
+  SourceStream,
+} from "../server/index.ts"
 
 declare module "fastify" {
   interface RouteShorthandOptions {

@@ -1,7 +1,15 @@
 import type { Source, SseOptions } from "../server/index.ts"
 import { checkRequest, sse as stream } from "../web/index.ts"
 
-export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, SourceItem } from "../server/index.ts"
+export type {
+  CorsOptions,
+  Source,
+  SourceContext,
+  SourceFunction,
+  SseOptions,
+  SourceItem,
+  SourceStream,
+} from "../server/index.ts"
 
 /** What is touched of Hono's `c`. */
 export interface HonoContext {

@@ -2,7 +2,15 @@ import { sse as stream, type NodeRequest, type NodeResponse } from "../node/inde
 import { kindOf } from "../kind.ts"
 import { withDefaults, type Source, type SseOptions } from "../server/index.ts"
 
-export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, SourceItem } from "../server/index.ts"
+export type {
+  CorsOptions,
+  Source,
+  SourceContext,
+  SourceFunction,
+  SseOptions,
+  SourceItem,
+  SourceStream,
+} from "../server/index.ts"
 
 /** What is touched of Koa's `ctx`. */
 export interface KoaContext {

@@ -8,7 +8,15 @@ import {
 } from "../node/index.ts"
 import { checkSseOptions, type Source, type SseOptions } from "../server/index.ts"
 
-export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, SourceItem } from "../server/index.ts"
+export type {
+  CorsOptions,
+  Source,
+  SourceContext,
+  SourceFunction,
+  SseOptions,
+  SourceItem,
+  SourceStream,
+} from "../server/index.ts"
 
 /** What is touched of Nest's `ExecutionContext`. */
 export interface NestContext {

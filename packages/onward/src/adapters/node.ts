@@ -1,2 +1,10 @@
 export { sse, type NodeRequest, type NodeResponse } from "../node/index.ts"
-export type { CorsOptions, Source, SourceContext, SourceFunction, SseOptions, SourceItem } from "../server/index.ts"
+export type {
+  CorsOptions,
+  Source,
+  SourceContext,
+  SourceFunction,
+  SseOptions,
+  SourceItem,
+  SourceStream,
+} from "../server/index.ts"

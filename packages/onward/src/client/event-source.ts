@@ -50,7 +50,8 @@ export interface EventSourceEventMap {
 /** Without it, as in React Native, only `stream` works: this module must load all the same. */
 const Target: typeof EventTarget = globalThis.EventTarget ?? Object
 
-type Handler<E extends Event> = ((this: EventSource, event: E) => unknown) | null
+/** What `onopen`, `onmessage` and `onerror` hold. */
+export type EventSourceHandler<E extends Event> = ((this: EventSource, event: E) => unknown) | null
 
 /** The URL of a source that has none: whatwg/html#12272. */
 const NO_URL = "about:event-stream"
@@ -72,9 +73,9 @@ export class EventSource extends Target {
   declare readonly CONNECTING: 0
   declare readonly OPEN: 1
   declare readonly CLOSED: 2
-  declare onopen: Handler<Event>
-  declare onmessage: Handler<TextMessageEvent>
-  declare onerror: Handler<EventSourceErrorEvent>
+  declare onopen: EventSourceHandler<Event>
+  declare onmessage: EventSourceHandler<TextMessageEvent>
+  declare onerror: EventSourceHandler<EventSourceErrorEvent>
   readonly #url: string
   readonly #withCredentials: boolean
   readonly #connection: Connection

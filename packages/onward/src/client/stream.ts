@@ -30,7 +30,11 @@ export type StreamStatus =
 
 export interface StreamOptions extends Omit<ConnectionOptions, "body"> {
   /** The body of each attempt: plain objects and arrays are sent as JSON; a function makes it anew. */
-  readonly body?: JsonOr<RequestBody> | ((attempt: Attempt) => RequestBody | Promise<RequestBody>)
+  readonly body?:
+    | RequestBody
+    | Readonly<Record<string, unknown>>
+    | readonly unknown[]
+    | ((attempt: Attempt) => RequestBody | Promise<RequestBody>)
   /**
    * How to try again after 408, 425, 429, 5xx, timeouts, cuts and when the server cannot be reached: growing, jittered delays, never
    * shorter than `Retry-After` or `retry` ask for. False: never. @default true
@@ -69,8 +73,6 @@ export interface StreamOptions extends Omit<ConnectionOptions, "body"> {
 
 /** {@link StreamOptions}, and a contract that events are to fit. */
 export type TypedStreamOptions<S extends EventSchemas> = StreamOptions & TypedOptions<S>
-
-type JsonOr<T> = T | Readonly<Record<string, unknown>> | readonly unknown[]
 
 /** Events as they come. An iterator: leaving the loop ends the stream. */
 export interface EventStream<T> extends AsyncIterableIterator<T, undefined>, AsyncDisposable {

@@ -31,11 +31,9 @@ export interface ReconnectPreparation {
 
 export interface SendPreparation<Message extends object> extends ReconnectPreparation {
   readonly messages: Message[]
-  readonly trigger: Trigger
+  readonly trigger: "submit-message" | "regenerate-message"
   readonly messageId: string | undefined
 }
-
-type Trigger = "submit-message" | "regenerate-message"
 
 /** What it returns: a part that it leaves out is as if it had not been asked. */
 export interface PreparedRequest {
@@ -110,7 +108,15 @@ export function createChatRequests<Message extends object>(options: ChatRequestO
       const { each, body, credentials, preparation } = await commonOf(request)
       const prepared = await prepareSend?.({
         ...preparation,
-        ...{ api, body, credentials, headers: await each(FIRST), messages, trigger: trigger as Trigger, messageId },
+        ...{
+          api,
+          body,
+          credentials,
+          headers: await each(FIRST),
+          messages,
+          trigger: trigger as SendPreparation<Message>["trigger"],
+          messageId,
+        },
       })
       const sent = prepared?.body ?? { ...body, id, messages, trigger, messageId }
       return { ...opening(api, each, credentials, prepared), method: "POST", body: sent as Record<string, unknown> }

@@ -2,6 +2,7 @@ export { OnwardError, type OnwardErrorCode } from "../client/index.ts"
 export { chatTransport, type ChatTransport, type ChatTransportOptions } from "./chat-transport.ts"
 export type {
   ChatRequest,
+  ChatRequestOptions,
   PreparedRequest,
   PreparedSend,
   ReconnectPreparation,

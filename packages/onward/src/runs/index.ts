@@ -1,5 +1,6 @@
 export type * from "./format.ts"
 export { agUi } from "./formats/ag-ui.ts"
+export type { Done } from "./formats/json.ts"
 export { aiSdk } from "./formats/ai-sdk.ts"
 export { anthropic } from "./formats/anthropic.ts"
 export { openaiChat } from "./formats/openai-chat.ts"
@@ -21,4 +22,4 @@ export type {
 } from "./options.ts"
 export type { EndStatus, RunError } from "./record.ts"
 export { createRuns } from "./runs.ts"
-export type { RunContext, RunSource, RunSourceFunction } from "./source.ts"
+export type { RunContext, RunSource, RunSourceFunction, RunStream } from "./source.ts"

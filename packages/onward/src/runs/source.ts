@@ -2,10 +2,11 @@ import { OnwardError } from "../errors.ts"
 import type { Format } from "./format.ts"
 import { framesIn, type FramesOptions } from "./frames.ts"
 
-type Stream<F> = AsyncIterable<F> | ReadableStream<F>
+/** What a run takes frames from. */
+export type RunStream<F> = AsyncIterable<F> | ReadableStream<F>
 
 /** Where an answer comes from: frames of the run's format, or a provider's response whose body is an event stream of that format. */
-export type RunSource<F> = Stream<F> | Response | Promise<Stream<F> | Response>
+export type RunSource<F> = RunStream<F> | Response | Promise<RunStream<F> | Response>
 
 /** What a function that makes a source is given. */
 export interface RunContext {

@@ -16,13 +16,15 @@ export interface SourceContext {
   readonly signal: AbortSignal
 }
 
-export type Stream = AsyncIterable<SourceItem> | ReadableStream<SourceItem>
+export type SourceStream = AsyncIterable<SourceItem> | ReadableStream<SourceItem>
 
 /** Makes the stream for one request; nothing (or null) says there is nothing to stream: 204, at which an EventSource stops. */
-export type SourceFunction = (context: SourceContext) => Stream | null | undefined | Promise<Stream | null | undefined>
+export type SourceFunction = (
+  context: SourceContext,
+) => SourceStream | null | undefined | Promise<SourceStream | null | undefined>
 
 /** Where a stream's events come from: a hub, or anything of your own that yields. */
-export type Source = Subscription | Stream | SourceFunction
+export type Source = Subscription | SourceStream | SourceFunction
 
 /** A source of one's own that runs. */
 export interface Opened {
@@ -40,7 +42,7 @@ export interface Opened {
  * stream it to. Throws what the source throws within the first turn.
  */
 export async function openSource(
-  source: Stream | SourceFunction,
+  source: SourceStream | SourceFunction,
   lastEventId: string | undefined,
   request: StreamRequest,
   clock: Clock,
@@ -110,7 +112,7 @@ export function discard(source: Source): undefined {
 }
 
 /** Not every runtime can iterate a ReadableStream. */
-function iterate(stream: Stream): AsyncIterator<SourceItem> {
+function iterate(stream: SourceStream): AsyncIterator<SourceItem> {
   if (!("getReader" in stream)) return stream[Symbol.asyncIterator]()
   const reader = stream.getReader()
   return {

@@ -35,7 +35,7 @@ export interface PgQueryable {
   query(statement: { text: string; values?: (string | null)[]; rowMode: "array" }): Promise<{ rows: unknown[][] }>
 }
 
-interface PgClient extends PgQueryable {
+export interface PgClient extends PgQueryable {
   on(event: "notification" | "error" | "end", listener: () => void): unknown
   release(destroy?: boolean): void
 }
@@ -54,7 +54,7 @@ export interface PostgresJsQueryable {
   unsafe(text: string, parameters?: (string | null)[], options?: { prepare?: boolean }): PostgresJsQuery
 }
 
-interface PostgresJsQuery extends PromiseLike<unknown> {
+export interface PostgresJsQuery extends PromiseLike<unknown> {
   values(): PromiseLike<unknown[][]>
 }
 

@@ -1,8 +1,10 @@
 export type {
+  PgClient,
   PgPool,
   PgQueryable,
   PostgresClient,
   PostgresJs,
+  PostgresJsQuery,
   PostgresJsQueryable,
   PostgresTransaction,
 } from "./connection.ts"
