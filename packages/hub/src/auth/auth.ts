@@ -9,7 +9,7 @@ import { unauthenticated } from "./refusal.ts"
 import { createRevocations, type Revocation } from "./revocations.ts"
 import { createSessions, type Session } from "./sessions.ts"
 
-/** Who may do what at a hub, for as long as it runs. */
+/** The permissions of a hub, for as long as it runs. */
 export interface Auth {
   /** Origins besides the hub's own whose pages may send requests. */
   readonly origins: readonly string[]

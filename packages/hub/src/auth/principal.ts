@@ -13,7 +13,7 @@ export type Action = "publish" | "subscribe"
 export interface Principal {
   /** What the log calls it. */
   readonly name: string
-  /** Who vouches for it: the `iss` of its token. */
+  /** Its issuer: the `iss` of its token. */
   readonly issuer?: string
   /** Whose it is, among the users of its issuer. */
   readonly userId?: string

@@ -30,7 +30,7 @@ export interface RevocationsOptions {
 }
 
 export function createRevocations({ keep, now }: RevocationsOptions): Revocations {
-  /** Until when tokens had to be issued to be revoked, by whom they concern; the oldest revocation first. */
+  /** The time before which issued tokens are revoked, by user or session; the oldest revocation first. */
   const before = new Map<string, number>()
 
   function forget(): void {

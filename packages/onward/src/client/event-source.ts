@@ -27,7 +27,7 @@ export interface EventSourceErrorEvent extends Event {
 /** A `MessageEvent` whose data is text. Without TypeScript's DOM library `MessageEvent` takes no type argument. */
 export type TextMessageEvent = Omit<MessageEvent, "data"> & { readonly data: string }
 
-/** The options of `addEventListener`, as the DOM standard has them. */
+/** The options of `addEventListener` in the DOM standard. */
 export interface ListenerOptions {
   readonly capture?: boolean
   /** Removes the listener after its first event. @default false */
