@@ -6,7 +6,7 @@ import type { Turns } from "../turns.ts"
 import type { TailState } from "./context.ts"
 import type { TailListeners } from "./tail-listeners.ts"
 
-/** What floors above need of a hub, and its users do not. */
+/** What layers above need of a hub, and its users do not. */
 export interface Internals {
   readonly core: {
     readonly log: Log

@@ -8,7 +8,7 @@ export interface TailListener {
   onInterrupt?(): void
 }
 
-/** Hands the entries of the tail to floors above the hub, which are no connections. */
+/** Passes the entries of the tail to the layers above the hub. */
 export class TailListeners {
   readonly #byTopic = new Map<string, Set<TailListener>>()
   readonly #all = new Set<TailListener>()

@@ -5,8 +5,8 @@ import { type Import, imports, repositoryRoot, sourceFiles, specifiersOf, src } 
 
 const hubSrc = join(repositoryRoot, "packages/hub/src")
 
-/** Who stands on whom, see ARCHITECTURE.md. A folder is a floor; the files beside the folders are the ground. */
-const FLOORS: Record<string, readonly string[]> = {
+/** Which layers a layer imports, see ARCHITECTURE.md. A folder is a layer; the files next to the folders are the ground. */
+const LAYERS: Record<string, readonly string[]> = {
   ground: [],
   protocol: ["ground"],
   log: ["ground"],
@@ -22,37 +22,37 @@ const FLOORS: Record<string, readonly string[]> = {
   "run-client": ["ground", "protocol", "client", "runs"],
   react: ["ground", "client"],
   testing: ["ground", "protocol"],
-  /** The door of the package: it re-exports and does nothing else. */
+  /** The package's main entry: it only re-exports. */
   "index.ts": ["ground", "protocol", "log", "hub"],
 }
 
-/** In these folders every entry is its own small house: no entry knows another. */
-const SHELVES: Record<string, RegExp> = {
+/** In these folders no part imports another. */
+const SEPARATE: Record<string, RegExp> = {
   adapters: /^adapters\/([^/.]+)/,
   log: /^log\/(memory(?=\.ts)|[^/]+(?=\/))/,
 }
 
-/** Drivers that live behind the door of their floor, because they need nothing but JavaScript. */
-const BEHIND_THE_DOOR = new Set(["log/memory"])
+/** Drivers that the index.ts of their layer exports, because they need only JavaScript. */
+const PART_OF_LAYER = new Set(["log/memory"])
 
-/** Only these may need Node itself; all else runs in a browser too. */
+/** Only these may import Node; all other files run in browsers too. */
 const NEEDS_NODE = /^(?:log\/sqlite|node|client\/node|testing\/node)\b/
 
-/** Optional peers, and who may import them: Fastify for its types alone, as the test of the tarball, which has no Fastify, sees. */
+/** Optional peers, and the files that may import them: Fastify only for its types, which the test of the tarball checks. */
 const PEERS: Readonly<Record<string, RegExp>> = {
   react: /^react\/use-event-stream\.ts$/,
   fastify: /^adapters\/fastify\.ts$/,
 }
 
-function floorOf(file: string): string {
+function layerOf(file: string): string {
   if (file === "index.ts") return file
   return file.includes("/") ? file.slice(0, file.indexOf("/")) : "ground"
 }
 
-function shelfOf(file: string): string | undefined {
-  const floor = floorOf(file)
-  const shelf = SHELVES[floor]?.exec(file)?.[1]
-  return shelf === undefined ? undefined : `${floor}/${shelf}`
+function partOf(file: string): string | undefined {
+  const layer = layerOf(file)
+  const part = SEPARATE[layer]?.exec(file)?.[1]
+  return part === undefined ? undefined : `${layer}/${part}`
 }
 
 const say = ({ from, to }: Import): string => `${from} imports ${to}`
@@ -72,33 +72,33 @@ test("imports are found however they are written", () => {
   assert.deepEqual(specifiersOf(source).sort(), ["./a.ts", "./b.ts", "./c.ts", "./d.ts", "./e.ts", "./f.ts"])
 })
 
-test("every folder of src has its place in the table of floors", () => {
-  const homeless = sourceFiles().filter((file) => !(floorOf(file) in FLOORS))
-  assert.deepEqual(homeless, [], "give the folder a floor in this test and in ARCHITECTURE.md")
+test("every folder of src is in the table of layers", () => {
+  const unlisted = sourceFiles().filter((file) => !(layerOf(file) in LAYERS))
+  assert.deepEqual(unlisted, [], "give the folder a layer in this test and in ARCHITECTURE.md")
 })
 
-test("no floor imports from one that does not carry it, types included", () => {
+test("no layer imports a layer that is not below it, types included", () => {
   const wrong = inside().filter(({ from, to }) => {
-    const [here, there] = [floorOf(from), floorOf(to)]
-    return here !== there && !FLOORS[here]?.includes(there)
+    const [here, there] = [layerOf(from), layerOf(to)]
+    return here !== there && !LAYERS[here]?.includes(there)
   })
-  assert.deepEqual(wrong.map(say), [], "move what is shared down to a floor both stand on")
+  assert.deepEqual(wrong.map(say), [], "move what is shared down to a layer that both import")
 })
 
 test("adapters and drivers do not know each other", () => {
   const wrong = inside().filter(({ from, to }) => {
-    const [here, there] = [shelfOf(from), shelfOf(to)]
+    const [here, there] = [partOf(from), partOf(to)]
     if (here === there || there === undefined) return false
-    if (here === undefined && floorOf(from) === floorOf(to)) return !BEHIND_THE_DOOR.has(there)
+    if (here === undefined && layerOf(from) === layerOf(to)) return !PART_OF_LAYER.has(there)
     return here !== undefined
   })
-  assert.deepEqual(wrong.map(say), [], "move what they share down to the floor below")
+  assert.deepEqual(wrong.map(say), [], "move what they share down to the layer below")
 })
 
 test("a folder is entered through its index.ts, and the ground file by file", () => {
   const wrong = inside().filter(({ from, to }) => {
-    const there = floorOf(to)
-    return there !== floorOf(from) && there !== "ground" && to !== `${there}/index.ts`
+    const there = layerOf(to)
+    return there !== layerOf(from) && there !== "ground" && to !== `${there}/index.ts`
   })
   assert.deepEqual(wrong.map(say), [])
 })
