@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { Principal } from "./auth/index.ts"
+import type { Principal } from "./auth/principal.ts"
 
 /** Answers one path; `methods` are those it allows. What it throws is answered for it. */
 export interface Route {

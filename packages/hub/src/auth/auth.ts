@@ -27,7 +27,7 @@ export interface Auth {
    * the stream, which ends then. Of a stream of another hub, true means that the hub was told.
    */
   renew(connection: string, principal: Principal): Promise<boolean>
-  /** A ticket for streams of a principal; undefined when there are none. */
+  /** A ticket for streams of a principal; undefined when tickets are disabled. */
   createTicket(principal: Principal): Promise<{ readonly ticket: string; readonly expiresIn: number }> | undefined
   /** Ends the streams that a revocation concerns, at all hubs, and refuses their tokens. Resolves once the log holds it. */
   revoke(revocation: Revocation): Promise<void>

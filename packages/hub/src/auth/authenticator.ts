@@ -18,7 +18,7 @@ export interface Authenticator {
    * Throws, or rejects with, `AuthRefusal` 401 or 403; and `HttpError` 503 when it cannot be told now.
    */
   authenticate(req: IncomingMessage, url: URL): Principal | Promise<Principal>
-  /** Undefined when there are none. */
+  /** Undefined when tickets are disabled. */
   readonly tickets: Tickets | undefined
 }
 
