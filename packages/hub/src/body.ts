@@ -59,7 +59,7 @@ export function createBodies(options: BodiesOptions = {}): Bodies {
   return bodies
 }
 
-/** Whether a request announces a body (RFC 9112 section 6.3), and so sends one, whatever its method. */
+/** Whether a request announces a body (RFC 9112 section 6.3), with any method. */
 export const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
 

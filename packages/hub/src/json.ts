@@ -69,7 +69,7 @@ export class JsonReader {
     } else this.at++
   }
 
-  /** Goes past a value, whatever it is; returns where it began. */
+  /** Skips a value of any type; returns where it began. */
   skip(): number {
     this.#next()
     const from = this.at

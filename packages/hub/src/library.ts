@@ -14,7 +14,7 @@ const extension = entry.slice(entry.lastIndexOf("."))
 
 /**
  * Serves the library's client and codec to the page, under `/onward/`: the built one, or in a source tree its TypeScript with the
- * types taken out. False when the path is none of its modules.
+ * types taken out. False when the path does not name one of its modules.
  */
 export async function sendLibrary(res: ServerResponse, path: string): Promise<boolean> {
   const name = BROWSER_SAFE.exec(path)?.[1]

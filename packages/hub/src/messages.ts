@@ -135,7 +135,7 @@ function checkFields(count: number): void {
   }
 }
 
-/** A name as errors may repeat it: a longer one is unknown whatever its rest is. */
+/** A name, cut for error messages: a longer name is unknown in any case. */
 const nameOf = (name: string): string => (name.length > MAX_NAME_CHARS ? `${name.slice(0, MAX_NAME_CHARS)}…` : name)
 
 const AMPERSAND = 0x26

@@ -8,7 +8,7 @@ import { readMessages } from "./messages.ts"
 import { sendJson } from "./respond.ts"
 import type { Throttle } from "./throttle.ts"
 
-/** Topics under it are the hub's own: who sees them may trust that the hub said it. */
+/** Topics with this prefix are reserved, so that only the hub publishes on them. */
 export const RESERVED = "demo/"
 
 /** What costs as much as a request by itself: so many characters of its body, or so many messages in it. */

@@ -3,7 +3,7 @@ import { encode } from "onward/protocol"
 import { toHttpError } from "./http-error.ts"
 import { SECURITY_HEADERS } from "./respond.ts"
 
-/** After how long a client is to ask again, in ms: spread, or all that were refused come back together. */
+/** Reconnect delay of a refused client, in ms: random, so that refused clients do not all reconnect together. */
 const RETRY_MS = { least: 5_000, most: 30_000 }
 
 /** Whether a client that asks like this never asks again after this error: an `EventSource` gives up at any status but 200 (HTML, section 9.2.3). */

@@ -1,4 +1,4 @@
-/** The word somebody probably meant, if one is close. */
+/** The word that was probably meant, if one is close. */
 export function suggest(given: string, words: readonly string[]): string | undefined {
   const [best] = words
     .map((word) => ({ word, distance: word.startsWith(given) && given.length > 1 ? 0 : distance(given, word) }))

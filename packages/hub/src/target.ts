@@ -8,7 +8,7 @@ export interface Target {
 
 /**
  * Reads the target of a request: a path, or an absolute address, as clients of proxies send it (RFC 9112 section 3.2), whose host then
- * counts instead of the `Host` header's. Whatever reads the request later finds a path in it. Undefined for any other target.
+ * counts instead of the `Host` header's. Code that reads the request later finds a path in it. Undefined for any other target.
  */
 export function targetOf(req: IncomingMessage): Target | undefined {
   const { url: text = "", headers } = req

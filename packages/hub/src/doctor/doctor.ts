@@ -11,7 +11,7 @@ export interface DoctorOptions {
 
 const MARKS: Readonly<Record<Finding["kind"], string>> = { ok: "ok  ", note: "note", bad: "BAD " }
 
-/** `onward doctor`: says what is in the way of a stream. Exit code 0 when nothing is, else 1. */
+/** `onward doctor`: reports what blocks a stream. Exits with 0 when nothing does, else with 1. */
 export async function doctor({ url, headers, listen }: DoctorOptions): Promise<void> {
   const isWell = await examine(url, {
     headers,
@@ -20,6 +20,6 @@ export async function doctor({ url, headers, listen }: DoctorOptions): Promise<v
       console.log(`${MARKS[kind]}  ${text}${todo === undefined ? "" : `\n      → ${todo}`}`)
     },
   })
-  console.log(isWell ? "Nothing is in the way of this stream." : "This stream will not arrive as it should.")
+  console.log(isWell ? "No problem found." : "This stream has problems: see BAD above.")
   process.exit(isWell ? 0 : 1)
 }

@@ -21,10 +21,7 @@ const HEARTBEAT_SLACK = 2_000
 /** Longer than the heartbeats of most. */
 const SILENCE_MS = 20_000
 
-/**
- * Asks for a stream as an EventSource would, and looks at what becomes of it on its way: refused, held, changed or cut. True when
- * nothing is in its way.
- */
+/** Requests a stream like an EventSource, and reports what refuses, buffers, changes or cuts it. Resolves to true when nothing does. */
 export async function examine(url: string, options: ExamineOptions): Promise<boolean> {
   let isWell = true
   const find = (kind: Finding["kind"], text: string, todo?: string): void => {
@@ -49,16 +46,16 @@ export async function examine(url: string, options: ExamineOptions): Promise<boo
     if (!isStream(response)) return false
     const stream = readFor(response.body as ReadableStream<Uint8Array>)
     if ((await stream.first(patience)) === "late") {
-      find("bad", `the head came, and no byte of the stream within ${seconds(patience)}`, held(response))
+      find("bad", `the headers arrived, but no byte of the body within ${seconds(patience)}`, held(response))
       leave.abort()
       await tryPolling(url, headers, polling, find)
       return false
     }
-    find("ok", `the first bytes came after ${Math.round(performance.now() - asked)} ms`)
+    find("ok", `the first byte arrived after ${Math.round(performance.now() - asked)} ms`)
     await hear(stream, options.listen, find)
     return isWell
   } catch (error) {
-    find("bad", unanswered(error), "check the address, and that the server runs")
+    find("bad", unanswered(error), "check the URL, and that the server is running")
     return false
   } finally {
     leave.abort()
@@ -73,24 +70,23 @@ const isStream = ({ status, headers, body }: Response): boolean =>
 /** Listens until a heartbeat is due. */
 async function hear(stream: Reading, listen: number | undefined, find: Find): Promise<void> {
   const { heartbeat } = stream
-  if (heartbeat !== undefined) find("ok", `a server of Onward: it is heard every ${seconds(heartbeat)} at the latest`)
+  if (heartbeat !== undefined) find("ok", `an Onward server: a heartbeat at least every ${seconds(heartbeat)}`)
   const wait = listen ?? (heartbeat === undefined ? SILENCE_MS : heartbeat + HEARTBEAT_SLACK)
   const { isHeard, ending, after } = await stream.rest(wait, listen === undefined)
   if (ending !== undefined) {
     find(
       "bad",
       `the stream was ${ending} after ${seconds(after)}`,
-      `find the limit of that length on the way: docs/production.md, "Timeouts and keep-alive"`,
+      `look for a timeout of that length: docs/production.md, "Timeouts and keep-alive"`,
     )
-  } else if (isHeard) find("ok", `still open after ${seconds(after)}, and heard of again`)
+  } else if (isHeard) find("ok", `still open after ${seconds(after)}, and more arrived`)
   else if (heartbeat !== undefined && wait > heartbeat) {
     find(
       "bad",
       `no heartbeat within ${seconds(wait)}`,
-      `something on the way holds small writes: docs/troubleshooting.md, "Nothing arrives, or it arrives late", and the option \`flushAfter\` of \`sse\``,
+      `a proxy buffers small writes: docs/troubleshooting.md, "Nothing arrives, or it arrives late", and the option \`flushAfter\` of \`sse\``,
     )
-  } else
-    find("note", `nothing was heard for ${seconds(wait)}`, "send a comment every 15 s, or quiet streams will be cut")
+  } else find("note", `nothing arrived for ${seconds(wait)}`, "send a comment every 15 s, or proxies cut quiet streams")
 }
 
 /** Whether the same stream comes in pieces, where it does not come as one. */
@@ -116,14 +112,14 @@ async function tryPolling(url: string, headers: Record<string, string>, patience
 
 const held = (response: Response | undefined): string =>
   (response && holderOf(response)) ??
-  `something on the way holds it: docs/troubleshooting.md, "Nothing arrives, or it arrives late"`
+  `a proxy buffers the stream: docs/troubleshooting.md, "Nothing arrives, or it arrives late"`
 
-/** What to do about somebody who holds streams and says his name. */
+/** The fix for a proxy that buffers streams and names itself. */
 function holderOf({ headers }: Response): string | undefined {
   const names = `${headers.get("server") ?? ""} ${headers.get("via") ?? ""}`.toLowerCase()
   const known: Readonly<Record<string, string>> = {
     lighttpd: "lighttpd needs server.stream-response-body = 2",
-    cloudflare: "a quick tunnel of Cloudflare holds GET: use a named one",
+    cloudflare: "Cloudflare quick tunnels buffer GET: use a named tunnel",
     varnish: "Varnish must not compress streams: no do_gzip for text/event-stream",
     iis: 'IIS needs responseBufferLimit="0" on the handler',
   }

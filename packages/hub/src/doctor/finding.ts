@@ -1,6 +1,6 @@
 /** One thing that was looked at. */
 export interface Finding {
-  /** Fine; worth knowing; in the way of a stream. */
+  /** Correct; worth knowing; a problem. */
   readonly kind: "ok" | "note" | "bad"
   readonly text: string
   /** What to do about it. */

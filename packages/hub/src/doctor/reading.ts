@@ -20,7 +20,7 @@ export interface Reading {
   rest(listen: number, isEnough: boolean): Promise<Rest>
 }
 
-/** Reads on by itself, and keeps nothing but counts. */
+/** Reads the whole stream in the background, and keeps only counts. */
 export function readFor(body: ReadableStream<Uint8Array>): Reading {
   const began = performance.now()
   let isThere = false

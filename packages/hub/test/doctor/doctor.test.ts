@@ -31,8 +31,11 @@ const GOOD = { ...STREAM, "cache-control": "no-store, no-transform", "x-accel-bu
 
 /** What a server does, and what is said of it, or of what is on the way. */
 const patients: Readonly<Record<string, [answer: RequestListener, bad: RegExp, options?: Partial<ExamineOptions>]>> = {
-  "a refusal": [(_, res) => res.writeHead(401).end(), /the answer is 401.* say who you are/],
-  "a redirect": [(_, res) => res.writeHead(302, { location: "/x" }).end(), /302.* use the address it leads to, \/x/],
+  "a refusal": [(_, res) => res.writeHead(401).end(), /the status is 401.* send credentials/],
+  "a redirect": [
+    (_, res) => res.writeHead(302, { location: "/x" }).end(),
+    /302.* request the target of the redirect, \/x/,
+  ],
   "a page": [
     (_, res) => res.writeHead(200, { "content-type": "text/html" }).end("<p>"),
     /"text\/html", not text\/event/,
@@ -43,27 +46,23 @@ const patients: Readonly<Record<string, [answer: RequestListener, bad: RegExp, o
   ],
   "a stream that proxies may compress": [
     (_, res) => res.writeHead(200, { ...GOOD, "cache-control": "no-store" }).write(": \n\n"),
-    /proxies may change it/,
+    /proxies can transform it/,
   ],
   "a stream with a length": [
     (_, res) => res.writeHead(200, { ...GOOD, "content-length": "9000" }).write(": \n\n"),
-    /it has a Content-Length/,
+    /the response has a Content-Length/,
   ],
   "a proxy that refuses what comes bit by bit": [
     (req, res) => {
       const isAsked = req.headers["incremental"] === "?1"
       res.writeHead(isAsked ? 501 : 404, isAsked ? { "proxy-status": "edge; error=incremental_refused" } : {}).end()
     },
-    /a proxy refuses.*501, incremental_refused: .* have it let text\/event-stream pass/,
+    /a proxy refuses to stream: 501, incremental_refused: .* configure it to stream text\/event-stream/,
   ],
-  "a stream whose head is held": [
-    () => {},
-    /no answer within 0.1 s.* something on the way holds it/,
-    { patience: 100 },
-  ],
+  "a stream whose head is held": [() => {}, /no answer within 0.1 s.* a proxy buffers the stream/, { patience: 100 }],
   "a stream whose body is held": [
     (_, res) => res.writeHead(200, { ...GOOD, server: "lighttpd/1.4" }).flushHeaders(),
-    /no byte of the stream.* lighttpd needs server.stream-response-body = 2/,
+    /no byte of the body.* lighttpd needs server.stream-response-body = 2/,
     { patience: 1_000 },
   ],
   "a stream that is ended": [
@@ -98,7 +97,7 @@ for (const [what, [answer, bad, options]] of Object.entries(patients)) {
   })
 }
 
-test("the doctor finds nothing in the way of a hub's stream, and shows whose it is", async (t) => {
+test("the doctor finds no problem with a hub's stream, and shows whose it is", async (t) => {
   const hub = createHub({ heartbeat: 100 })
   t.after(() => hub.close())
   let seen: unknown
@@ -114,7 +113,7 @@ test("the doctor finds nothing in the way of a hub's stream, and shows whose it 
     said.join("\n"),
   )
   assert.match(said.join("\n"), /Incremental: \?1/)
-  assert.match(said.join("\n"), /heard every 0.1 s at the latest\nok still open/)
+  assert.match(said.join("\n"), /heartbeat at least every 0.1 s\nok still open/)
   assert.equal(seen, "Bearer x")
 })
 
@@ -137,8 +136,8 @@ test("onward doctor prints what it finds, and ends with 0 or 1", async (t) => {
   const runs = [well, unwell, "http://127.0.0.1:9/"].map((url) => runOnward(t, ["doctor", url, "--listen", "50"]))
   assert.deepEqual(await Promise.all(runs.map(({ ended }) => ended)), [0, 1, 1])
   const [good = "", bad = "", gone = ""] = runs.map(({ printed }) => printed())
-  assert.match(good, /^ok {4}200, text\/event-stream\n[^]*\nNothing is in the way of this stream\.\n$/)
-  assert.match(bad, /^BAD {3}the answer is 404, no stream\n {6}→ there is nothing at this path\n/)
+  assert.match(good, /^ok {4}200, text\/event-stream\n[^]*\nNo problem found\.\n$/)
+  assert.match(bad, /^BAD {3}the status is 404, not 200\n {6}→ check the path: the server has nothing there\n/)
   assert.match(gone, /^BAD {3}no connection: /)
 })
 
