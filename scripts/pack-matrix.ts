@@ -1,12 +1,19 @@
 // npm run pack-matrix: packs both packages, installs them in an empty folder, and uses them there as users do: six TypeScripts in every
-// module resolution, with and without the DOM library and skipLibCheck. Arguments such as 5.6 name the TypeScripts to try.
-import type { Outcome } from "./command.ts"
+// module resolution, with and without the DOM library and skipLibCheck. Then three bundlers, and the
+// runners of npm run test:runners. Arguments such as 5.6 name the TypeScripts to try.
+import { execute } from "./command.ts"
+import { checkBundlers } from "./pack-matrix/bundlers.ts"
 import { installPacked } from "./pack-matrix/install.ts"
 import { checkTypes } from "./pack-matrix/types.ts"
 
 const lines = process.argv.length > 2 ? process.argv.slice(2) : undefined
 await installPacked()
-const outcomes: Outcome[] = await checkTypes(lines)
+const runners = {
+  name: "Jest and Vitest",
+  program: process.execPath,
+  args: [...process.execArgv, "scripts/runners.ts"],
+}
+const outcomes = [...(await checkBundlers()), await execute(runners), ...(await checkTypes(lines))]
 
 for (const { name, passed, output } of outcomes) if (!passed) console.log(`FAILED ${name}\n${output.trim()}\n`)
 const failed = outcomes.filter(({ passed }) => !passed).length

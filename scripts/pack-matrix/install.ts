@@ -21,7 +21,7 @@ function npmInstall(cwd: string, ...packages: string[]): void {
 function fetchTools(): void {
   const done = join(toolsFolder, "fetched")
   if (existsSync(done)) return
-  console.log("Fetching six TypeScripts …")
+  console.log("Fetching six TypeScripts and three bundlers …")
   mkdirSync(toolsFolder, { recursive: true })
   writeFileSync(join(toolsFolder, "package.json"), JSON.stringify({ private: true, dependencies: TOOLS }))
   npmInstall(toolsFolder)

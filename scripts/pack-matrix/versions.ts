@@ -17,4 +17,7 @@ export const TOOLS: Readonly<Record<string, string>> = {
   "@types/node": "22.20.7",
   "@types/react": "19.3.0",
   react: "19.3.1",
+  vite: "8.4.0",
+  webpack: "5.113.0",
+  parcel: "2.16.4",
 }
