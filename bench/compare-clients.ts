@@ -52,7 +52,7 @@ async function ask(client: Client, probe: Probe): Promise<void> {
   if (client.where && probe.task.isAlone) return set(probe.name, client, "–")
   const cell = probe.judge(await observe(client, probe, stage))
   const isOwn = cell === "yes" && probe.option && client.byFetch?.includes(probe.option)
-  set(probe.name, client, isOwn ? "by a `fetch` of your own" : cell)
+  set(probe.name, client, isOwn ? "custom `fetch`" : cell)
 }
 
 /** What a client that is no `EventSource` is not held to: its own states and errors. */
@@ -106,14 +106,14 @@ for (const client of chosen) {
   const { name, bundle } = client
   const failed = deviations.get(name)?.length ?? 0
   set(VECTORS, client, stageOf(client) ? `${spec.length - failed} of ${spec.length}` : "not run: no Chromium")
-  set(SIZE, client, bundle ? ((await sizeOf(bundle)) / 1000).toFixed(1) : "0, comes with it")
+  set(SIZE, client, bundle ? ((await sizeOf(bundle)) / 1000).toFixed(1) : "built in")
 }
 
 const versions = PEERS.map((name) => `\`${name}\` ${versionOf(name)}`).join(", ")
 const where = [`Node ${process.versions.node}`, pages?.version].filter(Boolean).join(", ")
 const text = [
   tableOf(rows, chosen, cells),
-  `Run with ${where}, ${versions}. The vectors that were not followed:`,
+  `Run with ${where}, ${versions}. Vectors that a client does not follow:`,
   [...deviations]
     .filter(([, names]) => names.length > 0)
     .map(([name, names]) => `- ${name}: ${names.sort().join(", ")}`)

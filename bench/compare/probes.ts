@@ -41,7 +41,7 @@ export const probes: readonly Probe[] = [
       yes(requests[0]?.method === "POST" && requests[0].body.toString() === "{}", `sends ${requests[0]?.method}`),
   },
   {
-    name: "does not repeat a POST that got no id",
+    name: "does not repeat a POST before its first id",
     option: "method",
     task: { method: "POST", body: "{}" },
     server: [ok(SOON, "data: a\n\n", { wait: 20 }, RESET)],
@@ -49,11 +49,11 @@ export const probes: readonly Probe[] = [
     isComplete: ({ requests }) => requests.length > 1,
     judge({ requests }) {
       if (requests[0]?.method !== "POST") return "no POST"
-      return yes(requests.length === 1, "no, repeats it")
+      return yes(requests.length === 1, "no, repeats")
     },
   },
   {
-    name: "headers of your own",
+    name: "custom headers",
     option: "headers",
     task: { headers: { "x-own": "1" } },
     server: [ok("data: a\n\n", HANG)],
@@ -62,7 +62,7 @@ export const probes: readonly Probe[] = [
     judge: (seen) => yes(header(seen, 0, "x-own") === "1", "no"),
   },
   {
-    name: "headers made anew for each attempt",
+    name: "new headers for each attempt",
     option: "hasToken",
     task: { hasToken: true },
     server: [ok(SOON, "id: 1\ndata: a\n\n", RESET), ok("data: b\n\n", HANG)],
@@ -72,7 +72,7 @@ export const probes: readonly Probe[] = [
       yes(header(seen, 0, "authorization") === "Bearer t0" && header(seen, 1, "authorization") === "Bearer t1", "no"),
   },
   {
-    name: "after a 401 asks for new headers, and carries on",
+    name: "gets new headers after a 401",
     option: "hasToken",
     task: { hasToken: true },
     server: [refusal(401), ok("data: a\n\n", HANG)],
@@ -81,7 +81,7 @@ export const probes: readonly Probe[] = [
     judge: (seen) => yes(seen.events.length > 0 && header(seen, 1, "authorization") === "Bearer t1", "no, ends"),
   },
   {
-    name: "gives up when that is answered 401 too",
+    name: "ends at a second 401",
     option: "hasToken",
     task: { hasToken: true },
     server: [refusal(401)],
@@ -89,12 +89,12 @@ export const probes: readonly Probe[] = [
     isComplete: ({ requests, state }) => requests.length > 2 || state === "closed",
     judge(seen) {
       if (header(seen, 0, "authorization") === undefined) return "has no headers"
-      if (seen.requests.length === 1) return "never asks twice"
-      return yes(seen.requests.length === 2, "no, asks on and on")
+      if (seen.requests.length === 1) return "never retries"
+      return yes(seen.requests.length === 2, "no, retries forever")
     },
   },
   {
-    name: "keeps your headers from other origins when redirected",
+    name: "sends no custom headers to another origin on a redirect",
     option: "headers",
     task: { headers: { "x-api-key": "secret" } },
     server: [{ status: 307, headers: { location: { otherOrigin: "/" } }, body: [END] }, ok("data: a\n\n", HANG)],
@@ -102,11 +102,11 @@ export const probes: readonly Probe[] = [
     isComplete: ({ requests }) => requests.length > 1,
     judge(seen) {
       if (header(seen, 0, "x-api-key") === undefined) return "has none"
-      return yes(header(seen, 1, "x-api-key") === undefined, "no, sends them along")
+      return yes(header(seen, 1, "x-api-key") === undefined, "no, sends them")
     },
   },
   {
-    name: "starts after an id you know",
+    name: "starts after a given id",
     option: "lastEventId",
     task: { lastEventId: "7" },
     server: [ok("data: a\n\n", HANG)],
@@ -115,31 +115,31 @@ export const probes: readonly Probe[] = [
     judge: (seen) => yes(header(seen, 0, "last-event-id") === "7", "no"),
   },
   {
-    name: "reconnects after the regular end of a response, and says what came last",
+    name: "reconnects when a response ends, with the last id",
     task: {},
     server: [ok(SOON, "id: 1\ndata: a\n\n", END), ok("data: b\n\n", HANG)],
     runMs: 4_000,
     isComplete: ({ events }) => events.length > 1,
     judge(seen) {
-      if (seen.requests.length === 1) return "no, takes it for the end"
+      if (seen.requests.length === 1) return "no, ends"
       return yes(header(seen, 1, "last-event-id") === "1", "no")
     },
   },
   {
-    name: "an answer that ends is the end, when you say so",
+    name: "can end with the response",
     task: { finite: true },
     server: [ok(SOON, "id: 1\ndata: a\n\n", END)],
     runMs: 1_500,
     isComplete: ({ requests }) => requests.length > 1,
-    judge: ({ requests }) => yes(requests.length === 1, "no, asks again"),
+    judge: ({ requests }) => yes(requests.length === 1, "no, reconnects"),
   },
   {
-    name: "an event cut in the middle is asked for again",
+    name: "requests a truncated event again",
     task: {},
     server: [ok(SOON, "id: 1\ndata: a\n\nid: 2\ndata: b", { wait: 30 }, RESET), ok("data: c\n\n", HANG)],
     runMs: 4_000,
     isComplete: ({ requests }) => requests.length > 1,
-    judge: (seen) => yes(header(seen, 1, "last-event-id") === "1", `no, says it has it: lost`),
+    judge: (seen) => yes(header(seen, 1, "last-event-id") === "1", `no, it is lost`),
   },
   {
     name: "ids beyond Latin-1",
@@ -149,7 +149,7 @@ export const probes: readonly Probe[] = [
     isComplete: ({ events }) => events.length > 1,
     judge(seen) {
       if (seen.exit !== undefined) return "no, ends the process"
-      if (seen.requests.length === 1) return "no, never gets to the server again"
+      if (seen.requests.length === 1) return "no, cannot reconnect"
       return yes(header(seen, 1, "last-event-id") === "…", "no, sends another id")
     },
   },
@@ -160,18 +160,18 @@ export const probes: readonly Probe[] = [
     runMs: 4_000,
     isComplete: ({ requests }) => requests.length > 2,
     judge: ({ requests }) =>
-      yes(requests.length === 2, requests.length < 2 ? "did not reconnect" : "no, asks on and on"),
+      yes(requests.length === 2, requests.length < 2 ? "did not reconnect" : "no, retries forever"),
   },
   {
-    name: "`stream.end` is the end, without another request",
+    name: "ends at `stream.end`, without another request",
     task: { types: ["stream.end"] },
     server: [ok(SOON, "data: a\n\n", "id: stream.end\nevent: stream.end\ndata: {}\n\n", END), refusal(204)],
     runMs: 1_500,
     isComplete: ({ requests }) => requests.length > 1,
-    judge: ({ requests }) => yes(requests.length === 1, "no, asks again"),
+    judge: ({ requests }) => yes(requests.length === 1, "no, reconnects"),
   },
   {
-    name: "tries again after 503",
+    name: "retries after 503",
     task: { retry: true },
     server: [refusal(503), ok("data: a\n\n", HANG)],
     runMs: 6_000,
@@ -179,16 +179,15 @@ export const probes: readonly Probe[] = [
     judge: ({ events }) => yes(events.length > 0, "no, ends"),
   },
   {
-    name: "keeps to `Retry-After`",
+    name: "respects `Retry-After`",
     task: { retry: true },
     server: [refusal(503, { "retry-after": "4" }), ok("data: a\n\n", HANG)],
     runMs: 7_000,
     isComplete: ({ events }) => events.length > 0,
-    judge: (seen) =>
-      seen.requests.length < 2 ? "ends" : yes(gap(seen) >= 3_990, `no, asks after ${round(gap(seen))} s`),
+    judge: (seen) => (seen.requests.length < 2 ? "ends" : yes(gap(seen) >= 3_990, `no, after ${round(gap(seen))} s`)),
   },
   {
-    name: "clients cut together do not come back together",
+    name: "spreads the reconnects of many clients",
     task: { retry: true, consumers: 6 },
     server: cutTogether(6),
     runMs: 4_000,
@@ -202,7 +201,7 @@ export const probes: readonly Probe[] = [
     },
   },
   {
-    name: "waits longer the longer the server is away",
+    name: "backs off while the server is down",
     task: { retry: true, consumers: 6 },
     server: () => {
       const open = cutTogether(6)()
@@ -213,7 +212,7 @@ export const probes: readonly Probe[] = [
     judge: ({ requests }) => yes(requests.length < 60, `no, every ${meanGap(requests)} ms`),
   },
   {
-    name: "`retry:` beyond what timers hold",
+    name: "handles a `retry:` above the limit of timers",
     task: {},
     server: [ok("retry: 99999999999\ndata: a\n\n", { wait: 20 }, END)],
     runMs: 1_000,
@@ -241,14 +240,14 @@ export const probes: readonly Probe[] = [
     },
   },
   {
-    name: "nothing follows `close()` in a handler",
+    name: "delivers no event after `close()`",
     task: { actions: [{ on: "message", do: "close" }] },
     server: [ok("data: a\n\ndata: b\n\ndata: c\n\n", HANG)],
     runMs: 600,
     judge: ({ events }) => yes(events.length === 1, `no, ${events.length - 1} more events`),
   },
   {
-    name: "`AbortSignal` ends it",
+    name: "takes an `AbortSignal`",
     task: { abort: true },
     server: [ok("data: a\n\n", HANG)],
     runMs: 1_500,
@@ -256,7 +255,7 @@ export const probes: readonly Probe[] = [
     judge: ({ requests }) => yes(requests[0]?.closedAt !== undefined && requests.length === 1, "no, only `close()`"),
   },
   {
-    name: "errors say the status",
+    name: "errors have a status",
     task: {},
     server: [refusal(403)],
     runMs: 2_500,
@@ -264,7 +263,7 @@ export const probes: readonly Probe[] = [
     judge: ({ failures }) => yes(failures[0]?.status === 403, "no"),
   },
   {
-    name: "errors have codes to switch on",
+    name: "errors have a code",
     task: {},
     server: [{ status: 200, headers: { "content-type": "text/html" }, body: ["<p>", END] }],
     runMs: 2_500,
@@ -272,7 +271,7 @@ export const probes: readonly Probe[] = [
     judge: ({ failures }) => yes(typeof failures[0]?.code === "string", "no"),
   },
   {
-    name: "a bound on the size of an event",
+    name: "limits the size of an event",
     task: { maxEventChars: 1_000_000 },
     server: () => async (exchange) => {
       await exchange.open()
@@ -282,10 +281,10 @@ export const probes: readonly Probe[] = [
     },
     runMs: 3_000,
     isComplete: ({ requests, written }) => requests[0]?.closedAt !== undefined || written() > 39e6,
-    judge: ({ requests }) => yes(requests[0]?.closedAt !== undefined, "no, keeps all of it"),
+    judge: ({ requests }) => yes(requests[0]?.closedAt !== undefined, "no limit"),
   },
   {
-    name: "replaces a connection on which nothing comes",
+    name: "replaces a silent connection",
     task: { idleTimeout: 200, retry: true },
     server: [ok(SOON, "id: 1\ndata: a\n\n", HANG)],
     runMs: 3_000,
@@ -293,7 +292,7 @@ export const probes: readonly Probe[] = [
     judge: ({ requests }) => yes(requests.length > 1, "no"),
   },
   {
-    name: "holds the server up when you are slow (backpressure)",
+    name: "backpressure",
     task: { onEvent: "hold" },
     server: () => async (exchange) => {
       await exchange.open()
@@ -306,7 +305,7 @@ export const probes: readonly Probe[] = [
     judge: ({ written }) => yes(written() < 8e6, "no, reads on"),
   },
   {
-    name: "one connection for several consumers (tabs)",
+    name: "one connection for several tabs",
     task: { shared: true, consumers: 3 },
     server: () => async (exchange) => {
       await exchange.open()
@@ -317,7 +316,7 @@ export const probes: readonly Probe[] = [
     judge: ({ requests, events }) => yes(requests.length === 1 && events.length === 3, `no, ${requests.length} for 3`),
   },
   {
-    name: "leaves a stream alone that is quiet for over five minutes",
+    name: "keeps a stream that is silent for five minutes",
     task: {},
     server: [ok(SOON, "id: 1\ndata: a\n\n", HANG)],
     runMs: 320_000,

@@ -29,7 +29,7 @@ test("a table is put between the marks of a document, and its headings are found
 
 test("what a client does is told by a process of its own", async () => {
   const client = clients.find(({ start }) => start === "stream")
-  const probe = probes.find(({ name }) => name === "headers made anew for each attempt")
+  const probe = probes.find(({ name }) => name === "new headers for each attempt")
   assert.ok(client && probe)
   const seen = await observe(client, probe, node)
   assert.equal(probe.judge(seen), "yes")

@@ -5,11 +5,7 @@ export const EXCEPTIONS: readonly { readonly file: string; readonly text: string
 
 /** How many hits an area has left. A number may only fall, and at zero its line goes: what is not named here has no hits. */
 export const AREAS: Readonly<Record<string, number>> = {
-  "docs/client.md": 34,
-  "docs/errors.md": 11,
-  "docs/protocol.md": 5,
   "docs/reference.md": 23,
-  "docs/runs.md": 48,
   "packages/hub/page/": 9,
   "packages/hub/src/": 33,
   "packages/hub/src/demo/": 21,
