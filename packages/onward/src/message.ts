@@ -5,20 +5,24 @@ import { idFaultOf, isControlWord } from "./event-id.ts"
 
 /** What a publisher gives. Strings in `data` travel raw, everything else as JSON. */
 export interface Message<Data = unknown> {
-  /** The name subscribers ask for: non-empty, at most 1,024 UTF-8 bytes, no control characters, no `*`, no `:name` segment, not starting with `stream.`. */
+  /**
+   * The name that subscribers ask for: non-empty, at most 1,024 UTF-8 bytes, no control characters, no `*`, no `:name` segment, not
+   * starting with `stream.`.
+   */
   readonly topic: string
   /** The payload. @default "" */
   readonly data?: Data
   /** The SSE event name; names starting with `stream.` are reserved. @default "message" */
   readonly event?: string
   /**
-   * The publisher's own id, emitted verbatim as the SSE `id`: at most 512 characters that a client can send back unchanged in a header; while its entry is kept, a repeat of it is stored once. Never give
-   * it to another message later: a client that resumes by it would carry on after the newer one. @default the position
+   * Your own id, sent as the SSE `id`: at most 512 characters that a client can send back unchanged in a header. While its entry is kept, a
+   * message with the same id is a repeat and is not stored. Do not reuse it for another message: a client that resumes from it would
+   * continue after the newer one. @default the position
    */
   readonly id?: string
   /** Reconnection time for clients, in milliseconds, clamped to 500 to 3,600,000. */
   readonly retry?: number
-  /** Idempotency key, never sent to subscribers: while the entry is kept, a repeat of it is stored once. */
+  /** Idempotency key, not sent to subscribers. While its entry is kept, a message with the same key is a repeat and is not stored. */
   readonly idempotencyKey?: string
 }
 

@@ -20,28 +20,28 @@ import { Subscription, type SubscribeOptions } from "./subscription.ts"
 import type { WindowOptions } from "./window.ts"
 
 export interface HubOptions<S extends EventSchemas = EventSchemas> {
-  /** Where entries are kept; the hub closes it when it is closed itself. @default memoryLog() */
+  /** The log that stores entries. `hub.close()` closes it. @default memoryLog() */
   readonly log?: Log
   /** The events that may be published, from `defineEvents`; publishing then validates. @default any */
   readonly events?: EventContract<S>
-  /** How much of the log's end stays in memory. */
+  /** How many of the newest entries stay in memory, for clients that reconnect. */
   readonly window?: Partial<WindowOptions>
   /** Longest silence on a stream, in ms. @default 15_000 */
   readonly heartbeat?: number
-  /** How long a full connection may take nothing before it is closed, in ms; its client resumes when it is back. @default 120_000 */
+  /** How long a client may read nothing before its stream is closed, in ms. It resumes when it reconnects. @default 120_000 */
   readonly stallTimeout?: number
   /**
-   * Longest life of a stream, in ms: its client is told to come back, which it does elsewhere after a deploy, or before a proxy's
-   * own limit cuts it. Never longer; up to a tenth or half a second less, so that those who came together do not leave together. @default Infinity
+   * Maximum duration of a stream, in ms. Its client then reconnects, for example to another process, or before a proxy's limit. A stream
+   * ends up to a tenth earlier, or up to half a second if that is longer, so that clients that connected together do not reconnect together. @default Infinity
    */
   readonly maxStreamAge?: number
   /** What the hub refuses: streams, topics and messages beyond these numbers and sizes. */
   readonly limits?: Partial<Limits>
-  /** Whether `hub.presence` counts who is on which topic, over all processes; it writes to the log for that. @default false */
+  /** Enables `hub.presence`: the number of streams and the users on each topic, across processes. It writes to the log. @default false */
   readonly presence?: boolean | PresenceOptions
-  /** Told of trouble that no caller waits for, such as a store that is away. @default console.error */
+  /** Called with errors that no caller awaits, such as an unavailable store. @default console.error */
   readonly onError?: (error: unknown) => void
-  /** Where time and chance come from, in tests that of `onward/testing`. @default the machine's */
+  /** The source of time and random numbers. In tests, a clock of `onward/testing`. @default the machine's */
   readonly clock?: Clock
 }
 
@@ -62,9 +62,9 @@ export interface PublishResult {
 export interface HubStats {
   /** Streams that are open in this process. */
   readonly connections: number
-  /** Connections that are fed as entries arrive; the others are catching up or full. */
+  /** Streams that receive new entries at once. The others are catching up, or their client does not read. */
   readonly live: number
-  /** Exact topics somebody is subscribed to. */
+  /** Exact topics with at least one subscription. */
   readonly topics: number
   /** Entries and characters of data in the window. */
   readonly window: { readonly entries: number; readonly chars: number }
@@ -73,38 +73,38 @@ export interface HubStats {
 /** A log plus this process's live subscribers. */
 export interface Hub<S extends EventSchemas = EventSchemas> {
   /**
-   * Publishes one message; resolves to its SSE id once the log holds it, as durably as the log promises. A message whose `id` or
-   * `idempotencyKey` its topic already keeps is a repeat: nothing is stored or delivered, and the id is that of the kept entry.
-   * `publishResults` says which messages were repeats.
+   * Publishes one message. Resolves to its SSE id when the log has stored it, as durably as the log guarantees. A message whose `id` or
+   * `idempotencyKey` its topic already keeps is a repeat: it is not stored or delivered, and the id is that of the kept entry.
+   * `publishResults` tells repeats.
    * @throws OnwardError `invalid_message`, `message_too_large`, `validation_failed`, `invalid_selector`, `hub_closed`, `log_…`
    */
   publish(message: MessageOf<S>): Promise<string>
-  /** Publishes messages together: all or nothing, in order, next to each other in the log. */
+  /** Publishes messages atomically: all or none, in order, next to each other in the log. */
   publishMany(messages: readonly MessageOf<S>[]): Promise<string[]>
-  /** Publishes messages as `publishMany` does; resolves to what became of each. */
+  /** Publishes messages like `publishMany`. Resolves to the id of each, and whether it is a repeat. */
   publishResults(messages: readonly MessageOf<S>[]): Promise<PublishResult[]>
   /**
-   * Says what a stream is to carry; give it to an adapter's `sse`. Topics, patterns, keys and starts that are invalid are answered by
-   * `sse`, with 400: they are often made of what a client sent.
+   * Creates a subscription for an adapter's `sse`. It does not throw for invalid topics, patterns, keys and start points, which often come
+   * from clients: `sse` answers them with 400.
    * @throws TypeError for options that do not exist or are of the wrong type
    */
   subscribe(options: SubscribeOptions): Subscription
-  /** What this process is doing now. Counts the streams one by one: for a scrape every few seconds, not for every request. */
+  /** Current numbers of this process. It iterates over all streams, so call it every few seconds, not for every request. */
   stats(): HubStats
-  /** Who is on a topic, over all processes that share the log. Made with the option `presence`. */
+  /** The streams and users on a topic, across all processes that share the log. Needs the option `presence`. */
   readonly presence: Presence
   /**
-   * Lets nobody new in, and closes every stream, evenly over `duration` ms, each with a reconnection time of its own so that
-   * clients come back (elsewhere) spread out. Publishing goes on. Resolves when no stream is left.
+   * Refuses new streams and closes all open ones, evenly over `duration` ms. Each client gets a different reconnection time. Publishing
+   * still works. Resolves when all streams are closed.
    */
   drain(options?: DrainOptions): Promise<void>
-  /** Closes every stream at once, and the log. */
+  /** Closes all streams at once, and the log. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
 
 export interface DrainOptions {
-  /** How long closing the streams may take, in ms. @default 5_000 */
+  /** The time over which streams are closed, in ms. @default 5_000 */
   readonly duration?: number
 }
 

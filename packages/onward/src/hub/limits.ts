@@ -9,13 +9,13 @@ export interface Limits {
   readonly connectionsPerKey: number
   /** Topics and patterns of one subscription together. 400 `too_many_topics`. @default 100 */
   readonly topics: number
-  /** Different patterns in use at once in this process; each is tried once for every new topic. 503 `too_many_connections`. @default 1_000 */
+  /** Different patterns in use at once in this process. Each is matched once with every new topic. 503 `too_many_connections`. @default 1_000 */
   readonly patterns: number
   /** The same for the streams of one `limitKey`. 429 `too_many_connections_for_key`. @default 250 */
   readonly patternsPerKey: number
   /** Length of a client's `Last-Event-ID`, in UTF-8 bytes. 400 `cursor_too_long`. @default 1_024 */
   readonly cursorBytes: number
-  /** Size of a published message: topic, event, id, key and data, in UTF-8 bytes. 413 `message_too_large`. @default 1_048_576 */
+  /** Size of a published message: topic, event, id, idempotency key and data, in UTF-8 bytes. 413 `message_too_large`. @default 1_048_576 */
   readonly messageBytes: number
   /** Most entries a client may ask for with `last`. 400 `invalid_start`. @default 10_000 */
   readonly last: number

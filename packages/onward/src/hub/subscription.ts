@@ -12,23 +12,22 @@ import { checkStart, checkStartKind, type StartPoint } from "./start-point.ts"
 
 export interface SubscribeOptions {
   /**
-   * Exact topic names. Safe to build from user input: a name that cannot be used is no error here, `sse` answers it with 400; so is a
-   * name that would be a pattern.
+   * Exact topic names. Safe to build from user input: `sse` answers an invalid name, or one that would be a pattern, with 400.
    */
   readonly topics?: readonly string[]
   /** Patterns: `*` for any characters, `:name` for one path segment, as in `news/*` or `users/:id`; `*` alone is every topic. */
   readonly patterns?: readonly string[]
-  /** Where to begin when the client names no place. @default "live" */
+  /** The start point if the client sends none. @default "live" */
   readonly from?: StartPoint
-  /** Whether a client without a cursor may choose its beginning (`earliest`, `since`, `last`). @default true */
+  /** Whether a client without a last event id may choose its start point (`earliest`, `since`, `last`). @default true */
   readonly allowHistory?: boolean
-  /** Whose stream it is: counted against `limits.connectionsPerKey`. At most 512 characters. @default not counted */
+  /** Counts the stream against `limits.connectionsPerKey`: a user or an address. At most 512 characters. @default not counted */
   readonly limitKey?: string
-  /** Who listens, for `hub.presence`: an id that other processes may read in the log, at most 256 characters. @default nobody */
+  /** The user that `hub.presence` reports for this stream, at most 256 characters. It is written to the log. @default not reported */
   readonly userId?: string
-  /** The stream ends, with `stream.end`, after the first entry for which this is true. @default never */
+  /** Ends the stream with `stream.end` after the first entry for which it returns true. @default never */
   readonly until?: (entry: Entry) => boolean
-  /** Ends the streams of this subscription when aborted; clients will reconnect. */
+  /** Ends the streams of this subscription when it aborts. Clients then reconnect. */
   readonly signal?: AbortSignal
 }
 
@@ -158,7 +157,8 @@ export class Subscription {
   /**
    * Checks limits and the client's start point, before anything is sent.
    * @param asked where the client wants to begin; undefined when it does not say
-   * @throws OnwardError `invalid_selector`, `too_many_topics`, `too_many_connections`, `too_many_connections_for_key`, `hub_draining`, `hub_closed`, `cursor_too_long`, `invalid_start`
+   * @throws OnwardError `invalid_selector`, `too_many_topics`, `too_many_connections`, `too_many_connections_for_key`, `hub_draining`,
+   * `hub_closed`, `cursor_too_long`, `invalid_start`
    */
   open(asked?: StartPoint): PreparedStream {
     if (this.refusal) throw this.refusal

@@ -9,14 +9,14 @@ import { RemotePresence } from "./remote.ts"
 import { PRESENCE_TOPIC, readReport, writeReport, type Change } from "./report.ts"
 
 export interface PresenceOptions {
-  /** Topics that are counted, as patterns. @default ["*"], all */
+  /** Patterns of the topics to count. @default ["*"], all */
   readonly patterns?: readonly string[]
   /**
-   * How often at most this process tells the others what changed, in ms; it says that it is alive every five times as long. The
-   * same for all processes. @default 1_000
+   * How often this process reports changes to the others, in ms. Without changes it reports every five intervals. Use the same value in all
+   * processes. @default 1_000
    */
   readonly interval?: number
-  /** Topics and people together that this process tells the others of; what is over it counts only here. @default 10_000 */
+  /** Topics and users together that this process reports to others. It counts the rest only for itself. @default 10_000 */
   readonly maxReported?: number
 }
 
