@@ -17,6 +17,7 @@ export const NAVIGATION: readonly Group[] = [
       "docs/frameworks-client.md",
       "docs/hub.md",
       "docs/hub-auth.md",
+      "docs/hub-config.md",
       "docs/runs.md",
       "docs/gateway.md",
       "docs/mcp.md",

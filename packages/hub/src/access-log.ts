@@ -1,19 +1,12 @@
 import { closeSync, fstatSync, openSync, renameSync, writeSync } from "node:fs"
-import type { IncomingMessage, ServerResponse } from "node:http"
-import { addressOf } from "./caller.ts"
+import { MAX_FIELD, type Visit } from "./request-log.ts"
 
 /** The log is rotated when it has this many bytes; one old one is kept, `access.log.1`. */
 const MAX_BYTES = 10 * 1024 ** 2
-/** Longest address or user agent in a line, in characters. */
-const MAX_FIELD = 500
-/** Parameters of the hub's own, safe to write down; everything else in an address may be a secret. */
-const KNOWN = new Set(["topic", "since", "last", "last_event_id", "lastEventId"])
-
 /** One line a request, in a file. */
 export interface AccessLog {
   readonly path: string
-  /** Writes a line for this request when it is over. Its path becomes `/***`, unless it is told to be one of the hub's own. */
-  watch(req: IncomingMessage, res: ServerResponse): { readonly isKnown: (path: string) => void }
+  write(visit: Visit): void
   close(): void
 }
 
@@ -49,20 +42,8 @@ export function openAccessLog(
 
   return {
     path,
-    watch(req, res) {
-      const began = performance.now()
-      const address = addressOf(req)
-      const { url: target = "" } = req
-      let path = HIDDEN
-      res.once("close", () => {
-        const duration = performance.now() - began
-        if (isOpen) write(formatLine(req, res, { address, duration, target: path + shownAfter(target) }))
-      })
-      return {
-        isKnown: (known) => {
-          path = known
-        },
-      }
+    write(visit) {
+      if (isOpen) write(formatVisit(visit))
     },
     close() {
       isOpen = false
@@ -71,30 +52,10 @@ export function openAccessLog(
   }
 }
 
-interface Visit {
-  readonly address: string
-  readonly duration: number
-  /** What was asked for, without what may be secret. */
-  readonly target: string
-}
-
-/** Time, address, request, status, duration and user agent. A client that went before its answer began has status 0. */
-function formatLine(req: IncomingMessage, res: ServerResponse, { address, duration, target }: Visit): string {
-  const status = res.headersSent ? res.statusCode : 0
-  const request = quote(`${req.method} ${target}`)
-  const agent = quote(req.headers["user-agent"] ?? "-")
-  return `${new Date().toISOString()} ${address || "-"} ${request} ${status} ${duration.toFixed(1)}ms ${agent}\n`
-}
-
-const HIDDEN = "/***"
-
-/** What is shown of what comes after a path: the hub's own parameters, up to a `;` in them. */
-function shownAfter(target: string): string {
-  const [address = "", fragment] = target.split("#", 2)
-  const at = address.indexOf("?")
-  const pairs = at < 0 ? [] : address.slice(at + 1, at + 1 + MAX_FIELD).split("&")
-  const shown = pairs.map((pair) => (KNOWN.has(pair.split("=", 1)[0] ?? "") ? pair.replace(/;.*/s, ";***") : "***"))
-  return (at < 0 ? "" : `?${shown.join("&")}`) + (fragment === undefined ? "" : "#***")
+/** Time, address, request, status, duration and user agent. */
+function formatVisit({ address, method, target, status, duration, userAgent }: Visit): string {
+  const request = quote(`${method} ${target}`)
+  return `${new Date().toISOString()} ${address || "-"} ${request} ${status} ${duration.toFixed(1)}ms ${quote(userAgent)}\n`
 }
 
 /** Printable ASCII within quotes: nothing a client sends can begin a line, end a quote or move a terminal's cursor. */

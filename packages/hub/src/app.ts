@@ -1,17 +1,15 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Hub, Log } from "onward"
-import type { AccessLog } from "./access-log.ts"
+import type { RequestLog } from "./request-log.ts"
 import { AuthRefusal, authRoutes, type Auth } from "./auth/index.ts"
 import { noteAddress } from "./caller.ts"
 import { createBodies, hasBody } from "./body.ts"
 import type { Demo } from "./demo/index.ts"
 import { events } from "./events.ts"
-import type { Exposure } from "./exposure.ts"
 import type { Gateway } from "./gateway/index.ts"
 import { clientAddress, trustProxies } from "./forwarded.ts"
 import { createGuard, type Address } from "./guard.ts"
-import { health } from "./health.ts"
-import type { HubLimits } from "./limits.ts"
+import { HEALTH_PATHS, healthRoutes } from "./health.ts"
 import { HttpError } from "./http-error.ts"
 import type { PresenceEndpoint } from "./presence.ts"
 import { publish } from "./publish.ts"
@@ -19,52 +17,36 @@ import { limitRefusals } from "./refusal-reports.ts"
 import { limitReports } from "./reports.ts"
 import { targetOf } from "./target.ts"
 import { createThrottle } from "./throttle.ts"
-import type { Refuse } from "./command-line.ts"
+import type { Config } from "./config/index.ts"
 import { isSoft, refuseSoftly } from "./soft-refusal.ts"
 import { sendProblem } from "./respond.ts"
 import { READ, STREAM, WRITE, type Route } from "./route.ts"
 
-export interface AppOptions extends Exposure {
+export interface AppOptions {
   readonly hub: Hub
   readonly log: Log
-  readonly accessLog: AccessLog
+  readonly config: Config
+  readonly requestLog: RequestLog
   /** Where the server listens, known once it does. */
   readonly address: () => Address
+  /** Whether the hub was told to end. */
+  readonly isDraining: () => boolean
   /** The page at `/` and its streams. @default none */
   readonly demo?: Demo | undefined
   /** What answers below `/v1/`. @default nothing */
   readonly gateway?: Gateway | undefined
   /** Finds out on whose behalf requests are made. @default every request may do everything */
   readonly auth?: Auth | undefined
-  /** Tells who is there. @default nobody is counted */
+  /** Answers which users are on a topic. @default not counted */
   readonly presence?: PresenceEndpoint | undefined
-  /** See `ServeOptions`. */
-  readonly publishRate?: number | undefined
-  readonly limits: HubLimits
-  /** See `ServeOptions`. */
-  readonly refuse?: Refuse | undefined
   readonly onError: (error: unknown) => void
 }
 
-/** What each caller may publish a second. A publisher that waits for each answer does not reach it, one that floods does. */
-export const PUBLISH_RATE = 4_000
-
 /** The hub's HTTP interface: who may ask, what is asked, what is written down. */
 export function createApp(options: AppOptions): (req: IncomingMessage, res: ServerResponse) => void {
-  const {
-    hub,
-    log,
-    accessLog,
-    address,
-    demo,
-    gateway,
-    presence,
-    auth,
-    limits,
-    refuse = "soft",
-    trustedProxies = [],
-  } = options
-  const guard = createGuard(address, options.publicUrls)
+  const { hub, log, config, requestLog, address, isDraining, demo, gateway, presence, auth } = options
+  const { limits, trustedProxies } = config
+  const guard = createGuard(address, config.publicUrls)
   const isTrusted = trustProxies(trustedProxies)
   const onError = limitReports(options.onError)
   const reportRefusal = limitRefusals(options.onError)
@@ -73,17 +55,17 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     totalBytes: limits.bodiesBytes,
     limitName: "--max-body",
   })
-  const publishing = { hub, bodies, throttle: createThrottle({ rate: options.publishRate ?? PUBLISH_RATE }) }
+  const publishing = { hub, bodies, throttle: createThrottle({ rate: limits.publishRate }) }
   const routes = new Map<string, Route>([
     ["/publish", { methods: WRITE, answer: (req, res, _, principal) => publish(publishing, req, res, principal) }],
-    ["/healthz", { methods: READ, isOpen: true, answer: (_, res) => health(hub, log, res) }],
+    ...healthRoutes({ hub, log, isDraining, hasNumbers: false }),
     [
       "/events",
       {
         methods: STREAM,
         answer(req, res, url, principal) {
           demo?.follow(req, res, url)
-          events({ hub, auth, req, res, url, principal })
+          events({ hub, auth, req, res, url, principal, retry: config.retry })
         },
       },
     ],
@@ -101,7 +83,7 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     guard(req, {
       host: target.host,
       origins: isForGateway ? gateway.origins : (auth?.origins ?? []),
-      isByAnyName: url.pathname === "/healthz",
+      isByAnyName: HEALTH_PATHS.has(url.pathname),
     })
     const { method = "GET" } = req
     if (isForGateway) {
@@ -120,7 +102,7 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
           "Nobody is counted here: start the hub with --presence '*', or a pattern of topics.",
         )
       }
-      throw new HttpError(404, "not_found", "There is nothing here: try /events?topic=…, /publish or /healthz.")
+      throw new HttpError(404, "not_found", "There is nothing here: try /events?topic=…, /publish or /readyz.")
     }
     if (!route.methods.includes(method)) {
       const allow = route.methods.join(", ")
@@ -131,7 +113,7 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
       const principal = found instanceof Promise ? await found : found
       await route.answer(req, res, url, principal)
     } catch (error) {
-      if (refuse === "status" || route.methods !== STREAM || res.headersSent || !isSoft(req, error)) throw error
+      if (limits.refuse === "status" || route.methods !== STREAM || res.headersSent || !isSoft(req, error)) throw error
       onError(error)
       refuseSoftly(res, error)
     }
@@ -147,7 +129,7 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
 
   return (req, res) => {
     if (trustedProxies.length > 0) noteAddress(req, clientAddress(req, isTrusted))
-    const { isKnown } = accessLog.watch(req, res)
+    const { isKnown } = requestLog.watch(req, res)
     // a client that leaves is no news
     req.on("error", () => {})
     answer(req, res, isKnown).catch((error: unknown) => {

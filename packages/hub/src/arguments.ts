@@ -19,26 +19,23 @@ export function parse<const T extends Options>(args: readonly string[], options:
     const flags = Object.keys(options).map((name) => `--${name}`)
     if (code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") throw new UsageError(unknown("option", flag, flags))
     if (flag === "") throw error
-    if (/argument missing/.test(message)) throw new UsageError(`${flag} needs a value: onward --help shows which`)
-    throw new UsageError(`${flag} is not used like this: onward --help shows how`)
+    if (/argument missing/.test(message)) {
+      throw new UsageError(`${flag} needs a value. onward --help shows which.`)
+    }
+    throw new UsageError(`${flag} is not used like this. onward --help shows how.`)
   }
 }
 
 /** There is no such thing; perhaps another was meant. */
 export function unknown(kind: string, given: string, known: readonly string[]): string {
   const meant = suggest(given, known)
-  return `there is no ${kind} "${given}": ${meant === undefined ? "onward --help lists what there is" : `did you mean ${meant}?`}`
-}
-
-/** Not empty. */
-export function filled(flag: string, value: string | undefined): string | undefined {
-  if (value === "") throw new UsageError(`${flag} is empty: give it a value or leave it out`)
-  return value
+  const advice = meant === undefined ? "onward --help lists what there is." : `Did you mean ${meant}?`
+  return `There is no ${kind} "${given}". ${advice}`
 }
 
 /** A whole number within limits. */
 export function toNumber(name: string, text: string, least: number, most: number): number {
   const number = Number(text)
   if (/^\d{1,9}$/.test(text) && number >= least && number <= most) return number
-  throw new UsageError(`${name} must be a number from ${least} to ${most}, not "${text}"`)
+  throw new UsageError(`Invalid value for ${name}: "${text}". Use a number from ${least} to ${most}.`)
 }

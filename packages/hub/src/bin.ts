@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs"
-import { readCommandLine, USAGE } from "./command-line.ts"
+import { readCommandLine, usage } from "./command-line.ts"
+import { loadConfig, showConfig, type Flags } from "./config/index.ts"
 import { doctor } from "./doctor/index.ts"
 import { UsageError } from "./usage-error.ts"
 
@@ -15,19 +16,27 @@ try {
   if (major < 22 || (major === 22 && minor < 13)) {
     throw new UsageError(`Node ${process.versions.node} is too old: install Node 22.13 or later`)
   }
-  const command = readCommandLine(process.argv.slice(2), process.env)
-  if (command.name === "help") process.stdout.write(USAGE)
+  const command = readCommandLine(process.argv.slice(2))
+  if (command.name === "help") process.stdout.write(usage())
   else if (command.name === "version") console.log(version())
   else if (command.name === "doctor") await doctor(command)
-  else {
-    // not before it is told: Node 22 and 24 warn as soon as they load SQLite
-    const { serve } = await import("./serve.ts")
-    await serve(command)
-  }
+  else await run(command.name, command.flags)
 } catch (error) {
   if (!(error instanceof UsageError)) throw error
-  console.error(`onward: ${error.message}`)
+  for (const line of error.message.split("\n")) console.error(`onward: ${line}`)
   process.exitCode = 2
+}
+
+async function run(name: "serve" | "check" | "config", flags: Flags): Promise<void> {
+  const loaded = await loadConfig(flags, process.env, { isTerminal: process.stdout.isTTY })
+  if (name === "config") return void process.stdout.write(showConfig(loaded))
+  if (name === "check") {
+    const from = loaded.file === undefined ? "no configuration file is there" : `${loaded.file} was read`
+    return console.log(`The configuration is valid: ${from}, and ${loaded.origins.size} settings are set.`)
+  }
+  // not before it is told: Node 22 and 24 warn as soon as they load SQLite
+  const { serve } = await import("./serve.ts")
+  await serve(flags, loaded)
 }
 
 function version(): string {

@@ -7,9 +7,6 @@ import { HttpError } from "./http-error.ts"
 import { userIdOf } from "./user-id.ts"
 import { SECURITY_HEADERS } from "./respond.ts"
 
-/** Sooner than browsers by themselves, in ms: a break should hardly be seen. */
-export const RETRY_MS = 1_000
-
 /** A request for a stream. */
 interface Asked {
   readonly hub: Hub
@@ -19,10 +16,12 @@ interface Asked {
   readonly url: URL
   /** Undefined when the hub has no authentication, as `auth` then. */
   readonly principal: Principal | undefined
+  /** How long the client waits before it reconnects, in ms. */
+  readonly retry: number
 }
 
 /** `GET /events?topic=…`: everything published on the topics, from where the client wants it. */
-export function events({ hub, auth, req, res, url, principal }: Asked): void {
+export function events({ hub, auth, req, res, url, principal, retry }: Asked): void {
   const asked = url.searchParams.getAll("topic")
   if (asked.length === 0) {
     throw new HttpError(400, "no_topic", "Say what you want to hear: /events?topic=hello, as often as you like.")
@@ -40,5 +39,5 @@ export function events({ hub, auth, req, res, url, principal }: Asked): void {
   })
   // throws when it is refused, so that the hub answers instead of `sse`
   subscription.open()
-  sse(req, res, subscription, { retry: RETRY_MS, headers: { ...SECURITY_HEADERS, ...session?.headers } })
+  sse(req, res, subscription, { retry, headers: { ...SECURITY_HEADERS, ...session?.headers } })
 }

@@ -29,6 +29,16 @@ export function trustProxies(entries: readonly string[]): IsTrusted {
   }
 }
 
+/** The address of a proxy, or a network of them. Throws an `Error` that says what to use. */
+export function checkNetwork(entry: string): string {
+  try {
+    trustProxies([entry])
+    return entry
+  } catch {
+    throw new Error("an IP address or a network, such as 10.0.0.0/8")
+  }
+}
+
 const familyOf = (version: number): "ipv4" | "ipv6" => (version === 4 ? "ipv4" : "ipv6")
 
 /**

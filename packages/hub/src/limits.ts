@@ -1,6 +1,4 @@
-import { toNumber } from "./arguments.ts"
-
-/** What a hub allows. Each is set by an option of the command line, which the message of its refusal names. */
+/** What a hub allows. Each is a setting, which the message of its refusal names by its option. */
 export interface HubLimits {
   /** Streams open at once in one process. @default 50_000 */
   readonly streams: number
@@ -22,70 +20,8 @@ export interface HubLimits {
   readonly headBytes: number
 }
 
-export const defaultLimits: HubLimits = {
-  streams: 50_000,
-  streamsPerAddress: 1_000,
-  topics: 100,
-  patterns: 1_000,
-  patternsPerAddress: 250,
-  presenceStreams: 1_000,
-  bodyBytes: 4 * 1024 ** 2,
-  bodiesBytes: 64 * 1024 ** 2,
-  headBytes: 65_536,
-}
-
-export const LIMITS_USAGE = `  --max-streams <n>, --max-streams-per-address <n>
-                    how many streams may be open in one process, and of one client address         [50000, 1000]
-  --max-topics <n>  how many topics and patterns one stream may name                               [100]
-  --max-patterns <n>, --max-patterns-per-address <n>
-                    how many different patterns may be in use in one process, and by one address   [1000, 250]
-  --max-presence-streams <n>
-                    how many streams of presence may be open; one address may have a tenth of them [1000]
-  --max-body <bytes>, --max-bodies <bytes>
-                    largest body of a request, and of all requests handled at once     [4194304, 67108864]
-  --max-head <bytes>
-                    longest head of a request, whose URL names the topics              [65536]
-`
-
-export const LIMITS_FLAGS = {
-  "max-streams": { type: "string" },
-  "max-streams-per-address": { type: "string" },
-  "max-topics": { type: "string" },
-  "max-patterns": { type: "string" },
-  "max-patterns-per-address": { type: "string" },
-  "max-presence-streams": { type: "string" },
-  "max-body": { type: "string" },
-  "max-bodies": { type: "string" },
-  "max-head": { type: "string" },
-} as const
-
-type Flag = keyof typeof LIMITS_FLAGS
-
-/** What each flag sets, and its smallest and largest value. */
-const NUMBERS: readonly [flag: Flag, limit: keyof HubLimits, least: number, most: number][] = [
-  ["max-streams", "streams", 1, 10_000_000],
-  ["max-streams-per-address", "streamsPerAddress", 1, 10_000_000],
-  ["max-topics", "topics", 1, 10_000],
-  ["max-patterns", "patterns", 1, 1_000_000],
-  ["max-patterns-per-address", "patternsPerAddress", 1, 1_000_000],
-  ["max-presence-streams", "presenceStreams", 1, 1_000_000],
-  ["max-body", "bodyBytes", 1_024, 268_435_456],
-  ["max-bodies", "bodiesBytes", 1_024, 999_999_999],
-  ["max-head", "headBytes", 4_096, 16_777_216],
-]
-
-/** Reads the limits of a command line; undefined when it sets none. Throws {@link UsageError}. */
-export function readLimits(given: { readonly [Name in Flag]?: string | undefined }): Partial<HubLimits> | undefined {
-  const limits: Partial<Record<keyof HubLimits, number>> = {}
-  for (const [flag, limit, least, most] of NUMBERS) {
-    const text = given[flag]
-    if (text !== undefined) limits[limit] = toNumber(`--${flag}`, text, least, most)
-  }
-  return Object.keys(limits).length > 0 ? limits : undefined
-}
-
 /** What the library calls a limit, in the words of the command line. */
-const OPTIONS: Readonly<Record<string, string>> = {
+const OPTION_OF: Readonly<Record<string, string>> = {
   "limits.connections": "--max-streams",
   "limits.connectionsPerKey": "--max-streams-per-address",
   "limits.patterns": "--max-patterns",
@@ -108,6 +44,6 @@ export const hasAdvice = (code: string): boolean => code in ADVICE
 
 /** The text of an error for the operator, who can change options. */
 export function adviseOperator(code: string, message: string): string {
-  const named = message.replaceAll(/limits\.\w+/g, (name) => OPTIONS[name] ?? name)
+  const named = message.replaceAll(/limits\.\w+/g, (name) => OPTION_OF[name] ?? name)
   return `${named} ${ADVICE[code] ?? ""}`.trim()
 }

@@ -1,5 +1,4 @@
 import { join } from "node:path"
-import { UsageError } from "./usage-error.ts"
 
 /** What `--log` may be, by what stands before its first colon. */
 const ADDRESSES: Readonly<Record<string, RegExp>> = {
@@ -21,21 +20,16 @@ export const kindOf = (address: string): string => /^[^:]*/.exec(address)?.[0] ?
 /** True for a log that several processes can share. */
 export const isShared = (address: string): boolean => kindOf(address) !== "memory"
 
-/**
- * @param name where it was given
- * @throws UsageError for what is no address, or of no kind of log
- */
-export function checkLog(address: string, name = "--log"): void {
+/** The address of a log. Throws an `Error` that says what to use. */
+export function checkLog(address: string): string {
   const isHere = /^(?:memory|sqlite)$/.test(kindOf(address))
   if (!ADDRESSES[kindOf(address)]?.test(address)) {
-    const known = "sqlite:<path>, memory:, redis://…, postgres://… or nats://…"
-    throw new UsageError(`${name} must be ${known}, not "${databaseOf(address)}"`)
+    throw new Error("sqlite:<path>, memory:, redis://…, postgres://… or nats://…")
   }
   if (!isHere && !isAddress(address)) {
-    throw new UsageError(
-      `${name} "${databaseOf(address)}" is no address: check host and port, and in user and password write % as %25, @ as %40, : as %3A`,
-    )
+    throw new Error("a valid host and port, and in user and password %25 for %, %40 for @, %3A for :")
   }
+  return address
 }
 
 function isAddress(address: string): boolean {

@@ -4,7 +4,6 @@ import { isPattern, OnwardError, type PresenceState, type Presence } from "onwar
 import { sse } from "onward/node"
 import { authorize, openSession, type Auth, type Principal } from "./auth/index.ts"
 import { callerOf } from "./caller.ts"
-import { RETRY_MS } from "./events.ts"
 import { HttpError } from "./http-error.ts"
 import { SECURITY_HEADERS, sendJson } from "./respond.ts"
 import { READ, STREAM, type Route } from "./route.ts"
@@ -27,6 +26,8 @@ export interface PresenceOptions {
   readonly maxStreams: number
   /** Topics of one answer. */
   readonly maxTopics: number
+  /** How long its clients wait before they reconnect, in ms. */
+  readonly retry: number
   /** @default no authentication */
   readonly auth?: Auth | undefined
   readonly onError: (error: unknown) => void
@@ -42,7 +43,7 @@ interface Told extends PresenceState {
 /** `GET /presence?topic=…` and `GET /presence/events?topic=…`. */
 export function createPresence(
   presence: Presence,
-  { maxStreams, maxTopics, auth, onError }: PresenceOptions,
+  { maxStreams, maxTopics, retry, auth, onError }: PresenceOptions,
 ): PresenceEndpoint {
   const maxPerCaller = Math.ceil(maxStreams * SHARE)
   const closing = new AbortController()
@@ -99,7 +100,7 @@ export function createPresence(
         }
       },
       // there is always more to tell: when the hub leaves, readers come back
-      { end: false, retry: RETRY_MS, headers: { ...SECURITY_HEADERS, ...session?.headers }, onError },
+      { end: false, retry, headers: { ...SECURITY_HEADERS, ...session?.headers }, onError },
     )
   }
 

@@ -1,39 +1,44 @@
 import cluster from "node:cluster"
-import { OnwardError } from "onward"
-import { AuthRefusal } from "./auth/index.ts"
-import type { ServeOptions } from "./command-line.ts"
+import { loadConfig, mergeReloaded, type Config, type Flags, type Loaded, type Reloaded } from "./config/index.ts"
 import { isOpen } from "./exposure.ts"
-import { adviseOperator } from "./limits.ts"
-import { HttpError } from "./http-error.ts"
+import { createLogger, describeError, type Logger } from "./logger.ts"
 import { startServer, type HubServer } from "./server.ts"
 import { UsageError } from "./usage-error.ts"
 import { NotStarted, startWorkers } from "./workers.ts"
 
-/** What whoever runs a hub is told once it listens. */
-type Ready = Pick<HubServer, "address" | "place">
+/** What an operator is told once the hub listens. */
+type Ready = Pick<HubServer, "address" | "admin" | "place">
 
 /** `onward serve`: runs a hub until it is told to stop. Trouble at the start is one line and exit code 1. */
-export async function serve(options: ServeOptions): Promise<void> {
-  if (options.workers > 1 && cluster.isPrimary) return lead(options)
+export async function serve(flags: Flags, { config }: Loaded): Promise<void> {
+  const logger = createLogger({ format: config.logFormat, level: config.logLevel })
+  // the reader of the messages ended: that must not end the hub
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
+  if (config.workers > 1 && cluster.isPrimary) return lead(flags, config, logger)
   let server: HubServer
   try {
-    server = await startServer(options, (error) => console.error(`onward: ${describe(error)}`))
+    server = await startServer(config, logger, process.env)
   } catch (error) {
-    console.error(`onward: ${explain(error, options)}`)
+    console.error(`onward: ${explain(error, config)}`)
     process.exit(error instanceof UsageError ? 2 : 1)
   }
-  const { address, place } = server
-  if (cluster.isWorker) process.send?.({ address, place } satisfies Ready)
-  else greet(server, options)
+  const { address, admin, place } = server
+  if (cluster.isWorker) process.send?.({ address, admin, place } satisfies Ready)
+  else greet(server, config, logger)
+  onHangup(flags, logger, async (next) => {
+    const reloaded = server.reload(next)
+    // of several workers, the process that leads them tells it
+    if (!cluster.isWorker) tellReloaded(reloaded, logger)
+  })
   onLeave((times) => {
     // in a terminal, workers hear of it twice: from there, and from the process that leads them
     if (times > 1 && cluster.isWorker) return
     if (times > 1) process.exit(1)
-    if (!cluster.isWorker) console.log(CLOSING)
+    if (!cluster.isWorker) logger.log("info", closing(config))
     server.close().then(
       () => process.exit(0),
       (error: unknown) => {
-        console.error(`onward: ${describe(error)}`)
+        logger.log("error", describeError(error))
         process.exit(1)
       },
     )
@@ -41,60 +46,112 @@ export async function serve(options: ServeOptions): Promise<void> {
 }
 
 /** Runs several processes that listen together. */
-async function lead(options: ServeOptions): Promise<void> {
-  const workers = await startWorkers<Ready>(options.workers, (line) => console.error(`onward: ${line}`)).catch(
+async function lead(flags: Flags, config: Config, logger: Logger): Promise<void> {
+  const workers = await startWorkers<Ready>(config.workers, (line) => logger.log("error", line)).catch(
     (error: unknown) => process.exit(error instanceof NotStarted ? error.exitCode : 1),
   )
-  greet(workers.ready, options)
+  greet(workers.ready, config, logger)
+  let current = config
+  onHangup(flags, logger, async (next) => {
+    const reloaded = mergeReloaded(current, next)
+    current = reloaded.config
+    logger.setLevel(current.logLevel)
+    workers.signal("SIGHUP")
+    tellReloaded(reloaded, logger)
+  })
   onLeave((times) => {
-    if (times === 1) console.log(CLOSING)
+    if (times === 1) logger.log("info", closing(config))
     workers.leave()
   })
   await workers.ended
   process.exit(0)
 }
 
-const CLOSING = "Closing; once more to stop at once."
+function closing({ drain, logFormat }: Config): string {
+  const wait = drain.delay > 0 ? ` in ${drain.delay / 1_000} s, /readyz answers 503 until then` : ""
+  return `Closing${wait}${logFormat === "text" ? "; once more to stop at once." : "."}`
+}
 
 function onLeave(leave: (times: number) => void): void {
   let times = 0
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => leave(++times))
+  const signals: NodeJS.Signals[] = ["SIGINT", "SIGTERM"]
+  // when a terminal is closed, its programs end
+  if (process.stdout.isTTY) signals.push("SIGHUP")
+  for (const signal of signals) process.on(signal, () => leave(++times))
 }
 
-function greet(ready: Ready, options: ServeOptions): void {
-  console.log(greeting(ready, options))
-  if (isOpen(options.host) && !options.auth) console.error(`onward: warning: ${WARNING}`)
+/** Reads the configuration again at SIGHUP. One that is not valid changes nothing. */
+function onHangup(flags: Flags, logger: Logger, apply: (next: Config) => Promise<void>): void {
+  if (process.stdout.isTTY) return
+  process.on("SIGHUP", () => {
+    loadConfig(flags, process.env)
+      .then(({ config }) => apply(config))
+      .catch((error: unknown) => {
+        if (cluster.isWorker) return
+        logger.log(
+          "error",
+          `The configuration was not reloaded, and the hub goes on with the old one. ${describeError(error)}`,
+        )
+      })
+  })
+}
+
+function tellReloaded({ applied, needRestart }: Reloaded, logger: Logger): void {
+  const changes = applied.length === 0 ? "nothing that can change changed" : `${applied.join(", ")} changed`
+  logger.log("info", `The configuration was reloaded: ${changes}.`, { applied })
+  if (needRestart.length === 0) return
+  logger.log("warn", `A restart is needed for the changes of ${needRestart.join(", ")}.`, { needRestart })
+}
+
+function greet(ready: Ready, config: Config, logger: Logger): void {
+  const { address, admin, place } = ready
+  const fields = {
+    url: urls(address).url,
+    log: place,
+    workers: config.workers,
+    ...(admin && { admin: urls(admin).url }),
+  }
+  if (config.logFormat === "json") logger.log("info", listening(ready, config), fields)
+  else logger.log("info", greeting(ready, config))
+  if (isOpen(address.host) && !config.auth) logger.log("warn", WARNING)
 }
 
 const WARNING =
   "Every machine that reaches this hub can read and publish everything, because it has no authentication (--insecure). Let a firewall or a proxy admit only clients that you trust."
 
-function greeting({ address, place }: Ready, { workers, demo, gateway }: ServeOptions): string {
-  const { host, port } = address
+function urls({ host, port }: Ready["address"]): { readonly url: string; readonly listens: string } {
   const isOnAll = host === "0.0.0.0" || host === "::"
   const at = (name: string): string => `http://${name.includes(":") ? `[${name}]` : name}:${port}`
   // a client on this machine reaches a server that listens on all addresses by the loopback one
   const url = at(isOnAll ? "127.0.0.1" : host)
-  const listens = isOnAll ? `${at(host)} (all addresses of this machine)` : url
-  const together = workers > 1 ? ` with ${workers} workers` : ""
-  return `
-  Onward listens on ${listens}${together}, its log is ${place}
+  return { url, listens: isOnAll ? `${at(host)} (all addresses of this machine)` : url }
+}
 
+function listening({ address, place }: Ready, { workers }: Config): string {
+  const together = workers > 1 ? ` with ${workers} workers` : ""
+  return `Onward listens on ${urls(address).listens}${together}, its log is ${place}`
+}
+
+function greeting(ready: Ready, config: Config): string {
+  const { url } = urls(ready.address)
+  return `
+  ${listening(ready, config)}
+${ready.admin ? `  Admin:    ${urls(ready.admin).url}/healthz\n` : ""}
   Listen:   curl -N "${url}/events?topic=hello"
   Publish:  curl -d topic=hello -d data=world ${url}/publish
-${asking(url, gateway)}${demo ? `\n  Or see it work: ${url}/\n` : ""}`
+${asking(url, config.gateway)}${config.demo ? `\n  Or see it work: ${url}/\n` : ""}`
 }
 
 /** The base URLs that clients use in place of those of providers. */
-const asking = (url: string, gateway: ServeOptions["gateway"]): string =>
-  (gateway?.upstreams ?? [])
+const asking = (url: string, { upstreams }: Config["gateway"]): string =>
+  upstreams
     .map(({ url: of, prefix, models }) => {
       const base = `${url}${prefix === undefined ? "" : `/${prefix}`}/v1`
       return `  Ask:      ${base} in place of ${of}${models === undefined ? "" : ` for ${models}`}\n`
     })
     .join("")
 
-const SYSTEM: Readonly<Record<string, (options: ServeOptions) => string>> = {
+const SYSTEM: Readonly<Record<string, (options: Config) => string>> = {
   EADDRINUSE: ({ host, port }) =>
     `port ${port} on ${host} is in use: stop what listens there, or choose another --port`,
   EADDRNOTAVAIL: ({ host }) => `this machine has no address ${host}: choose another --host`,
@@ -105,26 +162,12 @@ const SYSTEM: Readonly<Record<string, (options: ServeOptions) => string>> = {
   ENOSPC: ({ data }) => `the disk of ${data} is full: make room, or choose another --data`,
 }
 
-function explain(error: unknown, options: ServeOptions): string {
+function explain(error: unknown, options: Config): string {
   const { code = "", syscall } = error as { readonly code?: string; readonly syscall?: string }
   if (code === "EACCES" || code === "EPERM") {
     return syscall === "listen"
       ? `port ${options.port} is not for everyone: choose one from 1024 up with --port`
       : `the folder ${options.data} cannot be written: change its permissions, or choose another --data`
   }
-  return SYSTEM[code]?.(options) ?? describe(error)
-}
-
-/** One line; what is not of our own making comes with its place. */
-function describe(error: unknown): string {
-  if (error instanceof UsageError) return error.message
-  if (error instanceof AuthRefusal) return `${error.status} ${error.requestId}: ${error.reason}`
-  if (error instanceof OnwardError) return `${adviseOperator(error.code, error.message)} (${error.code})`
-  if (error instanceof HttpError) {
-    const cause = error.cause instanceof Error ? ` Cause: ${error.cause.message}` : ""
-    return `${adviseOperator(error.code, error.message)} (${error.code})${cause}`
-  }
-  if (!(error instanceof Error)) return String(error)
-  const isSystem = "syscall" in error
-  return (isSystem ? error.message : (error.stack ?? error.message)).replaceAll(/\s*\n\s*/g, " ")
+  return SYSTEM[code]?.(options) ?? describeError(error)
 }

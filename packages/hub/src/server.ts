@@ -1,19 +1,23 @@
 import cluster from "node:cluster"
-import { once } from "node:events"
 import { mkdirSync } from "node:fs"
 import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
-import { join } from "node:path"
+import { dirname } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import { createHub, OnwardError, type Hub, type HubOptions } from "onward"
 import { openAccessLog } from "./access-log.ts"
+import { createAdmin } from "./admin.ts"
 import { createApp } from "./app.ts"
 import { createAuth } from "./auth/index.ts"
-import type { ServeOptions } from "./command-line.ts"
+import { mergeReloaded, type Config, type Environment, type Reloaded } from "./config/index.ts"
 import { createDemo } from "./demo/index.ts"
 import { createGateway } from "./gateway/index.ts"
-import { defaultLimits } from "./limits.ts"
 import type { Address } from "./guard.ts"
+import { activatedSockets, listen } from "./listen.ts"
+import { defaultLog } from "./log-address.ts"
+import type { Logger } from "./logger.ts"
 import { createPresence } from "./presence.ts"
+import { printable } from "./printable.ts"
+import { createRequestLog } from "./request-log.ts"
 import { openStore } from "./store.ts"
 import { UsageError } from "./usage-error.ts"
 
@@ -29,38 +33,27 @@ const TIMEOUTS = { requestTimeout: 0, headersTimeout: 10_000, connectionsCheckin
 /** A hub that listens. */
 export interface HubServer {
   readonly address: Address
+  /** Where the admin port listens, if there is one. */
+  readonly admin: Address | undefined
   /** Where its log is, for people. */
   readonly place: string
-  /** Sends everyone away and closes everything; what was acknowledged is kept. */
+  /** Applies what can be changed without a restart. */
+  reload(next: Config): Reloaded
+  /** Ends all streams and closes everything; what was acknowledged is kept. */
   close(): Promise<void>
 }
 
 /** Starts a hub server. Rejects with an `OnwardError` when there is trouble with the log, else with what the system says. */
-export async function startServer(
-  {
-    port,
-    host,
-    data,
-    log: logAddress,
-    drain,
-    demo: hasDemo,
-    presence: counted,
-    gateway: settings,
-    auth: authOptions,
-    publishRate,
-    limits: givenLimits,
-    refuse,
-    trustedProxies,
-    publicUrls,
-  }: ServeOptions,
-  onError: (error: unknown) => void,
-): Promise<HubServer> {
-  mkdirSync(data, { recursive: true })
-  const limits = { ...defaultLimits, ...givenLimits }
-  const store = await openStore(logAddress)
+export async function startServer(first: Config, logger: Logger, env: Environment = {}): Promise<HubServer> {
+  let config = first
+  const onError = logger.report
+  makeFolders(config)
+  const { limits, presence: counted, drain } = config
+  const store = await openStore(config.log, config.retention)
   const { log, place } = store
-  let address: Address = { host, port }
-  const undo: (() => void | Promise<void>)[] = [() => log.close(), () => store.disconnect?.()]
+  let address: Address = { host: config.host, port: config.port }
+  let isDraining = false
+  const undo: (() => unknown)[] = [() => log.close(), () => store.disconnect?.()]
   const undoAll = async (): Promise<void> => {
     for (const step of undo) await step()
   }
@@ -68,6 +61,9 @@ export async function startServer(
     const hub = openHub({
       log,
       onError,
+      heartbeat: config.heartbeat,
+      stallTimeout: config.stallTimeout,
+      ...(config.maxStreamAge !== undefined && { maxStreamAge: config.maxStreamAge }),
       limits: {
         connections: limits.streams,
         connectionsPerKey: limits.streamsPerAddress,
@@ -75,63 +71,95 @@ export async function startServer(
         patterns: limits.patterns,
         patternsPerKey: limits.patternsPerAddress,
       },
-      ...(counted && { presence: { patterns: counted } }),
+      ...(counted.length > 0 && { presence: { patterns: counted } }),
     })
     undo.unshift(() => hub.close())
+    const { publicUrls } = config
     const auth =
-      authOptions &&
-      (await createAuth(authOptions, { openLog: (keep) => store.openControl(keep), publicUrls, onError }))
+      config.auth &&
+      (await createAuth(config.auth, { openLog: (keep) => store.openControl(keep), publicUrls, onError }))
     if (auth) undo.unshift(() => auth.stop())
     const presence =
-      counted &&
-      createPresence(hub.presence, {
-        maxStreams: limits.presenceStreams,
-        maxTopics: limits.topics,
+      counted.length > 0
+        ? createPresence(hub.presence, {
+            maxStreams: limits.presenceStreams,
+            maxTopics: limits.topics,
+            retry: config.retry,
+            auth,
+            onError,
+          })
+        : undefined
+    const accessLog = config.accessLog === undefined ? undefined : openAccessLog(ofWorker(config.accessLog), onError)
+    undo.unshift(() => accessLog?.close())
+    const requestLog = createRequestLog((visit) => {
+      accessLog?.write(visit)
+      const { method, target, status, ...rest } = visit
+      if (!logger.prints("debug")) return
+      logger.log("debug", printable(`${method} ${target} ${status}`), { method, target, status, ...rest })
+    })
+    const demo =
+      config.demo && accessLog ? await createDemo({ hub, log, accessLogPath: accessLog.path, onError }) : undefined
+    if (demo) undo.unshift(() => demo.close())
+    // in a log of their own, which nobody can subscribe to
+    const gateway =
+      config.gateway.upstreams.length > 0
+        ? createGateway({ ...config.gateway, log: await store.openRuns(), onError })
+        : undefined
+    if (gateway) undo.unshift(() => gateway.close())
+    const makeApp = () =>
+      createApp({
+        hub,
+        log,
+        config,
+        requestLog,
+        address: () => address,
+        isDraining: () => isDraining,
+        demo,
+        gateway,
+        presence,
         auth,
         onError,
       })
-    // workers rotate it, so each has its own
-    const name = cluster.worker ? `access.${cluster.worker.id}.log` : "access.log"
-    const accessLog = openAccessLog(join(data, name), onError)
-    undo.unshift(() => accessLog.close())
-    const demo = hasDemo ? await createDemo({ hub, log, accessLogPath: accessLog.path, onError }) : undefined
-    if (demo) undo.unshift(() => demo.close())
-    // in a log of their own, which nobody can subscribe to
-    const gateway = settings && createGateway({ ...settings, log: await store.openRuns(), onError })
-    if (gateway) undo.unshift(() => gateway.close())
-    const app = createApp({
-      hub,
-      log,
-      accessLog,
-      address: () => address,
-      demo,
-      gateway,
-      presence,
-      auth,
-      publishRate,
-      limits,
-      refuse,
-      ...(trustedProxies && { trustedProxies }),
-      ...(publicUrls && { publicUrls }),
-      onError,
-    })
-    const server = createServer({ ...TIMEOUTS, maxHeaderSize: limits.headBytes }, app)
+    let app = makeApp()
+    const server = createServer(
+      { ...TIMEOUTS, maxHeaderSize: limits.headBytes, keepAliveTimeout: config.keepAlive },
+      (req, res) => app(req, res),
+    )
     // answered before the body is sent, when it is too large
-    server.on("checkContinue", app)
-    server.listen(port, host)
-    await once(server, "listening")
-    const { address: bound, port: actual } = server.address() as AddressInfo
-    address = { host: bound, port: actual }
+    server.on("checkContinue", (req, res) => app(req, res))
+    const sockets = activatedSockets(env)
+    address = await listen(server, sockets.hub === undefined ? address : { fd: sockets.hub })
+    undo.unshift(() => void server.close().closeAllConnections())
+    const { host: adminHost, port: adminPort } = config.admin
+    const adminPlace =
+      sockets.admin !== undefined
+        ? { fd: sockets.admin }
+        : adminPort === undefined
+          ? undefined
+          : { host: adminHost, port: adminPort }
+    const adminServer = adminPlace && createAdmin({ hub, log, isDraining: () => isDraining }, onError)
+    const admin = adminPlace && adminServer ? await listen(adminServer, adminPlace) : undefined
     return {
-      address: { host, port: actual },
+      address: { host: sockets.hub === undefined ? config.host : address.host, port: address.port },
+      admin,
       place,
+      reload(next) {
+        const reloaded = mergeReloaded(config, next)
+        config = reloaded.config
+        logger.setLevel(config.logLevel)
+        app = makeApp()
+        return reloaded
+      },
       async close() {
+        isDraining = true
+        await sleep(drain.delay)
         // first of all nobody new: an EventSource tries again when it finds nobody, and gives up when it is refused
         const closed = new Promise((resolve) => void server.close(resolve))
         // until the end: it also keeps the process alive, which draining by itself does not
         presence?.close()
-        const timer = setTimeout(() => server.closeAllConnections(), drain + CUT_AFTER_MS)
-        await Promise.all([demo?.close(), gateway?.close(), hub.drain({ duration: drain }), closed])
+        const timer = setTimeout(() => server.closeAllConnections(), drain.duration + CUT_AFTER_MS)
+        await Promise.all([demo?.close(), gateway?.close(), hub.drain({ duration: drain.duration }), closed])
+        adminServer?.close().closeAllConnections()
         await undoAll()
         clearTimeout(timer)
       },
@@ -141,6 +169,16 @@ export async function startServer(
     throw error
   }
 }
+
+/** Makes the folders of files that are in the data folder by default. A log makes its own. */
+function makeFolders({ data, log, accessLog }: Config): void {
+  if (log === defaultLog(data)) mkdirSync(data, { recursive: true })
+  if (accessLog !== undefined) mkdirSync(dirname(accessLog), { recursive: true })
+}
+
+/** Workers rotate the access log, so each has its own: `access.1.log`. */
+const ofWorker = (path: string): string =>
+  cluster.worker ? path.replace(/(\.[^./]+)?$/, (end) => `.${cluster.worker?.id}${end}`) : path
 
 function openHub(options: HubOptions): Hub {
   try {

@@ -4,7 +4,7 @@ import { dirname, join, parse } from "node:path"
 import { pathToFileURL } from "node:url"
 import { memoryLog, OnwardError, type Log, type Retention } from "onward"
 import { sqliteLog } from "onward/sqlite"
-import { checkLog, kindOf, databaseOf } from "./log-address.ts"
+import { databaseOf, kindOf } from "./log-address.ts"
 import { UsageError } from "./usage-error.ts"
 
 /** Where a hub keeps its entries, opened. */
@@ -37,7 +37,7 @@ interface Beside {
   readonly inMemory: Retention
 }
 
-type Find = (address: string) => Promise<StoreDriver>
+type Find = (address: string, retention: Retention | undefined) => Promise<StoreDriver>
 
 const MIB = 1024 ** 2
 /** Runs need no more than their own time and ten minutes; but however many words they come in, all of them. */
@@ -51,15 +51,16 @@ function control(keep: number): Beside {
 }
 
 const FIND: Readonly<Record<string, Find>> = {
-  memory: async () => ({
-    open: (beside) => memoryLog(beside ? { retention: beside.inMemory } : {}),
+  memory: async (_, retention) => ({
+    open: (beside) => memoryLog(beside ? { retention: beside.inMemory } : kept(retention)),
     place: "in memory, and gone when this ends",
   }),
-  async sqlite(address) {
+  async sqlite(address, retention) {
     const path = address.slice("sqlite:".length)
     makeFolder(path)
     return {
-      open: (beside) => (beside ? sqliteLog(fileBeside(path, beside), { retention: beside.onDisk }) : sqliteLog(path)),
+      open: (beside) =>
+        beside ? sqliteLog(fileBeside(path, beside), { retention: beside.onDisk }) : sqliteLog(path, kept(retention)),
       place: `in ${path}`,
     }
   },
@@ -74,9 +75,8 @@ const FIND: Readonly<Record<string, Find>> = {
  * Opens the log at an address. Rejects with an `OnwardError` when it cannot be used, and with a `UsageError` when a package
  * is missing.
  */
-export async function openStore(address: string): Promise<Store> {
-  checkLog(address)
-  const { open, place, disconnect } = await (FIND[kindOf(address)] as Find)(address)
+export async function openStore(address: string, settings: RetentionSettings = {}): Promise<Store> {
+  const { open, place, disconnect } = await (FIND[kindOf(address)] as Find)(address, toRetention(settings))
   try {
     const log = await usable(open())
     return {
@@ -92,6 +92,18 @@ export async function openStore(address: string): Promise<Store> {
     if (!disconnect || !(error instanceof OnwardError)) throw error
     throw new OnwardError(error.code, `the log ${place} cannot be used: ${error.message}`, { cause: error })
   }
+}
+
+/** The retention of the hub's log; the store's own without one. */
+const kept = (retention: Retention | undefined): { retention?: Retention } => (retention ? { retention } : {})
+
+/** What a configuration says of retention: nothing of it means the store's own default. */
+type RetentionSettings = Omit<Retention, "topic"> & { readonly topic?: Retention["topic"] }
+
+function toRetention({ topic = {}, ...whole }: RetentionSettings): Retention | undefined {
+  const hasTopic = Object.keys(topic).length > 0
+  if (Object.keys(whole).length === 0 && !hasTopic) return undefined
+  return { ...whole, ...(hasTopic && { topic }) }
 }
 
 /** An address nobody can use is said now, not by every request. Asked twice, as a machine that has just started is slow. */
@@ -128,33 +140,34 @@ function fileBeside(path: string, { name: of }: Beside): string {
   return join(dir, `${name}.${of}${ext}`)
 }
 
-async function findRedis(address: string): Promise<StoreDriver> {
+async function findRedis(address: string, retention: Retention | undefined): Promise<StoreDriver> {
   const { Redis } = await installed("ioredis", () => import("ioredis"))
   const { redisLog } = await import("onward/redis")
   const client = new Redis(address)
   // what goes wrong is told by the calls it goes wrong for
   client.on("error", () => {})
   return {
-    open: (beside) => redisLog(client, beside ? { name: beside.name, retention: beside.inMemory } : {}),
+    open: (beside) => redisLog(client, beside ? { name: beside.name, retention: beside.inMemory } : kept(retention)),
     place: `at ${databaseOf(address)}`,
     disconnect: async () => client.disconnect(),
   }
 }
 
-async function findPostgres(address: string): Promise<StoreDriver> {
+async function findPostgres(address: string, retention: Retention | undefined): Promise<StoreDriver> {
   const { Pool } = await installed("pg", () => import("pg")).then((pg) => pg.default)
   const { postgresLog } = await import("onward/postgres")
   const pool = new Pool({ connectionString: address, application_name: "onward" })
   // a connection that ends while nobody uses it; the next call makes another
   pool.on("error", () => {})
   return {
-    open: (beside) => postgresLog(pool, beside ? { schema: `onward_${beside.name}`, retention: beside.onDisk } : {}),
+    open: (beside) =>
+      postgresLog(pool, beside ? { schema: `onward_${beside.name}`, retention: beside.onDisk } : kept(retention)),
     place: `at ${databaseOf(address)}`,
     disconnect: () => pool.end(),
   }
 }
 
-async function findNats(address: string): Promise<StoreDriver> {
+async function findNats(address: string, retention: Retention | undefined): Promise<StoreDriver> {
   const { connect } = await installed("@nats-io/transport-node", () => import("@nats-io/transport-node"))
   const { natsLog } = await import("onward/nats")
   const { username, password, host } = new URL(address)
@@ -174,7 +187,10 @@ async function findNats(address: string): Promise<StoreDriver> {
   })
   return {
     open: (beside) =>
-      natsLog(connection, beside ? { stream: `ONWARD_${beside.name.toUpperCase()}`, retention: beside.inMemory } : {}),
+      natsLog(
+        connection,
+        beside ? { stream: `ONWARD_${beside.name.toUpperCase()}`, retention: beside.inMemory } : kept(retention),
+      ),
     place,
     disconnect: () => connection.close(),
   }

@@ -6,14 +6,24 @@ export function suggest(given: string, words: readonly string[]): string | undef
   return best !== undefined && best.distance <= Math.max(1, Math.floor(best.word.length / 3)) ? best.word : undefined
 }
 
-/** Levenshtein: how many letters to add, drop or change. */
+/** How many letters to add, drop, change or swap with the next one (optimal string alignment). */
 function distance(a: string, b: string): number {
+  let before: number[] = []
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (const [i, letter] of a.split("").entries()) {
     const next = [i + 1]
     for (let j = 0; j < b.length; j++) {
-      next.push(Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (letter === b[j] ? 0 : 1)))
+      const isSwapped = letter === b[j - 1] && a[i - 1] === b[j]
+      next.push(
+        Math.min(
+          (next[j] ?? 0) + 1,
+          (row[j + 1] ?? 0) + 1,
+          (row[j] ?? 0) + (letter === b[j] ? 0 : 1),
+          isSwapped ? (before[j - 1] ?? 0) + 1 : Infinity,
+        ),
+      )
     }
+    before = row
     row = next
   }
   return row[b.length] ?? 0

@@ -10,6 +10,8 @@ export interface Workers<Ready> {
   readonly ready: Ready
   /** Ends all of them, each in its own time. Called again, at once. */
   leave(): void
+  /** Sends a signal to each of them. */
+  signal(signal: NodeJS.Signals): void
   /** Resolves when all have ended after `leave`. */
   readonly ended: Promise<void>
 }
@@ -76,5 +78,12 @@ export async function startWorkers<Ready>(count: number, report: (line: string) 
 
   await fork(0)
   await Promise.all(Array.from({ length: count - 1 }, () => fork(0)))
-  return { ready: ready as Ready, leave, ended: ended.promise }
+  return {
+    ready: ready as Ready,
+    leave,
+    signal(signal) {
+      for (const { process: child } of all) child.kill(signal)
+    },
+    ended: ended.promise,
+  }
 }

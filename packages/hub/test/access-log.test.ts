@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { once } from "node:events"
 import { test, type TestContext } from "node:test"
 import { openAccessLog } from "../src/access-log.ts"
+import { createRequestLog } from "../src/request-log.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
 
 interface Logged {
@@ -21,8 +22,9 @@ async function logged(t: TestContext, options?: { maxBytes: number }, before = "
   if (before !== "") writeFileSync(path, before)
   const errors: unknown[] = []
   const log = openAccessLog(path, (error) => errors.push(error), options)
+  const requestLog = createRequestLog(log.write)
   const server = createServer((req, res) => {
-    log.watch(req, res).isKnown(/^\/(?:events|\d+|first)?(?=[?#]|$)/.exec(req.url ?? "")?.[0] ?? "/***")
+    requestLog.watch(req, res).isKnown(/^\/(?:events|\d+|first)?(?=[?#]|$)/.exec(req.url ?? "")?.[0] ?? "/***")
     res.end()
   }).listen(0, "127.0.0.1")
   await once(server, "listening")

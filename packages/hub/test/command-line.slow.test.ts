@@ -7,66 +7,85 @@ import { join } from "node:path"
 import { test } from "node:test"
 import { setTimeout as sleep } from "node:timers/promises"
 import { readCommandLine } from "../src/command-line.ts"
+import { loadConfig, type Config } from "../src/config/index.ts"
 import { runOnward, serveOnward } from "./onward.ts"
 import { publish } from "./server.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
 
 const DEFAULTS = {
-  name: "serve",
   port: 4000,
   host: "127.0.0.1",
   data: "./data",
   log: "sqlite:data/events.db",
   workers: 1,
-  drain: 500,
+  drain: { duration: 500, delay: 0 },
   demo: true,
+  accessLog: "data/access.log",
 }
 
-const gateway = (...upstreams: object[]): object => ({ upstreams, limits: {}, origins: [] })
+const gateway = (...upstreams: object[]): object => ({ gateway: { upstreams, origins: [] } })
 
-const understood: [args: string, env: Record<string, string>, command: object][] = [
+/** The configuration that `onward serve` with these options runs with. */
+async function load(args: readonly string[], env: Record<string, string> = {}): Promise<Config> {
+  const command = readCommandLine(args)
+  assert.ok("flags" in command, "it reads a configuration")
+  return (await loadConfig(command.flags, env)).config
+}
+
+const understood: [args: string, env: Record<string, string>, config: object][] = [
   ["serve", {}, DEFAULTS],
-  ["serve", { PORT: "5000" }, { ...DEFAULTS, port: 5000 }],
+  ["serve", { PORT: "5000" }, { port: 5000 }],
   ["serve", { PORT: "" }, DEFAULTS],
-  ["serve --port 6000", { PORT: "5000" }, { ...DEFAULTS, port: 6000 }],
-  ["serve --port=0 --data=/tmp/x", {}, { ...DEFAULTS, port: 0, data: "/tmp/x", log: "sqlite:/tmp/x/events.db" }],
-  ["serve --log memory:", { ONWARD_LOG: "sqlite:x" }, { ...DEFAULTS, log: "memory:" }],
-  ["serve", { ONWARD_LOG: "sqlite:x" }, { ...DEFAULTS, log: "sqlite:x" }],
-  ["serve --publish-rate 0", {}, { ...DEFAULTS, publishRate: 0 }],
-  ["serve --workers 3 --drain 0", {}, { ...DEFAULTS, workers: 3, drain: 0, demo: false }],
-  ["serve --host 0.0.0.0 --insecure", {}, { ...DEFAULTS, host: "0.0.0.0", demo: false, insecure: true }],
-  ["serve --host 0.0.0.0 --demo --insecure", {}, { ...DEFAULTS, host: "0.0.0.0", insecure: true }],
-  ["serve --host localhost", {}, { ...DEFAULTS, host: "localhost" }],
-  ["serve --host 127.1.2.3", {}, { ...DEFAULTS, host: "127.1.2.3" }],
-  ["serve --host ::1", {}, { ...DEFAULTS, host: "::1" }],
-  ["serve --no-demo", {}, { ...DEFAULTS, demo: false }],
+  ["serve", { PORT: "5000", ONWARD_PORT: "5001" }, { port: 5001 }],
+  ["serve --port 6000", { PORT: "5000" }, { port: 6000 }],
+  ["serve --port=0 --data=/tmp/x", {}, { port: 0, data: "/tmp/x", log: "sqlite:/tmp/x/events.db" }],
+  ["serve --log memory:", { ONWARD_LOG: "sqlite:x" }, { log: "memory:" }],
+  ["serve", { ONWARD_LOG: "sqlite:x" }, { log: "sqlite:x" }],
+  ["serve --publish-rate 0", {}, { limits: { publishRate: 0 } }],
+  ["serve --workers 3 --drain 0", {}, { workers: 3, drain: { duration: 0, delay: 0 }, demo: false }],
+  ["serve --host 0.0.0.0 --insecure", {}, { host: "0.0.0.0", demo: false, drain: { duration: 10_000, delay: 5_000 } }],
+  ["serve --public-url https://a.example", {}, { demo: true, drain: { duration: 10_000, delay: 5_000 } }],
+  ["serve --host 0.0.0.0 --insecure", { LISTEN_FDS: "1" }, { drain: { duration: 10_000, delay: 0 } }],
+  ["serve --host 0.0.0.0 --demo --insecure", {}, { host: "0.0.0.0", demo: true }],
+  ["serve --host localhost", {}, { host: "localhost", demo: true }],
+  ["serve --host 127.1.2.3", {}, { host: "127.1.2.3", demo: true }],
+  ["serve --host ::1", {}, { host: "::1", demo: true }],
+  ["serve --no-demo", {}, { demo: false }],
   [
-    "serve --upstream http://127.0.0.1:11434/v1/",
+    "serve --retention-age 7d --retention-bytes 4GiB --retention-topic-count 1000",
     {},
-    { ...DEFAULTS, gateway: gateway({ url: "http://127.0.0.1:11434/v1/" }) },
+    { retention: { age: 604_800_000, bytes: 4 * 1024 ** 3, topic: { count: 1_000 } } },
   ],
+  [
+    "serve --heartbeat 20s --stall-timeout 1m --max-stream-age 1h --keep-alive 90s --drain 20s --drain-delay 1500",
+    {},
+    {
+      heartbeat: 20_000,
+      stallTimeout: 60_000,
+      maxStreamAge: 3_600_000,
+      keepAlive: 90_000,
+      drain: { duration: 20_000, delay: 1_500 },
+    },
+  ],
+  ["serve --upstream http://127.0.0.1:11434/v1/", {}, gateway({ url: "http://127.0.0.1:11434/v1/" })],
   [
     "serve --upstream=https://api.example/v1",
     { ONWARD_UPSTREAM_KEY: "sk" },
-    { ...DEFAULTS, gateway: gateway({ url: "https://api.example/v1", key: "sk" }) },
+    gateway({ url: "https://api.example/v1", key: "sk" }),
   ],
   [
     "serve --upstream https://a.example/v1 --upstream claude-*=https://b.example/v1 --upstream /c=http://c.example",
     { ONWARD_UPSTREAM_KEY: "1", ONWARD_UPSTREAM_KEY_3: "3" },
-    {
-      ...DEFAULTS,
-      gateway: gateway(
-        { url: "https://a.example/v1", key: "1" },
-        { url: "https://b.example/v1", models: "claude-*" },
-        { url: "http://c.example/", key: "3", prefix: "c" },
-      ),
-    },
+    gateway(
+      { url: "https://a.example/v1", key: "1" },
+      { url: "https://b.example/v1", models: "claude-*" },
+      { url: "http://c.example/", key: "3", prefix: "c" },
+    ),
   ],
   [
     "serve --upstream http://a.example --upstream-head-after 0 --upstream-max-answer 2048 --upstream-origin https://b.example",
     {},
     {
-      ...DEFAULTS,
       gateway: {
         upstreams: [{ url: "http://a.example/" }],
         limits: { headAfter: 0, answerBytes: 2_048 },
@@ -78,7 +97,6 @@ const understood: [args: string, env: Record<string, string>, command: object][]
     "serve --trusted-proxy 127.0.0.1 --trusted-proxy=2001:db8::/32 --public-url https://A.example/ --public-url http://b.example:80",
     {},
     {
-      ...DEFAULTS,
       trustedProxies: ["127.0.0.1", "2001:db8::/32"],
       publicUrls: ["https://a.example", "http://b.example"],
     },
@@ -87,8 +105,6 @@ const understood: [args: string, env: Record<string, string>, command: object][]
     "serve --max-streams 1 --max-streams-per-address 2 --max-topics 3 --max-patterns 4 --max-patterns-per-address 5 --max-presence-streams 6 --max-body 7000 --max-bodies 8000 --max-head 9000 --refuse status",
     {},
     {
-      ...DEFAULTS,
-      refuse: "status",
       limits: {
         streams: 1,
         streamsPerAddress: 2,
@@ -99,100 +115,120 @@ const understood: [args: string, env: Record<string, string>, command: object][]
         bodyBytes: 7_000,
         bodiesBytes: 8_000,
         headBytes: 9_000,
+        refuse: "status",
       },
     },
   ],
-  ["serve --presence room/* --presence=lobby", {}, { ...DEFAULTS, presence: ["room/*", "lobby"] }],
-  [
-    "doctor http://a.example/events?topic=b",
-    {},
-    { name: "doctor", url: "http://a.example/events?topic=b", headers: {} },
-  ],
-  [
-    "doctor --header X-A:1 https://a.example --header=cookie:b --listen 500",
-    {},
-    { name: "doctor", url: "https://a.example", headers: { "x-a": "1", cookie: "b" }, listen: 500 },
-  ],
-  ["doctor --help", {}, { name: "help" }],
-  ["--help", {}, { name: "help" }],
-  ["serve -h", {}, { name: "help" }],
-  ["--version", {}, { name: "version" }],
+  ["serve --presence room/* --presence=lobby", {}, { presence: ["room/*", "lobby"] }],
 ]
 
-for (const [args, env, command] of understood) {
-  test(`"onward ${args}" is understood with ${JSON.stringify(env)}`, () => {
-    assert.deepEqual(readCommandLine(args.split(" "), env), command)
+for (const [args, env, config] of understood) {
+  test(`"onward ${args}" is understood with ${JSON.stringify(env)}`, async () => {
+    assert.partialDeepStrictEqual(await load(args.split(" "), env), config)
   })
 }
 
+const others: [args: string, command: object][] = [
+  ["doctor http://a.example/events?topic=b", { name: "doctor", url: "http://a.example/events?topic=b", headers: {} }],
+  [
+    "doctor --header X-A:1 https://a.example --header=cookie:b --listen 500",
+    { name: "doctor", url: "https://a.example", headers: { "x-a": "1", cookie: "b" }, listen: 500 },
+  ],
+  ["doctor --help", { name: "help" }],
+  ["--help", { name: "help" }],
+  ["serve -h", { name: "help" }],
+  ["--version", { name: "version" }],
+]
+
+for (const [args, command] of others) {
+  test(`"onward ${args}" is understood`, () => assert.deepEqual(readCommandLine(args.split(" ")), command))
+}
+
 const refused: [args: string[], message: RegExp][] = [
-  [[], /say what to do: onward serve/],
-  [["serv"], /there is no command "serv": did you mean serve\?/],
-  [["publish"], /there is no command "publish": onward --help/],
-  [["serve", "now"], /"now" is one word too many/],
+  [[], /^A command is missing\. Use onward serve/],
+  [["serv"], /^There is no command "serv"\. Did you mean serve\?$/],
+  [["publish"], /^There is no command "publish"\. onward --help/],
+  [["serve", "now"], /takes options only, not "now"/],
   [["doctor"], /say which stream: onward doctor http/],
   [["doctor", "localhost:4000"], /"localhost:4000" is no http or https address/],
   [["doctor", "http://a", "b"], /"b" is one word too many/],
   [["doctor", "http://a", "--header", "b"], /--header is 'name: value'/],
-  [["doctor", "http://a", "--lisen", "1"], /there is no option "--lisen": did you mean --listen\?/],
-  [["serve", "--prot", "1"], /there is no option "--prot": did you mean --port\?/],
-  [["serve", "--upstream-retries", "1"], /--upstream-retries needs an upstream/],
-  [["serve", "--upstream", "/v1=http://a"], /"\/v1=…" must begin with a model/],
-  [["serve", "--upstream", "a*b=http://a"], /"a\*b=…" must begin with a model/],
+  [["doctor", "http://a", "--lisen", "1"], /^There is no option "--lisen"\. Did you mean --listen\?$/],
+  [["serve", "--prot", "1"], /^There is no option "--prot"\. Did you mean --port\?$/],
+  [
+    ["serve", "--upstream-retries", "1"],
+    /^--upstream-retries needs an upstream\. Set --upstream or gateway\.upstreams too\.$/,
+  ],
+  [["serve", "--upstream", "/v1=http://a"], /^Invalid value for --upstream .*: \(hidden\)\. Use a model, /],
+  [["serve", "--upstream", "a*b=http://a"], /^Invalid value for --upstream .*Use a model, the beginning of models/],
   [
     ["serve", "--upstream", "http://a", "--upstream-origin", "https://a.example/"],
-    /--upstream-origin must be an origin/,
+    /^Invalid value for --upstream-origin .*"https:\/\/a\.example\/"\. Use an origin, such as/,
   ],
-  [["serve", "--upstream", "http://a", "--upstream-idle-timeout", "0"], /--upstream-idle-timeout must be a number/],
-  [["serve", "--dta=x"], /did you mean --data\?/],
-  [["serve", "-x"], /there is no option "-x"/],
-  [["serve", "--port"], /--port needs a value: onward --help/],
-  [["serve", "--demo=yes"], /--demo is not used like this/],
-  [["serve", "--port", "http"], /--port must be a number from 0 to 65535, not "http"/],
-  [["serve", "--port", "65536"], /--port must be/],
-  [["serve", "--port", "-1"], /--port is not used like this/],
-  [["serve", "--data", ""], /--data is empty/],
-  [["serve", "--log", "mysql://root:secret@x/y"], /--log must be sqlite:<path>, [^"]*"mysql:\/\/x\/y"/],
-  [["serve", "--log", "sqlite:"], /--log must be/],
-  [["serve", "--log", "redis://10.0.0.1:99999"], /--log "redis:\/\/10\.0\.0\.1:99999" is no address: check host/],
-  [["serve", "--log", "nats://me:5%@host"], /^--log "nats:\/\/host" is no address: .*%25/],
-  [["serve", "--workers", "0"], /--workers must be a number from 1 to 256, not "0"/],
-  [["serve", "--workers", "2", "--log", "memory:"], /--workers needs a log they can share/],
-  [["serve", "--workers", "2", "--demo"], /leave out --workers/],
-  [["serve", "--trusted-proxy", "proxy.example"], /--trusted-proxy "proxy\.example" is not an IP address or a network/],
-  [["serve", "--trusted-proxy", "10.0.0.0/40"], /--trusted-proxy "10\.0\.0\.0\/40" is not/],
   [
-    ["serve", "--public-url", "events.example.com"],
-    /--public-url must be a URL without a path, .* not "events\.example/,
+    ["serve", "--upstream", "http://a", "--upstream-idle-timeout", "0"],
+    /--upstream-idle-timeout: "0"\. Use a time from 1ms/,
   ],
-  [["serve", "--public-url", "https://a.example/hub"], /--public-url must be a URL without a path/],
-  [["serve", "--public-url", "https://me@a.example"], /--public-url must be a URL without a path/],
-  [["serve", "--max-streams", "0"], /--max-streams must be a number from 1 to 10000000, not "0"/],
-  [["serve", "--refuse", "hard"], /--refuse must be soft or status, not "hard"/],
-  [["serve", "--host", "0.0.0.0"], /^--host 0\.0\.0\.0 opens the hub to other machines, .* or add --insecure$/],
+  [["serve", "--dta=x"], /Did you mean --data\?/],
+  [["serve", "-x"], /There is no option "-x"/],
+  [["serve", "--port"], /^--port needs a value\. onward --help/],
+  [["serve", "--demo=yes"], /^--demo is not used like this/],
+  [["serve", "--port", "http"], /^Invalid value for --port: "http"\. Use a number from 0 to 65535\.$/],
+  [["serve", "--port", "65536"], /^Invalid value for --port/],
+  [["serve", "--port", "-1"], /--port is not used like this/],
+  [["serve", "--data", ""], /^--data is empty\./],
+  [["serve", "--log", "mysql://root:secret@x/y"], /^Invalid value for --log: "mysql:\/\/x\/y"\. Use sqlite:<path>, /],
+  [["serve", "--log", "sqlite:"], /^Invalid value for --log/],
+  [
+    ["serve", "--log", "redis://10.0.0.1:99999"],
+    /^Invalid value for --log: "redis:\/\/10\.0\.0\.1:99999"\. Use a valid host/,
+  ],
+  [["serve", "--log", "nats://me:5%@host"], /^Invalid value for --log: "nats:\/\/host"\. .*%25/],
+  [["serve", "--workers", "0"], /^Invalid value for --workers: "0"\. Use a number from 1 to 256/],
+  [["serve", "--workers", "2", "--log", "memory:"], /^--workers needs a log that processes share/],
+  [["serve", "--workers", "2", "--demo"], /Leave out --workers\.$/],
+  [
+    ["serve", "--trusted-proxy", "proxy.example"],
+    /^Invalid value for --trusted-proxy .*"proxy\.example"\. Use an IP address or a network/,
+  ],
+  [["serve", "--trusted-proxy", "10.0.0.0/40"], /"10\.0\.0\.0\/40"\. Use an IP/],
+  [["serve", "--public-url", "events.example.com"], /"events\.example\.com"\. Use a URL without a path, /],
+  [["serve", "--public-url", "https://a.example/hub"], /Use a URL without a path/],
+  [["serve", "--public-url", "https://me@a.example"], /Use a URL without a path/],
+  [["serve", "--max-streams", "0"], /^Invalid value for --max-streams: "0"\. Use a number from 1 to 10000000\.$/],
+  [["serve", "--refuse", "hard"], /^Invalid value for --refuse: "hard"\. Use soft or status\.$/],
+  [["serve", "--host", "0.0.0.0"], /^--host 0\.0\.0\.0 opens the hub to other machines, .* or add --insecure\.$/],
   [["serve", "--host", "::"], /^--host :: opens the hub/],
   [["serve", "--host", "192.168.0.9"], /^--host 192\.168\.0\.9 opens the hub/],
   [["serve", "--host", "hub.example", "--no-insecure"], /^--host hub\.example opens the hub/],
-  [["serve", "--presence", ""], /--presence is empty/],
+  [["serve", "--presence", ""], /^--presence is empty/],
   [["serve", "--presence"], /--presence needs a value/],
-  [["serve", "--upstream", "api.example"], /--upstream must be a base URL/],
-  [["serve", "--upstream", "https://a.example/v1?key=1"], /--upstream must be a base URL/],
-  [["serve", "--upstream", "https://:sk@a.example/v1"], /--upstream must not hold a key/],
+  [["serve", "--upstream", "api.example"], /Use a base URL/],
+  [["serve", "--upstream", "https://a.example/v1?key=1"], /Use a base URL/],
+  [["serve", "--upstream", "https://:sk@a.example/v1"], /Use a URL without a key/],
+  [["serve", "--admin-port", "4000"], /^--admin-port is the port of the hub itself, 4000\. Choose another port\.$/],
 ]
 
 for (const [args, message] of refused) {
-  test(`"onward ${args.join(" ")}" is refused in one line`, () => {
-    assert.throws(
-      () => readCommandLine(args, {}),
-      (error: Error) => error.name === "UsageError" && message.test(error.message) && !error.message.includes("\n"),
+  test(`"onward ${args.join(" ")}" is refused in one line`, async () => {
+    await assert.rejects(
+      async () => load(args),
+      (error: Error) => {
+        assert.equal(error.name, "UsageError")
+        assert.match(error.message, message)
+        return !error.message.includes("\n")
+      },
     )
   })
 }
 
+/** What a terminal shows. */
+const TEXT = ["--log-format", "text"]
+
 test("a command line that makes no sense ends with exit code 2", async (t) => {
   const onward = runOnward(t, ["serve", "--prot", "1"])
   assert.equal(await onward.ended, 2)
-  assert.equal(onward.printed(), 'onward: there is no option "--prot": did you mean --port?\n')
+  assert.equal(onward.printed(), 'onward: There is no option "--prot". Did you mean --port?\n')
 })
 
 test("a pattern that is none is one line and exit code 2", async (t) => {
@@ -247,7 +283,7 @@ test("a log whose folder cannot be is one line that names it, and exit code 1", 
 test("a log's address in the environment is named as such when it is none", async (t) => {
   const onward = runOnward(t, ["serve"], { ONWARD_LOG: "events.db" })
   assert.equal(await onward.ended, 2)
-  assert.match(onward.printed(), /^onward: ONWARD_LOG must be sqlite:<path>, [^\n]*, not "events\.db"\n$/)
+  assert.match(onward.printed(), /^onward: Invalid value for ONWARD_LOG: "events\.db"\. Use sqlite:<path>, [^\n]*\n$/)
 })
 
 test("a log that is damaged is one line with its code and exit code 1", async (t) => {
@@ -260,7 +296,10 @@ test("a log that is damaged is one line with its code and exit code 1", async (t
 
 for (const host of ["0.0.0.0", "::"]) {
   test(`started on ${host}, it says that it listens on all addresses`, async (t) => {
-    const { printed, port } = await serveOnward(t, { data: temporaryFolder(t), args: ["--host", host, "--insecure"] })
+    const { printed, port } = await serveOnward(t, {
+      data: temporaryFolder(t),
+      args: ["--host", host, "--insecure", ...TEXT],
+    })
     const address = host === "::" ? "[::]" : host
     assert.ok(
       printed().includes(`Onward listens on http://${address}:${port} (all addresses of this machine), its log is `),
@@ -277,11 +316,11 @@ for (const host of ["0.0.0.0", "::"]) {
 test("a hub that other machines would reach does not start by accident", async (t) => {
   const onward = runOnward(t, ["serve", "--host", "0.0.0.0", "--port", "0", "--data", temporaryFolder(t)])
   assert.equal(await onward.ended, 2)
-  assert.match(onward.printed(), /^onward: --host 0\.0\.0\.0 opens the hub [^\n]*--insecure\n$/)
+  assert.match(onward.printed(), /^onward: --host 0\.0\.0\.0 opens the hub [^\n]*--insecure\.\n$/)
 })
 
 test("what it prints to try works as it is", async (t) => {
-  const onward = await serveOnward(t, { data: temporaryFolder(t) })
+  const onward = await serveOnward(t, { data: temporaryFolder(t), args: TEXT })
   const listen = /curl -N "([^"]+)"/.exec(onward.printed())?.[1] ?? ""
   assert.equal(listen, `${onward.url}/events?topic=hello`)
   assert.ok(onward.printed().includes(`curl -d topic=hello -d data=world ${onward.url}/publish\n`))

@@ -169,7 +169,7 @@ const badStreams: [path: string, headers: Record<string, string>, status: number
   ["/events?topic=a%00", {}, 400, "invalid_selector"],
   ["/events?topic=(a*)*", {}, 400, "invalid_selector"],
   [`/events?${"topic=*&".repeat(1)}topic=${"*a".repeat(9)}`, {}, 400, "invalid_selector"],
-  [`/events?${Array.from({ length: 101 }, (_, i) => `topic=t${i}`).join("&")}`, {}, 400, "too_many_topics"],
+  [`/events?${Array.from({ length: 1_001 }, (_, i) => `topic=t${i}`).join("&")}`, {}, 400, "too_many_topics"],
   ["/events?topic=a&last=-1", {}, 400, undefined],
   ["/events?topic=a&last=NaN", {}, 400, undefined],
   ["/events?topic=a&last=99999999999999999999", {}, 400, undefined],
@@ -306,15 +306,21 @@ test("one address may not take all the connections", async (t) => {
   assert.equal((await fetch(`${url}/healthz`)).status, 200)
 })
 
-test("health says how many are connected", async (t) => {
-  const { url } = await testServer(t)
-  const before = await fetch(`${url}/healthz`)
-  assert.deepEqual(Object.keys((await before.json()) as object), ["status", "connections", "live", "uptime"])
+test("the admin port tells how many streams are connected, and the public port does not", async (t) => {
+  const { url, adminUrl } = await testServer(t, { admin: { port: 0 } })
+  const health = async (base: string): Promise<unknown> => (await fetch(`${base}/healthz`)).json()
+  const before = (await health(adminUrl)) as object
+  assert.deepEqual(Object.keys(before), ["status", "connections", "live", "uptime"])
   const leaving = new AbortController()
   const stream = await fetch(`${url}/events?topic=a`, { signal: leaving.signal })
   await stream.body?.getReader().read()
-  const after = (await (await fetch(`${url}/healthz`)).json()) as { status: string; connections: number }
-  assert.deepEqual([after.status, after.connections], ["ok", 1])
+  assert.partialDeepStrictEqual(await health(adminUrl), { status: "ok", connections: 1 })
+  for (const path of ["/livez", "/readyz", "/healthz"]) {
+    const answer = await fetch(url + path)
+    assert.deepEqual([answer.status, await answer.json()], [200, { status: "ok" }], path)
+  }
+  assert.equal((await fetch(`${adminUrl}/events?topic=a`)).status, 404)
+  assert.equal((await fetch(`${adminUrl}/livez`, { method: "POST" })).status, 405)
   leaving.abort()
 })
 

@@ -1,10 +1,11 @@
 import { join } from "node:path"
 import type { TestContext } from "node:test"
-import type { ServeOptions } from "../src/command-line.ts"
-import type { Exposure } from "../src/exposure.ts"
+import type { AuthOptions } from "../src/auth/index.ts"
+import { parseConfig, type Config } from "../src/config/index.ts"
 import type { GatewaySettings } from "../src/gateway/index.ts"
 import { startServer } from "../src/server.ts"
 import { defaultLog } from "../src/log-address.ts"
+import type { Logger } from "../src/logger.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
 
 /** A hub server in this process. */
@@ -12,6 +13,8 @@ export interface TestServer {
   readonly url: string
   readonly port: number
   readonly data: string
+  /** The admin port's URL, when there is one. */
+  readonly adminUrl: string
   /** What went wrong in it. */
   readonly errors: unknown[]
   close(): Promise<void>
@@ -27,8 +30,11 @@ export async function testServer(
     host = "127.0.0.1",
     presence,
     publishRate,
+    refuse,
+    limits = {},
     upstream,
-    gateway = {},
+    auth,
+    gateway: { upstreams = [], limits: gatewayLimits = {}, ...gateway } = {},
     ...rest
   }: {
     data?: string
@@ -37,32 +43,58 @@ export async function testServer(
     host?: string
     presence?: readonly string[]
     publishRate?: number
+    refuse?: "soft" | "status"
+    limits?: Partial<Config["limits"]>
+    auth?: AuthOptions
     upstream?: GatewaySettings["upstreams"][number]
     gateway?: Partial<GatewaySettings> & { heartbeat?: number }
-  } & Exposure &
-    Pick<ServeOptions, "limits" | "refuse" | "auth"> = {},
+    /** Further settings, as in a configuration file. */
+    publicUrls?: readonly string[]
+    trustedProxies?: readonly string[]
+    admin?: { port: number }
+  } = {},
 ): Promise<TestServer> {
   const errors: unknown[] = []
-  const options: ServeOptions = {
+  const tree = {
     port: 0,
     host,
+    insecure: true,
     data,
     log,
-    workers: 1,
-    drain: 500,
     demo,
+    presence,
+    limits: { ...limits, ...(publishRate !== undefined && { publishRate }), ...(refuse && { refuse }) },
     ...rest,
-    ...(presence && { presence }),
-    ...(publishRate !== undefined && { publishRate }),
-    ...((upstream || gateway.upstreams) && {
-      gateway: { upstreams: upstream ? [upstream] : [], limits: {}, origins: [], ...gateway },
-    }),
   }
-  const server = await startServer(options, (error) => errors.push(error))
+  const config = parseConfig(JSON.parse(JSON.stringify(tree)))
+  const logger: Logger = { log() {}, report: (error) => errors.push(error), prints: () => false, setLevel() {} }
+  const server = await startServer(
+    {
+      ...config,
+      ...(auth && { auth }),
+      gateway: {
+        ...config.gateway,
+        ...gateway,
+        upstreams: upstream ? [upstream] : [...upstreams],
+        limits: { ...config.gateway.limits, ...gatewayLimits },
+      } as Config["gateway"],
+      // as on an address of this machine only
+      drain: { duration: 500, delay: 0 },
+    },
+    logger,
+  )
   let closing: Promise<void> | undefined
   const close = (): Promise<void> => (closing ??= server.close())
   t.after(close)
-  return { url: `http://127.0.0.1:${server.address.port}`, port: server.address.port, data, errors, close }
+  const { address, admin: adminAddress } = server
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    port: address.port,
+    adminUrl: `http://127.0.0.1:${adminAddress?.port ?? "none"}`,
+    data,
+    errors,
+    close,
+  }
 }
 
 /** Publishes a form; resolves to the id. */

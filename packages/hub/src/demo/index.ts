@@ -2,7 +2,6 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Hub, Log } from "onward"
 import { sse } from "onward/node"
 import type { Bodies } from "../body.ts"
-import { RETRY_MS } from "../events.ts"
 import { createFiles } from "../files.ts"
 import { HttpError } from "../http-error.ts"
 import { parseJson } from "../json.ts"
@@ -17,6 +16,8 @@ import { modelFrom } from "./model.ts"
 import { createNumbered } from "./numbered.ts"
 import { createTabs } from "./tabs.ts"
 
+/** Soon: a cut should hardly be seen. */
+const RETRY_MS = 1_000
 const SAMPLE_MS = 1_000
 /** What is published while a tab is cut off. */
 const WHILE_CUT = 100

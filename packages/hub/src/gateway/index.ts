@@ -1,2 +1,2 @@
-export { GATEWAY_FLAGS, GATEWAY_USAGE, readGateway, type GatewaySettings } from "./command-line.ts"
 export { createGateway, type Gateway } from "./gateway.ts"
+export type { GatewaySettings } from "./settings.ts"

@@ -91,7 +91,7 @@ test("a tab that is cut is cut at once, and others are not", async (t) => {
   // an error to most clients, since the last chunk is missing; older ones take it for the end
   const text = await mine?.text().catch(() => "broken off")
   assert.ok(!text?.includes("stream.end"), "no goodbye, so an EventSource comes back")
-  const stats = (await (await fetch(`${url}/healthz`)).json()) as { connections: number }
+  const stats = (await (await fetch(`${url}/demo/stats?tab=other`)).json()) as { connections: number }
   assert.equal(stats.connections, 1)
   await other?.body?.cancel()
   for (const tab of ["one", "nobody", "", "__proto__", "x".repeat(1_000)]) {

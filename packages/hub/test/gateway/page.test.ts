@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
 import { test } from "node:test"
-import { GATEWAY_FLAGS } from "../../src/gateway/command-line.ts"
+import { parseConfig } from "../../src/config/index.ts"
+import { settings } from "../../src/config/settings.ts"
 import { LIMITS, type GatewayLimits } from "../../src/gateway/limits.ts"
 import { routeOf } from "../../src/gateway/routes.ts"
 
@@ -16,30 +17,22 @@ function rowsBelow(heading: string): string[][] {
     .map((row) => row.split("|").map((cell) => cell.trim()))
 }
 
-/** The limit that each option sets. The others are lists. */
-const LIMIT_OF: Readonly<Record<string, keyof GatewayLimits>> = {
-  "upstream-head-after": "headAfter",
-  "upstream-head-timeout": "headTimeout",
-  "upstream-first-timeout": "firstTimeout",
-  "upstream-idle-timeout": "idleTimeout",
-  "upstream-upload-timeout": "uploadTimeout",
-  "upstream-max-request": "requestBytes",
-  "upstream-max-answer": "answerBytes",
-  "upstream-retries": "retries",
-  "upstream-abandon": "abandonAfter",
-}
-
 test("docs/gateway.md lists every option of the gateway, with its default", () => {
   const listed = new Map(
     rowsBelow("Limits").map(([, option = "", , value = ""]) => [/--([\w-]+)/.exec(option)?.[1] ?? option, value]),
   )
-  const options = Object.keys(GATEWAY_FLAGS).filter((name) => name !== "upstream")
-  assert.deepEqual([...listed.keys()].sort(), options.sort())
-  for (const [option, limit] of Object.entries(LIMIT_OF)) {
-    const value = LIMITS[limit]
+  const ofGateway = settings.filter(({ name }) => name.startsWith("gateway.") && name !== "gateway.upstreams")
+  assert.deepEqual([...listed.keys()].sort(), ofGateway.map(({ option = "" }) => option.slice(2)).sort())
+  for (const { option = "", path } of ofGateway.filter(({ name }) => name.startsWith("gateway.limits."))) {
+    const value = LIMITS[path.at(-1) as keyof GatewayLimits]
     const text = value === Infinity ? "never" : value.toLocaleString("en-US")
-    assert.equal(listed.get(option)?.split(", or ")[0], text, option)
+    assert.equal(listed.get(option.slice(2))?.split(", or ")[0], text, option)
   }
+})
+
+test("the defaults of the configuration are those of the gateway", () => {
+  const { limits } = parseConfig({}).gateway
+  assert.deepEqual({ ...limits, abandonAfter: Infinity }, LIMITS)
 })
 
 test("docs/gateway.md lists endpoints that the gateway answers itself", () => {
