@@ -177,7 +177,7 @@ function readIssuer(
   const { issuer, audience, jwks: address, allowPrivateJwks: allowPrivate = false } = options
   if (typeof issuer !== "string" || issuer === "")
     throw new UsageError(`auth.${path}.issuer must be the iss of its tokens`)
-  const audiences: string[] = typeof audience === "string" ? [audience] : [...audience]
+  const audiences: string[] = typeof audience === "string" ? [audience] : [...(audience ?? [])]
   if (audiences.length === 0 || audiences.some((each) => typeof each !== "string" || each === "")) {
     throw new UsageError(`auth.${path}.audience must be the aud of tokens for this hub, such as the URL of the hub`)
   }

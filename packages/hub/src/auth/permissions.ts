@@ -24,7 +24,9 @@ export function createPermissions(options: readonly PermissionOptions[]): Grants
     if (own !== undefined) return ownGrants(own, grantsClaim)
     const fitting = permissions.filter(({ when }) => when.every(([claim, value]) => has(valueAt(claims, claim), value)))
     const fill = (action: Action): Grants =>
-      new Grants(fitting.flatMap(({ templates }) => templates[action].flatMap((template) => template.fill(claims))))
+      new Grants(
+        fitting.flatMap(({ templates }) => templates[action].flatMap((template) => template.grantsFor(claims))),
+      )
     return { publish: fill("publish"), subscribe: fill("subscribe") }
   }
 }

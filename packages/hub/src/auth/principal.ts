@@ -15,7 +15,7 @@ export interface Principal {
   readonly name: string
   /** Its issuer: the `iss` of its token. */
   readonly issuer?: string
-  /** Whose it is, among the users of its issuer. */
+  /** The user, among those of its issuer. */
   readonly userId?: string
   readonly grants: Readonly<Record<Action, Grants>>
   /** When its grants end, in ms since 1970. */

@@ -13,7 +13,7 @@ const MAX_CHOICES = 1_000
 /** A topic or pattern that may hold claims, `users/{sub}/*`. */
 export interface Template {
   /** The grants for these claims; none when a claim is missing, or cannot be one segment of a topic. */
-  fill(claims: Claims): Grant[]
+  grantsFor(claims: Claims): Grant[]
 }
 
 /**
@@ -25,12 +25,12 @@ export function readTemplate(text: string): Template {
   const names = [...text.matchAll(CLAIM)].map(([, name = ""]) => name)
   if (names.length === 0) {
     const grant = toGrant(text)
-    return { fill: () => [grant] }
+    return { grantsFor: () => [grant] }
   }
   if (names.includes("")) throw new RangeError("the braces must hold the name of a claim")
   const pieces = translate(text.replace(CLAIM, SLOT)).split(SLOT)
   return {
-    fill: (claims) =>
+    grantsFor: (claims) =>
       choicesOf(names, claims)
         .map((choice) => pieces.reduce((grant, piece, i) => `${grant}${choice.get(names[i - 1] as string)}${piece}`))
         .filter(fits),
