@@ -8,14 +8,14 @@ const runs = createRuns({ format: text() })
 
 // replace it with your model, and pass the model the signal
 async function* model(signal: AbortSignal): AsyncGenerator<string> {
-  for (const word of "The server writes this answer, whether or not a page is open.".split(/(?<= )/)) {
-    yield word
-    await sleep(300, undefined, { signal })
+  for (let token = 1; token <= 500; token++) {
+    yield `${token} `
+    await sleep(200, undefined, { signal })
   }
 }
 
 const page = `<!doctype html><pre></pre><button>Stop</button><script>
-  const url = "/answers/" + (location.hash ||= crypto.randomUUID()).slice(1)
+  const url = "/answers/" + (location.hash ||= "#" + crypto.randomUUID()).slice(1)
   const show = (text) => document.querySelector("pre").append(text)
   document.querySelector("button").onclick = () => fetch(url, { method: "DELETE" })
   fetch(url, { method: "PUT" }).then(() => {
