@@ -12,7 +12,7 @@ const HUB: readonly Section[] = [
   {
     title: "createHub(options)",
     text: "From `onward`. Throws a `TypeError` for an option it does not know, and for a value of the wrong kind.",
-    from: [["hub/hub.ts", "HubOptions"]],
+    from: [["hub/hub-options.ts", "HubOptions"]],
   },
   {
     title: "limits",
@@ -23,7 +23,7 @@ const HUB: readonly Section[] = [
   {
     title: "presence",
     text: "The option `presence` of `createHub`.",
-    from: [["hub/presence/presence.ts", "PresenceOptions"]],
+    from: [["hub/presence/options.ts", "PresenceOptions"]],
   },
   { title: "The hub", text: "What `createHub` returns.", from: [["hub/hub.ts", "Hub"]] },
   {

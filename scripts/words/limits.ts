@@ -13,7 +13,7 @@ export const AREAS: Readonly<Record<string, number>> = {
   "packages/onward/src/": 10,
   "packages/onward/src/adapters/": 1,
   "packages/onward/src/client/": 48,
-  "packages/onward/src/hub/": 57,
+  "packages/onward/src/hub/": 46,
   "packages/onward/src/log/": 18,
   "packages/onward/src/log/nats/": 34,
   "packages/onward/src/log/postgres/": 25,

@@ -30,10 +30,10 @@ export interface TimerWheelOptions {
  * One timer for any number of connections: a ring of slots, one visited each half second. An idle member costs a set entry
  * and one visit per wait, no timer and no closure. The timer exists only while there are members.
  */
-export class TimerWheel {
+export class TimerWheel<Member extends Beating = Beating> {
   readonly #clock: Clock
   readonly #turns: Turns
-  readonly #slots: Set<Beating>[] = []
+  readonly #slots: Set<Member>[] = []
   #current = 0
   /** When the current slot was due, by the monotonic clock. Ticks are counted from it, so that late timers do not add up. */
   #at = 0
@@ -52,12 +52,12 @@ export class TimerWheel {
     return this.#size
   }
 
-  *members(): IterableIterator<Beating> {
+  *members(): IterableIterator<Member> {
     for (const slot of this.#slots) yield* slot
   }
 
   /** First visit up to a tick before `delay` milliseconds are over; longer waits than the ring are visited early, which is harmless. */
-  add(member: Beating, delay: number): void {
+  add(member: Member, delay: number): void {
     const now = this.#clock.monotonic()
     if (!this.#stop && this.#size === 0) this.#at = now
     this.#place(member, now + delay)
@@ -65,14 +65,14 @@ export class TimerWheel {
     if (!this.#stop) this.#arm(now)
   }
 
-  delete(member: Beating): void {
+  delete(member: Member): void {
     if (!this.#slots[member.slot]?.delete(member)) return
     if (--this.#size > 0) return
     this.#stop?.()
     this.#stop = undefined
   }
 
-  #place(member: Beating, due: number): void {
+  #place(member: Member, due: number): void {
     const steps = Math.max(1, Math.min(this.#slots.length - 1, Math.floor((due - this.#at) / TICK_MS)))
     member.slot = (this.#current + steps) % this.#slots.length
     this.#slots[member.slot]?.add(member)
@@ -92,19 +92,19 @@ export class TimerWheel {
     const first = this.#current + 1
     const count = Math.min(steps, this.#slots.length)
     this.#current = (this.#current + steps) % this.#slots.length
-    for (let i = 0; i < count; i++) this.#visit(this.#slots[(first + i) % this.#slots.length] as Set<Beating>)
+    for (let i = 0; i < count; i++) this.#visit(this.#slots[(first + i) % this.#slots.length] as Set<Member>)
     if (this.#size > 0 && !this.#stop) this.#arm(now)
   }
 
-  #visit(slot: Set<Beating>): void {
+  #visit(slot: Set<Member>): void {
     // a copy, because after a standstill a visit may put its member back into a slot of the same turn
     this.#visitAll(slot, [...slot], 0)
   }
 
   /** Thousands of streams that connected together are due together: a part of them has to wait for a later turn. */
-  #visitAll(slot: Set<Beating>, members: readonly Beating[], from: number): void {
+  #visitAll(slot: Set<Member>, members: readonly Member[], from: number): void {
     for (let i = from; i < members.length; i++) {
-      const member = members[i] as Beating
+      const member = members[i] as Member
       if (!slot.has(member)) continue
       if (this.#turns.isOver) return this.#turns.later(() => this.#visitAll(slot, members, i))
       const now = this.#clock.monotonic()

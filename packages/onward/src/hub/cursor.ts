@@ -5,7 +5,7 @@ import type { Sink, SinkOwner } from "../sink.ts"
 import { quietEnough, TICK_MS, type Beating } from "../timer-wheel.ts"
 import type { Audience, Listener } from "./audience.ts"
 import { reconnectLater, comment, end, gap } from "./control.ts"
-import type { Context, Member, TailWaiter } from "./context.ts"
+import type { HubContext, TailWaiter } from "./hub-context.ts"
 import { resolveStart, type ResolvedStart } from "./resolve-start.ts"
 import { LossTracker } from "./loss-tracker.ts"
 import { cut, PART_CHARS } from "./batch.ts"
@@ -19,17 +19,32 @@ const MAX_PAGE = 512
  */
 type State = "asking" | "reading" | "waiting" | "full" | "live" | "over"
 
+/** Counts the open cursors. */
+export interface CursorOwner {
+  /** The stream of `cursor` has ended. Called once. */
+  onOver(cursor: Cursor): void
+}
+
+export interface CursorOptions {
+  readonly audience: Audience
+  readonly sink: Sink
+  readonly limitKey: string | undefined
+  readonly signal: AbortSignal | undefined
+  readonly userId: string | undefined
+}
+
 /**
  * One connection's place in the log. It reads on by itself, from the window or the log, until it has all that this process
  * knows; then it is live. When its sink is full it stops being live and catches up once there is room: nothing is queued.
  */
-export class Cursor implements Listener, SinkOwner, Beating, TailWaiter, Member {
+export class Cursor implements Listener, SinkOwner, Beating, TailWaiter {
   slot = 0
   readonly limitKey: string | undefined
   readonly signal: AbortSignal | undefined
   readonly userId: string | undefined
   readonly audience: Audience
-  readonly #core: Context
+  readonly #context: HubContext
+  readonly #owner: CursorOwner
   readonly #sink: Sink
   #state: State = "asking"
   /** Everything up to here is written. While live, the tail's position counts instead. */
@@ -41,20 +56,16 @@ export class Cursor implements Listener, SinkOwner, Beating, TailWaiter, Member 
   #losses: LossTracker | undefined
   #pageSize = 16
 
-  constructor(
-    core: Context,
-    audience: Audience,
-    sink: Sink,
-    options: { limitKey?: string | undefined; signal?: AbortSignal | undefined; userId?: string | undefined },
-  ) {
-    this.#core = core
+  constructor(context: HubContext, owner: CursorOwner, { audience, sink, limitKey, signal, userId }: CursorOptions) {
+    this.#context = context
+    this.#owner = owner
     this.audience = audience
     this.#sink = sink
-    this.limitKey = options.limitKey
-    this.signal = options.signal
-    this.userId = options.userId
-    this.#wroteAt = core.clock.monotonic()
-    this.#endsAt = this.#wroteAt + lifeOf(core.maxStreamAge, core.clock.random())
+    this.limitKey = limitKey
+    this.signal = signal
+    this.userId = userId
+    this.#wroteAt = context.clock.monotonic()
+    this.#endsAt = this.#wroteAt + lifeOf(context.maxStreamAge, context.clock.random())
     sink.owner = this
   }
 
@@ -64,18 +75,18 @@ export class Cursor implements Listener, SinkOwner, Beating, TailWaiter, Member 
 
   /** Begins at `start`: at once when nothing must be asked of the log. */
   start(start: StartPoint): void {
-    const { tail } = this.#core
+    const { tail } = this.#context
     if (start === "live" && tail.isReady) return this.#begin({ position: tail.position })
     void this.#find(start)
   }
 
   async #find(start: StartPoint): Promise<void> {
-    const { tail } = this.#core
+    const { tail } = this.#context
     await tail.ready
     if (this.#over()) return
     const asked = tail.position
     const found = await this.#ask(() =>
-      resolveStart(this.#core, this.audience, start, { asked, isOver: () => this.#over() }),
+      resolveStart(this.#context, this.audience, start, { asked, isOver: () => this.#over() }),
     )
     if (found?.isOver) return this.finish()
     if (found) this.#begin(found)
@@ -101,7 +112,7 @@ export class Cursor implements Listener, SinkOwner, Beating, TailWaiter, Member 
   fallBehind(position: Position): void {
     this.#position = position
     this.#shown = position
-    this.#wroteAt = this.#core.clock.monotonic()
+    this.#wroteAt = this.#context.clock.monotonic()
     this.#wait()
   }
 
@@ -124,15 +135,15 @@ export class Cursor implements Listener, SinkOwner, Beating, TailWaiter, Member 
   onClose(): void {
     if (this.#state === "over") return
     this.audience.live.delete(this)
-    this.#core.tail.waiting.delete(this)
+    this.#context.tail.waiting.delete(this)
     this.#state = "over"
-    this.#core.left(this)
+    this.#owner.onOver(this)
   }
 
   /** Ends the stream, with a last frame if there is room for one. */
   end(last?: Frame): void {
     // what arrived in this turn comes first
-    if (this.isLive) this.#core.fanOut.flush()
+    if (this.isLive) this.#context.fanOut.flush()
     if (this.#over()) return
     const abort = this.#state === "full"
     if (last && !abort) this.#sink.write(last)
@@ -142,7 +153,7 @@ export class Cursor implements Listener, SinkOwner, Beating, TailWaiter, Member 
 
   /** Ends the stream for its client to reconnect, which resumes exactly here. */
   sendAway(): void {
-    const { clock, fanOut, tail } = this.#core
+    const { clock, fanOut, tail } = this.#context
     if (this.isLive) fanOut.flush()
     const position = this.isLive ? tail.position : this.#position
     this.end(reconnectLater(position || undefined, clock.random()))
@@ -156,7 +167,7 @@ export class Cursor implements Listener, SinkOwner, Beating, TailWaiter, Member 
   }
 
   beat(now: number): number {
-    const { heartbeat, stallTimeout } = this.#core
+    const { heartbeat, stallTimeout } = this.#context
     // the next visit would be too late, and a proxy's own limit does not wait
     if (now > this.#endsAt - TICK_MS) {
       this.sendAway()
@@ -178,13 +189,13 @@ export class Cursor implements Listener, SinkOwner, Beating, TailWaiter, Member 
    * without a visit of its own.
    */
   #nextBeat(now: number): number {
-    const { clock, heartbeat, stallTimeout } = this.#core
+    const { clock, heartbeat, stallTimeout } = this.#context
     return Math.min(heartbeat * (0.9 + clock.random() * 0.1), stallTimeout, this.#endsAt - now)
   }
 
   /** A checkpoint when the position moved, else a comment. */
   #beatLive(): void {
-    const { fanOut, tail } = this.#core
+    const { fanOut, tail } = this.#context
     // a checkpoint must not overtake entries of this turn
     fanOut.flush()
     if (!this.isLive) return
@@ -198,7 +209,7 @@ export class Cursor implements Listener, SinkOwner, Beating, TailWaiter, Member 
   // Catching up.
 
   #read(): void {
-    const { window, turns } = this.#core
+    const { window, turns } = this.#context
     while (this.#state === "reading") {
       if (turns.isOver) return this.#readLater()
       if (!window.covers(this.#position)) return void this.#readLog()
@@ -212,13 +223,13 @@ export class Cursor implements Listener, SinkOwner, Beating, TailWaiter, Member 
 
   #readLater(): void {
     this.#state = "asking"
-    this.#core.turns.later(() => {
+    this.#context.turns.later(() => {
       if (this.#state === "asking") this.catchUp(this.#position)
     })
   }
 
   async #readLog(): Promise<void> {
-    const { log, tail, clock } = this.#core
+    const { log, tail, clock } = this.#context
     const { topics, hasPatterns } = this.audience
     const after = this.#position
     const page = await this.#ask(() => log.read({ after, limit: this.#pageSize, ...(!hasPatterns && { topics }) }))
@@ -255,7 +266,7 @@ export class Cursor implements Listener, SinkOwner, Beating, TailWaiter, Member 
 
   /** Those whose topic the stream asked for. Matching thousands of topics with a hundred patterns may take many turns. */
   async #matching<T>(items: readonly T[], topicOf: (item: T) => string): Promise<T[]> {
-    const { turns } = this.#core
+    const { turns } = this.#context
     const matching: T[] = []
     for (const item of items) {
       if (this.audience.hasPatterns && turns.isOver) await turns.next()
@@ -296,7 +307,7 @@ export class Cursor implements Listener, SinkOwner, Beating, TailWaiter, Member 
   }
 
   #goLive(): void {
-    const { fanOut, tail } = this.#core
+    const { fanOut, tail } = this.#context
     if (!this.#losses?.isAheadOf(tail.position)) this.#losses = undefined
     this.#state = "live"
     fanOut.join(this.audience, this)
@@ -310,7 +321,7 @@ export class Cursor implements Listener, SinkOwner, Beating, TailWaiter, Member 
   }
 
   #write(frame: Frame): boolean {
-    this.#wroteAt = this.#core.clock.monotonic()
+    this.#wroteAt = this.#context.clock.monotonic()
     return this.#sink.write(frame)
   }
 
@@ -320,8 +331,8 @@ export class Cursor implements Listener, SinkOwner, Beating, TailWaiter, Member 
 
   #waitForTail(): void {
     this.#state = "waiting"
-    this.#core.tail.waiting.add(this)
-    this.#core.tail.wake()
+    this.#context.tail.waiting.add(this)
+    this.#context.tail.wake()
   }
 
   /** Told by the tail, for each who waits, that it has moved. */
@@ -332,9 +343,9 @@ export class Cursor implements Listener, SinkOwner, Beating, TailWaiter, Member 
   /** Asks the log, again and again while it is away; undefined when the stream ended meanwhile. */
   async #ask<T>(question: () => Promise<T>): Promise<T | undefined> {
     this.#state = "asking"
-    const { turns } = this.#core
+    const { turns } = this.#context
     while (turns.isOver && !this.#over()) await turns.next()
-    const answer = await this.#core.retryUntil(question, () => this.#over())
+    const answer = await this.#context.retryUntil(question, () => this.#over())
     if (this.#over()) return undefined
     this.#state = "reading"
     return answer

@@ -1,6 +1,6 @@
 import { formatPosition, inSameEpoch, parsePosition, type Loss } from "../log/index.ts"
 import type { Entry, Position } from "../message.ts"
-import type { Internals } from "./internals.ts"
+import type { Internals } from "./hub-context.ts"
 
 const PAGE = 500
 
@@ -23,7 +23,7 @@ export interface Followed {
  * Resolves when everything was handed on that the log held when it was asked; rejects with what the log rejects with.
  */
 export async function followTopic(
-  { core }: Pick<Internals, "core">,
+  { context }: Pick<Internals, "context">,
   topic: string,
   follower: TopicFollower,
 ): Promise<Followed> {
@@ -33,9 +33,9 @@ export async function followTopic(
   let isFirst = false
   let reading: Promise<void> = Promise.resolve()
   const isNews = (at: Position): boolean => !inSameEpoch(at, position) || at > position
-  const isOver = (): boolean => isStopped || core.isClosed
+  const isOver = (): boolean => isStopped || context.isClosed
 
-  const remove = core.tailListeners.add(
+  const remove = context.tailListeners.add(
     {
       onEntry(entry) {
         // what is read already may arrive after it, and what is read next must not be overtaken
@@ -45,7 +45,7 @@ export async function followTopic(
       },
       onInterrupt() {
         isLive = false
-        void core.retryUntil(refresh, isOver)
+        void context.retryUntil(refresh, isOver)
       },
     },
     topic,
@@ -60,16 +60,16 @@ export async function followTopic(
 
   async function read(): Promise<void> {
     for (;;) {
-      if (core.turns.isOver) await core.turns.next()
+      if (context.turns.isOver) await context.turns.next()
       const after = position
-      const page = await core.log.read({ after, topics: [topic], limit: PAGE })
+      const page = await context.log.read({ after, topics: [topic], limit: PAGE })
       if (isOver()) return
       // a life that began unseen has taken nothing from who has had nothing
       if (page.lost && isOf(page.lost, topic) && !(isFirst && page.lost.reason === "epoch")) follower.onLost(page.lost)
       isFirst = false
       // the tail may have gone on meanwhile, if it was followed already
       for (const entry of page.entries) {
-        if (core.turns.isOver) await core.turns.next()
+        if (context.turns.isOver) await context.turns.next()
         if (isOver()) return
         if (!isNews(entry.position)) continue
         position = entry.position
@@ -77,7 +77,7 @@ export async function followTopic(
       }
       const next = page.lost?.reason === "unknown" ? page.lost.to : page.next
       if (isNews(next)) position = next
-      const { tail } = core
+      const { tail } = context
       const isAtTail = inSameEpoch(position, tail.position) && position >= tail.position
       // no await between this look and going live: from here on the tail has everything
       if (isAtTail || position === after) {
@@ -89,11 +89,11 @@ export async function followTopic(
 
   try {
     // a store that is away fails this call instead of holding it up
-    if (!core.tail.isReady) await core.log.bounds()
-    await core.tail.ready
-    const parsed = parsePosition(core.tail.position)
+    if (!context.tail.isReady) await context.log.bounds()
+    await context.tail.ready
+    const parsed = parsePosition(context.tail.position)
     // before everything there ever was, so that the log tells what it has removed
-    position = parsed ? formatPosition(parsed.epoch, 0) : (await core.log.bounds()).first
+    position = parsed ? formatPosition(parsed.epoch, 0) : (await context.log.bounds()).first
     isFirst = true
     await refresh()
   } catch (error) {

@@ -1,64 +1,32 @@
-import { checkClock, systemClock, type Clock } from "../clock.ts"
 import { OnwardError } from "../errors.ts"
-import { checkContract, type EventContract, type EventInput, type EventSchemas } from "../events.ts"
-import { checkLog, checkMessage, memoryLog, repeatsOf, type Appended, type Log } from "../log/index.ts"
+import type { EventInput, EventSchemas } from "../events.ts"
+import { checkMessage, repeatsOf, type Appended } from "../log/index.ts"
 import type { Message, Position, StoredMessage } from "../message.ts"
 import { kindOf } from "../kind.ts"
-import { checkKinds, checkNames, durationOf } from "../options.ts"
+import { checkNames } from "../options.ts"
+import { Connections } from "./connections.ts"
 import { comment } from "./control.ts"
-import { Core } from "./core.ts"
-import { setInternals } from "./internals.ts"
-import {
-  createLocalPresence,
-  createPresence,
-  noPresence,
-  type Presence,
-  type PresenceOptions,
-} from "./presence/presence.ts"
-import { defaultLimits, resolveLimits, type Limits } from "./limits.ts"
+import { createContext } from "./create-context.ts"
+import { setInternals } from "./hub-context.ts"
+import { resolveOptions, type HubOptions } from "./hub-options.ts"
+import { LocalPresence } from "./presence/local.ts"
+import { createPresence, noPresence, type Presence } from "./presence/presence.ts"
 import { Subscription, type SubscribeOptions } from "./subscription.ts"
-import type { WindowOptions } from "./window.ts"
-
-export interface HubOptions<S extends EventSchemas = EventSchemas> {
-  /** The log that stores entries. `hub.close()` closes it. @default memoryLog() */
-  readonly log?: Log
-  /** The events that may be published, from `defineEvents`; publishing then validates. @default any */
-  readonly events?: EventContract<S>
-  /** How many of the newest entries stay in memory, for clients that reconnect. */
-  readonly window?: Partial<WindowOptions>
-  /** Longest silence on a stream, in ms. @default 15_000 */
-  readonly heartbeat?: number
-  /** How long a client may read nothing before its stream is closed, in ms. It resumes when it reconnects. @default 120_000 */
-  readonly stallTimeout?: number
-  /**
-   * Maximum duration of a stream, in ms. Its client then reconnects, for example to another process, or before a proxy's limit. A stream
-   * ends up to a tenth earlier, or up to half a second if that is longer, so that clients that connected together do not reconnect together. @default Infinity
-   */
-  readonly maxStreamAge?: number
-  /** What the hub refuses: streams, topics and messages beyond these numbers and sizes. */
-  readonly limits?: Partial<Limits>
-  /** Enables `hub.presence`: the number of streams and the users on each topic, across processes. It writes to the log. @default false */
-  readonly presence?: boolean | PresenceOptions
-  /** Called with errors that no caller awaits, such as an unavailable store. @default console.error */
-  readonly onError?: (error: unknown) => void
-  /** The source of time and random numbers. In tests, a clock of `onward/testing`. @default the machine's */
-  readonly clock?: Clock
-}
 
 /** A message that fits the hub's contract. */
 export type MessageOf<S extends EventSchemas> = string extends keyof S
   ? Message
   : Omit<Message, "event" | "data"> & EventInput<S>
 
-/** What became of a published message. */
+/** What happened to a published message. */
 export interface PublishResult {
-  /** Its SSE id: what a client resumes after. */
+  /** Its SSE id. A client that resumes after it receives the messages that follow. */
   readonly id: string
-  /** True when its topic already kept an entry with its `id` or `idempotencyKey`: then this message was neither stored nor delivered. */
+  /** True when its topic already kept an entry with its `id` or `idempotencyKey`: this message was neither stored nor delivered. */
   readonly repeated: boolean
 }
 
-/** What a hub is doing now. */
+/** The current numbers of a hub in this process. */
 export interface HubStats {
   /** Streams that are open in this process. */
   readonly connections: number
@@ -108,22 +76,6 @@ export interface DrainOptions {
   readonly duration?: number
 }
 
-const OPTIONS = [
-  "log",
-  "events",
-  "window",
-  "heartbeat",
-  "stallTimeout",
-  "maxStreamAge",
-  "limits",
-  "presence",
-  "onError",
-  "clock",
-  ...Object.keys(defaultLimits).map((name) => `limits.${name}`),
-  "window.entries",
-  "window.chars",
-]
-
 /**
  * Makes a hub.
  * @example
@@ -132,26 +84,17 @@ const OPTIONS = [
  * await hub.publish({ topic: "prices", event: "tick", data: { symbol: "ACME", price: 12.5 } })
  */
 export function createHub<S extends EventSchemas = EventSchemas>(options: HubOptions<S> = {}): Hub<S> {
-  checkNames("createHub", options, OPTIONS)
-  checkKinds("createHub", options, { onError: "a function" })
-  const { events, clock = systemClock } = options
-  checkClock("createHub", clock)
-  if (options.log !== undefined) checkLog("createHub", options.log)
-  if (events !== undefined) checkContract("createHub", events)
-  const core = new Core({
-    log: options.log ?? memoryLog({ clock }),
-    clock,
-    limits: resolveLimits(options.limits),
-    window: windowOf(options.window),
-    heartbeat: durationOf("heartbeat", options.heartbeat, 15_000),
-    stallTimeout: durationOf("stallTimeout", options.stallTimeout, 120_000),
-    maxStreamAge: durationOf("maxStreamAge", options.maxStreamAge, Infinity),
-    localPresence: createLocalPresence(options.presence),
-    onError: options.onError ?? ((error) => console.error("onward:", error)),
-  })
+  const settings = resolveOptions(options)
+  const { events } = options
+  const { log, limits } = settings
+  const context = createContext(settings, (cause) => connections.giveUp(cause))
+  const { tail, fanOut, window } = context
+  const localPresence = settings.presence && new LocalPresence(settings.presence.isCounted)
+  const connections = new Connections(context, localPresence)
+  // after `connections`, which a log that fails at once gives up
+  tail.start()
 
-  const check = (message: Message): StoredMessage =>
-    checkMessage(message, core.limits.messageBytes, core.limits.cursorBytes)
+  const check = (message: Message): StoredMessage => checkMessage(message, limits.messageBytes, limits.cursorBytes)
 
   async function validated(message: Message): Promise<StoredMessage> {
     if (!events) return check(message)
@@ -160,17 +103,17 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
 
   async function append(messages: readonly StoredMessage[]): Promise<Appended> {
     try {
-      if (core.isClosed) throw closed()
-      // who was live before this publish must get it, so the tail must know where it began
-      if (!core.tail.isReady) {
-        await core.log.bounds() // a store that is away fails this publish, instead of holding it up
-        await core.tail.ready
+      if (context.isClosed) throw closed()
+      // a stream that was live before this publish must receive it, so the tail must know where it began
+      if (!tail.isReady) {
+        await log.bounds() // an unavailable store fails this publish, instead of delaying it
+        await tail.ready
       }
-      const appended = await core.log.append(messages)
-      core.tail.appended(messages, appended)
+      const appended = await log.append(messages)
+      tail.appended(messages, appended)
       return appended
     } catch (error) {
-      throw core.isClosed ? closed(error) : error
+      throw context.isClosed ? closed(error) : error
     }
   }
 
@@ -184,10 +127,9 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
     })
   }
 
-  const internals = { core, append }
-  const presence = core.localPresence
-    ? createPresence(options.presence === true ? {} : options.presence || {}, core.localPresence, internals)
-    : noPresence
+  const internals = { context, append }
+  const presence =
+    settings.presence && localPresence ? createPresence(settings.presence, localPresence, internals) : noPresence
 
   const hub: Hub<S> = {
     presence,
@@ -203,16 +145,16 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
 
     publishResults,
 
-    subscribe: (subscribeOptions) => new Subscription(core, subscribeOptions),
+    subscribe: (subscribeOptions) => new Subscription(connections, subscribeOptions),
 
     stats() {
       let live = 0
-      for (const cursor of core.cursors()) if (cursor.isLive) live++
+      for (const cursor of connections.cursors()) if (cursor.isLive) live++
       return {
-        connections: core.connections,
+        connections: connections.size,
         live,
-        topics: core.fanOut.topics,
-        window: { entries: core.window.size, chars: core.window.chars },
+        topics: fanOut.topics,
+        window: { entries: window.size, chars: window.chars },
       }
     },
 
@@ -222,20 +164,18 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
       if (typeof duration !== "number" || !(duration >= 0)) {
         throw new TypeError(`drain: \`duration\` must be a number of milliseconds, not ${kindOf(duration)}.`)
       }
-      core.refuse(
-        new OnwardError("hub_draining", "this hub is closing: connect again, to another process if there is one"),
-      )
-      await closeEvenly(core, duration)
+      connections.refuse(new OnwardError("hub_draining", "The hub is closing. Connect again, to another process."))
+      await connections.drain(duration)
     },
 
     async close() {
-      if (core.isClosed) return
-      core.isClosed = true
-      core.refuse(new OnwardError("hub_closed", "this hub is closed"))
-      if (core.connections > 0) await core.end(core.cursors(), () => comment)
-      if (core.localPresence) await presence.close()
-      await core.tail.stop()
-      await core.log.close()
+      if (context.isClosed) return
+      context.isClosed = true
+      connections.refuse(new OnwardError("hub_closed", "The hub is closed. Connect to another process."))
+      if (connections.size > 0) await connections.end(connections.cursors(), () => comment)
+      await presence.close()
+      await tail.stop()
+      await log.close()
     },
 
     [Symbol.asyncDispose]() {
@@ -246,37 +186,10 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
   return hub
 }
 
-function windowOf(given: Partial<WindowOptions> = {}): WindowOptions {
-  checkNames("createHub's window", given, ["maxEntries", "maxChars"])
-  const { maxEntries = 10_000, maxChars = 16_777_216 } = given
-  for (const [name, value] of Object.entries({ maxEntries, maxChars })) {
-    if (typeof value === "number" && value >= 0) continue
-    throw new TypeError(`createHub: \`window.${name}\` must be a number, 0 or more, not ${kindOf(value)}.`)
-  }
-  return { maxEntries, maxChars }
-}
-
 const closed = (cause?: unknown): OnwardError =>
-  new OnwardError("hub_closed", "this hub is closed: nothing was published", { cause })
+  new OnwardError("hub_closed", "The hub is closed. Nothing was published.", { cause })
 
-/** What resuming after a message takes: its SSE id, or for one that repeated a key, whose entry may have another id, the position. */
+/** The id to resume after: the message's own SSE id. A repeat of a key can have another id than its entry, so it gets the position. */
 function idFor({ id, idempotencyKey: key }: StoredMessage, position: Position, repeated: boolean): string {
   return id !== undefined && (key === undefined || !repeated) ? id : position
-}
-
-/** Ends all streams over a time, in even steps; each client is told another time to come back after. */
-async function closeEvenly(core: Core, over: number): Promise<void> {
-  const { clock } = core
-  const cursors = [...core.cursors()]
-  const startedAt = clock.monotonic()
-  const letGo = clock.hold()
-  for (let ended = 0; core.connections > 0;) {
-    const share = over > 0 ? Math.min(1, (clock.monotonic() - startedAt) / over) : 1
-    for (const due = Math.floor(cursors.length * share); ended < due; ended++) {
-      if (core.turns.isOver) await core.turns.next()
-      cursors[ended]?.sendAway()
-    }
-    if (core.connections > 0) await new Promise<void>((resolve) => clock.after(50, resolve))
-  }
-  letGo()
 }

@@ -1,16 +1,10 @@
-export {
-  createHub,
-  type DrainOptions,
-  type Hub,
-  type HubOptions,
-  type HubStats,
-  type MessageOf,
-  type PublishResult,
-} from "./hub.ts"
+export { createHub, type DrainOptions, type Hub, type HubStats, type MessageOf, type PublishResult } from "./hub.ts"
 export { comment, end } from "./control.ts"
 export { followTopic, type Followed } from "./follow-topic.ts"
-export { internalsOf, type Internals } from "./internals.ts"
-export type { PresenceState, Presence, PresenceOptions } from "./presence/presence.ts"
+export { internalsOf, type Internals } from "./hub-context.ts"
+export type { HubOptions } from "./hub-options.ts"
+export type { PresenceOptions } from "./presence/options.ts"
+export type { PresenceState, Presence } from "./presence/presence.ts"
 export type { Limits } from "./limits.ts"
 export type { StartPoint } from "./start-point.ts"
 export { isSubscription, Subscription, type PreparedStream, type SubscribeOptions } from "./subscription.ts"

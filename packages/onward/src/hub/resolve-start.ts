@@ -1,7 +1,7 @@
 import { formatPosition, inSameEpoch, parsePosition } from "../log/index.ts"
 import type { Position } from "../message.ts"
 import type { Audience } from "./audience.ts"
-import type { Context } from "./context.ts"
+import type { HubContext } from "./hub-context.ts"
 import type { StartPoint } from "./start-point.ts"
 
 /** Where a stream begins. */
@@ -28,35 +28,35 @@ const MAX_LOOK_BACK = 100_000
  * anything.
  */
 export async function resolveStart(
-  core: Context,
+  context: HubContext,
   audience: Audience,
   start: StartPoint,
   { asked, isOver }: { readonly asked: Position; readonly isOver: () => boolean },
 ): Promise<ResolvedStart> {
   if (start === "live") return { position: asked }
-  if (typeof start === "object" && "after" in start) return findCursor(core, audience, start.after)
-  const position = await findLandmark(core, audience, start, isOver)
+  if (typeof start === "object" && "after" in start) return findCursor(context, audience, start.after)
+  const position = await findLandmark(context, audience, start, isOver)
   // the log answers later than it was asked: what came meanwhile, be it a new life of the log, is no history but news
   const isNews = position === undefined || !inSameEpoch(position, asked) || position > asked
   return { position: isNews ? asked : position, endAtRequest: asked }
 }
 
 async function findLandmark(
-  core: Context,
+  context: HubContext,
   audience: Audience,
   start: "earliest" | Landmark,
   isOver: () => boolean,
 ): Promise<Position | undefined> {
-  if (start === "earliest") return (await core.log.bounds()).first
+  if (start === "earliest") return (await context.log.bounds()).first
   return "since" in start
-    ? core.log.locate({ since: Number(start.since) })
-    : findLast(core, audience, start.last, isOver)
+    ? context.log.locate({ since: Number(start.since) })
+    : findLast(context, audience, start.last, isOver)
 }
 
-async function findCursor(core: Context, audience: Audience, given: string): Promise<ResolvedStart> {
-  const { log } = core
+async function findCursor(context: HubContext, audience: Audience, given: string): Promise<ResolvedStart> {
+  const { log } = context
   const position = parsePosition(given) ? given : await log.locate({ id: given, ...whereOf(audience) })
-  if (position !== undefined) return { position, given, isOver: await isPastEnd(core, audience, position) }
+  if (position !== undefined) return { position, given, isOver: await isPastEnd(context, audience, position) }
   // never seen, or no longer kept: then everything kept may be new to this client
   return { position: (await log.bounds()).first, given, unknown: true }
 }
@@ -67,7 +67,7 @@ const whereOf = (audience: Audience): { topics: readonly string[]; matches?: (to
   ...(audience.hasPatterns && { matches: (topic) => audience.matches(topic) }),
 })
 
-async function isPastEnd({ log, window }: Context, audience: Audience, position: Position): Promise<boolean> {
+async function isPastEnd({ log, window }: HubContext, audience: Audience, position: Position): Promise<boolean> {
   const { epoch, sequence } = parsePosition(position) ?? { epoch: "", sequence: 0 }
   if (!audience.until || sequence === 0) return false
   const before = formatPosition(epoch, sequence - 1)
@@ -79,12 +79,12 @@ async function isPastEnd({ log, window }: Context, audience: Audience, position:
 }
 
 async function findLast(
-  core: Context,
+  context: HubContext,
   audience: Audience,
   count: number,
   isOver: () => boolean,
 ): Promise<Position | undefined> {
-  const { log, window, tail, lookBacks } = core
+  const { log, window, tail, lookBacks } = context
   if (count === 0) return tail.position
   const { key, topics, hasPatterns } = audience
   const inWindow = hasPatterns ? undefined : window.beforeLast(count, topics)
@@ -92,7 +92,7 @@ async function findLast(
   return lookBacks.find(
     `${count} ${key}`,
     async (areOver) => {
-      if (hasPatterns) return lookBack(core, audience, count, areOver)
+      if (hasPatterns) return lookBack(context, audience, count, areOver)
       return (await log.locate({ last: count, topics })) ?? tail.position
     },
     isOver,
@@ -101,7 +101,7 @@ async function findLast(
 
 /** Finds the last entries that match patterns, which a log does not know: looks at the window, then at ever more of the log's end. */
 async function lookBack(
-  { log, window, turns }: Context,
+  { log, window, turns }: HubContext,
   audience: Audience,
   count: number,
   isOver: () => boolean,

@@ -6,7 +6,7 @@ import { checkKinds, checkNames } from "../options.ts"
 import type { Sink } from "../sink.ts"
 import { checkTopic, compilePattern } from "../topic.ts"
 import type { Selection } from "./audience.ts"
-import type { Core } from "./core.ts"
+import type { Connections } from "./connections.ts"
 import type { Limits } from "./limits.ts"
 import { checkStart, checkStartKind, type StartPoint } from "./start-point.ts"
 
@@ -92,7 +92,7 @@ function refusalOf(check: () => void): OnwardError | undefined {
 }
 
 /** An `until` that throws ends its own stream, and nobody else's. */
-function guarded(until: (entry: Entry) => boolean, { onError }: Core): (entry: Entry) => boolean {
+function guarded(until: (entry: Entry) => boolean, onError: (error: unknown) => void): (entry: Entry) => boolean {
   return (entry) => {
     try {
       return until(entry)
@@ -117,7 +117,7 @@ export const isSubscription = (value: unknown): value is Subscription =>
  * transports of your own.
  */
 export class Subscription {
-  readonly #core: Core
+  readonly #connections: Connections
   readonly #selection: Selection
   readonly #options: SubscribeOptions
   /** Why `open` throws, when names, key or start are invalid. Adapters answer with it; look at it to answer in your own words. */
@@ -129,8 +129,8 @@ export class Subscription {
   }
 
   /** Made by `hub.subscribe`. */
-  constructor(core: Core, options: SubscribeOptions) {
-    this.#core = core
+  constructor(connections: Connections, options: SubscribeOptions) {
+    this.#connections = connections
     this.#options = options
     checkNames("subscribe", options, OPTIONS)
     checkKinds("subscribe", options, KINDS)
@@ -140,18 +140,18 @@ export class Subscription {
     if (options.from !== undefined) checkStartKind(options.from)
     const topics = listOf("topics", options.topics)
     const patterns = listOf("patterns", options.patterns)
-    this.#selection = { topics, patterns, until: options.until && guarded(options.until, core) }
-    this.refusal = refusalOf(() => checkValues(this.#selection, options, core.limits))
+    this.#selection = { topics, patterns, until: options.until && guarded(options.until, connections.context.onError) }
+    this.refusal = refusalOf(() => checkValues(this.#selection, options, connections.context.limits))
   }
 
   /** That of its hub: what a client means by "ten minutes ago" is ago by this clock. */
   get clock(): Clock {
-    return this.#core.clock
+    return this.#connections.context.clock
   }
 
   /** Longest silence on its streams, in ms. */
   get heartbeat(): number {
-    return this.#core.heartbeat
+    return this.#connections.context.heartbeat
   }
 
   /**
@@ -164,8 +164,9 @@ export class Subscription {
     if (this.refusal) throw this.refusal
     const { limitKey, signal, userId, from = "live", allowHistory = true } = this.#options
     const isResume = typeof asked === "object" && "after" in asked
-    const start = asked !== undefined && (isResume || allowHistory) ? checkStart(asked, this.#core.limits) : from
-    this.#core.admit(this.#selection, limitKey)
-    return { start: (sink) => this.#core.open(this.#selection, sink, { start, limitKey, signal, userId }) }
+    const start =
+      asked !== undefined && (isResume || allowHistory) ? checkStart(asked, this.#connections.context.limits) : from
+    this.#connections.admit(this.#selection, limitKey)
+    return { start: (sink) => this.#connections.open(this.#selection, sink, { start, limitKey, signal, userId }) }
   }
 }

@@ -2,7 +2,7 @@ import type { Frame } from "../frame.ts"
 import { inSameEpoch, type Appended } from "../log/index.ts"
 import type { Entry, Position, StoredMessage } from "../message.ts"
 import { checkpoint } from "./control.ts"
-import type { Context, TailState, TailWaiter } from "./context.ts"
+import type { HubContext, TailState, TailWaiter } from "./hub-context.ts"
 
 const PAGE = 1_000
 /** How many of the newest entries a process begins with in its window. */
@@ -11,10 +11,10 @@ const RECENT = 1_000
 /** Follows the end of the log, once per process, and hands every entry to the window and the fan-out, in order. */
 export class Tail implements TailState {
   position: Position = ""
-  readonly ready: Promise<void>
+  readonly #ready = Promise.withResolvers<void>()
   isReady = false
   readonly waiting: Set<TailWaiter> = new Set()
-  readonly #core: Context
+  readonly #context: Omit<HubContext, "tail">
   #reading = false
   #again = false
   #isScheduled = false
@@ -23,23 +23,30 @@ export class Tail implements TailState {
   #checkpoint: Frame | undefined
   #unwatch: (() => Promise<void>) | undefined
 
-  constructor(core: Context) {
-    this.#core = core
-    this.ready = this.#start()
+  constructor(context: Omit<HubContext, "tail">) {
+    this.#context = context
+  }
+
+  get ready(): Promise<void> {
+    return this.#ready.promise
   }
 
   get checkpoint(): Frame {
     return (this.#checkpoint ??= checkpoint(this.position))
   }
 
-  async #start(): Promise<void> {
-    const core = this.#core
-    const isOver = () => core.isClosed
-    const bounds = await core.retryUntil(() => core.log.bounds(), isOver)
-    if (!bounds || core.isClosed) return
+  start(): void {
+    void this.#begin().then(this.#ready.resolve)
+  }
+
+  async #begin(): Promise<void> {
+    const context = this.#context
+    const isOver = () => context.isClosed
+    const bounds = await context.retryUntil(() => context.log.bounds(), isOver)
+    if (!bounds || context.isClosed) return
     this.position = bounds.last
     await this.#remember(bounds.last)
-    if (core.isClosed) return
+    if (context.isClosed) return
     this.isReady = true
     void this.#watch(isOver)
   }
@@ -49,7 +56,7 @@ export class Tail implements TailState {
    * they missed lately need not be read for each of them. Without it all is well too, so nothing is tried twice.
    */
   async #remember(last: Position): Promise<void> {
-    const { log, window } = this.#core
+    const { log, window } = this.#context
     try {
       let after = (await log.locate({ last: RECENT })) ?? last
       window.reset(after)
@@ -68,8 +75,8 @@ export class Tail implements TailState {
   }
 
   async #watch(isOver: () => boolean): Promise<void> {
-    const { log } = this.#core
-    const unwatch = await this.#core.retryUntil(() => log.watch((newest) => this.wake(newest)), isOver)
+    const { log } = this.#context
+    const unwatch = await this.#context.retryUntil(() => log.watch((newest) => this.wake(newest)), isOver)
     if (isOver()) await unwatch?.()
     else this.#unwatch = unwatch
     // what came before the log knew who to wake
@@ -82,7 +89,7 @@ export class Tail implements TailState {
     if (this.#isScheduled || !this.isReady) return
     this.#isScheduled = true
     // not at once: what this process appended itself is about to arrive without being read
-    this.#core.clock.turn(() => {
+    this.#context.clock.turn(() => {
       this.#isScheduled = false
       const target = this.#mustRead ? undefined : this.#newest
       this.#mustRead = false
@@ -96,7 +103,7 @@ export class Tail implements TailState {
     if (this.#reading || previous !== this.position) return this.wake()
     for (const [i, message] of messages.entries()) {
       // of a large batch that many patterns are tried for, the rest is read back, over as many turns as it takes
-      if (i > 0 && this.#core.turns.isOver) return this.wake()
+      if (i > 0 && this.#context.turns.isOver) return this.wake()
       const position = positions[i] as Position
       // a repeat has the position of an entry that is there already
       if (position > this.position) this.#arrive({ ...message, position, time })
@@ -111,7 +118,7 @@ export class Tail implements TailState {
     }
     this.#reading = true
     await this.#readTo(target)
-    while (this.#again && !this.#core.isClosed) {
+    while (this.#again && !this.#context.isClosed) {
       this.#again = false
       await this.#readTo(undefined)
     }
@@ -120,41 +127,41 @@ export class Tail implements TailState {
 
   /** Reads pages up to `target`, or as long as there is more: a page may end early, so only a read that gets nowhere is the end. */
   async #readTo(target: Position | undefined): Promise<void> {
-    const core = this.#core
+    const context = this.#context
     for (;;) {
       const before = this.position
-      const page = await core.retryUntil(
-        () => core.log.read({ after: before, limit: PAGE }),
-        () => core.isClosed,
+      const page = await context.retryUntil(
+        () => context.log.read({ after: before, limit: PAGE }),
+        () => context.isClosed,
       )
-      if (!page || core.isClosed) return
+      if (!page || context.isClosed) return
       // something was removed before this process saw it: the window has a hole, and each cursor must find out for itself
       if (page.lost) this.#restart(page.lost.to)
       else {
         for (const entry of page.entries) {
-          if (core.turns.isOver) await core.turns.next()
-          if (core.isClosed) return
+          if (context.turns.isOver) await context.turns.next()
+          if (context.isClosed) return
           this.#arrive(entry)
         }
-        if (page.next > this.position) this.position = core.window.end = page.next
+        if (page.next > this.position) this.position = context.window.end = page.next
         this.#checkpoint = undefined
         this.#moved()
         if (page.next === before || (target !== undefined && page.next >= target)) return
       }
-      await new Promise<void>((resolve) => core.clock.turn(resolve))
+      await new Promise<void>((resolve) => context.clock.turn(resolve))
     }
   }
 
   #arrive(entry: Entry): void {
     this.position = entry.position
     this.#checkpoint = undefined
-    this.#core.window.push(entry)
-    this.#core.fanOut.arrive(entry)
-    this.#core.tailListeners.arrive(entry)
+    this.#context.window.push(entry)
+    this.#context.fanOut.arrive(entry)
+    this.#context.tailListeners.arrive(entry)
   }
 
   #restart(position: Position): void {
-    const { fanOut, tailListeners, window } = this.#core
+    const { fanOut, tailListeners, window } = this.#context
     const before = this.position
     this.position = position
     this.#newest = ""

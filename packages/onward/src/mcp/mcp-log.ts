@@ -23,13 +23,13 @@ export function mcpLogOf(from: Log | Hub): McpLog {
     }
   }
   const internals = internalsOf(from)
-  const { core } = internals
+  const { context } = internals
   return {
-    log: core.log,
+    log: context.log,
     append: (messages) => internals.append(messages),
     async watch(topic, wake) {
-      await core.tail.ready
-      return core.tailListeners.add({ onEntry: wake, onInterrupt: wake }, topic)
+      await context.tail.ready
+      return context.tailListeners.add({ onEntry: wake, onInterrupt: wake }, topic)
     },
   }
 }

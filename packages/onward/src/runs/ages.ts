@@ -27,7 +27,7 @@ export interface Ages {
  * Measures ages by the times of entries and the monotonic clock. The wall clock of a process may be a day ahead of the log's, or jump: by it,
  * runs that have just ended would be old. So it only limits what is taken for the present at first.
  */
-export function createAges({ core }: Internals, clock: Clock): Ages {
+export function createAges({ context }: Internals, clock: Clock): Ages {
   const eras: Era[] = []
   let isReady: Promise<void> | undefined
 
@@ -38,7 +38,7 @@ export function createAges({ core }: Internals, clock: Clock): Ages {
     if (eras.length > MAX_ERAS) eras.shift()
   }
 
-  const stop = core.tailListeners.add({
+  const stop = context.tailListeners.add({
     onEntry({ time }) {
       const era = eras.at(-1)
       const present = era ? era.time + clock.monotonic() - era.at : -Infinity
@@ -47,8 +47,8 @@ export function createAges({ core }: Internals, clock: Clock): Ages {
   })
 
   async function look(): Promise<void> {
-    const after = await core.log.locate({ last: 1 })
-    const [newest] = after === undefined ? [] : (await core.log.read({ after, limit: 1 })).entries
+    const after = await context.log.locate({ last: 1 })
+    const [newest] = after === undefined ? [] : (await context.log.read({ after, limit: 1 })).entries
     if (eras.length === 0) begin(Math.min(clock.now(), newest?.time ?? Infinity))
   }
 

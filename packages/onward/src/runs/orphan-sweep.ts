@@ -18,12 +18,12 @@ export interface SweepOptions {
  * Keeps an eye on every run that this process has seen begin, and has those that went silent watched for a while, by which they are
  * given up if they must be: a run nobody watches ends too. Returns the undo.
  */
-export function sweepOrphans({ internals: { core }, registry, topics, lease, clock }: SweepOptions): () => void {
+export function sweepOrphans({ internals: { context }, registry, topics, lease, clock }: SweepOptions): () => void {
   /** By topic: how many rounds it has been silent. */
   const silent = new Map<string, number>()
   let isStopped = false
 
-  const remove = core.tailListeners.add({
+  const remove = context.tailListeners.add({
     onEntry({ topic, event }) {
       // what viewers let be written says nothing of the producer
       if (event === "run.seen") return

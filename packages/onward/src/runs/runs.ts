@@ -63,7 +63,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   if (options.hub && options.log) throw new TypeError("createRuns takes a `hub` or a `log`, not both")
   const hub = options.hub ?? ownHub(options, onError)
   const internals = internalsOf(hub)
-  const clock = options.clock ?? internals.core.clock
+  const clock = options.clock ?? internals.context.clock
   const topics = createRunTopics(prefix)
   const ages = createAges(internals, clock)
   const registry = createRegistry({ internals, ages, lease, clock })
@@ -110,7 +110,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   }
 
   const prepared = (replica: Replica, name: string | undefined): Promise<Translation> =>
-    prepareTranslation(projectionOf(replica, name), replica, internals.core.turns)
+    prepareTranslation(projectionOf(replica, name), replica, internals.context.turns)
 
   /** Writes an `open`, and finds out whose is the first. */
   async function claim(replica: Replica): Promise<void> {
@@ -162,7 +162,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   function watching<T>(id: string, who: Watching, how: Pick<WatchOptions<T>, "frame" | "end">): Watch<T> {
     const { signal, merge: isMerged = true } = who
     return new Watch({
-      turns: internals.core.turns,
+      turns: internals.context.turns,
       ...how,
       signal,
       isMerged,

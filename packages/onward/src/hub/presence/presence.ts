@@ -1,24 +1,10 @@
 import { OnwardError } from "../../errors.ts"
 import { createEpoch } from "../../log/index.ts"
-import { kindOf } from "../../kind.ts"
-import { checkNames, durationOf } from "../../options.ts"
-import { compilePattern } from "../../topic.ts"
-import { LocalPresence } from "./local.ts"
-import type { Internals } from "../internals.ts"
+import type { Internals } from "../hub-context.ts"
+import type { LocalPresence } from "./local.ts"
+import type { PresenceSettings } from "./options.ts"
 import { RemotePresence } from "./remote.ts"
 import { PRESENCE_TOPIC, readReport, writeReport, type Change } from "./report.ts"
-
-export interface PresenceOptions {
-  /** Patterns of the topics to count. @default ["*"], all */
-  readonly patterns?: readonly string[]
-  /**
-   * How often this process reports changes to the others, in ms. Without changes it reports every five intervals. Use the same value in all
-   * processes. @default 1_000
-   */
-  readonly interval?: number
-  /** Topics and users together that this process reports to others. It counts the rest only for itself. @default 10_000 */
-  readonly maxReported?: number
-}
 
 /** Who is on a topic, in all processes that share the log. */
 export interface PresenceState {
@@ -55,19 +41,6 @@ interface TopicPresence {
   readonly userIds: ReadonlySet<string>
 }
 
-/** Counts this process's streams; undefined when nothing is to be counted. Throws `TypeError` for options that are none. */
-export function createLocalPresence(options: PresenceOptions | boolean | undefined): LocalPresence | undefined {
-  if (options === undefined || options === false) return undefined
-  const given = options === true ? {} : options
-  checkNames("createHub's presence", given, ["patterns", "interval", "maxReported"])
-  const { patterns = ["*"] } = given
-  if (!Array.isArray(patterns)) {
-    throw new TypeError(`createHub: \`presence.patterns\` must be an array of strings, not ${kindOf(patterns)}.`)
-  }
-  const matchers = patterns.map(compilePattern)
-  return new LocalPresence((topic) => matchers.some((matches) => matches(topic)))
-}
-
 export const noPresence: OpenPresence = {
   of: refuse,
   updates: refuse,
@@ -80,14 +53,12 @@ function refuse(): never {
 
 /** Adds up what this process counts and what the others tell, and tells the others. Nothing but the log is between them. */
 export function createPresence(
-  options: PresenceOptions,
+  { interval, maxReported }: PresenceSettings,
   localPresence: LocalPresence,
   internals: Internals,
 ): OpenPresence {
-  const every = durationOf("presence.every", options.interval, 1_000)
-  const { maxReported = 10_000 } = options
-  const { core } = internals
-  const { clock } = core
+  const { context } = internals
+  const { clock } = context
   const me = createEpoch()
   const remotePresence = new RemotePresence()
   /** What the others were told, of topics and people `size` together. */
@@ -126,7 +97,7 @@ export function createPresence(
     changes([topic])
   }
 
-  const untap = core.tailListeners.add(
+  const untap = context.tailListeners.add(
     {
       onEntry({ data }) {
         const heard = readReport(data)
@@ -184,7 +155,7 @@ export function createPresence(
   function report(kind: unknown, error: unknown): void {
     if (kind === reported) return
     reported = kind
-    core.onError(error)
+    context.onError(error)
   }
 
   async function tell(beat: boolean): Promise<void> {
@@ -203,7 +174,7 @@ export function createPresence(
       // what arrived of it, if anything, is not known
       anew = true
       asks ||= didAsk
-      if (!core.isClosed) report(error instanceof OnwardError ? error.code : error, error)
+      if (!context.isClosed) report(error instanceof OnwardError ? error.code : error, error)
     }
   }
 
@@ -223,11 +194,11 @@ export function createPresence(
       forgetTold()
       anew = true
     }
-    if (!core.isClosed) cancel = clock.after(every, () => void tick())
+    if (!context.isClosed) cancel = clock.after(interval, () => void tick())
   }
 
-  void core.tail.ready.then(() => {
-    if (!core.isClosed) void tick()
+  void context.tail.ready.then(() => {
+    if (!context.isClosed) void tick()
   })
 
   const of = (topic: string): PresenceState => {
@@ -240,7 +211,7 @@ export function createPresence(
     let last = ""
     let wake = (): void => {}
     const woken = (): void => wake()
-    const isOver = (): boolean => signal?.aborted === true || core.isClosed
+    const isOver = (): boolean => signal?.aborted === true || context.isClosed
     const all = followers.get(topic) ?? new Set()
     followers.set(topic, all.add(woken))
     signal?.addEventListener("abort", woken)
@@ -271,7 +242,7 @@ export function createPresence(
       for (const all of followers.values()) for (const wake of all) wake()
       await telling
       // whoever does not hear of it misses our beats
-      if (remotePresence.size > 0) await core.log.append(writeReport({ from: me, leaves: true })).catch(() => {})
+      if (remotePresence.size > 0) await context.log.append(writeReport({ from: me, leaves: true })).catch(() => {})
     },
   }
 }

@@ -1,0 +1,69 @@
+import type { Clock } from "../clock.ts"
+import type { Frame } from "../frame.ts"
+import { kindOf } from "../kind.ts"
+import type { Appended, Log } from "../log/index.ts"
+import type { Position, StoredMessage } from "../message.ts"
+import type { Turns } from "../turns.ts"
+import type { FanOut } from "./fan-out.ts"
+import type { Limits } from "./limits.ts"
+import type { LookBacks } from "./look-backs.ts"
+import type { Retry } from "./retry.ts"
+import type { TailListeners } from "./tail-listeners.ts"
+import type { Window } from "./window.ts"
+
+/** What the parts of one hub share. An interface below all of them, so that no import is circular; `createContext` makes it. */
+export interface HubContext extends Retry {
+  readonly log: Log
+  readonly clock: Clock
+  readonly turns: Turns
+  readonly limits: Limits
+  readonly heartbeat: number
+  readonly stallTimeout: number
+  readonly maxStreamAge: number
+  readonly onError: (error: unknown) => void
+  readonly lookBacks: LookBacks
+  readonly window: Window
+  readonly fanOut: FanOut
+  readonly tailListeners: TailListeners
+  readonly tail: TailState
+  /** Set by `hub.close`. */
+  isClosed: boolean
+}
+
+/** The end of the log, as far as this process has read it. */
+export interface TailState {
+  /** Everything up to this position was delivered in this process. */
+  readonly position: Position
+  /** Resolves when the end of the log is known. */
+  readonly ready: Promise<void>
+  readonly isReady: boolean
+  /** The frame that moves a client's resume point to `position`. */
+  readonly checkpoint: Frame
+  /** Followers that are ahead of this process; each is called once, when the tail has moved. */
+  readonly waiting: Set<TailWaiter>
+  /** Reads the log soon. `newest` is its newest position, if known. Calls may be late and in any order. */
+  wake(newest?: Position): void
+}
+
+/** A part of the hub that waits until the tail has moved. */
+export interface TailWaiter {
+  onTail(): void
+}
+
+/** What the layers above use of a hub, and its users do not. */
+export interface Internals {
+  readonly context: HubContext
+  /** Appends checked messages; live receivers of this process get them without a read. */
+  append(messages: readonly StoredMessage[]): Promise<Appended>
+}
+
+const internals = new WeakMap<object, Internals>()
+
+export const setInternals = (hub: object, its: Internals): void => void internals.set(hub, its)
+
+/** Throws `TypeError` for a value that `createHub` did not return. */
+export function internalsOf(hub: object): Internals {
+  const its = internals.get(hub)
+  if (!its) throw new TypeError(`\`hub\` must be what createHub returned, not ${kindOf(hub)}.`)
+  return its
+}
