@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { once } from "node:events"
+import { readFileSync } from "node:fs"
 import { createServer, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
 import { test, type TestContext } from "node:test"
@@ -170,4 +171,14 @@ test("text of another machine is printed without what a terminal obeys", () => {
     printable(`a${CONTROLS}\n\u202eb\u2028🦊é`).replaceAll(/\\u\{[\da-f]+\}/g, "."),
     "a.[31m.]0;owned..2J....b.🦊é",
   )
+})
+
+test("the pages that the doctor names have the sections that it names", () => {
+  const root = new URL("../../../../", import.meta.url)
+  const source = readFileSync(new URL("packages/hub/src/doctor/examine.ts", root), "utf8")
+  const named = [...source.matchAll(/(docs\/[\w-]+\.md), "([^"]+)"/g)]
+  assert.ok(named.length >= 3, `${named.length} places`)
+  for (const [place, page = "", section = ""] of named) {
+    assert.ok(readFileSync(new URL(page, root), "utf8").includes(`\n## ${section}\n`), place)
+  }
 })
