@@ -36,7 +36,7 @@ const server = http
       if (id === undefined) res.setHeader("content-type", "text/html").end(page)
       else if (req.method === "PUT") res.end(String((await runs.start(id, canned, { owner })).isNew)) // starts once, however often it is called
       else if (req.method === "DELETE") res.end(await runs.stop(id, { owner }))
-      else sse(req, res, ...runs.view(id, { owner }))
+      else sse(req, res, runs.source(id, { owner }))
     } catch (error) {
       // 400 for an invalid id, 503 while the store is unavailable
       res.writeHead(error instanceof OnwardError ? error.status : 500).end()

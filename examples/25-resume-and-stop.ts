@@ -30,6 +30,6 @@ const server = http.createServer(async (req, res) => {
   if (id === undefined) res.setHeader("content-type", "text/html").end(page)
   else if (req.method === "PUT") res.end((await runs.start(id, ({ signal }) => model(signal))).id) // starts it once
   else if (req.method === "DELETE") res.end(await runs.stop(id))
-  else sse(req, res, ...runs.view(id))
+  else sse(req, res, runs.source(id))
 })
 server.listen(Number(process.env.PORT ?? 3000))

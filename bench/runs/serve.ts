@@ -85,7 +85,7 @@ const contenders: Record<string, () => Handler | Promise<Handler>> = {
 function runsIn(runs: ReturnType<typeof createRuns<string>>): Handler {
   return async (req, res, id) => {
     await runs.start(id, tokens)
-    sse(req, res, ...runs.view(id))
+    sse(req, res, runs.source(id))
   }
 }
 

@@ -43,8 +43,18 @@ const HUB: readonly Section[] = [
 const SSE: readonly Section[] = [
   {
     title: "sse(…, options)",
-    text: "The last parameter of `sse` of every [adapter](adapters.md).",
-    from: [["server/options.ts", "SseOptions"]],
+    text: "The last parameter of `sse` of every [adapter](adapters.md). These options are for all sources.",
+    from: [["server/options.ts", "SseResponseOptions"]],
+  },
+  {
+    title: "sse(…, subscription, options)",
+    text: "More options of `sse` for a hub's subscription.",
+    from: [["server/options.ts", "SubscriptionSseOptions"]],
+  },
+  {
+    title: "sse(…, source, options)",
+    text: "More options of `sse` for a custom source: an async iterable, a `ReadableStream` or a function. `runs.source` and MCP's `resume` set `end` themselves.",
+    from: [["server/options.ts", "SourceSseOptions"]],
   },
   { title: "cors", text: "The option `cors` of `sse`.", from: [["server/cors.ts", "CorsOptions"]] },
 ]
@@ -84,7 +94,11 @@ const RUNS: readonly Section[] = [
     text: "From `onward/runs`: [Runs](runs.md).",
     from: [["runs/options.ts", "RunsOptions"]],
   },
-  { title: "runs.view(id, options)", from: [["runs/options.ts", "ViewOptions"]] },
+  {
+    title: "runs.source(id, options)",
+    text: "Returns a source for `sse`. `runs.respond(request, id, options)` has these options too, and `sse` for those of `sse`.",
+    from: [["runs/options.ts", "RunStreamOptions"]],
+  },
   {
     title: "eventStore(options)",
     text: "From `onward/mcp`: [MCP](mcp.md).",

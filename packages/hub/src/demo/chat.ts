@@ -30,7 +30,7 @@ export interface Turn {
 export interface Chat {
   /** Where answers come from: a model's name, or undefined for the canned text. */
   readonly model: string | undefined
-  readonly runs: Pick<Runs, "view" | "stop">
+  readonly runs: Pick<Runs, "source" | "stop">
   /** The newest turns of a chat, oldest first. Throws `HttpError`. */
   turns(chat: unknown): Promise<Turn[]>
   /** Asks, and tells all who have the chat open. Throws `HttpError`. */

@@ -107,7 +107,7 @@ export async function createDemo({ hub, log, accessLogPath, onError }: DemoOptio
       return sendJson(res, 200, { outcome })
     }
     tabs.add(tabOf(url), "run", res)
-    sse(req, res, ...chat.runs.view(id, { sse: { retry: RETRY_MS, headers: SECURITY_HEADERS } }))
+    sse(req, res, chat.runs.source(id), { retry: RETRY_MS, headers: SECURITY_HEADERS })
   }
 
   function followLog(req: IncomingMessage, res: ServerResponse, url: URL): void {

@@ -19,17 +19,17 @@ export function view(
 ): void {
   const location = `${path.prefix}/v1${kind.path}/${encodeURIComponent(id)}?stream=true`
   const named = { ...headers, "onward-run": encodeURIComponent(id) }
-  const [source, options] = kind.runs.view(run, { owner, location, sse: { headers: named } })
+  const source = kind.runs.source(run, { owner, location })
   const after = query.get("starting_after")
-  if (after === null || method === "POST") return sse(req, res, source, options)
-  const from: typeof source = async (context) => {
-    if (!kind.hasOwnIds) return source({ ...context, lastEventId: after })
+  if (after === null || method === "POST") return sse(req, res, source, { headers: named })
+  const open: typeof source.open = async (context) => {
+    if (!kind.hasOwnIds) return source.open({ ...context, lastEventId: after })
     const place = await placeAfter(kind.runs, run, Number(after), { owner, signal: context.signal })
     // official clients cannot read a 204
     if (place === "over") return nothing()
-    return source({ ...context, ...(place.id !== undefined && { lastEventId: place.id }) })
+    return source.open({ ...context, ...(place.id !== undefined && { lastEventId: place.id }) })
   }
-  sse(req, res, from, options)
+  sse(req, res, { ...source, open }, { headers: named })
 }
 
 async function* nothing(): AsyncGenerator<string> {

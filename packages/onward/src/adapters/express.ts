@@ -7,10 +7,14 @@
 export { sse } from "../node/index.ts"
 export type {
   CorsOptions,
+  PreparedSource,
   Source,
   SourceContext,
   SourceFunction,
-  SseOptions,
   SourceItem,
+  SourceSseOptions,
   SourceStream,
+  SseOptions,
+  SseResponseOptions,
+  SubscriptionSseOptions,
 } from "../server/index.ts"

@@ -7,12 +7,16 @@ import { checkSseOptions, withDefaults, type Source, type SseOptions } from "../
 
 export type {
   CorsOptions,
+  PreparedSource,
   Source,
   SourceContext,
   SourceFunction,
-  SseOptions,
   SourceItem,
+  SourceSseOptions,
   SourceStream,
+  SseOptions,
+  SseResponseOptions,
+  SubscriptionSseOptions,
 } from "../server/index.ts"
 
 declare module "fastify" {
@@ -41,11 +45,11 @@ const closing = new WeakMap<object, AbortSignal>()
  * @example
  * app.get("/events", (request, reply) => sse(request, reply, hub.subscribe({ topics: ["news"] })))
  */
-export function sse(
+export function sse<S extends Source>(
   request: FastifyRequest,
   reply: FastifyReply,
-  source: Source,
-  options: SseOptions = {},
+  source: S,
+  options?: SseOptions<S>,
 ): FastifyReply {
   if (typeof reply?.hijack !== "function" || typeof request?.log?.error !== "function") {
     throw new TypeError(

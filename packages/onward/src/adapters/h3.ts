@@ -3,12 +3,16 @@ import { checkRequest, sseUntil } from "../web/index.ts"
 
 export type {
   CorsOptions,
+  PreparedSource,
   Source,
   SourceContext,
   SourceFunction,
-  SseOptions,
   SourceItem,
+  SourceSseOptions,
   SourceStream,
+  SseOptions,
+  SseResponseOptions,
+  SubscriptionSseOptions,
 } from "../server/index.ts"
 
 /** What is touched of h3's `event`. */
@@ -35,7 +39,7 @@ interface NodeResponse {
  * @example
  * app.get("/events", (event) => sse(event, hub.subscribe({ topics: ["news"] })))
  */
-export function sse(event: H3Event, source: Source, options?: SseOptions): Promise<Response> {
+export function sse<S extends Source>(event: H3Event, source: S, options?: SseOptions<S>): Promise<Response> {
   checkRequest("sse of onward/h3 takes h3's event, whose `req` is a Request", event?.req)
   const { req } = event
   const server = req.runtime?.bun?.server

@@ -3,12 +3,16 @@ import { checkRequest, sse as stream } from "../web/index.ts"
 
 export type {
   CorsOptions,
+  PreparedSource,
   Source,
   SourceContext,
   SourceFunction,
-  SseOptions,
   SourceItem,
+  SourceSseOptions,
   SourceStream,
+  SseOptions,
+  SseResponseOptions,
+  SubscriptionSseOptions,
 } from "../server/index.ts"
 
 /** What is touched of Hono's `c`. */
@@ -24,7 +28,7 @@ export interface HonoContext {
  * @example
  * app.get("/events", (c) => sse(c, hub.subscribe({ topics: ["news"] })))
  */
-export function sse(c: HonoContext, source: Source, options?: SseOptions): Promise<Response> {
+export function sse<S extends Source>(c: HonoContext, source: S, options?: SseOptions<S>): Promise<Response> {
   checkRequest("sse of onward/hono takes Hono's context, whose `req.raw` is a Request", c?.req?.raw)
   return stream(c.req.raw, source, options).then((response) => {
     stayOpen(c)

@@ -4,12 +4,16 @@ import { withDefaults, type Source, type SseOptions } from "../server/index.ts"
 
 export type {
   CorsOptions,
+  PreparedSource,
   Source,
   SourceContext,
   SourceFunction,
-  SseOptions,
   SourceItem,
+  SourceSseOptions,
   SourceStream,
+  SseOptions,
+  SseResponseOptions,
+  SubscriptionSseOptions,
 } from "../server/index.ts"
 
 /** What is touched of Koa's `ctx`. */
@@ -26,7 +30,7 @@ export interface KoaContext {
  * @example
  * router.get("/events", (ctx) => sse(ctx, hub.subscribe({ topics: ["news"] })))
  */
-export function sse(ctx: KoaContext, source: Source, options: SseOptions = {}): void {
+export function sse<S extends Source>(ctx: KoaContext, source: S, options?: SseOptions<S>): void {
   if (typeof ctx?.app?.emit !== "function") {
     throw new TypeError(`sse of onward/koa takes Koa's context, not ${kindOf(ctx)}. Pass sse(ctx, source, options).`)
   }

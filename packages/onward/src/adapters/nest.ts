@@ -10,12 +10,16 @@ import { checkSseOptions, type Source, type SseOptions } from "../server/index.t
 
 export type {
   CorsOptions,
+  PreparedSource,
   Source,
   SourceContext,
   SourceFunction,
-  SseOptions,
   SourceItem,
+  SourceSseOptions,
   SourceStream,
+  SseOptions,
+  SseResponseOptions,
+  SubscriptionSseOptions,
 } from "../server/index.ts"
 
 /** What is touched of Nest's `ExecutionContext`. */

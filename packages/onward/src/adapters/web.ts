@@ -1,10 +1,14 @@
 export { sse } from "../web/index.ts"
 export type {
   CorsOptions,
+  PreparedSource,
   Source,
   SourceContext,
   SourceFunction,
-  SseOptions,
   SourceItem,
+  SourceSseOptions,
   SourceStream,
+  SseOptions,
+  SseResponseOptions,
+  SubscriptionSseOptions,
 } from "../server/index.ts"

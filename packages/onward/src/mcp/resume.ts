@@ -2,56 +2,45 @@ import { OnwardError } from "../errors.ts"
 import type { Hub } from "../hub/index.ts"
 import type { Log } from "../log/index.ts"
 import type { Position } from "../message.ts"
-import { checkNames } from "../options.ts"
-import type { SourceFunction, SseOptions, SourceItem } from "../server/index.ts"
+import { checkKinds, checkNames } from "../options.ts"
+import { prepareSource, type PreparedSource, type SourceFunction, type SourceItem } from "../server/index.ts"
 import { mcpLogOf, type McpLog } from "./mcp-log.ts"
 import { find, isKnown, readStream, type Sent } from "./read.ts"
 import { isIdOfResponse, isResponse, streamOf, topicOf } from "./record.ts"
 
-export interface ResumeOptions extends Pick<
-  SseOptions,
-  "cors" | "headers" | "retry" | "heartbeat" | "stallTimeout" | "signal" | "clock" | "onError"
-> {
-  /** What the request's `Mcp-Session-Id` header says. Who sends it must have been checked: the id is no credential. */
+export interface ResumeOptions {
+  /** The request's `Mcp-Session-Id` header. Authenticate the caller first: the id is not a credential. */
   readonly session: string | null | undefined
   /**
-   * What the request's `Mcp-Protocol-Version` header says. From 2025-11-25 on, clients are given an id before there is a message: those of
-   * the SDK forget theirs when they come back, and would be lost if they were cut off again too soon. @default an older one
+   * The request's `Mcp-Protocol-Version` header. From 2025-11-25 on, the stream begins with an id, because clients of the SDK forget theirs
+   * when they reconnect and could not resume after another cut. @default an older version
    */
   readonly protocol?: string | null | undefined
+  /** Ends the stream when aborted, for example when the process closes, once the client has an id. It then reconnects to another process. */
+  readonly signal?: AbortSignal
 }
 
 /** The first version whose clients take an event without data (SEP-1699). */
 const PRIMED_SINCE = "2025-11-25"
 
-const OPTIONS = [
-  "session",
-  "protocol",
-  "cors",
-  "headers",
-  "retry",
-  "heartbeat",
-  "stallTimeout",
-  "signal",
-  "clock",
-  "onError",
-]
+const OPTIONS = ["session", "protocol", "signal"]
 
 /**
- * Answers a client that resumes (GET with `Mcp-Session-Id` and `Last-Event-ID`) where its session is not: what its stream has
- * in the log, then what the other node still stores, until the response. Gives source and options for any adapter's `sse`. 204: the
- * response was the last it got. 400: no such event id. 404 (`session_unknown`): no such session. 503: the store is away.
+ * Resumes a client's stream (GET with `Mcp-Session-Id` and `Last-Event-ID`) in a process that does not have its session: from the log,
+ * then with the messages that the session's process still stores, until the response. Returns a source for any adapter's `sse`, whose
+ * options follow it as usual. The answer is 204 if the client has the response, 400 for an unknown event id, 404 (`session_unknown`) for
+ * an unknown session, and 503 while the store is unavailable.
  * @example
- * sse(req, res, ...resume(hub, {
- *   session: req.headers["mcp-session-id"], protocol: req.headers["mcp-protocol-version"],
- * }))
+ * const { "mcp-session-id": session, "mcp-protocol-version": protocol } = req.headers
+ * sse(req, res, resume(hub, { session, protocol }))
  */
-export function resume(from: Log | Hub, options: ResumeOptions): [source: SourceFunction, options: SseOptions] {
+export function resume(from: Log | Hub, options: ResumeOptions): PreparedSource {
   checkNames("resume", options, OPTIONS)
-  const { session, protocol, signal: closing, ...sse } = options
+  checkKinds("resume", options, { signal: "an AbortSignal" })
+  const { session, protocol, signal: closing } = options
   const place = mcpLogOf(from)
   const letGo = new AbortController()
-  const source: SourceFunction = async ({ lastEventId, signal }) => {
+  const open: SourceFunction = async ({ lastEventId, signal }) => {
     if (!session) throw new OnwardError("invalid_start", "send the Mcp-Session-Id header")
     if (!lastEventId) throw new OnwardError("invalid_start", "send the Last-Event-ID header: this node only resumes")
     const topic = topicOf(session)
@@ -72,9 +61,12 @@ export function resume(from: Log | Hub, options: ResumeOptions): [source: Source
     const rest = await readAll(place, topic, stream, position)
     return rest.length > 0 ? replay(rest) : undefined
   }
-  const headers = { ...(session && { "mcp-session-id": session }), ...sse.headers }
-  // what ends is a response's stream, not the session: `stream.end` would mean nothing to these clients
-  return [source, { ...sse, headers, end: false, signal: letGo.signal }]
+  return prepareSource(open, {
+    ...(session && { headers: { "mcp-session-id": session } }),
+    // a response's stream ends, not the session: `stream.end` means nothing to these clients
+    end: false,
+    signal: letGo.signal,
+  })
 }
 
 interface FollowOptions {

@@ -1,17 +1,14 @@
-/** Whether a client that sent this `Accept-Encoding` is to get gzip (RFC 9110 section 12.5.3): it must ask, and not prefer otherwise. */
+import { acceptWeights } from "../accept.ts"
+
+/** Whether a client with this `Accept-Encoding` gets gzip (RFC 9110 section 12.5.3): only if it names it, and does not prefer plain text. */
 export function acceptsGzip(accept: string | undefined): boolean {
-  const weights = new Map<string, number>()
-  for (const part of accept?.split(",") ?? []) {
-    const [coding = "", ...parameters] = part.split(";").map((piece) => piece.trim().toLowerCase())
-    const q = parameters.find((parameter) => parameter.startsWith("q="))
-    weights.set(coding, q === undefined ? 1 : Number.parseFloat(q.slice(2)))
-  }
+  const weights = acceptWeights(accept ?? "")
   // x-gzip is the same (section 8.4.1.3)
   const gzip = weights.get("gzip") ?? weights.get("x-gzip") ?? weights.get("*") ?? 0
   return gzip > 0 && gzip >= (weights.get("identity") ?? 0)
 }
 
-/** Chooses the coding of a stream by the request's `Accept-Encoding`, and says so in its headers. */
+/** Chooses the content coding of a stream by the request's `Accept-Encoding`, and returns the headers with it. */
 export function negotiate(
   headers: Readonly<Record<string, string>>,
   accept: string | undefined,

@@ -14,7 +14,12 @@ export interface OuterReply {
 }
 
 /** Answers below a framework's reply: with the headers set on it, and it steps aside. */
-export function sseBelow({ raw }: OuterRequest, reply: OuterReply, source: Source, options?: SseOptions): void {
+export function sseBelow<S extends Source>(
+  { raw }: OuterRequest,
+  reply: OuterReply,
+  source: S,
+  options?: SseOptions<S>,
+): void {
   for (const [name, value] of Object.entries(reply.getHeaders())) {
     if (value !== undefined) reply.raw.setHeader(name, value)
   }

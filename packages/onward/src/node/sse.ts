@@ -4,7 +4,7 @@ import type { Socket } from "node:net"
 import type { Piece } from "../frame.ts"
 import {
   answerStream,
-  report,
+  errorHandlerOf,
   type StreamAnswer,
   type Source,
   type SseOptions,
@@ -36,7 +36,7 @@ const LINGER_MS = 30_000
  * @example
  * sse(req, res, async function* ({ signal }) { for await (const line of tail("app.log", { signal })) yield line })
  */
-export function sse(req: NodeRequest, res: NodeResponse, source: Source, options: SseOptions = {}): void {
+export function sse<S extends Source>(req: NodeRequest, res: NodeResponse, source: S, options?: SseOptions<S>): void {
   checkArguments(req, res)
   const left = hasLeft(res)
   if (!left && (res.headersSent || answering.has(res))) {
@@ -58,7 +58,7 @@ export function sse(req: NodeRequest, res: NodeResponse, source: Source, options
   const decided = answerStream(request, source, options)
   if (!("then" in decided)) return reply(req, res, decided)
   answering.add(res)
-  decided.then((later) => reply(req, res, later)).catch(options.onError ?? report)
+  decided.then((later) => reply(req, res, later)).catch(errorHandlerOf(source, options))
 }
 
 /** Responses whose source has still to begin. */

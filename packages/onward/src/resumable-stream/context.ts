@@ -5,7 +5,7 @@ import { chunks } from "./chunks.ts"
 
 export interface ResumableStreamContextOptions extends Pick<
   RunsOptions<string>,
-  "hub" | "log" | "lease" | "maxDuration" | "durability" | "onEvent" | "onError" | "clock"
+  "hub" | "log" | "lease" | "maxDuration" | "requireStored" | "onEvent" | "onError" | "clock"
 > {
   /** Given a promise for as long as a stream is written, for platforms that end a process with its last response. */
   readonly waitUntil?: ((production: Promise<unknown>) => void) | null
@@ -54,7 +54,7 @@ const OPTIONS = [
   "retention",
   "lease",
   "maxDuration",
-  "durability",
+  "requireStored",
   "onEvent",
   "onError",
   "clock",

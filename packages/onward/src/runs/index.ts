@@ -10,6 +10,7 @@ export { framesIn, type FramesOptions } from "./frames.ts"
 export type { RunMetrics } from "./metrics.ts"
 export type {
   AttachOptions,
+  RespondOptions,
   RunEvent,
   RunItem,
   RunOwner,
@@ -17,8 +18,8 @@ export type {
   RunsOptions,
   RunState,
   RunStatus,
+  RunStreamOptions,
   StartedRun,
-  ViewOptions,
 } from "./options.ts"
 export type { EndStatus, RunError } from "./record.ts"
 export { createRuns } from "./runs.ts"

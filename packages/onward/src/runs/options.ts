@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts"
 import type { Hub } from "../hub/index.ts"
 import type { Log } from "../log/index.ts"
-import type { SourceFunction, SseOptions } from "../server/index.ts"
+import type { PreparedSource, SseOptions } from "../server/index.ts"
 import type { Format, Usage } from "./format.ts"
 import type { RunMetrics } from "./metrics.ts"
 import type { EndStatus, RunError } from "./record.ts"
@@ -36,10 +36,10 @@ export interface RunsOptions<F = unknown> {
   /** Most frames that a source may give. @default 500_000 */
   readonly maxFrames?: number
   /**
-   * What viewers in the producer's process see while the store takes nothing: `relaxed`, what comes, without ids to carry on from;
-   * `strict`, nothing that is not stored. @default "relaxed"
+   * Shows a frame to viewers only after the log stored it. Otherwise viewers in the producer's process see it at once, and while the store is
+   * unavailable they get frames without ids. @default false
    */
-  readonly durability?: "relaxed" | "strict"
+  readonly requireStored?: boolean
   /** How long the store may take nothing before a run fails, in ms. @default 30_000 */
   readonly storeTimeout?: number
   /** Given each production's promise, for platforms that end a process with its last response. */
@@ -79,15 +79,18 @@ export interface AttachOptions extends RunOwner {
   readonly signal?: AbortSignal
 }
 
-export interface ViewOptions extends RunOwner {
+export interface RunStreamOptions extends RunOwner {
   /** Name of the format to watch it in, of `format` and `formats`. @default that of the run */
   readonly format?: string
   /** Answers 204 unless the run is running: what the AI SDK asks when a chat is opened. @default false */
   readonly onlyActive?: boolean
-  /** Where the run can be resumed, for `Content-Location`. @default not said */
+  /** URL at which the run can be resumed, sent as `Content-Location`. @default no such header */
   readonly location?: string
-  /** More options of `sse`. */
-  readonly sse?: Omit<SseOptions, "end" | "heartbeat" | "accept">
+}
+
+export interface RespondOptions extends RunStreamOptions {
+  /** Options of `sse` of `onward/web`. */
+  readonly sse?: SseOptions<PreparedSource>
 }
 
 /** What an attached viewer gets: a frame, or the end. Without an id it is not in the log (yet). */
@@ -137,13 +140,13 @@ export interface Runs<F = unknown> {
   delete(id: string, options?: RunOwner): Promise<"deleted" | "unknown">
   /** How a run stands. @throws OnwardError `log_…` when the store cannot be read */
   status(id: string, options?: RunOwner): Promise<RunState>
-  /** Source and options for the `sse` of any adapter: `sse(req, res, ...runs.view(id))`. */
-  view(id: string, options?: ViewOptions): [source: SourceFunction, options: SseOptions]
+  /** A run as the source of any adapter's `sse`: `sse(req, res, runs.source(id, { owner }))`. More options of `sse` follow it as usual. */
+  source(id: string, options?: RunStreamOptions): PreparedSource
   /**
    * Answers a fetch-style request: GET and POST with the run's stream, after `Last-Event-ID` if there is one, HEAD with how it stands
    * (`onward-run-status`), DELETE by stopping it. 204 to who has had everything, 404 unknown or another's, 410 expired.
    */
-  respond(request: Request, id: string, options?: ViewOptions): Promise<Response>
+  respond(request: Request, id: string, options?: RespondOptions): Promise<Response>
   /**
    * Ends what is produced here, as failed, and closes the log unless it is a hub's. A store that is away is waited for for two seconds,
    * and as long as its own calls take; what it did not take is known elsewhere as `lost`, after `lease`.
@@ -166,7 +169,7 @@ export const RUNS_OPTIONS: readonly string[] = [
   "maxDuration",
   "maxChars",
   "maxFrames",
-  "durability",
+  "requireStored",
   "storeTimeout",
   "waitUntil",
   "onEvent",

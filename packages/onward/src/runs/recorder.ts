@@ -17,7 +17,7 @@ export interface RecorderOptions {
   /** How long the store may be away, in ms. */
   readonly storeTimeout: number
   /** Whether those who watch here see what the store has not taken. */
-  readonly isStrict: boolean
+  readonly requireStored: boolean
   readonly onError: (error: unknown) => void
   /** The store was away for too long. */
   readonly onLost: (error: unknown) => void
@@ -59,7 +59,7 @@ const FRAME_COST = 64
 const MAX_PAUSE = 2_000
 
 export function createRecorder(options: RecorderOptions): Recorder {
-  const { replica, by, format, registry, clock, flush, lease, storeTimeout, isStrict, onError, onLost, onFault } =
+  const { replica, by, format, registry, clock, flush, lease, storeTimeout, requireStored, onError, onLost, onFault } =
     options
   /** Frames that wait for more, neighbours merged already. */
   let waiting: Waiting[] = []
@@ -151,7 +151,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
 
   /** Those who watch here get what the store does not take, without ids. */
   function show(): void {
-    if (isStrict) return
+    if (requireStored) return
     replica.unstored = queue.flatMap(({ unstored }) => unstored ?? [])
     replica.changed()
   }

@@ -1,18 +1,21 @@
 import { STREAM_METHODS } from "../methods.ts"
 import { corsHeaders, type CorsOptions } from "../server/index.ts"
 import { sse } from "../web/index.ts"
-import type { Runs, ViewOptions } from "./options.ts"
+import type { RespondOptions, Runs } from "./options.ts"
 
 /** Answers a fetch-style request about a run, see `Runs.respond`. */
 export async function respond(
-  runs: Pick<Runs, "status" | "stop" | "view">,
+  runs: Pick<Runs, "status" | "stop" | "source">,
   request: Request,
   id: string,
-  given: ViewOptions,
+  given: RespondOptions,
   onError: (error: unknown) => void,
 ): Promise<Response> {
   const { method } = request
-  if (method !== "DELETE" && method !== "HEAD") return withMethods(await sse(request, ...runs.view(id, given)))
+  const { sse: sseOptions, ...streamOptions } = given
+  if (method !== "DELETE" && method !== "HEAD") {
+    return withMethods(await sse(request, runs.source(id, streamOptions), sseOptions))
+  }
   const { owner } = given
   const who = owner === undefined ? {} : { owner }
   const say = saying(request, given.sse?.cors)

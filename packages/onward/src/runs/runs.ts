@@ -5,7 +5,7 @@ import { createHub, internalsOf, type Hub } from "../hub/index.ts"
 import { kindOf } from "../kind.ts"
 import { checkLog } from "../log/index.ts"
 import { checkKinds, checkNames, durationOf } from "../options.ts"
-import { checkSseOptions, report, type SourceFunction, type SourceItem } from "../server/index.ts"
+import { prepareSource, report, type SourceFunction, type SourceItem } from "../server/index.ts"
 import { checkFormat, type Format } from "./format.ts"
 import {
   RUNS_OPTIONS,
@@ -47,11 +47,12 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
     onError: "a function",
     waitUntil: "a function",
     prefix: "a string",
+    requireStored: "true or false",
   })
   if (options.log !== undefined) checkLog("createRuns", options.log)
   for (const each of [options.format, ...(options.formats ?? [])]) checkFormat(each)
   if (options.clock) checkClock("createRuns", options.clock)
-  const { format, onError = report, waitUntil, durability = "relaxed", prefix = "run/" } = options
+  const { format, onError = report, waitUntil, requireStored = false, prefix = "run/" } = options
   const lease = durationOf("lease", options.lease, 10_000)
   const retention = durationOf("retention", options.retention, 600_000)
   const heartbeat = durationOf("heartbeat", options.heartbeat, 15_000)
@@ -139,7 +140,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
       flush,
       lease,
       storeTimeout,
-      isStrict: durability === "strict",
+      requireStored,
       maxDuration,
       maxChars,
       maxFrames,
@@ -260,13 +261,13 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
       return using(id, who, stateOf)
     },
 
-    view(id, given = {}) {
-      checkNames("view", given, VIEW)
-      if (given.sse) checkSseOptions(given.sse)
-      const { location, onlyActive = false, sse: more = {}, ...who } = given
+    source(id, given = {}) {
+      checkNames("source", given, SOURCE)
+      checkKinds("source", given, { onlyActive: "true or false", location: "a string" })
+      const { location, onlyActive = false, ...who } = given
       const wanted = given.format === undefined ? format : formats.get(given.format)
       if (!wanted) throw new TypeError(`createRuns was given no format "${given.format}"`)
-      const source: SourceFunction = async ({ lastEventId, signal }) => {
+      const open: SourceFunction = async ({ lastEventId, signal }) => {
         // who carries on wants the rest, of what is over too
         if (onlyActive && lastEventId === undefined && (await runs.status(id, who)).status !== "running") return null
         const from = await using(id, who, async (replica) => {
@@ -279,28 +280,26 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
         })
         return from && watching<SourceItem>(id, { ...who, signal, from }, wire)
       }
-      return [
-        source,
-        {
-          ...more,
-          headers: {
-            // what cannot be an id is answered 404, and need not be named
-            ...(isRunId(id) && { "onward-run": encodeURIComponent(id) }),
-            ...(location !== undefined && { "content-location": locationOf(location) }),
-            ...wanted.headers,
-            ...more.headers,
-          },
-          heartbeat,
-          clock: more.clock ?? clock,
-          onError: more.onError ?? onError,
-          accept: "any",
-          // each format has an end of its own
-          end: false,
+      return prepareSource(open, {
+        headers: {
+          // an invalid id is answered 404, and need not be named
+          ...(isRunId(id) && { "onward-run": encodeURIComponent(id) }),
+          ...(location !== undefined && { "content-location": locationOf(location) }),
+          ...wanted.headers,
         },
-      ]
+        heartbeat,
+        clock,
+        onError,
+        ignoreAccept: true,
+        // each format has its own end
+        end: false,
+      })
     },
 
-    respond: (request, id, given = {}) => respond(runs, request, id, given, onError),
+    async respond(request, id, given = {}) {
+      checkNames("respond", given, RESPOND)
+      return respond(runs, request, id, given, onError)
+    },
 
     async close() {
       if (isClosed) return
@@ -342,7 +341,8 @@ const locationOf = (location: string): string =>
 
 const OWNER = ["owner"]
 const ATTACH = ["owner", "lastEventId", "merge", "format", "signal"]
-const VIEW = ["owner", "format", "onlyActive", "location", "sse"]
+const SOURCE = ["owner", "format", "onlyActive", "location"]
+const RESPOND = [...SOURCE, "sse"]
 
 /** Lets those go who watch it here, for them to come back elsewhere. */
 function letGo(replica: Replica): void {

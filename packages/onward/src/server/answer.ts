@@ -1,66 +1,32 @@
 import { systemClock, type Clock } from "../clock.ts"
-import type { OnwardError } from "../errors.ts"
-import { Frame } from "../frame.ts"
 import { END_ID } from "../event-id.ts"
 import { isSubscription, type StartPoint, type Subscription } from "../hub/index.ts"
-import { encodeComment, encodeRetry } from "../protocol/index.ts"
 import { durationOf } from "../options.ts"
-import { STREAM_METHODS } from "../methods.ts"
 import type { Sink } from "../sink.ts"
-import { checkHeaderValues, checkOptionsFor, type SseOptions } from "./options.ts"
+import { checkOptionsFor } from "./check-options.ts"
 import { checkSource } from "./check-source.ts"
-import { corsHeaders, preflightHeaders } from "./cors.ts"
-import { Pump } from "./pump.ts"
+import { corsHeaders } from "./cors.ts"
 import { FlushSink } from "./flush-sink.ts"
+import { closeSource, discardSource, openSource } from "./open-source.ts"
+import type { SourceSseOptions, SseResponseOptions, SubscriptionSseOptions } from "./options.ts"
 import { PollSink, wantsPoll } from "./poll.ts"
+import { unpackSource } from "./prepared-source.ts"
+import { isClientFault, isOnwardError, problem, report } from "./problem.ts"
+import { Pump } from "./pump.ts"
+import { refusalOf } from "./refusal.ts"
 import type { StreamRequest } from "./request.ts"
-import { close, discard, openSource, type Source } from "./source.ts"
+import type { CustomSource, Source } from "./source.ts"
+import type { SseOptions } from "./sse-options.ts"
 import { startPointOf } from "./start-point.ts"
+import { GONE, nothingLeft, type StreamAnswer } from "./stream-answer.ts"
+import { openingOf, streamHeaders } from "./stream-head.ts"
 
-/** How a request is answered: at once, or with a stream that `start` begins once the head is sent. */
-export interface StreamAnswer {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  /** Text of an answer that is no stream. */
-  readonly body?: string
-  readonly start?: (sink: Sink) => void
-  /** Whether `start` is to be given a sink that writes gzip. */
-  readonly isGzip?: boolean
-  /** Instead of `start`, when the head could not be sent. */
-  readonly cancel?: () => void
-}
-
-const METHODS = [...STREAM_METHODS, "OPTIONS"]
-
-/** A cache must not store it, a proxy not transform or buffer it: docs/production.md. */
-const STREAM_HEADERS: Readonly<Record<string, string>> = {
-  "content-type": "text/event-stream; charset=utf-8",
-  "cache-control": "no-store, no-transform",
-  "x-accel-buffering": "no",
-}
-
-/** Asks proxies to hand on what comes as it comes (RFC 10036). One that does not know the field ignores it. */
-const INCREMENTAL = { incremental: "?1" }
-
-/** Between the pieces of a stream that is asked for by `transport=poll`. */
+/** Time between the responses of a stream requested by `transport=poll`. */
 const POLL_RETRY_MS = 1_000
 
 /**
- * Sent at once, or proxies and browsers wait; it tells Onward's client what silence means that something is wrong. `retry` is a line of the
- * block that follows: many clients deliver a block of its own as an empty message.
- */
-function openingOf(heartbeat: number, padding: number, retry: number | undefined): Frame {
-  const announced = encodeComment(heartbeat < Infinity ? `heartbeat ${heartbeat}` : "")
-  const padded = padding > 0 ? announced + encodeComment("-".repeat(padding)) : announced
-  return new Frame(retry === undefined ? padded : padded + encodeRetry(retry))
-}
-
-/** What a client gets that is not there any longer: nothing. */
-const GONE: StreamAnswer = { status: 499, headers: {} }
-
-/**
- * Decides by a request's method, headers and start point what it gets. A source that is not used is disposed of.
- * Throws a `TypeError` for a source that cannot be streamed, and for options that do not exist or have no effect on it.
+ * Decides by a request's method, headers and start point how it is answered. A source that is not used is disposed of.
+ * @throws TypeError for a source that cannot be streamed, and for options that do not exist or have no effect on it
  */
 export function answerStream(
   request: StreamRequest,
@@ -69,166 +35,118 @@ export function answerStream(
 ): StreamAnswer | Promise<StreamAnswer> {
   checkSource(source)
   checkOptionsFor(source, options)
-  if (request.hasLeft) {
-    discard(source)
-    return GONE
+  if (isSubscription(source)) return answerSubscription(request, source, options)
+  const unpacked = unpackSource(source, options)
+  return answerCustom(request, unpacked.source, unpacked.options)
+}
+
+function answerSubscription(
+  request: StreamRequest,
+  source: Subscription,
+  options: SubscriptionSseOptions,
+): StreamAnswer {
+  const clock = options.clock ?? source.clock
+  const isPoll = wantsPoll(request)
+  const checked = checkRequest(request, options, { clock, isWhole: isPoll })
+  if (!isAccepted(checked)) return checked
+  const { asked, cors } = checked
+  const { headers, isGzip = false } = (options.compress !== undefined && request.negotiate?.(checked.headers)) || {
+    headers: checked.headers,
   }
-  const cors = options.cors && corsHeaders(request, options.cors, Object.keys(options.headers ?? {}))
-  const refused = refuse(request, cors, options.accept === "any")
-  if (refused) {
-    discard(source)
-    return refused
-  }
-  const clock = options.clock ?? (isSubscription(source) ? source.clock : systemClock)
-  const flushAfter = durationOf("flushAfter", options.flushAfter, 0)
-  const { padding = 0 } = options
-  const flushing = (sink: Sink): Sink => (flushAfter > 0 ? new FlushSink(sink, clock, flushAfter) : sink)
-  const isPoll = wantsPoll(request) && isSubscription(source)
-  const incremental = (options.incremental ?? true) && !isPoll && INCREMENTAL
-  const plain = { ...STREAM_HEADERS, ...incremental, ...cors, ...options.headers }
-  const isNegotiable = options.compress !== undefined && isSubscription(source)
-  const { headers, isGzip } = (isNegotiable && request.negotiate?.(plain)) || { headers: plain, isGzip: false }
   try {
-    if (options.headers) checkHeaderValues(options.headers)
-    const asked = startPointOf(request, clock.now())
-    if (isEnd(asked)) {
-      discard(source)
-      return { status: 204, headers: { "cache-control": "no-store", ...cors } }
+    const stream = source.open(asked)
+    if (request.method === "HEAD") return { status: 200, headers }
+    const { heartbeat } = source
+    // a native EventSource requests the next response after this time
+    const opening = openingOf(heartbeat, options.padding, options.retry ?? (isPoll ? POLL_RETRY_MS : undefined))
+    return {
+      status: 200,
+      headers,
+      isGzip,
+      start(sink) {
+        sink.write(opening)
+        stream.start(isPoll ? new PollSink(sink, clock, heartbeat) : withFlushes(sink, options, clock))
+      },
     }
-    if (request.method === "HEAD") {
-      if (isSubscription(source)) source.open(asked)
-      discard(source)
-      return { status: 200, headers }
-    }
-    if (isSubscription(source)) {
-      const stream = source.open(asked)
-      const { heartbeat } = source
-      // a native EventSource asks for the next piece after this time
-      const opening = openingOf(heartbeat, padding, options.retry ?? (isPoll ? POLL_RETRY_MS : undefined))
-      return {
-        status: 200,
-        headers,
-        isGzip,
-        start(sink) {
-          sink.write(opening)
-          stream.start(isPoll ? new PollSink(sink, clock, heartbeat) : flushing(sink))
-        },
-      }
-    }
-    return answerOwn(request, source, asked, { headers, options, cors, clock, padding, flushing })
   } catch (error) {
-    discard(source)
-    if (!isKnown(error)) throw error
+    if (!isOnwardError(error)) throw error
     return problem(error, cors, clock)
   }
 }
 
-/** Where errors go that nobody else asked for. */
-export const report = (error: unknown): void => console.error("onward:", error)
-
-const isEnd = (asked: StartPoint | undefined): boolean =>
-  typeof asked === "object" && "after" in asked && asked.after === END_ID
-
-interface Head {
-  readonly headers: Record<string, string>
-  readonly options: SseOptions
-  readonly cors: Record<string, string> | undefined
-  readonly clock: Clock
-  readonly padding: number
-  readonly flushing: (sink: Sink) => Sink
+function answerCustom(
+  request: StreamRequest,
+  source: CustomSource,
+  options: SourceSseOptions,
+): StreamAnswer | Promise<StreamAnswer> {
+  const { clock = systemClock } = options
+  const checked = checkRequest(request, options, { clock, isWhole: false })
+  if (isAccepted(checked) && request.method !== "HEAD") return openCustom(request, source, options, checked)
+  discardSource(source)
+  return isAccepted(checked) ? { status: 200, headers: checked.headers } : checked
 }
 
-async function answerOwn(
+async function openCustom(
   request: StreamRequest,
-  source: Exclude<Source, Subscription>,
-  asked: StartPoint | undefined,
-  head: Head,
+  source: CustomSource,
+  options: SourceSseOptions,
+  { asked, cors, headers }: Accepted,
 ): Promise<StreamAnswer> {
-  const { headers, options, cors, clock, padding, flushing } = head
-  const { onError = report, end = true, signal } = options
+  const { clock = systemClock, onError = report, end = true, signal } = options
   const heartbeat = durationOf("heartbeat", options.heartbeat, 15_000)
   const stallTimeout = durationOf("stallTimeout", options.stallTimeout, 120_000)
-  const opening = openingOf(heartbeat, padding, options.retry)
-  const lastEventId =
-    typeof asked === "object" && "after" in asked ? asked.after : asked === "earliest" ? asked : undefined
+  const lastEventId = asked === "earliest" ? asked : afterOf(asked)
   try {
     const opened = await openSource(source, lastEventId, request, clock)
-    if (!opened) return { status: 204, headers: { "cache-control": "no-store", ...cors } }
+    if (!opened) return nothingLeft(cors)
     return {
       status: 200,
       headers,
       start(sink) {
-        sink.write(opening)
-        void new Pump(flushing(sink), opened, { onError, heartbeat, stallTimeout, end, signal, clock }).run()
+        sink.write(openingOf(heartbeat, options.padding, options.retry))
+        const pumpOptions = { onError, heartbeat, stallTimeout, end, signal, clock }
+        void new Pump(withFlushes(sink, options, clock), opened, pumpOptions).run()
       },
-      cancel: () => close(opened, onError),
+      cancel: () => closeSource(opened, onError),
     }
   } catch (error) {
-    // what its asker is to blame for is told to the asker alone
-    if (!isAskersFault(error)) onError(error)
+    if (!isClientFault(error)) onError(error)
     return problem(error, cors, clock)
   }
 }
 
-/** By its name, as it may come from another copy of the library. */
-const isKnown = (error: unknown): error is OnwardError => error instanceof Error && error.name === "OnwardError"
+/** A request that gets a stream if its source can be opened. */
+interface Accepted {
+  readonly asked: StartPoint | undefined
+  readonly cors: Record<string, string> | undefined
+  readonly headers: Record<string, string>
+}
 
-const isAskersFault = (error: unknown): boolean => isKnown(error) && !error.isRemote && error.status < 500
-
-function refuse(
+/** Checks all that does not depend on the source. */
+function checkRequest(
   request: StreamRequest,
-  cors: Record<string, string> | undefined,
-  acceptsAny: boolean,
-): StreamAnswer | undefined {
-  const { method } = request
-  if (method === "OPTIONS") {
-    const isAllowed = cors?.["access-control-allow-origin"] !== undefined
-    return { status: 204, headers: { allow: METHODS.join(", "), ...cors, ...(isAllowed && preflightHeaders(METHODS)) } }
+  options: SseResponseOptions,
+  { clock, isWhole }: { readonly clock: Clock; readonly isWhole: boolean },
+): Accepted | StreamAnswer {
+  if (request.hasLeft) return GONE
+  const cors = options.cors && corsHeaders(request, options.cors, Object.keys(options.headers ?? {}))
+  const refusal = refusalOf(request, cors, options.ignoreAccept ?? false)
+  if (refusal) return refusal
+  try {
+    const headers = streamHeaders(options, cors, { isWhole })
+    const asked = startPointOf(request, clock.now())
+    return afterOf(asked) === END_ID ? nothingLeft(cors) : { asked, cors, headers }
+  } catch (error) {
+    if (!isOnwardError(error)) throw error
+    return problem(error, cors, clock)
   }
-  if (!METHODS.includes(method)) {
-    return {
-      ...text(405, "This is an event stream: use GET, QUERY or POST."),
-      headers: { ...PLAIN, allow: METHODS.join(", "), ...cors },
-    }
-  }
-  if (!acceptsAny && !acceptsStream(request.header("accept"))) {
-    return { ...text(406, "This is an event stream: accept text/event-stream."), headers: { ...PLAIN, ...cors } }
-  }
-  return undefined
 }
 
-/** RFC 9110 section 12.5.1: absent accepts everything; the most specific range with a weight above 0 decides. */
-function acceptsStream(accept: string | undefined): boolean {
-  if (accept === undefined || accept === "") return true
-  let best = -1
-  let weight = 0
-  for (const part of accept.split(",")) {
-    const [range = "", ...parameters] = part.split(";").map((piece) => piece.trim().toLowerCase())
-    const rank = ["*/*", "text/*", "text/event-stream"].indexOf(range)
-    if (rank < best || rank < 0) continue
-    const q = parameters.find((parameter) => parameter.startsWith("q="))
-    best = rank
-    weight = q === undefined ? 1 : Number.parseFloat(q.slice(2))
-  }
-  return best >= 0 && weight > 0
-}
+const isAccepted = (checked: Accepted | StreamAnswer): checked is Accepted => !("status" in checked)
 
-const PLAIN: Readonly<Record<string, string>> = {
-  "content-type": "text/plain; charset=utf-8",
-  "cache-control": "no-store",
-}
+const afterOf = (asked: StartPoint | undefined): string | undefined =>
+  typeof asked === "object" && "after" in asked ? asked.after : undefined
 
-const text = (status: number, body: string): StreamAnswer => ({ status, headers: PLAIN, body: `${body}\n` })
-
-/** An error as an answer. What is no fault of the client's is not described to it. */
-export function problem(error: unknown, cors?: Record<string, string>, clock: Clock = systemClock): StreamAnswer {
-  const known = isKnown(error) && !error.isRemote ? error : undefined
-  const status = known?.status ?? 500
-  const isTold = known !== undefined && !known.code.startsWith("log_")
-  const isLater = status === 503 || status === 429
-  return {
-    ...text(status, isTold ? known.message : "The stream could not be started."),
-    // jittered, or all who were refused come back together
-    headers: { ...PLAIN, ...cors, ...(isLater && { "retry-after": String(1 + Math.floor(clock.random() * 5)) }) },
-  }
+function withFlushes(sink: Sink, { flushAfter }: SseResponseOptions, clock: Clock): Sink {
+  return flushAfter === undefined ? sink : new FlushSink(sink, clock, flushAfter)
 }

@@ -1,11 +1,13 @@
 import { isSubscription } from "../hub/index.ts"
 import { isThenable, kindOf, tagOf } from "../kind.ts"
+import { isPreparedSource } from "./prepared-source.ts"
 
 /** Throws a `TypeError` for what cannot be streamed, before anything is answered. */
 export function checkSource(source: unknown): void {
-  if (isSubscription(source) || (typeof source === "function" && !isSyncGenerator(source)) || isStream(source)) return
+  if (isSubscription(source) || isPreparedSource(source) || isStream(source)) return
+  if (typeof source === "function" && !isSyncGenerator(source)) return
   throw new TypeError(
-    `sse takes a source after the request: a subscription, an async iterable, a ReadableStream or a function, not ${kindOf(source)}. ` +
+    `sse takes a source after the request: a subscription, an async iterable, a ReadableStream, a function, or what runs.source returns, not ${kindOf(source)}. ` +
       adviceFor(source),
   )
 }
@@ -33,11 +35,13 @@ const isSyncGenerator = (value: unknown): boolean => tagOf(value) === "[object G
 
 function adviceFor(given: unknown): string {
   if (isSubscription(given)) return "Pass the subscription itself instead of the function."
+  if (isPreparedSource(given)) return "Pass the source itself instead of the function."
   if (isSyncGenerator(given)) return "Write `async function*` instead of `function*`."
   if (typeof given === "function") return "Call the function, or pass it as it is."
   if (isThenable(given)) return "Await it, or pass a function that returns it: () => promise."
   const parts = (typeof given === "object" && given !== null ? given : {}) as Readonly<Record<PropertyKey, unknown>>
   if ("subscribe" in parts && "publish" in parts) return 'Pass hub.subscribe({ topics: ["news"] }).'
+  if ("start" in parts && "source" in parts) return "Pass runs.source(id)."
   if ("append" in parts && "locate" in parts) return "Make a hub of the log, and pass hub.subscribe(…)."
   if ("topics" in parts || "patterns" in parts) return "Pass hub.subscribe({ … })."
   if ("writeHead" in parts || "headers" in parts) {

@@ -8,7 +8,8 @@ import type { Sink, SinkOwner } from "../sink.ts"
 import { turnsOf, type Turns } from "../turns.ts"
 import { quietEnough, TimerWheel, type Beating } from "../timer-wheel.ts"
 import { isAbort } from "./aborted.ts"
-import { close, streamIsOver, type Opened, type SourceItem } from "./source.ts"
+import { closeSource, streamIsOver, type Opened } from "./open-source.ts"
+import type { SourceItem } from "./source.ts"
 
 export interface PumpOptions {
   readonly onError: (error: unknown) => void
@@ -109,7 +110,7 @@ export class Pump implements SinkOwner, Beating {
     this.#options.signal?.removeEventListener("abort", this.#interrupted)
     this.onDrain()
     if (this.#isDone) this.#source.controller?.abort(streamIsOver())
-    else close(this.#source, this.#options.onError)
+    else closeSource(this.#source, this.#options.onError)
   }
 
   beat(now: number): number {

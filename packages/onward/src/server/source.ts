@@ -1,125 +1,37 @@
-import type { Clock } from "../clock.ts"
-import { isAbort } from "./aborted.ts"
-import { checkStream } from "./check-source.ts"
-import { isSubscription, type Subscription } from "../hub/index.ts"
+import type { Subscription } from "../hub/index.ts"
 import type { WireMessage } from "../protocol/index.ts"
-import type { StreamRequest } from "./request.ts"
+import type { SourceSseOptions } from "./options.ts"
 
-/** What a source of your own may yield: a message, or its data alone. */
+/** What a custom source yields: a message, or a string, which is sent as its data. */
 export type SourceItem = string | WireMessage
 
-/** What a source function is given. */
+/** The argument of a source function. */
 export interface SourceContext {
-  /** The SSE id the client saw last, when it comes back. Hostile input: it proves nothing. */
+  /** The `Last-Event-ID` of a client that reconnects. It comes from the client, so check it like any other input. */
   readonly lastEventId: string | undefined
-  /** Aborted once, when the stream is over, however it ended. */
+  /** Aborted once, when the stream is over for any reason. */
   readonly signal: AbortSignal
 }
 
+/** Events that are pulled as fast as the client reads them. */
 export type SourceStream = AsyncIterable<SourceItem> | ReadableStream<SourceItem>
 
-/** Makes the stream for one request; nothing (or null) says there is nothing to stream: 204, at which an EventSource stops. */
+/** Makes the stream for one request. With null or undefined the answer is 204, at which an `EventSource` stops reconnecting. */
 export type SourceFunction = (
   context: SourceContext,
 ) => SourceStream | null | undefined | Promise<SourceStream | null | undefined>
 
-/** Where a stream's events come from: a hub, or anything of your own that yields. */
-export type Source = Subscription | SourceStream | SourceFunction
+/** A custom source apart from its options. */
+export type CustomSource = SourceStream | SourceFunction
 
-/** A source of one's own that runs. */
-export interface Opened {
-  readonly iterator: AsyncIterator<SourceItem>
-  /** Its first result, asked for already: an error at once is still in time for a proper status. */
-  readonly first: Promise<IteratorResult<SourceItem>>
-  /** Ends what the source function began. */
-  readonly controller: AbortController | undefined
-  /** What the source may fail with because its stream is over: the reason of its signal, and of the request's. */
-  readonly reasons: () => readonly unknown[]
+/** A source with the options that it is streamed with. `runs.source` and `resume` of `onward/mcp` return one. */
+export interface PreparedSource {
+  /** A mark that all copies of the library know. */
+  readonly "onward.source": true
+  readonly open: SourceFunction
+  /** Defaults for the options of `sse`. `headers` are combined, and either `signal` ends the stream. */
+  readonly options: SourceSseOptions
 }
 
-/**
- * Starts a source, and fires its signal should the client leave meanwhile. Undefined when there is nothing to stream, or nobody to
- * stream it to. Throws what the source throws within the first turn.
- */
-export async function openSource(
-  source: SourceStream | SourceFunction,
-  lastEventId: string | undefined,
-  request: StreamRequest,
-  clock: Clock,
-): Promise<Opened | undefined> {
-  const controller = typeof source === "function" ? new AbortController() : undefined
-  let hasLeft = false
-  const stopWatching = request.onLeave(() => {
-    hasLeft = true
-    controller?.abort(streamIsOver())
-  })
-  // the request's own signal is a source's too, where there is one
-  const reasons = (): readonly unknown[] =>
-    [controller?.signal, request.signal].flatMap((signal) => (signal?.aborted ? [signal.reason] : []))
-  try {
-    const stream =
-      typeof source === "function"
-        ? await source({ lastEventId, signal: (controller as AbortController).signal })
-        : source
-    if (stream === null || stream === undefined) return undefined
-    checkStream(stream)
-    if (hasLeft) return discard(stream)
-    const opened = { iterator: iterate(stream), controller, reasons }
-    const first = opened.iterator.next()
-    await firstTurn(first, clock)
-    if (!hasLeft) return { ...opened, first }
-    close(opened)
-  } catch (error) {
-    controller?.abort(streamIsOver())
-    // nobody is left to be told, and that is all that is wrong
-    if (hasLeft && isAbort(error, reasons())) return undefined
-    throw error
-  } finally {
-    stopWatching()
-  }
-  return undefined
-}
-
-/** Waits until the turn is over; throws if `first` fails within it. */
-async function firstTurn(first: Promise<unknown>, clock: Clock): Promise<void> {
-  const isOver = new Promise<void>((resolve) => clock.turn(resolve))
-  await Promise.race([first, isOver])
-}
-
-/** Ends a running source; `onError` gets what it throws in doing so. Not awaited: a generator returns at its next yield. */
-export function close(
-  { iterator, controller, reasons }: Omit<Opened, "first">,
-  onError: (error: unknown) => void = () => {},
-): void {
-  controller?.abort(streamIsOver())
-  end(iterator).catch((error: unknown) => {
-    if (!isAbort(error, reasons())) onError(error)
-  })
-}
-
-/** Rejects with whatever goes wrong: an iterator written by hand may throw at once, or return nothing. */
-async function end(iterator: AsyncIterator<unknown>): Promise<void> {
-  await iterator.return?.()
-}
-
-export const streamIsOver = (): DOMException => new DOMException("The stream is over.", "AbortError")
-
-/** Disposes of a source that is not used after all. A function was never called, so it holds nothing. */
-export function discard(source: Source): undefined {
-  if (typeof source === "function" || isSubscription(source)) return
-  if ("cancel" in source) source.cancel().catch(() => {})
-  else end(source[Symbol.asyncIterator]()).catch(() => {})
-}
-
-/** Not every runtime can iterate a ReadableStream. */
-function iterate(stream: SourceStream): AsyncIterator<SourceItem> {
-  if (!("getReader" in stream)) return stream[Symbol.asyncIterator]()
-  const reader = stream.getReader()
-  return {
-    next: () => reader.read() as Promise<IteratorResult<SourceItem>>,
-    async return() {
-      await reader.cancel()
-      return { done: true, value: undefined }
-    },
-  }
-}
+/** What `sse` streams: a hub's subscription, a prepared source, or an async iterable, a `ReadableStream` or a function. */
+export type Source = Subscription | PreparedSource | SourceStream | SourceFunction

@@ -14,17 +14,17 @@ const HIGH_WATER_BYTES = 65_536
  * @example
  * export default { fetch: (request) => sse(request, hub.subscribe({ topics: ["prices"] })) }
  */
-export function sse(request: Request, source: Source, options?: SseOptions): Promise<Response> {
+export function sse<S extends Source>(request: Request, source: S, options?: SseOptions<S>): Promise<Response> {
   checkRequest("sse of onward/web takes a Request", request)
   return sseUntil(request.signal, request, source, options)
 }
 
 /** For a runtime that says by a signal of another kind than the request's that the client has left. */
-export function sseUntil(
+export function sseUntil<S extends Source>(
   signal: AbortSignal,
   request: Request,
-  source: Source,
-  options?: SseOptions,
+  source: S,
+  options?: SseOptions<S>,
 ): Promise<Response> {
   const { method, url, headers } = request
   const decided = answerStream(

@@ -8,7 +8,7 @@ import { sse as h3Sse } from "onward/h3"
 import { sse as honoSse } from "onward/hono"
 import { sse as koaSse } from "onward/koa"
 import { sse as nestSse } from "onward/nest"
-import { sse as nodeSse, type Source, type SseOptions } from "onward/node"
+import { sse as nodeSse, type Source, type SourceFunction, type SseOptions } from "onward/node"
 import { connect } from "onward/testing"
 import { sse as webSse } from "onward/web"
 import { createNodeExchange } from "./misuse-exchange.ts"
@@ -90,11 +90,11 @@ for (const [name, call] of Object.entries(calls)) {
       [words, { end: "no" }, /`end` must be true or false, not "no"/],
       [words, { onError: {} }, /`onError` must be a function/],
       [words, { signal: new AbortController() }, /`signal` must be an AbortSignal, not an AbortController/],
-      [words, { accept: "text/event-stream" }, /`accept` must be "event-stream" or "any"/],
+      [words, { ignoreAccept: "yes" }, /`ignoreAccept` must be true or false/],
       [words, { headers: new Headers({ a: "b" }) }, /plain object, not a Headers\. Pass Object\.fromEntries/],
-      [words, { headers: { "x y": "b" } }, /"x y" is not a name of a header/],
+      [words, { headers: { "x y": "b" } }, /"x y" is not a valid header name/],
       [words, { headers: { "x-y": 5 } }, /must be a string, not 5/],
-      [words, { compress: "shared" }, /`compress` has no effect on a source of your own/],
+      [words, { compress: "shared" }, /`compress` has no effect on a custom source/],
       [subscription, { compress: "gzip" }, /`compress` must be "shared", not "gzip"/],
       [subscription, { signal: AbortSignal.timeout(1) }, /no effect on a subscription\. Set it in hub\.subscribe/],
       [subscription, { heartbeat: 1_000 }, /no effect on a subscription\. Set it in createHub\(\{ heartbeat \}\)/],
@@ -205,7 +205,7 @@ test("what a source function gives is checked as well, and told to onError", asy
   ]
   for (const [given, message] of wrong) {
     const errors: unknown[] = []
-    const response = await webSse(new Request("http://localhost/"), (() => given) as never, {
+    const response = await webSse(new Request("http://localhost/"), (() => given) as unknown as SourceFunction, {
       onError: (error) => errors.push(error),
     })
     assert.equal(response.status, 500)

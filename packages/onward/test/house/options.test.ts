@@ -80,7 +80,7 @@ const CALLS: Readonly<Record<string, (options: never) => unknown>> = {
   "runs.stop": (options) => runs.stop("a", options),
   "runs.delete": (options) => runs.delete("a", options),
   "runs.status": (options) => runs.status("a", options),
-  "runs.view": (options) => runs.view("a", options),
+  "runs.source": (options) => runs.source("a", options),
   "runs.respond": (options) => runs.respond(request, "a", options),
   openRun,
   chatTransport,
@@ -143,11 +143,11 @@ const SLIPS: Readonly<Record<string, readonly [options: object, meant: string][]
     [{ format: text(), flush: { intervl: 1 } }, "interval"],
   ],
   "runs.attach": [[{ lastEventid: "" }, "lastEventId"]],
-  "runs.view": [
-    [{ locations: "" }, "location"],
+  "runs.source": [[{ locations: "" }, "location"]],
+  "runs.respond": [
+    [{ onlyactive: true }, "onlyActive"],
     [{ sse: { header: {} } }, "headers"],
   ],
-  "runs.respond": [[{ onlyactive: true }, "onlyActive"]],
   openRun: [[{ url, format: text(), locaton: "" }, "location"]],
   chatTransport: [[{ format: text(), apii: "" }, "api"]],
   createResumableStreamContext: [[{ keyprefix: "" }, "keyPrefix"]],

@@ -178,10 +178,10 @@ test("an id that a client made up is refused with its own status, by every metho
     assert.deepEqual(await runs.status(id), { status: "unknown" })
     assert.equal(await runs.stop(id), "unknown")
     assert.equal(await runs.delete(id), "unknown")
-    const [source, options] = runs.view(id, { location: `/runs/${id}` })
+    const { open, options } = runs.source(id, { location: `/runs/${id}` })
     assert.doesNotThrow(() => new Headers(options.headers), id)
     const context = { lastEventId: undefined, signal: AbortSignal.abort() }
-    await assert.rejects(async () => source(context), { code: "run_unknown" })
+    await assert.rejects(async () => open(context), { code: "run_unknown" })
     const response = await runs.respond(new Request("http://localhost/"), id, { location: `/runs/${id}` })
     assert.equal(response.status, 404)
   }
@@ -190,8 +190,11 @@ test("an id that a client made up is refused with its own status, by every metho
       runs.start(id as never, async function* () {}),
       TypeError,
     )
-  assert.throws(() => runs.view("a", { ownr: "ada" } as never), /Did you mean "owner"\?/)
-  assert.throws(() => runs.view("a", { sse: { header: {} } as never }), /Did you mean "headers"\?/)
+  assert.throws(() => runs.source("a", { ownr: "ada" } as never), /Did you mean "owner"\?/)
+  await assert.rejects(
+    runs.respond(new Request("http://localhost/"), "a", { sse: { header: {} } as never }),
+    /Did you mean "headers"\?/,
+  )
   assert.throws(() => runs.attach("a", { lastEventid: "1" } as never), /Did you mean "lastEventId"\?/)
   for (const method of ["stop", "delete", "status"] as const) {
     await assert.rejects(runs[method]("a", { owners: "ada" } as never), /Did you mean "owner"\?/)

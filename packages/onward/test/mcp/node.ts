@@ -73,7 +73,7 @@ export async function startNode(t: TestContext, line: Line, from: Log | Hub, too
     if (req.method === "GET") {
       const protocol = req.headers["mcp-protocol-version"] as string | undefined
       const { signal } = presence
-      return void sse(req, res, ...resume(from, { session, protocol, signal, onError() {} }))
+      return void sse(req, res, resume(from, { session, protocol, signal }), { onError() {} })
     }
     if (session !== undefined) return void res.writeHead(404).end()
     const id = randomUUID()

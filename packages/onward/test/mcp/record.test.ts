@@ -87,8 +87,8 @@ test("a resumed stream reads page after page, and lets go of the log however it 
   for (const data of [1, 2, 3]) await store.storeEvent("s", note(data))
   const asked = { session: "ann" }
   const follow = async (lastEventId: string, signal: AbortSignal) => {
-    const [source] = resume(log, asked)
-    const events = await source({ lastEventId, signal, attempt: 0 } as unknown as Parameters<typeof source>[0])
+    const { open } = resume(log, asked)
+    const events = await open({ lastEventId, signal, attempt: 0 } as unknown as Parameters<typeof open>[0])
     return events as AsyncGenerator<{ readonly data: string }> | undefined
   }
 
@@ -125,10 +125,10 @@ test("a session that nothing is kept of is unknown, one that lies behind others'
   for (let i = 0; i < 5; i++) await bob.storeEvent("s", { i })
   await eventStore(hub, { session: "ann" }).storeEvent("s", {})
   const codeOf = async (session: string): Promise<unknown> => {
-    const [source] = resume(hub, { session })
+    const { open } = resume(hub, { session })
     const signal = new AbortController().signal
-    const given = { lastEventId: "m/never", signal } as unknown as Parameters<typeof source>[0]
-    return Promise.resolve(source(given)).then(
+    const given = { lastEventId: "m/never", signal } as unknown as Parameters<typeof open>[0]
+    return Promise.resolve(open(given)).then(
       () => "answered",
       ({ code }: { code: string }) => code,
     )
@@ -152,9 +152,9 @@ test("a session is found in a store that looks through a few entries at a time, 
   }
   for (let i = 0; i < 9; i++) await eventStore(log, { session: "bob" }).storeEvent("s", { i })
   await eventStore(log, { session: "ann" }).storeEvent("s", {})
-  const [source] = resume(log, { session: "ann" })
+  const { open } = resume(log, { session: "ann" })
   const given = { lastEventId: "m/never", signal: new AbortController().signal } as unknown as Parameters<
-    typeof source
+    typeof open
   >[0]
-  await assert.rejects(async () => source(given), { code: "invalid_start" })
+  await assert.rejects(async () => open(given), { code: "invalid_start" })
 })

@@ -48,7 +48,7 @@ for (const engine of ENGINES.filter((name) => name !== "firefox")) {
           }
         }
         void runs.start("a", start).then(() => {
-          sse(req, res, ...runs.view("a", { sse: { retry: 1 } }))
+          sse(req, res, runs.source("a"), { retry: 1 })
           // the first connection is cut in the middle
           if (asked++ === 0) setTimeout(() => req.socket.destroy(), 150)
         })

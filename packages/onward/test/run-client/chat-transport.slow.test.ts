@@ -108,7 +108,7 @@ function view(id: string, req: IncomingMessage, res: ServerResponse): void {
   sockets.add(req.socket)
   // a client that carries on gets the rest, also of an answer that is over; one that comes anew only what is being written
   const onlyActive = req.method === "GET" && req.headers["last-event-id"] === undefined
-  sse(req, res, ...runs.view(id, { location: `/api/chat/${id}/stream`, onlyActive, sse: { retry: 20 } }))
+  sse(req, res, runs.source(id, { location: `/api/chat/${id}/stream`, onlyActive }), { retry: 20 })
 }
 
 /** Asks in a page of its own, and waits until so much of the answer has come. */

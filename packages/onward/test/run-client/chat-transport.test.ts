@@ -22,7 +22,7 @@ test("who aborts only leaves, headers of both sides are sent, and a refusal is a
       yield { type: "start", messageId: "m" }
       await once(signal, "abort")
     } as (context: { signal: AbortSignal }) => AsyncGenerator<UIMessageChunk>)
-    void start.then(() => sse(req, res, ...runs.view("a", { location: "/api/chat/a/stream" })))
+    void start.then(() => sse(req, res, runs.source("a", { location: "/api/chat/a/stream" })))
   }).listen(0, "127.0.0.1")
   await once(server, "listening")
   t.after(() => {

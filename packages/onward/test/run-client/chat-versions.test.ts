@@ -124,7 +124,7 @@ async function serve(t: TestContext, { answer }: Line) {
   }
   const view = (req: IncomingMessage, res: ServerResponse, id: string): void => {
     const onlyActive = req.method === "GET" && req.headers["last-event-id"] === undefined
-    sse(req, res, ...runs.view(id, { location: `/api/chat/${id}/stream`, onlyActive, sse: { retry: 10 } }))
+    sse(req, res, runs.source(id, { location: `/api/chat/${id}/stream`, onlyActive }), { retry: 10 })
   }
   const server = createServer((req, res) => {
     const id = /^\/api\/chat\/([^/]+)\/stream$/.exec(req.url ?? "")?.[1]

@@ -43,7 +43,7 @@ async function serving(t: TestContext, runs: Runs<string>): Promise<{ url: strin
     }
     if (req.method === "POST") await runs.start("42", told)
     const wanted = req.method === "POST" ? "42" : id
-    sse(req, res, ...runs.view(wanted, { location: `/runs/${wanted}`, sse: { retry: 1 } }))
+    sse(req, res, runs.source(wanted, { location: `/runs/${wanted}` }), { retry: 1 })
     if (searchParams.has("cut")) setTimeout(() => res.destroy(), 30)
   }
   return { url, asked }

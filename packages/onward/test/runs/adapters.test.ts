@@ -19,7 +19,7 @@ for (const rig of rigs) {
     })
     await withServer(
       rig,
-      ({ sse }) => sse(...runs.view("a")),
+      ({ sse }) => sse(runs.source("a")),
       async (ask) => {
         const exchange = await ask({ headers: { accept: "application/json" } })
         assert.equal(exchange.status, 200)

@@ -34,7 +34,7 @@ async function serve(t: TestContext): Promise<string> {
     for (const frame of framesOf(format, "anthropic-text")) yield frame as object
   })
   const server = createServer((req, res) => {
-    sse(req, res, ...runs.view("a", { format: req.url?.split("/")[1] ?? "" }))
+    sse(req, res, runs.source("a", { format: req.url?.split("/")[1] ?? "" }))
   }).listen(0, "127.0.0.1")
   await once(server, "listening")
   t.after(async () => {

@@ -39,7 +39,7 @@ for (const file of readdirSync(folder)) {
       const origin = await serve(t, (req, res) => {
         const { searchParams, pathname } = new URL(req.url ?? "", "http://a")
         const format = searchParams.get("as") ?? native.name
-        sse(req, res, ...runs.view(pathname.slice(1), { format }))
+        sse(req, res, runs.source(pathname.slice(1), { format }))
       })
       const go = Promise.withResolvers<void>()
       const encoder = new TextEncoder()

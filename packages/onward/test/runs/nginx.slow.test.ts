@@ -22,7 +22,7 @@ for (const use of ["plain", "compressing"] as const) {
       }
     })
     const origin = await serve(t, (req, res) => {
-      if (req.url === "/a") sse(req, res, ...runs.view("a"))
+      if (req.url === "/a") sse(req, res, runs.source("a"))
       else res.end("ready")
     })
     const proxy = await start(nginx, use, Number(new URL(origin).port))

@@ -37,7 +37,7 @@ const provider = (t: TestContext, go: Promise<void>, isCut = false): Promise<str
 async function serving(t: TestContext, runs: Runs<object | string>, upstream: string) {
   const origin = await serve(t, async (req, res) => {
     await runs.start("a", ({ signal }) => fetch(upstream, { signal }))
-    sse(req, res, ...runs.view("a"))
+    sse(req, res, runs.source("a"))
   })
   return new OpenAI({ apiKey: "none", baseURL: origin, maxRetries: 0 })
 }

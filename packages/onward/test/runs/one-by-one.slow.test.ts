@@ -37,7 +37,7 @@ async function serve(t: TestContext): Promise<{ port: number; seen: () => void }
   const server = createServer((req, res) => {
     // whoever starts a proxy asks whether it is there
     if (req.url !== "/run") return void res.end()
-    compress(req as never, res as never, () => sse(req, res, ...runs.view("a")))
+    compress(req as never, res as never, () => sse(req, res, runs.source("a")))
   }).listen(0, "127.0.0.1")
   await once(server, "listening")
   t.after(async () => {

@@ -45,7 +45,7 @@ export async function ask(
   const runs = createRuns({ format, formats, onError: (error) => errors.push(error), ...options })
   t.after(() => runs.close())
   const origin = await serve(t, (req, res) => {
-    sse(req, res, ...runs.view("a", { format: req.url?.slice(1) || format.name }))
+    sse(req, res, runs.source("a", { format: req.url?.slice(1) || format.name }))
   })
   const { ended } = await runs.start("a", ({ signal }) => fetch(upstream, { signal }))
   const { status, error } = await ended()

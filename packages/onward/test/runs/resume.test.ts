@@ -28,10 +28,10 @@ interface Sent {
 
 /** What a client gets on the wire, from the beginning or after an id; it may leave after some of it. */
 async function get(runs: Runs, format: string, after?: string, most = Infinity): Promise<Sent[]> {
-  const [source] = runs.view("a", { format })
+  const { open } = runs.source("a", { format })
   const context: SourceContext = { lastEventId: after, signal: new AbortController().signal }
   const sent: Sent[] = []
-  for await (const message of (await source(context)) ?? []) {
+  for await (const message of (await open(context)) ?? []) {
     sent.push(message as Sent)
     if (sent.length >= most) break
   }

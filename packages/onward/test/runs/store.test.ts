@@ -21,19 +21,19 @@ function slow(clock: { after(delay: number, run: () => void): void }) {
 const told = (events: readonly { data: string }[]): string =>
   events.map(({ data }) => JSON.parse(data) as string).join("")
 
-for (const durability of ["relaxed", "strict"] as const) {
-  test(`${durability}: a store that is away for a while costs nothing but time`, async () => {
+for (const requireStored of [false, true]) {
+  test(`${requireStored ? "requireStored" : "by default"}: a store that is away for a while costs nothing but time`, async () => {
     const clock = createClock()
     const log = faultyLog()
     const errors: unknown[] = []
-    await using runs = createRuns({ log, format: lines, clock, durability, onError: (error) => errors.push(error) })
+    await using runs = createRuns({ log, format: lines, clock, requireStored, onError: (error) => errors.push(error) })
     await runs.start("a", slow(clock))
-    const reader = await connect((req, res) => sse(req, res, ...runs.view("a")))
+    const reader = await connect((req, res) => sse(req, res, runs.source("a")))
     assert.equal(told(reader.events), "Once ")
     log.failure = unavailable
     await clock.pass(1_500)
     // those in the producer's process go on, without an id to carry on from
-    assert.equal(told(reader.events), durability === "strict" ? "Once " : "Once upon ")
+    assert.equal(told(reader.events), requireStored ? "Once " : "Once upon ")
     assert.equal(reader.events.at(-1)?.id, reader.events[0]?.id)
     log.failure = undefined
     await clock.pass(10_000)
@@ -66,7 +66,7 @@ test("a store that stays away ends the run for those who watch here, as failed, 
   assert.ok(events.some((event) => event.type === "end" && event.status === "failed"))
   await assert.rejects(runs.status("b"), { code: "log_unavailable" })
   await assert.rejects(runs.start("b", slow(clock)), { code: "log_unavailable" })
-  const refused = await connect((req, res) => sse(req, res, ...runs.view("b")))
+  const refused = await connect((req, res) => sse(req, res, runs.source("b")))
   assert.equal(refused.status, 503)
   log.failure = undefined
   await runs.close()

@@ -38,7 +38,7 @@ async function world(seed: number): Promise<{ views: string[]; truth: string }> 
   const clock = createClock({ seed })
   const log = memoryLog({ clock })
   const open = () =>
-    createRuns({ log: flaky(log, chance), format: lines, clock, durability: "strict", onError: () => {} })
+    createRuns({ log: flaky(log, chance), format: lines, clock, requireStored: true, onError: () => {} })
   const all = [open(), open()]
   const wait = (most: number) => new Promise<void>((resolve) => clock.after(chance.below(most), resolve))
   // a caller whose call fails calls again
