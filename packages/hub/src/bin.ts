@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs"
+import { checkAuth } from "./auth/index.ts"
 import { readCommandLine, usage } from "./command-line.ts"
 import { loadConfig, showConfig, type Flags } from "./config/index.ts"
 import { doctor } from "./doctor/index.ts"
+import { runToken } from "./token/index.ts"
 import { UsageError } from "./usage-error.ts"
 
 // what Node thinks of its own features is no news to those who run a hub
@@ -20,6 +22,7 @@ try {
   if (command.name === "help") process.stdout.write(usage())
   else if (command.name === "version") console.log(version())
   else if (command.name === "doctor") await doctor(command)
+  else if (command.name === "token create" || command.name === "token check") await runToken(command, process.env)
   else await run(command.name, command.flags)
 } catch (error) {
   if (!(error instanceof UsageError)) throw error
@@ -31,6 +34,7 @@ async function run(name: "serve" | "check" | "config", flags: Flags): Promise<vo
   const loaded = await loadConfig(flags, process.env, { isTerminal: process.stdout.isTTY })
   if (name === "config") return void process.stdout.write(showConfig(loaded))
   if (name === "check") {
+    checkAuth(loaded.config.auth)
     const from = loaded.file === undefined ? "no configuration file is there" : `${loaded.file} was read`
     return console.log(`The configuration is valid: ${from}, and ${loaded.origins.size} settings are set.`)
   }

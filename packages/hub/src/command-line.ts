@@ -1,12 +1,15 @@
 import { unknown } from "./arguments.ts"
 import { optionsUsage, readFlags, type Flags } from "./config/index.ts"
 import { readDoctor, type DoctorOptions } from "./doctor/index.ts"
+import { readToken, TOKEN_USAGE, type TokenCommand } from "./token/index.ts"
 import { UsageError } from "./usage-error.ts"
 
 /** What `--help` prints. */
 export const usage = (): string => `Usage: onward serve [options]           starts a hub
        onward check [options]           checks the configuration and starts nothing
        onward config [options]          prints each setting, and where its value comes from
+       onward token create [options]    creates a token or a publish key
+       onward token check <token>       explains what a token may do
        onward doctor <url> [options]    finds what blocks a stream
 
 onward serve starts a hub: POST /publish, GET /events?topic=…, GET /readyz.
@@ -19,6 +22,7 @@ onward doctor requests a stream and reports what buffers it, changes it or cuts 
   --header <h>      A request header, such as 'authorization: Bearer …'. Several may be given.
   --listen <ms>     How long to listen. [until a heartbeat is due]
 
+${TOKEN_USAGE}
   --help, --version
 `
 
@@ -27,14 +31,16 @@ export type Command =
   | { readonly name: "version" }
   | { readonly name: "serve" | "check" | "config"; readonly flags: Flags }
   | ({ readonly name: "doctor" } & DoctorOptions)
+  | TokenCommand
 
 /** Commands that read the configuration. */
 const CONFIGURED = ["serve", "check", "config"] as const
-const COMMANDS = [...CONFIGURED, "doctor"]
+const COMMANDS = [...CONFIGURED, "doctor", "token"]
 
 /** Reads a command line (without `node` and the script). Throws {@link UsageError}. */
 export function readCommandLine(args: readonly string[]): Command {
   if (args[0] === "doctor") return readDoctor(args.slice(1))
+  if (args[0] === "token") return readToken(args.slice(1))
   const flags = readFlags(args)
   if (flags.isHelp) return { name: "help" }
   if (flags.isVersion) return { name: "version" }

@@ -18,6 +18,8 @@ export interface Authenticator {
    * Throws, or rejects with, `AuthRefusal` 401 or 403; and `HttpError` 503 when it cannot be told now.
    */
   authenticate(req: IncomingMessage, url: URL): Principal | Promise<Principal>
+  /** The principal of a key or a token. Throws, or rejects with, what `authenticate` does. */
+  verify(credential: string): Principal | Promise<Principal>
   /** Undefined when tickets are disabled. */
   readonly tickets: Tickets | undefined
 }
@@ -59,18 +61,22 @@ export function createAuthenticator(
 
   function principalOf({ from, value }: Credential, req: IncomingMessage): Principal | Promise<Principal> {
     if (from === "ticket") return (tickets as Tickets).accept(value, lastEventIdOf(req))
-    if (from === "cookie") checkOwnPage(req, origins)
-    // a token has two dots, and a key none
-    else if (!value.includes(".")) {
-      const principal = findKey(value)
-      if (!principal) throw unauthenticated("the key is not one of auth.keys")
-      return principal
-    }
+    if (from === "header") return verify(value)
+    checkOwnPage(req, origins)
     return issuers.verify(value)
+  }
+
+  function verify(credential: string): Principal | Promise<Principal> {
+    // a token has two dots, and a key none
+    if (credential.includes(".")) return issuers.verify(credential)
+    const principal = findKey(credential)
+    if (!principal) throw unauthenticated("the key is not one of auth.keys")
+    return principal
   }
 
   return {
     tickets,
+    verify,
     authenticate(req, url) {
       const acceptsTicket = tickets !== undefined && req.method === "GET" && TICKET_PATHS.has(url.pathname)
       const credential = credentialOf(req, url, { cookie, acceptsTicket })

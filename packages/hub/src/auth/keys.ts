@@ -7,7 +7,7 @@ import type { Principal } from "./principal.ts"
 /** The principal of a key, or undefined. */
 export type FindKey = (key: string) => Principal | undefined
 
-const hashKey = (key: string): Buffer => createHash("sha256").update(key).digest()
+export const hashKey = (key: string): Buffer => createHash("sha256").update(key).digest()
 
 /** Reads the keys of backends. Throws {@link UsageError}. */
 export function createKeys(options: readonly KeyOptions[]): FindKey {

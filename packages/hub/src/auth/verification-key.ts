@@ -56,7 +56,7 @@ function ofPublicKey(pem: string, path: string): Fit {
   } catch {
     throw new UsageError(`auth.${path}.publicKey is not a public key or certificate in PEM format`)
   }
-  const fitting = algorithmsOf(key)
+  const fitting = algorithmsFor(key)
   if (fitting.length === 0) {
     throw new UsageError(
       `auth.${path}.publicKey is of type ${key.asymmetricKeyType}: use RSA with 2048 bits or more, EC or Ed25519`,
@@ -65,7 +65,8 @@ function ofPublicKey(pem: string, path: string): Fit {
   return { key, fitting, standard: fitting }
 }
 
-function algorithmsOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): string[] {
+/** The algorithms that a public or private key can be used with; none for a key that is too short, or of another type. */
+export function algorithmsFor({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): string[] {
   const { namedCurve = "", modulusLength = 0 } = asymmetricKeyDetails ?? {}
   if (asymmetricKeyType === "ed25519") return ["EdDSA", "Ed25519"]
   if (asymmetricKeyType === "ec") return ASYMMETRIC.filter((name) => name === CURVES[namedCurve])

@@ -72,14 +72,15 @@ test("1,000 streams end under load, half by their tokens and half by a revocatio
   const expiring = await openMany({ iss: ISSUER, exp })
   assert.ok(Date.now() < exp * 1_000 - 2_000, "the machine is too busy to open the streams before their tokens expire")
 
-  let isOver = false
+  const stopping = new AbortController()
   const publishing = (async () => {
-    for (; !isOver; await sleep(PAUSE_MS)) {
+    while (!stopping.signal.aborted) {
       await publish(server.url, { topic: "times", data: String(Date.now()) }, bearer(PUBLISH_KEY))
+      await sleep(PAUSE_MS)
     }
   })()
   t.after(async () => {
-    isOver = true
+    stopping.abort()
     await publishing
   })
 
@@ -92,7 +93,7 @@ test("1,000 streams end under load, half by their tokens and half by a revocatio
   assert.equal(response.status, 200)
   const afterRevocation = (await Promise.all(revoked.map(({ ended }) => ended))).map((at) => at - revokedAt)
   const afterExpiry = (await Promise.all(expiring.map(({ ended }) => ended))).map((at) => at - exp * 1_000)
-  isOver = true
+  stopping.abort()
   await publishing
 
   t.diagnostic(
