@@ -5,15 +5,15 @@ export const EXCEPTIONS: readonly { readonly file: string; readonly text: string
 
 /** How many hits an area has left. A number may only fall, and at zero its line goes: what is not named here has no hits. */
 export const AREAS: Readonly<Record<string, number>> = {
-  "docs/reference.md": 13,
+  "docs/reference.md": 12,
   "packages/hub/page/": 9,
-  "packages/hub/src/": 31,
+  "packages/hub/src/": 28,
   "packages/hub/src/demo/": 21,
   "packages/hub/src/gateway/": 22,
   "packages/onward/src/": 10,
   "packages/onward/src/adapters/": 1,
-  "packages/onward/src/client/": 48,
-  "packages/onward/src/hub/": 46,
+  "packages/onward/src/client/": 47,
+  "packages/onward/src/hub/": 44,
   "packages/onward/src/log/": 18,
   "packages/onward/src/log/nats/": 34,
   "packages/onward/src/log/postgres/": 25,

@@ -7,14 +7,14 @@ import { hrefOf } from "./request.ts"
 import type { RetryOptions } from "./retry.ts"
 
 export interface EventSourceOptions extends ConnectionOptions {
-  /** Whether cookies go to other origins too. @default false */
+  /** Whether to send cookies to other origins. @default false */
   readonly withCredentials?: boolean
   /**
-   * Tries again also after 408, 425, 429 and 5xx, with growing, jittered delays, where the standard gives up for good.
+   * Retries also after 408, 425, 429 and 5xx, with growing, jittered delays. The standard gives up.
    * @default false, the standard
    */
   readonly retry?: boolean | RetryOptions
-  /** Delay before reconnecting while the server sets none, in ms. @default 3_000 */
+  /** Delay before reconnecting if the server sets none, in ms. @default 3_000 */
   readonly reconnectionTime?: number
 }
 

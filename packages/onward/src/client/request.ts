@@ -46,9 +46,9 @@ export interface RequestOptions {
   /** @default "GET", or "POST" when there is a `body` */
   readonly method?: string
   /**
-   * Request headers. A function is called for each attempt, and once more at once when the answer is 401. Whatever they hold
-   * stays with the origin they were meant for: over a redirect to another one `authorization` is dropped, and where the
-   * platform follows redirects by itself (browsers), a redirect is refused when there are headers it would not drop.
+   * Request headers. A function is called for each attempt, and once more after a 401. Headers stay with their origin: a redirect to
+   * another origin drops `authorization`. In browsers, which follow redirects themselves, a redirect is refused if there are headers that
+   * the browser would not drop.
    */
   readonly headers?: RequestHeaders | ((attempt: Attempt) => RequestHeaders | Promise<RequestHeaders>)
   /** The body of each attempt; a function makes it anew. */
@@ -59,14 +59,14 @@ export interface RequestOptions {
   readonly credentials?: CredentialsMode
   /** Ends everything. */
   readonly signal?: AbortSignal
-  /** Where to begin: the server is asked for what came after this id. @default "" */
+  /** Where to start: after this id. @default "" */
   readonly lastEventId?: string
   /**
-   * Asks proxies to hand on the stream as it comes, by `Incremental: ?1` (RFC 10036). Never sent to another origin, because browsers would ask
-   * first, by a preflight. @default true
+   * Asks proxies not to buffer the stream, by `Incremental: ?1` (RFC 10036). Not sent to another origin, because it would cause a CORS
+   * preflight. @default true
    */
   readonly incremental?: boolean
-  /** The longest event, in UTF-16 units; in Node in bytes of UTF-8. @default 16 Mi */
+  /** The maximum length of an event, in UTF-16 units; in Node in UTF-8 bytes. @default 16 Mi */
   readonly maxEventChars?: number
 }
 

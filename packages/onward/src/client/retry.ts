@@ -1,9 +1,9 @@
 export interface RetryOptions {
-  /** Longest random delay before the first retry, in ms; doubled with each failure in a row. @default 1_000 */
+  /** Maximum random delay before the first retry, in ms. It doubles with each failure in a row. @default 1_000 */
   readonly base?: number
-  /** Most it grows to, in ms. @default 30_000 */
+  /** Maximum that the delay grows to, in ms. @default 30_000 */
   readonly max?: number
-  /** How many failures in a row are one too many. @default Infinity */
+  /** The number of failures in a row that ends the stream. @default Infinity */
   readonly attempts?: number
 }
 

@@ -6,11 +6,11 @@ import { createElection } from "./election.ts"
 import { fault } from "./request.ts"
 
 export interface SharedOptions {
-  /** Tabs with the same key share: add the user to it when one browser may have several. @default the URL */
+  /** Tabs with the same channel share a connection. Add the user id if one browser can have several users. @default the URL */
   readonly channel?: string
-  /** How many of the newest events a tab gets that joins later; none of them counts as missed. @default 0 */
+  /** How many of the newest events a tab receives when it joins. @default 0 */
   readonly replay?: number
-  /** With more events waiting than this a tab leaves the others, to read at its own pace until it has caught up. @default 1_000 */
+  /** A tab with more unread events than this reads by its own connection until it has caught up. @default 1_000 */
   readonly maxWaiting?: number
 }
 

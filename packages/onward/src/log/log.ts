@@ -8,7 +8,8 @@ export interface Log {
   /**
    * Stores messages, all or nothing, in order. Resolves once the entries are as durable as this log promises; after that
    * every `read` sees them. A message whose `id` or `idempotencyKey` an entry kept on the same topic has is a repeat: it is not stored
-   * again, and its position is that entry's. The same `id` or `idempotencyKey` on another topic is another one. Concurrent calls are fine and may share one commit; each call's entries stay together and in order.
+   * again, and its position is that entry's. The same `id` or `idempotencyKey` on another topic is another one. Concurrent calls are fine
+   * and may share one commit; each call's entries stay together and in order.
    * Messages must have been checked by the caller; an empty list resolves to no positions.
    */
   append(messages: readonly StoredMessage[]): Promise<Appended>
@@ -124,6 +125,6 @@ export interface Retention {
   readonly age?: number
   /** Bytes in the whole log. */
   readonly bytes?: number
-  /** The same limits for each topic by itself. */
+  /** The same limits for each topic. */
   readonly topic?: { readonly count?: number; readonly age?: number; readonly bytes?: number }
 }

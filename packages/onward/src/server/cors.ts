@@ -7,7 +7,7 @@ export interface CorsOptions {
    * `Retry-After`, `Content-Location` and the names in `headers`.
    */
   readonly origins: readonly string[] | "*"
-  /** Whether they may do so with cookies; not together with `*`. @default false */
+  /** Whether they may send cookies. Not together with `*`. @default false */
   readonly credentials?: boolean
 }
 
