@@ -127,7 +127,7 @@ export const probes: readonly Probe[] = [
   },
   {
     name: "can end with the response",
-    task: { finite: true },
+    task: { reconnectOnEnd: false },
     server: [ok(SOON, "id: 1\ndata: a\n\n", END)],
     runMs: 1_500,
     isComplete: ({ requests }) => requests.length > 1,

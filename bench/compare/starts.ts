@@ -22,8 +22,8 @@ export const starts = {
 
   async stream(task, told) {
     const { stream } = (await import("onward/client")) as { stream: typeof OnwardStream }
-    const { method, body, maxEventChars, idleTimeout, finite, shared, lastEventId } = task
-    const given = defined({ method, body, maxEventChars, idleTimeout, finite, shared, lastEventId })
+    const { method, body, maxEventChars, idleTimeout, reconnectOnEnd, shared, lastEventId } = task
+    const given = defined({ method, body, maxEventChars, idleTimeout, reconnectOnEnd, shared, lastEventId })
     const headers = task.hasToken ? tokens() : task.headers
     const events = stream(task.url, {
       ...given,

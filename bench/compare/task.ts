@@ -18,7 +18,7 @@ export interface Task {
   readonly retry?: boolean
   readonly idleTimeout?: number
   readonly maxEventChars?: number
-  readonly finite?: boolean
+  readonly reconnectOnEnd?: boolean
   /** One connection for all consumers. */
   readonly shared?: boolean
   /** How many consumers there are. @default 1 */

@@ -21,7 +21,7 @@ export function openAccessLog(
   let isOpen = true
   let isFailing = false
 
-  // without waiting in a queue of ours: writes of a line to the page cache take microseconds
+  // written synchronously, without a queue: writing a line to the page cache takes microseconds
   function write(line: string): void {
     try {
       if (size >= maxBytes) rotate()

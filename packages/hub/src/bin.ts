@@ -7,7 +7,7 @@ import { doctor } from "./doctor/index.ts"
 import { runToken } from "./token/index.ts"
 import { UsageError } from "./usage-error.ts"
 
-// what Node thinks of its own features is no news to those who run a hub
+// operators of a hub need no warnings about experimental features of Node
 process.removeAllListeners("warning").on("warning", (warning) => {
   if (warning.name !== "ExperimentalWarning") console.error(`onward: ${warning.name}: ${warning.message}`)
 })

@@ -15,12 +15,12 @@ export class HttpError extends Error {
   }
 }
 
-/** Any error as one for the client. The workings of the log, and what nobody foresaw, are not described to it. */
+/** Any error as one for the client. Details of the log and of unexpected errors are not sent to the client. */
 export function toHttpError(error: unknown): HttpError {
   if (error instanceof HttpError) return error
   if (!(error instanceof OnwardError)) return new HttpError(500, "internal_error", "Something went wrong in the hub.")
   const message = error.code.startsWith("log_") ? "The log cannot take or give messages now." : error.message
-  // jittered, or all who were refused come back together
+  // jittered, or all refused clients reconnect at the same time
   const retry = error.retryable ? { "retry-after": String(1 + Math.floor(Math.random() * 5)) } : {}
   return new HttpError(error.status, error.code, message, retry)
 }

@@ -45,7 +45,7 @@ interface Body {
 }
 
 /**
- * Divides memory among callers. A body that stalls loses its room: after a second when somebody else needs it, else after ten. So half-sent
+ * Divides memory among callers. A body that stalls loses its room: after a second when another caller needs it, else after ten. So half-sent
  * bodies, however many, hold up others for a second at most.
  */
 export function createQuota(options: QuotaOptions): Quota {

@@ -13,7 +13,6 @@ const CONNECTION = [
   "idleTimeout",
   "eventTimeout",
   "maxServerDelay",
-  "createParser",
   "clock",
 ]
 
@@ -24,7 +23,7 @@ export const EVENT_SOURCE_OPTIONS: readonly string[] = [...CONNECTION, "withCred
 export const STREAM_OPTIONS: readonly string[] = [
   ...CONNECTION,
   "retry",
-  "finite",
+  "reconnectOnEnd",
   "repeat",
   "resume",
   "until",

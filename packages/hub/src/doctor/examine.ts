@@ -105,7 +105,7 @@ async function tryPolling(url: string, headers: Record<string, string>, patience
     find(
       "note",
       `in pieces it comes: the first after ${seconds(performance.now() - asked)}`,
-      `${name === undefined ? "" : `${name}; `}until the way is free, give clients \`pollingFetch\` of onward/poll`,
+      `${name === undefined ? "" : `${name}; `}until the way is free, give clients \`pollingFetch\` of onward/client`,
     )
   }
 }

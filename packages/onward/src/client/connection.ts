@@ -34,10 +34,16 @@ export interface ConnectionOptions extends RequestOptions {
   readonly eventTimeout?: number
   /** The longest wait that a server can ask for, by `retry` or `Retry-After`, in ms. @default 3_600_000 */
   readonly maxServerDelay?: number
-  /** Turns bytes into events. @default a small one; in Node the one built for speed */
-  readonly createParser?: typeof createSmallParser
   /** Time and chance; for tests. @default the machine's */
   readonly clock?: Clock
+}
+
+/** The key under which a platform's entry passes its own parser, so that users cannot: Node passes one that is built for speed. */
+export const PARSER: unique symbol = Symbol()
+
+/** The options of a connection, and what the platform's entry adds. */
+interface PlatformOptions extends ConnectionOptions {
+  readonly [PARSER]?: typeof createSmallParser
 }
 
 /** What becomes of a connection whose request ended. */
@@ -100,12 +106,12 @@ const STANDARD_BASE = 50
 /** Makes a connection; `run` starts it. */
 export function createConnection(
   url: string,
-  options: ConnectionOptions,
+  options: PlatformOptions,
   policy: Policy,
   owner: ConnectionOwner,
 ): Connection {
   const { clock = systemClock, connectTimeout = Infinity, eventTimeout = Infinity } = options
-  const { createParser = createSmallParser, maxServerDelay = 3_600_000 } = options
+  const { [PARSER]: createParser = createSmallParser, maxServerDelay = 3_600_000 } = options
   let controller = new AbortController()
   /** Why this attempt was given up. Not `signal.reason`, which React Native before 0.87 does not have. */
   let givenUp: OnwardError | undefined

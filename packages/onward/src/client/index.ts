@@ -12,6 +12,7 @@ export {
 } from "./event-source.ts"
 export type {
   Attempt,
+  ByteReader,
   CredentialsMode,
   FetchedResponse,
   FetchInit,
@@ -24,4 +25,13 @@ export type { RetryOptions } from "./retry.ts"
 export type { SharedOptions } from "./shared.ts"
 export type { Gap, StreamEvent, TypedOptions, TypedStreamEvent } from "./received.ts"
 export { stream, type EventStream, type StreamOptions, type StreamStatus, type TypedStreamOptions } from "./stream.ts"
+export {
+  defineEvents,
+  type EventContract,
+  type EventInput,
+  type EventOutput,
+  type EventSchemas,
+  type Schema,
+} from "../events.ts"
+export { pollingFetch, type PolledResponse, type PollingOptions } from "./poll.ts"
 export { OnwardError, type OnwardErrorCode } from "../errors.ts"

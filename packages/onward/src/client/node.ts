@@ -8,6 +8,7 @@ import {
   type StreamStatus,
 } from "./index.ts"
 import { tagOf } from "../kind.ts"
+import { PARSER } from "./connection.ts"
 import { nodeFetch } from "./node-fetch.ts"
 import { createFastParser } from "./node-parser.ts"
 
@@ -18,7 +19,7 @@ export interface NodeEventSourceOptions extends EventSourceOptions {
   readonly onError?: (error: unknown) => void
 }
 
-const IN_NODE = { fetch: nodeFetch, createParser: createFastParser }
+const IN_NODE = { fetch: nodeFetch, [PARSER]: createFastParser }
 
 /** The options with Node's own. What is no object is handed on as it is, to be refused. */
 const inNode = (options: object, more: object = {}): object =>

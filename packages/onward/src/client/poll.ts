@@ -4,8 +4,6 @@ import { checkNames } from "../options.ts"
 import { createSmallParser } from "../protocol/index.ts"
 import { canSend, withQuery, type ByteReader, type FetchedResponse, type FetchInit, type FetchLike } from "./request.ts"
 
-export type { ByteReader, FetchedResponse, FetchLike } from "./request.ts"
-
 export interface PollingOptions {
   /** What carries the requests; may give the whole body at once, as React Native's does. @default the platform's */
   readonly fetch?: (url: string, init: FetchInit) => Promise<PolledResponse>

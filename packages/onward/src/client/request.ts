@@ -209,7 +209,7 @@ export function checkResponse({ status, type, headers, body }: FetchedResponse):
   if (body !== null && !body?.getReader) {
     throw fault(
       "invalid_request",
-      "The body is no web stream. Give a `fetch` that streams, or `pollingFetch` of onward/poll.",
+      "The body is no web stream. Give a `fetch` that streams, or `pollingFetch` of onward/client.",
     )
   }
 }

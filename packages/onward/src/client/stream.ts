@@ -40,8 +40,8 @@ export interface StreamOptions extends Omit<ConnectionOptions, "body"> {
    * shorter than `Retry-After` or `retry` ask for. False: never. @default true
    */
   readonly retry?: boolean | RetryOptions
-  /** Whether a body that ends without `stream.end` is the end all the same, as an answer of a model is. @default false */
-  readonly finite?: boolean
+  /** Whether the client reconnects when a response ends without `stream.end`. False: that is the end, as for an AI provider's answer. @default true */
+  readonly reconnectOnEnd?: boolean
   /**
    * Whether the request may be repeated. `with-id`: once there is an id to resume from, after a refusal (408, 425, 429, 503), or if it was never
    * sent, as Node can tell. @default "always" for GET, HEAD and QUERY, else "with-id"
@@ -141,7 +141,7 @@ export function stream(
   const policy = {
     retry: retry === true ? {} : retry || { attempts: 0 },
     reconnectionTime: 0,
-    isFinite: options.finite === true || retry === false,
+    isFinite: options.reconnectOnEnd === false || retry === false,
     canRepeat: (id: string, error?: OnwardError): boolean => canRepeat(options, request, id, error),
     ...(resume !== undefined && { resume: typeof resume === "function" ? resume : () => resume }),
   }

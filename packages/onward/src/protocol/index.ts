@@ -1,6 +1,2 @@
-export type { ParsedEvent, ParserHandlers } from "./block.ts"
-export { CHECKPOINT, encode, encodeComment, encodeRetry, type WireMessage } from "./encode.ts"
-export { parse, type ParseOptions } from "./parse.ts"
-export { createParser, type Parser, type ParserOptions } from "./parser.ts"
-export { createParserStream } from "./parser-stream.ts"
+export * from "./entry.ts"
 export { createSmallParser, type SmallParser, type SmallParserOptions } from "./small-parser.ts"

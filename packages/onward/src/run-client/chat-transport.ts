@@ -135,7 +135,7 @@ const OPTIONS = [
   "resumeAt",
   "prepareSendMessagesRequest",
   "prepareReconnectToStreamRequest",
-].filter((name) => !["method", "lastEventId", "signal", "resume", "until", "finite", "shared"].includes(name))
+].filter((name) => !["method", "lastEventId", "signal", "resume", "until", "reconnectOnEnd", "shared"].includes(name))
 
 /** What cut an answer short, in a way that coming back may help. */
 const DISCONNECTED = /^(network_error|stream_ended|.*_timeout|not_repeatable|source_failed)$/

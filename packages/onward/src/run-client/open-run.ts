@@ -17,7 +17,10 @@ export type OpenRunStatus =
   /** Left by `detach`: the run goes on. */
   | "detached"
 
-export interface OpenRunOptions<F> extends Omit<StreamOptions, "resume" | "until" | "finite" | "shared" | "onStatus"> {
+export interface OpenRunOptions<F> extends Omit<
+  StreamOptions,
+  "resume" | "until" | "reconnectOnEnd" | "shared" | "onStatus"
+> {
   /** Starts the run, or answers with one that is there. */
   readonly url: string | URL
   /** The format it comes in: gives frames their type, and knows when the answer is over. */
@@ -61,7 +64,7 @@ export interface OpenRun<F> {
 
 /** What `stream` has and a run decides for itself is none of its options. */
 const OPTIONS = [...STREAM_OPTIONS, "url", "format", "location"].filter(
-  (name) => !["resume", "until", "finite", "shared"].includes(name),
+  (name) => !["resume", "until", "reconnectOnEnd", "shared"].includes(name),
 )
 
 /**

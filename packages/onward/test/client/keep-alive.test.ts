@@ -50,7 +50,7 @@ test("a reconnect goes over the connection that is there, and a POST over one of
   )
   const ports = seen.map(({ socket }) => socket.remotePort)
   assert.equal(new Set(ports).size, 1)
-  for (let i = 0; i < 2; i++) for await (const _ of stream(url, { body: "x", finite: true }));
+  for (let i = 0; i < 2; i++) for await (const _ of stream(url, { body: "x", reconnectOnEnd: false }));
   const [first, second] = seen.slice(3)
   assert.equal(first?.headers.connection, "keep-alive")
   assert.notEqual(first?.socket, second?.socket)

@@ -39,7 +39,7 @@ for (const [encoding, createEncoder] of Object.entries(ENCODINGS)) {
       carryOn = () => void encoder.end("data: second\n\n")
     })
     const data: string[] = []
-    for await (const event of stream(url, { finite: true })) {
+    for await (const event of stream(url, { reconnectOnEnd: false })) {
       data.push(event.data)
       carryOn()
     }
@@ -58,7 +58,7 @@ test("requests go over node:http, which ends no quiet stream, unless a fetch is 
   const url = await serve(t, (_, res) => void res.writeHead(200, head).end("data: x\n\n"))
   for (const options of [{}, { fetch: globalThis.fetch }]) {
     const before = calls
-    for await (const event of stream(url, { finite: true, ...options })) assert.equal(event.data, "x")
+    for await (const event of stream(url, { reconnectOnEnd: false, ...options })) assert.equal(event.data, "x")
     const source = new EventSource(url, options)
     await once(source, "message")
     source.close()

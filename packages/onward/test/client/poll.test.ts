@@ -4,8 +4,7 @@ import { createServer, request as ask, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
 import { test, type TestContext } from "node:test"
 import { createHub, type Hub } from "onward"
-import { EventSource, stream, type StreamStatus } from "onward/client"
-import { pollingFetch, type PolledResponse } from "onward/poll"
+import { EventSource, pollingFetch, stream, type PolledResponse, type StreamStatus } from "onward/client"
 import { sse } from "onward/node"
 
 async function serve(t: TestContext, listener: RequestListener): Promise<string> {

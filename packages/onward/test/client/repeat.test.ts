@@ -60,8 +60,14 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
       "end",
     ],
     ["a PUT is no GET", [cutWithout, end], { method: "PUT", body: "x" }, ["a"], "not_repeatable"],
-    ["finite: a body that ends is the end", [ended, end], { finite: true }, ["a"], "end"],
-    ["finite: a body that is cut is not", [cutWithout, end], { finite: true }, ["a", "z"], "end"],
+    ["reconnectOnEnd: false, a body that ends is the end", [ended, end], { reconnectOnEnd: false }, ["a"], "end"],
+    [
+      "reconnectOnEnd: false, a body that is cut is not",
+      [cutWithout, end],
+      { reconnectOnEnd: false },
+      ["a", "z"],
+      "end",
+    ],
   ]
   for (const [name, attempts, options, data, ending] of cases) {
     test(`${name}, over ${transport}`, async (t) => {

@@ -22,7 +22,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
         await exchange.end()
       })
       const { server, clock } = stage
-      const given = take(stream(server.url, { clock, fetch, finite: true }))
+      const given = take(stream(server.url, { clock, fetch, reconnectOnEnd: false }))
       await clock.pass(60_000)
       const [first, second] = server.requests
       const waited = (second?.at ?? NaN) - (first?.at ?? NaN)

@@ -52,7 +52,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     const { server, clock } = stage
     const all = STATUSES.map((status) => ({
       status,
-      given: take(stream(`${server.url}${status}`, { clock, fetch, finite: true })),
+      given: take(stream(`${server.url}${status}`, { clock, fetch, reconnectOnEnd: false })),
     }))
     await clock.pass(60_000)
     for (const { status, given } of all) {

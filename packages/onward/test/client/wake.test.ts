@@ -137,7 +137,7 @@ test("what cannot be asked for again is not given up because the network changed
       await exchange.write("data: 2\n\n")
       await exchange.end()
     })
-    const given = take(stream(stage.server.url, { clock: stage.clock, finite: true, ...options }))
+    const given = take(stream(stage.server.url, { clock: stage.clock, reconnectOnEnd: false, ...options }))
     await stage.clock.settle()
     online()
     await stage.clock.pass(1_000)

@@ -5,7 +5,7 @@ import { after, test } from "node:test"
 import { createElement } from "react"
 import { renderToString } from "react-dom/server"
 import { createHub, defineEvents, memoryLog, type Schema } from "onward"
-import { EventSource, stream } from "onward/client"
+import { EventSource, pollingFetch, stream } from "onward/client"
 import { sse as h3Sse } from "onward/h3"
 import { sse as honoSse } from "onward/hono"
 import { ssePlugin } from "onward/fastify"
@@ -14,7 +14,6 @@ import { eventStore, resume } from "onward/mcp"
 import { natsLog } from "onward/nats"
 import { sse as nestSse } from "onward/nest"
 import { sse as nodeSse } from "onward/node"
-import { pollingFetch } from "onward/poll"
 import { postgresLog } from "onward/postgres"
 import { createParser, createParserStream, encode, parse } from "onward/protocol"
 import { useEventStream } from "onward/react"
@@ -204,7 +203,6 @@ const WITHOUT = new Set([
   "encodeRetry",
   "postgresSchema",
   "defineEvents",
-  "createSmallParser",
   "checkLog",
   "checkMessage",
   "createEpoch",

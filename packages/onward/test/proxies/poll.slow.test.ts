@@ -1,7 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { stream } from "onward/client"
-import { pollingFetch } from "onward/poll"
+import { pollingFetch, stream } from "onward/client"
 import { createOrigin } from "./origin.ts"
 import { lighttpd } from "./setups/lighttpd.ts"
 import { missing, start } from "./start.ts"

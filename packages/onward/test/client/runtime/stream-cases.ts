@@ -55,9 +55,12 @@ export const streamCases: readonly Case[] = [
       await exchange.end()
     },
     async run({ client, url, requests }) {
-      same(await take(client.stream(url, { body: { prompt: "größer" }, headers: { "x-own": "1" }, finite: true })), [
-        "a",
-      ])
+      same(
+        await take(
+          client.stream(url, { body: { prompt: "größer" }, headers: { "x-own": "1" }, reconnectOnEnd: false }),
+        ),
+        ["a"],
+      )
       const [request] = await requests()
       same(
         [request?.method, request?.body, request?.headers["content-type"]?.split(";")[0], request?.headers["x-own"]],
@@ -76,7 +79,7 @@ export const streamCases: readonly Case[] = [
       await exchange.end()
     },
     async run({ client, url, tell }) {
-      const events = client.stream(url, { finite: true })
+      const events = client.stream(url, { reconnectOnEnd: false })
       const seen: string[] = []
       for await (const { data } of events) {
         seen.push(data)
@@ -99,7 +102,7 @@ export const streamCases: readonly Case[] = [
     },
     async run({ client, url, requests }) {
       for (const _ of [301, 302, 303, 307, 308]) {
-        same(await take(client.stream(url, { method: "POST", body: "b", finite: true })), ["a"])
+        same(await take(client.stream(url, { method: "POST", body: "b", reconnectOnEnd: false })), ["a"])
       }
       const then = (await requests()).filter((__, i) => i % 2 === 1).map(({ method, body }) => method + body)
       same(then, ["GET", "GET", "GET", "POSTb", "POSTb"])
@@ -118,7 +121,11 @@ export const streamCases: readonly Case[] = [
       await exchange.end()
     },
     async run({ client, url, requests }) {
-      const events = client.stream(url, { headers: { authorization: "Bearer s" }, lastEventId: "4", finite: true })
+      const events = client.stream(url, {
+        headers: { authorization: "Bearer s" },
+        lastEventId: "4",
+        reconnectOnEnd: false,
+      })
       same(await take(events), ["a"])
       const seen = (await requests()).map(({ headers, isElsewhere }) => [
         isElsewhere,
@@ -144,7 +151,7 @@ export const streamCases: readonly Case[] = [
       await exchange.end()
     },
     async run({ client, url, requests, deviates }) {
-      const events = client.stream(url, { headers: { "x-key": "s" }, finite: true })
+      const events = client.stream(url, { headers: { "x-key": "s" }, reconnectOnEnd: false })
       if (deviates) same(await take(events), ["a"])
       else same(await codeOf(events), "redirect_refused")
       for (const { headers, isElsewhere } of await requests()) same("x-key" in headers, !isElsewhere, "the header")
@@ -217,7 +224,7 @@ export const streamCases: readonly Case[] = [
       await exchange.end()
     },
     async run({ client, url, tell }) {
-      const events = client.stream(url, { finite: true })
+      const events = client.stream(url, { reconnectOnEnd: false })
       await events.next()
       await new Promise((resolve) => setTimeout(resolve, 1_000))
       await tell("enough")
