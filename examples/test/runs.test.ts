@@ -36,15 +36,16 @@ test("25: a cut answer resumes with the next token, a second tab sees all of it,
     const url = `http://127.0.0.1:${port}/answers/one`
     assert.equal(await (await fetchSoon(url, { method: "PUT" })).text(), "one")
     const [first, second] = await take(await fetch(url), 2)
-    assert.equal(`${first?.data}${second?.data}`, "1 2 ")
+    // a page that asks late gets several tokens in one event
+    const next = `${first?.data}${second?.data}`.split(" ").length
     const resume = (): Promise<Response> => fetch(url, { headers: { "last-event-id": second?.id ?? "" } })
     const [third] = await take(await resume(), 1)
-    assert.match(third?.data ?? "", /^3 /)
+    assert.match(third?.data ?? "", new RegExp(`^${next} `))
     const resumed = await resume()
     const secondTab = await fetch(url)
     assert.equal(await (await fetch(url, { method: "DELETE" })).text(), "stopped")
     const [rest, all] = await Promise.all([resumed.text(), secondTab.text()])
-    assert.match(rest, /^data: 3 /m)
+    assert.match(rest, new RegExp(`^data: ${next} `, "m"))
     assert.match(all, /^data: 1 2 /m)
     for (const text of [rest, all]) {
       assert.match(text, /event: end\nid: \S+\ndata: \{"status":"stopped"\}\n\n$/)
