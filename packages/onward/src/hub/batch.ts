@@ -1,6 +1,6 @@
 import { Frame } from "../frame.ts"
-import { idOf, type Entry, type Position } from "../message.ts"
-import { encode } from "../protocol/index.ts"
+import type { Position } from "../message.ts"
+import type { KeptEntry } from "./kept-entry.ts"
 
 /** What one write carries: a stretch of entries, encoded once for all who get it. */
 export interface Part {
@@ -12,63 +12,49 @@ export interface Part {
 /** Characters after which a write is cut: as much as a Node socket buffers before it reports being full. */
 export const PART_CHARS = 65_536
 
-/** Event-stream text of an entry (WHATWG HTML section 9.2.5). */
-export const encodeEntry = (entry: Entry): string =>
-  encode({ event: entry.event, retry: entry.retry, id: idOf(entry), data: entry.data })
-
-/** An entry of this turn, its text made when the first run with it is cut into parts. */
-export interface FreshEntry {
-  readonly entry: Entry
-  text: string | undefined
-}
-
 /**
  * The entries an audience gets in one turn, as a node of a tree: audiences that get the same entries hold the same node,
  * so their bytes are made once, whatever topics they asked for.
  */
 export class Batch {
-  readonly #last: FreshEntry
+  readonly #last: KeptEntry
   readonly #before: Batch | undefined
   #next: Batch | undefined
   #parts: Part[] | undefined
 
-  constructor(last: FreshEntry, before?: Batch) {
+  constructor(last: KeptEntry, before?: Batch) {
     this.#last = last
     this.#before = before
   }
 
-  get end(): Entry {
-    return this.#last.entry
+  get end(): KeptEntry {
+    return this.#last
   }
 
-  /** This run and `fresh` after it. Entries come in order, so only the newest continuation can be asked for again. */
-  with(fresh: FreshEntry): Batch {
-    if (!this.#next || this.#next.#last !== fresh) this.#next = new Batch(fresh, this)
+  /** This run and `kept` after it. Entries come in order, so only the newest continuation can be asked for again. */
+  with(kept: KeptEntry): Batch {
+    if (!this.#next || this.#next.#last !== kept) this.#next = new Batch(kept, this)
     return this.#next
   }
 
-  entries(): Entry[] {
-    return this.#all().map(({ entry }) => entry)
-  }
-
   parts(): readonly Part[] {
-    return (this.#parts ??= [...cut(this.#all())])
+    return (this.#parts ??= [...cut(this.entries())])
   }
 
-  #all(): FreshEntry[] {
-    const all: FreshEntry[] = []
+  entries(): KeptEntry[] {
+    const all: KeptEntry[] = []
     for (let run: Batch | undefined = this; run; run = run.#before) all.push(run.#last) // oxlint-disable-line no-this-alias -- walks up
     return all.reverse()
   }
 }
 
 /** Joins entries into parts of about {@link PART_CHARS}, each made when it is asked for: a full sink takes few of them. */
-export function* cut(entries: readonly FreshEntry[]): Generator<Part> {
+export function* cut(entries: readonly KeptEntry[]): Generator<Part> {
   let text = ""
-  for (const [i, fresh] of entries.entries()) {
-    text += fresh.text ??= encodeEntry(fresh.entry)
+  for (const [i, kept] of entries.entries()) {
+    text += kept.text
     if (text.length < PART_CHARS && i < entries.length - 1) continue
-    yield { frame: new Frame(text), end: fresh.entry.position }
+    yield { frame: new Frame(text), end: kept.entry.position }
     text = ""
   }
 }

@@ -1,12 +1,13 @@
 import { Frame } from "../frame.ts"
 import { inSameEpoch, type Loss } from "../log/index.ts"
-import type { Entry, Position } from "../message.ts"
+import type { Position } from "../message.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
 import { quietEnough, TICK_MS, type Beating } from "../timer-wheel.ts"
 import type { Audience, Listener } from "./audience.ts"
 import { reconnectLater, comment, end, gap } from "./control.ts"
 import type { HubContext, TailWaiter } from "./hub-context.ts"
 import { resolveStart, type ResolvedStart } from "./resolve-start.ts"
+import { KeptEntry } from "./kept-entry.ts"
 import { LossTracker } from "./loss-tracker.ts"
 import { cut, PART_CHARS } from "./batch.ts"
 import type { StartPoint } from "./start-point.ts"
@@ -243,7 +244,7 @@ export class Cursor implements Listener, SinkOwner, Beating, TailWaiter {
     if (!lost ? isAhead : lost.reason === "trimmed" && (isAhead || lost.to > upTo)) return this.#waitForTail()
     if (lost && !this.#announce(lost)) return
     if (this.#position !== after) return this.#read()
-    const entries = matching.filter(({ position }) => position <= upTo)
+    const entries = matching.filter(({ position }) => position <= upTo).map((entry) => new KeptEntry(entry))
     // next time as many as make a few writes: entries may be large, and many may read at once
     const chars = page.entries.reduce((sum, { data }) => sum + data.length, 1)
     const fit = Math.ceil((page.entries.length * 4 * PART_CHARS) / chars)
@@ -289,16 +290,16 @@ export class Cursor implements Listener, SinkOwner, Beating, TailWaiter {
   }
 
   /** Writes entries; false when it stopped there, because the sink is full or the stream has ended. */
-  #deliver(entries: readonly Entry[]): boolean {
+  #deliver(entries: readonly KeptEntry[]): boolean {
     if (entries.length === 0) return true
     const { until } = this.audience
-    const last = until ? entries.findIndex(until) : -1
+    const last = until ? entries.findIndex(({ entry }) => until(entry)) : -1
     const wanted = last < 0 ? entries : entries.slice(0, last + 1)
-    for (const part of cut(wanted.map((entry) => ({ entry, text: undefined })))) {
+    for (const part of cut(wanted)) {
       this.#position = part.end
       this.#shown = part.end
       if (this.#write(part.frame)) continue
-      if (last >= 0 && part.end === wanted.at(-1)?.position) break
+      if (last >= 0 && part.end === wanted.at(-1)?.entry.position) break
       this.#wait()
       return false
     }

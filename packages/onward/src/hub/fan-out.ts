@@ -1,9 +1,10 @@
 import type { Clock } from "../clock.ts"
 import { OnwardError } from "../errors.ts"
-import type { Entry, Position } from "../message.ts"
+import type { Position } from "../message.ts"
 import { compilePattern, type Matcher } from "../topic.ts"
 import { Audience, type Listener, type Selection } from "./audience.ts"
-import { cut, Batch, type FreshEntry, type Part } from "./batch.ts"
+import { cut, Batch, type Part } from "./batch.ts"
+import type { KeptEntry } from "./kept-entry.ts"
 
 /** Most topics whose matching patterns are remembered. */
 const CACHED_TOPICS = 10_000
@@ -81,12 +82,11 @@ export class FanOut {
     audience.live.add(listener)
   }
 
-  arrive(entry: Entry): void {
-    const fresh: FreshEntry = { entry, text: undefined }
-    for (const audience of this.#byTopic.get(entry.topic) ?? []) this.#mark(audience, fresh)
-    if (this.#byPattern.size > 0) {
-      for (const group of this.#groups(entry.topic)) for (const audience of group.audiences) this.#mark(audience, fresh)
-    }
+  arrive(kept: KeptEntry): void {
+    const { topic } = kept.entry
+    for (const audience of this.#byTopic.get(topic) ?? []) this.#mark(audience, kept)
+    if (this.#byPattern.size === 0) return
+    for (const group of this.#groups(topic)) for (const audience of group.audiences) this.#mark(audience, kept)
   }
 
   /** Writes what arrived since the last flush to everyone who is live. Runs by itself at the end of the turn. */
@@ -96,13 +96,14 @@ export class FanOut {
     this.#dirty = []
     const now = this.#clock.monotonic()
     for (const audience of dirty) {
-      const run = audience.batch as Batch
+      const batch = audience.batch as Batch
       audience.batch = undefined
       audience.wroteAt = now
-      audience.shown = run.end.position
-      const last = audience.until && run.entries().findIndex(audience.until)
-      if (last === undefined || last < 0) write(audience, run.parts())
-      else finish(audience, run.entries().slice(0, last + 1))
+      audience.shown = batch.end.entry.position
+      const { until } = audience
+      const last = until ? batch.entries().findIndex(({ entry }) => until(entry)) : -1
+      if (last < 0) write(audience, batch.parts())
+      else finish(audience, batch.entries().slice(0, last + 1))
     }
   }
 
@@ -116,22 +117,22 @@ export class FanOut {
     }
   }
 
-  #mark(audience: Audience, fresh: FreshEntry): void {
+  #mark(audience: Audience, kept: KeptEntry): void {
     if (audience.live.size === 0) return
     const { batch } = audience
     if (!batch) {
       this.#dirty.push(audience)
       if (!this.#pending) this.#schedule()
-      audience.batch = this.#first(fresh)
-    } else if (batch.end !== fresh.entry) audience.batch = batch.with(fresh)
+      audience.batch = this.#first(kept)
+    } else if (batch.end !== kept) audience.batch = batch.with(kept)
   }
 
-  #newest: { fresh: FreshEntry; run: Batch } | undefined
+  #newest: Batch | undefined
 
   /** One node for all audiences whose turn begins with this entry. */
-  #first(fresh: FreshEntry): Batch {
-    if (this.#newest?.fresh !== fresh) this.#newest = { fresh, run: new Batch(fresh) }
-    return this.#newest.run
+  #first(kept: KeptEntry): Batch {
+    if (this.#newest?.end !== kept) this.#newest = new Batch(kept)
+    return this.#newest
   }
 
   #schedule(): void {
@@ -184,8 +185,8 @@ function write(audience: Audience, parts: readonly Part[]): void {
   }
 }
 
-function finish(audience: Audience, entries: readonly Entry[]): void {
-  const parts = [...cut(entries.map((entry) => ({ entry, text: undefined })))]
+function finish(audience: Audience, entries: readonly KeptEntry[]): void {
+  const parts = [...cut(entries)]
   const last = parts.pop()
   write(audience, parts)
   for (const listener of audience.live) {

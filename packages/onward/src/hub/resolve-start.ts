@@ -72,7 +72,7 @@ async function isPastEnd({ log, window }: HubContext, audience: Audience, positi
   if (!audience.until || sequence === 0) return false
   const before = formatPosition(epoch, sequence - 1)
   const { entries } = window.covers(before)
-    ? window.read(before, audience, 1)
+    ? { entries: window.read(before, audience, 1).entries.map((kept) => kept.entry) }
     : await log.read({ after: before, limit: 1 })
   const [entry] = entries
   return entry?.position === position && audience.matches(entry.topic) && audience.until(entry)

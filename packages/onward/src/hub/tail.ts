@@ -155,8 +155,7 @@ export class Tail implements TailState {
   #arrive(entry: Entry): void {
     this.position = entry.position
     this.#checkpoint = undefined
-    this.#context.window.push(entry)
-    this.#context.fanOut.arrive(entry)
+    this.#context.fanOut.arrive(this.#context.window.push(entry))
     this.#context.tailListeners.arrive(entry)
   }
 

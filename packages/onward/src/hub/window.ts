@@ -1,6 +1,7 @@
 import type { Entry, Position } from "../message.ts"
 import { inSameEpoch } from "../log/index.ts"
 import type { Turns } from "../turns.ts"
+import { KeptEntry, type TextCount } from "./kept-entry.ts"
 
 /** How many entries are looked at between two looks at the clock: matching hostile topics takes up to a millisecond each. */
 const LOOKS = 8
@@ -8,7 +9,7 @@ const LOOKS = 8
 export interface WindowOptions {
   /** Most entries kept in memory. @default 10_000 */
   readonly maxEntries: number
-  /** Most characters of data kept in memory. @default 16_777_216 */
+  /** Most characters of data kept in memory. The encoded text of the same entries can take as many again. @default 16_777_216 */
   readonly maxChars: number
 }
 
@@ -36,7 +37,9 @@ export class Window {
   chars = 0
   readonly #options: WindowOptions
   readonly #topics = new Map<string, TopicIndex>()
-  #entries: (Entry | undefined)[] = []
+  /** At most `maxChars` too: when there are more, all texts are forgotten, and encoded again when they are needed again. */
+  readonly #texts: TextCount = { chars: 0 }
+  #entries: (KeptEntry | undefined)[] = []
   #head = 0
   /** Number of the entry at `#entries[0]`. */
   #base = 0
@@ -47,6 +50,11 @@ export class Window {
     this.end = position
   }
 
+  /** Characters of encoded text in memory. */
+  get textChars(): number {
+    return this.#texts.chars
+  }
+
   get size(): number {
     return this.#entries.length - this.#head
   }
@@ -55,21 +63,25 @@ export class Window {
     return inSameEpoch(position, this.end) && position >= this.start && position <= this.end
   }
 
-  push(entry: Entry): void {
+  push(entry: Entry): KeptEntry {
+    this.#forgetTexts()
     const number = this.#base + this.#entries.length
-    this.#entries.push(entry)
+    const kept = new KeptEntry(entry, this.#texts)
+    this.#entries.push(kept)
     this.chars += entry.data.length
     this.end = entry.position
     const index = this.#topics.get(entry.topic)
     if (index) index.numbers.push(number)
     else this.#topics.set(entry.topic, { numbers: [number], head: 0 })
     while (this.size > this.#options.maxEntries || (this.chars > this.#options.maxChars && this.size > 0)) this.#drop()
+    return kept
   }
 
   /** Forgets everything: what is before `position` may have holes. */
   reset(position: Position): void {
     // no number is given twice, so a walk that began before ends
     this.#base += this.#entries.length
+    for (const kept of this.#entries) kept?.leaveWindow()
     this.#entries = []
     this.#head = 0
     this.#topics.clear()
@@ -82,15 +94,17 @@ export class Window {
    * Matching entries after `after`, which the window must cover: until they hold `maxChars` of data (at least one entry), or this turn is
    * over, and how far was looked.
    */
-  read(after: Position, reader: Reader, maxChars: number, turns?: Turns): { entries: Entry[]; next: Position } {
-    const entries: Entry[] = []
+  read(after: Position, reader: Reader, maxChars: number, turns?: Turns): { entries: KeptEntry[]; next: Position } {
+    this.#forgetTexts()
+    const entries: KeptEntry[] = []
     let chars = 0
     let looked = 0
     const from = this.#find(after)
     for (const number of reader.hasPatterns ? this.#from(from) : this.#ofTopics(from, reader.topics)) {
-      const entry = this.#at(number)
+      const kept = this.#at(number)
+      const { entry } = kept
       if (!reader.hasPatterns || reader.matches(entry.topic)) {
-        entries.push(entry)
+        entries.push(kept)
         chars += entry.data.length
         if (chars >= maxChars) return { entries, next: entry.position }
       }
@@ -122,12 +136,12 @@ export class Window {
   /** Every entry, the newest first, and the position before it. May be walked through over many turns: ends where entries were dropped. */
   *newestFirst(): Generator<{ readonly entry: Entry; readonly before: Position }> {
     for (let number = this.#base + this.#entries.length - 1; number >= this.#base + this.#head; number--) {
-      yield { entry: this.#at(number), before: this.#before(number) }
+      yield { entry: this.#at(number).entry, before: this.#before(number) }
     }
   }
 
   #before(number: number): Position {
-    return number > this.#base + this.#head ? this.#at(number - 1).position : this.start
+    return number > this.#base + this.#head ? this.#at(number - 1).entry.position : this.start
   }
 
   *#from(from: number): Iterable<number> {
@@ -158,17 +172,27 @@ export class Window {
   /** Number of the first entry after a position. */
   #find(after: Position): number {
     const last = this.#entries[this.#entries.length - 1]
-    if (!last || last.position <= after) return this.#base + this.#entries.length
-    const at = lowerBound(this.#head, this.#entries.length, (i) => (this.#entries[i] as Entry).position > after)
+    if (!last || last.entry.position <= after) return this.#base + this.#entries.length
+    const at = lowerBound(
+      this.#head,
+      this.#entries.length,
+      (i) => (this.#entries[i] as KeptEntry).entry.position > after,
+    )
     return this.#base + at
   }
 
-  #at(number: number): Entry {
-    return this.#entries[number - this.#base] as Entry
+  #at(number: number): KeptEntry {
+    return this.#entries[number - this.#base] as KeptEntry
+  }
+
+  #forgetTexts(): void {
+    if (this.#texts.chars > this.#options.maxChars) for (const kept of this.#entries) kept?.forgetText()
   }
 
   #drop(): void {
-    const entry = this.#entries[this.#head] as Entry
+    const kept = this.#entries[this.#head] as KeptEntry
+    const { entry } = kept
+    kept.leaveWindow()
     this.#entries[this.#head++] = undefined
     this.chars -= entry.data.length
     this.start = entry.position

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { KeptEntry } from "../../src/hub/kept-entry.ts"
 import { Window, type Reader } from "../../src/hub/window.ts"
 import { formatPosition, type Entry, type Position } from "../../src/log/index.ts"
 import { compilePattern } from "../../src/topic.ts"
@@ -63,6 +64,8 @@ class NaiveWindow {
   }
 }
 
+const everything: Reader = { topics: [], hasPatterns: true, matches: () => true }
+
 const shapes = [
   { maxEntries: 0, maxChars: 1_000, pushes: 50 },
   { maxEntries: 1, maxChars: 1_000, pushes: 3_000 },
@@ -100,7 +103,12 @@ for (const [i, { pushes, ...most }] of shapes.entries()) {
       const reader: Reader = { topics, hasPatterns: pattern !== undefined, matches: isMeant }
       const maxChars = chance.pick([0, 1, 20, Infinity])
       for (const from of isCovered ? [after, naive.start] : [naive.start]) {
-        assert.deepEqual(window.read(from, reader, maxChars), naive.read(from, isMeant, maxChars), `after ${from}`)
+        const { entries, next } = window.read(from, reader, maxChars)
+        const found = { entries: entries.map(({ entry }) => entry), next }
+        assert.deepEqual(found, naive.read(from, isMeant, maxChars), `after ${from}`)
+        assert.ok(window.textChars <= most.maxChars, "the texts have the limit of the entries")
+        if (chance.percent(50)) continue
+        for (const kept of entries) assert.equal(kept.text, new KeptEntry(kept.entry).text)
       }
       const count = 1 + chance.below(chance.pick([3, back]))
       assert.equal(window.beforeLast(count, topics), naive.beforeLast(count, topics), `last ${count} of ${topics}`)
@@ -128,13 +136,19 @@ for (const [i, { pushes, ...most }] of shapes.entries()) {
       newest,
       naive.entries.toReversed().map((entry) => ({ entry, before: naive.before(entry) })),
     )
+    for (const { text } of window.read(window.start, everything, Infinity).entries) assert.ok(text)
+    const kept = naive.entries.reduce((sum, entry) => sum + new KeptEntry(entry).text.length, 0)
+    assert.equal(window.textChars, kept, "each text that is kept is counted once")
+    window.reset(formatPosition(epoch, sequence + 1))
+    assert.equal(window.textChars, 0)
   })
 }
 
 test("a walk from the newest entry ends where entries were dropped meanwhile, and when the window was reset", () => {
   const window = new Window({ maxEntries: 10, maxChars: 1_000 }, formatPosition("life0000", 0))
-  const push = (sequence: number): void =>
+  const push = (sequence: number): void => {
     window.push({ topic: "a", data: "", position: formatPosition("life0000", sequence), time: 0 })
+  }
   for (let sequence = 1; sequence <= 10; sequence++) push(sequence)
   const walk = window.newestFirst()
   const seen = [walk.next().value?.entry.position, walk.next().value?.entry.position]
@@ -159,4 +173,16 @@ test("a window in which 40,000 topics came once keeps nothing of them", () => {
       window.push({ topic: `topic ${sequence}`, data: "", position, time: 0 })
     }
   })
+})
+
+test("a window keeps no more text than data, however often its entries are encoded", () => {
+  const window = new Window({ maxEntries: 100, maxChars: 1_000 }, formatPosition("life0000", 0))
+  for (let sequence = 1; sequence <= 500; sequence++) {
+    const position = formatPosition("life0000", sequence)
+    // each line end is seven characters of text
+    assert.ok(window.push({ topic: "a", data: "\n".repeat(20), position, time: 0 }).text.length > 120)
+    assert.ok(window.textChars < 1_200, `${window.textChars} characters of text`)
+    const { entries } = window.read(window.start, everything, Infinity)
+    assert.ok(window.textChars <= 1_000 && entries.length === Math.min(sequence, 50))
+  }
 })
