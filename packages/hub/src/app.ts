@@ -3,6 +3,7 @@ import type { Hub, Log } from "onward"
 import type { RequestLog } from "./request-log.ts"
 import { AuthRefusal, authRoutes, type Auth } from "./auth/index.ts"
 import { noteAddress } from "./caller.ts"
+import { createCors } from "./cors.ts"
 import { createBodies, hasBody } from "./body.ts"
 import type { Demo } from "./demo/index.ts"
 import { events } from "./events.ts"
@@ -46,6 +47,7 @@ export interface AppOptions {
 export function createApp(options: AppOptions): (req: IncomingMessage, res: ServerResponse) => void {
   const { hub, log, config, requestLog, address, isDraining, demo, gateway, presence, auth } = options
   const { limits, trustedProxies } = config
+  const cors = createCors(config.cors)
   const guard = createGuard(address, config.publicUrls)
   const isTrusted = trustProxies(trustedProxies)
   const onError = limitReports(options.onError)
@@ -80,9 +82,13 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
       throw new HttpError(400, "invalid_request", "The request's target is neither a path nor an http address.")
     const { url } = target
     const isForGateway = gateway?.owns(url.pathname) === true
+    if (!isForGateway) cors.addHeaders(req, res)
     guard(req, {
       host: target.host,
-      origins: isForGateway ? gateway.origins : (auth?.origins ?? []),
+      isListed: (origin) =>
+        isForGateway
+          ? gateway.origins.includes(origin)
+          : cors.isListed(origin) || auth?.origins.includes(origin) === true,
       isByAnyName: HEALTH_PATHS.has(url.pathname),
     })
     const { method = "GET" } = req
@@ -92,6 +98,7 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     }
     if (hasBody(req)) limitUpload(req, res)
     const route = routes.get(url.pathname)
+    if (route && cors.answerPreflight(req, res, route.methods)) return isKnown(url.pathname)
     if (route) isKnown(url.pathname)
     else {
       if (READ.includes(method) && (await demo?.sendFile(res, url.pathname))) return isKnown(url.pathname)

@@ -17,8 +17,8 @@ export const isLoopback = (host: string): boolean =>
 export interface Guarded {
   /** The host that is asked for. */
   readonly host: string
-  /** Other origins that may send requests to this path. @default none */
-  readonly origins?: readonly string[]
+  /** Whether pages of this other origin may send requests to this path. @default none may */
+  readonly isListed?: (origin: string) => boolean
   /** Whether any name may be asked for: health checks come by addresses and by names of pods. */
   readonly isByAnyName?: boolean
 }
@@ -49,18 +49,18 @@ export function createGuard(address: () => Address, publicUrls: readonly string[
     return publicNames.size === 0 || isLocal || isIP(name.replace(/^\[(.*)\]$/, "$1")) !== 0
   }
 
-  return ({ method = "", headers }, { host, origins = [], isByAnyName = false }) => {
+  return ({ method = "", headers }, { host, isListed, isByAnyName = false }) => {
     const { origin } = headers
     if (!isByAnyName && !isKnown(host)) {
       throw new HttpError(403, "host_not_allowed", "The hub does not answer to this host name. Ask for its own name.")
     }
-    if (origin !== undefined && origins.includes(origin)) return
+    if (origin !== undefined && isListed?.(origin)) return
     const isSafe = READ.includes(method)
-    if (!isSafe && origin !== undefined && !publicOrigins.has(origin) && hostOf(origin) !== host.toLowerCase()) {
-      throw foreign()
-    }
     const site = headers["sec-fetch-site"]
     const isVisit = isSafe && headers["sec-fetch-mode"] === "navigate"
+    const isForeign = origin !== undefined && !publicOrigins.has(origin) && hostOf(origin) !== host.toLowerCase()
+    // browsers that send no Sec-Fetch-Site name the origin of a page that reads from elsewhere
+    if (isForeign && !(isSafe && (isVisit || site === "same-origin"))) throw foreign()
     if (!isVisit && (site === "cross-site" || (site === "same-site" && !isSafe))) throw foreign()
   }
 }

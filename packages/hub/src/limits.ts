@@ -35,8 +35,10 @@ const ADVICE: Readonly<Record<string, string>> = {
   too_many_topics: "Raise --max-topics to allow more.",
   too_many_bodies: "Raise --max-bodies to allow more, for bodies at /v1 --upstream-max-request.",
   busy: "Raise --max-bodies to allow more, for bodies at /v1 --upstream-max-request.",
+  head_too_large: "Raise --max-head to allow more.",
   host_not_allowed: "If clients reach the hub by another name, add it as a --public-url.",
-  origin_not_allowed: "If pages of the hub have another origin, add it as a --public-url.",
+  origin_not_allowed:
+    "If pages of the hub have another origin, add it as a --public-url; if other pages may use the hub, as a --cors-origin.",
 }
 
 /** Whether a refusal is one that an option can prevent. */

@@ -1,7 +1,6 @@
 import cluster from "node:cluster"
 import { once } from "node:events"
-import type { Server } from "node:http"
-import type { AddressInfo } from "node:net"
+import type { AddressInfo, Server } from "node:net"
 import type { Environment } from "./config/index.ts"
 import type { Address } from "./guard.ts"
 

@@ -22,7 +22,7 @@ export function sendJson(
 }
 
 /** Statuses of refusals that an operator wants to know of: a client that is too slow or too greedy. */
-const REFUSALS = new Set([408, 429])
+const REFUSALS = new Set([408, 429, 431])
 
 /** Answers with an error as `{"error":{"code","message"}}`. Tells `onError` of faults of the server, and of refusals for want of room. */
 export function sendProblem(
@@ -39,7 +39,12 @@ export function sendProblem(
   // the body is still on its way: answer now, drop the rest for a moment, then close
   const text = `${JSON.stringify(problem)}\n`
   const length = String(Buffer.byteLength(text))
-  res.writeHead(status, jsonHead({ ...headers, connection: "close", "content-length": length })).write(text)
+  res
+    .writeHead(
+      status,
+      jsonHead({ ...headers, ...(req.httpVersionMajor === 1 && { connection: "close" }), "content-length": length }),
+    )
+    .write(text)
   linger(req, () => void res.end())
 }
 

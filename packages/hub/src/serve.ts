@@ -106,7 +106,7 @@ function tellReloaded({ applied, needRestart }: Reloaded, logger: Logger): void 
 function greet(ready: Ready, config: Config, logger: Logger): void {
   const { address, admin, place } = ready
   const fields = {
-    url: urls(address).url,
+    url: urls(address, schemeOf(config)).url,
     log: place,
     workers: config.workers,
     ...(admin && { admin: urls(admin).url }),
@@ -119,21 +119,23 @@ function greet(ready: Ready, config: Config, logger: Logger): void {
 const WARNING =
   "Every machine that reaches this hub can read and publish everything, because it has no authentication (--insecure). Let a firewall or a proxy admit only clients that you trust."
 
-function urls({ host, port }: Ready["address"]): { readonly url: string; readonly listens: string } {
+const schemeOf = ({ tls }: Config): string => (tls ? "https" : "http")
+
+function urls({ host, port }: Ready["address"], scheme = "http"): { readonly url: string; readonly listens: string } {
   const isOnAll = host === "0.0.0.0" || host === "::"
-  const at = (name: string): string => `http://${name.includes(":") ? `[${name}]` : name}:${port}`
+  const at = (name: string): string => `${scheme}://${name.includes(":") ? `[${name}]` : name}:${port}`
   // a client on this machine reaches a server that listens on all addresses by the loopback one
   const url = at(isOnAll ? "127.0.0.1" : host)
   return { url, listens: isOnAll ? `${at(host)} (all addresses of this machine)` : url }
 }
 
-function listening({ address, place }: Ready, { workers }: Config): string {
-  const together = workers > 1 ? ` with ${workers} workers` : ""
-  return `Onward listens on ${urls(address).listens}${together}, its log is ${place}`
+function listening({ address, place }: Ready, config: Config): string {
+  const together = config.workers > 1 ? ` with ${config.workers} workers` : ""
+  return `Onward listens on ${urls(address, schemeOf(config)).listens}${together}, its log is ${place}`
 }
 
 function greeting(ready: Ready, config: Config): string {
-  const { url } = urls(ready.address)
+  const { url } = urls(ready.address, schemeOf(config))
   return `
   ${listening(ready, config)}
 ${ready.admin ? `  Admin:    ${urls(ready.admin).url}/healthz\n` : ""}

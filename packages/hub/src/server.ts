@@ -1,6 +1,5 @@
 import cluster from "node:cluster"
 import { mkdirSync } from "node:fs"
-import { createServer } from "node:http"
 import { dirname } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { createHub, OnwardError, type Hub, type HubOptions } from "onward"
@@ -12,23 +11,19 @@ import { mergeReloaded, type Config, type Environment, type Reloaded } from "./c
 import { createDemo } from "./demo/index.ts"
 import { createGateway } from "./gateway/index.ts"
 import type { Address } from "./guard.ts"
+import { createHttpServer } from "./http-server.ts"
 import { activatedSockets, listen } from "./listen.ts"
 import { defaultLog } from "./log-address.ts"
 import type { Logger } from "./logger.ts"
 import { createPresence } from "./presence.ts"
 import { printable } from "./printable.ts"
+import { limitReports } from "./reports.ts"
 import { createRequestLog } from "./request-log.ts"
 import { openStore } from "./store.ts"
 import { UsageError } from "./usage-error.ts"
 
 /** How long after the streams what is left is cut, in ms. */
 const CUT_AFTER_MS = 2_500
-
-/**
- * How long a request's head may take to arrive, in ms. Node looks every 30 s by default, which would make 10 s up to 40. How long its body
- * may take differs by path: see `createApp`.
- */
-const TIMEOUTS = { requestTimeout: 0, headersTimeout: 10_000, connectionsCheckingInterval: 1_000 }
 
 /** A hub that listens. */
 export interface HubServer {
@@ -121,15 +116,17 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
         onError,
       })
     let app = makeApp()
-    const server = createServer(
-      { ...TIMEOUTS, maxHeaderSize: limits.headBytes, keepAliveTimeout: config.keepAlive },
+    const http = createHttpServer(
+      { headBytes: limits.headBytes, keepAlive: config.keepAlive, tls: config.tls, onError: limitReports(onError) },
       (req, res) => app(req, res),
     )
-    // answered before the body is sent, when it is too large
-    server.on("checkContinue", (req, res) => app(req, res))
     const sockets = activatedSockets(env)
-    address = await listen(server, sockets.hub === undefined ? address : { fd: sockets.hub })
-    undo.unshift(() => void server.close().closeAllConnections())
+    address = await listen(http.server, sockets.hub === undefined ? address : { fd: sockets.hub })
+    undo.unshift(() => {
+      const closed = http.close()
+      http.closeAllConnections()
+      return closed
+    })
     const { host: adminHost, port: adminPort } = config.admin
     const adminPlace =
       sockets.admin !== undefined
@@ -144,6 +141,7 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
       admin,
       place,
       reload(next) {
+        http.reloadCertificate()
         const reloaded = mergeReloaded(config, next)
         config = reloaded.config
         logger.setLevel(config.logLevel)
@@ -154,10 +152,10 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
         isDraining = true
         await sleep(drain.delay)
         // first of all nobody new: an EventSource tries again when it finds nobody, and gives up when it is refused
-        const closed = new Promise((resolve) => void server.close(resolve))
+        const closed = http.close()
         // until the end: it also keeps the process alive, which draining by itself does not
         presence?.close()
-        const timer = setTimeout(() => server.closeAllConnections(), drain.duration + CUT_AFTER_MS)
+        const timer = setTimeout(() => http.closeAllConnections(), drain.duration + CUT_AFTER_MS)
         await Promise.all([demo?.close(), gateway?.close(), hub.drain({ duration: drain.duration }), closed])
         adminServer?.close().closeAllConnections()
         await undoAll()

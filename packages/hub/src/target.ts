@@ -15,7 +15,9 @@ export function targetOf(req: IncomingMessage): Target | undefined {
   const isAbsolute = /^https?:\/\//i.test(text)
   const url = isAbsolute ? URL.parse(text) : text.startsWith("/") ? URL.parse(`http://hub${text}`) : null
   if (!url) return undefined
-  if (!isAbsolute) return { url, host: headers.host ?? "" }
+  // HTTP/2 names the host in a field of its own (RFC 9113, section 8.3.1)
+  const authority = (headers as Readonly<Record<string, string | undefined>>)[":authority"]
+  if (!isAbsolute) return { url, host: headers.host ?? authority ?? "" }
   req.url = url.pathname + url.search
   return { url, host: url.host }
 }

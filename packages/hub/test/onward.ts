@@ -48,7 +48,7 @@ export async function serveOnward(
   let isOver = false
   void onward.ended.then(() => (isOver = true))
   for (;;) {
-    const [, url, actual] = /listens on (http:\/\/\S+:(\d+))[, ]/.exec(onward.printed()) ?? []
+    const [, url, actual] = /listens on (https?:\/\/\S+:(\d+))[, ]/.exec(onward.printed()) ?? []
     if (url !== undefined) return { ...onward, url, port: Number(actual) }
     if (isOver) throw new Error(`onward did not start: ${onward.printed()}`)
     await new Promise((resolve) => void setTimeout(resolve, 20))

@@ -99,6 +99,7 @@ test("a request's head may have --max-head bytes", async (t) => {
   await hold(t, `${url}/events?${topics(1_000)}`)
   const small = await testServer(t, { limits: { topics: 1_000, headBytes: 8_192 } })
   assert.equal((await fetch(`${small.url}/events?${topics(1_000)}`)).status, 431)
+  assert.match(toldBy(small).join(), /got 431\. Raise --max-head to allow more\.$/)
 })
 
 test("a name or an origin that is refused tells the operator of --public-url, and the client nothing of it", async (t) => {
@@ -111,5 +112,5 @@ test("a name or an origin that is refused tells the operator of --public-url, an
   })
   assert.equal(refused.status, 403)
   assert.ok(!(await refused.text()).includes("--"))
-  assert.match(toldBy(server).join(), /add it as a --public-url\.$/)
+  assert.match(toldBy(server).join(), /add it as a --public-url; .*--cors-origin\.$/)
 })

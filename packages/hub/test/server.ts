@@ -52,6 +52,8 @@ export async function testServer(
     publicUrls?: readonly string[]
     trustedProxies?: readonly string[]
     admin?: { port: number }
+    cors?: { origins: readonly string[]; credentials?: boolean }
+    tls?: { cert: string; key: string }
   } = {},
 ): Promise<TestServer> {
   const errors: unknown[] = []

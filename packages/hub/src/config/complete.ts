@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import type { AuthOptions } from "../auth/index.ts"
 import { checkOpen } from "../exposure.ts"
+import type { TlsFiles } from "../http-server.ts"
 import { isLoopback } from "../guard.ts"
 import { defaultLog, isShared } from "../log-address.ts"
 import { UsageError } from "../usage-error.ts"
@@ -9,11 +10,13 @@ import type { Settings } from "./schema.ts"
 import { readVariable, type Environment } from "./sources.ts"
 
 /** What a hub runs with: every setting, the defaults that depend on others included. */
-export interface Config extends Omit<Settings, "log" | "workers" | "auth" | "demo" | "drain" | "logFormat"> {
+export interface Config extends Omit<Settings, "log" | "workers" | "auth" | "tls" | "demo" | "drain" | "logFormat"> {
   /** Undefined when every request may do everything. */
   readonly auth: AuthOptions | undefined
   readonly log: string
   readonly workers: number
+  /** Undefined for plain HTTP. */
+  readonly tls: TlsFiles | undefined
   readonly demo: boolean
   readonly drain: { readonly duration: number; readonly delay: number }
   readonly logFormat: "text" | "json"
@@ -46,6 +49,11 @@ export function completeConfig(
   if (lonely !== undefined) {
     throw new UsageError(`${nameOf(lonely)} needs an upstream. Set --upstream or gateway.upstreams too.`)
   }
+  if (settings.cors.credentials && settings.cors.origins.includes("*")) {
+    throw new UsageError(
+      `${nameOf("cors.credentials")} lets pages send cookies, which browsers do not allow for *. List the origins.`,
+    )
+  }
   const isLocal = isLoopback(host) && settings.publicUrls.length === 0
   const isSystemd = env["LISTEN_FDS"] !== undefined
   const isDemo = demo ?? (workers === 1 && isLoopback(host))
@@ -55,6 +63,7 @@ export function completeConfig(
     log,
     workers,
     auth,
+    tls: toTls(settings.tls, nameOf),
     demo: isDemo,
     ...(accessLog !== undefined && { accessLog }),
     drain: {
@@ -78,6 +87,13 @@ function checkWorkers(
     )
   }
   if (demo) throw new UsageError(`${nameOf("demo")} shows what one process does. Leave out ${nameOf("workers")}.`)
+}
+
+function toTls({ cert, key }: Settings["tls"], nameOf: (name: string) => string): TlsFiles | undefined {
+  if (cert !== undefined && key !== undefined) return { cert, key }
+  if (cert === undefined && key === undefined) return undefined
+  const [given, missing] = cert === undefined ? ["tls.key", "tls.cert"] : ["tls.cert", "tls.key"]
+  throw new UsageError(`${nameOf(given)} needs ${missing} too. Set both, or none for plain HTTP.`)
 }
 
 /** Authentication is on as soon as one of its settings is set. */

@@ -7,6 +7,9 @@ function toOrigin(text: string): string {
   throw new Error("an origin, such as https://app.example.com")
 }
 
+/** An origin for CORS, or `*` for all. Throws an `Error` that says what to use. */
+export const toCorsOrigin = (text: string): string => (text === "*" ? text : toOrigin(text))
+
 /** The origin of a URL without a path. Throws an `Error` that says what to use. */
 export function toPublicUrl(text: string): string {
   const url = URL.parse(text)

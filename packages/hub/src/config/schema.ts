@@ -4,7 +4,7 @@ import { checkNetwork } from "../forwarded.ts"
 import { checkLog } from "../log-address.ts"
 import { auth } from "./auth-schema.ts"
 import { gateway } from "./gateway-schema.ts"
-import { toPublicUrl } from "./origins.ts"
+import { toCorsOrigin, toPublicUrl } from "./origins.ts"
 import { group, setting, settingOr } from "./setting.ts"
 import { boolean, bytes, checkedText, choice, described, duration, integer, list, text } from "./values.ts"
 
@@ -189,6 +189,28 @@ export const schema = v.strictObject({
       flag: "refuse",
       isReloadable: true,
     }),
+  }),
+  cors: group({
+    origins: settingOr(list(checkedText(toCorsOrigin), "origins, such as https://app.example.com, or *"), {
+      about:
+        "Other origins whose pages may read and publish, such as `https://app.example.com`; `*` for all. They need credentials like any client.",
+      default: [],
+      flag: "cors-origin",
+      isReloadable: true,
+    }),
+    credentials: settingOr(boolean(), {
+      about: "Whether their pages may send cookies; not with `*`.",
+      default: false,
+      isReloadable: true,
+    }),
+  }),
+  tls: group({
+    cert: setting(text("the path of a file"), {
+      about:
+        "A PEM file with the certificate and its chain. With it the port serves HTTP/2 and HTTP/1.1 over TLS. The hub reads the files again within 10 s after they change.",
+      otherwise: "plain HTTP/1.1",
+    }),
+    key: setting(text("the path of a file"), { about: "A PEM file with the private key.", otherwise: "not set" }),
   }),
   auth,
   demo: setting(boolean(), {

@@ -15,9 +15,9 @@ export const CREDENTIALS: readonly string[] = [
 const CONNECTION =
   /^(?:connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|content-length|upgrade|http2-settings|expect)$/
 
-/** What is between the client and the gateway: the provider gets no cookie of the hub's origin, and its own host. */
+/** What is between the client and the gateway, fields of HTTP/2 such as `:path` too: the provider gets no cookie of the hub's origin, and its own host. */
 const NOT_ASKED =
-  /^(?:host|cookie|accept-encoding|last-event-id|origin|referer|sec-.*|access-control-.*|x-forwarded-.*|forwarded|x-real-ip)$/
+  /^(?::.*|host|cookie|accept-encoding|last-event-id|origin|referer|sec-.*|access-control-.*|x-forwarded-.*|forwarded|x-real-ip)$/
 
 /** What a provider may not say in the hub's origin, or to the proxy before it. */
 const NOT_ANSWERED =
@@ -30,7 +30,7 @@ const ACTIVE = /html|xml|svg|script|pdf|mhtml|multipart\/related/i
 const SANDBOX = "sandbox; default-src 'none'; frame-ancestors 'none'"
 
 /** @throws HttpError for what two servers could read in two ways, and for what the gateway does not do */
-export function checkRequest({ method = "", headers, headersDistinct }: IncomingMessage): void {
+export function checkRequest({ method = "", headers, rawHeaders }: IncomingMessage): void {
   if (!METHODS.includes(method)) {
     throw new HttpError(405, "method_not_allowed", `${method} is not passed on. Use ${METHODS.join(", ")}.`, {
       allow: METHODS.join(", "),
@@ -45,7 +45,7 @@ export function checkRequest({ method = "", headers, headersDistinct }: Incoming
     throw new HttpError(501, "upgrade_not_supported", "The gateway does not upgrade connections. Use HTTP requests.")
   }
   for (const name of ["host", ...CREDENTIALS]) {
-    if ((headersDistinct[name]?.length ?? 0) > 1) {
+    if (rawHeaders.filter((given, at) => at % 2 === 0 && given.toLowerCase() === name).length > 1) {
       throw new HttpError(400, "repeated_header", `The header ${name} came more than once. Send it once.`)
     }
   }

@@ -1,0 +1,50 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
+
+export interface CorsSettings {
+  /** Origins whose pages may read and publish; `*` for all. */
+  readonly origins: readonly string[]
+  /** Whether their pages may send cookies. */
+  readonly credentials: boolean
+}
+
+/** Headers that pages of other origins may read, besides those that they always may. */
+const EXPOSED = "retry-after, x-request-id, onward-connection, www-authenticate"
+/** Headers that pages of other origins may send, besides those that they always may. */
+const ALLOWED = "authorization, content-type, last-event-id, cache-control, incremental"
+
+export interface Cors {
+  /** Whether pages of this origin may use the hub. */
+  isListed(origin: string | undefined): boolean
+  /** Puts the headers on an answer, whatever it will be: without them a page cannot even read why it was refused. */
+  addHeaders(req: IncomingMessage, res: ServerResponse): void
+  /** Answers a preflight request of a listed origin. False for any other request. */
+  answerPreflight(req: IncomingMessage, res: ServerResponse, methods: readonly string[]): boolean
+}
+
+/** Lets pages of listed origins use the hub (Fetch, section 3.3). */
+export function createCors({ origins, credentials }: CorsSettings): Cors {
+  const listed = new Set(origins)
+  const isForAll = listed.has("*")
+  const isListed = (origin: string | undefined): boolean => origin !== undefined && (isForAll || listed.has(origin))
+
+  return {
+    isListed,
+    addHeaders({ headers: { origin } }, res) {
+      if (listed.size === 0) return
+      if (!isForAll) res.setHeader("vary", "Origin")
+      if (origin === undefined || !isListed(origin)) return
+      res.setHeader("access-control-allow-origin", isForAll ? "*" : origin)
+      res.setHeader("access-control-expose-headers", EXPOSED)
+      if (credentials) res.setHeader("access-control-allow-credentials", "true")
+    },
+    answerPreflight({ method, headers }, res, methods) {
+      const isPreflight = method === "OPTIONS" && headers["access-control-request-method"] !== undefined
+      if (!isPreflight || !isListed(headers.origin)) return false
+      res.setHeader("access-control-allow-methods", methods.join(", "))
+      res.setHeader("access-control-allow-headers", ALLOWED)
+      res.setHeader("access-control-max-age", "600")
+      res.writeHead(204).end()
+      return true
+    },
+  }
+}
