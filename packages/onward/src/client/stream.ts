@@ -29,7 +29,7 @@ export type StreamStatus =
   | { readonly state: "failed"; readonly error: unknown }
 
 export interface StreamOptions extends Omit<ConnectionOptions, "body"> {
-  /** The body of each attempt: plain objects and arrays are sent as JSON; a function makes it anew. */
+  /** The request body. Plain objects and arrays are sent as JSON. A function is called for each attempt. */
   readonly body?:
     | RequestBody
     | Readonly<Record<string, unknown>>
@@ -48,7 +48,7 @@ export interface StreamOptions extends Omit<ConnectionOptions, "body"> {
    */
   readonly repeat?: "always" | "with-id" | "never"
   /**
-   * Where to carry on, by GET, once an answer has begun: for requests that start something. At another origin it is asked without
+   * The URL to resume from by GET after a response has begun: for requests that start a run. A URL of another origin is requested without
    * your headers. @default the same request
    */
   readonly resume?: string | URL | ((response: FetchedResponse, lastEventId: string) => string | URL)
@@ -63,7 +63,7 @@ export interface StreamOptions extends Omit<ConnectionOptions, "body"> {
   readonly reconnectingAfter?: number
   /** Told of what was missed for good. Without it, `stream.gap` is handed out like any event. */
   readonly onGap?: (gap: Gap) => void
-  /** What to do while the page is hidden: stay connected, carry on when it is shown, or end. @default "keep" */
+  /** What to do while the page is hidden: stay connected (`keep`), resume when it is shown (`pause`), or end (`close`). @default "keep" */
   readonly whenHidden?: "keep" | "pause" | "close"
   /** How long a page must be hidden for that, in ms. @default 30_000 */
   readonly hiddenAfter?: number

@@ -10,11 +10,11 @@ import { DEFAULT_RETENTION, limitsOf, RETENTION_NAMES } from "./retention.ts"
 export interface MemoryLogOptions {
   /** What is kept. @default 100,000 entries, 64 MiB */
   readonly retention?: Retention
-  /** Tells the time of entries, and how old they are: by its monotonic reading. In tests that of `onward/testing`. @default the machine's */
+  /** The clock for the time and age of entries; ages use its monotonic time. In tests, a clock of `onward/testing`. @default the machine's */
   readonly clock?: Clock
   /** Milliseconds since 1970: the time of entries, and then also what their age is measured by. @default that of `clock` */
   readonly now?: () => number
-  /** Eight characters of 0-9a-z that name this life of the log. @default random */
+  /** The log's epoch: eight characters of 0-9a-z. @default random */
   readonly epoch?: string
 }
 

@@ -23,7 +23,7 @@ export interface EventStore {
 }
 
 export interface EventStoreOptions {
-  /** The session whose messages are kept: the same id that `sessionIdGenerator` gives. */
+  /** The session whose messages are stored: the id that `sessionIdGenerator` returns. */
   readonly session: string
 }
 

@@ -8,47 +8,54 @@ import type { EndStatus, RunError } from "./record.ts"
 import type { RunSource, RunSourceFunction } from "./source.ts"
 
 export interface RunsOptions<F = unknown> {
-  /** The hub whose log keeps the runs. Give this or `log`. */
+  /** The hub whose log stores the runs. Pass this or `log`. */
   readonly hub?: Pick<Hub, "close" | "drain">
-  /** The log that keeps the runs; closed with them. @default memoryLog() */
+  /** The log that stores the runs. `runs.close()` closes it. @default memoryLog() */
   readonly log?: Log
-  /** How frames travel: that of what `start` is given. */
+  /** The format of the sources that `start` receives. */
   readonly format: Format<F>
   /** Other formats that viewers may ask for. */
   readonly formats?: readonly Format[]
   /**
-   * What the topics of these runs begin with, after `stream.`: another for each `createRuns` on one log. Such topics are reserved, so
+   * The prefix of these runs' topics, after `stream.`. Use a different one for each `createRuns` on a log. These topics are reserved:
    * `hub.publish` and `hub.subscribe` refuse them. @default "run/"
    */
   readonly prefix?: string
-  /** How long a producer may be silent before its run is given up as lost, in ms: seconds, as a busy process is not dead. @default 10_000 */
+  /**
+   * How long a producer can be silent before it counts as lost, in ms. Use seconds, because a busy process can be silent for a while.
+   * @default 10_000
+   */
   readonly lease?: number
-  /** How long a piece of an answer waits for more, in ms and in characters. The first one, and what is no mere piece, never waits. @default 20 ms, 4_096 */
+  /**
+   * How long text is collected before it is stored as one frame, in ms and characters. The first text, and frames that are not text, are
+   * never delayed.
+   * @default 20 ms, 4_096
+   */
   readonly flush?: { readonly interval?: number; readonly maxChars?: number }
-  /** How long a run can be read after its end, in ms; then it is `expired`. Its records go when the log removes them. @default 600_000 */
+  /** How long a run can be read after its end, in ms; then it is `expired`. The log's retention removes its entries. @default 600_000 */
   readonly retention?: number
-  /** Longest silence on a viewer's stream, in ms. @default 15_000 */
+  /** Maximum silence on a viewer's stream before a heartbeat, in ms. @default 15_000 */
   readonly heartbeat?: number
-  /** Longest life of a run, in ms: it ends as failed, in time before a platform kills its producer. @default Infinity */
+  /** Maximum duration of a run, in ms; then it fails. Use less than the time limit of the platform. @default Infinity */
   readonly maxDuration?: number
-  /** Longest answer, in characters of data. @default 134_217_728 */
+  /** Maximum length of a run, in characters of data. @default 134_217_728 */
   readonly maxChars?: number
-  /** Most frames that a source may give. @default 500_000 */
+  /** Maximum number of frames of a source. @default 500_000 */
   readonly maxFrames?: number
   /**
    * Shows a frame to viewers only after the log stored it. Otherwise viewers in the producer's process see it at once, and while the store is
    * unavailable they get frames without ids. @default false
    */
   readonly requireStored?: boolean
-  /** How long the store may take nothing before a run fails, in ms. @default 30_000 */
+  /** How long the store can be unavailable before a run fails, in ms. @default 30_000 */
   readonly storeTimeout?: number
-  /** Given each production's promise, for platforms that end a process with its last response. */
+  /** Called with the promise of each production, for platforms that stop a process after its last response. */
   readonly waitUntil?: (production: Promise<void>) => void
-  /** Told what runs do here. */
+  /** Called for each event of the runs in this process. */
   readonly onEvent?: (event: RunEvent) => void
-  /** Told what sources threw, and of stores that are away. Viewers are never. @default console.error */
+  /** Called with errors of sources and stores. Viewers never receive their text. @default console.error */
   readonly onError?: (error: unknown) => void
-  /** Where time and chance come from, in tests that of `onward/testing`. @default the hub's, else the machine's */
+  /** The source of time and random numbers. In tests, a clock of `onward/testing`. @default the hub's, else the machine's */
   readonly clock?: Clock
 }
 
@@ -80,9 +87,9 @@ export interface AttachOptions extends RunOwner {
 }
 
 export interface RunStreamOptions extends RunOwner {
-  /** Name of the format to watch it in, of `format` and `formats`. @default that of the run */
+  /** The name of the format to deliver: one of `format` and `formats`. @default that of the run */
   readonly format?: string
-  /** Answers 204 unless the run is running: what the AI SDK asks when a chat is opened. @default false */
+  /** Answers 204 if the run is not running, which the AI SDK expects when a chat opens. @default false */
   readonly onlyActive?: boolean
   /** URL at which the run can be resumed, sent as `Content-Location`. @default no such header */
   readonly location?: string

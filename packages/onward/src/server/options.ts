@@ -5,7 +5,7 @@ import type { CorsOptions } from "./cors.ts"
 export interface SseResponseOptions {
   /** Origins whose pages may read the stream. @default only the server's own origin */
   readonly cors?: CorsOptions
-  /** More response headers. */
+  /** Additional response headers. */
   readonly headers?: Readonly<Record<string, string>>
   /** Reconnection time for clients, in ms, sent with the first event or checkpoint. @default the client's */
   readonly retry?: number

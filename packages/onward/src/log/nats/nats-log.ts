@@ -13,22 +13,22 @@ import { createSession } from "./session.ts"
 import { createWriter } from "./writer.ts"
 
 export interface NatsLogOptions {
-  /** The stream's name, which its subjects begin with: letters, digits, `-` and `_`, at most 64. @default "ONWARD" */
+  /** The name of the JetStream stream, and the prefix of its subjects: letters, digits, `-` and `_`, at most 64. @default "ONWARD" */
   readonly stream?: string
   /**
-   * What is kept, which every process that opens the log also holds in memory. One for all: who opens the log with
-   * another changes it for everybody. @default 100,000 entries, 64 MiB
+   * What is kept. Each process also holds it in memory. It belongs to the log: a process that opens the log with another value changes it
+   * for all. @default 100,000 entries, 64 MiB
    */
   readonly retention?: Retention
-  /** How many servers keep the stream, when it is created: 1, or 3 or 5 in a cluster. @default 1 */
+  /** How many servers store the stream, when it is created: 1, or 3 or 5 in a cluster. @default 1 */
   readonly replicas?: number
-  /** Where they keep it, when it is created. @default "file" */
+  /** Where the servers store the stream, when it is created. @default "file" */
   readonly storage?: "file" | "memory"
   /** How long a call waits for the store, in milliseconds, before it rejects. @default 5_000 */
   readonly timeout?: number
   /** The JetStream domain. @default that of the server */
   readonly domain?: string
-  /** What the inboxes of this connection begin with, when it was given an `inboxPrefix`. @default "_INBOX" */
+  /** The `inboxPrefix` of the connection, if it has one. @default "_INBOX" */
   readonly inboxPrefix?: string
   /** Milliseconds since 1970. @default the clock of the server that leads the stream */
   readonly now?: () => number

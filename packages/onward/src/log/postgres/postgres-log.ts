@@ -14,15 +14,15 @@ import { checkSchemaName } from "./schema.ts"
 import { appendTo, createWriter, limitsText } from "./writer.ts"
 
 export interface PostgresLogOptions {
-  /** The schema its tables and functions are in; each log has its own. @default "onward" */
+  /** The schema of the log's tables and functions. Each log needs its own. @default "onward" */
   readonly schema?: string
   /** What is kept. @default 1,000,000 entries, 1 GiB */
   readonly retention?: Retention
-  /** Whether the tables are made when they are missing; else run what `postgresSchema` gives. @default true */
+  /** Whether to create missing tables. Otherwise run the SQL of `postgresSchema` yourself. @default true */
   readonly migrate?: boolean
-  /** Whether to tell and hear of appends by NOTIFY, which takes one connection while the log is watched. @default true */
+  /** Whether to announce appends by NOTIFY and listen for them. It takes one connection while the log is watched. @default true */
   readonly notify?: boolean
-  /** How often to look for what others appended, while watched, in ms. @default 1_000 while it hears of them, else 100 */
+  /** How often to poll for appends of other processes, in milliseconds, while the log is watched. @default 1_000 with NOTIFY, else 100 */
   readonly pollInterval?: number
   /** How long a call waits for the server, in milliseconds, before it rejects. @default 5_000 */
   readonly timeout?: number

@@ -17,9 +17,9 @@ import { Writer } from "./writer.ts"
 export interface RedisLogOptions {
   /** The log's name in Redis: its keys start with `onward:{name}`. No braces. @default "log" */
   readonly name?: string
-  /** What is kept; Redis keeps it in memory. @default 100,000 entries, 64 MiB */
+  /** What is kept. Redis holds it in memory. @default 100,000 entries, 64 MiB */
   readonly retention?: Retention
-  /** How long a call may take before it is given up as `log_unavailable`, in milliseconds. @default 2_000 */
+  /** How long a call waits for Redis, in milliseconds, before it rejects with `log_unavailable`. @default 2_000 */
   readonly timeout?: number
   /** Milliseconds since 1970, for tests. @default the server's clock */
   readonly now?: () => number

@@ -20,16 +20,16 @@ export interface SqliteLogOptions {
   /** What is kept. @default 1,000,000 entries, 1 GiB */
   readonly retention?: Retention
   /**
-   * `full`: an acknowledged message survives a power failure, as far as the disk keeps what it says it has flushed.
-   * `normal`: it survives the end of the process, however sudden; a power failure may take the last ones. Quicker.
+   * `full`: an acknowledged message survives a power failure, if the disk flushes when asked. `normal`: it survives `kill -9`, but a power
+   * failure can lose the newest messages; faster.
    * @default "full"
    */
   readonly durability?: "full" | "normal"
-  /** How long to wait for another process's lock, in milliseconds. @default 5_000 */
+  /** How long a call waits for another process's lock, in milliseconds. @default 5_000 */
   readonly timeout?: number
-  /** How often to look for what other processes appended, while watched, in milliseconds. @default 100 */
+  /** How often to poll for appends of other processes, in milliseconds, while the log is watched. @default 100 */
   readonly pollInterval?: number
-  /** Tells the time of entries, and by its monotonic reading their age. In tests that of `onward/testing`. @default the machine's */
+  /** The clock for the time and age of entries; ages use its monotonic time. In tests, a clock of `onward/testing`. @default the machine's */
   readonly clock?: Clock
   /** Milliseconds since 1970: the time of entries, and then also what their age is measured by. @default that of `clock` */
   readonly now?: () => number
