@@ -10,6 +10,8 @@ export type OnwardErrorCode =
   | "invalid_start"
   | "too_many_connections"
   | "too_many_connections_for_key"
+  | "too_many_patterns"
+  | "too_many_patterns_for_key"
   | "hub_draining"
   | "hub_closed"
   | "log_closed"
@@ -21,6 +23,7 @@ export type OnwardErrorCode =
   | "log_unsupported"
   | "log_unavailable"
   | "clock_step"
+  | "presence_too_large"
   | "source_failed"
   | "stream_ended"
   | "network_error"
@@ -49,11 +52,12 @@ const STATUS: Readonly<Partial<Record<OnwardErrorCode, number>>> = {
   message_too_large: 413,
   validation_failed: 422,
   too_many_connections_for_key: 429,
+  too_many_patterns_for_key: 429,
 }
 
 /** Codes where the same call may succeed a little later. */
 const RETRYABLE =
-  /^(too_many_connections|hub_draining|log_(full|locked|unavailable)|source_failed|stream_ended|network_error|.*_timeout)/
+  /^(too_many_(connections|patterns)|hub_draining|log_(full|locked|unavailable)|source_failed|stream_ended|network_error|.*_timeout)/
 
 /** Statuses that say "later" (RFC 9110 section 15, RFC 6585 section 4), and whatever is the server's fault. */
 const LATER = /^(408|425|429|5..)$/

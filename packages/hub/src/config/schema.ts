@@ -143,12 +143,12 @@ export const schema = v.strictObject({
       flag: "max-topics",
     }),
     patterns: settingOr(integer(1, 1_000_000), {
-      about: "Different patterns in use in one process. Beyond it: 503 `too_many_connections`.",
+      about: "Different patterns in use in one process. Beyond it: 503 `too_many_patterns`.",
       default: 1_000,
       flag: "max-patterns",
     }),
     patternsPerAddress: settingOr(integer(1, 1_000_000), {
-      about: "Different patterns in use by one client address. Beyond it: 429 `too_many_connections_for_key`.",
+      about: "Different patterns in use by one client address. Beyond it: 429 `too_many_patterns_for_key`.",
       default: 250,
       flag: "max-patterns-per-address",
     }),

@@ -44,8 +44,8 @@ export class FanOut {
     const fresh = patterns.filter((pattern) => !this.#byPattern.has(pattern))
     if (fresh.length === 0 || this.#byPattern.size + fresh.length <= this.#maxPatterns) return
     throw new OnwardError(
-      "too_many_connections",
-      "too many different patterns are in use at once: try later, or raise limits.patterns",
+      "too_many_patterns",
+      `Pattern limit reached (limits.patterns = ${this.#maxPatterns}). Retry later or raise the limit.`,
     )
   }
 

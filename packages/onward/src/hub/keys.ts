@@ -21,10 +21,10 @@ export class Keys {
   admit(key: string, patterns: readonly string[]): void {
     const { connectionsPerKey, patternsPerKey } = this.#limits
     const use = this.#uses.get(key)
-    if ((use?.streams ?? 0) >= connectionsPerKey) throw refusal("streams", "connectionsPerKey", connectionsPerKey)
+    if ((use?.streams ?? 0) >= connectionsPerKey) throw connectionLimit(connectionsPerKey)
     const fresh = patterns.filter((pattern) => !use?.patterns.has(pattern))
     if (fresh.length > 0 && (use?.patterns.size ?? 0) + fresh.length > patternsPerKey) {
-      throw refusal("different patterns", "patternsPerKey", patternsPerKey)
+      throw patternLimit(patternsPerKey)
     }
   }
 
@@ -47,8 +47,14 @@ export class Keys {
   }
 }
 
-const refusal = (what: string, name: keyof Limits, most: number): OnwardError =>
+const connectionLimit = (limit: number): OnwardError =>
   new OnwardError(
     "too_many_connections_for_key",
-    `The streams of this key have as many ${what} as they may (limits.${name} = ${most}). Close one, or raise the limit.`,
+    `This key has reached its connection limit (limits.connectionsPerKey = ${limit}). Close a stream or raise the limit.`,
+  )
+
+const patternLimit = (limit: number): OnwardError =>
+  new OnwardError(
+    "too_many_patterns_for_key",
+    `This key has reached its pattern limit (limits.patternsPerKey = ${limit}). Close a stream or raise the limit.`,
   )

@@ -9,9 +9,9 @@ export interface Limits {
   readonly connectionsPerKey: number
   /** Topics and patterns of one subscription together. 400 `too_many_topics`. @default 100 */
   readonly topics: number
-  /** Different patterns in use at once in this process. Each is matched once with every new topic. 503 `too_many_connections`. @default 1_000 */
+  /** Different patterns in use at once in this process. Each is matched once with every new topic. 503 `too_many_patterns`. @default 1_000 */
   readonly patterns: number
-  /** The same for the streams of one `limitKey`. 429 `too_many_connections_for_key`. @default 250 */
+  /** Different patterns in use at once under one `limitKey`. 429 `too_many_patterns_for_key`. @default 250 */
   readonly patternsPerKey: number
   /** Length of a client's `Last-Event-ID`, in UTF-8 bytes. 400 `cursor_too_long`. @default 1_024 */
   readonly cursorBytes: number

@@ -157,7 +157,8 @@ export class Subscription {
   /**
    * Checks limits and the client's start point, before anything is sent.
    * @param asked where the client wants to begin; undefined when it does not say
-   * @throws OnwardError `invalid_selector`, `too_many_topics`, `too_many_connections`, `too_many_connections_for_key`, `hub_draining`,
+   * @throws OnwardError `invalid_selector`, `too_many_topics`, `too_many_connections`, `too_many_connections_for_key`, `too_many_patterns`,
+   * `too_many_patterns_for_key`, `hub_draining`,
    * `hub_closed`, `cursor_too_long`, `invalid_start`
    */
   open(asked?: StartPoint): PreparedStream {

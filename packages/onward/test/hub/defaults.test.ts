@@ -95,14 +95,14 @@ const defaults: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
     assert.equal(await codeOf(() => more.open()), "too_many_topics")
   },
   async "limits.patterns: 1_000"(here) {
-    assert.deepEqual(await admitted(here, 1_000, (i) => ({ patterns: [`${i}/*`] })), [1_000, "too_many_connections"])
+    assert.deepEqual(await admitted(here, 1_000, (i) => ({ patterns: [`${i}/*`] })), [1_000, "too_many_patterns"])
   },
   async "limits.patternsPerKey: 250"(here) {
     const optionsOf = (i: number): SubscribeOptions => ({
       patterns: Array.from({ length: 10 }, (_, j) => `${i}/${j}/*`),
       limitKey: "k",
     })
-    assert.deepEqual(await admitted(here, 25, optionsOf), [25, "too_many_connections_for_key"])
+    assert.deepEqual(await admitted(here, 25, optionsOf), [25, "too_many_patterns_for_key"])
   },
   async "limits.cursorBytes: 1_024"({ hub }) {
     const open = (after: string) => codeOf(() => hub.subscribe({ topics: ["a"] }).open({ after }))

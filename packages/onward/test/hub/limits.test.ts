@@ -122,7 +122,7 @@ test("what a client can bring about makes no subscription throw: opening it does
 
 test("one key cannot take all patterns, and gets back what its streams gave back", async () => {
   const { connect, hub } = await stage({ limits: { patterns: 5, patternsPerKey: 2 } })
-  const refused = { code: "too_many_connections_for_key" }
+  const refused = { code: "too_many_patterns_for_key", status: 429, retryable: true }
   const first = await connect({ patterns: ["a/*"], limitKey: "ada" })
   const second = await connect({ patterns: ["a/*", "b/*"], limitKey: "ada" })
   const open = (...patterns: string[]) => hub.subscribe({ patterns, limitKey: "ada" }).open()
@@ -140,7 +140,7 @@ test("too many different patterns are refused before the stream begins", async (
   const { connect, hub } = await stage({ limits: { patterns: 2 } })
   const one = await connect({ patterns: ["a/*", "b/*"] })
   await connect({ patterns: ["b/*"] })
-  assert.throws(() => hub.subscribe({ patterns: ["c/*"] }).open(), { code: "too_many_connections" })
+  assert.throws(() => hub.subscribe({ patterns: ["c/*"] }).open(), { code: "too_many_patterns", retryable: true })
   one.leave()
   hub
     .subscribe({ patterns: ["c/*"] })

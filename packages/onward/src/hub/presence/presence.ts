@@ -147,7 +147,10 @@ export function createPresence(
   function tooMany(): undefined {
     report(
       "limit",
-      new RangeError(`presence: others are told of ${maxReported} topics and people only: raise presence.maxReported`),
+      new OnwardError(
+        "presence_too_large",
+        `This process reports only ${maxReported} topics and users to other processes (presence.maxReported). Raise it, or count fewer topics with presence.patterns.`,
+      ),
     )
   }
 
