@@ -5,12 +5,10 @@ export const EXCEPTIONS: readonly { readonly file: string; readonly text: string
 
 /** How many hits an area has left. A number may only fall, and at zero its line goes: what is not named here has no hits. */
 export const AREAS: Readonly<Record<string, number>> = {
-  "packages/hub/page/": 9,
-  "packages/hub/src/": 28,
+  "packages/hub/src/": 23,
   "packages/hub/src/demo/": 21,
   "packages/hub/src/gateway/": 22,
   "packages/onward/src/": 10,
-  "packages/onward/src/adapters/": 1,
   "packages/onward/src/client/": 44,
   "packages/onward/src/hub/": 44,
   "packages/onward/src/log/": 17,
@@ -21,8 +19,6 @@ export const AREAS: Readonly<Record<string, number>> = {
   "packages/onward/src/log/suite/": 23,
   "packages/onward/src/mcp/": 9,
   "packages/onward/src/node/": 12,
-  "packages/onward/src/protocol/": 8,
-  "packages/onward/src/react/": 5,
   "packages/onward/src/resumable-stream/": 6,
   "packages/onward/src/run-client/": 15,
   "packages/onward/src/runs/": 92,

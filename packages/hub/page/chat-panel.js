@@ -18,7 +18,7 @@ const running = () => [...answers.values()].filter(({ isOver }) => !isOver)
 
 function showControls() {
   const isWriting = running().length > 0
-  // whoever had the focus on the one that goes gets the other
+  // moves the focus from the removed button to the other one
   const hadFocus = [send, stop].includes(document.activeElement)
   send.hidden = isWriting
   stop.hidden = !isWriting
@@ -45,7 +45,7 @@ const loaded = ask(`/demo/chat?id=${chat}`)
   .then(({ turns }) => turns.forEach(add))
   .catch((error) => report("chat-state", error.message, true))
 
-/** Told of each question of this chat, whichever tab asked it. */
+/** Called for each question of this chat, from any tab. */
 export const addTurn = (event) => void loaded.then(() => add(event.json()))
 
 form.addEventListener("submit", async (event) => {
@@ -79,7 +79,7 @@ byId("chat-new").addEventListener("click", () => {
   location.reload()
 })
 
-/** Shows who answers; told when the hub is there, which may be another process each time. */
+/** Shows which process answers; called when the hub is reachable, possibly by another process. */
 export async function showSource() {
   try {
     const { model, pid } = await ask("/demo/about")

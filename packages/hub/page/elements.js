@@ -21,14 +21,14 @@ export function create(name, className, text = "") {
   return element
 }
 
-/** Keeps a list scrolled to its end, unless somebody scrolled back to read; returns what to call after adding to it. */
+/** Keeps a list scrolled to its end, unless the user scrolled up. Returns a function to call after adding to the list. */
 export function followEnd(element) {
   let isFollowing = true
   let top = 0
   element.addEventListener("scroll", () => {
     const { scrollTop, clientHeight, scrollHeight } = element
     const isAtEnd = scrollTop + clientHeight > scrollHeight - 24
-    // back is where somebody scrolled; away from the end is also where a smaller window puts it
+    // the user scrolled up; a smaller window also moves the list away from its end
     if (isAtEnd || scrollTop < top) isFollowing = isAtEnd
     top = scrollTop
   })

@@ -49,7 +49,7 @@ function take(n) {
   if (counts.size % 50 === 0 || n === wanted?.last) judge()
 }
 
-/** Compares what came with what was published; closes when that is everything and nobody wants to be slow any longer. */
+/** Compares received with published events; closes when all arrived and no reader is slow. */
 function judge() {
   if (!wanted) return
   const mine = [...counts].filter(([n]) => n >= wanted.first && n <= wanted.last)

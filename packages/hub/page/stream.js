@@ -34,7 +34,7 @@ export function openStream(path, query, handlers, onState = () => {}, options = 
     for await (const event of mine) {
       lastEventId = event.id
       handlers[event.event]?.(event)
-      // for whoever looks on from outside of the page's own modules
+      // for code outside the page's modules
       dispatchEvent(new CustomEvent("onward", { detail: { ...event, url } }))
     }
   }

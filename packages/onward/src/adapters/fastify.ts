@@ -63,7 +63,7 @@ export function sse<S extends Source>(
 }
 
 /**
- * Gives routes the option `sse`, and ends streams when the app closes, which would wait for them for ever.
+ * Adds the route option `sse`, and ends streams when the app closes, which otherwise waits for them forever.
  * @example
  * await app.register(ssePlugin, { hub })
  * app.get("/events", { sse: true }, () => hub.subscribe({ topics: ["news"] }))

@@ -147,7 +147,7 @@ export class Block {
     this.emit(event, data)
   }
 
-  /** Hands out an event; enough for a block that is `fresh` but for its data. Kept this small so that it is inlined where it matters. */
+  /** Emits an event; enough for a block that is `fresh` except for its data. Small, so that it is inlined. */
   emit(event: string, data: string): void {
     try {
       this.#handlers.onEvent({ event, data, id: this.lastEventId })

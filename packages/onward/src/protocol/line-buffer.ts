@@ -14,13 +14,13 @@ const SPARE = 3
 
 /**
  * The bytes of a line whose end has not come yet. They are copied, so the caller may reuse its chunk, and decoded once:
- * linear time however small the chunks, and memory about the size of the line. A line that means nothing to anyone is
- * skipped, not held.
+ * linear time however small the chunks, and memory about the size of the line. A line without
+ * meaning is skipped, not held.
  */
 export class LineBuffer {
   /** Bytes held. */
   length = 0
-  /** The current line is not held, nobody wants it: its bytes up to the line end are to be left out. */
+  /** The current line is not needed: its bytes up to the line end are skipped. */
   skipping = false
   readonly #comments: boolean
   #block: Uint8Array = new Uint8Array(SMALLEST)
@@ -47,7 +47,7 @@ export class LineBuffer {
     return true
   }
 
-  /** Adds `chunk[start, end)`, whatever it is. */
+  /** Adds `chunk[start, end)`. */
   add(chunk: Uint8Array, start: number, end: number): void {
     this.length += end - start
     if (this.#size + end - start > LARGEST) {

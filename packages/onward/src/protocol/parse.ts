@@ -1,7 +1,7 @@
 import type { ParsedEvent, ParserHandlers } from "./block.ts"
 import { makeJoined, type Parser, type ParserOptions } from "./parser.ts"
 
-/** Those of a parser, and its handlers but for `onEvent`. What a handler throws ends the iteration. */
+/** The options of a parser, and its handlers except `onEvent`. An error of a handler ends the iteration. */
 export interface ParseOptions extends ParserOptions, Omit<ParserHandlers, "onEvent"> {}
 
 /** Where chunks come from: an iterator, or the reader of a web stream, as not every browser can iterate one. */

@@ -15,7 +15,7 @@ const encoder = new TextEncoder()
 const JOINED = 4096
 /**
  * Chunks are decoded in stretches of whole lines, sized to hold so many events: enough that the calls per stretch do not show,
- * few enough that a value someone keeps does not keep much else alive.
+ * few enough that a kept value does not keep much else alive.
  */
 const EVENTS = 96
 const SHORTEST = 2048
@@ -23,8 +23,8 @@ const LONGEST = 16_384
 
 export interface ParserOptions {
   /**
-   * Most bytes one event may hold: its data so far plus the line being read. Comments nobody listens to and unknown fields
-   * do not count. @default 16 MiB
+   * Most bytes one event may hold: its data so far plus the line being read. Unknown fields, and comments
+   * without a handler, do not count. @default 16 MiB
    */
   readonly maxEventBytes?: number | undefined
   /** The last event id to begin with, as a reconnecting client knows it. @default "" */
@@ -39,7 +39,7 @@ export interface Parser {
    * once the chunk is done; `TypeError` when a handler calls it, or after `end`.
    */
   feed(chunk: Uint8Array | string): void
-  /** The stream is over: drops the block that was not finished, as the standard says. */
+  /** Ends the stream: drops an unfinished block, like the standard says. */
   end(): void
   /**
    * Ready for a new stream: drops what was not finished, keeps `lastEventId` and `retry`. When a handler calls it

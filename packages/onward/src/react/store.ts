@@ -22,7 +22,7 @@ export interface Store {
   readonly key: unknown
   /** Functions among them are those of the latest render at every call; the rest is read at each connection. */
   readonly use: (options: StoreOptions) => void
-  /** Is connected while somebody listens. */
+  /** Is connected while there are subscribers. */
   readonly subscribe: (onChange: () => void) => () => void
   readonly snapshot: () => Snapshot
   readonly reconnect: () => void

@@ -4,7 +4,7 @@ import type { EventSchemas } from "../events.ts"
 import { createStore, type Snapshot, type StoreOptions } from "./store.ts"
 
 export interface UseOptions<Data, Selected> {
-  /** With another key the stream begins anew, as with another URL: for whatever else decides what it carries. */
+  /** A new key starts a new stream, like a new URL does. Use it for other values that decide what the stream carries. */
   readonly key?: string | number
   /** What the component takes of the data; it renders when that changes. @default all of it */
   readonly select?: (data: Data) => Selected
@@ -30,7 +30,7 @@ export interface EventStreamState<Data> {
   readonly status: StreamStatus["state"]
   /** Why it is reconnecting, or has failed. */
   readonly error: Error | undefined
-  /** What `data` has all events up to: kept with it, a later stream carries on from there. */
+  /** The id up to which `data` has all events. Store both to resume later. */
   readonly lastEventId: string
   /** Connects again after the last event: a stream that failed, ended or was closed, or now instead of later. Data stays. */
   readonly reconnect: () => void
@@ -39,9 +39,9 @@ export interface EventStreamState<Data> {
 }
 
 /**
- * The data of an event stream, which is open while the component is mounted. Another URL or `key` begins another stream, with `initial`;
- * null is none. Other options may differ at every render: functions are those of the latest one whenever they are called, the rest
- * counts from the next connection on.
+ * The data of an event stream, which is open while the component is mounted. Another URL or `key` starts another stream, with `initial`;
+ * a URL of null opens no stream. Other options may change at each render: the latest functions are called, other values apply from the next
+ * connection on.
  *
  * @example
  * const { data, status } = useEventStream("/events", { initial: 0, reduce: (count) => count + 1 })
