@@ -12,8 +12,6 @@ export interface MemoryLogOptions {
   readonly retention?: Retention
   /** The clock for the time and age of entries; ages use its monotonic time. In tests, a clock of `onward/testing`. @default the machine's */
   readonly clock?: Clock
-  /** Milliseconds since 1970: the time of entries, and then also what their age is measured by. @default that of `clock` */
-  readonly now?: () => number
   /** The log's epoch: eight characters of 0-9a-z. @default random */
   readonly epoch?: string
 }
@@ -27,22 +25,21 @@ export interface MemoryLogOptions {
  * const hub = createHub({ log: memoryLog({ retention: { count: 10_000, age: 3_600_000 } }) })
  */
 export function memoryLog(options: MemoryLogOptions = {}): Log {
-  checkNames("memoryLog", options, ["retention", "clock", "now", "epoch", ...RETENTION_NAMES])
-  checkKinds("memoryLog", options, { now: "a function", epoch: "a string" })
-  const { retention = DEFAULT_RETENTION, clock = systemClock, now = () => clock.now(), epoch = createEpoch() } = options
+  checkNames("memoryLog", options, ["retention", "clock", "epoch", ...RETENTION_NAMES])
+  checkKinds("memoryLog", options, { epoch: "a string" })
+  const { retention = DEFAULT_RETENTION, clock = systemClock, epoch = createEpoch() } = options
   checkClock("memoryLog", clock)
   if (!parsePosition(formatPosition(epoch, 0))) throw new TypeError("epoch must be eight characters of 0-9 and a-z")
   const kept = createKeptEntries(epoch, limitsOf(retention))
   const watchers = new Set<{ readonly wake: (newest: Position) => void }>()
-  // a time of day that is set must not expire anything; a caller that gives only `now` wants ages by that
-  const age = options.now ? () => Math.max(kept.time, now()) : () => clock.monotonic()
   let isWaking = false
   let isClosed = false
 
   /** Begins a call: removes what is too old. */
   function open(): void {
     if (isClosed) throw new OnwardError("log_closed", "the log is closed: create a new one")
-    kept.expire(age())
+    // by the monotonic clock, so that setting the time of day expires nothing
+    kept.expire(clock.monotonic())
   }
 
   function wakeSoon(): void {
@@ -58,7 +55,7 @@ export function memoryLog(options: MemoryLogOptions = {}): Log {
     async append(messages) {
       open()
       const before = kept.last
-      const appended = kept.append(messages, Math.max(kept.time, now()), age())
+      const appended = kept.append(messages, Math.max(kept.time, clock.now()), clock.monotonic())
       if (kept.last > before) wakeSoon()
       return appended
     },

@@ -1,4 +1,5 @@
 import type { Redis } from "ioredis"
+import type { Clock } from "../../src/clock.ts"
 import type { Appended, Log, Retention } from "../../src/log/index.ts"
 import { OnwardError } from "../../src/errors.ts"
 import { sqliteLog } from "../../src/log/sqlite/index.ts"
@@ -18,7 +19,7 @@ interface Opening {
   readonly at: string
   readonly retention: Retention
   readonly mayLose: boolean
-  readonly now?: () => number
+  readonly clock?: Clock
 }
 
 /** What a log does not close, since it did not open it. */
@@ -68,9 +69,9 @@ async function replicated(client: Redis, appended: Appended): Promise<Appended> 
   throw new OnwardError("log_unavailable", "no replica has it yet")
 }
 
-export async function openLog({ kind, at, keeps, mayLose = false }: LogAddress, now?: () => number): Promise<Log> {
+export async function openLog({ kind, at, keeps, mayLose = false }: LogAddress, clock?: Clock): Promise<Log> {
   const retention = keeps === undefined ? {} : { count: keeps }
-  const { log, undo } = await OPENERS[kind]({ at, retention, mayLose, ...(now && { now }) })
+  const { log, undo } = await OPENERS[kind]({ at, retention, mayLose, ...(clock && { clock }) })
   return {
     ...log,
     async close() {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict"
+import { systemClock, type Clock } from "../../src/clock.ts"
 import {
   createEpoch,
   formatPosition,
@@ -54,13 +55,16 @@ const randomMessages = ({ chance, below, pick }: Random): StoredMessage[] =>
 export async function compare(
   seed: number,
   steps: number,
-  open: (options: { retention: Retention; now: () => number }) => Log,
+  open: (options: { retention: Retention; clock: Clock }) => Log,
   reopen: boolean,
 ) {
   const random = randomFrom(seed)
   const { chance, below, pick } = random
   let now = 1000
-  const options = { retention: randomRetention(random), now: () => now }
+  let stored = 0
+  // a time of day that is set back lets no time pass
+  const clock = { ...systemClock, now: () => now, monotonic: () => Math.max(stored, now) }
+  const options = { retention: randomRetention(random), clock }
   let log = open(options)
   const { last } = await log.bounds()
   const epoch = parsePosition(last)?.epoch ?? ""
@@ -82,6 +86,7 @@ export async function compare(
         appended,
         batches.map((messages) => naive.append(messages, now)),
       )
+      stored = naive.time
     } else if (action === 4) {
       now += below(30) - 5
       await log.trim?.()

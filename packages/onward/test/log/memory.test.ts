@@ -26,10 +26,10 @@ test("watchers are woken before the caller of append goes on, once for all appen
 })
 
 test("no read shows what is too old, though nothing was appended", async () => {
-  let now = 1000
-  const log = memoryLog({ retention: { age: 100 }, now: () => now })
+  const clock = createClock()
+  const log = memoryLog({ retention: { age: 100 }, clock })
   const { positions } = await log.append([message("1")])
-  now = 1101
+  await clock.pass(101)
   const { entries, lost } = await log.read({ after: (await log.bounds()).first, limit: 10 })
   assert.deepEqual(entries, [])
   assert.equal(lost, undefined, "`first` has moved past it")

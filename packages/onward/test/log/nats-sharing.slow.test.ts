@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { systemClock } from "../../src/clock.ts"
 import { natsLog, type NatsConnection } from "../../src/log/nats/index.ts"
 import { natsMissing, startNats } from "../stores/nats.ts"
 import { connectTo, dataOf, openLog } from "./nats-stage.ts"
@@ -23,7 +24,7 @@ test("what is too old goes by itself, for everybody, while nobody appends", { sk
   t.after(() => server.close())
   const retention = { age: 5_000 }
   let now = Date.now()
-  const log = await openLog(t, server.address, { retention, now: () => now })
+  const log = await openLog(t, server.address, { retention, clock: { ...systemClock, now: () => now } })
   const other = await openLog(t, server.address, { retention })
   await log.append([{ topic: "a", data: "old" }])
   assert.deepEqual(await dataOf(other), ["old"])

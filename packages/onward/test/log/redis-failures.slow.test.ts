@@ -45,7 +45,7 @@ test("what is no client of Redis is refused at once", () => {
   }
   const client = new Redis({ lazyConnect: true })
   assert.throws(() => redisLog(client, { name: "a{b}" }), /without braces/)
-  assert.throws(() => redisLog(client, { timeout: 0 }), /timeout must be/)
+  assert.throws(() => redisLog(client, { timeout: 0 }), /`timeout` must be/)
   assert.throws(() => redisLog(client, { nmae: "x" } as object), /no option "nmae"/)
 })
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { join } from "node:path"
 import { test, type TestContext } from "node:test"
+import { systemClock } from "../../src/clock.ts"
 import type { Log } from "../../src/log/index.ts"
 import { sqliteLog, type SqliteLogOptions } from "../../src/log/sqlite/index.ts"
 import { createClock } from "../../src/testing/index.ts"
@@ -22,7 +23,7 @@ test("a process whose clock is a day ahead expires nothing in a file that it ope
   const path = join(temporaryFolder(t), "events.db")
   const right = open(t, path, {})
   await publish(right, "1")
-  const ahead = open(t, path, { now: () => Date.now() + DAY })
+  const ahead = open(t, path, { clock: { ...systemClock, now: () => Date.now() + DAY } })
   await ahead.trim?.()
   assert.deepEqual(await dataOf(ahead), ["1"])
   await publish(ahead, "2")

@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { DatabaseSync } from "node:sqlite"
 import { test } from "node:test"
+import { systemClock } from "../../src/clock.ts"
 import type { Entry, Log, Position } from "../../src/log/index.ts"
 import { logCases } from "../../src/log/suite/index.ts"
 import { sqliteLog } from "../../src/log/sqlite/index.ts"
@@ -81,7 +82,10 @@ test("a limit lowered while the log was closed is applied when it is opened, and
 
 test("what is too old goes by itself, while nobody appends", async (t) => {
   let now = 1000
-  const log = sqliteLog(join(temporaryFolder(t), "events.db"), { retention: { age: 500 }, now: () => now })
+  const log = sqliteLog(join(temporaryFolder(t), "events.db"), {
+    retention: { age: 500 },
+    clock: { ...systemClock, now: () => now, monotonic: () => now },
+  })
   await log.append([{ topic: "a", data: "" }])
   now = 2000
   const deadline = Date.now() + 10_000

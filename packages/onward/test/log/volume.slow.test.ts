@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { systemClock } from "../../src/clock.ts"
 import { formatPosition, memoryLog, type Landmark, type Retention, type StoredMessage } from "../../src/log/index.ts"
 import { assertGivesBack } from "../garbage.ts"
 import { randomFrom, SEED } from "./compare.ts"
@@ -21,7 +22,7 @@ for (const [name, retention] of Object.entries(retentions)) {
     const { below, chance, pick } = randomFrom(SEED)
     const epoch = "life0000"
     let now = 1_000
-    const log = memoryLog({ retention, epoch, now: () => now })
+    const log = memoryLog({ retention, epoch, clock: { ...systemClock, now: () => now, monotonic: () => now } })
     const naive = new NaiveLog(epoch, retention)
     let sent = 0
     const message = (): StoredMessage => ({

@@ -1,9 +1,11 @@
+import { checkClock, type Clock } from "../../clock.ts"
 import { OnwardError } from "../../errors.ts"
 import type { Log, Retention } from "../log.ts"
 import type { Position } from "../../message.ts"
 import { kindOf } from "../../kind.ts"
 import { checkKinds, checkNames } from "../../options.ts"
 import { DEFAULT_RETENTION, limitsOf, RETENTION_NAMES, SWEEP_MS } from "../retention.ts"
+import { timeoutOf } from "../timeout.ts"
 import type { NatsConnection } from "./connection.ts"
 import { isUnheard, JetStreamError, NOT_FOUND, toOnwardError } from "./failure.ts"
 import { createJetStream, type StreamInfo } from "./jetstream.ts"
@@ -24,14 +26,14 @@ export interface NatsLogOptions {
   readonly replicas?: number
   /** Where the servers store the stream, when it is created. @default "file" */
   readonly storage?: "file" | "memory"
-  /** How long a call waits for the store, in milliseconds, before it rejects. @default 5_000 */
+  /** How long a call waits for NATS, in milliseconds, before it rejects with `log_unavailable`. @default 5_000 */
   readonly timeout?: number
   /** The JetStream domain. @default that of the server */
   readonly domain?: string
   /** The `inboxPrefix` of the connection, if it has one. @default "_INBOX" */
   readonly inboxPrefix?: string
-  /** Milliseconds since 1970. @default the clock of the server that leads the stream */
-  readonly now?: () => number
+  /** The clock for the time and age of entries, for tests. @default the clock of the server that leads the stream */
+  readonly clock?: Clock
 }
 
 const OPTIONS = [
@@ -42,7 +44,7 @@ const OPTIONS = [
   "timeout",
   "domain",
   "inboxPrefix",
-  "now",
+  "clock",
   ...RETENTION_NAMES,
 ]
 
@@ -62,16 +64,17 @@ const DESCRIPTION = "Onward log, version 2"
  */
 export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}): Log {
   checkNames("natsLog", options, OPTIONS)
-  checkKinds("natsLog", options, { domain: "a string", inboxPrefix: "a string", now: "a function" })
-  const { stream = "ONWARD", retention = DEFAULT_RETENTION, replicas = 1, storage = "file", timeout = 5000 } = options
-  const { domain, inboxPrefix = "_INBOX", now } = options
+  checkKinds("natsLog", options, { domain: "a string", inboxPrefix: "a string" })
+  const { stream = "ONWARD", retention = DEFAULT_RETENTION, replicas = 1, storage = "file" } = options
+  const { domain, inboxPrefix = "_INBOX", clock } = options
+  if (clock !== undefined) checkClock("natsLog", clock)
+  const timeout = timeoutOf("natsLog", options.timeout)
   if (typeof connection?.request !== "function") {
     throw new TypeError(`natsLog takes a connection, not ${kindOf(connection)}. Pass \`await connect(…)\`.`)
   }
   if (!/^[\w-]{1,64}$/.test(stream)) throw new TypeError("stream must be letters, digits, - and _, at most 64")
   if (!(replicas >= 1 && replicas <= 5)) throw new TypeError("replicas must be 1, 3 or 5")
   if (storage !== "file" && storage !== "memory") throw new TypeError('storage must be "file" or "memory"')
-  if (!(timeout > 0)) throw new TypeError("timeout must be a number of milliseconds")
   const limits = limitsOf(retention)
   const jetstream = createJetStream(connection, stream, { domain, timeout })
   const maxPayload = (): number => Math.min(connection.info?.max_payload ?? LARGEST, LARGEST) - CHECKSUM_BYTES
@@ -89,7 +92,7 @@ export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}
     onBatch: (who, number, appended) => writer.found(who, number, appended),
     onNews: wakeSoon,
   })
-  const writer = createWriter({ stream, timeout, now, maxPayload, store: session.store })
+  const writer = createWriter({ stream, timeout, clock, maxPayload, store: session.store })
 
   // what becomes too old while nobody appends
   const sweeping = limits.age < Infinity ? setInterval(sweep, SWEEP_MS) : undefined
@@ -183,7 +186,7 @@ export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}
 
   async function tick(): Promise<void> {
     await session.ready()
-    const time = now ? { time: now() } : {}
+    const time = clock ? { time: clock.now() } : {}
     await session.reach(await session.store("tick", encodeJson(time), performance.now() + timeout))
   }
 
@@ -197,7 +200,7 @@ export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}
   function sweep(): void {
     const { oldestTime = Infinity } = session.replica.kept
     // how long ago the newest record of a quiet log was stored, only a first tick tells
-    const isDue = oldestTime < (now ?? present)() - limits.age || (!hasTicked && oldestTime < Infinity)
+    const isDue = oldestTime < (clock ? clock.now() : present()) - limits.age || (!hasTicked && oldestTime < Infinity)
     if (isDue)
       call(tick).then(
         () => (hasTicked = true),

@@ -1,3 +1,4 @@
+import type { Clock } from "../../clock.ts"
 import { OnwardError } from "../../errors.ts"
 import type { StoredMessage } from "../../message.ts"
 import { Backlog } from "../backlog.ts"
@@ -21,8 +22,8 @@ interface Call {
 export interface WriterOptions {
   readonly stream: string
   readonly timeout: number
-  /** The time that batches carry; undefined leaves it to the server. */
-  readonly now: (() => number) | undefined
+  /** Gives batches their time; undefined leaves it to the server. */
+  readonly clock: Clock | undefined
   /** Largest payload of a message, in bytes. */
   readonly maxPayload: () => number
   /** Stores a record; rejects when it was refused, or when `deadline` has come. */
@@ -39,7 +40,7 @@ export interface Writer {
  * Writes appends as batches, one at a time: what is given while one is on its way goes into the next. An append is done
  * when its batch comes back by the stream, because only the stream knows what came before it.
  */
-export function createWriter({ stream, timeout, now, maxPayload, store }: WriterOptions): Writer {
+export function createWriter({ stream, timeout, clock, maxPayload, store }: WriterOptions): Writer {
   const writer = crypto.randomUUID().slice(0, 13)
   const calls: Call[] = []
   let number = 0
@@ -100,7 +101,7 @@ export function createWriter({ stream, timeout, now, maxPayload, store }: Writer
     if (performance.now() > deadline) throw isAway()
     number += 1
     const mine = number
-    const time = now ? { time: now() } : {}
+    const time = clock ? { time: clock.now() } : {}
     const data = encodeBatch({ writer, number: mine, ...time, calls: batch.map(({ messages }) => messages) })
     const room = maxPayload()
     const pieces = data.length <= room ? [data] : cut(writer, mine, data, room - HEAD)

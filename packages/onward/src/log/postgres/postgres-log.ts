@@ -1,10 +1,11 @@
+import { checkClock, type Clock } from "../../clock.ts"
 import { OnwardError } from "../../errors.ts"
 import type { Message, Position } from "../../message.ts"
 import { checkMessage } from "../check-message.ts"
 import type { Appended, Log, Retention } from "../log.ts"
-import { kindOf } from "../../kind.ts"
-import { checkKinds, checkNames } from "../../options.ts"
+import { checkKinds, checkNames, durationOf } from "../../options.ts"
 import { limitsOf, RETENTION_NAMES, SWEEP_MS } from "../retention.ts"
+import { timeoutOf } from "../timeout.ts"
 import { connectionOf, runOf, type PostgresClient, type PostgresTransaction } from "./connection.ts"
 import { isAway, isGone, toOnwardError } from "./failure.ts"
 import { createFollower } from "./follower.ts"
@@ -24,10 +25,10 @@ export interface PostgresLogOptions {
   readonly notify?: boolean
   /** How often to poll for appends of other processes, in milliseconds, while the log is watched. @default 1_000 with NOTIFY, else 100 */
   readonly pollInterval?: number
-  /** How long a call waits for the server, in milliseconds, before it rejects. @default 5_000 */
+  /** How long a call waits for PostgreSQL, in milliseconds, before it rejects with `log_unavailable`. @default 5_000 */
   readonly timeout?: number
-  /** Milliseconds since 1970. @default the clock of the server */
-  readonly now?: () => number
+  /** The clock for the time and age of entries, for tests. @default the clock of the PostgreSQL server */
+  readonly clock?: Clock
 }
 
 /** A log that takes part in transactions of yours. */
@@ -40,7 +41,7 @@ export interface PostgresLog extends Log {
   appendIn(transaction: PostgresTransaction, messages: readonly Message[]): Promise<Appended>
 }
 
-const OPTIONS = ["schema", "retention", "migrate", "notify", "pollInterval", "timeout", "now", ...RETENTION_NAMES]
+const OPTIONS = ["schema", "retention", "migrate", "notify", "pollInterval", "timeout", "clock", ...RETENTION_NAMES]
 
 const DEFAULT_RETENTION: Retention = { count: 1_000_000, bytes: 1024 ** 3 }
 /** As large a message as a hub takes, unless told otherwise. */
@@ -55,14 +56,13 @@ const MESSAGE_BYTES = 1024 * 1024
  */
 export function postgresLog(client: PostgresClient, options: PostgresLogOptions = {}): PostgresLog {
   checkNames("postgresLog", options, OPTIONS)
-  checkKinds("postgresLog", options, { migrate: "true or false", notify: "true or false", now: "a function" })
-  const { schema = "onward", retention = DEFAULT_RETENTION, migrate = true, notify = true, timeout = 5000 } = options
-  const { pollInterval, now } = options
+  checkKinds("postgresLog", options, { migrate: "true or false", notify: "true or false" })
+  const { schema = "onward", retention = DEFAULT_RETENTION, migrate = true, notify = true, clock } = options
+  if (clock !== undefined) checkClock("postgresLog", clock)
   checkSchemaName(schema)
-  for (const [name, value] of Object.entries({ pollInterval: pollInterval ?? 1, timeout })) {
-    if (!(typeof value === "number" && value > 0))
-      throw new TypeError(`postgresLog: \`${name}\` must be a number of milliseconds above 0, not ${kindOf(value)}.`)
-  }
+  const timeout = timeoutOf("postgresLog", options.timeout)
+  const { pollInterval } = options
+  durationOf("postgresLog: `pollInterval`", pollInterval, 1)
   const limits = limitsOf(retention)
   const connection = connectionOf(client)
   const reader = createReader(connection.run, schema)
@@ -78,7 +78,7 @@ export function postgresLog(client: PostgresClient, options: PostgresLogOptions 
   })
   const append = createWriter(schema, (calls) =>
     within("write", async () => {
-      const shape = { schema, now, limits, wait: timeout, channel }
+      const shape = { schema, clock, limits, wait: timeout, channel }
       const { appended, newest, isBehind } = await appendTo(connection.run, calls, shape)
       if (calls.some(({ length }) => length > 0)) follower.wake(newest)
       if (isBehind) sweep()
@@ -108,7 +108,7 @@ export function postgresLog(client: PostgresClient, options: PostgresLogOptions 
     const late = new Promise<never>((_, reject) => {
       const advice =
         kind === "write"
-          ? "; it may be stored all the same: give messages a `key` before trying again"
+          ? "; it may be stored all the same: give messages an `idempotencyKey` before trying again"
           : ": check the server, its load and the size of the pool"
       const error = new OnwardError("log_unavailable", `log ${schema}: no answer within ${timeout} ms${advice}`)
       timer = setTimeout(() => reject(error), timeout)
@@ -140,7 +140,11 @@ export function postgresLog(client: PostgresClient, options: PostgresLogOptions 
   async function trim(): Promise<void> {
     const text = `SELECT ${schema}.trim($1::text::float8, $2::text::float8[], $3::text::integer)`
     const step = async (): Promise<boolean> => {
-      const [row] = await connection.run(text, [now ? String(now()) : null, limitsText(limits), String(timeout)])
+      const [row] = await connection.run(text, [
+        clock ? String(clock.now()) : null,
+        limitsText(limits),
+        String(timeout),
+      ])
       return row?.[0] === true
     }
     while (await within("read", step)) if (closing && sweepingNow) return
@@ -164,7 +168,7 @@ export function postgresLog(client: PostgresClient, options: PostgresLogOptions 
     appendIn: (transaction, messages) =>
       call(async () => {
         const checked = messages.map((message) => checkMessage(message, MESSAGE_BYTES))
-        const shape = { schema, now, limits, wait: undefined, channel }
+        const shape = { schema, clock, limits, wait: undefined, channel }
         try {
           await open()
           const { appended } = await appendTo(runOf(transaction), [checked], shape)

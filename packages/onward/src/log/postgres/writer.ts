@@ -1,3 +1,4 @@
+import type { Clock } from "../../clock.ts"
 import type { StoredMessage } from "../../message.ts"
 import type { Appended } from "../log.ts"
 import { Backlog } from "../backlog.ts"
@@ -13,8 +14,8 @@ const MAX_MESSAGES = 5000
 
 export interface Append {
   readonly schema: string
-  /** The time entries get; undefined leaves it to the server. */
-  readonly now: (() => number) | undefined
+  /** Gives entries their time; undefined leaves it to the server. */
+  readonly clock: Clock | undefined
   /** Undefined leaves retention to others. */
   readonly limits: Limits | undefined
   /** How long the server waits for others who append, in milliseconds; undefined leaves it as it is. */
@@ -37,7 +38,7 @@ interface Answer {
 export async function appendTo(
   run: Run,
   calls: readonly (readonly StoredMessage[])[],
-  { schema, now, limits, wait, channel }: Append,
+  { schema, clock, limits, wait, channel }: Append,
 ): Promise<{ appended: Appended[]; newest: string; isBehind: boolean }> {
   const messages = calls.flat()
   const texts = (name: "event" | "id" | "idempotencyKey"): string | null => {
@@ -56,7 +57,7 @@ export async function appendTo(
       texts("idempotencyKey"),
       messages.every(({ retry }) => retry === undefined) ? null : arrayOf(messages.map(({ retry }) => retry)),
       arrayOf(messages.map(({ topic, data, event, id, idempotencyKey: key }) => sizeOf(topic, data, event, id, key))),
-      now ? String(now()) : null,
+      clock ? String(clock.now()) : null,
       limits ? limitsText(limits) : null,
       wait === undefined ? null : String(wait),
       channel ?? null,

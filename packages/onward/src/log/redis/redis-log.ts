@@ -1,12 +1,13 @@
-import { systemClock } from "../../clock.ts"
+import { checkClock, systemClock, type Clock } from "../../clock.ts"
 import { OnwardError } from "../../errors.ts"
 import type { Position } from "../../message.ts"
-import { checkKinds, checkNames, durationOf } from "../../options.ts"
+import { checkNames } from "../../options.ts"
 import type { Landmark, Log, Retention } from "../log.ts"
 import { MAX_REMOVED_POSITIONS } from "../removed-positions.ts"
 import { MAX_SAME_ID, whereaboutsOf } from "../names.ts"
 import { formatPosition } from "../position.ts"
 import { DEFAULT_RETENTION, limitsOf, RETENTION_NAMES, SWEEP_MS } from "../retention.ts"
+import { timeoutOf } from "../timeout.ts"
 import { connectionOf, type RedisClient } from "./client.ts"
 import { nameOfId } from "./codec.ts"
 import { readPage, wordsOfTopics } from "./read-page.ts"
@@ -19,10 +20,10 @@ export interface RedisLogOptions {
   readonly name?: string
   /** What is kept. Redis holds it in memory. @default 100,000 entries, 64 MiB */
   readonly retention?: Retention
-  /** How long a call waits for Redis, in milliseconds, before it rejects with `log_unavailable`. @default 2_000 */
+  /** How long a call waits for Redis, in milliseconds, before it rejects with `log_unavailable`. @default 5_000 */
   readonly timeout?: number
-  /** Milliseconds since 1970, for tests. @default the server's clock */
-  readonly now?: () => number
+  /** The clock for the time and age of entries, for tests. @default the clock of the Redis server */
+  readonly clock?: Clock
 }
 
 /**
@@ -36,11 +37,13 @@ export interface RedisLogOptions {
  * const hub = createHub({ log: redisLog(new Redis("redis://127.0.0.1")) })
  */
 export function redisLog(client: RedisClient, options: RedisLogOptions = {}): Log {
-  checkNames("redisLog", options, ["name", "retention", "timeout", "now", ...RETENTION_NAMES])
-  checkKinds("redisLog", options, { now: "a function" })
-  const { name = "log", retention = DEFAULT_RETENTION, now } = options
-  if (typeof name !== "string" || !/^[^{}]+$/.test(name)) throw new TypeError("name must be text without braces")
-  const timeout = durationOf("timeout", options.timeout, 2000)
+  checkNames("redisLog", options, ["name", "retention", "timeout", "clock", ...RETENTION_NAMES])
+  const { name = "log", retention = DEFAULT_RETENTION, clock } = options
+  if (clock !== undefined) checkClock("redisLog", clock)
+  if (typeof name !== "string" || !/^[^{}]+$/.test(name)) {
+    throw new TypeError(`redisLog: \`name\` must be a non-empty string without braces, not ${JSON.stringify(name)}.`)
+  }
+  const timeout = timeoutOf("redisLog", options.timeout)
   const limits = limitsOf(retention)
   const hasTopicLimits = limits.topicCount < Infinity || limits.topicBytes < Infinity
   const limitWords = [
@@ -89,7 +92,7 @@ export function redisLog(client: RedisClient, options: RedisLogOptions = {}): Lo
   async function sweep(): Promise<void> {
     let cursor = "0"
     for (;;) {
-      const { results } = await store.call("sweep", [...limitWords, now ? String(now()) : "", cursor])
+      const { results } = await store.call("sweep", [...limitWords, String(clock?.now() ?? ""), cursor])
       const [next, isBehind] = results as [string, number]
       // with more to remove, the same topics are looked at again
       if (!isBehind) cursor = hasTopicLimits ? next : "0"
@@ -142,7 +145,7 @@ export function redisLog(client: RedisClient, options: RedisLogOptions = {}): Lo
   }
 
   return {
-    append: (messages) => call(async () => writer.append(messages, now?.())),
+    append: (messages) => call(async () => writer.append(messages, clock?.now())),
     read: (query) => call(() => readPage(store, query)),
     bounds: () => call(bounds),
     locate: (landmark) => call(() => locate(landmark)),

@@ -19,13 +19,13 @@ export interface OpenFile {
 
 export interface OpenOptions {
   readonly durability: "full" | "normal"
-  readonly busyTimeout: number
+  readonly timeout: number
 }
 
 /** Opens the file, creates what is missing, and refuses what is not a log. Waits for locks, on this thread. */
-export function openFile(path: string, { durability, busyTimeout }: OpenOptions): OpenFile {
+export function openFile(path: string, { durability, timeout }: OpenOptions): OpenFile {
   checkPlace(path)
-  const deadline = performance.now() + busyTimeout
+  const deadline = performance.now() + timeout
   for (;;) {
     let database: DatabaseSync | undefined
     try {

@@ -11,7 +11,7 @@ export interface WriterOptions {
   readonly epoch: string
   readonly limits: Limits
   readonly durability: "full" | "normal"
-  readonly busyTimeout: number
+  readonly timeout: number
 }
 
 /** An append on its way to the writer. Messages are flat lists of columns: cloning those is several times as quick as objects. */

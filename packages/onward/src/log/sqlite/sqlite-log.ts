@@ -5,10 +5,11 @@ import { OnwardError } from "../../errors.ts"
 import type { Log, Retention } from "../log.ts"
 import type { Position } from "../../message.ts"
 import { kindOf } from "../../kind.ts"
-import { checkKinds, checkNames } from "../../options.ts"
+import { checkNames, durationOf } from "../../options.ts"
 import { turnsOf } from "../../turns.ts"
 import { formatPosition } from "../position.ts"
 import { limitsOf, RETENTION_NAMES, SWEEP_MS } from "../retention.ts"
+import { timeoutOf } from "../timeout.ts"
 import type { Moment } from "./age-clock.ts"
 import { failureOf, isBusy, toOnwardError } from "./failure.ts"
 import { openFile } from "./open.ts"
@@ -31,11 +32,9 @@ export interface SqliteLogOptions {
   readonly pollInterval?: number
   /** The clock for the time and age of entries; ages use its monotonic time. In tests, a clock of `onward/testing`. @default the machine's */
   readonly clock?: Clock
-  /** Milliseconds since 1970: the time of entries, and then also what their age is measured by. @default that of `clock` */
-  readonly now?: () => number
 }
 
-const OPTIONS = ["retention", "durability", "timeout", "pollInterval", "clock", "now", ...RETENTION_NAMES]
+const OPTIONS = ["retention", "durability", "timeout", "pollInterval", "clock", ...RETENTION_NAMES]
 
 const DEFAULT_RETENTION: Retention = { count: 1_000_000, bytes: 1024 ** 3 }
 
@@ -51,33 +50,23 @@ const DEFAULT_RETENTION: Retention = { count: 1_000_000, bytes: 1024 ** 3 }
  */
 export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): Log {
   checkNames("sqliteLog", options, OPTIONS)
-  checkKinds("sqliteLog", options, { now: "a function" })
-  const {
-    retention = DEFAULT_RETENTION,
-    durability = "full",
-    timeout: busyTimeout = 5000,
-    pollInterval = 100,
-    clock = systemClock,
-    now = () => clock.now(),
-  } = options
+  const { retention = DEFAULT_RETENTION, durability = "full", clock = systemClock } = options
+  const timeout = timeoutOf("sqliteLog", options.timeout)
+  const pollInterval = durationOf("sqliteLog: `pollInterval`", options.pollInterval, 100)
   checkClock("sqliteLog", clock)
   const file = fileOf(path)
   const limits = limitsOf(retention)
   if (durability !== "full" && durability !== "normal") {
     throw new TypeError(`sqliteLog: \`durability\` must be "full" or "normal", not ${kindOf(durability)}.`)
   }
-  for (const [name, value] of Object.entries({ busyTimeout, pollInterval })) {
-    if (!(typeof value === "number" && value >= 0))
-      throw new TypeError(`sqliteLog: \`${name}\` must be a number of milliseconds, not ${kindOf(value)}.`)
-  }
 
-  const { database, epoch, files } = openFile(file, { durability, busyTimeout })
+  const { database, epoch, files } = openFile(file, { durability, timeout })
   const reader = new Reader(database, epoch)
-  const writer = new WriterThread({ path: file, files, epoch, limits, durability, busyTimeout }, (newest) =>
+  const writer = new WriterThread({ path: file, files, epoch, limits, durability, timeout }, (newest) =>
     wakeAll(formatPosition(epoch, newest)),
   )
   const turns = turnsOf(systemClock)
-  const moment = (): Moment => ({ wall: now(), monotonic: options.now ? now() : clock.monotonic() })
+  const moment = (): Moment => ({ wall: clock.now(), monotonic: clock.monotonic() })
   const watchers = new Set<{ readonly wake: (newest?: Position) => void }>()
   const underWay = new Set<Promise<unknown>>()
   let seenVersion: unknown
@@ -102,7 +91,7 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
 
   /** Readers hardly ever meet a lock; when they do, they wait without stopping this thread. */
   async function ask<T>(question: () => T): Promise<T> {
-    const deadline = performance.now() + busyTimeout
+    const deadline = performance.now() + timeout
     for (;;) {
       try {
         return question()

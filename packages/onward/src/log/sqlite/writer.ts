@@ -132,7 +132,7 @@ export class Writer {
 
   /** Waits in short random steps, so that writers of several processes get their turns. */
   #begin(sql: WriterSql): void {
-    const deadline = performance.now() + this.#options.busyTimeout
+    const deadline = performance.now() + this.#options.timeout
     for (;;) {
       try {
         sql.begin.run()

@@ -1,5 +1,5 @@
 import type { Case } from "./case.ts"
-import { dataOf, KEEP_ALL, message, messages } from "./case.ts"
+import { dataOf, KEEP_ALL, message, messages, stoppedClock } from "./case.ts"
 import { check, checkPositions, equal, readAll } from "./check.ts"
 
 export const appendCases: readonly Case[] = [
@@ -96,10 +96,10 @@ export const appendCases: readonly Case[] = [
     name: "entries get the time of their append",
     needs: ["clock"],
     async run({ open }) {
-      let now = 1_700_000_000_000
-      const log = await open({ ...KEEP_ALL, now: () => now })
+      const { clock, set } = stoppedClock(1_700_000_000_000)
+      const log = await open({ ...KEEP_ALL, clock })
       const { time } = await log.append(messages("a", 2))
-      now += 1234
+      set(1_700_000_001_234)
       await log.append(messages("a", 1))
       equal(time, 1_700_000_000_000, "append tells the time")
       const times = (await readAll(log)).map((entry) => entry.time)
@@ -111,11 +111,11 @@ export const appendCases: readonly Case[] = [
     needs: ["clock"],
     async run({ open }) {
       const times = [5000, 3000, 4999, 6000, 1]
-      let now = 0
-      const log = await open({ ...KEEP_ALL, now: () => now })
+      const { clock, set } = stoppedClock(0)
+      const log = await open({ ...KEEP_ALL, clock })
       const given: number[] = []
       for (const time of times) {
-        now = time
+        set(time)
         given.push((await log.append(messages("a", 1))).time)
       }
       equal(given, [5000, 5000, 5000, 6000, 6000], "append never tells an earlier time than before")

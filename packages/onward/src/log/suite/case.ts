@@ -1,13 +1,14 @@
+import { systemClock, type Clock } from "../../clock.ts"
 import type { StoredMessage } from "../../message.ts"
 import type { Log, Retention } from "../log.ts"
 
-/** `sharing`: several logs on one store, at once and one after the other. `clock`: the `now` option. */
+/** `sharing`: several logs on one store, at once and one after the other. `clock`: the `clock` option. */
 export type Need = "sharing" | "clock"
 
 export interface OpenLogOptions {
   readonly retention?: Retention
-  /** Milliseconds since 1970. */
-  readonly now?: () => number
+  /** Gives entries their time, and measures their age. */
+  readonly clock?: Clock
 }
 
 export interface Case {
@@ -37,6 +38,19 @@ export const message = (
   data,
   ...more,
 })
+
+/** A clock that stands still. Setting its time forward lets as much time pass; setting it back lets none pass. */
+export function stoppedClock(start: number): { readonly clock: Clock; readonly set: (time: number) => void } {
+  let now = start
+  let passed = 0
+  return {
+    clock: { ...systemClock, now: () => now, monotonic: () => passed },
+    set(time) {
+      passed += Math.max(0, time - now)
+      now = time
+    },
+  }
+}
 
 /** `count` messages on `topic` with data `<topic> <from>`, `<topic> <from + 1>`, … */
 export const messages = (topic: string, count: number, from = 1): StoredMessage[] =>

@@ -1,5 +1,5 @@
 import type { Case } from "./case.ts"
-import { dataOf, KEEP_ALL, message, messages, settle } from "./case.ts"
+import { dataOf, KEEP_ALL, message, messages, settle, stoppedClock } from "./case.ts"
 import { equal, readAll } from "./check.ts"
 
 export const locateCases: readonly Case[] = [
@@ -66,13 +66,13 @@ export const locateCases: readonly Case[] = [
     name: "a time is located just before the oldest entry that is not older",
     needs: ["clock"],
     async run({ open }) {
-      let now = 1000
-      const log = await open({ ...KEEP_ALL, now: () => now })
+      const { clock, set } = stoppedClock(1000)
+      const log = await open({ ...KEEP_ALL, clock })
       equal(await log.locate({ since: 0 }), (await log.bounds()).last, "in an empty log, that is its end")
       await log.append(messages("a", 2))
-      now = 2000
+      set(2000)
       await log.append(messages("b", 2))
-      now = 3000
+      set(3000)
       await log.append(messages("c", 1))
       const since = async (time: number): Promise<string[]> => {
         const after = await log.locate({ since: time })
@@ -91,12 +91,12 @@ export const locateCases: readonly Case[] = [
     name: "a time is located after what was removed just before the entry",
     needs: ["clock"],
     async run({ open }) {
-      let now = 1000
-      const log = await open({ retention: { topic: { count: 1 } }, now: () => now })
+      const { clock, set } = stoppedClock(1000)
+      const log = await open({ retention: { topic: { count: 1 } }, clock })
       await log.append(messages("a", 1))
-      now = 2000
+      set(2000)
       await log.append(messages("b", 1))
-      now = 3000
+      set(3000)
       const { previous } = await log.append(messages("b", 1, 2))
       await settle(log)
       equal(await log.locate({ since: 1500 }), previous, "just before the oldest kept entry that is not older")

@@ -1,7 +1,7 @@
 import type { Position } from "../../message.ts"
 import type { Log, Loss } from "../log.ts"
 import type { Case } from "./case.ts"
-import { dataOf, message, messages, settle } from "./case.ts"
+import { dataOf, message, messages, settle, stoppedClock } from "./case.ts"
 import { check, equal, readAll } from "./check.ts"
 
 const lossAfter = async (log: Log, after: Position, topics?: readonly string[]): Promise<Loss | undefined> =>
@@ -129,11 +129,11 @@ export const lossCases: readonly Case[] = [
     name: "loss by age is told like any other",
     needs: ["clock"],
     async run({ open }) {
-      let now = 1000
-      const log = await open({ retention: { age: 100 }, now: () => now })
+      const { clock, set } = stoppedClock(1000)
+      const log = await open({ retention: { age: 100 }, clock })
       const { first } = await log.bounds()
       const { positions } = await log.append(messages("a", 2))
-      now = 1200
+      set(1200)
       await log.append(messages("b", 1))
       await settle(log)
       equal(await lossAfter(log, first, ["a"]), trimmed({ a: positions[1] }), "up to the newest removed entry")

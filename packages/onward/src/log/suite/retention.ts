@@ -1,6 +1,6 @@
 import type { Retention } from "../log.ts"
 import type { Case } from "./case.ts"
-import { dataOf, message, messages, settle } from "./case.ts"
+import { dataOf, message, messages, settle, stoppedClock } from "./case.ts"
 import { equal, readAll } from "./check.ts"
 
 /** Each message weighs ten bytes: topic 1, data 9. */
@@ -60,16 +60,16 @@ export const retentionCases: readonly Case[] = [
     name: "no entry is kept longer than retention.age",
     needs: ["clock"],
     async run({ open }) {
-      let now = 10_000
-      const log = await open({ retention: { age: 1000 }, now: () => now })
+      const { clock, set } = stoppedClock(10_000)
+      const log = await open({ retention: { age: 1000 }, clock })
       await log.append(messages("a", 2))
-      now = 10_600
+      set(10_600)
       await log.append(messages("b", 1))
-      now = 11_000
+      set(11_000)
       await settle(log)
       await log.append([])
       equal((await readAll(log)).length, 3, "at its age an entry is still kept")
-      now = 11_001
+      set(11_001)
       await log.append(messages("c", 1))
       await settle(log)
       equal(dataOf(await readAll(log)), ["b 1", "c 1"], "past it, it goes")
@@ -83,10 +83,10 @@ export const retentionCases: readonly Case[] = [
     name: "no entry is kept longer than retention.topic.age",
     needs: ["clock"],
     async run({ open }) {
-      let now = 10_000
-      const log = await open({ retention: { age: 60_000, topic: { age: 1000 } }, now: () => now })
+      const { clock, set } = stoppedClock(10_000)
+      const log = await open({ retention: { age: 60_000, topic: { age: 1000 } }, clock })
       await log.append(messages("a", 2))
-      now = 11_001
+      set(11_001)
       await log.append(messages("b", 1))
       await settle(log)
       equal(dataOf(await readAll(log)), ["b 1"], "past its age an entry goes")

@@ -10,7 +10,7 @@ import { openLog, type LogAddress } from "../open-log.ts"
 
 const address = JSON.parse(process.argv[2] ?? "") as LogAddress
 let offset = 0
-const now = (): number => Date.now() + offset
+const clock = { ...systemClock, now: (): number => Date.now() + offset }
 
 process.on("message", (message: { readonly offset: number }) => {
   offset = message.offset
@@ -23,7 +23,7 @@ const say = (error: unknown): void => console.log(new Date().toISOString(), erro
 async function open(): Promise<Log> {
   for (;;) {
     try {
-      return await openLog(address, now)
+      return await openLog(address, clock)
     } catch (error) {
       say(error)
       await wait(200)
@@ -33,7 +33,7 @@ async function open(): Promise<Log> {
 
 const hub = createHub({
   log: await open(),
-  clock: { ...systemClock, now },
+  clock,
   heartbeat: 500,
   // small, so that who comes back reads from the store, too
   window: { maxEntries: 200 },

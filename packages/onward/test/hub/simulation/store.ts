@@ -1,3 +1,4 @@
+import { systemClock } from "../../../src/clock.ts"
 import { OnwardError } from "../../../src/errors.ts"
 import {
   memoryLog,
@@ -50,7 +51,9 @@ export class Store {
 
   #create(): Log {
     const epoch = `life${String(this.life).padStart(4, "0")}`
-    return memoryLog({ retention: this.#retention, now: () => this.#world.now(), epoch })
+    const now = (): number => this.#world.now()
+    const clock = { ...systemClock, now, monotonic: now }
+    return memoryLog({ retention: this.#retention, clock, epoch })
   }
 
   /** Whether retention never removes anything. */
