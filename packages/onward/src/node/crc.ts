@@ -29,7 +29,7 @@ export function shiftOf(length: number): number {
 }
 
 /**
- * CRC of two stretches of bytes one after the other, from the CRC of each and `shiftOf` the second's length. So what many have got in
- * common is summed once, whatever each of them got before.
+ * CRC of two stretches of bytes one after the other, from the CRC of each and `shiftOf` the second's length. So the bytes that many
+ * streams share are summed once, although each stream has a different beginning.
  */
 export const joinCrc = (first: number, second: number, shift: number): number => multiply(first, shift) ^ second

@@ -1,7 +1,7 @@
 import type { Frame } from "../frame.ts"
 import { DICTIONARY_BYTES, plainOf, type Blocks, type Plain } from "./deflate.ts"
 
-/** Frames after which a history that somebody waits for begins anew. */
+/** Frames after which a key frame is sent, if connections wait for one. */
 const LONGEST_WAIT = 64
 
 const NOTHING = new Uint8Array(0)
@@ -13,16 +13,17 @@ export interface GzipMember {
 }
 
 /**
- * What the live streams of one audience have in common: the last kilobytes that all who are *in* have got. A frame is compressed once for
- * them, referring back to it, and once more, standing alone, for those who are not in: newcomers, and who got something of their own since
- * (a heartbeat, what it had missed). They wait for a *key* frame, which everybody gets standing alone and after which everybody is in.
+ * What the live streams of one audience have in common: the last kilobytes that all streams *in* it have received. A frame is compressed
+ * once for them, with the dictionary, and once more without it for the other streams: new ones, and those that received something of their
+ * own (a heartbeat, missed entries). They wait for a *key* frame, which is compressed without the dictionary for all streams, so that all
+ * are in afterwards.
  */
 export class GzipDictionary {
   #number = 0
   #frame: Frame | undefined
   /** The newest frame; stands from `take` on. */
   plain!: Plain
-  /** The newest frame for those who are in. */
+  /** The newest frame for the streams that are in. */
   #blocks: Blocks | undefined
   #isKey = false
   #bytes: Uint8Array = NOTHING
@@ -53,7 +54,7 @@ export class GzipDictionary {
   }
 
   #turnTo(frame: Frame): void {
-    // a key frame costs all who are in what a frame that stands alone costs those who are not: it is due when both have cost the same
+    // a key frame costs the streams that are in what a frame without dictionary costs the others: it is due when both have cost the same
     this.#isKey = this.#alone >= this.#members || (this.#alone > 0 && this.#frames >= LONGEST_WAIT)
     if (this.#isKey) {
       this.#frames = this.#alone = 0

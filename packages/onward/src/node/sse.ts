@@ -213,7 +213,7 @@ class ResponseSink implements Sink {
   }
 }
 
-/** A client that does not take the rest of what it was sent must not hold its connection for ever. */
+/** A client that does not read the rest of its response must not hold its connection forever. */
 function linger(res: NodeResponse): void {
   ;(res as ServerResponse).setTimeout(LINGER_MS, () => res.destroy())
 }

@@ -11,7 +11,7 @@ export interface ResumableStreamContextOptions extends Pick<
   readonly waitUntil?: ((production: Promise<unknown>) => void) | null
   /** What topics of these streams begin with. Do not let clients subscribe to such a topic. @default "resumable-stream" */
   readonly keyPrefix?: string
-  /** What who asks for a finished stream gets: all of it, or null as of the package `resumable-stream`. @default "replay" */
+  /** What a client gets from a finished stream: all of it, or null like in the package `resumable-stream`. @default "replay" */
   readonly finished?: "replay" | "null"
   /** How long a finished stream is known, in ms. @default 86_400_000 */
   readonly retention?: number
@@ -32,13 +32,13 @@ export interface ResumableStreamContext {
   /** The same: a stream is never written by two. */
   createNewResumableStream: ResumableStreamContext["resumableStream"]
   /**
-   * Joins a stream; undefined when there is none.
+   * Joins a stream; undefined when there is no such stream.
    * @throws OnwardError `log_…` when the store cannot be read
    */
   resumeExistingStream(streamId: string, skipCharacters?: number): Promise<ReadableStream<string> | null | undefined>
   /** Null when there is no such stream, true while it is written, `"DONE"` when it is over. @throws OnwardError `log_…` */
   hasExistingStream(streamId: string): Promise<null | true | "DONE">
-  /** Ends a stream for everybody, from any process: its source is cancelled, and those who read it come to its end. */
+  /** Ends a stream for all its readers, from any process: its source is cancelled, and readers reach its end. */
   stopStream(streamId: string): Promise<"stopped" | "already-ended" | "unknown">
   /** Ends what is written here, as failed, and closes the log unless it is a hub's. */
   close(): Promise<void>
@@ -89,7 +89,7 @@ export function createResumableStreamContext(options: ResumableStreamContextOpti
     async resumableStream(streamId, makeStream, skipCharacters) {
       const id = runIdOf(streamId)
       const { isNew } = await runs.start(id, makeStream)
-      // who made it has had nothing of it, even if it is over already
+      // the process that created it has received nothing of it, even if it is over already
       if (isNew) return read(runs.attach(id))
       return (await join(id, skipCharacters)) ?? null
     },
@@ -134,6 +134,6 @@ function finish(
   { end, error }: Extract<RunItem<string>, { end: unknown }>,
 ): void {
   if (end === "completed" || end === "stopped") return controller.close()
-  const why = error?.message ?? "whoever wrote it is gone"
+  const why = error?.message ?? "the process that wrote it stopped unexpectedly"
   controller.error(new OnwardError("source_failed", `the stream is not complete: ${why}`))
 }

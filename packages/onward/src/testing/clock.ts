@@ -14,15 +14,15 @@ export interface ClockOptions {
 /** A clock that stands still until it is told. */
 export interface TestClock extends Clock {
   /**
-   * Lets `ms` milliseconds pass, each timer at its moment, with all that follows from it before the next. What has to come
-   * from elsewhere, such as a database, is waited for only by a `quiet` of yours.
+   * Lets `ms` milliseconds pass, each timer at its moment, with all that follows from it before the next. Results from
+   * elsewhere, such as a database, are awaited only by your own `quiet`.
    */
   pass(ms: number): Promise<void>
-  /** Lets everything happen that needs no time to pass: what was published is received, who was cut is gone. */
+  /** Waits until everything happened that needs no time: published events are received, cut connections are closed. */
   settle(): Promise<void>
   /** Sets the time of day, as an administrator or NTP does: no time passes, and no timer runs. */
   setTime(now: number): void
-  /** How many timers are still to come. Without any stream or call under way there is none. */
+  /** The number of pending timers: 0 without open streams and calls. */
   readonly timers: number
 }
 

@@ -22,7 +22,7 @@ export interface ConnectOptions {
   readonly body?: unknown
   /** What the client saw last. @default nothing */
   readonly lastEventId?: string
-  /** How long anything that is waited for may take, in ms of real time, whatever clock the hub has. @default 2_000 */
+  /** How long to wait for anything, in ms of real time, also with another clock. @default 2_000 */
   readonly timeout?: number
 }
 
@@ -82,7 +82,7 @@ function askedOf(options: ConnectOptions, lastEventId: string): Asked {
   return { method, path, headers, body: body === undefined ? undefined : serialize(body) }
 }
 
-/** An EventSource sends ids as UTF-8 (WHATWG HTML section 9.2.4), which is Latin-1 to those who write headers. */
+/** An EventSource sends ids as UTF-8 (WHATWG HTML section 9.2.4), which header APIs take as Latin-1. */
 const toHeader = (id: string): string => String.fromCharCode(...new TextEncoder().encode(id))
 
 function answered(transport: Transport, asked: Asked, timeout: number): Promise<Exchange> {

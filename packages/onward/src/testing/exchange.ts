@@ -11,7 +11,7 @@ export interface Asked {
 /** How a body was over: as the server meant it, or before. */
 export type ConnectionEnd = "ended" | "cut"
 
-/** Who gets a body while it arrives. */
+/** Receives a body while it arrives. */
 export interface Receiver {
   onBytes(bytes: Uint8Array): void
   /** The first call counts. */

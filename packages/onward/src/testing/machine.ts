@@ -1,4 +1,4 @@
-/** Those of the machine, whatever fake timers a test installs later. */
+/** The machine's timers, unaffected by fake timers that a test installs later. */
 const { setTimeout, clearTimeout } = globalThis
 const { setImmediate } = globalThis as { setImmediate?: (run: () => void) => void }
 

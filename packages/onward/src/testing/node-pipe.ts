@@ -7,7 +7,7 @@ const HIGH_WATER_BYTES = 65_536
 
 /**
  * One end of a connection that is in memory; what `node:http` and `onward/node` ask of a socket, it has. What is written arrives in the
- * same turn; while stalled it stays with the writer, who is full once the high-water mark is reached.
+ * same turn; while stalled it stays with the writer, which is full when the high-water mark is reached.
  */
 export class End extends Duplex {
   readonly remoteAddress = "127.0.0.1"

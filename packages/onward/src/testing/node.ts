@@ -15,7 +15,7 @@ export function overPipe(handler: NodeHandler): Transport {
         typeof handler === "function"
           ? createServer((req, res) => {
               call(handler, req, res).catch((error: unknown) => {
-                // who waits for the answer is told; afterwards nobody is, and it must not be swallowed
+                // an error reaches the caller that waits for the response; later errors must not be swallowed
                 if (isAnswered) throw error
                 reject(error)
               })

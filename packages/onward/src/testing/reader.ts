@@ -8,13 +8,13 @@ import { createWaiting } from "./waiting.ts"
 export interface Reader {
   readonly status: number
   readonly headers: Headers
-  /** Everything received so far, as it came. An answer that is no event stream is there as a whole. */
+  /** Everything received so far, unchanged. A response that is not an event stream is included as a whole. */
   readonly text: string
   /** Every event received so far, taken by `next` or not; Onward's own `stream.…` too, except checkpoints, which only move `lastEventId`. */
   readonly events: readonly ReceivedEvent[]
   /** The text of every comment received so far: the first opens the stream, heartbeats follow. */
   readonly comments: readonly string[]
-  /** What a reconnect carries on after; moved by events and by heartbeats that are checkpoints. */
+  /** The id that a reconnect resumes after; events and checkpoints set it. */
   readonly lastEventId: string
   /** The reconnection time the server asked for last, in ms. */
   readonly retry: number | undefined

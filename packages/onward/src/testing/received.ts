@@ -2,7 +2,7 @@ import type { ParsedEvent } from "../protocol/index.ts"
 
 /** An event as a test gets it; equal to a plain `{ event, data, id }`. */
 export interface ReceivedEvent extends ParsedEvent {
-  /** Its data, read as JSON. Throws a `SyntaxError` when it is none. */
+  /** Its data, parsed as JSON. Throws a `SyntaxError` if it is not JSON. */
   json<Data = unknown>(): Data
 }
 

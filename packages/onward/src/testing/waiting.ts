@@ -3,7 +3,7 @@ import { afterReal } from "./machine.ts"
 
 /** Promises of what is about to be seen, each for a while only: a test that waits in vain should say what for. */
 export interface Waiting {
-  /** Something has changed: everyone who waits looks again, in the order they came. */
+  /** Something has changed: all waiting calls check again, in the order they came. */
   look(): void
   /** Resolves to what `find` finds, rejects with what it throws; after `timeout` ms of real time with what `late` makes. */
   until<T>(find: () => T | undefined, late: () => OnwardError): Promise<T>
