@@ -224,7 +224,7 @@ for (const [name, style] of Object.entries(styles)) {
     assert.ok((reader.retry ?? 0) > 0)
     const refused = await reader.reconnect()
     assert.equal(refused.status, 503)
-    assert.match(refused.text, /this hub is closing/)
+    assert.match(refused.text, /hub is closing/)
   })
 
   test(`${name}: leaving an \`await using\` block cuts`, async () => {
