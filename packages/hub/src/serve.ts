@@ -1,4 +1,5 @@
 import cluster from "node:cluster"
+import { checkAuth } from "./auth/index.ts"
 import { loadConfig, mergeReloaded, type Config, type Flags, type Loaded, type Reloaded } from "./config/index.ts"
 import { isOpen } from "./exposure.ts"
 import { createLogger, describeError, type Logger } from "./logger.ts"
@@ -85,7 +86,11 @@ function onHangup(flags: Flags, logger: Logger, apply: (next: Config) => Promise
   if (process.stdout.isTTY) return
   process.on("SIGHUP", () => {
     loadConfig(flags, process.env)
-      .then(({ config }) => apply(config))
+      .then(({ config }) => {
+        // a process that leads workers does not use it itself
+        checkAuth(config.auth)
+        return apply(config)
+      })
       .catch((error: unknown) => {
         if (cluster.isWorker) return
         logger.log(

@@ -143,6 +143,8 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
       reload(next) {
         http.reloadCertificate()
         const reloaded = mergeReloaded(config, next)
+        // first, because it throws for what it cannot use, and nothing is changed then
+        if (reloaded.config.auth && isOfAuth(reloaded)) auth?.reload(reloaded.config.auth)
         config = reloaded.config
         logger.setLevel(config.logLevel)
         app = makeApp()
@@ -167,6 +169,8 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
     throw error
   }
 }
+
+const isOfAuth = ({ applied }: Reloaded): boolean => applied.some((name) => name.startsWith("auth."))
 
 /** Makes the folders of files that are in the data folder by default. A log makes its own. */
 function makeFolders({ data, log, accessLog }: Config): void {

@@ -91,7 +91,9 @@ export async function createAuth(
   }
 
   return {
-    origins: options.cookie?.origins ?? [],
+    get origins() {
+      return authenticator.origins
+    },
     authenticate(req, url) {
       const found = authenticator.authenticate(req, url)
       return found instanceof Promise ? found.then(admitted) : admitted(found)

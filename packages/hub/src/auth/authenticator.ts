@@ -22,6 +22,8 @@ export interface Authenticator {
   verify(credential: string): Principal | Promise<Principal>
   /** Undefined when tickets are disabled. */
   readonly tickets: Tickets | undefined
+  /** Origins besides the hub's own whose pages may publish by a cookie. */
+  readonly origins: readonly string[]
 }
 
 export interface AuthenticatorOptions {
@@ -76,6 +78,7 @@ export function createAuthenticator(
 
   return {
     tickets,
+    origins: options.cookie?.origins ?? [],
     verify,
     authenticate(req, url) {
       const acceptsTicket = tickets !== undefined && req.method === "GET" && TICKET_PATHS.has(url.pathname)

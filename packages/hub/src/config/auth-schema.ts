@@ -48,6 +48,7 @@ export const auth = group({
     otherwise: "none",
     flag: null,
     isSecret: true,
+    isReloadable: true,
   }),
   issuers: setting(
     described(v.array(issuer), { expects: "a list of issuers", isStructured: true, shape: v.array(issuer) }),
@@ -57,6 +58,7 @@ export const auth = group({
       otherwise: "none",
       flag: null,
       isSecret: true,
+      isReloadable: true,
     },
   ),
   permissions: setting(
@@ -69,60 +71,76 @@ export const auth = group({
       about: "Grants for tokens without grants of their own: `when`, `publish`, `subscribe`.",
       otherwise: "none",
       flag: null,
+      isReloadable: true,
     },
   ),
   anonymous: group({
     publish: setting(topics(), {
       about: "Topics to which requests without a credential may publish.",
       otherwise: "none",
+      isReloadable: true,
     }),
     subscribe: setting(topics(), {
       about: "Topics to which requests without a credential may subscribe.",
       otherwise: "none",
+      isReloadable: true,
     }),
   }),
   forward: group({
     url: setting(text("a URL"), {
       about: "A server of the application that the hub asks about requests without a key, token or ticket.",
       otherwise: "no server is asked",
+      isReloadable: true,
     }),
     headers: setting(list(text("names of headers"), "names of headers"), {
       about: "Request headers that are sent to it.",
       otherwise: "`cookie`",
+      isReloadable: true,
     }),
     cache: setting(duration(0, HOUR), {
       about: "How long an answer is valid for further requests.",
       otherwise: "`10s`",
+      isReloadable: true,
     }),
     recheck: setting(duration(SECOND, DAY), {
       about: "How often the server is asked again about open streams.",
       otherwise: "`1m`",
+      isReloadable: true,
     }),
-    timeout: setting(duration(1, MINUTE), { about: "How long an answer may take.", otherwise: "`2s`" }),
+    timeout: setting(duration(1, MINUTE), {
+      about: "How long an answer may take.",
+      otherwise: "`2s`",
+      isReloadable: true,
+    }),
   }),
   cookie: group({
     name: setting(text("the name of a cookie"), {
       about: "A cookie in which browsers send a token. Cookies are read when `name` or `origins` is set.",
       otherwise: "`__Host-onward`",
+      isReloadable: true,
     }),
     origins: setting(origins(), {
       about: "Origins besides the hub's own whose pages may publish by the cookie.",
       otherwise: "none",
+      isReloadable: true,
     }),
   }),
   tickets: group({
     secret: setting(text("at least 32 bytes"), {
       about: "Signs tickets for clients that cannot send headers. All hubs that share a log need the same.",
       otherwise: "there are no tickets",
+      isReloadable: true,
       isSecret: true,
     }),
     expiresIn: setting(duration(SECOND, HOUR), {
       about: "Within which time a ticket must be used.",
       otherwise: "`30s`",
+      isReloadable: true,
     }),
     reconnect: setting(boolean(), {
       about: "Whether a used ticket is accepted with `Last-Event-ID` until its grants expire.",
       otherwise: "`false`",
+      isReloadable: true,
     }),
   }),
   streamsPerUser: setting(integer(1, 1_000_000), {

@@ -56,7 +56,7 @@ export function completeConfig(
   }
   const isLocal = isLoopback(host) && settings.publicUrls.length === 0
   const isSystemd = env["LISTEN_FDS"] !== undefined
-  const isDemo = demo ?? (workers === 1 && isLoopback(host))
+  const isDemo = demo ?? (workers === 1 && isLoopback(host) && !auth)
   const accessLog = settings.accessLog ?? (isDemo ? join(data, "access.log") : undefined)
   return {
     ...settings,

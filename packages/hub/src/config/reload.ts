@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util"
+import type { AuthOptions } from "../auth/index.ts"
 import type { Config } from "./complete.ts"
 import { settings } from "./settings.ts"
 
@@ -15,13 +16,24 @@ export interface Reloaded {
 /** Compares the configuration of a running hub with a new one. */
 export function mergeReloaded(old: Config, next: Config): Reloaded {
   const changed = settings.filter(({ path }) => !isDeepStrictEqual(valueAt(old, path), valueAt(next, path)))
-  const applied = changed.filter(({ isReloadable }) => isReloadable)
-  const config = structuredClone(old)
-  for (const { path } of applied) put(config, path, valueAt(next, path))
+  const hasAuth = old.auth !== undefined && next.auth !== undefined
+  const applied = changed.filter(({ isReloadable, path }) => isReloadable && (hasAuth || path[0] !== "auth"))
+  const config = { ...structuredClone(old), ...(hasAuth && { auth: mergeAuth(old.auth, next.auth) }) }
+  for (const { path } of applied) if (path[0] !== "auth") put(config, path, valueAt(next, path))
   return {
     config,
     applied: applied.map(({ name }) => name),
-    needRestart: changed.filter(({ isReloadable }) => !isReloadable).map(({ name }) => name),
+    needRestart: changed.filter((setting) => !applied.includes(setting)).map(({ name }) => name),
+  }
+}
+
+/** As a whole, because a part that is left out means something else than an empty one. */
+function mergeAuth(old: AuthOptions, { streamsPerUser: _, maxTokenLifetime: __, ...next }: AuthOptions): AuthOptions {
+  const { streamsPerUser, maxTokenLifetime } = old
+  return {
+    ...next,
+    ...(streamsPerUser !== undefined && { streamsPerUser }),
+    ...(maxTokenLifetime !== undefined && { maxTokenLifetime }),
   }
 }
 

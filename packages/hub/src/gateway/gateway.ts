@@ -23,8 +23,12 @@ export interface Gateway {
   readonly origins: readonly string[]
   /** Whether it answers below this path. */
   owns(pathname: string): boolean
-  /** Answers such a request. Rejects with what is to be told to the client. */
-  answer(req: IncomingMessage, res: ServerResponse): Promise<void>
+  /**
+   * Answers such a request. Rejects with what is to be told to the client.
+   * @param identify the owner of a request that may be made by a key of the gateway's own; without it, requests with the same credentials
+   *   have the same owner
+   */
+  answer(req: IncomingMessage, res: ServerResponse, identify?: () => Promise<string>): Promise<void>
   /** Ends the runs it writes, as failed, and closes the log. */
   close(): Promise<void>
 }
@@ -63,7 +67,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   /** A request that makes something: a stream becomes a run. */
   function make(asked: Asked, kind: KindName | undefined): Promise<void> {
     const isJson = /\bjson\b|^$/i.test(asked.req.headers["content-type"] ?? "")
-    const isRead = kind !== undefined || (isJson && (!upstreams.isSole || hasKey(asked)))
+    const isRead = kind !== undefined || (isJson && (!upstreams.isSole || hasKey(asked.path.prefix)))
     return withBody(setting, asked, { isRead }, async (read) => {
       if (read.upstreams.some(({ options: { key } }) => key !== undefined)) {
         await checkReferences(setting, read.owner, read.references)
@@ -75,8 +79,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     })
   }
 
-  const hasKey = ({ path }: Asked): boolean =>
-    upstreams.choose(path.prefix).some((upstream) => upstream.options.key !== undefined)
+  const hasKey = (prefix: string): boolean =>
+    upstreams.choose(prefix).some((upstream) => upstream.options.key !== undefined)
 
   return {
     origins: options.origins,
@@ -84,19 +88,19 @@ export function createGateway(options: GatewayOptions): Gateway {
       const [, prefix] = /^((?:\/[^/]+)?)\/v1\//.exec(pathname) ?? []
       return prefix !== undefined && upstreams.has(prefix)
     },
-    async answer(req, res) {
+    async answer(req, res, identify) {
       if (answerCors(req, res, options.origins)) return undefined
       checkRequest(req)
       const { method = "GET", url = "" } = req
       const path = readPath(url)
       if (!upstreams.has(path.prefix)) throw unknownRun()
-      const owner = ownerOf(req.headers, path.search)
+      const owner = identify && hasKey(path.prefix) ? await identify() : ownerOf(req.headers, path.search)
       const asked: Asked = { req, res, method, path, owner, query: new URLSearchParams(path.search) }
       const place = routeOf(method, path.segments)
       if (place.type === "create") return make(asked, place.kind)
       if (place.type === "refer") return make(asked, undefined)
       if (place.type === "answer") return visit(setting, kinds[place.kind], asked, place)
-      if (hasKey(asked)) {
+      if (hasKey(asked.path.prefix)) {
         // by the gateway's own key, everybody could read everybody's
         if (place.type === "unknown") throw unknownRun()
         if (place.type === "thing" && (await setting.names.find(place.family, place.id, owner)).isOthers) {
