@@ -129,13 +129,13 @@ const told = ({ status, error }: Ending): Ending => ({ status, ...(error && { er
 
 /** Makes all frames that there are so far: of a long run in as many turns as it takes. */
 export async function prepareTranslation(
-  projection: Translation,
+  translation: Translation,
   replica: Replica,
   turns: Turns,
 ): Promise<Translation> {
   for (let index = 0; index < replica.count; index++) {
     if (turns.isOver) await turns.next()
-    projection.frames(index)
+    translation.frames(index)
   }
-  return projection
+  return translation
 }

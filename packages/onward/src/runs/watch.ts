@@ -47,20 +47,20 @@ export const isPastEnd = (replica: Replica, { delta }: RunCursor): boolean =>
  * Whether nothing follows `from`: the run has ended, and all of its frames were had. The end itself has a frame in most formats, but a
  * format whose own last frame says that the answer is complete, such as `response.completed`, needs no other.
  */
-export function isOver({ replica, projection, from }: Watched): boolean {
+export function isOver({ replica, translation, from }: Watched): boolean {
   const { deltas, ended, isDeleted } = replica.records
   if (isDeleted || !ended) return false
   if (isPastEnd(replica, from)) return true
   for (let { delta, frame } = from; delta < deltas.length; delta++, frame = 0) {
-    if (projection.frames(delta).length > frame) return false
+    if (translation.frames(delta).length > frame) return false
   }
-  return projection.end(ended).length <= (from.delta === deltas.length ? from.frame : 0)
+  return translation.end(ended).length <= (from.delta === deltas.length ? from.frame : 0)
 }
 
 /** What a watcher needs, once it is known that the run may be watched. */
 export interface Watched {
   readonly replica: Replica
-  readonly projection: Translation
+  readonly translation: Translation
   readonly from: RunCursor
 }
 
@@ -170,12 +170,12 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
 
   #fill(): void {
     if (this.#isLast) return
-    const { replica, projection, from } = this.#watched as Watched
+    const { replica, translation, from } = this.#watched as Watched
     const { frame, end, isMerged } = this.#options
     this.#at = 0
-    const steps = replica.records.isDeleted ? [] : this.#steps(replica, projection)
+    const steps = replica.records.isDeleted ? [] : this.#steps(replica, translation)
     if (steps.length > 0) {
-      this.#ready = (isMerged && steps.length > 1 ? merged(steps, projection.format) : steps).map(frame)
+      this.#ready = (isMerged && steps.length > 1 ? merged(steps, translation.format) : steps).map(frame)
       return
     }
     this.#ready = []
@@ -186,17 +186,17 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
     if (!ending) return
     const { delta, frame: seen } = this.#cursor
     const isAtEnd = delta === replica.records.deltas.length
-    const last = isPastEnd(replica, from) ? [] : terminal(ending, projection, isAtEnd ? seen : 0)
+    const last = isPastEnd(replica, from) ? [] : terminal(ending, translation, isAtEnd ? seen : 0)
     this.#ready = last.map(frame)
     const told = end(ending)
     if (told !== undefined) this.#ready.push(told)
   }
 
-  #steps(replica: Replica, projection: Translation): Step[] {
+  #steps(replica: Replica, translation: Translation): Step[] {
     const steps: Step[] = []
     let { delta, frame } = this.#cursor
     for (const count = replica.count; delta < count; delta++, frame = 0) {
-      const frames = projection.frames(delta)
+      const frames = translation.frames(delta)
       const { position } = replica.delta(delta)
       for (; frame < frames.length && steps.length < MAX_STEPS; frame++) {
         steps.push({ id: idOf(position, frame + 1, frames.length), cell: frames[frame] as Cell })
@@ -219,9 +219,9 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
 
 const DONE: IteratorResult<never, undefined> = { done: true, value: undefined }
 
-function terminal(ending: SeenEnding, projection: Translation, seen: number): Step[] {
+function terminal(ending: SeenEnding, translation: Translation, seen: number): Step[] {
   const { position } = ending
-  const frames = projection.end(ending)
+  const frames = translation.end(ending)
   return frames.map((cell, at) => ({ id: idOf(position, at + 1, frames.length), cell })).slice(seen)
 }
 

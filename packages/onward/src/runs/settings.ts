@@ -1,0 +1,58 @@
+import { checkClock } from "../clock.ts"
+import { createHub, internalsOf, type Hub, type Internals } from "../hub/index.ts"
+import { checkLog } from "../log/index.ts"
+import { checkKinds, checkNames, durationOf } from "../options.ts"
+import { report } from "../server/index.ts"
+import { checkFormat, type Format } from "./format.ts"
+import { RUNS_OPTIONS, type RunsOptions } from "./options.ts"
+
+/** The options of `createRuns`, checked and with their defaults. */
+export type RunsSettings<F> = ReturnType<typeof resolveOptions<F>>
+
+/** @throws TypeError for options that do not exist, or have a wrong value */
+export function resolveOptions<F>(options: RunsOptions<F>) {
+  checkNames("createRuns", options, RUNS_OPTIONS)
+  checkNames("createRuns's flush", options.flush ?? {}, ["interval", "maxChars"])
+  checkKinds("createRuns", options, {
+    onEvent: "a function",
+    onError: "a function",
+    waitUntil: "a function",
+    prefix: "a string",
+    requireStored: "true or false",
+  })
+  if (options.log !== undefined) checkLog("createRuns", options.log)
+  for (const each of [options.format, ...(options.formats ?? [])]) checkFormat(each)
+  if (options.clock) checkClock("createRuns", options.clock)
+  if (options.hub && options.log) throw new TypeError("createRuns was given `hub` and `log`. Pass one of them.")
+  const { onError = report, prefix = "run/", requireStored = false, format, onEvent, waitUntil } = options
+  const { maxChars = 134_217_728, maxFrames = 500_000 } = options
+  const formats = new Map([format as Format, ...(options.formats ?? [])].map((each) => [each.name, each]))
+  const ownHub = options.hub ? undefined : createOwnHub(options, onError)
+  const internals: Internals = internalsOf((options.hub ?? ownHub) as Hub)
+  return {
+    /** Set if the hub was made here, so that it is closed with the runs. */
+    ownHub,
+    internals,
+    clock: options.clock ?? internals.context.clock,
+    format,
+    formats,
+    prefix,
+    requireStored,
+    onEvent,
+    onError,
+    waitUntil,
+    lease: durationOf("lease", options.lease, 10_000),
+    retention: durationOf("retention", options.retention, 600_000),
+    heartbeat: durationOf("heartbeat", options.heartbeat, 15_000),
+    maxDuration: durationOf("maxDuration", options.maxDuration, Infinity),
+    storeTimeout: durationOf("storeTimeout", options.storeTimeout, 30_000),
+    flush: { interval: options.flush?.interval ?? 20, maxChars: options.flush?.maxChars ?? 4_096 },
+    maxChars,
+    maxFrames,
+  }
+}
+
+/** A hub without a window, because replicas keep what viewers need. */
+function createOwnHub({ log, clock }: Pick<RunsOptions, "log" | "clock">, onError: (error: unknown) => void): Hub {
+  return createHub({ onError, ...(log && { log }), ...(clock && { clock }), window: { maxEntries: 0, maxChars: 0 } })
+}
