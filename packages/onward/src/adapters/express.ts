@@ -1,6 +1,6 @@
 /**
- * Express 4 and 5. Their request and response are Node's own, and nothing of Express has to step aside: headers that middleware has set
- * go out with the stream, and `compression` is written through and flushed.
+ * Event streams for Express 4 and 5, whose request and response are Node's. Headers set by middleware are sent with the stream, and
+ * `compression` is flushed after each write.
  * @example
  * app.get("/me/events", auth, (req, res) => sse(req, res, hub.subscribe({ topics: [`user/${req.user.id}`] })))
  */

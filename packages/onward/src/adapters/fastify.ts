@@ -21,27 +21,27 @@ export type {
 
 declare module "fastify" {
   interface RouteShorthandOptions {
-    /** The handler returns a source of Onward's, which is streamed: true, or with options. Needs `ssePlugin`. */
+    /** Streams the source that the handler returns: true, or options of `sse`. Needs `ssePlugin`. */
     sse?: boolean | SseOptions
   }
 }
 
 export interface SsePluginOptions {
-  /** Drained by `app.close()`, before it waits for connections: streams close one after the other. */
+  /** A hub that `app.close()` drains before it waits for connections. */
   readonly hub?: Pick<Hub, "drain">
-  /** How long that takes, in ms. @default as `hub.drain` has it */
+  /** How long draining takes, in ms. @default that of `hub.drain` */
   readonly duration?: number
 }
 
 /** Options of `app.register` itself. */
 const OF_REGISTER = ["prefix", "logLevel", "logSerializers"]
 
-/** Of each server, what ends its streams when it closes. */
+/** For each server, the signal that ends its streams when it closes. */
 const closing = new WeakMap<object, AbortSignal>()
 
 /**
- * Answers a request of Fastify 5 with an event stream. `onRequest` to `preHandler` hooks have run, `onResponse` will, headers set on the
- * reply go out with it, and errors of a source of your own go to the request's logger. As with all that is no payload, `onSend` does not run.
+ * Answers a request of Fastify 5 with an event stream. Headers set on the reply are sent with it, and errors of a custom source go to
+ * `request.log`. The hooks `onRequest` to `preHandler` run before, `onResponse` runs after it; `onSend` does not, because a stream is not a payload.
  * @example
  * app.get("/events", (request, reply) => sse(request, reply, hub.subscribe({ topics: ["news"] })))
  */
@@ -83,7 +83,7 @@ export async function ssePlugin(app: FastifyInstance, options: SsePluginOptions)
   })
 }
 
-// for the whole app, not for what is registered inside of this plugin
+// applies to the whole app, not only to routes registered inside this plugin
 Object.assign(ssePlugin, { [Symbol.for("skip-override")]: true, [Symbol.for("fastify.display-name")]: "onward" })
 
 function streamed(route: RouteOptions & { sse?: boolean | SseOptions }): void {
@@ -93,7 +93,7 @@ function streamed(route: RouteOptions & { sse?: boolean | SseOptions }): void {
   checkSseOptions(options)
   route.handler = async function (request, reply) {
     const source = (await handler.call(this, request, reply)) as Source | null | undefined
-    // the handler, or the wrapping of the GET that this HEAD stands for, has answered
+    // the handler has answered, or for HEAD the wrapper of the GET route
     if (!reply.sent) sse(request, reply, source ?? (() => null), options)
   }
 }

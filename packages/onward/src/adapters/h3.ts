@@ -15,7 +15,7 @@ export type {
   SubscriptionSseOptions,
 } from "../server/index.ts"
 
-/** What is touched of h3's `event`. */
+/** The parts that are used of h3's `event`. */
 export interface H3Event {
   readonly req: Request & {
     readonly runtime?:
@@ -27,7 +27,7 @@ export interface H3Event {
   }
 }
 
-/** What is touched of Node's response; over HTTP/2 it is its stream that is destroyed. */
+/** The parts that are used of Node's response. Over HTTP/2 its stream is destroyed instead. */
 interface NodeResponse {
   readonly destroyed?: boolean
   readonly stream?: { readonly destroyed: boolean }
@@ -35,7 +35,7 @@ interface NodeResponse {
 }
 
 /**
- * Answers a request of h3 2 and Nitro 3 with an event stream. Headers set on `event.res` go out with it.
+ * Answers a request of h3 2 and Nitro 3 with an event stream. Headers set on `event.res` are sent with it.
  * @example
  * app.get("/events", (event) => sse(event, hub.subscribe({ topics: ["news"] })))
  */
@@ -43,14 +43,14 @@ export function sse<S extends Source>(event: H3Event, source: S, options?: SseOp
   checkRequest("sse of onward/h3 takes h3's event, whose `req` is a Request", event?.req)
   const { req } = event
   const server = req.runtime?.bun?.server
-  // Bun closes what is silent for 10 s, sooner than a heartbeat
+  // Bun closes connections that are silent for 10 s, which is sooner than a heartbeat
   if (server) (server as { timeout(request: Request, seconds: number): void }).timeout(req, 0)
   return sseUntil(leaving(req), req, source, options)
 }
 
 /**
- * Aborted when the client leaves. On Node that is when its response closes: the request's own signal is aborted by Nitro 3.0 as soon as
- * the body of a POST was read.
+ * A signal that is aborted when the client disconnects. On Node that is when the response closes, because Nitro 3.0 aborts the request's
+ * signal when the body of a POST has been read.
  */
 function leaving(req: H3Event["req"]): AbortSignal {
   const response = req.runtime?.node?.res as NodeResponse | undefined

@@ -15,7 +15,7 @@ export type {
   SubscriptionSseOptions,
 } from "../server/index.ts"
 
-/** What is touched of Hono's `c`. */
+/** The parts that are used of Hono's `c`. */
 export interface HonoContext {
   readonly req: { readonly raw: Request }
   readonly env: unknown
@@ -23,8 +23,7 @@ export interface HonoContext {
 }
 
 /**
- * Answers a request of Hono 4 with an event stream, on every runtime Hono has. Headers set with `c.header` or by
- * middleware go out with it.
+ * Answers a request of Hono 4 with an event stream, on each runtime of Hono. Headers set by `c.header` or by middleware are sent with it.
  * @example
  * app.get("/events", (c) => sse(c, hub.subscribe({ topics: ["news"] })))
  */
@@ -36,7 +35,7 @@ export function sse<S extends Source>(c: HonoContext, source: S, options?: SseOp
   })
 }
 
-/** Bun closes what is silent for 10 s, sooner than a heartbeat. Hono has its server in `env`, or in `env.server`. */
+/** Bun closes connections that are silent for 10 s, which is sooner than a heartbeat. Hono has the server in `env` or in `env.server`. */
 function stayOpen({ env, req }: HonoContext): void {
   if (typeof env !== "object" || env === null) return
   const server = "server" in env ? env.server : env

@@ -16,7 +16,7 @@ export type {
   SubscriptionSseOptions,
 } from "../server/index.ts"
 
-/** What is touched of Koa's `ctx`. */
+/** The parts that are used of Koa's `ctx`. */
 export interface KoaContext {
   readonly req: NodeRequest
   readonly res: NodeResponse
@@ -25,8 +25,8 @@ export interface KoaContext {
 }
 
 /**
- * Answers a request of Koa 3 with an event stream. Headers set before go out with it; what middleware does to `ctx.body`
- * afterwards does not concern it. Errors of a source of your own go to the app's `error` event, as Koa's do.
+ * Answers a request of Koa 3 with an event stream. Headers set before are sent with it, and a `ctx.body` set later has no effect.
+ * Errors of a custom source go to the app's `error` event, like those of Koa.
  * @example
  * router.get("/events", (ctx) => sse(ctx, hub.subscribe({ topics: ["news"] })))
  */
@@ -36,6 +36,6 @@ export function sse<S extends Source>(ctx: KoaContext, source: S, options?: SseO
   }
   const onError = (error: unknown): void => void ctx.app.emit("error", error, ctx)
   stream(ctx.req, ctx.res, source, withDefaults(source, options, { onError }))
-  // only now: a misuse that throws is still answered by Koa
+  // last, so that Koa answers if sse throws
   ctx.respond = false
 }

@@ -22,24 +22,25 @@ export type {
   SubscriptionSseOptions,
 } from "../server/index.ts"
 
-/** What is touched of Nest's `ExecutionContext`. */
+/** The parts that are used of Nest's `ExecutionContext`. */
 export interface NestContext {
   switchToHttp(): { getRequest(): unknown; getResponse(): unknown }
 }
 
-/** What is touched of Nest's `CallHandler`. */
+/** The parts that are used of Nest's `CallHandler`. */
 export interface NestCall {
   handle(): { subscribe(observer: { next: (value: unknown) => void; error: (error: unknown) => void }): unknown }
 }
 
-/** An interceptor as Nest wants it. */
+/** Nest's interface of an interceptor. */
 export interface SseInterceptor {
   intercept(context: NestContext, next: NestCall): Promise<never>
 }
 
 /**
- * An interceptor that streams the source a handler returns, in place of `@Sse`: with resume, backpressure and heartbeats, on Express and
- * on Fastify. Guards and pipes run before; what the handler throws goes to the exception filters. Use it last, closest to the handler.
+ * An interceptor that streams the source that a handler returns, on Express and on Fastify. It replaces `@Sse` and adds resume,
+ * backpressure and heartbeats. Guards and pipes run before it, and exception filters get errors of the handler. Use it as the last
+ * interceptor, closest to the handler.
  * @example
  * class Feed { @Get("events") @UseInterceptors(sse()) events() { return hub.subscribe({ topics: ["news"] }) } }
  */
@@ -47,7 +48,7 @@ export function sse(options: SseOptions = {}): SseInterceptor {
   checkSseOptions(options)
   return {
     intercept: (context, next) =>
-      // never resolved, since Nest would then send a response of its own
+      // never resolved, because Nest would then send a response too
       new Promise((_, reject) => {
         const http = context.switchToHttp()
         const answer = (value: unknown): void => {
@@ -67,6 +68,6 @@ function reply(request: unknown, response: unknown, source: Source, options?: Ss
   else stream(request as NodeRequest, response as NodeResponse, source, options)
 }
 
-/** Whether it is Fastify's: Express hands Node's own over. */
+/** Whether the response is Fastify's. That of Express is Node's. */
 const isOuter = (response: unknown): response is OuterReply =>
   typeof response === "object" && response !== null && "hijack" in response

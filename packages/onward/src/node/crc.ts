@@ -11,7 +11,7 @@ function multiply(a: number, b: number): number {
   return product
 }
 
-/** x^8, x^16, x^32, …: what a CRC is multiplied by when 1, 2, 4, … bytes follow. */
+/** x^8, x^16, x^32, …: the factors of a CRC when 1, 2, 4, … bytes follow. */
 const powers: readonly number[] = (() => {
   let power = 1 << 23
   return Array.from({ length: 32 }, () => {
@@ -21,7 +21,7 @@ const powers: readonly number[] = (() => {
   })
 })()
 
-/** What the CRC of anything is to be multiplied by when `length` bytes follow it. */
+/** The factor of a CRC when `length` bytes follow. */
 export function shiftOf(length: number): number {
   let shift = 1 << 31
   for (let i = 0; length > 0; i++, length >>>= 1) if (length & 1) shift = multiply(shift, powers[i] as number)

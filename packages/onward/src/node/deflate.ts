@@ -3,18 +3,18 @@ import type { Frame, Piece } from "../frame.ts"
 import { shiftOf } from "./crc.ts"
 
 /**
- * Measured on JSON events of 200 bytes: more history, a wider window or a higher level save 2 % more at most, and a fresh deflater of
- * this size costs half of a default one.
+ * Measured on JSON events of 200 bytes: a larger dictionary, a wider window or a higher level saves at most 2 % more, and a new deflater
+ * of this size costs half as much as a default one.
  */
 const SETTINGS = { level: 3, windowBits: 13, memLevel: 4, finishFlush: constants.Z_SYNC_FLUSH }
 
-/** Bytes that can be referred back to: deflate needs 262 of its window for itself. */
+/** Size of a dictionary: deflate needs 262 bytes of its window itself. */
 export const DICTIONARY_BYTES: number = 8_192 - 262
 
-/** Below this, what only one connection gets is not worth a deflater. */
+/** Smaller data for a single connection is stored uncompressed. */
 const STORED_BYTES = 1_024
 
-/** A stretch of a gzip stream's inside: whole deflate blocks that end at a byte (RFC 1951). */
+/** Part of a gzip stream: whole deflate blocks that end at a byte boundary (RFC 1951). */
 export class Blocks implements Piece {
   readonly bytes: Uint8Array
   #chunk: Uint8Array | undefined
@@ -32,7 +32,7 @@ export class Blocks implements Piece {
   }
 }
 
-/** What gzip streams need of a frame, made once however many they are. */
+/** A frame as gzip streams need it, computed once for all of them. */
 export class Plain {
   readonly bytes: Uint8Array
   readonly crc: number
@@ -45,12 +45,12 @@ export class Plain {
     this.shift = shiftOf(this.bytes.length)
   }
 
-  /** Blocks that refer to nothing before them, and so go into any stream. */
+  /** Blocks without references to earlier bytes, which fit into any stream. */
   get alone(): Blocks {
     return (this.#alone ??= new Blocks(deflateRawSync(this.bytes, SETTINGS)))
   }
 
-  /** Blocks for those whose stream so far ends with `history`. */
+  /** Blocks for streams whose content so far ends with `history`. */
   after(history: Uint8Array): Blocks {
     return new Blocks(deflateRawSync(this.bytes, { ...SETTINGS, dictionary: history }))
   }
@@ -79,7 +79,7 @@ export function blocksOf(bytes: Uint8Array): Blocks {
 /** RFC 1952 section 2.3: no name, no time. */
 export const head: Blocks = new Blocks(Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff))
 
-/** An empty last block, and what the stream held in all: its CRC, its length modulo 2^32. */
+/** An empty last block, then CRC and length modulo 2^32 of the whole content. */
 export function endOf(crc: number, length: number): Blocks {
   const bytes = Buffer.alloc(10)
   bytes[0] = 3

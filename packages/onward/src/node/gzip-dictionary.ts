@@ -6,10 +6,10 @@ const LONGEST_WAIT = 64
 
 const NOTHING = new Uint8Array(0)
 
-/** A gzip stream as a history sees it. */
+/** A gzip stream as its dictionary sees it. */
 export interface GzipMember {
-  /** The number of the history's frame that the stream ends with; below 0 when it ends with anything else. */
-  place: number
+  /** The number of the frame that the stream ends with; -1 if it ends with other bytes. */
+  frameNumber: number
 }
 
 /**
@@ -21,36 +21,36 @@ export interface GzipMember {
 export class GzipDictionary {
   #number = 0
   #frame: Frame | undefined
-  /** The newest frame; stands from `take` on. */
+  /** The newest frame; set by `take`. */
   plain!: Plain
   /** The newest frame for the streams that are in. */
   #blocks: Blocks | undefined
   #isKey = false
   #bytes: Uint8Array = NOTHING
-  /** How many have the newest frame and are in. */
+  /** How many streams are in and have the newest frame. */
   #members = 0
-  /** Since the last key frame: frames, and deliveries of frames that stood alone. */
+  /** Since the last key frame: frames, and deliveries of frames without the dictionary. */
   #frames = 0
   #alone = 0
 
-  /** What `member` is to be sent of a frame that goes to its whole audience; it must be sent it. */
+  /** The blocks to send to `member` for a frame that goes to its whole audience. They must be sent. */
   take(frame: Frame, member: GzipMember): Blocks {
     if (frame !== this.#frame) this.#turnTo(frame)
-    if (this.#isKey || member.place === this.#number - 1) {
-      member.place = this.#number
+    if (this.#isKey || member.frameNumber === this.#number - 1) {
+      member.frameNumber = this.#number
       this.#members++
       return this.#blocks as Blocks
     }
-    member.place = -1
+    member.frameNumber = -1
     this.#alone++
     return this.plain.alone
   }
 
-  /** `member` is sent something of its own. */
+  /** To be called when `member` is sent other bytes. */
   leave(member: GzipMember): void {
-    // of an audience that is quiet all leave, by their heartbeats, and nothing needs to be kept
-    if (member.place === this.#number && --this.#members === 0) this.#bytes = NOTHING
-    member.place = -1
+    // in a quiet audience heartbeats make all streams leave, so the bytes can be freed
+    if (member.frameNumber === this.#number && --this.#members === 0) this.#bytes = NOTHING
+    member.frameNumber = -1
   }
 
   #turnTo(frame: Frame): void {
@@ -71,16 +71,16 @@ export class GzipDictionary {
   }
 }
 
-/** The end of two stretches of bytes, in memory of its own: a long frame must not be held for its end. */
+/** The end of two byte sequences in a row, copied: a reference would keep a long frame in memory. */
 function lastOf(before: Uint8Array, bytes: Uint8Array): Uint8Array {
   const kept = Math.max(0, DICTIONARY_BYTES - bytes.length)
   return Buffer.concat([before.subarray(Math.max(0, before.length - kept)), bytes.subarray(-DICTIONARY_BYTES)])
 }
 
-const histories = new WeakMap<object, GzipDictionary>()
+const dictionaries = new WeakMap<object, GzipDictionary>()
 
 export function dictionaryOf(audience: object): GzipDictionary {
-  let history = histories.get(audience)
-  if (!history) histories.set(audience, (history = new GzipDictionary()))
-  return history
+  let dictionary = dictionaries.get(audience)
+  if (!dictionary) dictionaries.set(audience, (dictionary = new GzipDictionary()))
+  return dictionary
 }

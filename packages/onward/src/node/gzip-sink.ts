@@ -5,7 +5,7 @@ import { joinCrc } from "./crc.ts"
 import { blocksOf, endOf, head } from "./deflate.ts"
 import { dictionaryOf, type GzipDictionary, type GzipMember } from "./gzip-dictionary.ts"
 
-/** Where it writes to: a sink that does not mind what its bytes mean. */
+/** A sink for bytes of any kind. */
 export interface PieceSink {
   owner: SinkOwner | undefined
   write(piece: Piece): boolean
@@ -13,13 +13,13 @@ export interface PieceSink {
 }
 
 /**
- * One gzip stream (RFC 1952), put together from blocks that others get too. Its own are a few numbers, no deflater: what it has in common
- * with others is in the history of its audience.
+ * One gzip stream (RFC 1952), made of blocks that other streams share. It holds a few numbers and no deflater: the common bytes are in the
+ * dictionary of its audience.
  */
 export class GzipSink implements Sink, GzipMember {
-  place = -1
+  frameNumber = -1
   readonly #inner: PieceSink
-  #history: GzipDictionary | undefined
+  #dictionary: GzipDictionary | undefined
   // both as signed 32-bit numbers, which V8 keeps in place
   #crc = 0
   #length = 0
@@ -40,9 +40,9 @@ export class GzipSink implements Sink, GzipMember {
 
   write(frame: Frame, audience?: object): boolean {
     if (!audience) return this.#writeOwn(frame.bytes)
-    this.#history ??= dictionaryOf(audience)
-    const blocks = this.#history.take(frame, this)
-    const { crc, shift, bytes } = this.#history.plain
+    this.#dictionary ??= dictionaryOf(audience)
+    const blocks = this.#dictionary.take(frame, this)
+    const { crc, shift, bytes } = this.#dictionary.plain
     this.#crc = joinCrc(this.#crc, crc, shift) | 0
     this.#length = (this.#length + bytes.length) | 0
     return this.#inner.write(blocks)
@@ -53,7 +53,7 @@ export class GzipSink implements Sink, GzipMember {
   }
 
   #writeOwn(bytes: Uint8Array): boolean {
-    this.#history?.leave(this)
+    this.#dictionary?.leave(this)
     this.#crc = crc32(bytes, this.#crc >>> 0) | 0
     this.#length = (this.#length + bytes.length) | 0
     return this.#inner.write(blocksOf(bytes))

@@ -1,19 +1,19 @@
 import type { Source, SseOptions } from "../server/index.ts"
 import { sse, type NodeRequest, type NodeResponse } from "./sse.ts"
 
-/** What is touched of a request that a framework has put around Node's: Fastify's, which Nest hands on. */
+/** The parts that are used of a request that wraps Node's: that of Fastify, also under Nest. */
 export interface OuterRequest {
   readonly raw: NodeRequest
 }
 
-/** What is touched of its reply. */
+/** The parts that are used of its reply. */
 export interface OuterReply {
   readonly raw: NodeResponse
   getHeaders(): Readonly<Record<string, number | string | string[] | undefined>>
   hijack(): unknown
 }
 
-/** Answers below a framework's reply: with the headers set on it, and it steps aside. */
+/** Answers on Node's response below a framework's reply, with the headers that are set on the reply. */
 export function sseBelow<S extends Source>(
   { raw }: OuterRequest,
   reply: OuterReply,
@@ -24,6 +24,6 @@ export function sseBelow<S extends Source>(
     if (value !== undefined) reply.raw.setHeader(name, value)
   }
   sse(raw, reply.raw, source, options)
-  // only now: a misuse that throws is still answered by the framework
+  // last, so that the framework answers if sse throws
   reply.hijack()
 }

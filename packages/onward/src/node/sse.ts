@@ -19,18 +19,18 @@ export type NodeRequest = IncomingMessage | Http2ServerRequest
 export type NodeResponse = ServerResponse | Http2ServerResponse
 
 /**
- * Before the first TCP keep-alive probe. libuv sends ten, a second apart: a dead peer is known after 12 s, sooner than a
- * heartbeat (13.5 s and up by default) can be written to it, whose retransmissions would hide its death for 15 minutes.
+ * Time before the first TCP keep-alive probe. libuv sends ten, one per second, so a dead peer is detected after 12 s. That is sooner than
+ * a heartbeat (13.5 s or later by default), whose retransmissions would hide the loss for 15 minutes.
  */
 const KEEP_ALIVE_MS = 2_000
 
-/** How long a client may take nothing of the rest once its stream has ended. */
+/** How long a client may read nothing of the rest after its stream has ended. */
 const LINGER_MS = 30_000
 
 /**
  * Answers a request of `node:http`, `node:https` or `node:http2` with an event stream.
- * Throws a `TypeError` for arguments it cannot stream with. What a client sends it answers, and never throws for.
- * @param source a hub subscription, an async iterable, a ReadableStream, or a function `({ lastEventId, signal })` that makes one
+ * Throws a `TypeError` for wrong arguments and options. A request never makes it throw: an invalid one is answered with its status.
+ * @param source a hub's subscription, `runs.source(id)`, an async iterable, a ReadableStream, or a function `({ lastEventId, signal })` that returns one
  * @example
  * http.createServer((req, res) => sse(req, res, hub.subscribe({ topics: ["prices"] }))).listen(3000)
  * @example
@@ -41,7 +41,7 @@ export function sse<S extends Source>(req: NodeRequest, res: NodeResponse, sourc
   const left = hasLeft(res)
   if (!left && (res.headersSent || answering.has(res))) {
     throw new TypeError(
-      "sse: the response has been begun already. Call sse once for each response, before anything is written to it.",
+      "sse: the response has already been started. Call sse once for each response, before anything is written to it.",
     )
   }
   const request: StreamRequest = {
@@ -61,7 +61,7 @@ export function sse<S extends Source>(req: NodeRequest, res: NodeResponse, sourc
   decided.then((later) => reply(req, res, later)).catch(errorHandlerOf(source, options))
 }
 
-/** Responses whose source has still to begin. */
+/** Responses whose source has not been opened yet. */
 const answering = new WeakSet<object>()
 
 function checkArguments(req: unknown, res: unknown): void {
@@ -96,7 +96,7 @@ function reply(
   res: NodeResponse,
   { status, headers, body, start, isGzip, cancel }: StreamAnswer,
 ): void {
-  // ServerResponse and Http2ServerResponse have the same methods, but no type in common
+  // ServerResponse and Http2ServerResponse have the same methods, but no common type
   const response = res as ServerResponse
   if (!start) {
     if (hasLeft(res)) return
@@ -106,17 +106,17 @@ function reply(
   }
   const socket = req.httpVersionMajor === 1 ? req.socket : undefined
   socket?.setKeepAlive(true, KEEP_ALIVE_MS)
-  // a server's limit on silence is for clients that do not ask; that of a stream is its heartbeat
+  // the server's timeout is for idle connections; a stream has its heartbeat
   socket?.setTimeout(0)
-  // an HTTP/2 stream that is reset with an error code makes its request emit one
+  // a request of HTTP/2 emits an error when its stream is reset with an error code
   if (!socket) req.on("error", () => {})
-  // head, opening and first events leave together
+  // head, opening and first events are sent together
   socket?.cork()
   try {
-    // nothing comes after a stream, and a connection kept alive would hold up `server.close()`
+    // no response follows a stream, and an idle connection would delay `server.close()`
     response.writeHead(status, socket ? { ...headers, connection: "close" } : headers).flushHeaders()
     const sink = canWriteBelow(res) ? new SocketSink(res) : new ResponseSink(res)
-    // on Node 22 a pipelined response whose turn never came does not tell that its connection is gone
+    // on Node 22 a pipelined response that was never sent does not report that its connection closed
     if (socket && res.socket === null) socket.once("close", () => sink.owner?.onClose())
     start(isGzip ? new GzipSink(sink) : sink)
   } catch (error) {
@@ -129,8 +129,8 @@ function reply(
 }
 
 /**
- * Whether whole HTTP/1.1 chunks may go to the socket, below the response: not when a middleware (compression) has put itself
- * before `write`, not without chunked coding (HTTP/1.0), not while an earlier pipelined response has the socket.
+ * Whether HTTP/1.1 chunks can be written to the socket, below the response. That is not possible if a middleware (compression) replaced
+ * `write`, without chunked coding (HTTP/1.0), and while an earlier pipelined response has the socket.
  */
 function canWriteBelow(res: NodeResponse): res is ServerResponse & { socket: Socket } {
   return (
@@ -141,7 +141,7 @@ function canWriteBelow(res: NodeResponse): res is ServerResponse & { socket: Soc
   )
 }
 
-/** Shared, ready-made chunks straight to the socket: no copy, no string, no work of the response for each write. */
+/** Writes shared, encoded chunks to the socket, without a copy and without work of the response. */
 class SocketSink implements Sink {
   owner: SinkOwner | undefined
   readonly #res: ServerResponse
@@ -159,7 +159,7 @@ class SocketSink implements Sink {
 
   writeText(text: string): boolean {
     const bytes = Buffer.byteLength(text)
-    // ASCII goes out as it lies in memory
+    // ASCII is sent without encoding
     return this.#hasRoom(
       this.#socket.write(`${bytes.toString(16)}\r\n${text}\r\n`, bytes === text.length ? "latin1" : "utf8"),
     )
@@ -167,7 +167,7 @@ class SocketSink implements Sink {
 
   #hasRoom(isBelowMark: boolean): boolean {
     const socket = this.#socket
-    // a write larger than the buffer says false even if the kernel took it all
+    // a write larger than the buffer returns false even if the kernel accepted all of it
     if (isBelowMark || socket.writableLength === 0) return true
     socket.once("drain", () => this.owner?.onDrain())
     return false
@@ -180,7 +180,7 @@ class SocketSink implements Sink {
   }
 }
 
-/** Through the response: HTTP/2, HTTP/1.0, and middleware that must see every byte. */
+/** Writes through the response: for HTTP/2, HTTP/1.0, and middleware that must see every byte. */
 class ResponseSink implements Sink {
   owner: SinkOwner | undefined
   readonly #res: NodeResponse & { flush?: () => void }
@@ -201,7 +201,7 @@ class ResponseSink implements Sink {
 
   #write(data: Uint8Array | string): boolean {
     const hasRoom = (this.#res as ServerResponse).write(data)
-    // compression holds what it got until it is told
+    // compression buffers until it is flushed
     this.#res.flush?.()
     return hasRoom
   }

@@ -6,11 +6,33 @@ import { report } from "../server/index.ts"
 import { checkFormat, type Format } from "./format.ts"
 import { RUNS_OPTIONS, type RunsOptions } from "./options.ts"
 
+type WithDefault =
+  | "format"
+  | "prefix"
+  | "requireStored"
+  | "onError"
+  | "clock"
+  | "lease"
+  | "retention"
+  | "heartbeat"
+  | "maxDuration"
+  | "storeTimeout"
+  | "maxChars"
+  | "maxFrames"
+
 /** The options of `createRuns`, checked and with their defaults. */
-export type RunsSettings<F> = ReturnType<typeof resolveOptions<F>>
+interface RunsSettings<F> extends Required<Pick<RunsOptions<F>, WithDefault>> {
+  readonly internals: Internals
+  /** Set if the hub was made here, so that it is closed with the runs. */
+  readonly ownHub: Hub | undefined
+  readonly formats: ReadonlyMap<string, Format>
+  readonly flush: { readonly interval: number; readonly maxChars: number }
+  readonly onEvent: RunsOptions["onEvent"]
+  readonly waitUntil: RunsOptions["waitUntil"]
+}
 
 /** @throws TypeError for options that do not exist, or have a wrong value */
-export function resolveOptions<F>(options: RunsOptions<F>) {
+export function resolveOptions<F>(options: RunsOptions<F>): RunsSettings<F> {
   checkNames("createRuns", options, RUNS_OPTIONS)
   checkNames("createRuns's flush", options.flush ?? {}, ["interval", "maxChars"])
   checkKinds("createRuns", options, {
@@ -28,9 +50,8 @@ export function resolveOptions<F>(options: RunsOptions<F>) {
   const { maxChars = 134_217_728, maxFrames = 500_000 } = options
   const formats = new Map([format as Format, ...(options.formats ?? [])].map((each) => [each.name, each]))
   const ownHub = options.hub ? undefined : createOwnHub(options, onError)
-  const internals: Internals = internalsOf((options.hub ?? ownHub) as Hub)
+  const internals = internalsOf((options.hub ?? ownHub) as Hub)
   return {
-    /** Set if the hub was made here, so that it is closed with the runs. */
     ownHub,
     internals,
     clock: options.clock ?? internals.context.clock,

@@ -5,12 +5,12 @@ import type { Sink, SinkOwner } from "../sink.ts"
 
 const encoder = new TextEncoder()
 
-/** Bytes buffered for one client before its stream counts as full. */
+/** Bytes that are buffered for a client before its stream counts as full. */
 const HIGH_WATER_BYTES = 65_536
 
 /**
- * Answers a fetch-style request with an event stream: Bun, Deno, Cloudflare Workers, Next.js, SvelteKit, Hono, …
- * @param source a hub subscription, an async iterable, a ReadableStream, or a function `({ lastEventId, signal })` that makes one
+ * Answers a fetch `Request` with an event stream, in Bun, Deno, Cloudflare Workers, Next.js, SvelteKit and others.
+ * @param source a hub's subscription, `runs.source(id)`, an async iterable, a ReadableStream, or a function `({ lastEventId, signal })` that returns one
  * @example
  * export default { fetch: (request) => sse(request, hub.subscribe({ topics: ["prices"] })) }
  */
@@ -19,7 +19,7 @@ export function sse<S extends Source>(request: Request, source: S, options?: Sse
   return sseUntil(request.signal, request, source, options)
 }
 
-/** For a runtime that says by a signal of another kind than the request's that the client has left. */
+/** For runtimes where `signal`, instead of the request's, tells that the client disconnected. */
 export function sseUntil<S extends Source>(
   signal: AbortSignal,
   request: Request,
@@ -42,7 +42,7 @@ export function sseUntil<S extends Source>(
     source,
     options,
   )
-  // without a needless turn in between, in which others would pass the same limits
+  // in the same turn, or requests in between would pass the same limits
   if (!("then" in decided)) return Promise.resolve(respond(signal, request, decided))
   return decided.then((later) => respond(signal, request, later))
 }
@@ -67,7 +67,7 @@ function respond(signal: AbortSignal, request: Request, { status, headers, body,
 class StreamSink implements Sink {
   owner: SinkOwner | undefined
   readonly readable: ReadableStream<Uint8Array>
-  /** Kept whole: in undici its signal no longer follows the one it was made from once the request is garbage. */
+  /** Referenced, because in undici the request's signal stops working when the request is garbage-collected. */
   readonly request: Request
   readonly #signal: AbortSignal
   #controller!: ReadableStreamDefaultController<Uint8Array>
@@ -84,7 +84,7 @@ class StreamSink implements Sink {
       },
       new ByteLengthQueuingStrategy({ highWaterMark: HIGH_WATER_BYTES }),
     )
-    // runtimes tell that the client left by cancelling the body, by aborting the request, or both
+    // a runtime reports a disconnect by cancelling the body, by aborting the request, or by both
     this.request = request
     this.#signal = signal
     signal.addEventListener("abort", this.#aborted)
@@ -113,7 +113,7 @@ class StreamSink implements Sink {
 
   readonly #aborted = (): void => {
     if (this.#isOver) return
-    // a runtime that cancels the body as well does so in this turn, and would log an error as its own
+    // a runtime that also cancels the body does so in this turn, and would log the error
     queueMicrotask(() => this.#controller.error(this.#signal.reason))
     this.#left()
   }
