@@ -18,6 +18,8 @@ export const NAVIGATION: readonly Group[] = [
       "docs/hub.md",
       "docs/hub-auth.md",
       "docs/hub-config.md",
+      "docs/hub-operations.md",
+      "docs/coming-from.md",
       "docs/runs.md",
       "docs/gateway.md",
       "docs/mcp.md",

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs"
+import { OnwardError } from "onward"
 import { checkAuth } from "./auth/index.ts"
-import { readCommandLine, usage } from "./command-line.ts"
+import { readCommandLine, usage, type Configured } from "./command-line.ts"
 import { loadConfig, showConfig, type Flags } from "./config/index.ts"
 import { doctor } from "./doctor/index.ts"
 import { runToken } from "./token/index.ts"
@@ -23,6 +24,7 @@ try {
   else if (command.name === "version") console.log(version())
   else if (command.name === "doctor") await doctor(command)
   else if (command.name === "token create" || command.name === "token check") await runToken(command, process.env)
+  else if (command.name === "backup" || command.name === "restore") await runBackup(command.name, command)
   else await run(command.name, command.flags)
 } catch (error) {
   if (!(error instanceof UsageError)) throw error
@@ -30,9 +32,16 @@ try {
   process.exitCode = 2
 }
 
-async function run(name: "serve" | "check" | "config", flags: Flags): Promise<void> {
+async function run(name: Configured, flags: Flags): Promise<void> {
   const loaded = await loadConfig(flags, process.env, { isTerminal: process.stdout.isTTY })
   if (name === "config") return void process.stdout.write(showConfig(loaded))
+  if (name === "health") {
+    const { checkHealth } = await import("./check-health.ts")
+    const isWell = await checkHealth(loaded.config)
+    console.log(isWell ? "The hub answers." : "The hub does not answer.")
+    process.exitCode = isWell ? 0 : 1
+    return
+  }
   if (name === "check") {
     checkAuth(loaded.config.auth)
     const from = loaded.file === undefined ? "no configuration file is there" : `${loaded.file} was read`
@@ -41,6 +50,24 @@ async function run(name: "serve" | "check" | "config", flags: Flags): Promise<vo
   // not before it is told: Node 22 and 24 warn as soon as they load SQLite
   const { serve } = await import("./serve.ts")
   await serve(flags, loaded)
+}
+
+async function runBackup(
+  name: "backup" | "restore",
+  { file, flags }: { readonly file: string; readonly flags: Flags },
+): Promise<void> {
+  const { config } = await loadConfig(flags, process.env)
+  const { backup, restore } = await import("./backup.ts")
+  try {
+    if (name === "backup") return console.log(`Backed up to ${backup(config, file).join(", ")}.`)
+    const { restored, replaced } = restore(config, file)
+    console.log(`Restored ${restored.join(", ")} in a new epoch.`)
+    if (replaced.length > 0) console.log(`The files that were there are now ${replaced.join(", ")}.`)
+  } catch (error) {
+    if (!(error instanceof OnwardError)) throw error
+    console.error(`onward: ${error.message} (${error.code})`)
+    process.exitCode = 1
+  }
 }
 
 function version(): string {

@@ -10,6 +10,9 @@ export const usage = (): string => `Usage: onward serve [options]           star
        onward config [options]          prints each setting, and where its value comes from
        onward token create [options]    creates a token or a publish key
        onward token check <token>       explains what a token may do
+       onward health [options]          asks a running hub whether it answers; exit code 0 or 1
+       onward backup <file> [options]   copies the SQLite log, while the hub runs
+       onward restore <file> [options]  puts a backup in place, while the hub does not run
        onward doctor <url> [options]    finds what blocks a stream
 
 onward serve starts a hub: POST /publish, GET /events?topic=…, GET /readyz.
@@ -29,13 +32,20 @@ ${TOKEN_USAGE}
 export type Command =
   | { readonly name: "help" }
   | { readonly name: "version" }
-  | { readonly name: "serve" | "check" | "config"; readonly flags: Flags }
+  | { readonly name: Configured; readonly flags: Flags }
+  | { readonly name: Filed; readonly file: string; readonly flags: Flags }
   | ({ readonly name: "doctor" } & DoctorOptions)
   | TokenCommand
 
 /** Commands that read the configuration. */
-const CONFIGURED = ["serve", "check", "config"] as const
-const COMMANDS = [...CONFIGURED, "doctor", "token"]
+const CONFIGURED = ["serve", "check", "config", "health"] as const
+export type Configured = (typeof CONFIGURED)[number]
+
+/** Commands that read the configuration, and work on a file. */
+const FILED = ["backup", "restore"] as const
+type Filed = (typeof FILED)[number]
+
+const COMMANDS = [...CONFIGURED, ...FILED, "doctor", "token"]
 
 /** Reads a command line (without `node` and the script). Throws {@link UsageError}. */
 export function readCommandLine(args: readonly string[]): Command {
@@ -44,12 +54,18 @@ export function readCommandLine(args: readonly string[]): Command {
   const flags = readFlags(args)
   if (flags.isHelp) return { name: "help" }
   if (flags.isVersion) return { name: "version" }
-  const [command, extra] = flags.words
+  const [command, first, second] = flags.words
   if (command === undefined) {
     throw new UsageError("A command is missing. Use onward serve; onward --help lists the commands.")
   }
-  const name = CONFIGURED.find((each) => each === command)
+  const filed = FILED.find((each) => each === command)
+  const extra = filed === undefined ? first : second
+  const name = filed ?? CONFIGURED.find((each) => each === command)
   if (name === undefined) throw new UsageError(unknown("command", command, COMMANDS))
-  if (extra !== undefined) throw new UsageError(`onward ${name} takes options only, not "${extra}". Leave it out.`)
-  return { name, flags }
+  if (extra !== undefined) {
+    throw new UsageError(`onward ${name} takes ${filed ? "one file" : "options only"}, not "${extra}". Leave it out.`)
+  }
+  if (filed === undefined) return { name: name as Configured, flags }
+  if (first === undefined) throw new UsageError(`The file is missing. Use onward ${filed} <file>.`)
+  return { name: filed, file: first, flags }
 }

@@ -1,7 +1,7 @@
 import { readFileSync, unwatchFile, watchFile } from "node:fs"
-import { createServer, STATUS_CODES, type RequestListener } from "node:http"
+import { createServer, Server as HttpServerClass, STATUS_CODES, type RequestListener } from "node:http"
 import { createSecureServer, type Http2Session } from "node:http2"
-import type { Server, Socket } from "node:net"
+import { Server as NetServer, type Server, type Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { createSecureContext } from "node:tls"
 import { HttpError } from "./http-error.ts"
@@ -14,6 +14,8 @@ import { UsageError } from "./usage-error.ts"
 const TIMEOUTS = { requestTimeout: 0, headersTimeout: 10_000, connectionsCheckingInterval: 1_000 }
 /** Streams of one HTTP/2 connection: more than a browser has tabs. */
 const MAX_CONCURRENT_STREAMS = 250
+/** While the server closes, idle connections are closed this often, in ms. */
+const IDLE_MS = 250
 /** How often the files of a certificate are looked at, in ms. */
 const LOOK_MS = 10_000
 
@@ -93,10 +95,15 @@ export function createHttpServer(options: HttpServerOptions, app: RequestListene
     reloadCertificate,
     close() {
       for (const file of files) unwatchFile(file, reloadChanged)
-      const closed = new Promise<void>((resolve) => void server.close(() => resolve()))
+      // by `http.Server` it would also cut connections that were just accepted, and whose first request is still on its way
+      const closed = new Promise<void>((resolve) => void NetServer.prototype.close.call(server, () => resolve()))
       for (const session of sessions) session.close()
-      if ("closeIdleConnections" in server) server.closeIdleConnections()
-      return closed
+      const timer = setInterval(() => HttpServerClass.prototype.closeIdleConnections.call(server), IDLE_MS)
+      return closed.finally(() => {
+        clearInterval(timer)
+        // also ends its timers
+        server.close()
+      })
     },
     closeAllConnections() {
       for (const session of sessions) session.destroy()

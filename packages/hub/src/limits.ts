@@ -1,3 +1,6 @@
+/** What an `EventSource` that is refused gets: it reconnects after an empty stream, and gives up after a status. */
+export const REFUSE = ["soft", "status"] as const
+
 /** What a hub allows. Each is a setting, which the message of its refusal names by its option. */
 export interface HubLimits {
   /** Streams open at once in one process. @default 50_000 */

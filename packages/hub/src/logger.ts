@@ -28,7 +28,7 @@ export interface Logger {
 const PREFIX: Readonly<Record<Level, string>> = {
   debug: "",
   info: "",
-  warn: "onward: warning: ",
+  warn: "onward: ",
   error: "onward: ",
 }
 

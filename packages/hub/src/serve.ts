@@ -16,22 +16,10 @@ export async function serve(flags: Flags, { config }: Loaded): Promise<void> {
   // the reader of the messages ended: that must not end the hub
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
   if (config.workers > 1 && cluster.isPrimary) return lead(flags, config, logger)
-  let server: HubServer
-  try {
-    server = await startServer(config, logger, process.env)
-  } catch (error) {
-    console.error(`onward: ${explain(error, config)}`)
-    process.exit(error instanceof UsageError ? 2 : 1)
-  }
-  const { address, admin, place } = server
-  if (cluster.isWorker) process.send?.({ address, admin, place } satisfies Ready)
-  else greet(server, config, logger)
-  onHangup(flags, logger, async (next) => {
-    const reloaded = server.reload(next)
-    // of several workers, the process that leads them tells it
-    if (!cluster.isWorker) tellReloaded(reloaded, logger)
-  })
+  let server: HubServer | undefined
+  // before the hub starts: a process that is number 1 of a container does not end by a signal that it does not handle
   onLeave((times) => {
+    if (server === undefined) process.exit(0)
     // in a terminal, workers hear of it twice: from there, and from the process that leads them
     if (times > 1 && cluster.isWorker) return
     if (times > 1) process.exit(1)
@@ -44,6 +32,21 @@ export async function serve(flags: Flags, { config }: Loaded): Promise<void> {
       },
     )
   })
+  try {
+    server = await startServer(config, logger, process.env)
+  } catch (error) {
+    console.error(`onward: ${explain(error, config)}`)
+    process.exit(error instanceof UsageError ? 2 : 1)
+  }
+  const { address, admin, place } = server
+  if (cluster.isWorker) process.send?.({ address, admin, place } satisfies Ready)
+  else greet(server, config, logger)
+  const started = server
+  onHangup(flags, logger, (next) => {
+    const reloaded = started.reload(next)
+    // of several workers, the process that leads them tells it
+    if (!cluster.isWorker) tellReloaded(reloaded, logger)
+  })
 }
 
 /** Runs several processes that listen together. */
@@ -53,7 +56,7 @@ async function lead(flags: Flags, config: Config, logger: Logger): Promise<void>
   )
   greet(workers.ready, config, logger)
   let current = config
-  onHangup(flags, logger, async (next) => {
+  onHangup(flags, logger, (next) => {
     const reloaded = mergeReloaded(current, next)
     current = reloaded.config
     logger.setLevel(current.logLevel)
@@ -82,7 +85,7 @@ function onLeave(leave: (times: number) => void): void {
 }
 
 /** Reads the configuration again at SIGHUP. One that is not valid changes nothing. */
-function onHangup(flags: Flags, logger: Logger, apply: (next: Config) => Promise<void>): void {
+function onHangup(flags: Flags, logger: Logger, apply: (next: Config) => void): void {
   if (process.stdout.isTTY) return
   process.on("SIGHUP", () => {
     loadConfig(flags, process.env)
@@ -118,7 +121,8 @@ function greet(ready: Ready, config: Config, logger: Logger): void {
   }
   if (config.logFormat === "json") logger.log("info", listening(ready, config), fields)
   else logger.log("info", greeting(ready, config))
-  if (isOpen(address.host) && !config.auth) logger.log("warn", WARNING)
+  if (isOpen(address.host) && !config.auth)
+    logger.log("warn", config.logFormat === "text" ? `warning: ${WARNING}` : WARNING)
 }
 
 const WARNING =

@@ -3,9 +3,6 @@ import { encode } from "onward/protocol"
 import { toHttpError } from "./http-error.ts"
 import { SECURITY_HEADERS } from "./respond.ts"
 
-/** What an `EventSource` that is refused gets: it reconnects after an empty stream, and gives up after a status. */
-export const REFUSE = ["soft", "status"] as const
-
 /** Reconnect delay of a refused client, in ms: random, so that refused clients do not all reconnect together. */
 const RETRY_MS = { least: 5_000, most: 30_000 }
 

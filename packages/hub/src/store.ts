@@ -60,7 +60,9 @@ const FIND: Readonly<Record<string, Find>> = {
     makeFolder(path)
     return {
       open: (beside) =>
-        beside ? sqliteLog(fileBeside(path, beside), { retention: beside.onDisk }) : sqliteLog(path, kept(retention)),
+        beside
+          ? sqliteLog(fileBeside(path, beside.name), { retention: beside.onDisk })
+          : sqliteLog(path, kept(retention)),
       place: `in ${path}`,
     }
   },
@@ -135,7 +137,7 @@ function makeFolder(path: string): void {
 }
 
 /** A file beside that of the hub: `events.runs.db` for `events.db`. */
-function fileBeside(path: string, { name: of }: Beside): string {
+export function fileBeside(path: string, of: Beside["name"]): string {
   const { dir, name, ext } = parse(path)
   return join(dir, `${name}.${of}${ext}`)
 }

@@ -1,5 +1,5 @@
 import * as v from "valibot"
-import { REFUSE } from "../soft-refusal.ts"
+import { REFUSE } from "../limits.ts"
 import { checkNetwork } from "../forwarded.ts"
 import { checkLog } from "../log-address.ts"
 import { auth } from "./auth-schema.ts"

@@ -211,6 +211,8 @@ const WITHOUT = new Set([
   "parsePosition",
   "repeatsOf",
   "framesIn",
+  "backupSqliteLog",
+  "restoreSqliteLog",
 ])
 
 test("every function of every public entry is looked at here", async () => {

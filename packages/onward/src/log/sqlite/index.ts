@@ -1,1 +1,2 @@
+export { backupSqliteLog, restoreSqliteLog } from "./backup.ts"
 export { sqliteLog, type SqliteLogOptions } from "./sqlite-log.ts"

@@ -45,13 +45,13 @@ function areOthers([database, wal]: Files, seen: string): boolean {
 }
 
 /** There is one while the log is open, and after an end without `close`. */
-const pathOf = (path: string): string => `${path}-seen`
+export const pathOfWitness = (path: string): string => `${path}-seen`
 
 /** Undefined when there is none, or none that can be read: then nothing is known. */
 export function readWitness(path: string): Witness | undefined {
   let text: string
   try {
-    text = readFileSync(pathOf(path), "latin1")
+    text = readFileSync(pathOfWitness(path), "latin1")
   } catch {
     return undefined
   }
@@ -63,7 +63,7 @@ export function readWitness(path: string): Witness | undefined {
 
 /** Writes it so that it survives a power failure. Throws what the file system throws. */
 export function createWitness(path: string, witness: Witness): void {
-  const file = openSync(pathOf(path), constants.O_RDWR | constants.O_CREAT, 0o600)
+  const file = openSync(pathOfWitness(path), constants.O_RDWR | constants.O_CREAT, 0o600)
   write(file, witness)
   fsyncSync(file)
   closeSync(file)
@@ -83,7 +83,7 @@ export class WitnessWriter {
   #last = 0
 
   constructor(path: string, witness: Omit<Witness, "last">) {
-    this.#file = openSync(pathOf(path), constants.O_RDWR | constants.O_CREAT, 0o600)
+    this.#file = openSync(pathOfWitness(path), constants.O_RDWR | constants.O_CREAT, 0o600)
     this.#witness = witness
   }
 
@@ -102,7 +102,7 @@ export class WitnessWriter {
 
 /** Removes it once the log was closed, unless another process has the log open: then there is a write-ahead log. */
 export function removeWitness(path: string): void {
-  if (!existsSync(`${path}-wal`)) rmSync(pathOf(path), { force: true })
+  if (!existsSync(`${path}-wal`)) rmSync(pathOfWitness(path), { force: true })
 }
 
 const EPOCH_LENGTH = 8
