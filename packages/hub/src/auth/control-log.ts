@@ -75,8 +75,10 @@ export async function openControlLog(
   wake()
   return {
     async tell(topic, entry, key) {
-      const message = { topic, data: JSON.stringify(entry), ...(key !== undefined && { key }) }
-      const { positions, previous } = await log.append([message])
+      const message = { topic, data: JSON.stringify(entry) }
+      const { positions, previous } = await log.append([
+        key === undefined ? message : { ...message, idempotencyKey: key },
+      ])
       wake()
       // what was stored now is after everything that was there before
       return { repeated: (positions[0] ?? "") <= previous }

@@ -7,7 +7,7 @@ import { test, type TestContext } from "node:test"
 import { AuthRefusal, type AuthOptions } from "../../src/auth/index.ts"
 import { readEvents } from "../read-events.ts"
 import { publish, testServer, type TestServer } from "../server.ts"
-import { AUTH, bearer, PUBLISH_KEY, signToken } from "./tokens.ts"
+import { AUTH, bearer, PUBLISH_KEY, signToken, textOf } from "./tokens.ts"
 
 const ADMIN_KEY = "ok_an-admin-key-of-more-than-32-characters"
 const TICKETS: AuthOptions = {
@@ -25,7 +25,7 @@ interface Said {
 
 async function ask(server: TestServer, path: string, init?: RequestInit): Promise<Said> {
   const response = await fetch(server.url + path, init)
-  const body = (await response.json()) as Said["body"]
+  const body = JSON.parse(await textOf(response)) as Said["body"]
   const id = response.headers.get("x-request-id")
   const line = server.errors.find((error) => error instanceof AuthRefusal && error.requestId === id)
   return { status: response.status, body, reason: (line as AuthRefusal | undefined)?.reason }

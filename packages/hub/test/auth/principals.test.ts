@@ -4,7 +4,7 @@ import { OnwardError } from "onward"
 import { AuthRefusal, type AuthOptions } from "../../src/auth/index.ts"
 import { readEvents } from "../read-events.ts"
 import { testServer, type TestServer } from "../server.ts"
-import { AUTH, bearer, ISSUER, PUBLISH_KEY, signToken } from "./tokens.ts"
+import { AUTH, bearer, ISSUER, PUBLISH_KEY, signToken, textOf } from "./tokens.ts"
 
 const serve = (t: TestContext, auth: AuthOptions = AUTH): Promise<TestServer> =>
   testServer(t, { auth, log: "memory:", presence: ["*"] })
@@ -18,7 +18,7 @@ interface Said {
 
 async function ask(url: string, init?: RequestInit): Promise<Said> {
   const response = await fetch(url, init)
-  const text = await response.text()
+  const text = await textOf(response)
   const { error } = JSON.parse(text) as { readonly error?: { readonly code: string } }
   return { status: response.status, code: error?.code ?? "", text, requestId: response.headers.get("x-request-id") }
 }

@@ -21,3 +21,10 @@ export function signToken(claims: JWTPayload = {}, secret = SECRET): Promise<str
 }
 
 export const bearer = (token: string): { authorization: string } => ({ authorization: `Bearer ${token}` })
+
+/** The text of an answer that is no stream, which would have no end. */
+export async function textOf(response: Response): Promise<string> {
+  if (!response.headers.get("content-type")?.startsWith("text/event-stream")) return response.text()
+  await response.body?.cancel()
+  throw new Error("the request was answered with a stream")
+}
