@@ -15,7 +15,7 @@ import { targetTable } from "./run/targets.ts"
 
 const PEERS = ["onward", "node-http", "better-sse", "raw"]
 /** Benches that are programs of their own, in the process they measure. */
-const PROGRAMS = ["codec", "client", "compress", "sqlite", "nats", "redis", "runs", "turns"].filter((name) =>
+const PROGRAMS = ["auth", "codec", "client", "compress", "sqlite", "nats", "redis", "runs", "turns"].filter((name) =>
   existsSync(join(import.meta.dirname, `${name}.ts`)),
 )
 
