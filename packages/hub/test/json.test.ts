@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { seededRandom } from "../../onward/src/seeded-random.ts"
 import { compact, JsonReader, parseJson } from "../src/json.ts"
 
 const refused = { name: "HttpError", status: 400, code: "invalid_body" }
@@ -25,14 +26,9 @@ function isJson(text: string): boolean {
   }
 }
 
-/** mulberry32 */
 function chanceOf(seed: number): (below: number) => number {
-  return (below) => {
-    seed = (seed + 0x6d2b79f5) >>> 0
-    let t = Math.imul(seed ^ (seed >>> 15), seed | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) % below
-  }
+  const random = seededRandom(seed)
+  return (below) => Math.floor(random() * below)
 }
 
 const PIECES = [

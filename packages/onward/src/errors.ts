@@ -59,7 +59,7 @@ const STATUS: Readonly<Partial<Record<OnwardErrorCode, number>>> = {
 const RETRYABLE =
   /^(too_many_(connections|patterns)|hub_draining|log_(full|locked|unavailable)|source_failed|stream_ended|network_error|.*_timeout)/
 
-/** Statuses that say "later" (RFC 9110 section 15, RFC 6585 section 4), and whatever is the server's fault. */
+/** Statuses after which a retry can succeed (RFC 9110 section 15, RFC 6585 section 4). */
 const LATER = /^(408|425|429|5..)$/
 
 /**
@@ -69,9 +69,9 @@ const LATER = /^(408|425|429|5..)$/
 export class OnwardError extends Error {
   override readonly name = "OnwardError"
   readonly code: OnwardErrorCode
-  /** On a server the HTTP status that tells a client of it (RFC 9110 section 15); in a client the one it was answered with. */
+  /** On a server: the HTTP status to answer with (RFC 9110 section 15). In a client: the status that the server answered with. */
   readonly status: number
-  /** Whether it is about another server, of which this process was a client: no answer to anybody who asks here. */
+  /** Whether another server, of which this process is a client, caused it. Such an error is not sent to this process's own clients. */
   readonly isRemote: boolean
 
   constructor(code: OnwardErrorCode, message: string, options?: { cause?: unknown; status?: number }) {

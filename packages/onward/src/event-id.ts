@@ -1,4 +1,5 @@
 import { byteLength } from "./bytes.ts"
+import { CONTROL_CHARACTER } from "./control-characters.ts"
 
 /** Longest event id, in UTF-8 bytes: a header of this size passes every server and proxy of docs/production.md. */
 export const MAX_ID_BYTES = 4_096
@@ -9,16 +10,12 @@ export const END_ID = "stream.end"
 /** As a last event id: begin with the oldest entry kept. */
 export const EARLIEST_ID = "earliest"
 
-/** What HTTP forbids in a header. */
-// oxlint-disable-next-line no-control-regex -- control characters are exactly what is looked for
-export const CONTROL: RegExp = /[\u0000-\u001f\u007f-\u009f]/
-
 /** True when Onward itself gives the id a meaning. Positions are the third such kind; only logs know how they are written. */
 export const isControlWord = (id: string): boolean => id === EARLIEST_ID || id.startsWith("stream.")
 
 /**
  * Why a client that received this id cannot send it back unchanged, as the end of a sentence; undefined when it can. The id goes
- * out as a line of the stream and comes back as a `Last-Event-ID` header or as a query parameter. In a header, HTTP forbids
+ * out as a line of the stream and returns as a `Last-Event-ID` header or as a query parameter. In a header, HTTP forbids
  * control characters and drops white space at both ends (RFC 9110 section 5.5), and the text travels as UTF-8 bytes that
  * receivers read as Latin-1. Hubs, sources, MCP and clients use this one rule.
  */
@@ -26,7 +23,7 @@ export function idFaultOf(id: unknown, maxBytes: number = MAX_ID_BYTES): string 
   if (typeof id !== "string" || id === "") return "must be a non-empty string"
   // the length first: nothing else looks at an id of megabytes
   if (id.length > maxBytes || byteLength(id) > maxBytes) return `must be at most ${maxBytes} bytes long in UTF-8`
-  if (CONTROL.test(id)) return "cannot hold control characters, because HTTP headers cannot"
+  if (CONTROL_CHARACTER.test(id)) return "cannot hold control characters, because HTTP headers cannot"
   if (id !== id.trim()) return "cannot begin or end with white space, which HTTP headers lose"
   if (!id.isWellFormed()) return "cannot hold half a surrogate pair, which UTF-8 cannot write"
   // clients that send headers as Latin-1, and runtimes that decode them, would turn it into another id

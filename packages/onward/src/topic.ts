@@ -1,4 +1,5 @@
 import { byteLength } from "./bytes.ts"
+import { CONTROL_CHARACTER } from "./control-characters.ts"
 import { OnwardError } from "./errors.ts"
 import { kindOf } from "./kind.ts"
 import { findApart, Literal, segmentEnd, SLASH } from "./literal.ts"
@@ -8,8 +9,6 @@ export const MAX_TOPIC_BYTES = 1024
 /** Most wildcards (`*` and `:name`) in one pattern. */
 export const MAX_WILDCARDS = 8
 
-// oxlint-disable-next-line no-control-regex -- control characters are exactly what is looked for
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
 /** `*` anywhere, or `:name` at the start of a path segment. */
 const WILDCARD = /\*|(?:^|\/):[A-Za-z_$]/
 /** What else URLPattern gives a meaning that Onward does not support, so nobody is matched by surprise. */
@@ -42,7 +41,7 @@ function checkText(text: unknown, what: string): void {
     throw new OnwardError("invalid_selector", `${what} may be ${MAX_TOPIC_BYTES} bytes long at most`)
   }
   if (!text.isWellFormed()) throw new OnwardError("invalid_selector", `${what} holds half a surrogate pair`)
-  if (CONTROL.test(text)) throw new OnwardError("invalid_selector", `${what} cannot hold control characters`)
+  if (CONTROL_CHARACTER.test(text)) throw new OnwardError("invalid_selector", `${what} cannot hold control characters`)
 }
 
 /** Tells whether a topic name matches. */

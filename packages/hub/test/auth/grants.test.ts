@@ -1,15 +1,13 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { seededRandom } from "../../../onward/src/seeded-random.ts"
 import { Grants, toGrant } from "../../src/auth/grants.ts"
 import { readTemplate } from "../../src/auth/template.ts"
 
-/** Numbers that only look random, so that a failure comes back with its seed. */
+/** Numbers that depend on nothing but the seed, so that a failure comes back with it. */
 function randomFrom(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return Math.floor((state / 2 ** 32) * below)
-  }
+  const random = seededRandom(seed)
+  return (below) => Math.floor(random() * below)
 }
 
 const escape = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`)

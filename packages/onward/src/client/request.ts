@@ -1,4 +1,5 @@
-import { CONTROL, idToHeader, MAX_ID_BYTES } from "../event-id.ts"
+import { CONTROL_CHARACTER } from "../control-characters.ts"
+import { idToHeader, MAX_ID_BYTES } from "../event-id.ts"
 import { OnwardError, type OnwardErrorCode } from "../errors.ts"
 
 /** One try to connect, as functions given as options see it. */
@@ -79,7 +80,7 @@ const HARMLESS = /^(accept|authorization$|cache-control|content-|incremental|las
  */
 export const canSend = (id: string): boolean =>
   id.length <= MAX_ID_BYTES &&
-  (/^[!-~]*$/.test(id) || (!CONTROL.test(id) && id === id.trim() && idToHeader(id).length <= MAX_ID_BYTES))
+  (/^[!-~]*$/.test(id) || (!CONTROL_CHARACTER.test(id) && id === id.trim() && idToHeader(id).length <= MAX_ID_BYTES))
 
 /** The request of one attempt: its headers are those of WHATWG HTML section 9.2.2, then the caller's. */
 export async function initOf(

@@ -1,3 +1,4 @@
+import { CONTROL_CHARACTER } from "../control-characters.ts"
 import { OnwardError } from "../errors.ts"
 import { isPattern } from "../topic.ts"
 import type { RunOwner } from "./options.ts"
@@ -25,19 +26,21 @@ const MAX_ID = 512
 const MAX_OWNER = 256
 const MAX_PREFIX = 128
 
-// oxlint-disable-next-line no-control-regex -- control characters are exactly what is looked for
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
-
 /** Whether text can be the id of a run. */
 export const isRunId = (id: unknown): id is string =>
-  typeof id === "string" && id !== "" && id.length <= MAX_ID && !CONTROL.test(id) && id.isWellFormed() && !isPattern(id)
+  typeof id === "string" &&
+  id !== "" &&
+  id.length <= MAX_ID &&
+  !CONTROL_CHARACTER.test(id) &&
+  id.isWellFormed() &&
+  !isPattern(id)
 
 export const unknown = (): OnwardError => new OnwardError("run_unknown", "there is no such run")
 
 /** @throws TypeError for a prefix that cannot be part of a topic */
 export function createRunTopics(prefix: string): RunTopics {
   const isText = typeof prefix === "string" && prefix.length <= MAX_PREFIX && prefix.isWellFormed()
-  if (!isText || CONTROL.test(prefix) || isPattern(prefix)) {
+  if (!isText || CONTROL_CHARACTER.test(prefix) || isPattern(prefix)) {
     throw new TypeError(
       `createRuns: \`prefix\` is ${JSON.stringify(prefix)}. Give a line of at most ${MAX_PREFIX} characters without \`*\`.`,
     )

@@ -1,4 +1,5 @@
 import { OnwardError } from "../errors.ts"
+import { iteratorOf } from "../stream-iterator.ts"
 import type { Format } from "./format.ts"
 import { framesIn, type FramesOptions } from "./frames.ts"
 
@@ -37,8 +38,7 @@ export async function openFrames<F>(
   const given = await (typeof source === "function" ? source(context) : source)
   if (isResponse(given)) return { iterator: framesOf(given, format, options), isWire: true }
   if (typeof given === "object" && given !== null) {
-    if ("getReader" in given) return { iterator: iterate(given), isWire: false }
-    if (Symbol.asyncIterator in given) return { iterator: given[Symbol.asyncIterator](), isWire: false }
+    if ("getReader" in given || Symbol.asyncIterator in given) return { iterator: iteratorOf(given), isWire: false }
   }
   throw new TypeError("the source of a run must be an async iterable, a ReadableStream or a Response")
 }
@@ -72,16 +72,4 @@ function framesOf<F>(response: Response, format: Format<F>, options: FramesOptio
     throw fault
   }
   return framesIn(body as ReadableStream<Uint8Array>, format, options)
-}
-
-/** Not every runtime can iterate a ReadableStream. */
-function iterate<F>(stream: ReadableStream<F>): AsyncIterator<F> {
-  const reader = stream.getReader()
-  return {
-    next: () => reader.read() as Promise<IteratorResult<F>>,
-    async return() {
-      await reader.cancel()
-      return { done: true, value: undefined }
-    },
-  }
 }

@@ -1,8 +1,9 @@
 import type { Clock } from "../clock.ts"
 import { isAbort } from "./aborted.ts"
+import { iteratorOf } from "../stream-iterator.ts"
 import { checkStream } from "./check-source.ts"
 import type { StreamRequest } from "./request.ts"
-import type { SourceStream, CustomSource, SourceItem } from "./source.ts"
+import type { CustomSource, SourceItem } from "./source.ts"
 
 /** A custom source that has started. */
 export interface Opened {
@@ -42,7 +43,7 @@ export async function openSource(
     if (stream === null || stream === undefined) return undefined
     checkStream(stream)
     if (hasLeft) return discardSource(stream)
-    const opened = { iterator: iterate(stream), controller, reasons }
+    const opened = { iterator: iteratorOf(stream), controller, reasons }
     const first = opened.iterator.next()
     await firstTurn(first, clock)
     if (!hasLeft) return { ...opened, first }
@@ -87,17 +88,4 @@ export function discardSource(source: CustomSource): undefined {
   if (typeof source === "function") return
   if ("cancel" in source) source.cancel().catch(() => {})
   else end(source[Symbol.asyncIterator]()).catch(() => {})
-}
-
-/** Some runtimes cannot iterate a ReadableStream. */
-function iterate(stream: SourceStream): AsyncIterator<SourceItem> {
-  if (!("getReader" in stream)) return stream[Symbol.asyncIterator]()
-  const reader = stream.getReader()
-  return {
-    next: () => reader.read() as Promise<IteratorResult<SourceItem>>,
-    async return() {
-      await reader.cancel()
-      return { done: true, value: undefined }
-    },
-  }
 }

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts"
 import { checkNames } from "../options.ts"
+import { seededRandom } from "../seeded-random.ts"
 import { afterTurn, afterTwoTurns } from "./machine.ts"
 
 export interface ClockOptions {
@@ -46,7 +47,6 @@ export function createClock(options: ClockOptions = {}): TestClock {
   /** What `monotonic` shows, and what `now` shows more. */
   let elapsed = 0
   let offset = start
-  let chance = seed >>> 0
   /** Turns asked for so far, and those of them that are still to end. */
   let asked = 0
   let open = 0
@@ -87,14 +87,7 @@ export function createClock(options: ClockOptions = {}): TestClock {
         run()
       })
     },
-    // mulberry32
-    random() {
-      chance = (chance + 0x6d2b79f5) >>> 0
-      let t = chance
-      t = Math.imul(t ^ (t >>> 15), t | 1)
-      t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-      return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-    },
+    random: seededRandom(seed),
     get timers() {
       return timers.size
     },

@@ -8,6 +8,7 @@ import {
   type Retention,
   type StoredMessage,
 } from "../../src/log/index.ts"
+import { seededRandom } from "../../src/seeded-random.ts"
 import { NaiveLog } from "./naive-log.ts"
 
 /** Where the randomness of comparisons starts. */
@@ -16,14 +17,9 @@ const TOPICS = ["a", "b", "c", "d/é", "never"]
 
 type Random = ReturnType<typeof randomFrom>
 
-/** Numbers that depend on nothing but the seed (mulberry32), and what is made of them. */
+/** Seeded choices: whole numbers, chances and picks. */
 export function randomFrom(seed: number) {
-  const next = (): number => {
-    seed = (seed + 0x6d2b79f5) | 0
-    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
+  const next = seededRandom(seed)
   const below = (limit: number): number => Math.floor(next() * limit)
   return {
     below,

@@ -60,14 +60,3 @@ export const dataOf = (entries: readonly StoredMessage[]): string[] => entries.m
 
 /** Retention takes effect by the next append at the latest; where the log can be told to, now. */
 export const settle = async (log: Log): Promise<void> => log.trim?.()
-
-/** Numbers in [0, 1) that depend on nothing but the seed (mulberry32). */
-export function randomFrom(seed: number): () => number {
-  let state = seed | 0
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}

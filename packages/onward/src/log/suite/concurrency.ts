@@ -1,7 +1,8 @@
 import type { Entry, Position, StoredMessage } from "../../message.ts"
 import type { Appended, Log } from "../log.ts"
 import type { Case, Setting } from "./case.ts"
-import { dataOf, KEEP_ALL, message, randomFrom } from "./case.ts"
+import { seededRandom } from "../../seeded-random.ts"
+import { dataOf, KEEP_ALL, message } from "./case.ts"
 import { check, checkPositions, equal, pause, readAll } from "./check.ts"
 
 const CALLS = 100
@@ -25,7 +26,7 @@ export const concurrencyCases: readonly Case[] = [
 ]
 
 async function followed({ open, seed, wakeTimeout }: Setting, handles: number): Promise<void> {
-  const random = randomFrom(seed)
+  const random = seededRandom(seed)
   const logs: Log[] = []
   for (let i = 0; i < handles; i++) logs.push(await open(KEEP_ALL))
   const logOf = (i: number): Log => logs[i % handles] as Log
