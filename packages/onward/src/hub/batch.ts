@@ -1,6 +1,6 @@
 import { Frame } from "../frame.ts"
 import type { Position } from "../message.ts"
-import type { KeptEntry } from "./kept-entry.ts"
+import { PART_CHARS, type KeptEntry } from "./kept-entry.ts"
 
 /** What one write carries: a stretch of entries, encoded once for all who get it. */
 export interface Part {
@@ -8,9 +8,6 @@ export interface Part {
   /** Position of its last entry. */
   readonly end: Position
 }
-
-/** Characters after which a write is cut: as much as a Node socket buffers before it reports being full. */
-export const PART_CHARS = 65_536
 
 /**
  * The entries an audience gets in one turn, as a node of a tree: audiences that get the same entries hold the same node,

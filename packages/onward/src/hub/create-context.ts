@@ -30,6 +30,7 @@ export function createContext(settings: HubSettings, onGiveUp: (cause: unknown) 
     fanOut: new FanOut(clock, limits.patterns),
     tailListeners: new TailListeners(),
     isClosed: false,
+    onClose: new Set(),
     ...createRetry({ clock, onError, onGiveUp }),
   }
   return Object.assign(context, { tail: new Tail(context) })

@@ -1,114 +1,150 @@
-import { formatPosition, inSameEpoch, parsePosition, type Loss } from "../log/index.ts"
+import { OnwardError } from "../errors.ts"
+import type { Loss } from "../log/index.ts"
 import type { Entry, Position } from "../message.ts"
-import type { Internals } from "./hub-context.ts"
+import { epochStart, Follower, type FollowStart, type Receiver } from "./follower.ts"
+import type { HubContext, Internals } from "./hub-context.ts"
+import type { KeptEntry } from "./kept-entry.ts"
+import type { TailListener } from "./tail-listeners.ts"
+import type { Reader } from "./window.ts"
 
-const PAGE = 500
-
-/** Who follows a topic. Must not throw. */
-export interface TopicFollower {
-  /** The next entry, each once and in order. */
-  onEntry(entry: Entry): void
-  /** Entries of the topic are gone that were never handed on. */
+/** Receives the entries of one topic, each once and in order. Its methods must not throw. */
+export interface TopicReceiver {
+  /** Takes all of `entries`. False when it has no room for more, until `resume`. */
+  onEntries(entries: readonly Entry[]): boolean
+  /** Entries up to `loss.to` are lost, before they were received. */
   onLost(loss: Loss): void
+  /** Nothing will follow: the hub is closed, or cannot use its log. */
+  onEnd?(): void
 }
 
-export interface Followed {
-  /** Reads what the log has beyond what was handed on, now. Rejects with what the log rejects with. */
+/** `"earliest"`: before everything the log ever held, so that what it has removed is reported as lost. */
+export type TopicStart = "earliest" | "live" | { readonly after: Position }
+
+export interface FollowedTopic {
+  /** Resolves when everything that the log holds now was received. Rejects with what the log rejects with. */
   refresh(): Promise<void>
+  /** The receiver has room again. */
+  resume(): void
   stop(): void
 }
 
-/**
- * Follows one topic from the first entry kept: reads what is there, then goes on with the tail, which reads once for the whole process.
- * Resolves when everything was handed on that the log held when it was asked; rejects with what the log rejects with.
- */
-export async function followTopic(
+/** Follows one topic: reads what the log holds, then receives from the tail, which reads once for the whole process. */
+export function followTopic(
   { context }: Pick<Internals, "context">,
   topic: string,
-  follower: TopicFollower,
-): Promise<Followed> {
-  let position: Position = ""
-  let isLive = false
-  let isStopped = false
-  let isFirst = false
-  let reading: Promise<void> = Promise.resolve()
-  const isNews = (at: Position): boolean => !inSameEpoch(at, position) || at > position
-  const isOver = (): boolean => isStopped || context.isClosed
+  start: TopicStart,
+  receiver: TopicReceiver,
+): FollowedTopic {
+  return new TopicFollower(context, topic, start, receiver)
+}
 
-  const remove = context.tailListeners.add(
-    {
-      onEntry(entry) {
-        // what is read already may arrive after it, and what is read next must not be overtaken
-        if (!isLive || !isNews(entry.position)) return
-        position = entry.position
-        follower.onEntry(entry)
-      },
-      onInterrupt() {
-        isLive = false
-        void context.retryUntil(refresh, isOver)
-      },
-    },
-    topic,
-  )
+class TopicFollower implements FollowedTopic, Receiver, TailListener, Reader {
+  readonly topics: readonly string[]
+  readonly hasPatterns = false
+  readonly #context: HubContext
+  readonly #receiver: TopicReceiver
+  readonly #follower: Follower
+  /** Those that wait until it is live. */
+  readonly #waiting = new Set<PromiseWithResolvers<void>>()
+  /** Up to here, entries were received before it listened to the tail. */
+  #joinedAt: Position = ""
+  #leaveTail = (): void => {}
+  #isOver = false
 
-  /** One after the other: a read that has begun already may have looked too early for this caller. */
-  function refresh(): Promise<void> {
-    const mine = reading.then(read)
-    reading = mine.catch(() => {})
-    return mine
+  constructor(context: HubContext, topic: string, start: TopicStart, receiver: TopicReceiver) {
+    this.topics = [topic]
+    this.#context = context
+    this.#receiver = receiver
+    this.#follower = new Follower(context, this, this)
+    context.onClose.add(this.onEnd)
+    void this.#start(start)
   }
 
-  async function read(): Promise<void> {
-    for (;;) {
-      if (context.turns.isOver) await context.turns.next()
-      const after = position
-      const page = await context.log.read({ after, topics: [topic], limit: PAGE })
-      if (isOver()) return
-      // a life that began unseen has taken nothing from who has had nothing
-      if (page.lost && isOf(page.lost, topic) && !(isFirst && page.lost.reason === "epoch")) follower.onLost(page.lost)
-      isFirst = false
-      // the tail may have gone on meanwhile, if it was followed already
-      for (const entry of page.entries) {
-        if (context.turns.isOver) await context.turns.next()
-        if (isOver()) return
-        if (!isNews(entry.position)) continue
-        position = entry.position
-        follower.onEntry(entry)
-      }
-      const next = page.lost?.reason === "unknown" ? page.lost.to : page.next
-      if (isNews(next)) position = next
-      const { tail } = context
-      const isAtTail = inSameEpoch(position, tail.position) && position >= tail.position
-      // no await between this look and going live: from here on the tail has everything
-      if (isAtTail || position === after) {
-        isLive = true
-        return
-      }
-    }
+  async #start(start: TopicStart): Promise<void> {
+    const { tail } = this.#context
+    await tail.ready
+    if (this.#isOver) return
+    if (tail.isReady) this.#follower.start(resolve(start, tail.position))
+    else this.onEnd()
   }
 
-  try {
-    // a store that is away fails this call instead of holding it up
-    if (!context.tail.isReady) await context.log.bounds()
-    await context.tail.ready
-    const parsed = parsePosition(context.tail.position)
-    // before everything there ever was, so that the log tells what it has removed
-    position = parsed ? formatPosition(parsed.epoch, 0) : (await context.log.bounds()).first
-    isFirst = true
-    await refresh()
-  } catch (error) {
-    isStopped = true
-    remove()
-    throw error
+  matches(topic: string): boolean {
+    return topic === this.topics[0]
   }
-  return {
-    refresh,
-    stop() {
-      isStopped = true
-      remove()
-    },
+
+  async refresh(): Promise<void> {
+    await this.#context.tail.reachEnd()
+    if (this.#follower.isLive) return
+    if (this.#isOver) throw ended()
+    const live = Promise.withResolvers<void>()
+    this.#waiting.add(live)
+    await live.promise
+  }
+
+  resume(): void {
+    this.#follower.resume()
+  }
+
+  stop(): void {
+    this.#isOver = true
+    this.#follower.stop()
+    this.#leaveTail()
+    this.#context.onClose.delete(this.onEnd)
+    this.#settle((each) => each.reject(ended()))
+  }
+
+  // As the receiver of a follower.
+
+  onEntries(entries: readonly KeptEntry[]): boolean {
+    return this.#receiver.onEntries(entries.map(({ entry }) => entry))
+  }
+
+  onLost(loss: Loss): boolean {
+    this.#receiver.onLost(loss)
+    return true
+  }
+
+  onLive(): void {
+    const { tail, tailListeners } = this.#context
+    this.#joinedAt = tail.position
+    this.#leaveTail = tailListeners.add(this, this.topics[0])
+    this.#settle((each) => each.resolve())
+  }
+
+  onError(error: unknown): void {
+    this.#settle((each) => each.reject(error))
+  }
+
+  readonly onEnd = (): void => {
+    if (this.#isOver) return
+    this.stop()
+    this.#receiver.onEnd?.()
+  }
+
+  // As a listener of the tail.
+
+  onEntry(entry: Entry): void {
+    // it can join while the tail delivers an entry that it has read from the window already
+    if (entry.position <= this.#joinedAt || this.#receiver.onEntries([entry]) || this.#isOver) return
+    this.#leaveTail()
+    this.#follower.pauseAt(entry.position)
+  }
+
+  onInterrupt(position: Position): void {
+    this.#leaveTail()
+    this.#follower.catchUp(position)
+  }
+
+  #settle(settle: (each: PromiseWithResolvers<void>) => void): void {
+    for (const each of this.#waiting) settle(each)
+    this.#waiting.clear()
   }
 }
 
-/** Whether a loss took entries of this very topic, as far as the log can tell. */
-const isOf = ({ reason, topics }: Loss, topic: string): boolean => reason !== "trimmed" || topics?.has(topic) === true
+function resolve(start: TopicStart, end: Position): FollowStart {
+  if (start === "live") return { position: end }
+  if (start !== "earliest") return { position: start.after }
+  return { position: epochStart(end), isFirst: true }
+}
+
+const ended = (): OnwardError => new OnwardError("hub_closed", "The hub is closed. Ask another process.")

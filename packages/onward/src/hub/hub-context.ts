@@ -28,6 +28,8 @@ export interface HubContext extends Retry {
   readonly tail: TailState
   /** Set by `hub.close`. */
   isClosed: boolean
+  /** Called when the hub closes. */
+  readonly onClose: Set<() => void>
 }
 
 /** The end of the log, as far as this process has read it. */
@@ -43,6 +45,8 @@ export interface TailState {
   readonly waiting: Set<TailWaiter>
   /** Reads the log soon. `newest` is its newest position, if known. Calls may be late and in any order. */
   wake(newest?: Position): void
+  /** Resolves when everything that the log holds now was delivered in this process. Rejects with what the log rejects with. */
+  reachEnd(): Promise<void>
 }
 
 /** A part of the hub that waits until the tail has moved. */

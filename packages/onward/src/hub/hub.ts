@@ -174,6 +174,7 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
       connections.refuse(new OnwardError("hub_closed", "The hub is closed. Connect to another process."))
       if (connections.size > 0) await connections.end(connections.cursors(), () => comment)
       await presence.close()
+      for (const close of context.onClose) close()
       await tail.stop()
       await log.close()
     },

@@ -1,6 +1,6 @@
 export { createHub, type DrainOptions, type Hub, type HubStats, type MessageOf, type PublishResult } from "./hub.ts"
 export { comment, end } from "./control.ts"
-export { followTopic, type Followed } from "./follow-topic.ts"
+export { followTopic, type FollowedTopic, type TopicReceiver, type TopicStart } from "./follow-topic.ts"
 export { internalsOf, type Internals } from "./hub-context.ts"
 export type { HubOptions } from "./hub-options.ts"
 export type { PresenceOptions } from "./presence/options.ts"

@@ -42,3 +42,25 @@ export class KeptEntry {
     this.#count = undefined
   }
 }
+
+/** Characters of an entry's text besides its data, about. */
+const FRAMING_CHARS = 64
+
+/** Characters of text in one write: as many as a Node socket buffers before it reports being full. */
+export const PART_CHARS = 65_536
+
+/** About how many characters the text of an entry has; it need not be encoded for that. */
+export const sizeOf = ({ entry }: KeptEntry): number => entry.data.length + FRAMING_CHARS
+
+/** Cuts entries into slices of about {@link PART_CHARS} of text, at least one entry each. */
+export function* slices(entries: readonly KeptEntry[]): Generator<readonly KeptEntry[]> {
+  let from = 0
+  let size = 0
+  for (let i = 0; i < entries.length; i++) {
+    size += sizeOf(entries[i] as KeptEntry)
+    if (size < PART_CHARS && i < entries.length - 1) continue
+    yield entries.slice(from, i + 1)
+    from = i + 1
+    size = 0
+  }
+}

@@ -1,46 +1,58 @@
 import type { Loss } from "../log/index.ts"
 import type { Position } from "../message.ts"
 
+/** What a follower's start says about losses. */
+export interface TrackedStart {
+  /** The id that the client resumes after. */
+  readonly given?: string | undefined
+  /**
+   * For a start such as "the oldest kept entry": the end of the log when it was found. What retention had removed by then is not missed.
+   * Counts for the first read only.
+   */
+  readonly forgiven?: Position | undefined
+  /** It starts before everything, so an epoch that begins before its first read has taken nothing from it. */
+  readonly isFirst?: boolean
+}
+
 /**
- * What one catching-up connection knows to be gone, so that every loss is announced, and each only once. A log reports
- * removed entries by topic; a connection with patterns must not be told of topics it never asked for.
+ * The losses that one follower knows, so that each is reported, and only once. A log reports removed entries by topic, because a follower
+ * with patterns must not report those of other topics.
  */
 export class LossTracker {
-  /** The cursor as the client gave it. */
-  given: string | undefined
+  #start: TrackedStart
   readonly #known = new Map<string, Position>()
-  /**
-   * The end of the log when the reader began at a landmark (the oldest kept, the last n), which by its meaning comes after
-   * whatever had been removed by then. Counts for the first read only.
-   */
-  #forgiven: Position | undefined
 
-  constructor(given?: string, forgiven?: Position) {
-    this.given = given
-    this.#forgiven = forgiven
+  constructor(start: TrackedStart) {
+    this.#start = start
   }
 
-  /** The reader is where nothing was removed before it: from now on every removal counts. */
-  forgiveNoMore(): void {
-    this.#forgiven = undefined
+  /** The id that the client resumes after, until a loss was reported. */
+  get given(): string | undefined {
+    return this.#start.given
   }
 
-  /** Whether it knows of something missed that lies after `position`. */
+  /** The first read is done: from now on every removal counts. */
+  hasRead(): void {
+    if (this.#start.forgiven === undefined && !this.#start.isFirst) return
+    this.#start = { given: this.#start.given }
+  }
+
+  /** Whether it knows a loss after `position`. */
   isAheadOf(position: Position): boolean {
-    return [...this.#known.values()].some((to) => to > position)
+    for (const to of this.#known.values()) if (to > position) return true
+    return false
   }
 
   /**
-   * The newest position that a reader at `position` misses by this loss, whose topics are all ones it asked for; undefined when it misses
-   * nothing, or knows.
+   * The newest position that a follower at `position` misses by a loss of topics it follows; undefined when it misses nothing, or the loss
+   * is known.
    */
   missed(lost: Loss, position: Position): Position | undefined {
-    const forgiven = this.#forgiven ?? ""
-    this.#forgiven = undefined
+    const { given, forgiven = "", isFirst = false } = this.#start
     if (lost.reason !== "trimmed") {
       this.#known.clear()
-      this.given = undefined
-      return lost.to
+      this.#start = {}
+      return isFirst && lost.reason === "epoch" ? undefined : lost.to
     }
     let newest: Position | undefined
     for (const [topic, to] of lost.topics ?? new Map([["*", lost.to]])) {
@@ -48,7 +60,7 @@ export class LossTracker {
       this.#known.set(topic, to)
       if (to > forgiven && to > (newest ?? "")) newest = to
     }
-    if (newest !== undefined) this.given = undefined
+    this.#start = newest === undefined ? { given } : {}
     return newest
   }
 }

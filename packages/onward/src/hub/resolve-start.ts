@@ -11,11 +11,11 @@ export interface ResolvedStart {
   /** The cursor as the client gave it. */
   readonly given?: string
   /** The given id means nothing here. */
-  readonly unknown?: boolean
+  readonly isUnknown?: boolean
   /** The client has had the entry that its stream ends with, and was cut before it was told. */
   readonly isOver?: boolean
   /** For a place described by what the log keeps, not by what the client has seen: the end of the log when it was asked. */
-  readonly endAtRequest?: Position
+  readonly forgiven?: Position
 }
 
 type Landmark = Extract<StartPoint, { since: unknown } | { last: unknown }>
@@ -38,7 +38,7 @@ export async function resolveStart(
   const position = await findLandmark(context, audience, start, isOver)
   // the log answers later than it was asked: what came meanwhile, be it a new life of the log, is no history but news
   const isNews = position === undefined || !inSameEpoch(position, asked) || position > asked
-  return { position: isNews ? asked : position, endAtRequest: asked }
+  return { position: isNews ? asked : position, forgiven: asked }
 }
 
 async function findLandmark(
@@ -58,7 +58,7 @@ async function findCursor(context: HubContext, audience: Audience, given: string
   const position = parsePosition(given) ? given : await log.locate({ id: given, ...whereOf(audience) })
   if (position !== undefined) return { position, given, isOver: await isPastEnd(context, audience, position) }
   // never seen, or no longer kept: then everything kept may be new to this client
-  return { position: (await log.bounds()).first, given, unknown: true }
+  return { position: (await log.bounds()).first, given, isUnknown: true }
 }
 
 /** Another topic's id means nothing to a subscription, and its answer does not tell it from an id that was never given. */

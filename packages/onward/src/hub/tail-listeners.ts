@@ -1,39 +1,40 @@
-import type { Entry } from "../message.ts"
+import type { Entry, Position } from "../message.ts"
 
-/** Who takes entries as they are, for purposes of its own. Must not throw. */
+/** Receives entries from the tail, for a part of the process that is no connection. Its methods must not throw. */
 export interface TailListener {
   /** The next entry, in order. */
   onEntry(entry: Entry): void
-  /** The tail has a hole, or the log began a new life: what comes next need not follow what came last. */
-  onInterrupt?(): void
+  /** The tail has a hole after `position`, or the log began a new epoch: the next entry need not follow the last one. */
+  onInterrupt?(position: Position): void
 }
 
-/** Passes the entries of the tail to the layers above the hub. */
+/** Delivers the entries of the tail to its listeners. */
 export class TailListeners {
   readonly #byTopic = new Map<string, Set<TailListener>>()
   readonly #all = new Set<TailListener>()
 
-  /** From now on `tap` gets what arrives on `topic`, or on any; returns the undo. */
-  add(tap: TailListener, topic?: string): () => void {
+  /** From now on `listener` receives entries of `topic`, or of all topics. Returns the undo. */
+  add(listener: TailListener, topic?: string): () => void {
     if (topic === undefined) {
-      this.#all.add(tap)
-      return () => void this.#all.delete(tap)
+      this.#all.add(listener)
+      return () => void this.#all.delete(listener)
     }
-    const taps = this.#byTopic.get(topic) ?? new Set()
-    this.#byTopic.set(topic, taps.add(tap))
+    const listeners = this.#byTopic.get(topic) ?? new Set()
+    this.#byTopic.set(topic, listeners.add(listener))
     return () => {
-      taps.delete(tap)
-      if (taps.size === 0 && this.#byTopic.get(topic) === taps) this.#byTopic.delete(topic)
+      listeners.delete(listener)
+      if (listeners.size === 0 && this.#byTopic.get(topic) === listeners) this.#byTopic.delete(topic)
     }
   }
 
   arrive(entry: Entry): void {
-    for (const tap of this.#byTopic.get(entry.topic) ?? []) tap.onEntry(entry)
-    for (const tap of this.#all) tap.onEntry(entry)
+    for (const listener of this.#byTopic.get(entry.topic) ?? []) listener.onEntry(entry)
+    for (const listener of this.#all) listener.onEntry(entry)
   }
 
-  interrupt(): void {
-    for (const taps of this.#byTopic.values()) for (const tap of taps) tap.onInterrupt?.()
-    for (const tap of this.#all) tap.onInterrupt?.()
+  interrupt(position: Position): void {
+    // a copy, because a listener that is interrupted can leave, and join again at once
+    const listeners = [...[...this.#byTopic.values()].flatMap((each) => [...each]), ...this.#all]
+    for (const listener of listeners) listener.onInterrupt?.(position)
   }
 }

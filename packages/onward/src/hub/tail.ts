@@ -1,5 +1,6 @@
+import { OnwardError } from "../errors.ts"
 import type { Frame } from "../frame.ts"
-import { inSameEpoch, type Appended } from "../log/index.ts"
+import { inSameEpoch, type Appended, type Page } from "../log/index.ts"
 import type { Entry, Position, StoredMessage } from "../message.ts"
 import { checkpoint } from "./control.ts"
 import type { HubContext, TailState, TailWaiter } from "./hub-context.ts"
@@ -15,6 +16,9 @@ export class Tail implements TailState {
   isReady = false
   readonly waiting: Set<TailWaiter> = new Set()
   readonly #context: Omit<HubContext, "tail">
+  /** Calls of `reachEnd` that wait until the tail has moved. */
+  readonly #reaching = new Set<PromiseWithResolvers<void>>()
+  #hasFailed = false
   #reading = false
   #again = false
   #isScheduled = false
@@ -43,6 +47,7 @@ export class Tail implements TailState {
     const context = this.#context
     const isOver = () => context.isClosed
     const bounds = await context.retryUntil(() => context.log.bounds(), isOver)
+    if (!bounds) this.#hasFailed = true
     if (!bounds || context.isClosed) return
     this.position = bounds.last
     await this.#remember(bounds.last)
@@ -131,10 +136,11 @@ export class Tail implements TailState {
     for (;;) {
       const before = this.position
       const page = await context.retryUntil(
-        () => context.log.read({ after: before, limit: PAGE }),
+        () => this.#ask(before),
         () => context.isClosed,
       )
-      if (!page || context.isClosed) return
+      if (!page) this.#hasFailed = true
+      if (!page || context.isClosed) return this.#settle((each) => each.resolve())
       // something was removed before this process saw it: the window has a hole, and each cursor must find out for itself
       if (page.lost) this.#restart(page.lost.to)
       else {
@@ -149,6 +155,15 @@ export class Tail implements TailState {
         if (page.next === before || (target !== undefined && page.next >= target)) return
       }
       await new Promise<void>((resolve) => context.clock.turn(resolve))
+    }
+  }
+
+  async #ask(after: Position): Promise<Page> {
+    try {
+      return await this.#context.log.read({ after, limit: PAGE })
+    } catch (error) {
+      this.#settle((each) => each.reject(error))
+      throw error
     }
   }
 
@@ -167,18 +182,50 @@ export class Tail implements TailState {
     this.#checkpoint = undefined
     window.reset(position)
     fanOut.interrupt(before)
-    tailListeners.interrupt()
+    tailListeners.interrupt(before)
     this.#moved()
   }
 
   #moved(): void {
+    this.#settle((each) => each.resolve())
     if (this.waiting.size === 0) return
     const waiting = [...this.waiting]
     this.waiting.clear()
-    for (const cursor of waiting) cursor.onTail()
+    for (const waiter of waiting) waiter.onTail()
+  }
+
+  async reachEnd(): Promise<void> {
+    const { log } = this.#context
+    const check = (): void => {
+      if (this.#isOver) throw new OnwardError("hub_closed", "The hub is closed. Ask another process.")
+    }
+    check()
+    let { last } = await log.bounds()
+    await this.ready
+    for (;;) {
+      check()
+      if (inSameEpoch(last, this.position) && last <= this.position) return
+      const waiter = Promise.withResolvers<void>()
+      this.#reaching.add(waiter)
+      this.wake(last)
+      await waiter.promise
+      // the log can begin one epoch after another
+      if (!inSameEpoch(last, this.position)) last = (await log.bounds()).last
+    }
+  }
+
+  /** Whether nothing is read any more. */
+  get #isOver(): boolean {
+    return this.#context.isClosed || this.#hasFailed
+  }
+
+  #settle(settle: (each: PromiseWithResolvers<void>) => void): void {
+    for (const each of this.#reaching) settle(each)
+    this.#reaching.clear()
   }
 
   async stop(): Promise<void> {
+    this.#settle((each) => each.resolve())
     await this.#unwatch?.()
   }
 }

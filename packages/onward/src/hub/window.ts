@@ -1,7 +1,7 @@
 import type { Entry, Position } from "../message.ts"
 import { inSameEpoch } from "../log/index.ts"
 import type { Turns } from "../turns.ts"
-import { KeptEntry, type TextCount } from "./kept-entry.ts"
+import { KeptEntry, sizeOf, type TextCount } from "./kept-entry.ts"
 
 /** How many entries are looked at between two looks at the clock: matching hostile topics takes up to a millisecond each. */
 const LOOKS = 8
@@ -91,7 +91,7 @@ export class Window {
   }
 
   /**
-   * Matching entries after `after`, which the window must cover: until they hold `maxChars` of data (at least one entry), or this turn is
+   * Matching entries after `after`, which the window must cover: until they hold about `maxChars` of text (at least one entry), or this turn is
    * over, and how far was looked.
    */
   read(after: Position, reader: Reader, maxChars: number, turns?: Turns): { entries: KeptEntry[]; next: Position } {
@@ -105,7 +105,7 @@ export class Window {
       const { entry } = kept
       if (!reader.hasPatterns || reader.matches(entry.topic)) {
         entries.push(kept)
-        chars += entry.data.length
+        chars += sizeOf(kept)
         if (chars >= maxChars) return { entries, next: entry.position }
       }
       if (++looked % LOOKS === 0 && turns?.isOver) return { entries, next: entry.position }

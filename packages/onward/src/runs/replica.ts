@@ -1,4 +1,5 @@
-import { followTopic, type Followed, type Internals } from "../hub/index.ts"
+import { followTopic, type FollowedTopic, type Internals } from "../hub/index.ts"
+import type { Loss } from "../log/index.ts"
 import type { Entry, Position, StoredMessage } from "../message.ts"
 import type { FrameReader } from "./format.ts"
 import { createReducer, type RunReducer } from "./reduce.ts"
@@ -51,7 +52,7 @@ export class Replica {
   readonly writing: Set<Writing> = new Set()
   readonly #listeners = new Set<() => void>()
   #ending: SeenEnding | undefined
-  #followed: Followed | undefined
+  #followed: FollowedTopic | undefined
 
   constructor({ id, topic }: RunTopic) {
     this.id = id
@@ -60,10 +61,19 @@ export class Replica {
 
   /** Reads what the log has of the run. Rejects with what the log rejects with. */
   async open(internals: Internals): Promise<void> {
-    this.#followed = await followTopic(internals, this.topic, {
-      onEntry: (entry) => this.#take(entry),
-      onLost: () => this.#lose(),
+    this.#followed = followTopic(internals, this.topic, "earliest", {
+      onEntries: (entries) => {
+        for (const entry of entries) this.#take(entry)
+        return true
+      },
+      onLost: (loss) => this.#lose(loss),
     })
+    try {
+      await this.#followed.refresh()
+    } catch (error) {
+      this.close()
+      throw error
+    }
   }
 
   close(): void {
@@ -97,8 +107,9 @@ export class Replica {
     this.changed()
   }
 
-  /** What was removed before it was seen is missing for good, so nothing that follows can be whole. */
-  #lose(): void {
+  /** Records that were removed before they were read are missing, so what follows is incomplete. A log that names no topic removed those of others. */
+  #lose({ reason, topics }: Loss): void {
+    if (reason === "trimmed" && !topics?.has(this.topic)) return
     this.isTrimmed = true
     if (this.records.opened && !this.#ending) this.end({ status: "lost", error: GONE })
   }

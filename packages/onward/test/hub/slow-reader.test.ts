@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { stage } from "./stage.ts"
+import { Recorder } from "./recorder.ts"
+import { at, stage } from "./stage.ts"
 
 const numbers = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => String(from + i))
 
@@ -71,6 +72,26 @@ test("what the log removed meanwhile is announced, and the rest follows", async 
   assert.deepEqual(client.gaps, [{ reason: "trimmed", from: ids[0], to: ids[14] }])
   await publish("a", "20")
   assert.deepEqual(client.data.at(-1), "20")
+})
+
+test("one that reads the history from the earliest entry is told what the log removed before it got there", async () => {
+  const { publish, clock, hub } = await stage({ window: { maxEntries: 1 }, retention: { count: 40 } })
+  const texts = Array.from({ length: 70 }, (_, i) => String(i + 1))
+  await publish("a", ...texts.slice(0, 40))
+  const recorder = new Recorder()
+  recorder.room = 1
+  hub
+    .subscribe({ topics: ["a"] })
+    .open("earliest")
+    .start(recorder)
+  await clock.settle()
+  const first = recorder.data.length
+  assert.ok(first > 0 && first < 30, `${first} entries before it is full`)
+  await publish("a", ...texts.slice(40))
+  recorder.drain()
+  await clock.settle()
+  assert.deepEqual(recorder.gaps, [{ reason: "trimmed", from: at(first), to: at(30) }])
+  assert.deepEqual(recorder.data, [...texts.slice(0, first), ...texts.slice(30)])
 })
 
 test("one that takes nothing for the stall timeout is closed, at once, and others are not", async () => {

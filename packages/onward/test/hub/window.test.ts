@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { KeptEntry } from "../../src/hub/kept-entry.ts"
+import { KeptEntry, sizeOf } from "../../src/hub/kept-entry.ts"
 import { Window, type Reader } from "../../src/hub/window.ts"
 import { formatPosition, type Entry, type Position } from "../../src/log/index.ts"
 import { compilePattern } from "../../src/topic.ts"
@@ -48,7 +48,7 @@ class NaiveWindow {
     for (const entry of this.entries) {
       if (entry.position <= after || !isMeant(entry.topic)) continue
       entries.push(entry)
-      chars += entry.data.length
+      chars += sizeOf(new KeptEntry(entry))
       if (chars >= maxChars) return { entries, next: entry.position }
     }
     return { entries, next: this.end }
@@ -101,7 +101,7 @@ for (const [i, { pushes, ...most }] of shapes.entries()) {
       const pattern = chance.percent(30) ? compilePattern(chance.pick(["*", "news/*", "news/:x", "none*"])) : undefined
       const isMeant = (topic: string): boolean => (pattern ?? ((name: string) => topics.includes(name)))(topic)
       const reader: Reader = { topics, hasPatterns: pattern !== undefined, matches: isMeant }
-      const maxChars = chance.pick([0, 1, 20, Infinity])
+      const maxChars = chance.pick([0, 1, 70, 700, Infinity])
       for (const from of isCovered ? [after, naive.start] : [naive.start]) {
         const { entries, next } = window.read(from, reader, maxChars)
         const found = { entries: entries.map(({ entry }) => entry), next }

@@ -1,5 +1,6 @@
 import { OnwardError } from "../../errors.ts"
 import { createEpoch } from "../../log/index.ts"
+import { followTopic } from "../follow-topic.ts"
 import type { Internals } from "../hub-context.ts"
 import type { LocalPresence } from "./local.ts"
 import type { PresenceSettings } from "./options.ts"
@@ -97,28 +98,30 @@ export function createPresence(
     changes([topic])
   }
 
-  const untap = context.tailListeners.add(
-    {
-      onEntry({ data }) {
-        const heard = readReport(data)
-        if (!heard) return
-        const { from } = heard
-        if (from === me) {
-          if (heard.beat) changes(remotePresence.missBeat())
-        } else if (heard.leaves) changes(remotePresence.forget(from))
-        else if (!heard.anew && !remotePresence.has(from)) asks = true
-        else {
-          if (heard.asks) anew = true
-          changes(remotePresence.take(heard))
-        }
-      },
-      onInterrupt() {
-        changes(remotePresence.forgetAll())
-        asks = true
-      },
+  function hear(data: string): void {
+    const heard = readReport(data)
+    if (!heard) return
+    const { from } = heard
+    if (from === me) {
+      if (heard.beat) changes(remotePresence.missBeat())
+    } else if (heard.leaves) changes(remotePresence.forget(from))
+    else if (!heard.anew && !remotePresence.has(from)) asks = true
+    else {
+      if (heard.asks) anew = true
+      changes(remotePresence.take(heard))
+    }
+  }
+
+  const followed = followTopic(internals, PRESENCE_TOPIC, "live", {
+    onEntries(entries) {
+      for (const { data } of entries) hear(data)
+      return true
     },
-    PRESENCE_TOPIC,
-  )
+    onLost() {
+      changes(remotePresence.forgetAll())
+      asks = true
+    },
+  })
 
   function changeOf(topic: string): Change | undefined {
     const now = localPresence.at(topic)
@@ -241,7 +244,7 @@ export function createPresence(
     updates,
     async close() {
       cancel()
-      untap()
+      followed.stop()
       for (const all of followers.values()) for (const wake of all) wake()
       await telling
       // whoever does not hear of it misses our beats

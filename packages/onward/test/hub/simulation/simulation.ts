@@ -5,6 +5,7 @@ import { Chance } from "./chance.ts"
 import { checkClient } from "./check.ts"
 import { Client } from "./client.ts"
 import { Store } from "./store.ts"
+import { TopicViewer } from "./topic-viewer.ts"
 import { World } from "./world.ts"
 
 /** What one seed's run came to. */
@@ -69,6 +70,12 @@ class Simulation {
   readonly #store: Store
   /** Whether it goes on for long, with one hub and one store, which a new one would take what they hold from. */
   readonly #isLong: boolean
+  /** Receivers inside the processes, the newest process last. */
+  readonly #viewers: TopicViewer[] = []
+  readonly #hasPresence: boolean
+  /** Makes messages so large that a few fill a write. */
+  readonly #padding: string
+  #fault: string | undefined
   #hub: Hub
   #numbers = 0
   /** Acknowledged publishes: what must be in the store. */
@@ -79,6 +86,8 @@ class Simulation {
     this.#world = world
     this.#store = store
     this.#isLong = isLong
+    this.#padding = world.chance.percent(5) ? " ".repeat(25_000) : ""
+    this.#hasPresence = world.chance.percent(20)
     this.#hub = this.#start()
     const count = 1 + world.chance.below(4)
     for (let i = 0; i < count; i++) this.clients.push(this.#client())
@@ -86,13 +95,29 @@ class Simulation {
 
   #start(): Hub {
     const { chance } = this.#world
-    return createHub({
+    const hub = createHub({
       log: this.#store.connect(),
       clock: this.#world,
       window: { maxEntries: chance.pick(this.#isLong ? [3, 10, 30] : [1, 3, 10, 1_000]) },
       // often enough to meet entries that are about to go out
       heartbeat: chance.pick([100, 15_000]),
+      presence: this.#hasPresence,
       onError: () => {},
+    })
+    for (const viewer of this.#viewers) if (chance.percent(50)) viewer.stop()
+    this.#view(hub)
+    return hub
+  }
+
+  #view(hub: Hub): void {
+    this.#viewers.push(new TopicViewer(this.#world, this.#store, hub, this.#world.chance.pick(TOPICS)))
+  }
+
+  /** Asks a viewer to read everything that is stored by now. */
+  #refresh(): void {
+    const viewer = this.#viewers.at(-1)
+    void viewer?.refresh().then((fault) => {
+      if (fault !== undefined) this.#fault ??= `a refreshed viewer of ${viewer.topic} ${fault}`
     })
   }
 
@@ -136,6 +161,8 @@ class Simulation {
     else if (dice < 60) client.connect(this.#hub, this.#owedFrom)
     else if (dice < 80) client.read(chance.pick([1, 10, 50, Infinity]))
     else if (dice < 86) client.cut()
+    else if (dice < 88) this.#refresh()
+    else if (dice < 90 && this.#viewers.length < 8) this.#view(this.#hub)
     else if (dice < 95) this.#world.pass(chance.pick([1, 100, 600, 600, 3_000, 20_000, 200_000]))
     else if (this.#isLong) return
     else if (dice < 97) this.#restart()
@@ -147,7 +174,7 @@ class Simulation {
 
   #message(): Message {
     const { chance } = this.#world
-    const data = String(this.#numbers++)
+    const data = String(this.#numbers++) + this.#padding
     // a repeat: stored only if what it repeats is not kept any more
     if (this.#recent.length > 0 && chance.percent(10)) return { ...chance.pick(this.#recent), data }
     const topic = chance.pick(TOPICS)
@@ -207,10 +234,27 @@ class Simulation {
     const open = this.clients.filter((client) => !client.hasEnded).length
     if (connections !== open || live !== open)
       throw new Error(`${open} streams should be live in the end, ${live} of ${connections} are`)
+    if (this.#hasPresence) this.#checkPresence()
+    const kept = await this.#store.kept()
+    for (const viewer of this.#viewers) {
+      const fault = viewer.fault(kept, !viewer.isOver)
+      if (fault !== undefined) this.#fault ??= `a viewer of ${viewer.topic} ${fault}`
+    }
     const old = this.#hub
     void old.close()
     for (let i = 0; i < 200; i++) await this.#world.step()
+    if (this.#viewers.some((viewer) => !viewer.isOver)) throw new Error("a viewer was not told that its hub is closed")
+    if (this.#fault !== undefined) throw new Error(this.#fault)
     if (old.stats().connections !== 0) throw new Error("a closed hub still has connections")
+  }
+
+  /** All processes but this one are gone, so presence counts this one's streams. */
+  #checkPresence(): void {
+    for (const topic of TOPICS) {
+      const open = this.clients.filter(({ options, hasEnded }) => !hasEnded && options.topics?.includes(topic)).length
+      const { streams } = this.#hub.presence.of(topic)
+      if (streams !== open) throw new Error(`presence counts ${streams} streams of ${topic}, and there are ${open}`)
+    }
   }
 
   async check(): Promise<void> {

@@ -1,0 +1,262 @@
+import { formatPosition, inSameEpoch, parsePosition, type Loss } from "../log/index.ts"
+import type { Position } from "../message.ts"
+import type { HubContext, TailWaiter } from "./hub-context.ts"
+import { KeptEntry, PART_CHARS, slices } from "./kept-entry.ts"
+import { LossTracker, type TrackedStart } from "./loss-tracker.ts"
+import type { Reader } from "./window.ts"
+
+const MAX_PAGE = 512
+/** How long to wait when the log does not return what this process has seen already, in ms. */
+const BEHIND_MS = 50
+
+/** Receives entries of the log in order, each once: the history first, then live ones. Its methods must not throw. */
+export interface Receiver {
+  /** Takes all of `entries`. False when it has no room for more: the follower pauses until `resume`. */
+  onEntries(entries: readonly KeptEntry[]): boolean
+  /**
+   * Entries after `from` (an id or a position) and up to `loss.to` are lost; each loss is reported once, before the entries after it.
+   * False as for `onEntries`.
+   */
+  onLost(loss: Loss, from: string): boolean
+  /**
+   * It has received everything up to the tail. From this call on, the follower is idle: the receiver takes what arrives, and calls `catchUp`
+   * or `pauseAt` with the position up to which it has received everything, when it stops doing so.
+   */
+  onLive(): void
+  /** Nothing will follow: the hub is closed, or cannot use its log. */
+  onEnd(): void
+  /** A read failed. The follower repeats it. */
+  onError?(error: unknown): void
+}
+
+/** Where a follower starts. */
+export interface FollowStart extends TrackedStart {
+  /** It reads after this. */
+  readonly position: Position
+}
+
+/**
+ * asking: the log is asked, or a later turn is awaited · reading: delivers · waiting: for the tail of this process · full: for room in the
+ * receiver · live: the receiver takes what arrives · stopped.
+ */
+type State = "asking" | "reading" | "waiting" | "full" | "live" | "stopped"
+
+/**
+ * A cursor in the log: reads from the window or the log, reports losses, and goes live when it has reached the tail. It never delivers
+ * what the tail has not delivered yet, so nothing that arrives later is delivered twice.
+ */
+export class Follower implements TailWaiter {
+  readonly #context: HubContext
+  readonly #selection: Reader
+  readonly #receiver: Receiver
+  #state: State = "asking"
+  /** Everything up to here was delivered. While live, the position of the tail counts instead. */
+  #position: Position = ""
+  #losses: LossTracker | undefined
+  #pageSize = 16
+
+  constructor(context: HubContext, selection: Reader, receiver: Receiver) {
+    this.#context = context
+    this.#selection = selection
+    this.#receiver = receiver
+  }
+
+  get position(): Position {
+    return this.#position
+  }
+
+  get isFull(): boolean {
+    return this.#state === "full"
+  }
+
+  get isLive(): boolean {
+    return this.#state === "live"
+  }
+
+  /** Whether it knows of losses after its position, which it must not report again. */
+  get hasLosses(): boolean {
+    return this.#losses !== undefined
+  }
+
+  /** Begins to read; with `isPaused`, when `resume` is called. */
+  start(start: FollowStart, isPaused = false): void {
+    this.#losses = new LossTracker(start)
+    if (isPaused) this.pauseAt(start.position)
+    else this.catchUp(start.position)
+  }
+
+  /** The receiver has everything up to `position`, and is live no longer. */
+  catchUp(position: Position): void {
+    if (this.#isStopped()) return
+    this.#position = position
+    this.#state = "reading"
+    this.#read()
+  }
+
+  /** As `catchUp`, but the receiver has no room. */
+  pauseAt(position: Position): void {
+    if (this.#isStopped()) return
+    this.#position = position
+    this.#state = "full"
+  }
+
+  /** The receiver has room again. */
+  resume(): void {
+    if (this.#state === "full") this.catchUp(this.#position)
+  }
+
+  stop(): void {
+    this.#state = "stopped"
+    this.#context.tail.waiting.delete(this)
+  }
+
+  /** Called by the tail, when it has moved. */
+  onTail(): void {
+    if (this.#state === "waiting") this.catchUp(this.#position)
+  }
+
+  #read(): void {
+    const { window, turns } = this.#context
+    while (this.#state === "reading") {
+      if (turns.isOver) return this.#readLater((later) => turns.later(later))
+      if (!window.covers(this.#position)) return void this.#readLog()
+      this.#losses?.hasRead()
+      const { entries, next } = window.read(this.#position, this.#selection, PART_CHARS, turns)
+      if (!this.#deliver(entries, next)) return
+      if (next === window.end) return this.#goLive()
+    }
+  }
+
+  #readLater(schedule: (later: () => void) => void): void {
+    this.#state = "asking"
+    schedule(() => {
+      if (this.#state === "asking") this.catchUp(this.#position)
+    })
+  }
+
+  async #readLog(): Promise<void> {
+    const { log, tail, turns, clock } = this.#context
+    const { topics, hasPatterns } = this.#selection
+    const after = this.#position
+    const page = await this.#ask(() => log.read({ after, limit: this.#pageSize, ...(!hasPatterns && { topics }) }))
+    if (!page) return
+    // ahead of the tail, or in an epoch that the tail has not seen yet: what follows comes from the tail
+    const isAhead = !inSameEpoch(after, tail.position) || after > tail.position
+    const upTo = tail.position
+    const lost = page.lost && (await this.#concerning(page.lost))
+    const matching = await this.#matching(page.entries, ({ topic }) => topic)
+    if (this.#isStopped()) return
+    if (!lost ? isAhead : lost.reason === "trimmed" && (isAhead || lost.to > upTo)) return this.#waitForTail()
+    if (lost && !this.#report(lost)) return
+    this.#losses?.hasRead()
+    if (this.#position !== after) return this.catchUp(this.#position)
+    const entries = matching.filter(({ position }) => position <= upTo).map((entry) => new KeptEntry(entry))
+    this.#pageSize = nextPageSize(this.#pageSize, page.entries)
+    const end = page.next < upTo ? page.next : upTo
+    for (const slice of slices(entries)) {
+      if (turns.isOver) await turns.next()
+      if (this.#isStopped()) return
+      if (!this.#deliver(slice, slice.at(-1)?.entry.position ?? end)) return
+    }
+    if (end > this.#position) this.#position = end
+    if (this.#position !== after) return this.catchUp(this.#position)
+    // the log does not return yet what the tail has seen
+    this.#readLater((later) => void clock.after(BEHIND_MS, later))
+  }
+
+  /** Delivers what matches up to `next`. False when the receiver has no room, or has stopped this follower. */
+  #deliver(entries: readonly KeptEntry[], next: Position): boolean {
+    this.#position = next
+    const hasRoom = entries.length === 0 || this.#receiver.onEntries(entries)
+    if (this.#isStopped()) return false
+    if (!hasRoom) this.#state = "full"
+    return hasRoom
+  }
+
+  /** Reports a loss, unless the receiver knows it or missed nothing. False as for `#deliver`. */
+  #report(lost: Loss): boolean {
+    const losses = (this.#losses ??= new LossTracker({}))
+    const from = losses.given ?? this.#position
+    const to = losses.missed(lost, this.#position)
+    // a start before everything is one in each epoch
+    if (lost.reason !== "trimmed") this.#position = to === undefined ? epochStart(lost.to) : lost.to
+    const hasRoom = to === undefined || this.#receiver.onLost({ ...lost, to }, from)
+    if (this.#isStopped()) return false
+    if (!hasRoom) this.#state = "full"
+    return hasRoom
+  }
+
+  /** One synchronous step: what arrives after it is delivered by the receiver's own live source, and nothing before it. */
+  #goLive(): void {
+    if (!this.#losses?.isAheadOf(this.#context.tail.position)) this.#losses = undefined
+    this.#state = "live"
+    this.#receiver.onLive()
+  }
+
+  /** The part of a loss that the selection covers. */
+  async #concerning(lost: Loss): Promise<Loss> {
+    if (!lost.topics) return lost
+    return { ...lost, topics: new Map(await this.#matching([...lost.topics], ([topic]) => topic)) }
+  }
+
+  /** The items whose topic the selection covers. Matching thousands of topics with a hundred patterns can take many turns. */
+  async #matching<T>(items: readonly T[], topicOf: (item: T) => string): Promise<T[]> {
+    const { turns } = this.#context
+    const matching: T[] = []
+    for (const item of items) {
+      if (this.#selection.hasPatterns && turns.isOver) await turns.next()
+      if (this.#isStopped()) break
+      const topic = topicOf(item)
+      if (topic === "*" || this.#selection.matches(topic)) matching.push(item)
+    }
+    return matching
+  }
+
+  #waitForTail(): void {
+    this.#state = "waiting"
+    this.#context.tail.waiting.add(this)
+    this.#context.tail.wake()
+  }
+
+  /** Asks the log until it answers; undefined when the follower has stopped. */
+  async #ask<T>(question: () => Promise<T>): Promise<T | undefined> {
+    this.#state = "asking"
+    const context = this.#context
+    const receiver = this.#receiver
+    while (context.turns.isOver && !this.#isStopped()) await context.turns.next()
+    const answer = await context.retryUntil(
+      async () => {
+        try {
+          return await question()
+        } catch (error) {
+          if (!this.#isStopped()) receiver.onError?.(error)
+          throw error
+        }
+      },
+      () => this.#isStopped() || context.isClosed,
+    )
+    if (this.#isStopped()) return undefined
+    if (answer === undefined || context.isClosed) {
+      this.stop()
+      receiver.onEnd()
+      return undefined
+    }
+    this.#state = "reading"
+    return answer
+  }
+
+  /** A method, because the compiler does not see that a callback changes the state. */
+  #isStopped(): boolean {
+    return this.#state === "stopped"
+  }
+}
+
+/** The position before everything in the epoch of `position`. */
+export const epochStart = (position: Position): Position => formatPosition(parsePosition(position)?.epoch ?? "", 0)
+
+/** As many entries as make a few slices: entries can be large, and many followers can read at once. */
+function nextPageSize(size: number, entries: readonly { readonly data: string }[]): number {
+  const chars = entries.reduce((sum, { data }) => sum + data.length, 1)
+  const fit = Math.ceil((entries.length * 4 * PART_CHARS) / chars)
+  return Math.max(1, Math.min(MAX_PAGE, size * 2, fit || MAX_PAGE))
+}
