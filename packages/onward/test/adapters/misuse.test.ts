@@ -175,7 +175,7 @@ test("arguments in the wrong order throw, and so does what is of another framewo
 
 test("a response that was begun already, or is streamed already, throws", async (t) => {
   const hub = hubFor(t)
-  const begun = /has been begun already\. Call sse once/
+  const begun = /has already been started\. Call sse once/
   for (const first of [
     (_: http.IncomingMessage, res: http.ServerResponse) =>
       res.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders(),
