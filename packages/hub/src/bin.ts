@@ -5,6 +5,7 @@ import { checkAuth } from "./auth/index.ts"
 import { readCommandLine, usage, type Configured } from "./command-line.ts"
 import { loadConfig, showConfig, type Flags } from "./config/index.ts"
 import { doctor } from "./doctor/index.ts"
+import { readCertificate } from "./http-server.ts"
 import { runToken } from "./token/index.ts"
 import { UsageError } from "./usage-error.ts"
 
@@ -44,6 +45,7 @@ async function run(name: Configured, flags: Flags): Promise<void> {
   }
   if (name === "check") {
     checkAuth(loaded.config.auth)
+    if (loaded.config.tls) readCertificate(loaded.config.tls)
     const from = loaded.file === undefined ? "no configuration file is there" : `${loaded.file} was read`
     return console.log(`The configuration is valid: ${from}, and ${loaded.origins.size} settings are set.`)
   }

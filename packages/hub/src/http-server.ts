@@ -117,13 +117,16 @@ const TOO_LARGE = "The head of a request is too large. Its client got 431."
 /** What Node answers without a listener for `clientError`. */
 function answerBroken({ code }: NodeJS.ErrnoException, socket: Duplex): void {
   const status = code === "HPE_HEADER_OVERFLOW" ? 431 : code === "ERR_HTTP_REQUEST_TIMEOUT" ? 408 : 400
-  const { writable, bytesWritten = 0 } = socket as Duplex & { readonly bytesWritten?: number }
-  const isUnanswered = writable && bytesWritten === 0
-  if (isUnanswered) socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\n\r\n`)
+  // what Node itself looks at: of a response that has begun, an answer would become a part
+  const { _httpMessage: response } = socket as Duplex & { readonly _httpMessage?: { readonly headersSent: boolean } }
+  if (socket.writable && response?.headersSent !== true) {
+    socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\n\r\n`)
+  }
   socket.destroy()
 }
 
-function readCertificate({ cert, key }: TlsFiles): { readonly cert: Buffer; readonly key: Buffer } {
+/** Reads a certificate and its key. Throws {@link UsageError} when they do not fit. */
+export function readCertificate({ cert, key }: TlsFiles): { readonly cert: Buffer; readonly key: Buffer } {
   try {
     const read = { cert: readFileSync(cert), key: readFileSync(key) }
     createSecureContext(read)

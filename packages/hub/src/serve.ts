@@ -162,9 +162,18 @@ const asking = (url: string, { upstreams }: Config["gateway"]): string =>
     })
     .join("")
 
-const SYSTEM: Readonly<Record<string, (options: Config) => string>> = {
-  EADDRINUSE: ({ host, port }) =>
-    `port ${port} on ${host} is in use: stop what listens there, or choose another --port`,
+/** Where something went wrong at the start. */
+interface Trouble {
+  readonly host: string
+  readonly port: number
+  /** The option that sets the port. */
+  readonly option: string
+  readonly data: string
+}
+
+const SYSTEM: Readonly<Record<string, (trouble: Trouble) => string>> = {
+  EADDRINUSE: ({ host, port, option }) =>
+    `port ${port} on ${host} is in use: stop what listens there, or choose another ${option}`,
   EADDRNOTAVAIL: ({ host }) => `this machine has no address ${host}: choose another --host`,
   ENOTFOUND: ({ host }) => `there is no host ${host}: choose another --host`,
   ENOTDIR: ({ data }) => `${data} cannot be a folder, because a file is in its way: choose another --data`,
@@ -173,12 +182,22 @@ const SYSTEM: Readonly<Record<string, (options: Config) => string>> = {
   ENOSPC: ({ data }) => `the disk of ${data} is full: make room, or choose another --data`,
 }
 
-function explain(error: unknown, options: Config): string {
-  const { code = "", syscall } = error as { readonly code?: string; readonly syscall?: string }
+function explain(error: unknown, { host, port, data, admin }: Config): string {
+  const {
+    code = "",
+    syscall,
+    port: failed = port,
+  } = error as {
+    readonly code?: string
+    readonly syscall?: string
+    readonly port?: number
+  }
+  const isAdmin = failed === admin.port && failed !== port
+  const option = isAdmin ? "--admin-port" : "--port"
   if (code === "EACCES" || code === "EPERM") {
     return syscall === "listen"
-      ? `port ${options.port} is not for everyone: choose one from 1024 up with --port`
-      : `the folder ${options.data} cannot be written: change its permissions, or choose another --data`
+      ? `port ${failed} needs elevated privileges: choose one from 1024 up with ${option}`
+      : `the folder ${data} cannot be written: change its permissions, or choose another --data`
   }
-  return SYSTEM[code]?.(options) ?? describeError(error)
+  return SYSTEM[code]?.({ host: isAdmin ? admin.host : host, port: failed, option, data }) ?? describeError(error)
 }

@@ -8,6 +8,7 @@ import { test } from "node:test"
 import { setTimeout as sleep } from "node:timers/promises"
 import { readCommandLine } from "../src/command-line.ts"
 import { loadConfig, type Config } from "../src/config/index.ts"
+import { makeCertificate } from "./certificate.ts"
 import { runOnward, serveOnward } from "./onward.ts"
 import { publish } from "./server.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
@@ -245,6 +246,32 @@ test("a busy port is one line and exit code 1", async (t) => {
   const onward = runOnward(t, ["serve", "--port", String(port), "--data", temporaryFolder(t)])
   assert.equal(await onward.ended, 1)
   assert.match(onward.printed(), new RegExp(`^onward: port ${port} on 127\\.0\\.0\\.1 is in use: [^\\n]*--port\\n$`))
+})
+
+test("a busy admin port is one line that names its option", async (t) => {
+  const other = createServer().listen(0, "127.0.0.1")
+  await once(other, "listening")
+  t.after(() => other.close())
+  const { port } = other.address() as AddressInfo
+  const data = temporaryFolder(t)
+  const onward = runOnward(t, ["serve", "--port", "0", "--admin-port", String(port), "--data", data])
+  assert.equal(await onward.ended, 1)
+  assert.match(
+    onward.printed(),
+    new RegExp(`^onward: port ${port} on 127\\.0\\.0\\.1 is in use: [^\\n]*--admin-port\\n$`),
+  )
+})
+
+test("onward check finds a certificate that cannot be used, and prints how many settings are set", async (t) => {
+  const folder = temporaryFolder(t)
+  const { cert, key } = makeCertificate(folder)
+  const [good, bad] = [
+    runOnward(t, ["check", "--tls-cert", cert, "--tls-key", key]),
+    runOnward(t, ["check", "--tls-cert", key, "--tls-key", key]),
+  ]
+  assert.deepEqual([await good.ended, await bad.ended], [0, 2])
+  assert.match(good.printed(), /^The configuration is valid: .* 2 settings are set\.\n$/)
+  assert.match(bad.printed(), /^onward: The certificate .* cannot be used: .* Check tls\.cert and tls\.key\.\n$/)
 })
 
 test("a data folder that cannot be one is one line and exit code 1", async (t) => {

@@ -64,6 +64,7 @@ export async function testServer(
     data,
     log,
     demo,
+    accessLog: join(data, "access.log"),
     presence,
     limits: { ...limits, ...(publishRate !== undefined && { publishRate }), ...(refuse && { refuse }) },
     ...rest,

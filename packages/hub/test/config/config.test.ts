@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { test, type TestContext } from "node:test"
 import { loadConfig, readFlags, showConfig, type Loaded } from "../../src/config/index.ts"
@@ -157,6 +157,16 @@ test("variables of Kubernetes for a service named onward are not settings", asyn
   }
   assert.equal((await load(t, { env })).config.port, 4_000)
 })
+
+for (const page of ["hub-config", "hub-operations"]) {
+  test(`each YAML example of docs/${page}.md is a valid configuration`, async (t) => {
+    const text = readFileSync(new URL(`../../../../docs/${page}.md`, import.meta.url), "utf8")
+    const examples = [...text.matchAll(/^ *```yaml\n([^]*?)^ *```$/gm)].map(([, example = ""]) => example)
+    assert.ok(examples.length > 0)
+    const env = { REDIS_URL: "redis://store:6379", PUBLISH_KEY_HASH: "ab".repeat(32) }
+    for (const file of examples) await load(t, { file, env })
+  })
+}
 
 test("a secret comes from a file, by a variable and by the configuration file", async (t) => {
   const secret = join(temporaryFolder(t), "secret")

@@ -22,7 +22,7 @@ test("the page is there, with its modules, and the codec without its types", asy
     ["/", "text/html", /<title>Onward/],
     ["/main.js", "text/javascript", /import/],
     ["/style.css", "text/css", /:root/],
-    ["/onward/protocol/index.js", "text/javascript", /createParser/],
+    ["/onward/protocol/entry.js", "text/javascript", /createParser/],
     ["/onward/protocol/parser.js", "text/javascript", /class/],
     ["/onward/client/index.js", "text/javascript", /EventSource/],
     ["/onward/client/stream.js", "text/javascript", /function stream/],
