@@ -9,7 +9,6 @@ export const AREAS: Readonly<Record<string, number>> = {
   "packages/hub/src/demo/": 21,
   "packages/hub/src/gateway/": 22,
   "packages/onward/src/": 10,
-  "packages/onward/src/client/": 44,
   "packages/onward/src/hub/": 44,
   "packages/onward/src/log/": 17,
   "packages/onward/src/log/nats/": 32,

@@ -23,87 +23,87 @@ import {
 import { delayOf, retryAfterOf, type RetryOptions } from "./retry.ts"
 
 export interface ConnectionOptions extends RequestOptions {
-  /** How long the head of an answer may take, in ms. @default Infinity */
+  /** Maximum time until the response's head arrives, in ms. @default 60_000 for `stream`, Infinity for `EventSource` */
   readonly connectTimeout?: number
   /**
-   * How long no byte may come, in ms; then the connection counts as dead and is replaced. @default twice the heartbeat that a server of
-   * Onward announces, else Infinity
+   * Maximum time without a byte, in ms. Then the client replaces the connection. @default twice the heartbeat that a server of Onward
+   * announces, else Infinity
    */
   readonly idleTimeout?: number
-  /** The same for events, which heartbeats are not. @default Infinity */
+  /** Maximum time without an event, in ms. Heartbeats are not events. @default Infinity */
   readonly eventTimeout?: number
-  /** The longest wait that a server can ask for, by `retry` or `Retry-After`, in ms. @default 3_600_000 */
+  /** Maximum delay that a server can request with `retry` or `Retry-After`, in ms. @default 3_600_000 */
   readonly maxServerDelay?: number
-  /** Time and chance; for tests. @default the machine's */
+  /** The source of time and random numbers. In tests, a clock of `onward/testing`. @default the machine's */
   readonly clock?: Clock
 }
 
-/** The key under which a platform's entry passes its own parser, so that users cannot: Node passes one that is built for speed. */
+/** The key of a platform's parser in the options; a symbol, because users cannot set it. Node passes a faster parser. */
 export const PARSER: unique symbol = Symbol()
 
-/** The options of a connection, and what the platform's entry adds. */
+/** The options of a connection, with those that the platform's entry adds. */
 interface PlatformOptions extends ConnectionOptions {
   readonly [PARSER]?: typeof createSmallParser
 }
 
-/** What becomes of a connection whose request ended. */
+/** What the client does when a request ends. */
 export interface Policy {
-  /** Delays; false is the standard: only what is no answer is tried again, and the first time without jitter. */
+  /** Retry delays. False is the standard: only network errors are retried, and the first time without jitter. */
   readonly retry: false | RetryOptions
-  /** The delay the server did not set, in ms. */
+  /** The delay if the server sets none, in ms. */
   readonly reconnectionTime: number
-  /** Whether the request may be made again. */
+  /** Whether the request can be sent again. */
   canRepeat(lastEventId: string, error: OnwardError | undefined): boolean
-  /** Where to carry on, by GET, instead of making the same request again. */
+  /** Returns the URL to resume from by GET, instead of repeating the request. */
   resume?(response: FetchedResponse, lastEventId: string): string | URL
-  /** Whether a stream is over when it ends without a word. */
+  /** Whether the end of a response without `stream.end` ends the stream. */
   readonly isFinite: boolean
 }
 
-/** Who has a connection. What it throws makes `run` reject. */
+/** The receiver of a connection's events. If one of its functions throws, `run` rejects. */
 export interface ConnectionOwner {
   onConnecting?(attempt: Attempt): void
-  /** Undefined when it is another's connection that opened. */
+  /** `response` is undefined if another tab holds the connection. */
   onOpen(response: FetchedResponse | undefined): void
   onEvent(event: ParsedEvent): void
-  /** Only moves the last event id. */
+  /** Called for a checkpoint, which only changes the last event id. */
   onCheckpoint?(event: ParsedEvent): void
   onReconnecting(error: OnwardError, delay: number): void
-  /** Asked after each chunk: the next one is read once the promise resolves. */
+  /** Called after each chunk. The next chunk is read when the promise resolves. */
   room?(): Promise<void> | undefined
 }
 
-/** One event stream, over any number of requests. */
+/** One event stream over any number of requests. */
 export interface Connection {
-  /** Connects, and again, by the processing model of WHATWG HTML section 9.2.3. Resolves when the stream is over; rejects when no attempt may help. */
+  /** Connects and reconnects (WHATWG HTML section 9.2.3). Resolves when the stream ends; rejects when a retry cannot help. */
   run(): Promise<void>
-  /** Ends it, from within a callback too: nothing is called any more. */
+  /** Ends the stream, also from within a callback. No function of the owner is called afterwards. */
   close(): void
   /**
-   * Time has passed, or the network changed, and no error may tell of it: a wait ends now, and a connection that was silent for too long is
-   * replaced. With `isLost` any connection is, if the request can be repeated.
+   * Called when the machine may have slept or the network changed, which can cause no error. Ends a retry delay, and replaces a connection that
+   * was silent for too long. With `isLost` it replaces any connection, if the request can be repeated.
    */
   wake(isLost?: boolean): void
-  /** Forgets the event that has come in part. */
+  /** Discards a partly received event. */
   reset(): void
   readonly lastEventId: string
-  /** Delay before reconnecting, in ms: what the server set, else the policy's. */
+  /** Delay before a reconnect, in ms: the server's, else the policy's. */
   readonly reconnectionTime: number
 }
 
-/** Deadlines are looked at this often, in ms: a timer that is set for all of a wait would sleep with the machine, and count on after it. */
-const LOOK = 1_000
-/** Once a connection is in doubt, a heartbeat may be this late, in ms. */
-const LATE = 2_000
-/** A stream that was open for so long, in ms, was no failure, even without events. */
-const GOOD = 10_000
-/** A stream that brought an event was no failure if its next request is at least so long, in ms, after the one before. */
-const BRIEF = 1_000
+/** Interval at which deadlines are checked, in ms. One timer for the whole time would stop while the machine sleeps. */
+const CHECK_INTERVAL = 1_000
+/** Maximum delay of a heartbeat after the machine may have slept, in ms. */
+const HEARTBEAT_TOLERANCE = 2_000
+/** A connection that was open for longer than this, in ms, is not a failure, even without events. */
+const STABLE_AFTER = 10_000
+/** A connection with an event is not a failure if the next request starts at least this long, in ms, after it opened. */
+const MIN_CYCLE = 1_000
 
-/** The standard lets a client add to the server's delay after a failure: nothing at first, then doubled up to what a stream waits, in ms. */
+/** Jitter of the standard policy after the second failure, in ms; it doubles. The standard lets a client wait longer after failures. */
 const STANDARD_BASE = 50
 
-/** Makes a connection; `run` starts it. */
+/** Creates a connection; `run` starts it. */
 export function createConnection(
   url: string,
   options: PlatformOptions,
@@ -113,36 +113,36 @@ export function createConnection(
   const { clock = systemClock, connectTimeout = Infinity, eventTimeout = Infinity } = options
   const { [PARSER]: createParser = createSmallParser, maxServerDelay = 3_600_000 } = options
   let controller = new AbortController()
-  /** Why this attempt was given up. Not `signal.reason`, which React Native before 0.87 does not have. */
-  let givenUp: OnwardError | undefined
+  /** Why the client aborted this attempt. React Native before 0.87 has no `signal.reason`. */
+  let abortReason: OnwardError | undefined
   /** The last id that a request can carry. */
   let sendableId = ""
   let attempts = 0
   let lastError: OnwardError | undefined
-  /** The last answer that was a stream. */
+  /** The last response that was a stream. */
   let opened: FetchedResponse | undefined
-  let phase: "connecting" | "reading" | "resting"
-  /** When the phase began, the last byte came, the last event did. */
+  let phase: "connecting" | "reading" | "paused"
+  /** When the phase began, the last byte arrived, the last event arrived. */
   let since: number
   let byteAt: number
   let eventAt: number
-  /** What the time of day is ahead of the monotonic clock, and how much of that came about since the last byte. */
+  /** How far the time of day is ahead of the monotonic clock, and by how much that grew since the last byte, in ms. */
   let ahead = clock.now() - clock.monotonic()
   let asleep = 0
   let openedAt = Infinity
   let hasEvent = false
-  /** The longest silence of the server, as it says itself. */
+  /** The heartbeat interval that the server announces, in ms. */
   let heartbeat = Infinity
   let failures = 0
   let retryAfter = 0
   let isOver = false
   let isRefreshing = false
-  /** A proxy refuses to stream, so responses are asked for that end. */
+  /** A proxy refuses to stream, so the client uses long polling. */
   let isPolling = false
   let isRefused = false
-  let isHurried = false
-  let hurry: (() => void) | undefined
-  let stopLooking: (() => void) | undefined
+  let skipsDelay = false
+  let endDelay: (() => void) | undefined
+  let stopChecking: (() => void) | undefined
 
   const parser = createParser(
     {
@@ -157,7 +157,7 @@ export function createConnection(
         const announced = /^heartbeat (\d+)$/.exec(text)
         if (!announced) return
         heartbeat = +(announced[1] as string)
-        look()
+        checkDeadlines()
       },
     },
     options,
@@ -167,79 +167,78 @@ export function createConnection(
 
   const idleTimeout = (): number => options.idleTimeout ?? 2 * heartbeat
 
-  /** What the server asks for between two requests. */
+  /** The delay that the server asks for between two requests, in ms. */
   const serverDelay = (): number => Math.min(maxServerDelay, Math.max(reconnectionTime(), retryAfter))
 
-  /** An id that no request can carry is not worth an error: repeating events is better than losing all. */
+  /** Returns the last id that a header can contain: repeated events are better than an error. */
   function idToSend(): string {
     const { lastEventId } = parser
     return canSend(lastEventId) ? (sendableId = lastEventId) : sendableId
   }
 
   /**
-   * Notes that the time of day went on without the monotonic clock. Either the machine slept, and the connection is probably dead; or somebody
-   * set the time, and it is fine. No clock of a browser tells which.
+   * Detects that the time of day advanced more than the monotonic clock. Either the machine slept, and the connection is probably lost; or the
+   * time was set, and the connection works. A browser's clocks do not show which.
    */
-  function notice(): void {
+  function detectSleep(): void {
     const before = ahead
     ahead = clock.now() - clock.monotonic()
-    if (ahead - before > LOOK) asleep += ahead - before
+    if (ahead - before > CHECK_INTERVAL) asleep += ahead - before
   }
 
-  function heard(): void {
-    notice()
+  function noteByte(): void {
+    detectSleep()
     byteAt = clock.monotonic()
     asleep = 0
   }
 
-  /** The longest silence of a connection that is fine. One in doubt has to show its next heartbeat, and gets no second chance. */
-  const patience = (): number => Math.min(idleTimeout(), asleep > 0 ? heartbeat + LATE : Infinity)
+  /** Maximum silence of a connection, in ms. After a possible sleep, the next heartbeat must arrive. */
+  const maxSilence = (): number => Math.min(idleTimeout(), asleep > 0 ? heartbeat + HEARTBEAT_TOLERANCE : Infinity)
 
-  const reason = (): OnwardError => givenUp as OnwardError
+  const reason = (): OnwardError => abortReason as OnwardError
 
-  function giveUp(code: OnwardErrorCode, message: string): void {
-    givenUp = fault(code, message)
-    controller.abort(givenUp)
+  function abort(code: OnwardErrorCode, message: string): void {
+    abortReason = fault(code, message)
+    controller.abort(abortReason)
   }
 
-  const expire = (code: OnwardErrorCode): void =>
-    giveUp(code, "The server sent nothing in time. The client reconnects.")
+  const expire = (code: OnwardErrorCode): void => abort(code, "The server sent nothing in time. The client reconnects.")
 
-  /** Ends the attempt when a deadline has passed, else looks again in a while. */
-  function look(): void {
-    stopLooking?.()
-    notice()
+  /** Aborts the attempt if a deadline has passed; otherwise checks again later. */
+  function checkDeadlines(): void {
+    stopChecking?.()
+    detectSleep()
     const now = clock.monotonic()
     const check = (at: number, code: OnwardErrorCode): number => {
       if (at <= now) expire(code)
       return at - now
     }
-    if (phase === "resting") return
+    if (phase === "paused") return
     const left =
       phase === "connecting"
         ? check(since + connectTimeout, "connect_timeout")
-        : Math.min(check(byteAt + patience(), "idle_timeout"), check(eventAt + eventTimeout, "event_timeout"))
-    if (left > 0 && left < Infinity) stopLooking = clock.after(Math.min(left, LOOK), look)
+        : Math.min(check(byteAt + maxSilence(), "idle_timeout"), check(eventAt + eventTimeout, "event_timeout"))
+    if (left > 0 && left < Infinity) stopChecking = clock.after(Math.min(left, CHECK_INTERVAL), checkDeadlines)
   }
 
   function enter(next: typeof phase): void {
     phase = next
-    heard()
+    noteByte()
     since = eventAt = byteAt
-    look()
+    checkDeadlines()
   }
 
-  /** The answer to one request, and its body, which ends with the signal whether or not the `fetch` cares for that. */
-  async function ask(attempt: Attempt, signal: AbortSignal): Promise<[FetchedResponse, ByteReader | undefined]> {
+  /** Sends one request. Returns the response and its reader, which the signal cancels even if `fetch` ignores the signal. */
+  async function send(attempt: Attempt, signal: AbortSignal): Promise<[FetchedResponse, ByteReader | undefined]> {
     const { fetch = globalThis.fetch } = options
     const target = opened && policy.resume?.(opened, attempt.lastEventId)
     const isResume = target !== undefined
     let to = isResume ? hrefOf(target, url) : url
-    // what the caller says to one origin is no other's business, even where a server names that
+    // another origin must not receive the caller's headers, even if the server returned its URL
     const headers = originOf(to) === originOf(url) ? (options.headers ?? {}) : {}
     if (isPolling) to = withQuery(to, "transport=poll")
     const { lastEventId } = parser
-    // a server that announces its heartbeat, as Onward does, reads the query too
+    // a server that announces its heartbeat is Onward, which reads the id from the query too
     const isQueried =
       !attempt.lastEventId ||
       ((!opened || heartbeat < Infinity) && isForeignGet(to, isResume ? "GET" : methodOf(options)))
@@ -256,14 +255,14 @@ export function createConnection(
     return [response, reader]
   }
 
-  /** One request, to its end; throws how it ended, unless that was the end of all. */
+  /** Sends one request and reads it to its end. Throws the reason of the end, unless the stream is closed. */
   async function connect(): Promise<void> {
     if (isOver) return
     const { signal } = (controller = new AbortController())
     retryAfter = 0
     openedAt = Infinity
-    hasEvent = isHurried = isRefused = false
-    givenUp = undefined
+    hasEvent = skipsDelay = isRefused = false
+    abortReason = undefined
     const attempt: Attempt = { number: attempts++, lastEventId: idToSend(), error: lastError }
     try {
       enter("connecting")
@@ -271,7 +270,7 @@ export function createConnection(
       const aborted = new Promise<never>((_, reject) => {
         signal.addEventListener("abort", () => reject(reason()))
       })
-      const [response, reader] = await Promise.race([ask(attempt, signal), aborted])
+      const [response, reader] = await Promise.race([send(attempt, signal), aborted])
       const { status, headers } = response
       if (status === 204) close()
       if (isOver) return
@@ -288,12 +287,12 @@ export function createConnection(
       for (;;) {
         const part = await reader?.read().catch(failed)
         if (signal.aborted || part?.done !== false) break
-        heard()
+        noteByte()
         parser.feed(part.value as Uint8Array)
         const room = owner.room?.()
         if (!room) continue
-        // when we do not read, silence is no fault of the server's
-        enter("resting")
+        // while the client does not read, the server is not silent
+        enter("paused")
         await room
         enter("reading")
       }
@@ -302,9 +301,9 @@ export function createConnection(
       if (signal.aborted) throw reason()
       throw isOwn(error) ? fault(error.code, error.message, 0, error.cause) : error
     } finally {
-      const lived = clock.monotonic() - openedAt
-      if (lived > GOOD || (hasEvent && lived + serverDelay() >= BRIEF)) failures = 0
-      enter("resting")
+      const openFor = clock.monotonic() - openedAt
+      if (openFor > STABLE_AFTER || (hasEvent && openFor + serverDelay() >= MIN_CYCLE)) failures = 0
+      enter("paused")
       parser.reset()
       controller.abort()
     }
@@ -313,8 +312,8 @@ export function createConnection(
   const isRepeatable = (error?: OnwardError): unknown =>
     (policy.resume && opened) || policy.canRepeat(idToSend(), error)
 
-  /** How long to wait after an attempt that ended so; throws when there is to be none, or closes. */
-  function judge(error: OnwardError): number {
+  /** Returns the delay before the next attempt, in ms. Throws if a retry cannot help; closes if the stream is complete. */
+  function delayAfter(error: OnwardError): number {
     const { code, status, retryable } = error
     const { retry, isFinite } = policy
     const isStatus = code === "bad_status"
@@ -329,24 +328,24 @@ export function createConnection(
     if (code === "stream_ended" && (isFinite || !isRepeatable(error))) close()
     else if (!retryable || (isStatus && !retry) || (retry && failures >= (retry.attempts ?? Infinity))) throw error
     else if (!isRepeatable(error)) {
-      const advice = 'Set `repeat: "always"` if the server may do it twice.'
-      const message = `The ${methodOf(options)} failed before an event with an id came (${error.message}) ${advice}`
+      const advice = 'Set `repeat: "always"` if the server can do it twice.'
+      const message = `The ${methodOf(options)} failed before an event with an id (${error.message}). ${advice}`
       throw fault("not_repeatable", message, status, error)
     }
     const delay = delayOf(retry || { base: failures && STANDARD_BASE }, failures++, serverDelay(), clock.random())
-    return isHurried ? 0 : delay
+    return skipsDelay ? 0 : delay
   }
 
   function wait(delay: number): Promise<void> {
     return new Promise((resolve) => {
-      const letGo = clock.hold()
-      hurry = () => {
-        hurry = undefined
+      const release = clock.hold()
+      endDelay = () => {
+        endDelay = undefined
         cancel()
-        letGo()
+        release()
         resolve()
       }
-      const cancel = clock.after(delay, hurry)
+      const cancel = clock.after(delay, endDelay)
     })
   }
 
@@ -354,7 +353,7 @@ export function createConnection(
     isOver = true
     parser.reset()
     controller.abort()
-    hurry?.()
+    endDelay?.()
   }
 
   return {
@@ -363,7 +362,7 @@ export function createConnection(
         const error = await connect().catch((thrown: unknown) => thrown)
         if (isOver) return
         if (!(error instanceof OnwardError)) throw error
-        const delay = judge(error)
+        const delay = delayAfter(error)
         if (isOver) return
         lastError = error
         owner.onReconnecting(error, delay)
@@ -373,18 +372,18 @@ export function createConnection(
     },
     close,
     wake(isLost) {
-      // what failed before was another network
+      // earlier failures were those of another network
       if (isLost) failures = 0
-      hurry?.()
-      notice()
-      // a page that comes back has most likely slept
+      endDelay?.()
+      detectSleep()
+      // a page that is shown again has probably slept
       const silence = clock.monotonic() - byteAt + asleep
-      const isSilent = phase !== "resting" && silence > Math.min(1.5 * heartbeat, idleTimeout())
-      // what cannot be asked for again may have survived
+      const isSilent = phase !== "paused" && silence > Math.min(1.5 * heartbeat, idleTimeout())
+      // a request that cannot be repeated is kept, because its connection can still work
       if (!isSilent && !(isLost && isRepeatable())) return
-      isHurried = true
+      skipsDelay = true
       if (isSilent) expire("idle_timeout")
-      else giveUp("network_error", "A reconnect was asked for. The client reconnects.")
+      else abort("network_error", "A reconnect was requested. The client reconnects.")
     },
     reset: () => parser.reset(),
     get lastEventId() {
@@ -396,5 +395,5 @@ export function createConnection(
   }
 }
 
-/** Raised on this side, with a status that is for servers. */
+/** Whether the client created the error, which then has a status for servers. */
 const isOwn = (error: unknown): error is OnwardError => error instanceof OnwardError && !error.isRemote

@@ -1,12 +1,12 @@
-/** Who holds a Web Lock is the one; it passes on when its tab is closed or crashes, whatever became of that tab. */
+/** Elects one tab as the leader: the holder of a Web Lock, which the browser releases when the tab closes or crashes. */
 export interface Election {
-  /** Waits to be elected; `isForced` takes the lock from who has it, which may be frozen. */
+  /** Waits for the lock; with `isForced`, takes it from its holder, which may be frozen. */
   stand(isForced?: boolean): void
-  /** Gives up the lock, or waiting for it. */
+  /** Releases the lock, or stops waiting for it. */
   withdraw(): void
 }
 
-/** @param onElected called when this tab is the one; @param onDeposed when another took the lock from it */
+/** @param onElected called when this tab becomes the leader; @param onDeposed called when another tab takes the lock from it */
 export function createElection(name: string, onElected: () => void, onDeposed: () => void): Election {
   let withdraw = (): void => {}
   return {
@@ -29,9 +29,9 @@ export function createElection(name: string, onElected: () => void, onDeposed: (
           return over
         })
         .catch(() => {
-          // a lock that was taken from its holder rejects, and so does a request that was aborted
+          // the promise rejects when another tab takes the lock, and when the request is aborted
           if (isElected) onDeposed()
-          // what may share nothing, as a page in a sandbox, has only itself to lead
+          // a page that may not use locks, for example in a sandbox, leads only itself
           else if (!waiting.signal.aborted) onElected()
         })
     },

@@ -10,17 +10,17 @@ export interface EventSourceOptions extends ConnectionOptions {
   /** Whether to send cookies to other origins. @default false */
   readonly withCredentials?: boolean
   /**
-   * Retries also after 408, 425, 429 and 5xx, with growing, jittered delays. The standard gives up.
-   * @default false, the standard
+   * Whether, and how, the client also retries after 408, 425, 429 and 5xx, with growing delays and jitter. The standard does not retry then.
+   * @default false
    */
   readonly retry?: boolean | RetryOptions
   /** Delay before reconnecting if the server sets none, in ms. @default 3_000 */
   readonly reconnectionTime?: number
 }
 
-/** An `error` event, with what browsers keep to themselves. */
+/** An `error` event with its cause, which browsers do not report. */
 export interface EventSourceErrorEvent extends Event {
-  /** Why; undefined after a 204, by which the server says there is nothing more. */
+  /** The cause. Undefined after a 204, with which a server ends the stream. */
   readonly error: OnwardError | undefined
 }
 
@@ -40,28 +40,28 @@ export interface ListenerOptions {
 /** A listener of any event: a function, or an object with the method `handleEvent`. */
 export type Listener = ((event: Event) => unknown) | { handleEvent(event: Event): unknown }
 
-/** The events an `EventSource` has of its own; whatever else the server names are `MessageEvent`s. */
+/** The built-in events of an `EventSource`. Events with other names are `MessageEvent`s. */
 export interface EventSourceEventMap {
   open: Event
   message: TextMessageEvent
   error: EventSourceErrorEvent
 }
 
-/** Without it, as in React Native, only `stream` works: this module must load all the same. */
+/** React Native has no `EventTarget`: there only `stream` works, but this module must load. */
 const Target: typeof EventTarget = globalThis.EventTarget ?? Object
 
-/** What `onopen`, `onmessage` and `onerror` hold. */
+/** The value of `onopen`, `onmessage` and `onerror`. */
 export type EventSourceHandler<E extends Event> = ((this: EventSource, event: E) => unknown) | null
 
-/** The URL of a source that has none: whatwg/html#12272. */
+/** The URL of a source that reads a stream of bytes: whatwg/html#12272. */
 const NO_URL = "about:event-stream"
 
 /**
- * The browser's `EventSource` (WHATWG HTML section 9.2), to the letter, in every runtime, with options for what it leaves out.
- * One difference no script can undo: across origins `Last-Event-ID` makes browsers ask first, by a CORS preflight. Servers of Onward get the id
- * in the query instead.
+ * The standard `EventSource` (WHATWG HTML section 9.2) for every runtime, with options that the standard does not have, such as `headers`.
+ * One difference: a script cannot send `Last-Event-ID` to another origin without a CORS preflight. Servers of Onward receive the id in the
+ * query instead.
  *
- * @throws DOMException `SyntaxError` for a URL that is none
+ * @throws DOMException `SyntaxError` if the URL is invalid
  * @example
  * const source = new EventSource("/events", { headers: async () => ({ authorization: `Bearer ${await token()}` }) })
  * source.addEventListener("tick", ({ data, lastEventId }) => console.log(lastEventId, JSON.parse(data)))
@@ -125,8 +125,8 @@ export class EventSource extends Target {
   }
 
   /**
-   * Events from a stream of bytes, wherever they are from: nothing is requested, and nothing reconnected when it ends
-   * (whatwg/html#12272). Throws `TypeError` when the stream is locked.
+   * Creates an `EventSource` that reads a stream of bytes (whatwg/html#12272). It sends no request, and closes when the stream ends. Throws
+   * `TypeError` if the stream is locked.
    */
   static fromReadableStream(stream: ReadableStream<Uint8Array>): EventSource {
     const reader = stream.getReader()
@@ -135,7 +135,7 @@ export class EventSource extends Target {
     return new this(NO_URL, { fetch: () => Promise.resolve(response) })
   }
 
-  /** The URL asked for, absolute; redirects do not change it. */
+  /** The absolute URL of the request. Redirects do not change it. */
   get url(): string {
     return this.#url
   }
@@ -148,22 +148,22 @@ export class EventSource extends Target {
     return this.#readyState
   }
 
-  /** What a reconnect will carry on after: whatwg/html#12272. */
+  /** The id after which a reconnect resumes: whatwg/html#12272. */
   get lastEventId(): string {
     return this.#connection.lastEventId
   }
 
-  /** Delay before reconnecting, in ms, as set by the server or the options: whatwg/html#12272. */
+  /** Delay before a reconnect, in ms, which the server or the options set: whatwg/html#12272. */
   get reconnectionTime(): number {
     return this.#connection.reconnectionTime
   }
 
-  /** Forgets the event that has come in part, for a source of a stream that begins afresh: whatwg/html#12272. */
+  /** Discards a partly received event, for a stream of bytes that starts again: whatwg/html#12272. */
   reset(): void {
     this.#connection.reset()
   }
 
-  /** Ends it for good. No event follows, not even one that has arrived already. */
+  /** Closes the connection. No event follows, not even one that has already arrived. */
   close(): void {
     this.#readyState = 2
     this.#connection.close()
@@ -194,16 +194,16 @@ export interface EventSourceListening {
   (type: string, listener: Listener | null, options?: boolean | ListenerOptions): void
 }
 
-/** Constants as Web IDL has them, on both objects. */
+/** Web IDL defines constants on the constructor and on its prototype. */
 for (const target of [EventSource, EventSource.prototype]) {
   for (const [value, name] of ["CONNECTING", "OPEN", "CLOSED"].entries()) {
     Object.defineProperty(target, name, { value, enumerable: true })
   }
 }
-/** By this libraries such as the MCP SDK find out that there is an option `fetch`. */
+/** Libraries such as the MCP SDK look for this property before they use the option `fetch`. */
 Object.defineProperty(EventSource, Symbol.for("eventsource.supports-fetch-override"), { value: true })
 
-/** An event handler attribute keeps the place among the listeners where it was first set (WHATWG HTML section 8.1.8.1). */
+/** A handler set again keeps its position among the listeners (WHATWG HTML section 8.1.8.1). */
 for (const type of ["open", "message", "error"]) {
   const slots = new WeakMap<EventSource, Slot>()
   Object.defineProperty(EventSource.prototype, `on${type}`, {
@@ -231,7 +231,7 @@ interface Slot {
 function resolve(url: string | URL): string {
   try {
     return hrefOf(url)
-  } catch {
-    throw new DOMException(`invalid URL: ${String(url)}`, "SyntaxError")
+  } catch (error) {
+    throw new DOMException((error as Error).message, "SyntaxError")
   }
 }

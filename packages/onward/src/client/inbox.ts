@@ -1,17 +1,17 @@
-/** What has arrived and was not taken yet. Whoever fills it asks for `room` before more is read. */
+/** A queue of received items. The writer waits for `room` before it reads more. */
 export interface Inbox<T> {
   put(item: T): void
-  /** Nothing more will come: after what is there, or with `isNow` instead of it, `next` throws the error once, and then is done. */
+  /** Ends the queue. After the queued items, which `isNow` drops, `next` rejects once with the error, and then is done. */
   end(failure?: { readonly error: unknown }, isNow?: boolean): void
   next(): Promise<IteratorResult<T, undefined>>
-  /** Undefined when everything was taken, else resolves once it is. */
+  /** Returns undefined if the queue is empty, else a promise that resolves when it is. */
   room(): Promise<void> | undefined
   readonly size: number
 }
 
 type Result<T> = IteratorResult<T, undefined>
 
-/** `onTake` is told of each item as it is handed out. */
+/** Creates a queue. `onTake` is called with each item that `next` returns. */
 export function createInbox<T>(onTake: (item: T) => void): Inbox<T> {
   let items: T[] = []
   let taken = 0

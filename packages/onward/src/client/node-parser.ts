@@ -1,21 +1,21 @@
 import { OnwardError } from "../errors.ts"
 import { createParser, type ParserHandlers, type SmallParser, type SmallParserOptions } from "../protocol/index.ts"
 
-/** A line `data: ` ended by CRLF takes eight bytes, of which one counts. */
-const MOST_BYTES = 8
+/** A line `data: ` with CRLF has eight bytes, and adds one to the length of the event. */
+const BYTES_PER_UNIT = 8
 
 /**
- * The parser that is built for speed, in the ways of the small one: in Node bytes of code count for nothing. It measures events in bytes,
- * and passes over what means nothing without holding it; so that a line of that kind ends some time too, bytes are counted.
+ * Creates a parser with the interface of the small one. In Node, speed matters more than code size. It measures events in bytes. It skips
+ * unknown fields without buffering them, so it also counts their bytes and refuses a line that does not end.
  */
 export function createFastParser(handlers: ParserHandlers, options: SmallParserOptions = {}): SmallParser {
   const { maxEventChars = 16 * 1024 * 1024, lastEventId } = options
-  /** Since anything came that means something. */
+  /** Bytes since the last event, comment, id or retry. */
   let bytes = 0
   const clear = (): void => void (bytes = 0)
 
   function refuse(): never {
-    throw new OnwardError("event_too_large", `an event is longer than ${maxEventChars}: raise \`maxEventChars\``)
+    throw new OnwardError("event_too_large", `An event is longer than ${maxEventChars} bytes. Raise \`maxEventChars\`.`)
   }
 
   const parser = createParser(
@@ -25,7 +25,7 @@ export function createFastParser(handlers: ParserHandlers, options: SmallParserO
         try {
           handlers.onEvent(event)
         } catch (error) {
-          // nothing more of the chunk, then `push` throws
+          // drops the rest of the chunk; then `feed` throws
           parser.reset()
           throw error
         }
@@ -48,7 +48,7 @@ export function createFastParser(handlers: ParserHandlers, options: SmallParserO
         if (!(error instanceof OnwardError) || error.code !== "event_too_large") throw error
         refuse()
       }
-      if (bytes > MOST_BYTES * maxEventChars) refuse()
+      if (bytes > BYTES_PER_UNIT * maxEventChars) refuse()
     },
     reset() {
       clear()

@@ -15,13 +15,13 @@ import { createFastParser } from "./node-parser.ts"
 export * from "./index.ts"
 
 export interface NodeEventSourceOptions extends EventSourceOptions {
-  /** Told of what a listener throws. @default console.error */
+  /** Called with what a listener throws. @default console.error */
   readonly onError?: (error: unknown) => void
 }
 
 const IN_NODE = { fetch: nodeFetch, [PARSER]: createFastParser }
 
-/** The options with Node's own. What is no object is handed on as it is, to be refused. */
+/** Adds the options for Node. A value that is not an object is passed on and refused there. */
 const inNode = (options: object, more: object = {}): object =>
   tagOf(options) === "[object Object]" ? { ...IN_NODE, ...more, ...options } : options
 
@@ -31,10 +31,10 @@ function withoutOnError(options: NodeEventSourceOptions): object {
   return others
 }
 
-/** `EventSource` on `node:http`. A listener that throws harms no other: by itself, Node ends the process for it. */
+/** The standard `EventSource` for Node, on `node:http`. A listener that throws does not end the process, as Node's `EventTarget` would. */
 export class EventSource extends BrowserEventSource {
   readonly #onError: (error: unknown) => void
-  /** One guard a listener, so that adding it twice and removing it mean what they mean. */
+  /** One guard per listener, so that a listener can be removed, and is not added twice. */
   readonly #guards = new WeakMap<object, (event: Event) => void>()
 
   constructor(url: string | URL, options: NodeEventSourceOptions = {}) {
@@ -74,8 +74,8 @@ export class EventSource extends BrowserEventSource {
 }
 
 /**
- * `stream` on `node:http`. Without `onStatus`, a first connection that fails is reported on the console, once: a browser would, and a loop that
- * waits for a server that is not there says nothing.
+ * Opens an event stream that reconnects and resumes, on `node:http`. Without `onStatus`, the first failure to connect is reported on the
+ * console, because a loop that waits for an unreachable server shows nothing.
  */
 export const stream: typeof openStream = (url: string | URL, options?: object) =>
   openStream(url, inNode(options ?? {}, { onStatus: reportFirstFailure() }))
@@ -86,7 +86,7 @@ function reportFirstFailure(): (status: StreamStatus) => void {
     if (isSettled) return
     isSettled = status.state === "open" || status.state === "reconnecting"
     if (status.state === "reconnecting") {
-      console.warn(`onward: ${status.error.message} The client keeps trying; \`onStatus\` is told of each failure.`)
+      console.warn(`onward: ${status.error.message} The client retries. Use \`onStatus\` to observe it.`)
     }
   }
 }

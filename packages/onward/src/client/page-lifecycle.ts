@@ -1,54 +1,54 @@
 import type { Clock } from "../clock.ts"
 
 /**
- * A page that nobody sees may keep its streams, or rest. One that is stored, that is frozen or left, for good or in the back-forward cache,
- * must hold nothing: others wait for what it has, and it can do nothing for them.
+ * Why a page needs no connection. A hidden page keeps or pauses its streams. A stored page (frozen, closed, or in the
+ * back-forward cache) must release connections and locks: other tabs wait for them.
  */
 export type PageAbsence = "hidden" | "stored"
 
 export interface PageLifecycleOptions {
   readonly clock: Clock
-  /** How long a page is hidden before it counts, in ms. */
+  /** How long the page must be hidden before `onAway`, in ms. */
   readonly hiddenAfter: number
   readonly onAway: (why: PageAbsence) => void
-  /** May come more than once, and without `onAway`. */
+  /** Can be called more than once, and without `onAway`. */
   readonly onBack: (why: PageAbsence) => void
-  /** The page may have slept, or the network changed; what was connected before is gone for sure when `isLost`. */
+  /** Called when the machine may have slept, or the network changed. With `isLost`, the earlier connections are lost. */
   readonly onWake: (isLost: boolean) => void
 }
 
-/** Watches the page this runs in, if it is one. Nothing of what it tells reaches a connection as an error. Returns the undo. */
+/** Watches for changes of the page, if there is one, that cause no error on a connection. Returns a function that stops it. */
 export function watchPageLifecycle({ clock, hiddenAfter, onAway, onBack, onWake }: PageLifecycleOptions): () => void {
   const { document, self } = globalThis as Partial<typeof globalThis>
   const watching = new AbortController()
   let cancel: (() => void) | undefined
 
-  function hear(target: EventTarget, type: string, handle: () => void): void {
+  function listen(target: EventTarget, type: string, handle: () => void): void {
     target.addEventListener(type, handle, { signal: watching.signal })
   }
 
-  function look(): void {
+  function watchHidden(): void {
     cancel?.()
     cancel = document?.hidden ? clock.after(hiddenAfter, () => onAway("hidden")) : undefined
   }
 
   if (document) {
-    look()
-    hear(document, "visibilitychange", () => {
-      look()
+    watchHidden()
+    listen(document, "visibilitychange", () => {
+      watchHidden()
       if (document.hidden) return
       onBack("hidden")
       onWake(false)
     })
-    hear(document, "freeze", () => onAway("stored"))
-    hear(document, "resume", () => onBack("stored"))
+    listen(document, "freeze", () => onAway("stored"))
+    listen(document, "resume", () => onBack("stored"))
   }
-  // in React Native there is one that hears nothing
+  // React Native has a `self` without events
   if (self?.addEventListener) {
-    hear(self, "online", () => onWake(true))
-    // cached or not: Firefox may leave the connections of a page that has gone open until something else happens
-    hear(self, "pagehide", () => onAway("stored"))
-    hear(self, "pageshow", () => onBack("stored"))
+    listen(self, "online", () => onWake(true))
+    // cached or not: Firefox can keep the connections of a closed page open
+    listen(self, "pagehide", () => onAway("stored"))
+    listen(self, "pageshow", () => onBack("stored"))
   }
   return () => {
     cancel?.()

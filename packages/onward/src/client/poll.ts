@@ -5,17 +5,17 @@ import { createSmallParser } from "../protocol/index.ts"
 import { canSend, withQuery, type ByteReader, type FetchedResponse, type FetchInit, type FetchLike } from "./request.ts"
 
 export interface PollingOptions {
-  /** What carries the requests; may give the whole body at once, as React Native's does. @default the platform's */
+  /** The function that sends requests. It may return the body only when it is complete, as in React Native. @default the platform's `fetch` */
   readonly fetch?: (url: string, init: FetchInit) => Promise<PolledResponse>
-  /** How long the first bytes of a stream may take, in ms, before it is asked for piece by piece. 0: always do. @default 5_000 */
+  /** Maximum time until the first byte of a stream, in ms. Then the client falls back to long polling. 0: always use long polling. @default 5_000 */
   readonly streamTimeout?: number
-  /** How long after that no stream is tried again, in ms. @default 600_000 */
+  /** How long the client uses long polling before it tries to stream again, in ms. @default 600_000 */
   readonly retryStreamAfter?: number
-  /** Time; for tests. @default the machine's */
+  /** The source of time. In tests, a clock of `onward/testing`. @default the machine's */
   readonly clock?: Clock
 }
 
-/** What is used of an answer. Where `body` is missing, nothing comes before all has come. */
+/** The parts of a response that `pollingFetch` uses. Without `body` it waits for the whole `text()`. */
 export interface PolledResponse {
   readonly status: number
   readonly url: string
@@ -25,14 +25,14 @@ export interface PolledResponse {
   text?(): Promise<string>
 }
 
-/** A piece that took less, in ms, and said nothing new is no answer of a hub: asking on at once would be a storm. */
-const SUSPICIOUS = 250
+/** A poll without events that took less than this, in ms, was not answered by a hub. To poll again at once would flood the server. */
+const MIN_EMPTY_POLL = 250
 
 /**
- * A `fetch` for paths that hand on nothing before a response is over: virus scanners, inspection of TLS, proxies that buffer, React Native.
- * A hub's streams begin with a comment, so one of which nothing comes in time is held somewhere: then it is asked for in pieces, by
- * `transport=poll`, each a response that ends with the first news. To the client that is one stream. Nothing is lost or doubled: each
- * piece begins after the last id. Requests other than GET are passed on.
+ * Creates a `fetch` that falls back to long polling if responses are buffered: by virus scanners, TLS inspection, proxies or React Native.
+ * A hub's streams begin with a comment, so a response without a byte within `streamTimeout` is buffered. The client then polls with
+ * `transport=poll`: each response ends after the first events, and the next one begins after the last id. The caller reads one stream,
+ * without lost or repeated events. Requests other than GET are sent unchanged.
  *
  * @example
  * const events = stream("/events", { fetch: pollingFetch() })
@@ -45,90 +45,90 @@ export function pollingFetch(options: PollingOptions = {}): FetchLike {
   return async (url, init) => {
     if (init.method !== undefined && init.method !== "GET") return streaming(await fetch(url, init))
     if (clock.monotonic() >= pollUntil) {
-      const response = await inTime(fetch, url, init, streamTimeout, clock)
+      const response = await fetchInTime(fetch, url, init, streamTimeout, clock)
       if (response) return response
     }
-    // what a proxy would refuse, or hold
+    // proxies that cannot stream refuse or delay requests with this header
     const { incremental: _, ...headers } = Object.fromEntries(new Headers(init.headers))
-    const asked = { ...init, headers }
+    const pollInit = { ...init, headers }
     const target = withQuery(url, "transport=poll")
-    const since = clock.monotonic()
-    const response = await fetch(target, asked)
+    const startedAt = clock.monotonic()
+    const response = await fetch(target, pollInit)
     if (response.status !== 200) return streaming(response)
     pollUntil = Math.max(pollUntil, clock.monotonic() + retryStreamAfter)
-    const pieces: Pieces = { fetch, url: target, init: asked, clock }
-    return { ...partsOf(response), body: { getReader: () => read(pieces, response, since) } }
+    const poll: Poll = { fetch, url: target, init: pollInit, clock }
+    return { ...partsOf(response), body: { getReader: () => pollReader(poll, response, startedAt) } }
   }
 }
 
-/** The answer, if its first bytes come in time; else the request is given up. */
-async function inTime(
+/** Returns the response if its first bytes arrive within the timeout; otherwise aborts the request. */
+async function fetchInTime(
   fetch: NonNullable<PollingOptions["fetch"]>,
   url: string,
   init: FetchInit,
-  patience: number,
+  timeout: number,
   clock: Clock,
 ): Promise<FetchedResponse | undefined> {
   const controller = new AbortController()
-  const leave = (): void => controller.abort(init.signal?.reason)
-  init.signal?.addEventListener("abort", leave)
+  const onAbort = (): void => controller.abort(init.signal?.reason)
+  init.signal?.addEventListener("abort", onAbort)
   let isLate = false
   let stop: (() => void) | undefined
   const late = new Promise<undefined>((resolve) => {
-    stop = clock.after(patience, () => {
+    stop = clock.after(timeout, () => {
       isLate = true
       resolve(undefined)
     })
   })
 
-  async function ask(): Promise<FetchedResponse | undefined> {
+  async function fetchFirstBytes(): Promise<FetchedResponse | undefined> {
     const response = await fetch(url, { ...init, signal: controller.signal })
     if (response.headers.get("proxy-status")?.includes("incremental_refused")) return undefined
     if (response.status !== 200 || !response.body) return streaming(response)
     const reader = response.body.getReader()
     const first = await reader.read()
-    return { ...partsOf(response), body: { getReader: () => after([first], reader) } }
+    return { ...partsOf(response), body: { getReader: () => prepend([first], reader) } }
   }
 
-  const asked = ask()
+  const inTime = fetchFirstBytes()
   try {
-    return await Promise.race([asked, late])
+    return await Promise.race([inTime, late])
   } finally {
     stop?.()
     if (isLate) {
-      asked.catch(() => {})
+      inTime.catch(() => {})
       controller.abort()
-      init.signal?.removeEventListener("abort", leave)
+      init.signal?.removeEventListener("abort", onAbort)
     }
   }
 }
 
-/** How each piece is asked for. */
-interface Pieces {
+/** The request that is repeated for each poll. */
+interface Poll {
   readonly fetch: NonNullable<PollingOptions["fetch"]>
   readonly url: string
   readonly init: FetchInit
   readonly clock: Clock
 }
 
-/** Reads one piece after the other, for as long as each is whole and something comes; `since` is when the first was asked for. */
-function read({ fetch, url, init, clock }: Pieces, opened: PolledResponse, since: number): ByteReader {
-  const known = createSmallParser({ onEvent() {} }, { lastEventId: init.headers["last-event-id"] })
+/** Reads one response after the other, while each is complete and brings events. The first was requested at `startedAt`. */
+function pollReader({ fetch, url, init, clock }: Poll, opened: PolledResponse, startedAt: number): ByteReader {
+  const parser = createSmallParser({ onEvent() {} }, { lastEventId: init.headers["last-event-id"] })
   let reader = readerOf(opened)
-  let idBefore = known.lastEventId
-  /** The last two bytes: a piece that does not end with a blank line was cut, and what follows would be joined to half a block. */
+  let idBefore = parser.lastEventId
+  /** The last two bytes. A response that does not end with a blank line was cut: the next one would be joined to half an event. */
   let tail = ""
-  let isOver = false
+  let isCancelled = false
 
   async function next(): Promise<boolean> {
-    const id = known.lastEventId
-    const isNews = id !== idBefore || clock.monotonic() - since >= SUSPICIOUS
-    if (isOver || !isNews || tail !== "\n\n" || id === "" || !canSend(id)) return false
+    const id = parser.lastEventId
+    const isPlausible = id !== idBefore || clock.monotonic() - startedAt >= MIN_EMPTY_POLL
+    if (isCancelled || !isPlausible || tail !== "\n\n" || id === "" || !canSend(id)) return false
     const headers = { ...init.headers, "last-event-id": idToHeader(id) }
-    since = clock.monotonic()
+    startedAt = clock.monotonic()
     idBefore = id
     const response = await fetch(url, { ...init, headers })
-    // why not, the client finds out by asking itself
+    // the client then sends a request itself, and reports the status
     if (response.status !== 200) return false
     reader = readerOf(response)
     return true
@@ -139,7 +139,7 @@ function read({ fetch, url, init, clock }: Pieces, opened: PolledResponse, since
       for (;;) {
         const { done, value } = await reader.read()
         if (!done && value) {
-          known.feed(value)
+          parser.feed(value)
           tail = (tail + String.fromCharCode(...value.subarray(-2))).slice(-2)
           return { done, value }
         }
@@ -147,7 +147,7 @@ function read({ fetch, url, init, clock }: Pieces, opened: PolledResponse, since
       }
     },
     async cancel() {
-      isOver = true
+      isCancelled = true
       await reader.cancel()
     },
   }
@@ -165,7 +165,7 @@ const streaming = (response: PolledResponse): FetchedResponse => ({
   body: { getReader: () => readerOf(response) },
 })
 
-/** Of a body that comes only as a whole, that. */
+/** Reads a body; one that the platform cannot stream is a single chunk. */
 function readerOf(response: PolledResponse): ByteReader {
   if (response.body) return response.body.getReader()
   let text: Promise<string> | undefined
@@ -179,7 +179,7 @@ function readerOf(response: PolledResponse): ByteReader {
   }
 }
 
-/** What was read already, then the rest. */
-function after(read: Awaited<ReturnType<ByteReader["read"]>>[], reader: ByteReader): ByteReader {
+/** Reads the chunks that were already read, then the rest. */
+function prepend(read: Awaited<ReturnType<ByteReader["read"]>>[], reader: ByteReader): ByteReader {
   return { read: async () => read.shift() ?? reader.read(), cancel: () => reader.cancel() }
 }

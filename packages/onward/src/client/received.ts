@@ -3,43 +3,43 @@ import { fault } from "./request.ts"
 import type { EventContract, EventOutput, EventSchemas } from "../events.ts"
 import type { ParsedEvent } from "../protocol/index.ts"
 
-/** What was missed for good, as `stream.gap` says it. */
+/** The data of `stream.gap`: events that are permanently lost. */
 export interface Gap {
-  /** Why: retention removed it, the log was made anew, the id is unknown. */
+  /** Why: `trimmed` (removed by retention), `epoch` (the log was recreated), or `unknown` (the server does not know the id). */
   readonly reason: string
-  /** The id after which something may be missing. */
+  /** The id after which events may be missing. */
   readonly from: string
-  /** Up to which position. */
+  /** The position up to which events may be missing. */
   readonly to: string
 }
 
-/** An event as it is handed out. */
+/** An event that a stream delivers. */
 export interface StreamEvent {
-  /** "message" when the server named none. */
+  /** The name of the event; "message" if the server sends none. */
   readonly event: string
   readonly data: string
-  /** What a later stream can carry on after: give it as `lastEventId`. */
+  /** The id of the event. A later stream resumes after it with the option `lastEventId`. */
   readonly id: string
-  /** `data` as JSON. Throws `OnwardError("validation_failed")` when it is none. */
+  /** Parses `data` as JSON. Throws `OnwardError("validation_failed")` if it is not JSON. */
   json<T = unknown>(): T
 }
 
-/** An event under a contract: `data` is what its schema makes of it. */
+/** An event of a contract: `data` has the type of its schema's output. */
 export type TypedStreamEvent<S extends EventSchemas> = (
   | EventOutput<S>
   | { readonly event: "stream.gap"; readonly data: Gap }
 ) & { readonly id: string }
 
-/** What a contract does to the events of a stream. */
+/** The options of a stream with a contract. */
 export interface TypedOptions<S extends EventSchemas> {
-  /** What arrives, as the publisher declared it. Events it does not name are passed over. */
+  /** The contract of the events, made with `defineEvents`. Events that it does not name are skipped. */
   readonly events: EventContract<S>
   /**
-   * Whether data is checked, and made what the schema makes of it. Otherwise it is believed; only to tell text from JSON its schema is asked.
+   * Whether data is validated and transformed by its schema. Otherwise the schema only decides whether data is text or JSON.
    * @default false
    */
   readonly validate?: boolean
-  /** What to do with an event that does not fit. @default "throw" */
+  /** What happens to an event that does not fit its schema: the stream fails, or the event is skipped; a function is called with it. @default "throw" */
   readonly onInvalid?: "throw" | "skip" | ((error: unknown, event: StreamEvent) => void)
 }
 
@@ -58,12 +58,12 @@ export class Received implements StreamEvent {
     try {
       return JSON.parse(this.data) as T
     } catch (cause) {
-      throw fault("validation_failed", `The data of "${this.event}" is not JSON. Read \`data\`.`, 0, cause)
+      throw fault("validation_failed", `The data of "${this.event}" is not JSON. Read \`data\` instead.`, 0, cause)
     }
   }
 }
 
-/** The next event that fits the contract. */
+/** Returns the next event that fits the contract. */
 export async function nextTyped(
   next: () => Promise<IteratorResult<StreamEvent, undefined>>,
   { events, validate = false, onInvalid = "throw" }: TypedOptions<EventSchemas>,

@@ -2,39 +2,41 @@ import { CONTROL_CHARACTER } from "../control-characters.ts"
 import { idToHeader, MAX_ID_BYTES } from "../event-id.ts"
 import { OnwardError, type OnwardErrorCode } from "../errors.ts"
 
-/** One try to connect, as functions given as options see it. */
+/** One attempt to connect, which functions given as options receive. */
 export interface Attempt {
-  /** 0 for the first, then 1, 2, … */
+  /** 0 for the first attempt, then 1, 2, … */
   readonly number: number
-  /** What the server is asked to carry on after; "" when nothing is known. */
+  /** The id after which the server is asked to resume; "" for none. */
   readonly lastEventId: string
-  /** What ended the attempt before this one; undefined for the first. */
+  /** The error that ended the previous attempt; undefined for the first. */
   readonly error: OnwardError | undefined
 }
 
-/** How a `fetch` is called: with headers as a plain object, so that `{ ...init.headers, authorization }` keeps them. */
+/** The options that `fetch` receives. `headers` is a plain object, so that `{ ...init.headers, authorization }` keeps them. */
 export interface FetchInit extends RequestInit {
   headers: Record<string, string>
 }
 
-/** What is asked of a `fetch`; that of the platform fits. */
+/** A function that sends requests, such as the platform's `fetch`. */
 export type FetchLike = (url: string, init: FetchInit) => Promise<FetchedResponse>
 
-/** What is used of its answer. */
+/** The parts of a response that the client uses. */
 export interface FetchedResponse {
   readonly status: number
-  /** Where redirects led; "" when unknown. */
+  /** The URL after redirects; "" if unknown. */
   readonly url: string
   readonly type?: string
   readonly headers: { get(name: string): string | null }
   readonly body: { getReader(): ByteReader } | null
 }
 
+/** The parts of a `ReadableStreamDefaultReader` that the client uses. */
 export interface ByteReader {
   cancel(): Promise<void>
   read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>
 }
 
+/** A body as `fetch` takes it. `BodyInit` needs TypeScript's DOM library. */
 export type RequestBody = NonNullable<RequestInit["body"]>
 
 /** Headers as `fetch` takes them. `HeadersInit` needs TypeScript's DOM library. */
@@ -44,45 +46,44 @@ export type RequestHeaders = NonNullable<RequestInit["headers"]>
 export type CredentialsMode = "omit" | "same-origin" | "include"
 
 export interface RequestOptions {
-  /** @default "GET", or "POST" when there is a `body` */
+  /** The method of the request. @default "GET", or "POST" with a `body` */
   readonly method?: string
   /**
-   * Request headers. A function is called for each attempt, and once more after a 401. Headers stay with their origin: a redirect to
-   * another origin drops `authorization`. In browsers, which follow redirects themselves, a redirect is refused if there are headers that
-   * the browser would not drop.
+   * Request headers. A function is called for each attempt, and once more after a 401. They are not sent to another origin: Node drops them
+   * when a redirect leads there; in browsers, a redirect fails if there are headers that the browser would not drop.
    */
   readonly headers?: RequestHeaders | ((attempt: Attempt) => RequestHeaders | Promise<RequestHeaders>)
-  /** The body of each attempt; a function makes it anew. */
+  /** The request body. A function is called for each attempt. */
   readonly body?: RequestBody | ((attempt: Attempt) => RequestBody | Promise<RequestBody>) | undefined
-  /** @default the platform's; in Node `node:http`, which neither ends quiet streams nor costs as much */
+  /** The function that sends requests. @default the platform's `fetch`; in Node one on `node:http`, which is faster and never ends quiet streams */
   readonly fetch?: FetchLike
-  /** @default "same-origin" */
+  /** When cookies are sent, as for `fetch`. @default "same-origin" */
   readonly credentials?: CredentialsMode
-  /** Ends everything. */
+  /** Ends the stream when aborted. */
   readonly signal?: AbortSignal
-  /** Where to start: after this id. @default "" */
+  /** The id after which the stream starts. @default "" */
   readonly lastEventId?: string
   /**
-   * Asks proxies not to buffer the stream, by `Incremental: ?1` (RFC 10036). Not sent to another origin, because it would cause a CORS
-   * preflight. @default true
+   * Whether to ask proxies not to buffer the stream, with the header `Incremental: ?1` (RFC 10036). It is not sent to another origin, because it
+   * would cause a CORS preflight. @default true
    */
   readonly incremental?: boolean
-  /** The maximum length of an event, in UTF-16 units; in Node in UTF-8 bytes. @default 16 Mi */
+  /** Maximum length of an event, in UTF-16 units; in Node in UTF-8 bytes. @default 16_777_216 */
   readonly maxEventChars?: number
 }
 
-/** Names that platforms drop on the way to another origin (Fetch section 4.4), or that give nothing away. */
+/** Headers that browsers drop on a redirect to another origin (Fetch section 4.4), or that contain nothing secret. */
 const HARMLESS = /^(accept|authorization$|cache-control|content-|incremental|last-event-id)/
 
 /**
- * Whether an id comes back to a server as it is, in a header: of the rule for ids what concerns a client, which takes them from any server. Most ids
- * are plain ASCII, and known to be fine at once.
+ * Whether an id arrives at the server unchanged in a header. The client accepts ids of any server; most are plain ASCII, which the first test
+ * accepts.
  */
 export const canSend = (id: string): boolean =>
   id.length <= MAX_ID_BYTES &&
   (/^[!-~]*$/.test(id) || (!CONTROL_CHARACTER.test(id) && id === id.trim() && idToHeader(id).length <= MAX_ID_BYTES))
 
-/** The request of one attempt: its headers are those of WHATWG HTML section 9.2.2, then the caller's. */
+/** Returns the `fetch` options of one attempt: the headers of WHATWG HTML section 9.2.2, then the caller's. */
 export async function initOf(
   options: RequestOptions,
   url: string,
@@ -90,28 +91,28 @@ export async function initOf(
   isResume: boolean,
 ): Promise<FetchInit> {
   const { headers: given, body: source, credentials = "same-origin", incremental = true } = options
-  const headers = headersOf(await made(given, attempt))
+  const headers = headersOf(await resolveOption(given, attempt))
   if (!headers.has("accept")) headers.set("accept", "text/event-stream")
   if (incremental && !isForeign(url)) headers.set("incremental", "?1")
   if (attempt.lastEventId !== "") headers.set("last-event-id", idToHeader(attempt.lastEventId))
   const init: FetchInit = { method: "GET", headers: Object.fromEntries(headers), credentials, cache: "no-store" }
   if (!isResume) {
     init.method = methodOf(options)
-    init.body = (await made(source, attempt)) ?? null
+    init.body = (await resolveOption(source, attempt)) ?? null
   }
   if (Object.keys(init.headers).some((name) => !HARMLESS.test(name))) init.redirect = "manual"
   return init
 }
 
-/** What an option is at this attempt. What cannot be had now, a token for instance, may be had later. */
-const made = async <T>(given: T | ((attempt: Attempt) => T | Promise<T>) | undefined, attempt: Attempt) =>
+/** Returns an option's value for this attempt. A function that fails, for instance to get a token, is a network error: a retry can succeed. */
+const resolveOption = async <T>(given: T | ((attempt: Attempt) => T | Promise<T>) | undefined, attempt: Attempt) =>
   typeof given === "function"
     ? Promise.resolve(attempt)
         .then(given as (attempt: Attempt) => T)
         .catch(failed)
     : given
 
-/** The platform's error would name the value. */
+/** Replaces the platform's error, because its message contains the value. */
 function headersOf(given: RequestHeaders | undefined): Headers {
   try {
     return new Headers(given)
@@ -120,7 +121,7 @@ function headersOf(given: RequestHeaders | undefined): Headers {
   }
 }
 
-/** One request, up to the head of its answer. */
+/** Sends one request. Resolves when the head of the response arrives. */
 export async function request(fetch: FetchLike, url: string, init: FetchInit): Promise<FetchedResponse> {
   const response = await Promise.resolve(init)
     .then((init) => fetch(url, init))
@@ -130,15 +131,15 @@ export async function request(fetch: FetchLike, url: string, init: FetchInit): P
       throw fault("invalid_request", mistake)
     })
   if (typeof response?.headers?.get === "function") return response
-  throw fault("invalid_request", "`fetch` returned no Response. Return that of the platform's `fetch`.")
+  throw fault("invalid_request", "`fetch` returned no Response. Return one like the platform's `fetch`.")
 }
 
 /**
- * What is wrong with a request that failed: of mistakes and of the network `fetch` tells by the same error, `Request` of mistakes alone. No word of
- * what may be secret: of a URL only how it begins.
+ * Returns what is wrong with a request that failed, or undefined if the network failed: `fetch` throws the same error for both, `new Request`
+ * only for mistakes. The text contains no secret, so of the URL only the scheme.
  */
 function mistakeIn(url: string, { body, signal: _, ...init }: FetchInit): string | undefined {
-  if (!/^(https?|data|blob):/i.test(url)) return `The URL begins with "${url.split(":")[0]}:". ${WHOLE_URL}`
+  if (!/^(https?|data|blob):/i.test(url)) return `The URL begins with "${url.split(":")[0]}:". ${URL_ADVICE}`
   if (/^\w+:\/\/[^/?#]*@/.test(url)) return 'The URL has a password. Send it in the header "authorization".'
   try {
     new Request(url, body ? { ...init, body: "" } : init)
@@ -147,59 +148,58 @@ function mistakeIn(url: string, { body, signal: _, ...init }: FetchInit): string
   }
 }
 
-export const WHOLE_URL = 'Give a whole one, like "http://localhost:3000/events".'
+export const URL_ADVICE = 'Use an absolute URL like "http://localhost:3000/events".'
 
-/** Absolute, as the page or worker this runs in sees it. Throws `TypeError` for what is no URL. */
+/** Returns the absolute URL, relative to the page or worker. Throws a `TypeError` if it is not a URL. */
 export function hrefOf(
   url: string | URL,
   base: string | undefined = globalThis.document?.baseURI ?? globalThis.location?.href,
 ): string {
-  // its URL adds a slash
+  // its `URL` appends a slash
   if (globalThis.navigator?.product === "ReactNative") return `${url}`
   try {
     return new URL(url, base).href
   } catch {
     const shown = `${url}`.replace(/[?#].*|[^/]*@/g, "")
-    throw new TypeError(`"${shown}" is not a URL${base ? "" : " without a page"}. ${WHOLE_URL}`)
+    throw new TypeError(`"${shown}" is not a URL${base ? "" : " outside a page"}. ${URL_ADVICE}`)
   }
 }
 
-/** Scheme, host and port. By hand, because the `URL` of React Native does not know them. */
+/** Returns scheme, host and port, without `URL`, because React Native's does not have them. */
 export const originOf = (href: string): string | undefined => /^[^:]+:\/\/[^/?#]*/.exec(href)?.[0]
 
-/** With one more parameter. By hand, because the `URL` of React Native cannot set any. */
+/** Adds a query parameter, without `URL`, because React Native's cannot. */
 export function withQuery(href: string, parameter: string): string {
   const [url = ""] = href.split("#")
   return `${url}${url.includes("?") ? "&" : "?"}${parameter}`
 }
 
 /**
- * With the id to resume after. As a header it makes browsers ask a server of another origin first, by a CORS preflight, which routes for GET
- * alone do not answer.
+ * Adds the id to resume after as a query parameter. As a header, it causes a CORS preflight to another origin, which routes for GET alone do
+ * not answer.
  */
 export const withId = (href: string, id: string): string =>
   withQuery(href.replace(/([?&])last_event_id=[^&#]*&?/g, "$1"), `last_event_id=${encodeURIComponent(id)}`)
 
 /**
- * Whether a request goes from a page to another origin. A page in a sandbox has an origin of its own, which `location` does not tell (HTML,
- * "opaque origin").
+ * Whether a page sends this request to another origin. A sandboxed page has an opaque origin (WHATWG HTML), which `location` does not show.
  */
 function isForeign(href: string): boolean {
-  // workerd has an `origin`, and no page
+  // workerd has a global `origin`, but no page
   const url = globalThis.location?.origin
   return Boolean(url) && (globalThis.origin ?? url) !== originOf(href)
 }
 
-/** Whether a request goes from a page to another origin, and needs no preflight but for its headers. */
+/** Whether a page sends a GET to another origin. Only its headers can cause a CORS preflight. */
 export const isForeignGet = (href: string, method: string): boolean => method === "GET" && isForeign(href)
 
 export const methodOf = ({ method, body }: RequestOptions): string =>
   (method ?? (body === undefined ? "GET" : "POST")).toUpperCase()
 
-/** Whether the answer is an event stream; throws what it is otherwise. */
+/** Throws if the response is not an event stream. */
 export function checkResponse({ status, type, headers, body }: FetchedResponse): void {
   if (type === "opaqueredirect" || (status > 300 && status < 400 && headers.get("location") !== null)) {
-    throw fault("redirect_refused", "Your headers do not follow a redirect. Use the final URL.", status)
+    throw fault("redirect_refused", "A redirect would forward your headers. Use the final URL.", status)
   }
   if (status !== 200)
     throw fault("bad_status", `The server answered with status ${status}, not 200. See its log.`, status)
@@ -210,29 +210,29 @@ export function checkResponse({ status, type, headers, body }: FetchedResponse):
   if (body !== null && !body?.getReader) {
     throw fault(
       "invalid_request",
-      "The body is no web stream. Give a `fetch` that streams, or `pollingFetch` of onward/client.",
+      "The response's body is not a web stream. Use a `fetch` that streams, or `pollingFetch`.",
     )
   }
 }
 
-/** What went wrong between this client and its server; `status` is 0 where there was no answer. */
+/** Creates an error of the exchange with the server; `status` is 0 without a response. */
 export const fault = (code: OnwardErrorCode, message: string, status = 0, cause?: unknown): OnwardError =>
   new OnwardError(code, message, cause ? { status, cause } : { status })
 
-/** Throws it as a network error. Platforms word those differently, so they are never told apart by their words. */
+/** Throws `cause` as a network error. The messages of platforms differ, so no code tests them. */
 export function failed(cause: unknown): never {
   if (cause instanceof OnwardError) throw cause
   const { message, code } = systemErrorOf(cause)
   throw fault("network_error", `The connection failed: ${message || code}. Check the server.`, 0, cause)
 }
 
-/** Below an error of `fetch` is that of the system, in Node, and below that one for each address that was tried. */
+/** Returns the system's error. In Node it is the cause of the error of `fetch`, or the first of those for each address. */
 function systemErrorOf(error: unknown): { message?: string; code?: string; syscall?: string } {
   const { cause, errors } = Object(error) as { cause?: unknown; errors?: unknown[] }
   const below = cause ?? errors?.[0]
   return below ? systemErrorOf(below) : Object(error)
 }
 
-/** Whether a request failed before any of it was sent, as far as the platform says so. */
+/** Whether a request failed before it was sent, as far as the platform reports it. */
 export const isUnsent = (error: OnwardError | undefined): boolean =>
   /^(connect|getaddrinfo)$/.test(systemErrorOf(error).syscall ?? "")

@@ -1,32 +1,31 @@
 export interface RetryOptions {
-  /** Maximum random delay before the first retry, in ms. It doubles with each failure in a row. @default 1_000 */
+  /** Maximum random delay before the first retry, in ms. It doubles with each consecutive failure. @default 1_000 */
   readonly base?: number
-  /** Maximum that the delay grows to, in ms. @default 30_000 */
+  /** Limit up to which the maximum random delay doubles, in ms. @default 30_000 */
   readonly max?: number
-  /** The number of failures in a row that ends the stream. @default Infinity */
+  /** Maximum number of consecutive retries; then the stream fails. @default Infinity */
   readonly attempts?: number
 }
 
-/** Timers hold no more, in ms: Node fires a longer one at once. */
-const LONGEST = 2 ** 31 - 1
+/** The longest delay of a timer, in ms: Node fires a longer one at once. */
+const MAX_TIMER = 2 ** 31 - 1
 
 /**
- * How long to wait before the next attempt, in ms: what the server asks for, and on top "full jitter", a random part of a limit that doubles
- * with each failure in a row, so that clients that were cut together do not come back together.
- * @param least what the server asks for
+ * Returns the delay before the next attempt, in ms: the delay the server asks for plus "full jitter", a random part of a limit that doubles
+ * with each consecutive failure. Jitter prevents that clients which lost their connections together reconnect together.
  */
 export function delayOf(
   { base = 1_000, max = 30_000 }: RetryOptions,
   failures: number,
-  least: number,
+  serverDelay: number,
   random: number,
 ): number {
-  // 0 times infinity is no number
-  return Math.min(LONGEST, least + (random * Math.min(max, base * 2 ** failures) || 0))
+  // 0 * Infinity is NaN
+  return Math.min(MAX_TIMER, serverDelay + (random * Math.min(max, base * 2 ** failures) || 0))
 }
 
-/** `Retry-After` in ms from now, 0 when there is none: seconds, or a date (RFC 9110 section 10.2.3). */
+/** Returns the delay of a `Retry-After` header in ms, 0 without one. Its value is seconds or a date (RFC 9110 section 10.2.3). */
 export function retryAfterOf(value: string | null, now: number): number {
-  // as a date, "0" is in the past
+  // "0" parses as a date in the past
   return Math.max(0, Number(value) * 1_000 || Date.parse(value as string) - now || 0)
 }

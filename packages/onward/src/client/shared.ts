@@ -8,39 +8,39 @@ import { fault } from "./request.ts"
 export interface SharedOptions {
   /** Tabs with the same channel share a connection. Add the user id if one browser can have several users. @default the URL */
   readonly channel?: string
-  /** How many of the newest events a tab receives when it joins. @default 0 */
+  /** Number of the newest events that a tab receives when it joins. @default 0 */
   readonly replay?: number
-  /** A tab with more unread events than this reads by its own connection until it has caught up. @default 1_000 */
+  /** Maximum number of undelivered events of a tab. A tab with more reads over its own connection until it has caught up. @default 1_000 */
   readonly maxWaiting?: number
 }
 
 export interface SharedSetting {
   readonly url: string
-  /** What this tab carries on after; "" when it takes what comes. */
+  /** The id after which this tab resumes; "" to start with the next event. */
   readonly lastEventId: string
   readonly clock: Clock
   readonly owner: ConnectionOwner
-  /** How many events the owner has not taken yet. */
+  /** Returns the number of undelivered events. */
   waiting(): number
-  /** Makes a connection of this tab's own. */
+  /** Creates a connection for this tab alone. */
   make(lastEventId: string, owner: ConnectionOwner): Connection
 }
 
 /**
- * A place in the sequence of events that all tabs get. Numbers compare within one `line`: a leader that takes over counts on from where
- * it is itself, and since a server resumes exactly, its events get the numbers they would have had from the leader before.
+ * A position in the sequence of events that all tabs receive. Numbers are comparable within one `series`: a new leader counts from its own
+ * position, and because a server resumes exactly, its events get the same numbers as from the previous leader.
  */
 interface SharedPosition {
-  readonly line: string
-  /** Events so far. */
+  readonly series: string
+  /** Number of events up to here. */
   readonly n: number
-  /** The last event id there. */
+  /** The last event id up to here. */
   readonly id: string
-  /** It is after a gap, which has no id of its own: whoever has the same id may not have been told. */
+  /** Whether the last event is a gap. It has no id, so a tab with the same id may not have received it. */
   readonly isGap: boolean
 }
 
-/** How the leader's connection stands; an error with a `delay` is one it comes again after. */
+/** The state of the leader's connection. After an error with a `delay`, the leader reconnects. */
 type State =
   | "connecting"
   | "open"
@@ -48,132 +48,132 @@ type State =
   | (Pick<OnwardError, "code" | "message" | "status"> & { readonly delay?: number | undefined })
 
 type Message =
-  /** From the leader: `events` lead to `place`. */
-  | { readonly place: SharedPosition; readonly events: readonly ParsedEvent[] }
-  /** From the leader, asked: where it is, and the newest events before that. */
-  | { readonly place: SharedPosition; readonly replay: readonly ParsedEvent[] }
+  /** From the leader: the next events, and the position after them. */
+  | { readonly position: SharedPosition; readonly events: readonly ParsedEvent[] }
+  /** The leader's answer to `ask`: its position, and the newest events before it. */
+  | { readonly position: SharedPosition; readonly replay: readonly ParsedEvent[] }
   | { readonly state: State }
-  /** From any tab: is the leader there? */
+  /** From any tab: asks the leader for its position. */
   | { readonly ask: true }
 
-/** How often a tab that somebody looks at asks, in ms. */
-const ASK = 10_000
-/** A leader that does not answer for so long, in ms, is frozen, and another takes its place. */
-const DEAF = 2_000
-/** Ids a tab that is apart remembers, to be met at. */
+/** Interval at which a visible tab asks for the leader, in ms. */
+const ASK_INTERVAL = 10_000
+/** A leader that does not answer within this time, in ms, is frozen, and is replaced. */
+const ANSWER_TIMEOUT = 2_000
+/** Number of ids that a tab reading alone remembers, to find an event that the other tabs have reached. */
 const REMEMBERED = 1_000
 
-/** Whether the platform has what sharing takes: Web Locks are for secure contexts only. */
+/** Whether the platform has what sharing needs. Web Locks exist only in secure contexts. */
 export const canShare = (): boolean => Boolean(globalThis.navigator?.locks && globalThis.BroadcastChannel)
 
 /**
- * A connection that tabs have together: one leads, reads and tells the others. Whoever is not in step (too slow, a message lost, another
- * place to begin at) is apart: it reads by a connection of its own until it is at an event where the others are too. So nothing is
- * lost or doubled.
+ * A connection that tabs share: one tab leads, reads, and sends the events to the others. A tab that cannot follow (it is too slow, missed a
+ * message, or starts at another position) reads alone, over its own connection, until it reaches an event that the others have reached. So no
+ * event is lost or repeated.
  */
 export function createSharedConnection(
   { channel, replay = 0, maxWaiting = 1_000 }: SharedOptions,
   setting: SharedSetting,
 ): Connection {
   const { clock, owner } = setting
-  // with the version of what tabs say to each other: after a deploy, old ones and new ones are there side by side
+  // with the version of the messages, because old and new tabs exist side by side after a deploy
   const name = `onward/1:${channel ?? setting.url}`
   const broadcast = new BroadcastChannel(name)
-  let role: "joining" | "following" | "apart" | "leading" = "joining"
-  /** Where this tab is, as the others count; when it is apart, where they are. */
-  let place: SharedPosition = { line: "", n: 0, id: setting.lastEventId, isGap: false }
+  let role: "joining" | "following" | "alone" | "leading" = "joining"
+  /** This tab's position; while it reads alone, that of the others. */
+  let position: SharedPosition = { series: "", n: 0, id: setting.lastEventId, isGap: false }
   let state: State = "connecting"
-  /** This tab's connection, while it leads or is apart. */
+  /** This tab's connection, while it leads or reads alone. */
   let own: Connection | undefined
-  /** Events of it that the others are still to be told, or ids of those they may be met at. */
+  /** As leader: events that are not sent to the others yet. Alone: the last ids that were read. */
   let batch: ParsedEvent[] = []
   let recent: string[] = []
   /** The newest events, for tabs that join. */
   const newest: ParsedEvent[] = []
-  /** The last event this tab got was a gap. */
+  /** Whether the last event of this tab was a gap. */
   let isGap = false
   let isOver = false
   let stopAsking: (() => void) | undefined
-  let stopWaiting: (() => void) | undefined
+  let stopAnswerTimer: (() => void) | undefined
   let settle: { resolve(): void; reject(error: unknown): void }
 
   const election = createElection(
     name,
     () => {
-      stopWaiting?.()
-      // whoever leads without having followed, or without an id to carry on from, begins to count
-      if (role !== "following" || place.id === "")
-        place = { line: crypto.randomUUID(), n: 0, id: own?.lastEventId ?? place.id, isGap }
+      stopAnswerTimer?.()
+      // a leader that did not follow, or has no id to resume after, starts to count
+      if (role !== "following" || position.id === "")
+        position = { series: crypto.randomUUID(), n: 0, id: own?.lastEventId ?? position.id, isGap }
       role = "leading"
       if (!own) open()
     },
     () => {
       flush()
-      shut()
+      closeOwn()
       role = "following"
       election.stand()
-      ask()
+      askLeader()
     },
   )
 
   const post = (message: Message): void => broadcast.postMessage(message)
 
   function open(): void {
-    const mine = (own = setting.make(place.id, ownOwner))
-    mine.run().then(
+    const created = (own = setting.make(position.id, ownOwner))
+    created.run().then(
       () => {
-        if (mine !== own) return
-        tell("ended")
+        if (created !== own) return
+        setState("ended")
         settle.resolve()
       },
       (error: unknown) => {
-        if (mine !== own) return
-        if (error instanceof OnwardError) tell(plain(error))
+        if (created !== own) return
+        if (error instanceof OnwardError) setState(plain(error))
         settle.reject(error)
       },
     )
   }
 
-  function shut(): void {
+  function closeOwn(): void {
     own?.close()
     own = undefined
     batch = []
     recent = []
   }
 
-  function tell(next: State): void {
+  function setState(next: State): void {
     state = next
     if (role === "leading") post({ state })
   }
 
   const ownOwner: ConnectionOwner = {
     onConnecting(attempt) {
-      tell("connecting")
+      setState("connecting")
       owner.onConnecting?.(attempt)
     },
     onOpen(response) {
-      tell("open")
+      setState("open")
       owner.onOpen(response)
     },
     onReconnecting(error, delay) {
       flush()
-      tell(plain(error, delay))
+      setState(plain(error, delay))
       owner.onReconnecting(error, delay)
     },
     onEvent(event) {
       if (role === "leading") {
-        // those who are ahead of us have numbered what the gap cut out
+        // a tab that is ahead has counted the events that this leader lost
         if (event.event === "stream.gap") flush(crypto.randomUUID())
         if (event.event !== "stream.error") batch.push(event)
       } else if (event.event === "stream.gap") {
-        // what the others got there we did not
+        // the others received the events that this tab lost
         recent = []
       } else {
         recent.push(event.id)
         if (recent.length > 2 * REMEMBERED) recent = recent.slice(-REMEMBERED)
       }
       deliver(event)
-      if (event.id === place.id) rejoin()
+      if (event.id === position.id) rejoin()
     },
     room() {
       flush()
@@ -182,18 +182,18 @@ export function createSharedConnection(
     },
   }
 
-  /** Tells the others what came, checkpoints included; with a `line`, that another begins. */
-  function flush(line?: string): void {
+  /** Sends new events and checkpoints to the others. With a `series`, starts that one afterwards. */
+  function flush(series?: string): void {
     if (role !== "leading" || !own) return
-    const n = place.n + batch.length
-    if (n > place.n || own.lastEventId !== place.id || line) {
-      place = { ...place, n, id: own.lastEventId, isGap }
-      post({ place, events: batch })
+    const n = position.n + batch.length
+    if (n > position.n || own.lastEventId !== position.id || series) {
+      position = { ...position, n, id: own.lastEventId, isGap }
+      post({ position, events: batch })
       batch = []
     }
-    if (!line) return
-    place = { ...place, line }
-    post({ place, events: [] })
+    if (!series) return
+    position = { ...position, series }
+    post({ position, events: [] })
   }
 
   function onMessage(message: Message): void {
@@ -201,32 +201,32 @@ export function createSharedConnection(
       flush()
       stepDown()
       if (role !== "leading") return
-      post({ place, replay: newest })
+      post({ position, replay: newest })
       post({ state })
       return
     }
     if (role === "leading") return
-    stopWaiting?.()
-    if ("state" in message) return role === "apart" ? undefined : onState(message.state)
-    const { place: there } = message
-    if (role === "apart") {
-      place = there
+    stopAnswerTimer?.()
+    if ("state" in message) return role === "alone" ? undefined : onState(message.state)
+    const { position: leaders } = message
+    if (role === "alone") {
+      position = leaders
       rejoin()
     } else if ("replay" in message) {
-      if (role === "joining" && place.id === "") {
+      if (role === "joining" && position.id === "") {
         role = "following"
-        place = there
+        position = leaders
         deliverAll(replay > 0 ? message.replay.slice(-replay) : [])
-      } else followLeader(there)
-    } else if (role === "following" && there.line === place.line) {
-      const news = there.n - place.n
-      if (news > message.events.length) readAlone(there)
-      else if (news >= 0) {
-        place = there
-        deliverAll(message.events.slice(message.events.length - news))
-        if (setting.waiting() > maxWaiting && !isOver) readAlone(there)
+      } else followLeader(leaders)
+    } else if (role === "following" && leaders.series === position.series) {
+      const newCount = leaders.n - position.n
+      if (newCount > message.events.length) readAlone(leaders)
+      else if (newCount >= 0) {
+        position = leaders
+        deliverAll(message.events.slice(message.events.length - newCount))
+        if (setting.waiting() > maxWaiting && !isOver) readAlone(leaders)
       }
-    } else if (role === "following") followLeader(there)
+    } else if (role === "following") followLeader(leaders)
   }
 
   function deliverAll(events: readonly ParsedEvent[]): void {
@@ -239,44 +239,45 @@ export function createSharedConnection(
     owner.onEvent(event)
   }
 
-  /** In step already, or apart until we are. */
-  function followLeader(there: SharedPosition): void {
-    if (there.line === place.line ? there.n > place.n : there.isGap || there.id !== place.id) readAlone(there)
+  /** Follows the leader if this tab has received all events up to the leader's position; otherwise reads alone. */
+  function followLeader(leaders: SharedPosition): void {
+    const isSameSeries = leaders.series === position.series
+    if (isSameSeries ? leaders.n > position.n : leaders.isGap || leaders.id !== position.id) readAlone(leaders)
     else {
       role = "following"
-      if (there.line !== place.line) place = there
+      if (!isSameSeries) position = leaders
     }
   }
 
-  /** One that is too slow holds up nobody: another leads, if there is one, and it reads on for itself. */
+  /** Makes a leader that is too slow read alone, so that the other tabs do not wait for it. */
   function stepDown(): void {
-    // without an id nobody could carry on from here
-    if (role !== "leading" || setting.waiting() < maxWaiting || place.id === "") return
-    role = "apart"
-    recent = [place.id]
+    // without an id, no tab can resume from here
+    if (role !== "leading" || setting.waiting() < maxWaiting || position.id === "") return
+    role = "alone"
+    recent = [position.id]
     election.stand()
   }
 
-  function readAlone(there: SharedPosition): void {
-    role = "apart"
-    recent = [place.id]
+  function readAlone(leaders: SharedPosition): void {
+    role = "alone"
+    recent = [position.id]
     open()
-    place = there
+    position = leaders
   }
 
-  /** Back in step when the others are at an event we had, however many we are ahead. */
+  /** Follows again when the others have reached an event that this tab has read, even if it is ahead. */
   function rejoin(): void {
-    if (role !== "apart" || place.isGap || place.id === "") return
-    const at = recent.lastIndexOf(place.id)
+    if (role !== "alone" || position.isGap || position.id === "") return
+    const at = recent.lastIndexOf(position.id)
     if (at === -1) return
-    place = { ...place, n: place.n + recent.length - 1 - at, id: recent.at(-1) as string }
-    shut()
+    position = { ...position, n: position.n + recent.length - 1 - at, id: recent.at(-1) as string }
+    closeOwn()
     role = "following"
   }
 
-  function onState(there: State): void {
-    state = there
-    if (state === "connecting") owner.onConnecting?.({ number: 0, lastEventId: place.id, error: undefined })
+  function onState(next: State): void {
+    state = next
+    if (state === "connecting") owner.onConnecting?.({ number: 0, lastEventId: position.id, error: undefined })
     else if (state === "open") owner.onOpen(undefined)
     else if (state === "ended") settle.resolve()
     else {
@@ -286,14 +287,14 @@ export function createSharedConnection(
     }
   }
 
-  /** Asks where the leader is; one that says nothing sleeps, and is replaced while somebody looks at this tab. */
-  function ask(): void {
+  /** Asks for the leader's position. A visible tab replaces a leader that does not answer. */
+  function askLeader(): void {
     stopAsking?.()
-    stopWaiting?.()
-    stopAsking = clock.after(ASK, ask)
+    stopAnswerTimer?.()
+    stopAsking = clock.after(ASK_INTERVAL, askLeader)
     if (role === "leading" || (role !== "joining" && globalThis.document?.hidden)) return
     post({ ask: true })
-    stopWaiting = clock.after(DEAF, () => election.stand(true))
+    stopAnswerTimer = clock.after(ANSWER_TIMEOUT, () => election.stand(true))
   }
 
   return {
@@ -308,27 +309,27 @@ export function createSharedConnection(
           }
         }
         election.stand()
-        ask()
+        askLeader()
       }),
     close() {
       if (isOver) return
       isOver = true
       flush()
       stopAsking?.()
-      stopWaiting?.()
-      place = { ...place, id: own?.lastEventId ?? place.id }
-      shut()
+      stopAnswerTimer?.()
+      position = { ...position, id: own?.lastEventId ?? position.id }
+      closeOwn()
       election.withdraw()
       broadcast.close()
       settle.resolve()
     },
     wake(isLost) {
       if (own) own.wake(isLost)
-      else ask()
+      else askLeader()
     },
     reset() {},
     get lastEventId() {
-      return own?.lastEventId ?? place.id
+      return own?.lastEventId ?? position.id
     },
     reconnectionTime: 0,
   }

@@ -19,11 +19,11 @@ import { fault, hrefOf, isUnsent, methodOf, type Attempt, type RequestBody, type
 import type { RetryOptions } from "./retry.ts"
 import { canShare, createSharedConnection, type SharedOptions } from "./shared.ts"
 
-/** How a stream stands. */
+/** The state of a stream. */
 export type StreamStatus =
   | { readonly state: "idle" | "paused" | "ended" }
   | { readonly state: "connecting"; readonly attempt: number }
-  /** `response` is undefined in tabs that share another's connection. */
+  /** `response` is undefined if another tab holds the shared connection. */
   | { readonly state: "open"; readonly response: FetchedResponse | undefined }
   | { readonly state: "reconnecting"; readonly error: OnwardError; readonly delay: number }
   | { readonly state: "failed"; readonly error: unknown }
@@ -36,65 +36,66 @@ export interface StreamOptions extends Omit<ConnectionOptions, "body"> {
     | readonly unknown[]
     | ((attempt: Attempt) => RequestBody | Promise<RequestBody>)
   /**
-   * How to try again after 408, 425, 429, 5xx, timeouts, cuts and when the server cannot be reached: growing, jittered delays, never
-   * shorter than `Retry-After` or `retry` ask for. False: never. @default true
+   * How the client retries after 408, 425, 429, 5xx, timeouts, lost connections and if the server is unreachable. Delays grow, have jitter, and
+   * are never shorter than the server's `Retry-After` or `retry`. False disables retries. @default true
    */
   readonly retry?: boolean | RetryOptions
-  /** Whether the client reconnects when a response ends without `stream.end`. False: that is the end, as for an AI provider's answer. @default true */
+  /** Whether the client reconnects when a response ends without `stream.end`. Set false for finite responses, like an AI provider's. @default true */
   readonly reconnectOnEnd?: boolean
   /**
-   * Whether the request may be repeated. `with-id`: once there is an id to resume from, after a refusal (408, 425, 429, 503), or if it was never
-   * sent, as Node can tell. @default "always" for GET, HEAD and QUERY, else "with-id"
+   * Whether the client may send the request again. `with-id`: only if there is an id to resume from, if the server refused the request (408, 425,
+   * 429, 503), or if the request was never sent, which only Node reports. @default "always" for GET, HEAD and QUERY, else "with-id"
    */
   readonly repeat?: "always" | "with-id" | "never"
   /**
-   * The URL to resume from by GET after a response has begun: for requests that start a run. A URL of another origin is requested without
-   * your headers. @default the same request
+   * The URL from which the client resumes by GET once a response has begun, for requests that start a run. Requests to another origin are sent
+   * without `headers`. @default the same request
    */
   readonly resume?: string | URL | ((response: FetchedResponse, lastEventId: string) => string | URL)
-  /** Ends the stream: at data that equals this text, which is not handed out, or with the first event for which this is true. */
+  /** Ends the stream: at an event whose data equals this text, which is not delivered, or after the first event for which the function returns true. */
   readonly until?: string | ((event: StreamEvent) => boolean)
   /**
-   * Told of each change. Of a connection that was lost only if it is not open again within `reconnectingAfter`: then it hears `open` alone, with
-   * the new response.
+   * Called with each new status. A connection that is replaced within `reconnectingAfter` causes one call, `open` with the new response.
    */
   readonly onStatus?: (status: StreamStatus) => void
-  /** How long an open stream may be without a connection before its status is `reconnecting`, in ms. 0: at once. @default 1_000 */
+  /** How long a stream without a connection keeps the status `open` before it changes to `reconnecting`, in ms. 0: at once. @default 1_000 */
   readonly reconnectingAfter?: number
-  /** Told of what was missed for good. Without it, `stream.gap` is handed out like any event. */
+  /** Called when events are permanently lost. Without it, the stream delivers an event `stream.gap`. */
   readonly onGap?: (gap: Gap) => void
-  /** What to do while the page is hidden: stay connected (`keep`), resume when it is shown (`pause`), or end (`close`). @default "keep" */
+  /** What the stream does while the page is hidden: stay connected, disconnect until the page is visible (`pause`), or end (`close`). @default "keep" */
   readonly whenHidden?: "keep" | "pause" | "close"
-  /** How long a page must be hidden for that, in ms. @default 30_000 */
+  /** How long the page must be hidden before `whenHidden` applies, in ms. @default 30_000 */
   readonly hiddenAfter?: number
-  /** One connection for all tabs that ask for the same; where the platform cannot (no Web Locks), one each. @default false */
+  /** Whether tabs with the same URL share one connection. Without Web Locks, each tab has its own. @default false */
   readonly shared?: boolean | SharedOptions
 }
 
-/** {@link StreamOptions}, and a contract that events are to fit. */
+/** {@link StreamOptions} with a contract that gives events their types. */
 export type TypedStreamOptions<S extends EventSchemas> = StreamOptions & TypedOptions<S>
 
-/** Events as they come. An iterator: leaving the loop ends the stream. */
+/** An event stream as an async iterator. Leaving the loop ends the stream. */
 export interface EventStream<T> extends AsyncIterableIterator<T, undefined>, AsyncDisposable {
   next(): Promise<IteratorResult<T, undefined>>
   return(): Promise<IteratorResult<T, undefined>>
+  /** The current state, as `onStatus` last received it. */
   readonly status: StreamStatus
-  /** The id of the last event handed out, or of a later checkpoint: what to carry on after some other time. */
+  /** The id of the last delivered event or of a later checkpoint. Another stream resumes after it with the option `lastEventId`. */
   readonly lastEventId: string
   /**
-   * Connects again now, after the last event: ends a wait, and replaces a connection. Does nothing to a stream that has ended, is paused or
-   * has not begun, nor to a request that cannot be repeated.
+   * Reconnects now, after the last event: ends a retry delay, or replaces the connection. It does nothing if the stream has not started, is
+   * paused or has ended, or if the request cannot be repeated.
    */
   reconnect(): void
-  /** Ends it: what was not handed out is dropped. */
+  /** Ends the stream and drops events that were not delivered. */
   close(): void
 }
 
 /**
- * Opens an event stream that carries on: over cuts, sleep, deploys and errors, each event once, until the server says
- * `stream.end` or answers 204, or you leave. Connects at the first `next()`. Does not read ahead of you by more than a chunk.
+ * Opens an event stream that reconnects and resumes after lost connections, sleep, deploys and errors, and delivers each event once.
+ * It ends when the server sends `stream.end` or answers 204, or when the caller leaves the loop. It connects at the first `next()`, and
+ * reads ahead of the caller by at most one chunk.
  *
- * @throws OnwardError from `next()`, when no further attempt may help: `bad_status`, `bad_content_type`, `not_repeatable`, …
+ * @throws OnwardError from `next()`, if a retry cannot help: `bad_status`, `bad_content_type`, `not_repeatable`, …
  * @example
  * for await (const { event, data } of stream("/ai", { method: "POST", body: { prompt } })) render(event, data)
  */
@@ -125,15 +126,15 @@ export function stream(
   } = options
   const href = hrefOf(url)
   let status: StreamStatus = { state: "idle" }
-  /** What a connection carries on after, and what has been handed out of that. */
+  /** The id after which the next connection resumes, and the id of the last delivered event. */
   let cursor = options.lastEventId ?? ""
   let taken = cursor
   let connection: Connection | undefined
   let unwatch: (() => void) | undefined
-  /** What `status` will be unless the stream is open again by then. */
+  /** The status after `reconnectingAfter`, unless the stream is open again by then. */
   let pending: StreamStatus | undefined
-  let unhold: (() => void) | undefined
-  /** Why it rests. */
+  let cancelPending: (() => void) | undefined
+  /** Why the page needs no connection now. */
   const away = new Set<PageAbsence>()
 
   const inbox = createInbox<StreamEvent>(({ id }) => (taken = id))
@@ -146,37 +147,37 @@ export function stream(
     ...(resume !== undefined && { resume: typeof resume === "function" ? resume : () => resume }),
   }
 
-  function tell(next: StreamStatus): void {
-    unhold?.()
-    unhold = pending = undefined
+  function setStatus(next: StreamStatus): void {
+    cancelPending?.()
+    cancelPending = pending = undefined
     status = next
     options.onStatus?.(next)
   }
 
-  /** The same, later if the stream is open: most reconnects are over before anybody could read that there is one. */
-  function tellLater(next: StreamStatus): void {
-    if (status.state !== "open" || !(reconnectingAfter > 0)) return tell(next)
+  /** Sets the status after `reconnectingAfter` if the stream is open: most reconnects finish before a user could read a notice. */
+  function setStatusLater(next: StreamStatus): void {
+    if (status.state !== "open" || !(reconnectingAfter > 0)) return setStatus(next)
     pending = next
-    unhold ??= clock.after(reconnectingAfter, () => pending && tell(pending))
+    cancelPending ??= clock.after(reconnectingAfter, () => pending && setStatus(pending))
   }
 
   function finish(next: StreamStatus & { state: "ended" | "failed" }, isNow = false): void {
     if (status.state === "ended" || status.state === "failed") return
-    leave()
+    disconnect()
     unwatch?.()
     signal?.removeEventListener("abort", onAbort)
     inbox.end(next.state === "failed" ? next : undefined, isNow)
-    tell(next)
+    setStatus(next)
   }
 
   const owner: ConnectionOwner = {
-    onConnecting: ({ number }) => tellLater({ state: "connecting", attempt: number }),
-    onOpen: (response) => tell({ state: "open", response }),
-    onReconnecting: (error, delay) => tellLater({ state: "reconnecting", error, delay }),
+    onConnecting: ({ number }) => setStatusLater({ state: "connecting", attempt: number }),
+    onOpen: (response) => setStatus({ state: "open", response }),
+    onReconnecting: (error, delay) => setStatusLater({ state: "reconnecting", error, delay }),
     onEvent(event) {
       if (event.event === "stream.end" || event.data === until) finish({ state: "ended" })
       else if (event.event === "stream.error") {
-        throw fault("source_failed", "The source of the stream failed on the server. The client reconnects.")
+        throw fault("source_failed", "The stream's source failed on the server. The client reconnects.")
       } else if (event.event === "stream.gap" && onGap) onGap(new Received(event).json<Gap>())
       else {
         const received = new Received(event)
@@ -207,7 +208,7 @@ export function stream(
     )
   }
 
-  function leave(): void {
+  function disconnect(): void {
     cursor = connection?.lastEventId ?? cursor
     if (inbox.size === 0) taken = cursor
     connection?.close()
@@ -219,8 +220,8 @@ export function stream(
     if (why === "hidden" && options.whenHidden !== "pause") return
     away.add(why)
     if (!connection || !policy.canRepeat(connection.lastEventId)) return
-    leave()
-    tell({ state: "paused" })
+    disconnect()
+    setStatus({ state: "paused" })
   }
 
   function onBack(why: PageAbsence): void {
@@ -240,7 +241,7 @@ export function stream(
   }
 
   function onAbort(): void {
-    // React Native before 0.87 does not know the reason
+    // React Native before 0.87 has no `signal.reason`
     const error: unknown = signal?.reason ?? Object.assign(new Error("The stream was aborted."), { name: "AbortError" })
     finish({ state: "failed", error }, true)
   }
@@ -255,7 +256,7 @@ export function stream(
     finish({ state: "ended" }, true)
   }
 
-  /** Ends it, because a loop that is left by what `next` throws does not. */
+  /** Ends the stream, because a loop calls no `return()` when `next` throws. */
   function fail(error: unknown): never {
     finish({ state: "failed", error }, true)
     inbox.end(undefined, true)
@@ -285,7 +286,7 @@ export function stream(
   }
 }
 
-/** By these a server says that it did nothing. */
+/** The statuses with which a server says that it did not process the request. */
 const REFUSALS = /^(408|425|429|503)$/
 
 function canRepeat({ repeat }: StreamOptions, request: ConnectionOptions, id: string, error?: OnwardError): boolean {
@@ -294,7 +295,7 @@ function canRepeat({ repeat }: StreamOptions, request: ConnectionOptions, id: st
   return id !== "" || isUnsent(error) || (error?.code === "bad_status" && REFUSALS.test(`${error.status}`))
 }
 
-/** A `Blob` brings its content type along. */
+/** Serializes plain objects and arrays as JSON, in a `Blob` because it has a content type. */
 function bodyOf(body: StreamOptions["body"]): ConnectionOptions["body"] {
   const isPlain = Array.isArray(body) || (typeof body === "object" && Object.getPrototypeOf(body) === Object.prototype)
   return isPlain ? new Blob([JSON.stringify(body)], { type: "application/json" }) : (body as RequestBody | undefined)

@@ -7,7 +7,7 @@ import {
 
 export * from "./index.ts"
 
-/** workerd writes header values as UTF-8 by itself, where `fetch` elsewhere takes a character for a byte. */
+/** workerd encodes header values as UTF-8; `fetch` elsewhere sends each character as one byte. */
 const workerdFetch: FetchLike = (url, init) => {
   const id = init.headers["last-event-id"]
   if (id === undefined) return fetch(url, init)
@@ -15,14 +15,14 @@ const workerdFetch: FetchLike = (url, init) => {
   return fetch(url, { ...init, headers: { ...init.headers, "last-event-id": decoded } })
 }
 
-/** `EventSource` in Cloudflare Workers. */
+/** The standard `EventSource` for Cloudflare Workers. */
 export class EventSource extends BrowserEventSource {
   constructor(url: string | URL, options?: EventSourceOptions) {
     super(url, { fetch: workerdFetch, ...options })
   }
 }
 
-// targets of this platform call their `on…` by themselves: being listeners too, they would be called twice
+// an `EventTarget` of workerd calls its `on…` handlers itself: as listeners, they would be called twice
 for (const type of ["onopen", "onmessage", "onerror"]) {
   const handlers = new WeakMap<EventSource, unknown>()
   Object.defineProperty(EventSource.prototype, type, {
@@ -37,6 +37,6 @@ for (const type of ["onopen", "onmessage", "onerror"]) {
   })
 }
 
-/** `stream` in Cloudflare Workers. */
+/** Opens an event stream that reconnects and resumes, in Cloudflare Workers. */
 export const stream: typeof openStream = (url: string | URL, options?: object) =>
   openStream(url, { fetch: workerdFetch, ...options })

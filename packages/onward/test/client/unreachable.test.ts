@@ -110,7 +110,11 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
       assert.deepEqual([said.errors, source.readyState], [["invalid_request"], EventSource.CLOSED], url)
     }
     for (const url of ["/events", "events", "http://[", "//a.example/x", ""]) {
-      assert.throws(() => stream(url, { fetch }), { name: "TypeError", message: /Give a whole one, like "http:/ }, url)
+      assert.throws(
+        () => stream(url, { fetch }),
+        { name: "TypeError", message: /Use an absolute URL like "http:/ },
+        url,
+      )
       assert.throws(() => new EventSource(url, { fetch }), { name: "SyntaxError" }, url)
     }
   })
