@@ -1,15 +1,15 @@
 import type { RunEvent, Runs } from "onward/runs"
 
 export interface AbandonmentOptions {
-  /** How long a run may be without viewers, in ms; Infinity for as long as it takes. */
+  /** Maximum time that a run continues without viewers, in ms; Infinity for no limit. */
   readonly after: number
   readonly runsOf: (path: string) => Pick<Runs, "status" | "stop"> | undefined
   readonly onError: (error: unknown) => void
 }
 
-/** Stops runs that nothing watches any more: a provider is paid by the token. */
+/** Stops runs that have no viewers, because providers charge by the token. */
 export interface Abandonment {
-  /** Says whose a run is, before it is started. */
+  /** Sets the owner of a run, before it is started. */
   own(run: string, owner: string): void
   readonly onEvent: (path: string, event: RunEvent) => void
   close(): void
@@ -17,23 +17,23 @@ export interface Abandonment {
 
 interface Watched {
   readonly owner: string
-  /** Viewers here now, and how many there have been. */
+  /** Current number of viewers in this process, and the total so far. */
   viewers: number
   begun: number
   timer: NodeJS.Timeout | undefined
 }
 
-/** Viewers of other processes are known to have begun, not to have left: a run that has had any there is not stopped. */
+/** A run that had a viewer in another process is not stopped, because this process does not see that viewer disconnect. */
 export function createAbandonment({ after, runsOf, onError }: AbandonmentOptions): Abandonment {
   const owners = new Map<string, string>()
   const all = new Map<string, Watched>()
 
   function wait(path: string, id: string, watched: Watched): void {
     clearTimeout(watched.timer)
-    watched.timer = setTimeout(() => void look(path, id, watched).catch(onError), after)
+    watched.timer = setTimeout(() => void stopIfUnwatched(path, id, watched).catch(onError), after)
   }
 
-  async function look(path: string, id: string, watched: Watched): Promise<void> {
+  async function stopIfUnwatched(path: string, id: string, watched: Watched): Promise<void> {
     const runs = runsOf(path)
     const { owner } = watched
     const { metrics } = (await runs?.status(id, { owner })) ?? {}

@@ -13,7 +13,7 @@ import { createTopLevel } from "./top-level.ts"
 import type { Body, Question, Upstream } from "./upstream.ts"
 import type { Answered, Upstreams } from "./upstreams.ts"
 
-/** What all requests share. */
+/** What all requests of a gateway share. */
 export interface Setting {
   readonly upstreams: Upstreams
   readonly kinds: Kinds
@@ -37,23 +37,23 @@ export interface Asked {
 /** A request whose body has been read. */
 export interface Read extends Asked {
   readonly body: Body
-  /** Those that answer it. */
+  /** The upstreams for it, in the order in which they are tried. */
   readonly upstreams: readonly Upstream[]
-  /** Members of its JSON. */
+  /** Whether its JSON has `stream: true`. */
   readonly isStream: boolean
   readonly references: readonly Reference[]
 }
 
-/** Something that the provider is asked to read. */
+/** A response or conversation that a request refers to. */
 export interface Reference {
   readonly path: string
   readonly id: unknown
 }
 
-/** Bodies up to this size are read before they are passed on: the request can then be made again, and over a connection of the pool. */
+/** Bodies up to this size, in bytes, are read before they are forwarded, so that the request can be repeated and use a pooled connection. */
 const SMALL = 256 * 1024
 
-/** Reads as much of a body as has to be known, and calls `use`. What is large and says nothing to the gateway is passed on as it comes. */
+/** Reads a request's body if the gateway needs it or it is small, and calls `use`. Other bodies are streamed to the provider. */
 export function withBody(
   setting: Setting,
   asked: Asked,
@@ -92,11 +92,11 @@ export function withBody(
   )
 }
 
-/** A conversation is named by its id, or by an object with its id. */
+/** A conversation is an id, or an object with an id. */
 const idIn = (value: unknown): unknown =>
   typeof value === "object" && value !== null && "id" in value ? value.id : value
 
-/** Asks a provider what a client asks. */
+/** Sends a client's request to its upstreams. */
 export function ask(
   { upstreams }: Setting,
   { req, method, path, body, upstreams: from }: Read,
@@ -108,13 +108,13 @@ export function ask(
 
 export interface AskOptions {
   readonly signal: AbortSignal
-  /** The codings the answer may have. @default none */
+  /** The content codings that the response can have. @default none */
   readonly acceptEncoding?: string
-  /** The path to ask at. @default that of the request */
+  /** The path of the request. @default that of the client's request */
   readonly to?: string
 }
 
-/** Hands a request on, and its answer, as they are. What an own key makes is noted down as the caller's. */
+/** Forwards a request and its response unchanged. Stores the caller as the owner of what it creates with the gateway's key. */
 export async function proxy(setting: Setting, read: Read, to?: string): Promise<void> {
   const { req, res, method, path, owner, upstreams: from } = read
   const { names, limits, onError } = setting
@@ -147,7 +147,7 @@ export async function proxy(setting: Setting, read: Read, to?: string): Promise<
 
 const acceptEncodingOf = ({ headers }: IncomingMessage): string | undefined => headers["accept-encoding"]?.toString()
 
-/** Fires when the client is gone. */
+/** Returns a signal that is aborted when the client disconnects. */
 export function untilGone(res: ServerResponse): AbortSignal {
   const aborter = new AbortController()
   res.once("close", () => aborter.abort())

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { HttpError } from "../http-error.ts"
 import type { Body } from "./upstream.ts"
 
-/** The body of a request that is passed on as it comes. */
+/** The body of a request that is streamed to the provider. */
 export function streamed(req: IncomingMessage, res: ServerResponse): Body {
   const { "content-length": length, expect } = req.headers
   if (expect !== undefined) res.writeContinue()
@@ -14,7 +14,7 @@ export function guardUpload(req: IncomingMessage, ms: number, onLate: (error: Ht
   let seen = req.socket.bytesRead
   const timer = setInterval(() => {
     const { bytesRead } = req.socket
-    // paused by the provider, which does not take more
+    // the provider accepts no more bytes
     const isWaiting = req.isPaused()
     if (req.complete) clearInterval(timer)
     else if (bytesRead === seen && !isWaiting) {
@@ -23,14 +23,14 @@ export function guardUpload(req: IncomingMessage, ms: number, onLate: (error: Ht
         new HttpError(
           408,
           "upload_timeout",
-          "The body paused for too long. Send it without long pauses, or raise --upstream-upload-timeout.",
+          `No byte of the body arrived for ${ms} ms. Send it without pauses, or raise --upstream-upload-timeout.`,
         ),
       )
     }
     seen = bytesRead
   }, ms).unref()
   const stop = (): void => clearInterval(timer)
-  // a request that nothing reads any more need not close with its connection
+  // a request that is no longer read does not always close with its connection
   req.once("close", stop)
   req.socket.once("close", stop)
 }

@@ -2,11 +2,11 @@ import { createHash } from "node:crypto"
 import type { IncomingHttpHeaders } from "node:http"
 import { CREDENTIALS } from "./headers.ts"
 
-/** Parameters of a query that some providers take a key in. */
+/** Query parameters in which some providers accept a key. */
 const PARAMETERS: readonly string[] = ["key", "api_key", "api-key", "subscription-key", "access_token"]
 
 /**
- * Whose runs a request may read and stop: those asked for with the same credentials. Only a hash of these is kept. All requests without
+ * Returns the owner of a request: a hash of its credentials. A request can read and stop runs of the same owner. All requests without
  * credentials have the same owner.
  */
 export function ownerOf(headers: IncomingHttpHeaders, search: string): string {

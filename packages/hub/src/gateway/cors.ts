@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 
 /**
- * Lets pages of listed origins read an answer (Fetch, section 3.3), and answers what their browsers ask before. Credentials are headers that
- * the page sets itself; cookies are never asked for. Returns true when there is nothing left to answer.
+ * Allows pages of listed origins to read a response (Fetch, section 3.3), and answers preflight requests. Credentials are headers that the page
+ * sets; cookies are not used. Returns true if it has sent the response.
  */
 export function answerCors(
   { method, headers }: IncomingMessage,
@@ -20,7 +20,7 @@ export function answerCors(
   res
     .writeHead(204, {
       "access-control-allow-methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
-      // any: clients of providers have many of their own, and a listed origin is trusted
+      // any, because clients of providers send many headers, and a listed origin is trusted
       ...(asked !== undefined && { "access-control-allow-headers": asked }),
       "access-control-max-age": "600",
     })

@@ -11,18 +11,17 @@ import { passOn } from "./pass-on.ts"
 import type { Answered } from "./upstreams.ts"
 import { view } from "./view.ts"
 
-/** What came of asking a provider for a stream. */
+/** A provider's response to a request for a stream. */
 interface Result extends Answered {
   readonly opened: Opened<KindFrame>
-  /** The first frame, of a kind whose runs are known by the id that it tells. */
+  /** The first frame, if the kind's runs are identified by an id in it. */
   readonly first: Promise<IteratorResult<KindFrame>> | undefined
   readonly id: string | undefined
 }
 
 /**
- * A request for a stream: it becomes a run. A provider that refuses, or answers with something else, is passed on as it is, if it does so
- * soon enough. After that the gateway begins the answer itself: a proxy before it would take the silence for a failure, and the client would
- * have nothing to resume.
+ * Starts a run for a request with `stream: true`. If the provider refuses, or does not stream, within `headAfter`, its response is forwarded.
+ * After that time the gateway starts the response itself: otherwise proxies would see a timeout, and the client could not resume.
  */
 export async function create(setting: Setting, kind: Kind, read: Read): Promise<void> {
   const { req, res } = read
@@ -41,7 +40,7 @@ export async function create(setting: Setting, kind: Kind, read: Read): Promise<
       idleTimeout: limits.idleTimeout,
     })
   }
-  // from here on it is a run, which does not end with the connection that asked for it
+  // from here on it is a run, which continues when its client disconnects
   res.off("close", leave)
   try {
     const run = await start(setting, kind, read, { asking, id: result?.id, stop: leave })
@@ -50,14 +49,14 @@ export async function create(setting: Setting, kind: Kind, read: Read): Promise<
     leave()
     throw error
   }
-  // until then the request's body is held
+  // the request's body is needed until then
   await asking.catch(onError)
 }
 
 async function askForStream(setting: Setting, kind: Kind, read: Read, signal: AbortSignal): Promise<Result> {
   const { firstTimeout, idleTimeout, answerBytes } = setting.limits
   const answered = await ask(setting, read, { signal })
-  // a request is over once it is answered: its signal does not reach the body
+  // the request's signal has no effect on the response's body
   signal.addEventListener("abort", () => answered.answer.destroy())
   const options = { format: kind.format, firstTimeout, idleTimeout, maxBytes: answerBytes }
   const opened = await openAnswer(answered.answer, options)
@@ -76,7 +75,7 @@ interface Start {
   readonly stop: () => void
 }
 
-/** Starts a run, under the provider's id if it is known and this owner has no such run: some providers number anew. */
+/** Starts a run, with the provider's id if it is known and this owner has no such run: some providers reuse numbers. */
 async function start(setting: Setting, kind: Kind, read: Read, { asking, id, stop }: Start): Promise<string> {
   const { owner } = read
   for (const run of [id, `run_${randomBytes(16).toString("hex")}`]) {
@@ -94,10 +93,10 @@ async function start(setting: Setting, kind: Kind, read: Read, { asking, id, sto
     )
     if (isNew) return run
   }
-  throw new HttpError(500, "internal_error", "No run could be started.")
+  throw new HttpError(500, "internal_error", "The run could not be started. Retry the request.")
 }
 
-/** The frames of a run, whose provider may not have answered yet. */
+/** Yields the frames of a run. Waits for the provider's response. */
 async function* framesOfRun(
   setting: Setting,
   kind: Kind,
@@ -114,7 +113,7 @@ async function* framesOfRun(
   }
 }
 
-/** Notes down, before the client sees it, whose the provider's id is, where what needs to be known of it is not in the run's own id. */
+/** Stores the owner of the provider's id before the client receives it, unless the run's id is enough. */
 async function note(
   { names, upstreams, onError }: Setting,
   kind: Kind,
@@ -126,7 +125,7 @@ async function note(
   await names.add(kind.path, id, { owner, upstream: url, ...(isAlias && { run }) }).catch(onError)
 }
 
-/** What was answered to a request whose stream had begun already, as a frame. */
+/** Returns as a frame the refusal of a provider that responded after the stream had started. */
 async function refusalIn(kind: Kind, { answer, decoded }: Opened<KindFrame> & { type: "other" }): Promise<KindFrame> {
   const { statusCode = 0, headers } = answer
   const body = Number(headers["content-length"] ?? 0) > MAX_REFUSAL ? "" : await text(decoded ?? answer).catch(() => "")
@@ -136,12 +135,12 @@ async function refusalIn(kind: Kind, { answer, decoded }: Opened<KindFrame> & { 
   throw new OnwardError(
     "bad_status",
     statusCode < 300
-      ? "the upstream sent JSON after its answer had begun as an event stream: raise --upstream-head-after"
-      : `the upstream answered with status ${statusCode}: ask again later`,
+      ? "The upstream sent JSON after the gateway had started an event stream. Raise --upstream-head-after."
+      : `The upstream answered with status ${statusCode}. Retry later.`,
   )
 }
 
-/** Largest refusal that is read, in bytes. */
+/** Maximum size of a refusal that is read, in bytes. */
 const MAX_REFUSAL = 65_536
 
 function errorIn(body: string): Refusal | undefined {
@@ -154,7 +153,7 @@ function errorIn(body: string): Refusal | undefined {
   }
 }
 
-/** What went wrong before there was an answer, in a way that may be told within a stream. */
+/** Throws an error before the response as one that viewers of a stream may see. */
 function rethrow(error: unknown): never {
   if (!(error instanceof HttpError)) throw error
   throw new OnwardError("stream_ended", error.message, { cause: error.cause })

@@ -3,7 +3,7 @@ import type { Readable, Transform } from "node:stream"
 import { constants, createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from "node:zlib"
 import { OnwardError } from "onward"
 
-/** Codings of HTTP (RFC 9110 section 8.4.1) that this process can read. Older lines of Node have no zstd. */
+/** Content codings (RFC 9110 section 8.4.1) that this process can decode. Older versions of Node have no zstd. */
 const DECODERS: Readonly<Partial<Record<string, () => Transform>>> = {
   gzip: () => createGunzip(TRUSTING),
   "x-gzip": () => createGunzip(TRUSTING),
@@ -14,16 +14,15 @@ const DECODERS: Readonly<Partial<Record<string, () => Transform>>> = {
   }),
 }
 
-/** What was cut off is given as far as it came: whether it was is known from the answer. */
+/** Decodes a truncated body as far as it goes. {@link cutOf} tells that it was cut. */
 const TRUSTING = { finishFlush: constants.Z_SYNC_FLUSH }
 
-/** Why decoded bodies ended before their end. */
 const cuts = new WeakMap<Readable, Error>()
 
-/** What cut a body off, although it ended like a whole one. */
+/** Returns the error that cut a decoded body, whose stream ends like that of a complete one. */
 export const cutOf = (body: Readable): Error | undefined => cuts.get(body)
 
-/** The codings a body has, in the order they were applied. */
+/** Returns the codings of a body, in the order in which they were applied. */
 const codingsOf = ({ headers }: IncomingMessage): readonly string[] =>
   (headers["content-encoding"] ?? "")
     .toLowerCase()
@@ -34,8 +33,8 @@ const codingsOf = ({ headers }: IncomingMessage): readonly string[] =>
 export const isEncoded = (answer: IncomingMessage): boolean => codingsOf(answer).length > 0
 
 /**
- * The body of an answer without its codings: providers compress although they were asked not to.
- * @throws OnwardError `bad_content_type` for a coding that is unknown here
+ * Returns the decoded body of a response: some providers compress although the gateway did not ask for it.
+ * @throws OnwardError `bad_content_type` for an unknown coding
  */
 export function decodedBody(answer: IncomingMessage): Readable {
   const codings = codingsOf(answer)
@@ -43,13 +42,13 @@ export function decodedBody(answer: IncomingMessage): Readable {
   if (codings.length > 2 || decoders.includes(undefined)) {
     throw new OnwardError(
       "bad_content_type",
-      `the upstream sent an answer with the content coding ${codings.join(", ").slice(0, 100)}, which the gateway cannot read`,
+      `The upstream's response has the content coding "${codings.join(", ").slice(0, 100)}", which the gateway cannot decode. Disable it at the upstream.`,
     )
   }
   return decoders.reduceRight<Readable>((body, make) => join(body, (make as () => Transform)()), answer)
 }
 
-/** Puts a decoder behind a body. Of a body that is cut off, it still gives what it can. */
+/** Pipes a body through a decoder. A body that is cut is decoded as far as it arrived. */
 function join(body: Readable, decoder: Transform): Readable {
   const end = (): void => void decoder.end()
   const cut = (error: Error): void => {
@@ -61,7 +60,7 @@ function join(body: Readable, decoder: Transform): Readable {
     if (error) cut(error)
     else end()
   })
-  // told to whoever reads it, and that may be later
+  // the reader gets the error, possibly later
   decoder.on("error", () => {}).once("close", () => body.destroy())
   return body.pipe(decoder, { end: false })
 }

@@ -6,18 +6,18 @@ import { piecesOf } from "./pieces.ts"
 
 export interface FramesOptions<F> {
   readonly format: Format<F>
-  /** Longest wait for the first event, and between two, in ms. */
+  /** Maximum time until the first event, and between two events, in ms. */
   readonly firstTimeout: number
   readonly idleTimeout: number
-  /** Longest stream, and largest event of one, in bytes. */
+  /** Maximum size of a stream, and of one event, in bytes. */
   readonly maxBytes: number
 }
 
-/** How long events are handed on without a pause, in ms: what one piece of a provider holds may be thousands. */
+/** Maximum time in which events are yielded without a pause, in ms. One chunk of a provider can contain thousands. */
 const TURN_MS = 10
 
 /**
- * The frames of a provider's event stream. Throws `OnwardError` when it is cut off or silent for too long, to be told to clients as it is.
+ * Yields the frames of a provider's event stream. If it is cut or silent for too long, throws an `OnwardError` that clients may see.
  */
 export function framesOf<F>(body: Readable, options: FramesOptions<F>): AsyncGenerator<F> {
   return read(body, piecesOf(body), options)
@@ -57,7 +57,7 @@ async function* read<F>(
       turn = performance.now()
     }
   } catch (cause) {
-    throw cause instanceof OnwardError ? toldOf(cause) : cause
+    throw cause instanceof OnwardError ? withOption(cause) : cause
   } finally {
     clearTimeout(timer)
     body.destroy()
@@ -67,20 +67,20 @@ async function* read<F>(
 const silence = (which: "first" | "idle", ms: number): OnwardError =>
   new OnwardError(
     "stream_ended",
-    `the upstream sent no ${which === "first" ? "event" : "further event"} for ${ms} ms: ask again, or raise --upstream-${which}-timeout`,
+    `The upstream sent no ${which === "first" ? "event" : "further event"} for ${ms} ms. Retry, or raise --upstream-${which}-timeout.`,
   )
 
 const TOO_LONG = new OnwardError(
   "message_too_large",
-  "the upstream's answer is longer than the gateway takes: ask for less, or raise --upstream-max-answer",
+  "The upstream's response is longer than the gateway's limit. Request less, or raise --upstream-max-answer.",
 )
 
-/** The limit of the parser is an option here. */
-function toldOf(cause: OnwardError): OnwardError {
+/** Names the gateway's option, which sets the parser's limit. */
+function withOption(cause: OnwardError): OnwardError {
   if (cause.code !== "event_too_large") return cause
   return new OnwardError(
     "message_too_large",
-    "an event of the upstream is larger than the gateway takes: ask for less, or raise --upstream-max-answer",
+    "An event of the upstream is larger than the gateway's limit. Request less, or raise --upstream-max-answer.",
     { cause },
   )
 }

@@ -17,23 +17,23 @@ import { checkReferences, unknownRun, visit } from "./visit.ts"
 
 export interface GatewayOptions extends KindsOptions, GatewaySettings {}
 
-/** Stands between clients of a provider and the provider, and makes runs of its streams. */
+/** A proxy between clients and providers that makes their streams resumable runs. */
 export interface Gateway {
-  /** Origins whose pages may use it. */
+  /** Origins whose pages can use the gateway. */
   readonly origins: readonly string[]
-  /** Whether it answers below this path. */
+  /** Whether the gateway handles this path. */
   owns(pathname: string): boolean
   /**
-   * Answers such a request. Rejects with what is to be told to the client.
-   * @param identify the owner of a request that may be made by a key of the gateway's own; without it, requests with the same credentials
-   *   have the same owner
+   * Handles a request. Rejects with an error for the client.
+   * @param identify returns the owner of a request that uses the gateway's key; without it, requests with the same credentials have the same
+   *   owner
    */
   answer(req: IncomingMessage, res: ServerResponse, identify?: () => Promise<string>): Promise<void>
-  /** Ends the runs it writes, as failed, and closes the log. */
+  /** Ends the runs of this process as failed, and closes the log. */
   close(): Promise<void>
 }
 
-/** How much larger the bodies of all requests may be than the largest one. */
+/** Maximum size of all bodies that are read at once, in multiples of the largest one. */
 const BODIES = 4
 
 export function createGateway(options: GatewayOptions): Gateway {
@@ -64,7 +64,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     onError: options.onError,
   }
 
-  /** A request that makes something: a stream becomes a run. */
+  /** Handles a request that creates something. A stream becomes a run. */
   function make(asked: Asked, kind: KindName | undefined): Promise<void> {
     const isJson = /\bjson\b|^$/i.test(asked.req.headers["content-type"] ?? "")
     const isRead = kind !== undefined || (isJson && (!upstreams.isSole || hasKey(asked.path.prefix)))
@@ -73,7 +73,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         await checkReferences(setting, read.owner, read.references)
       }
       if (!kind || !read.isStream) return proxy(setting, read)
-      // before the provider is asked, and paid, for what could not be kept
+      // fails here if the log is unavailable, before the provider costs money
       await options.log.bounds()
       return create(setting, kinds[kind], read)
     })
@@ -96,14 +96,14 @@ export function createGateway(options: GatewayOptions): Gateway {
       if (!upstreams.has(path.prefix)) throw unknownRun()
       const owner = identify && hasKey(path.prefix) ? await identify() : ownerOf(req.headers, path.search)
       const asked: Asked = { req, res, method, path, owner, query: new URLSearchParams(path.search) }
-      const place = routeOf(method, path.segments)
-      if (place.type === "create") return make(asked, place.kind)
-      if (place.type === "refer") return make(asked, undefined)
-      if (place.type === "answer") return visit(setting, kinds[place.kind], asked, place)
+      const route = routeOf(method, path.segments)
+      if (route.type === "create") return make(asked, route.kind)
+      if (route.type === "refer") return make(asked, undefined)
+      if (route.type === "answer") return visit(setting, kinds[route.kind], asked, route)
       if (hasKey(asked.path.prefix)) {
-        // by the gateway's own key, everybody could read everybody's
-        if (place.type === "unknown") throw unknownRun()
-        if (place.type === "thing" && (await setting.names.find(place.family, place.id, owner)).isOthers) {
+        // the gateway's key can read the objects of all callers
+        if (route.type === "unknown") throw unknownRun()
+        if (route.type === "thing" && (await setting.names.find(route.family, route.id, owner)).isOthers) {
           throw unknownRun()
         }
       }

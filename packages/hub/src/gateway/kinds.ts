@@ -1,23 +1,23 @@
 import { createHub, type Hub, type Log } from "onward"
 import { anthropic, createRuns, openaiChat, openaiResponses, type Format, type RunEvent, type Runs } from "onward/runs"
 
-/** A frame as clients know it. */
+/** A frame in the provider's format. */
 export type Frame = Readonly<Record<string, unknown>>
 export type KindFrame = Frame | "[DONE]"
 
-/** One kind of stream that the gateway makes runs of. */
+/** One kind of stream for which the gateway creates runs. */
 export interface Kind {
-  /** Where it is asked for below `/v1`, and where its runs are. */
+  /** The path below `/v1` of requests for it, and of its runs. */
   readonly path: string
   readonly format: Format<KindFrame>
   readonly runs: Runs<KindFrame>
-  /** Whether its runs are asked for by the provider's own ids, which frames tell. */
+  /** Whether its runs have the provider's ids, which are in frames. */
   readonly hasOwnIds: boolean
-  /** A provider's refusal as a frame, when the stream had begun before it came. */
+  /** Returns a provider's refusal as a frame, for a stream that has already started. */
   refusal(error: Refusal): Frame
 }
 
-/** What a provider says is wrong, in the one shape that OpenAI's and Anthropic's errors have in common. */
+/** A provider's error, in the shape that OpenAI's and Anthropic's errors share. */
 export type Refusal = Readonly<Record<string, unknown>>
 
 export interface Kinds {
@@ -29,16 +29,16 @@ export interface Kinds {
 }
 
 export interface KindsOptions {
-  /** A log of their own: whoever may subscribe to topics must not be able to read it. Closed with them. */
+  /** The log of the runs. It must be separate from the hub's, so that subscribers cannot read it. Closed with the gateway. */
   readonly log: Log
-  /** How long a gateway that died is waited for, in ms. @default 10_000 */
+  /** Time after which the runs of a gateway that crashed are lost, in ms. @default 10_000 */
   readonly lease?: number
-  /** Longest silence on a viewer's stream, in ms. @default 15_000 */
+  /** Maximum silence on a viewer's stream, in ms. @default 15_000 */
   readonly heartbeat?: number
   readonly onError: (error: unknown) => void
 }
 
-/** @param maxChars longest stream, in characters: more than the gateway takes, whose own error names its option */
+/** @param maxChars maximum length of a stream, in characters; more than the gateway's limit, whose error names the option */
 export function createKinds(
   { log, lease, heartbeat, onError }: KindsOptions,
   { maxChars, onEvent }: { readonly maxChars: number; readonly onEvent: (path: string, event: RunEvent) => void },
@@ -94,21 +94,21 @@ export function createKinds(
   }
 }
 
-/** Runs of different owners are apart: nobody can take, or find out, the id of another owner's. */
+/** Returns the id of a run in the log. It contains the owner, so that no owner can take or detect the id of another owner's run. */
 export const runIdOf = (owner: string, id: string): string => `${owner.slice(0, 32)}/${id}`
 
-/** The response in an event of Responses. */
+/** Returns the response in an event of the Responses API. */
 export function responseIn(frame: KindFrame | undefined): Frame | undefined {
   const response = frame === undefined || frame === "[DONE]" ? undefined : frame["response"]
   return typeof response === "object" && response !== null ? (response as Frame) : undefined
 }
 
-/** The id that a provider gave to what a frame belongs to; undefined for what cannot be one. */
+/** Returns the provider's id in a frame; undefined if it is invalid. */
 export function givenId(frame: KindFrame | undefined): string | undefined {
   if (frame === undefined || frame === "[DONE]") return undefined
   const id = responseIn(frame)?.["id"] ?? frame["id"]
   return isName(id) ? id : undefined
 }
 
-/** What may be in a path and a topic as it is. */
+/** Whether an id can be used unchanged in a path and a topic. */
 export const isName = (id: unknown): id is string => typeof id === "string" && /^[\w.~-]{1,200}$/.test(id)

@@ -1,22 +1,22 @@
-/** What the gateway waits for, and how much it takes. Durations in ms. */
+/** The gateway's timeouts, in ms, and size limits. */
 export interface GatewayLimits {
-  /** After this long without the provider's status, the gateway begins a stream's answer by itself. @default 1_000 */
+  /** Time without the provider's status after which the gateway starts the response to a stream itself. @default 1_000 */
   readonly headAfter: number
-  /** Longest wait for the provider's status and headers. @default 600_000 */
+  /** Maximum time until the provider's status and headers. @default 600_000 */
   readonly headTimeout: number
-  /** Longest wait from the provider's headers to the first event of a stream. @default 600_000 */
+  /** Maximum time from the provider's headers to the first event of a stream. @default 600_000 */
   readonly firstTimeout: number
-  /** Longest wait between two events of a stream, or two pieces of another answer. @default 600_000 */
+  /** Maximum time between two events of a stream, or two chunks of another response. @default 600_000 */
   readonly idleTimeout: number
-  /** Longest pause of a client within the body of its request. @default 60_000 */
+  /** Maximum pause of a client within a request's body. @default 60_000 */
   readonly uploadTimeout: number
-  /** Largest body of a request that is read before it is passed on, in bytes. @default 64 MiB */
+  /** Maximum size of a request's body that is read before it is forwarded, in bytes. @default 64 MiB */
   readonly requestBytes: number
-  /** Longest stream, in characters, and largest event of one, in bytes. @default 64 MiB */
+  /** Maximum length of a stream, in characters, and of one event, in bytes. @default 64 MiB */
   readonly answerBytes: number
-  /** How often a request is made again, of this upstream or the next one, before the first byte of an answer. @default 0 */
+  /** Maximum number of retries at this or the next upstream, before the first byte of a response. @default 0 */
   readonly retries: number
-  /** After this long without a viewer, a run is stopped. @default Infinity */
+  /** Time without a viewer after which a run is stopped. @default Infinity */
   readonly abandonAfter: number
 }
 

@@ -1,24 +1,24 @@
 import type { Hub, Log } from "onward"
 import { isName } from "./kinds.ts"
 
-/** What is known of a name that a provider gave to something. */
+/** What the gateway stores about an id of a provider. */
 export interface Named {
-  /** Whose it is. */
+  /** The caller that received the id. */
   readonly owner: string
-  /** The run it is the name of, when that has another id. */
+  /** The run with this id, if the run's own id differs. */
   readonly run?: string
-  /** The base URL of the upstream that has it. */
+  /** The base URL of the upstream that created the id. */
   readonly upstream: string
 }
 
-/** Who was given which of a provider's ids, in the log that gateways share, for as long as the log keeps it. */
+/** The owners of a provider's ids. They are stored in the log that gateways share, until its retention removes them. */
 export interface Names {
   add(path: string, id: string, named: Named): Promise<void>
-  /** What this owner was given under the name; else, whether others were. */
+  /** Returns what is stored for this owner, and whether only other owners have the id. */
   find(path: string, id: string, owner: string): Promise<{ readonly mine?: Named; readonly isOthers: boolean }>
 }
 
-/** Some providers number what they make, and begin again when they start: most entries that are looked at of one name. */
+/** Maximum number of entries read for one id: some providers use numbers as ids, and start again at 1. */
 const MAX_ENTRIES = 1_000
 
 export function createNames(log: Log, hub: Pick<Hub, "publish">): Names {
@@ -37,7 +37,7 @@ export function createNames(log: Log, hub: Pick<Hub, "publish">): Names {
         const { entries, next } = await log.read({ after, topics: [topicOf(path, id)], limit: 100 })
         for (const { data } of entries) {
           const named = JSON.parse(data) as Named
-          // the newest, as that is what the provider knows under the name now
+          // the newest is the one that the provider has now
           if (named.owner === owner) mine = named
         }
         count += entries.length

@@ -4,14 +4,14 @@ import { OnwardError } from "onward"
 import { decodedBody, isEncoded } from "./decoded.ts"
 import { framesOf, type FramesOptions } from "./frames.ts"
 
-/** What a provider answered to a request for a stream: frames, or something else that is passed on as it is. */
+/** A provider's response to a request for a stream: frames, or another response that is forwarded unchanged. */
 export type Opened<F> =
   | { readonly type: "frames"; readonly frames: AsyncGenerator<F> }
   | { readonly type: "other"; readonly answer: IncomingMessage; readonly decoded: Readable | undefined }
 
 /**
- * Finds out what an answer is. Providers send event streams without a content type or with a wrong one, so what it begins with counts too.
- * The frames of what is neither an event stream nor JSON fail with `bad_content_type`, and of what is cut off with `stream_ended`.
+ * Detects whether a response is an event stream. Some providers send no content type or a wrong one, so the first bytes count too. The frames of
+ * a response that is neither an event stream nor JSON fail with `bad_content_type`; those of a response that is cut, with `stream_ended`.
  */
 export async function openAnswer<F>(answer: IncomingMessage, options: FramesOptions<F>): Promise<Opened<F>> {
   try {
@@ -26,7 +26,7 @@ export async function openAnswer<F>(answer: IncomingMessage, options: FramesOpti
     if (/^[{[]/.test(beginning) || /\bjson\b/i.test(type)) return other
     throw new OnwardError(
       "bad_content_type",
-      `the upstream sent ${(type || "nothing").slice(0, 100)} instead of an event stream: check its base URL`,
+      `The upstream's content type is "${type.slice(0, 100)}", not text/event-stream. Check its base URL.`,
     )
   } catch (error) {
     answer.destroy()
@@ -39,10 +39,10 @@ async function* failing(error: unknown): AsyncGenerator<never> {
   throw error
 }
 
-/** Enough to tell a field of an event from anything else. */
+/** Number of characters that show whether a body starts with a field of an event. */
 const ENOUGH = 8
 
-/** What a body begins with, after space and a byte order mark; it is still there to be read. Empty when there is nothing. */
+/** Returns how a body starts, after white space and a byte order mark, without consuming it. Empty for an empty body. */
 function peek(body: Readable, timeout: number): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   const pieces: Buffer[] = []
@@ -62,14 +62,14 @@ function peek(body: Readable, timeout: number): Promise<string> {
     resolve(text)
   }
 
-  // all there is, and it is short: nothing can be put back after the end
+  // the body is short and complete, and cannot be put back after its end
   const end = (): void => {
     leave()
     resolve("")
   }
   const fail = (cause?: Error): void => {
     leave()
-    reject(new OnwardError("stream_ended", "the upstream's answer was cut off", { cause }))
+    reject(new OnwardError("stream_ended", "The upstream's response was cut off. Send the request again.", { cause }))
   }
 
   function leave(): void {

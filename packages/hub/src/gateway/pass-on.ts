@@ -6,19 +6,19 @@ import { cutOf } from "./decoded.ts"
 import { answerHeaders } from "./headers.ts"
 
 export interface PassOnOptions {
-  /** The body of the answer without its codings, when these are not to be passed on. */
+  /** The decoded body, if its content coding is not forwarded. */
   readonly decoded?: Readable | undefined
-  /** Where an address of the provider is at the gateway; undefined for what is elsewhere. */
+  /** Returns the gateway's path for a URL of the provider; undefined for another URL. */
   readonly toLocal: (address: string) => string | undefined
-  /** Longest pause of the provider, in ms. */
+  /** Maximum pause of the provider, in ms. */
   readonly idleTimeout: number
-  /** Given each piece of the body, and then waited for before the client sees the end. */
+  /** Receives each chunk of the body. The client receives the end when `end` resolves. */
   readonly reader?: { readonly push: (piece: Buffer) => void; readonly end: () => Promise<void> }
 }
 
 /**
- * Hands a provider's answer on as it is, for as long as both stay. When one of them breaks off, so does the other side, and the answer does
- * not look whole. An answer that comes before all of the request has is the last one on the client's connection.
+ * Forwards a provider's response unchanged. If one side disconnects, the other connection is cut too, so that the response does not look complete.
+ * A response that starts before the request is complete is the last one on the client's connection.
  */
 export function passOn(
   req: IncomingMessage,
@@ -33,13 +33,17 @@ export function passOn(
     res.writeHead(answer.statusCode ?? 502, { ...headers, ...(vary !== "" && { vary }) })
   } catch (cause) {
     answer.destroy()
-    const error = new HttpError(502, "upstream_invalid", "The upstream sent an answer that cannot be passed on.")
+    const error = new HttpError(
+      502,
+      "upstream_invalid",
+      "The upstream sent a response that cannot be forwarded. Check the upstream's log.",
+    )
     error.cause = cause
     throw error
   }
   res.flushHeaders()
   const body = decoded ?? answer
-  // all of it may be here already, and its connection elsewhere
+  // a complete response's connection can already have another request
   if (!answer.complete) answer.setTimeout(idleTimeout, () => answer.destroy())
   answer.on("error", () => {})
   body.on("error", () => {})
@@ -50,7 +54,7 @@ export function passOn(
   const end = (): void => void res.end()
   body.once("end", () => {
     if (cutOf(body)) return void res.destroy()
-    // what the provider does not want of the request any more
+    // the provider does not read the rest of the request
     if (isEarly) {
       req.unpipe()
       answer.destroy()

@@ -1,27 +1,27 @@
 import { HttpError } from "../http-error.ts"
 
-/** What a request asks for below `/v1`, in the one way of writing it that the gateway takes. */
+/** The path of a request below `/v1`, in the only form that the gateway accepts. */
 export interface ApiPath {
-  /** The path below `/v1`, as it is sent to the provider: `/responses/resp_1`. */
+  /** The path below `/v1`, in the form that the provider receives: `/responses/resp_1`. */
   readonly path: string
-  /** `?` and what follows, as it came; empty when there is none. */
+  /** The unchanged query with its `?`; empty without one. */
   readonly search: string
   /** The path's segments, decoded. */
   readonly segments: readonly string[]
-  /** What stands before `/v1`, which chooses an upstream; empty when nothing does. */
+  /** The path before `/v1`, which chooses an upstream; empty for none. */
   readonly prefix: string
 }
 
-/** The characters of a segment (RFC 3986 section 3.3), without `;`, which some servers take for the end of it. */
+/** The characters of a segment (RFC 3986 section 3.3), without `;`, with which some servers end it. */
 const SEGMENT = /^(?:[A-Za-z0-9._~!$&'()*+,=:@-]|%[0-9A-F]{2})+$/
-/** Octets that must not be encoded, as some servers compare them before they decode and others after. */
+/** Unreserved characters must not be encoded: some servers compare paths before they decode them, others afterwards. */
 const NEEDLESS = /%(?:2[DE]|3\d|4[1-9A-F]|5[\dAF]|6[1-9A-F]|7[\dAE])/
 // oxlint-disable-next-line no-control-regex -- control characters are exactly what is looked for
 const DANGEROUS = /[\u0000-\u001f\u007f/\\%;?#]/
 
 /**
- * Reads the target of a request. Whose a response is, is decided by its path, so a path that a provider could read in another way is
- * refused: dot segments, empty segments, a trailing slash, encoded slashes, `;` parameters, needless or doubled percent-encoding.
+ * Parses the target of a request. Because the path decides whose response is read, a path that a provider can read differently is refused: dot
+ * segments, empty segments, a trailing slash, encoded slashes, `;` parameters, unnecessary or doubled percent-encoding.
  *
  * @throws HttpError 400 `invalid_path`
  */
@@ -34,7 +34,7 @@ export function readPath(target: string): ApiPath {
   return { path: rest, search, segments, prefix }
 }
 
-/** @param mayHoldSlash names of models are often those of repositories */
+/** @param mayHoldSlash for model names, which are often those of repositories */
 function decodeSegment(segment: string, mayHoldSlash: boolean): string {
   if (!SEGMENT.test(segment) || NEEDLESS.test(segment)) throw notCanonical()
   const decoded = decode(segment)
@@ -57,5 +57,5 @@ const notCanonical = (): HttpError =>
   new HttpError(
     400,
     "invalid_path",
-    "The path is not in its canonical form. Send it without dot segments, empty segments, a trailing slash, encoded slashes, parameters and needless percent-encoding.",
+    "The path is not in its canonical form. Send it without dot segments, empty segments, a trailing slash, encoded slashes, parameters and unnecessary percent-encoding.",
   )

@@ -1,14 +1,14 @@
 import type { Readable } from "node:stream"
 import { cutOf } from "./decoded.ts"
 
-const CLOSED = new Error("the body was closed before its end")
+const CLOSED = new Error("The body was closed before its end.")
 
-/** Bytes that are held for a reader that is slower than a provider. */
+/** Maximum number of bytes buffered for a slow reader. */
 const MAX_HELD = 262_144
 
 /**
- * The pieces of a body, all that came before it was cut off included: a stream itself drops what it holds when its connection is lost, and
- * the last event before that may be the one that completes an answer. So it is read from the start, before the first piece is asked for.
+ * Yields the chunks of a body, including all that arrived before it was cut: a Node stream drops its buffer when the connection is lost, and the
+ * last event in it can be the one that completes an answer. So it reads the body from the start, before the first chunk is requested.
  */
 export function piecesOf(body: Readable): AsyncGenerator<Uint8Array> {
   let pieces: Buffer[] = []
@@ -51,7 +51,7 @@ export function piecesOf(body: Readable): AsyncGenerator<Uint8Array> {
   body.once("error", stop)
   body.once("end", () => stop(cutOf(body)))
   body.once("close", () => stop(isOver ? undefined : CLOSED))
-  // it may have failed before anybody read it
+  // it can have failed before this call
   if (body.errored) stop(body.errored)
   else if (body.readableEnded || body.destroyed) stop(cutOf(body) ?? (body.readableEnded ? undefined : CLOSED))
   return all()

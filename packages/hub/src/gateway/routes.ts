@@ -1,21 +1,21 @@
-/** What a request is about, by its method and the decoded segments of its path. */
+/** The route of a request, from its method and the decoded segments of its path. */
 export type GatewayRoute =
-  /** A stream may be asked for. */
+  /** Creates an answer, which can be a stream. */
   | { readonly type: "create"; readonly kind: KindName }
-  /** It is about one answer. `rest` is what follows its id. */
+  /** Reads or changes one answer. `rest` is the path after its id. */
   | { readonly type: "answer"; readonly kind: KindName; readonly id: string; readonly rest: string }
-  /** It makes something else; its body may name answers. */
+  /** Creates something else. Its body can refer to answers. */
   | { readonly type: "refer" }
-  /** It is about one thing of a family, such as a file. */
+  /** Reads or changes one object of a family, such as a file. */
   | { readonly type: "thing"; readonly family: string; readonly id: string }
-  /** It is about nothing that belongs to one caller. */
+  /** Concerns nothing that belongs to one caller. */
   | { readonly type: "other" }
-  /** It is about the answers of all callers, or in a way that the gateway does not know. */
+  /** Concerns the answers of all callers, or is unknown to the gateway. */
   | { readonly type: "unknown" }
 
 export type KindName = "chat" | "responses" | "messages"
 
-/** What can be asked of an answer by the gateway's own key, by what follows its id. */
+/** Methods for an answer that are sent with the gateway's key, by the path after the answer's id. */
 export const ANSWER_METHODS: Readonly<Record<string, readonly string[]>> = {
   "": ["GET", "HEAD", "POST", "DELETE"],
   cancel: ["POST"],
@@ -23,7 +23,7 @@ export const ANSWER_METHODS: Readonly<Record<string, readonly string[]>> = {
   messages: ["GET", "HEAD"],
 }
 
-/** Says what a request is about. Only what is listed here is about an answer; what looks like it elsewhere is unknown. */
+/** Returns the route of a request. Paths that look like those of an answer, but are not listed here, are unknown. */
 export function routeOf(method: string, segments: readonly string[]): GatewayRoute {
   const [first = "", second = "", third = ""] = segments
   const isPost = method === "POST"
@@ -48,5 +48,5 @@ export function routeOf(method: string, segments: readonly string[]): GatewayRou
   return { type: "thing", family: `/${first}`, id: second }
 }
 
-/** Names below `responses` that are no ids. */
+/** Segments after `responses` that are not ids. */
 const MAKERS: ReadonlySet<string> = new Set(["compact", "input_tokens"])

@@ -1,15 +1,15 @@
 import type { GatewayLimits } from "./limits.ts"
 import type { UpstreamOptions } from "./upstream.ts"
 
-/** What `onward serve` is told of its gateway. */
+/** The gateway settings of `onward serve`. */
 export interface GatewaySettings {
   readonly upstreams: readonly UpstreamOptions[]
   readonly limits: Partial<GatewayLimits>
-  /** Origins whose pages may use it. */
+  /** Origins whose pages can use the gateway. */
   readonly origins: readonly string[]
 }
 
-/** Reads `[<for>=]<url>`. Throws an `Error` that says what to use. */
+/** Parses `[<for>=]<url>`. Throws an `Error` whose message says what to use. */
 export function toUpstream(text: string): UpstreamOptions {
   const [, of, address = text] = /^(?!https?:)([^=]*)=(.*)$/.exec(text) ?? []
   const url = URL.parse(address)

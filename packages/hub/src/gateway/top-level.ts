@@ -1,12 +1,12 @@
-/** What stands at the top of a JSON object, read from its bytes as they come, without parsing the rest. */
+/** The outermost members of a JSON object, read from its bytes as they arrive, without parsing the rest. */
 export interface TopLevel {
-  /** Takes the next bytes. */
+  /** Reads the next bytes. */
   push(bytes: Uint8Array): void
-  /** All values a member has been given, in order; what is too long to keep is undefined. */
+  /** Returns all values of a member, in order. A value that is too long is undefined. */
   valuesOf(name: string): readonly unknown[]
 }
 
-/** Longest name and longest value that are kept, in bytes: names may have each character escaped. */
+/** Maximum size of a name and of a value, in bytes. A name can have each character escaped. */
 const MAX_NAME = 256
 const MAX_VALUE = 2_048
 
@@ -14,18 +14,18 @@ const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
 /**
- * Finds members of the outermost object. Work is one step a byte and less within strings, memory is that of the members; text that is no
- * JSON object has none. A name may be given twice: which one counts differs between parsers, so all are told.
+ * Creates a reader that finds members of the outermost object. It takes at most one step per byte, and memory for the members only. Text that is
+ * not a JSON object has no members. It returns all values of a repeated name, because parsers differ in which one they use.
  */
 export function createTopLevel(names: readonly string[]): TopLevel {
   const found = new Map<string, unknown[]>()
   let depth = 0
   let isInString = false
   let isEscaped = false
-  /** What the next token at the top is. */
+  /** What the next token of the outermost object is. */
   let expects: "object" | "name" | "colon" | "value" | "nothing" = "object"
   let name: string | undefined
-  /** The token that is being kept. */
+  /** The bytes of the current token, if they are needed. */
   let token: number[] | undefined
   let limit = MAX_NAME
 
@@ -51,7 +51,7 @@ export function createTopLevel(names: readonly string[]): TopLevel {
 
   function start(byte: number): void {
     if (expects === "object") {
-      // a byte order mark, or space
+      // a byte order mark, or white space
       if (isSpace(byte) || byte === 0xef || byte === 0xbb || byte === 0xbf) return
       expects = byte === 0x7b ? "name" : "nothing"
       depth = 1
@@ -93,7 +93,7 @@ export function createTopLevel(names: readonly string[]): TopLevel {
   return {
     valuesOf: (of) => found.get(of) ?? [],
     push(bytes) {
-      /** The next quote and backslash from here on, looked up again only once they are passed. */
+      /** The positions of the next quote and backslash. */
       let quote = -1
       let backslash = -1
       for (let at = 0; at < bytes.length && expects !== "nothing"; at++) {
@@ -102,7 +102,7 @@ export function createTopLevel(names: readonly string[]): TopLevel {
           continue
         }
         if (token === undefined && !isEscaped) {
-          // most of a large body is within strings that are of no interest
+          // most bytes of a large body are in strings that are not needed
           if (quote < at) quote = indexOf(bytes, QUOTE, at)
           if (backslash < at) backslash = indexOf(bytes, BACKSLASH, at)
           at = Math.min(quote, backslash)

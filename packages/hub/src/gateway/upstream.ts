@@ -5,51 +5,51 @@ import { CREDENTIALS, requestHeaders, type HeaderFields } from "./headers.ts"
 import type { GatewayLimits } from "./limits.ts"
 
 export interface UpstreamOptions {
-  /** The base URL that clients would otherwise be given, such as `https://api.openai.com/v1`. */
+  /** The provider's base URL, such as `https://api.openai.com/v1`. */
   readonly url: string
-  /** Sent in place of the credentials that clients send. @default theirs */
+  /** The key that replaces the clients' credentials. @default the clients' credentials */
   readonly key?: string
-  /** The models it answers for: a name, or the beginning of one and `*`. @default all */
+  /** The models of this upstream: a name, or the start of one and `*`. @default all */
   readonly models?: string
-  /** It answers for what is asked below `/<prefix>/v1`. @default what is asked below `/v1` */
+  /** The upstream handles paths below `/<prefix>/v1`. @default paths below `/v1` */
   readonly prefix?: string
 }
 
 /**
- * A request's body: nothing, all of it, or the request it comes with, of which each byte can be sent once only. `length` is what the client
- * announced; undefined for a body in chunks.
+ * A request's body: none, all its bytes, or the client's request, whose bytes can be sent only once. `length` is its `Content-Length`; undefined
+ * for a chunked body.
  */
 export type Body = undefined | Buffer | { readonly req: IncomingMessage; readonly length: number | undefined }
 
-/** What the gateway asks of a provider. */
+/** A request to a provider. */
 export interface Question {
   readonly method: string
-  /** Path below the base URL, and search. */
+  /** The path below the base URL, with the query. */
   readonly path: string
   readonly headers: IncomingHttpHeaders
   readonly body: Body
-  /** The codings the answer may have. */
+  /** The content codings that the response can have. */
   readonly acceptEncoding: string
 }
 
 export interface Upstream {
   readonly options: UpstreamOptions
   /**
-   * Resolves once the provider has begun its answer. Rejects with `HttpError`: 502 when it cannot be reached, 504 when it begins none in time.
+   * Sends a request. Resolves with the head of the response. Rejects with `HttpError`: 502 if the provider is unreachable, 504 after a timeout.
    */
   ask(question: Question, signal: AbortSignal): Promise<IncomingMessage>
-  /** Where an absolute or relative address of the provider is at the gateway; undefined for what is elsewhere. */
+  /** Returns the gateway's path for an absolute or relative URL of the provider; undefined for another URL. */
   toLocal(address: string): string | undefined
   close(): void
 }
 
-/** Idle connections that are kept for the next request, to each provider. */
+/** Maximum number of idle connections to each provider, and the time after which they close, in ms. */
 const MAX_IDLE = 64
 const IDLE_MS = 4_000
 
 /**
- * One provider, over `node:http`. A client library would not do more: pools and timeouts are Node's own, and what is decided here, which
- * headers go, how a body is framed and when a request may be repeated, would have to be decided all the same.
+ * Creates a client for one provider, on `node:http`. A client library would not help: Node has pools and timeouts, and this code still has to
+ * decide which headers are sent, how a body is framed, and when a request can be repeated.
  */
 export function createUpstream(options: UpstreamOptions, limits: GatewayLimits): Upstream {
   const base = new URL(options.url)
@@ -58,10 +58,10 @@ export function createUpstream(options: UpstreamOptions, limits: GatewayLimits):
   const request = isTls ? requestHttps : requestHttp
   const pooled = { keepAlive: true, maxFreeSockets: MAX_IDLE, timeout: IDLE_MS }
   const agent = isTls ? new HttpsAgent(pooled) : new HttpAgent(pooled)
-  // a name in brackets is an IPv6 address, which Node wants without them
+  // Node expects an IPv6 address without brackets
   const hostname = base.hostname.replace(/^\[(.*)\]$/, "$1")
 
-  /** @param isAlone over a connection of its own, which is closed after it */
+  /** @param isAlone whether to use a new connection that is closed afterwards */
   function attempt(
     question: Question,
     signal: AbortSignal,
@@ -82,15 +82,15 @@ export function createUpstream(options: UpstreamOptions, limits: GatewayLimits):
     })
     asked.once("timeout", () => asked.destroy(LATE))
     asked.once("response", (answer) => {
-      // from here on the silence of a stream counts in events, and that of others in bytes
+      // from here on, the timeouts for events and chunks apply
       asked.removeAllListeners("timeout")
       asked.setTimeout(0)
       resolve(answer)
     })
-    // it was never asked to
+    // the gateway never requests an upgrade
     asked.once("upgrade", (_answer, socket) => {
       socket.destroy()
-      reject(unreachable(new Error("the upstream answered with 101, but nothing was to be upgraded")))
+      reject(unreachable(new Error("The upstream answered with 101, although the request had no Upgrade header.")))
     })
     asked.on("error", (cause: NodeJS.ErrnoException) => {
       if (signal.aborted) return reject(LEFT)
@@ -105,14 +105,14 @@ export function createUpstream(options: UpstreamOptions, limits: GatewayLimits):
     options,
     async ask(question, signal) {
       const { method, body } = question
-      // what some servers ignore the body of must not be on a connection where the rest would be taken for another request
+      // some servers ignore the body of these methods, and would read it as another request on the same connection
       const isOnce = body !== undefined && "req" in body
       const isAlone = isOnce || (body !== undefined && /^(?:GET|HEAD|DELETE|OPTIONS)$/.test(method))
       try {
         return await attempt(question, signal, { isAlone })
       } catch (error) {
         if (!(error instanceof Stale)) throw error
-        // closed by the provider while it was idle (RFC 9112 section 9.3.1): once, and over a connection that cannot be
+        // the provider closed the idle connection (RFC 9112 section 9.3.1): retried once, over a new connection
         return await attempt(question, signal, { isAlone: true })
       }
     },
@@ -126,9 +126,9 @@ export function createUpstream(options: UpstreamOptions, limits: GatewayLimits):
   }
 }
 
-const LATE = new Error("the upstream began no answer in time")
+const LATE = new Error("The upstream did not start a response in time.")
 
-/** A connection from the pool was cut before a byte of an answer. */
+/** Thrown when a pooled connection is cut before the first byte of a response. */
 class Stale extends Error {}
 
 const isCut = ({ code }: NodeJS.ErrnoException): boolean => code === "ECONNRESET" || code === "EPIPE"
@@ -140,13 +140,13 @@ function headersFor({ headers, acceptEncoding, path }: Question, key: string | u
   return { ...others, ...(hasOwnName(headers, path) ? { "x-api-key": key } : { authorization: `Bearer ${key}` }) }
 }
 
-/** Whether a key is sent under Anthropic's name for it: its newer clients do not. */
+/** Whether the key is sent in Anthropic's header. Newer Anthropic clients use `authorization`. */
 function hasOwnName(headers: IncomingHttpHeaders, path: string): boolean {
   const isMessages = path.startsWith("/messages") || "anthropic-version" in headers
   return isMessages && ("x-api-key" in headers || headers.authorization === undefined)
 }
 
-/** How the body is sent. Said outright, because Node sends the bodies of some methods without any framing. */
+/** Returns the framing headers of a body. They are explicit, because Node sends none for some methods. */
 function framing(body: Body): HeaderFields {
   if (body === undefined) return {}
   const { length } = body
@@ -160,19 +160,19 @@ function send(asked: ReturnType<typeof requestHttp>, body: Body): void {
   }
   const { req } = body
   req.pipe(asked)
-  // half of a body must not look whole
+  // an incomplete body must not look complete
   req.once("close", () => {
     if (!req.complete) asked.destroy()
   })
   asked.once("close", () => req.unpipe(asked))
 }
 
-/** Told to nobody. */
-const LEFT = new HttpError(499, "client_left", "The client left.")
+/** The client is gone, so this is never sent. */
+const LEFT = new HttpError(499, "client_left", "The client disconnected.")
 
-/** Where it is and why it failed is for whoever runs the gateway, not for its clients. */
+/** Creates an error without the upstream's address and failure, which only the log shows. */
 function unreachable(cause: Error): HttpError {
-  const error = new HttpError(502, "upstream_unreachable", "The upstream cannot be reached: try again later.")
+  const error = new HttpError(502, "upstream_unreachable", "The upstream cannot be reached. Retry later.")
   error.cause = cause
   return error
 }
@@ -181,5 +181,5 @@ const tooLate = (): HttpError =>
   new HttpError(
     504,
     "upstream_timeout",
-    "The upstream did not begin an answer in time (--upstream-head-timeout). Try again later.",
+    "The upstream did not start a response in time (--upstream-head-timeout). Retry later.",
   )

@@ -4,33 +4,33 @@ import { HttpError } from "../http-error.ts"
 import type { GatewayLimits } from "./limits.ts"
 import { createUpstream, type Question, type Upstream, type UpstreamOptions } from "./upstream.ts"
 
-/** A provider's answer, and which provider it is of. */
+/** A provider's response, with the provider. */
 export interface Answered {
   readonly answer: IncomingMessage
   readonly upstream: Upstream
 }
 
-/** The providers, and which of them answers what. */
+/** The providers, and the choice between them. */
 export interface Upstreams {
   readonly isSole: boolean
-  /** Whether anything is asked below this prefix. */
+  /** Whether an upstream has this prefix. */
   has(prefix: string): boolean
   /**
-   * Those that answer for a model, in the order they are asked; for what names no model, those that answer for all.
+   * Returns the upstreams for a model, in the order in which they are tried. A request without a model goes to those for all models.
    * @throws HttpError 404 `model_not_found`
    */
   choose(prefix: string, model?: string): readonly Upstream[]
-  /** The one with this base URL, if it is still there. */
+  /** Returns the upstream with this base URL, if it is still configured. */
   find(url: string): Upstream | undefined
-  /** Asks them one after the other, until one answers. Before the first byte of an answer only. */
+  /** Sends a request to one upstream after the other until one responds. */
   ask(from: readonly Upstream[], question: Question, signal: AbortSignal): Promise<Answered>
   close(): void
 }
 
-/** What another upstream, or the same one later, may answer differently (RFC 9110 section 15, RFC 6585 section 4; 529 is Anthropic's). */
-const MAY_CHANGE: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504, 529])
-/** Wait before the same upstream is asked again, in ms: at first, and at most. */
-const PAUSE = { first: 250, most: 4_000 }
+/** Statuses that are retried, at another upstream or later (RFC 9110 section 15, RFC 6585 section 4; 529 is Anthropic's). */
+const RETRYABLE: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504, 529])
+/** Delay before a retry at the same upstream, in ms: the first, and the maximum. */
+const DELAY = { first: 250, max: 4_000 }
 
 export function createUpstreams(options: readonly UpstreamOptions[], limits: GatewayLimits): Upstreams {
   const all = options.map((each) => createUpstream(each, limits))
@@ -58,7 +58,7 @@ export function createUpstreams(options: readonly UpstreamOptions[], limits: Gat
           if (isLast || !(error instanceof HttpError) || error.status < 500) throw error
           return undefined
         })
-        if (answer && (isLast || !MAY_CHANGE.has(answer.statusCode ?? 0))) return { answer, upstream }
+        if (answer && (isLast || !RETRYABLE.has(answer.statusCode ?? 0))) return { answer, upstream }
         answer?.destroy()
         if (from.length === 1) await pause(tries, signal)
       }
@@ -69,16 +69,16 @@ export function createUpstreams(options: readonly UpstreamOptions[], limits: Gat
   }
 }
 
-const isBelow = ({ options: { prefix = "" } }: Upstream, asked: string): boolean =>
-  asked === (prefix === "" ? "" : `/${prefix}`)
+const isBelow = ({ options: { prefix = "" } }: Upstream, path: string): boolean =>
+  path === (prefix === "" ? "" : `/${prefix}`)
 
-/** A name, or the beginning of one and `*`. */
+/** Whether `models`, a name or the start of one and `*`, contains the model. */
 function isMatch(models: string | undefined, model: string): boolean {
   if (models === undefined) return false
   return models.endsWith("*") ? model.startsWith(models.slice(0, -1)) : model === models
 }
 
 async function pause(tries: number, signal: AbortSignal): Promise<void> {
-  const ms = Math.min(PAUSE.most, PAUSE.first * 2 ** tries)
+  const ms = Math.min(DELAY.max, DELAY.first * 2 ** tries)
   await setTimeout(ms * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {})
 }

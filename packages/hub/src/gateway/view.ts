@@ -1,9 +1,9 @@
 import { sse } from "onward/node"
 import type { Asked } from "./ask.ts"
 import type { Kind } from "./kinds.ts"
-import { placeAfter } from "./resume-point.ts"
+import { resumePointAfter } from "./resume-point.ts"
 
-/** What is asked of one run. */
+/** A request for one run. */
 export interface Visit extends Asked {
   readonly kind: Kind
   /** Its id as this caller knows it. */
@@ -12,7 +12,7 @@ export interface Visit extends Asked {
   readonly run: string
 }
 
-/** Answers with a run's stream. */
+/** Responds with a run's stream. */
 export function view(
   { req, res, method, path, query, kind, id, run, owner }: Visit,
   headers: Record<string, string> = {},
@@ -24,10 +24,10 @@ export function view(
   if (after === null || method === "POST") return sse(req, res, source, { headers: named })
   const open: typeof source.open = async (context) => {
     if (!kind.hasOwnIds) return source.open({ ...context, lastEventId: after })
-    const place = await placeAfter(kind.runs, run, Number(after), { owner, signal: context.signal })
-    // official clients cannot read a 204
-    if (place === "over") return nothing()
-    return source.open({ ...context, ...(place.id !== undefined && { lastEventId: place.id }) })
+    const point = await resumePointAfter(kind.runs, run, Number(after), { owner, signal: context.signal })
+    // the official clients cannot handle a 204
+    if (point === "over") return nothing()
+    return source.open({ ...context, ...(point.id !== undefined && { lastEventId: point.id }) })
   }
   sse(req, res, { ...source, open }, { headers: named })
 }

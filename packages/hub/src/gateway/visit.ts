@@ -6,17 +6,17 @@ import type { Named } from "./names.ts"
 import { ANSWER_METHODS, type GatewayRoute } from "./routes.ts"
 import { view, type Visit } from "./view.ts"
 
-/** What is known here of one answer, for one owner. */
+/** What the gateway knows about one answer of one owner. */
 interface Known {
   readonly status: Awaited<ReturnType<Kind["runs"]["status"]>>["status"]
-  /** Its run's id in the log, and as the owner knows it. */
+  /** The run's id in the log, and the id that the owner uses. */
   readonly run: string
   readonly id: string
   readonly named: Named | undefined
   readonly isOthers: boolean
 }
 
-/** A request about one answer: ours when there is such a run, else the provider's. */
+/** Handles a request for one answer: from its run if the gateway has it, otherwise from the provider. */
 export async function visit(
   setting: Setting,
   kind: Kind,
@@ -51,8 +51,8 @@ export async function visit(
 }
 
 /**
- * Whether a request about an answer may be made by the gateway's own key, by which everybody could read everybody's. Of a chat only those are
- * known that were made here; others have ids that cannot be guessed.
+ * Whether a request for an answer may use the gateway's key, which can read the answers of all callers. Chat answers that were not created here
+ * are allowed, because their ids cannot be guessed.
  */
 function mayPass({ upstreams }: Setting, { method, path }: Asked, kind: Kind, known: Known, rest: string): boolean {
   const hasKey = upstreams.choose(path.prefix).some(({ options: { key } }) => key !== undefined)
@@ -62,12 +62,12 @@ function mayPass({ upstreams }: Setting, { method, path }: Asked, kind: Kind, kn
   return !kind.hasOwnIds && !known.isOthers && method !== "POST" && method !== "DELETE"
 }
 
-/** What is known of an id: it may be that of a run, or the provider's name for one. */
+/** Looks up an id, which can be a run's or the provider's id of one. */
 async function find({ names, upstreams }: Setting, kind: Kind, owner: string, id: string): Promise<Known> {
   const run = runIdOf(owner, id)
   const { status } = await kind.runs.status(run, { owner })
   const isRun = status !== "unknown" || id.startsWith("run_")
-  // of a run, only which provider has it
+  // for a run, only its provider is unknown
   if (isRun && upstreams.isSole) return { status, run, id, named: undefined, isOthers: false }
   const { mine, isOthers } = await names.find(kind.path, id, owner)
   if (isRun || mine?.run === undefined) return { status, run, id, named: mine, isOthers }
@@ -75,23 +75,23 @@ async function find({ names, upstreams }: Setting, kind: Kind, owner: string, id
   return { status: (await kind.runs.status(other, { owner })).status, run: other, id: mine.run, named: mine, isOthers }
 }
 
-/** Hands a request about an answer to the provider that has it. */
+/** Forwards a request for an answer to its provider. */
 function pass(setting: Setting, asked: Asked, { named }: Pick<Known, "named">, to?: string): Promise<void> {
   return withBody(setting, asked, { isRead: false }, (read) => proxy(setting, at(setting, read, named), to))
 }
 
-/** The same request, of the provider that a name was given by. */
+/** Returns the request with the upstream that created the id. */
 function at({ upstreams }: Setting, read: Read, named: Named | undefined): Read {
   const upstream = named && upstreams.find(named.upstream)
   return upstream ? { ...read, upstreams: [upstream] } : read
 }
 
-/** Stops a run, and answers with how it stands. */
+/** Stops a run, and responds with its state. */
 async function stop(setting: Setting, visited: Visit, known: Known): Promise<void> {
   const { kind, id, run, owner, res, method } = visited
   await kind.runs.stop(run, { owner })
   const response = kind.hasOwnIds ? await lastResponse(kind, run, owner) : undefined
-  // the provider goes on with it whoever leaves, so it has to be told
+  // the provider continues it after a disconnect, so it must be cancelled there
   const own = response?.["id"]
   if (method === "POST" && response?.["background"] === true && isName(own)) {
     return pass(setting, visited, known, `${kind.path}/${own}/cancel`)
@@ -99,13 +99,13 @@ async function stop(setting: Setting, visited: Visit, known: Known): Promise<voi
   sendJson(res, 200, response ?? (await stateOf(kind, { id, run }, owner)))
 }
 
-/** How a run stands, what its provider counted, and how fast it came. */
+/** Returns a run's status, the provider's usage, and its metrics. */
 async function stateOf({ runs }: Kind, { id, run }: Pick<Known, "id" | "run">, owner: string): Promise<object> {
   const { status, usage, metrics } = await runs.status(run, { owner })
   return { id, object: "run", status, ...(usage && { usage }), ...(metrics && { metrics }) }
 }
 
-/** Deletes a response: the run here, and what the provider keeps of it. */
+/** Deletes a response at the gateway and at its provider. */
 async function remove(setting: Setting, visited: Visit, known: Known): Promise<void> {
   const { kind, id, run, owner, res } = visited
   const own = id.startsWith("run_") ? (await lastResponse(kind, run, owner))?.["id"] : id
@@ -117,22 +117,22 @@ async function remove(setting: Setting, visited: Visit, known: Known): Promise<v
     const { answer } = await ask(setting, at(setting, read, known.named), { signal: untilGone(res), to })
     const { statusCode = 0 } = answer
     answer.resume()
-    // a provider that kept nothing, or keeps nothing ever, has nothing to delete
+    // the provider did not store the response, or never stores any
     if (statusCode < 300 || [404, 405, 501].includes(statusCode)) return done()
     throw new HttpError(
       502,
       "upstream_refused",
-      `The upstream did not delete the response (status ${statusCode}). It is deleted here; delete it at the provider.`,
+      `The upstream did not delete the response (status ${statusCode}). The gateway's copy is deleted; delete the provider's copy too.`,
     )
   })
 }
 
-/** The newest state of a response, of those that its events have told so far. */
+/** Returns the newest state of a response in its events so far. */
 async function lastResponse({ runs }: Kind, run: string, owner: string): Promise<Frame | undefined> {
   const { status, lastEventId } = await runs.status(run, { owner })
   if (status === "expired") return undefined
   let response: Frame | undefined
-  // a run that has told nothing yet has no end to read to
+  // a run without events has no last id to stop at
   const signal = AbortSignal.timeout(SOON_MS)
   for await (const { id, frame, end } of runs.attach(run, { owner, signal })) {
     response = responseIn(frame) ?? response
@@ -141,12 +141,12 @@ async function lastResponse({ runs }: Kind, run: string, owner: string): Promise
   return response
 }
 
-/** How long is waited for what a run has told already, in ms. */
+/** Maximum time to read a run's stored events, in ms. */
 const SOON_MS = 1_000
 
 /**
- * Checks what a request by the gateway's own key asks the provider to go on from.
- * @throws HttpError 404 for another owner's, and for responses that are not known here
+ * Checks the responses and conversations that a request with the gateway's key continues.
+ * @throws HttpError 404 for those of another owner, and for unknown responses
  */
 export async function checkReferences(
   setting: Setting,
@@ -167,12 +167,12 @@ export const unknownRun = (): HttpError =>
   new HttpError(
     404,
     "run_unknown",
-    "There is no such run, or it is another caller's. Check the id and the credentials.",
+    "The run does not exist, or belongs to another caller. Check the id and the credentials.",
   )
 
 const unknownReference = (): HttpError =>
   new HttpError(
     404,
     "previous_response_not_found",
-    "The response or conversation to go on from is unknown, or another caller's. Check its id.",
+    "The previous response or conversation is unknown, or belongs to another caller. Check its id.",
   )

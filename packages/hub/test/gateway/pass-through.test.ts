@@ -60,6 +60,6 @@ test("a provider that is away is 502, without saying where it is", async (t) => 
   const answer = await fetch(`${server.url}/v1/models`)
   assert.equal(answer.status, 502)
   assert.deepEqual(await answer.json(), {
-    error: { code: "upstream_unreachable", message: "The upstream cannot be reached: try again later." },
+    error: { code: "upstream_unreachable", message: "The upstream cannot be reached. Retry later." },
   })
 })
