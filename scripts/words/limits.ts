@@ -15,8 +15,4 @@ export const AREAS: Readonly<Record<string, number>> = {
   "packages/onward/src/log/redis/": 22,
   "packages/onward/src/log/sqlite/": 19,
   "packages/onward/src/log/suite/": 23,
-  "packages/onward/src/mcp/": 9,
-  "packages/onward/src/run-client/": 15,
-  "packages/onward/src/runs/": 92,
-  "packages/onward/src/server/": 8,
 }

@@ -205,7 +205,7 @@ test("a response is deleted here and at the provider: nobody gets it again, and 
     )
     await assert.rejects(async () => {
       for await (const event of stream) assert.notEqual(event.type, "response.completed")
-    }, /the answer was stopped/)
+    }, /The response was stopped/)
     await call.gone
     await assert.rejects(client.responses.retrieve(id, { stream: true }), { status: 410 })
   }
@@ -262,7 +262,7 @@ test("a chat is stopped by DELETE", async (t) => {
   await gone
   await assert.rejects(async () => {
     for await (const chunk of data) void chunk
-  }, /the answer was stopped/)
+  }, /The response was stopped/)
 })
 
 test("a run tells its state, what its provider counted and how fast it came, while it runs and after", async (t) => {

@@ -82,7 +82,7 @@ async function share(provider: Provider, asked: string, other: string): Promise<
   assert.equal(((await stopping.json()) as { status: string }).status, "stopped")
   await assert.rejects(async () => {
     for await (const chunk of data) assert.equal(chunk.choices[0]?.delta.content ?? "", "")
-  }, /the answer was stopped/)
+  }, /The response was stopped/)
   await gone
   assert.match(await watching, /"content":"Once"[^]*"code":"run_stopped"/)
   const bobs = await fetch(`${other}/v1/chat/completions/${run}`, { headers: { authorization: "Bearer bob's" } })

@@ -2,15 +2,15 @@ import { internalsOf, type Hub } from "../hub/index.ts"
 import type { Appended, Log } from "../log/index.ts"
 import type { StoredMessage } from "../message.ts"
 
-/** Where messages are kept, and how to hear of new ones. */
+/** The log of messages, with notifications of new ones. */
 export interface McpLog {
   readonly log: Log
   append(messages: readonly StoredMessage[]): Promise<Appended>
-  /** Calls `wake` when there may be more on `topic`; resolves to the undo. */
+  /** Calls `wake` when `topic` may have new messages; resolves to the undo. */
   watch(topic: string, wake: () => void): Promise<() => void>
 }
 
-/** What a log or a hub is here. A hub tails its log once for everybody, so nobody needs to watch the store alone. */
+/** The log of a log or a hub. A hub tails its log once for all readers of this process. */
 export function mcpLogOf(from: Log | Hub): McpLog {
   if (typeof from === "object" && from !== null && "read" in from) {
     return {

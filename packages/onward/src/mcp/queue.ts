@@ -1,11 +1,11 @@
 import { systemClock } from "../clock.ts"
 
-/** Does things one after the other, by name. */
+/** Runs actions with the same name one after the other. */
 export type Queue = <T>(name: string, act: () => Promise<T>) => Promise<T>
 
 /**
- * Makes a queue. What comes next begins a turn after the last is over: whoever asked has then acted on the answer. The SDK registers
- * a resumed stream only once its replay is over, and what was stored in between would go to nobody.
+ * Makes a queue. An action starts one turn of the event loop after the one before it is over, so that the caller has handled its result. The
+ * SDK registers a resumed stream after its replay, and a message stored in between would reach no client.
  */
 export function createQueue(): Queue {
   const last = new Map<string, Promise<void>>()

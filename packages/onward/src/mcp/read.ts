@@ -9,24 +9,24 @@ const PAGE = 500
 
 const turns = turnsOf(systemClock)
 
-/** A message as clients get it. */
+/** A message as clients receive it. */
 export interface Sent extends McpRecord {
   readonly id: string
 }
 
-/** What was looked at, and how far. */
+/** The messages of one read, and the position to continue after. */
 export interface Stretch {
   readonly sent: readonly Sent[]
   readonly next: Position
 }
 
-/** Where a session's event is in the log; undefined for an id that was not given in this session, or is not kept any more. */
+/** The position of a session's event; undefined for an id of another session, or one that the log has removed. */
 export async function find({ log }: McpLog, topic: string, eventId: string): Promise<Position | undefined> {
   const id = logIdOf(topic, eventId)
   return id === undefined ? undefined : log.locate({ id, topics: [topic] })
 }
 
-/** Whether anything of a session is kept. */
+/** Whether the log has messages of a session. */
 export async function isKnown({ log }: McpLog, topic: string): Promise<boolean> {
   let after = (await log.bounds()).first
   for (;;) {
@@ -39,13 +39,17 @@ export async function isKnown({ log }: McpLog, topic: string): Promise<boolean> 
 }
 
 /**
- * Messages of one stream after a position, oldest first: one read's worth. At the end `next` does not move.
- * @throws OnwardError `invalid_start` when some of them are gone, `log_…`
+ * Reads messages of a stream after a position, oldest first. At the end `next` does not change.
+ * @throws OnwardError `invalid_start` when the log has removed some of them, `log_…`
  */
-export async function readStream(place: McpLog, topic: string, stream: string, after: Position): Promise<Stretch> {
+export async function readStream(mcpLog: McpLog, topic: string, stream: string, after: Position): Promise<Stretch> {
   if (turns.isOver) await turns.next()
-  const { entries, next, lost } = await place.log.read({ after, topics: [topic], limit: PAGE })
-  if (lost) throw new OnwardError("invalid_start", "what came after this event id is not kept any more: ask again")
+  const { entries, next, lost } = await mcpLog.log.read({ after, topics: [topic], limit: PAGE })
+  if (lost)
+    throw new OnwardError(
+      "invalid_start",
+      "Messages after this event id were removed by retention. Start a new request without it.",
+    )
   const sent = entries.flatMap((entry) => {
     const record = recordOf(topic, entry)
     return record && record.stream === stream && !isPriming(record.message) ? [record] : []

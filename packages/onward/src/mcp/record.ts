@@ -2,22 +2,22 @@ import { idFaultOf } from "../event-id.ts"
 import type { Entry, StoredMessage } from "../message.ts"
 import { MAX_TOPIC_BYTES } from "../topic.ts"
 
-/** What the log keeps of a message: the stream it belongs to, under the topic of its session. */
+/** A message in the log, with its stream. It is stored on the topic of its session. */
 export interface McpRecord {
   readonly stream: string
   readonly message: object
 }
 
 /**
- * What the topics of sessions begin with; the session's id becomes one segment. Topics that begin with `stream.` are reserved, so
+ * The prefix of the topics of sessions, which is followed by the session's id as one segment. Topics that begin with `stream.` are reserved:
  * `hub.publish` and `hub.subscribe` refuse them.
  */
 const PREFIX = "stream.mcp/"
-/** Longest id of a message in the log, in bytes. */
+/** Maximum length of a message's id in the log, in bytes. */
 const MAX_ID = 512
 const MARK_LENGTH = 37
 
-/** The topic of a session; undefined when text cannot be a session's id. */
+/** The topic of a session; undefined for an invalid session id. */
 export function topicOf(session: string): string | undefined {
   if (session === "" || !session.isWellFormed()) return undefined
   const topic = PREFIX + encodeURIComponent(session).replaceAll("*", "%2A")
@@ -25,19 +25,19 @@ export function topicOf(session: string): string | undefined {
 }
 
 /**
- * A new event id. It says which stream it is of, as the specification asks for, and whether it is that of a response (`r`), after which
- * nothing is to be waited for. The log knows it together with the session's topic, so it means nothing in another session.
+ * Makes an event id. The specification requires that it contains the stream; it also tells whether the message is a response (`r`), after which no
+ * message follows. The log stores it together with the session's topic, so it is invalid in another session.
  */
 export function createEventId({ stream, message }: McpRecord): string {
   return `${isResponse(message) ? "r" : "m"}${crypto.randomUUID()}/${stream}`
 }
 
-/** The stream an event id names. Proves nothing: ask the log whether it gave that id. */
+/** The stream in an event id. It is not trustworthy before the log has found the id. */
 export const streamOf = (eventId: string): string => eventId.slice(MARK_LENGTH + 1)
 
 export const isIdOfResponse = (eventId: string): boolean => eventId.startsWith("r")
 
-/** The id under which the log finds an event; undefined when text cannot be an event's id. */
+/** The id of an event in the log; undefined for an invalid event id. */
 export function logIdOf(topic: string, eventId: string): string | undefined {
   const id = `${topic}/${eventId}`
   return idFaultOf(id, MAX_ID) === undefined ? id : undefined
@@ -50,8 +50,8 @@ export const messageOf = (topic: string, id: string, record: McpRecord): StoredM
 })
 
 /**
- * The message in an entry; undefined for anything else. Only `eventStore` writes on these topics, but a store can be damaged, edited by
- * hand or written by another version, so nothing is used unread.
+ * The message in an entry; undefined for other entries. Only `eventStore` writes to these topics, but a store can be damaged, edited by hand
+ * or written by another version, so each entry is checked.
  */
 export function recordOf(
   topic: string,
@@ -69,9 +69,9 @@ export function recordOf(
   }
 }
 
-/** A JSON-RPC response, result or error, which is the last that a request's stream carries (JSON-RPC 2.0 section 5). */
+/** Whether a message is a JSON-RPC response, which is the last message of a request's stream (JSON-RPC 2.0 section 5). */
 export const isResponse = (message: object): boolean =>
   "id" in message && !("method" in message) && ("result" in message || "error" in message)
 
-/** The SDK stores an empty object to get an id with which a client can come back before there is a message. It is none. */
+/** Whether it is the SDK's empty object, stored to get an id with which a client can reconnect before the first message. */
 export const isPriming = (message: object): boolean => !("jsonrpc" in message)

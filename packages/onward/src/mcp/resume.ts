@@ -20,7 +20,7 @@ export interface ResumeOptions {
   readonly signal?: AbortSignal
 }
 
-/** The first version whose clients take an event without data (SEP-1699). */
+/** The first version whose clients accept an event without data (SEP-1699). */
 const PRIMED_SINCE = "2025-11-25"
 
 const OPTIONS = ["session", "protocol", "signal"]
@@ -38,27 +38,34 @@ export function resume(from: Log | Hub, options: ResumeOptions): PreparedSource 
   checkNames("resume", options, OPTIONS)
   checkKinds("resume", options, { signal: "an AbortSignal" })
   const { session, protocol, signal: closing } = options
-  const place = mcpLogOf(from)
+  const mcpLog = mcpLogOf(from)
   const letGo = new AbortController()
   const open: SourceFunction = async ({ lastEventId, signal }) => {
-    if (!session) throw new OnwardError("invalid_start", "send the Mcp-Session-Id header")
-    if (!lastEventId) throw new OnwardError("invalid_start", "send the Last-Event-ID header: this node only resumes")
+    if (!session) throw new OnwardError("invalid_start", "The request has no Mcp-Session-Id header. Send it.")
+    if (!lastEventId)
+      throw new OnwardError(
+        "invalid_start",
+        "The request has no Last-Event-ID header, and this process can only resume. Send it.",
+      )
     const topic = topicOf(session)
-    const position = topic && (await find(place, topic, lastEventId))
+    const position = topic && (await find(mcpLog, topic, lastEventId))
     if (!topic || position === undefined) {
-      if (topic && (await isKnown(place, topic))) {
-        throw new OnwardError("invalid_start", "this session has no such event id")
+      if (topic && (await isKnown(mcpLog, topic))) {
+        throw new OnwardError(
+          "invalid_start",
+          "The event id is unknown in this session. Start a new request without it.",
+        )
       }
-      throw new OnwardError("session_unknown", "there is no such session: initialize a new one")
+      throw new OnwardError("session_unknown", "There is no session with this id. Initialize a new one.")
     }
-    if (closing?.aborted) throw new OnwardError("hub_draining", "this node is closing: come back, to another")
+    if (closing?.aborted) throw new OnwardError("hub_draining", "This process is closing. Reconnect to another one.")
     const stream = streamOf(lastEventId)
     if (!isIdOfResponse(lastEventId)) {
       const prime = protocol && protocol >= PRIMED_SINCE ? lastEventId : undefined
-      return follow(place, { topic, stream, position, signal, prime, closing, letGo })
+      return follow(mcpLog, { topic, stream, position, signal, prime, closing, letGo })
     }
-    // of old batches more than one response may come; nothing is to be waited for
-    const rest = await readAll(place, topic, stream, position)
+    // batches of older versions can have several responses; nothing follows them
+    const rest = await readAll(mcpLog, topic, stream, position)
     return rest.length > 0 ? replay(rest) : undefined
   }
   return prepareSource(open, {
@@ -74,35 +81,35 @@ interface FollowOptions {
   readonly stream: string
   readonly position: Position
   readonly signal: AbortSignal
-  /** An id to be sent at once. */
+  /** An id to send at once. */
   readonly prime: string | undefined
-  /** Aborted when this node closes; `letGo` then ends the stream. */
+  /** Aborted when this process closes; `letGo` then ends the stream. */
   readonly closing: AbortSignal | undefined
   readonly letGo: AbortController
 }
 
-async function* follow(place: McpLog, options: FollowOptions): AsyncGenerator<SourceItem> {
+async function* follow(mcpLog: McpLog, options: FollowOptions): AsyncGenerator<SourceItem> {
   const { topic, stream, position, signal, prime, closing, letGo } = options
   if (prime !== undefined) yield { id: prime, data: "" }
-  // not earlier: clients of the SDK forget where they were when a stream ends without an event
+  // not earlier: clients of the SDK forget their last id when a stream ends without an event
   const close = (): void => letGo.abort()
   if (closing?.aborted) return close()
-  let rung = Promise.withResolvers<void>()
-  const wake = (): void => rung.resolve()
+  let woken = Promise.withResolvers<void>()
+  const wake = (): void => woken.resolve()
   signal.addEventListener("abort", wake)
   closing?.addEventListener("abort", close)
   let unwatch: (() => void) | undefined
   try {
-    unwatch = await place.watch(topic, wake)
+    unwatch = await mcpLog.watch(topic, wake)
     for (let after = position; !signal.aborted;) {
-      // before reading: what is stored during it rings for the next
-      rung = Promise.withResolvers<void>()
-      const { sent, next } = await readStream(place, topic, stream, after)
+      // before reading, so that a message stored during the read wakes the next one
+      woken = Promise.withResolvers<void>()
+      const { sent, next } = await readStream(mcpLog, topic, stream, after)
       for (const each of sent) {
         yield yieldedOf(each)
         if (isResponse(each.message)) return
       }
-      if (next === after && !signal.aborted) await rung.promise
+      if (next === after && !signal.aborted) await woken.promise
       after = next
     }
   } finally {
@@ -116,10 +123,10 @@ async function* replay(sent: readonly Sent[]): AsyncGenerator<SourceItem> {
   yield* sent.map(yieldedOf)
 }
 
-async function readAll(place: McpLog, topic: string, stream: string, position: Position): Promise<Sent[]> {
+async function readAll(mcpLog: McpLog, topic: string, stream: string, position: Position): Promise<Sent[]> {
   const all: Sent[] = []
   for (let after = position; ;) {
-    const { sent, next } = await readStream(place, topic, stream, after)
+    const { sent, next } = await readStream(mcpLog, topic, stream, after)
     all.push(...sent)
     if (next === after) return all
     after = next

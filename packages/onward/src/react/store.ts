@@ -3,7 +3,7 @@ import { STREAM_OPTIONS } from "../client-options.ts"
 import { systemClock } from "../clock.ts"
 import { checkNames } from "../options.ts"
 
-/** What a component sees: it never changes, another takes its place. */
+/** The state that a component renders. It is immutable, and replaced on a change. */
 export interface Snapshot {
   readonly data: unknown
   readonly status: StreamStatus["state"]
@@ -16,11 +16,11 @@ export interface StoreOptions extends StreamOptions {
   readonly reduce?: ((data: never, event: never) => unknown) | undefined
 }
 
-/** What one use of the hook has for as long as its URL and key stay the same, mounted or not. */
+/** The state of a hook while its URL and key stay the same, mounted or not. */
 export interface Store {
   readonly url: string | null
   readonly key: unknown
-  /** Functions among them are those of the latest render at every call; the rest is read at each connection. */
+  /** Sets the options of the latest render. Its functions are used from the next call on, other options from the next connection on. */
   readonly use: (options: StoreOptions) => void
   /** Is connected while there are subscribers. */
   readonly subscribe: (onChange: () => void) => () => void
@@ -29,10 +29,10 @@ export interface Store {
   readonly close: () => void
 }
 
-/** What the hook has beside the options of `stream`. */
+/** Options of the hook besides those of `stream`. */
 const HOOK_OPTIONS = ["key", "select", "initial", "reduce"]
 
-/** A burst of events is shown at most so often, in ms: about once a frame. */
+/** Minimum time between renders during a burst of events, in ms: about one frame. */
 const FRAME = 16
 
 export function createStore(url: string | null, key: unknown, first: StoreOptions): Store {
@@ -50,7 +50,7 @@ export function createStore(url: string | null, key: unknown, first: StoreOption
   let shownAt = -Infinity
   let isShowing = false
   let source: EventStream<unknown> | undefined
-  /** Whether `source` ends because we want it to, not because its events do. */
+  /** Whether `source` ends because it was closed here. */
   let isLeaving = false
   let isOver = url === null
 
@@ -58,7 +58,7 @@ export function createStore(url: string | null, key: unknown, first: StoreOption
     now = { ...now, ...part }
     if (isShowing) return
     isShowing = true
-    // not by animation frames: a page in the background has none
+    // not by animation frames, because a page in the background has no animation frames
     const wait = shownAt + FRAME - clock.monotonic()
     if (wait > 0) clock.after(wait, show)
     else clock.turn(show)
@@ -71,13 +71,13 @@ export function createStore(url: string | null, key: unknown, first: StoreOption
     for (const listener of listeners) listener()
   }
 
-  /** Brings together what is wanted and what is. */
+  /** Connects or disconnects as required. */
   function settle(): void {
     if (isOver || listeners.size === 0) leave()
     else if (!source) void run()
   }
 
-  /** What was handed out until now still counts, so the end of `run` is waited for before it runs again. */
+  /** Closes the stream. `run` first handles the events that it has received, and can then run again. */
   function leave(): void {
     isLeaving = true
     source?.close()
@@ -85,7 +85,7 @@ export function createStore(url: string | null, key: unknown, first: StoreOption
 
   function onStatus(status: StreamStatus): void {
     options.onStatus?.(status)
-    // the end is shown once everything before it is
+    // the end is shown after the events before it
     if (isLeaving || status.state === "ended" || status.state === "failed") return
     change({ status: status.state, error: status.state === "reconnecting" ? status.error : undefined })
   }
@@ -116,7 +116,7 @@ export function createStore(url: string | null, key: unknown, first: StoreOption
     use: (given) => void (options = given),
     subscribe(onChange) {
       listeners.add(onChange)
-      // by then a component that StrictMode mounts twice is mounted again, and its connection was never gone
+      // by then a component that StrictMode mounts twice is mounted again, so its connection stays
       queueMicrotask(settle)
       return () => {
         listeners.delete(onChange)
@@ -138,7 +138,7 @@ export function createStore(url: string | null, key: unknown, first: StoreOption
   }
 }
 
-/** Options whose functions call those that the options have by then. */
+/** The options of `stream`, whose functions call those of the latest render. */
 function latest(look: () => StoreOptions): StreamOptions {
   const given = Object.entries(look()).filter(([name]) => !HOOK_OPTIONS.includes(name))
   const entries = given.map(([name, value]: [string, unknown]) => {

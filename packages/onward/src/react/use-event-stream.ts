@@ -6,21 +6,21 @@ import { createStore, type Snapshot, type StoreOptions } from "./store.ts"
 export interface UseOptions<Data, Selected> {
   /** A new key starts a new stream, like a new URL does. Use it for other values that decide what the stream carries. */
   readonly key?: string | number
-  /** What the component takes of the data; it renders when that changes. @default all of it */
+  /** Selects the part of the data that the component uses. It renders when that part changes. @default all data */
   readonly select?: (data: Data) => Selected
 }
 
-/** Data is the latest event. */
+/** Options of a hook whose data is the latest event. */
 export interface LatestOptions<Event, Selected> extends UseOptions<Event | undefined, Selected> {
   readonly initial?: undefined
   readonly reduce?: undefined
 }
 
-/** Data is made of all events. */
+/** Options of a hook whose data is computed from all events. */
 export interface FoldOptions<Event, Data, Selected> extends UseOptions<Data, Selected> {
-  /** Data before any event, and on a server. */
+  /** The data before the first event, and on a server. */
   readonly initial: Data
-  /** Data after an event; pure. What it returns is all that is kept, so bound what grows. */
+  /** Returns the data after an event. It must be pure, and limit data that grows. */
   readonly reduce: (data: Data, event: Event) => Data
 }
 
@@ -28,13 +28,13 @@ export interface EventStreamState<Data> {
   readonly data: Data
   /** "idle" while the URL is null; "connecting" from the first render, on a server too. */
   readonly status: StreamStatus["state"]
-  /** Why it is reconnecting, or has failed. */
+  /** Why the stream reconnects or failed. */
   readonly error: Error | undefined
   /** The id up to which `data` has all events. Store both to resume later. */
   readonly lastEventId: string
-  /** Connects again after the last event: a stream that failed, ended or was closed, or now instead of later. Data stays. */
+  /** Reconnects after the last event: at once, or after the stream failed, ended or was closed. The data stays. */
   readonly reconnect: () => void
-  /** Ends it. Data stays. */
+  /** Closes the stream. The data stays. */
   readonly close: () => void
 }
 
@@ -77,7 +77,7 @@ export function useEventStream(
   return { ...shown, reconnect: store.reconnect, close: store.close }
 }
 
-/** Gives the same object for as long as nothing of it changed that a component renders. */
+/** Returns the same object until a value that the component renders has changed. */
 function selecting(look: () => Snapshot, select: (data: never) => unknown = (data) => data): () => Snapshot {
   let seen: Snapshot | undefined
   let given: Snapshot | undefined

@@ -1,12 +1,12 @@
 import type { Format } from "../runs/index.ts"
 
-/** Text to the letter: what `skipCharacters` counts must not change on the way, as line ends do in an event stream. */
+/** Text without changes: `skipCharacters` counts its characters, and an event stream would change line ends. */
 export const chunks: Format<string> = {
   name: "chunks",
   endsWithSource: true,
   encode(frame) {
     if (typeof frame !== "string") {
-      throw new TypeError("`makeStream` must give a stream of strings: pipe bytes through a TextDecoderStream")
+      throw new TypeError("`makeStream` must return a stream of strings. Pipe bytes through a TextDecoderStream.")
     }
     return { data: JSON.stringify(frame) }
   },
@@ -15,7 +15,7 @@ export const chunks: Format<string> = {
   reader: () => ({
     take: (delta) => (delta === "" ? [] : [{ type: "text", delta }]),
     isComplete: false,
-    // a stream of strings has a way to end, and to fail, that is no string
+    // a stream of strings ends or fails without a further string
     end: () => [],
   }),
   writer: () => (part) => (part.type === "text" ? [part.delta] : []),

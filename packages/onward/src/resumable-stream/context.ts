@@ -7,40 +7,40 @@ export interface ResumableStreamContextOptions extends Pick<
   RunsOptions<string>,
   "hub" | "log" | "lease" | "maxDuration" | "requireStored" | "onEvent" | "onError" | "clock"
 > {
-  /** Given a promise for as long as a stream is written, for platforms that end a process with its last response. */
+  /** Called with a promise that is pending while a stream is written, for platforms that stop a process after its last response. */
   readonly waitUntil?: ((production: Promise<unknown>) => void) | null
   /** What topics of these streams begin with. Do not let clients subscribe to such a topic. @default "resumable-stream" */
   readonly keyPrefix?: string
   /** What a client gets from a finished stream: all of it, or null like in the package `resumable-stream`. @default "replay" */
   readonly finished?: "replay" | "null"
-  /** How long a finished stream is known, in ms. @default 86_400_000 */
+  /** How long a finished stream can be read, in ms. @default 86_400_000 */
   readonly retention?: number
 }
 
-/** Streams of strings that outlive the requests that asked for them: the four methods of the package `resumable-stream`, and two more. */
+/** Streams of strings that continue when clients disconnect: the four methods of the package `resumable-stream`, and two more. */
 export interface ResumableStreamContext {
   /**
-   * Starts a stream, or joins the one that there is. `skipCharacters`, in UTF-16 units, leaves out the beginning of one that there is.
-   * Null only with `finished: "null"`, for a finished one. The stream given fails when the one made does, or its process dies.
-   * @throws OnwardError `run_expired` for one finished longer ago than `retention`, `log_…` when the store does not take it
+   * Starts a stream, or joins an existing one, whose first `skipCharacters` UTF-16 units are left out. Resolves to null for a finished
+   * stream with `finished: "null"`. The returned stream fails if the source fails or its process stops.
+   * @throws OnwardError `run_expired` for a stream that finished longer ago than `retention`, `log_…` when the store is unavailable
    */
   resumableStream(
     streamId: string,
     makeStream: () => ReadableStream<string>,
     skipCharacters?: number,
   ): Promise<ReadableStream<string> | null>
-  /** The same: a stream is never written by two. */
+  /** The same as `resumableStream`: a stream has one writer. */
   createNewResumableStream: ResumableStreamContext["resumableStream"]
   /**
    * Joins a stream; undefined when there is no such stream.
    * @throws OnwardError `log_…` when the store cannot be read
    */
   resumeExistingStream(streamId: string, skipCharacters?: number): Promise<ReadableStream<string> | null | undefined>
-  /** Null when there is no such stream, true while it is written, `"DONE"` when it is over. @throws OnwardError `log_…` */
+  /** Resolves to null if the stream does not exist, true while it is written, `"DONE"` when it is over. @throws OnwardError `log_…` */
   hasExistingStream(streamId: string): Promise<null | true | "DONE">
   /** Ends a stream for all its readers, from any process: its source is cancelled, and readers reach its end. */
   stopStream(streamId: string): Promise<"stopped" | "already-ended" | "unknown">
-  /** Ends what is written here, as failed, and closes the log unless it is a hub's. */
+  /** Ends the streams that this process writes as failed, and closes the log unless it is a hub's. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
@@ -61,7 +61,7 @@ const OPTIONS = [
 ]
 
 /**
- * Makes a context as that of the package `resumable-stream`, on a log instead of Redis.
+ * Makes a context like that of the package `resumable-stream`, on a log instead of Redis.
  * @example
  * const context = createResumableStreamContext({ log: sqliteLog("streams.db"), waitUntil: after })
  * return new Response(await context.resumableStream(id, makeStream), { headers })
@@ -77,7 +77,7 @@ export function createResumableStreamContext(options: ResumableStreamContextOpti
     retention,
   })
 
-  /** The stream, unless it is over and such are not wanted. */
+  /** The stream; null if it is over and `finished` is `"null"`. */
   async function join(id: string, skip: number | undefined): Promise<ReadableStream<string> | null | undefined> {
     const { status } = await runs.status(id)
     if (status === "unknown" || status === "expired") return undefined
@@ -89,7 +89,7 @@ export function createResumableStreamContext(options: ResumableStreamContextOpti
     async resumableStream(streamId, makeStream, skipCharacters) {
       const id = runIdOf(streamId)
       const { isNew } = await runs.start(id, makeStream)
-      // the process that created it has received nothing of it, even if it is over already
+      // its creator gets all of it, even if it is over already
       if (isNew) return read(runs.attach(id))
       return (await join(id, skipCharacters)) ?? null
     },
@@ -107,7 +107,7 @@ export function createResumableStreamContext(options: ResumableStreamContextOpti
   return context
 }
 
-/** Ids of runs are parts of topics, which know wildcards; those of streams may be any text. */
+/** Ids of runs are parts of topics, so they have no wildcards. Ids of streams can be any text. */
 const runIdOf = (streamId: string): string => encodeURIComponent(streamId).replaceAll("*", "%2A")
 
 function read(items: AsyncIterator<RunItem<string>>, skip = 0): ReadableStream<string> {
@@ -134,6 +134,6 @@ function finish(
   { end, error }: Extract<RunItem<string>, { end: unknown }>,
 ): void {
   if (end === "completed" || end === "stopped") return controller.close()
-  const why = error?.message ?? "the process that wrote it stopped unexpectedly"
-  controller.error(new OnwardError("source_failed", `the stream is not complete: ${why}`))
+  const why = error?.message ?? "The process that wrote it stopped unexpectedly."
+  controller.error(new OnwardError("source_failed", `The stream is not complete. ${why}`))
 }

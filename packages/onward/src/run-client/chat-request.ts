@@ -1,10 +1,10 @@
 import type { CredentialsMode, FetchedResponse, FetchLike, RequestHeaders } from "../client/index.ts"
 import type { OpenRunOptions } from "./open-run.ts"
 
-/** A value, or what makes one for each request. */
+/** A value, or a function that returns it for each request. */
 export type Resolvable<T> = T | (() => T | Promise<T>)
 
-/** What `useChat` gives to a transport with each request. */
+/** The arguments of each request from `useChat`. */
 export interface ChatRequest {
   readonly chatId: string
   readonly abortSignal?: AbortSignal | undefined
@@ -19,7 +19,7 @@ export interface SendRequest<Message extends object> extends ChatRequest {
   readonly messages: Message[]
 }
 
-/** What a function that prepares a request is given, as by the AI SDK's own transports. */
+/** The argument of `prepareReconnectToStreamRequest`, the same as in the AI SDK's transports. */
 export interface ReconnectPreparation {
   readonly id: string
   readonly requestMetadata: unknown
@@ -35,9 +35,9 @@ export interface SendPreparation<Message extends object> extends ReconnectPrepar
   readonly messageId: string | undefined
 }
 
-/** What it returns: a part that it leaves out is as if it had not been asked. */
+/** The result of a function that prepares a request. Absent members keep their defaults. */
 export interface PreparedRequest {
-  /** Replaces all headers, those of the transport and of the request. */
+  /** Replaces all headers of the transport and of the request. */
   readonly headers?: RequestHeaders
   readonly credentials?: CredentialsMode
   readonly api?: string
@@ -49,30 +49,30 @@ export interface PreparedSend extends PreparedRequest {
 }
 
 export interface ChatRequestOptions<Message extends object> {
-  /** Where messages are sent, by POST. @default "/api/chat" */
+  /** URL to which messages are sent by POST. @default "/api/chat" */
   readonly api?: string
-  /** Where a chat's answer is found again after a reload, and stopped. @default `${api}/${chatId}/stream` */
+  /** URL at which a chat's response is resumed after a reload, and stopped. @default `${api}/${chatId}/stream` */
   readonly resumeAt?: (chatId: string) => string
-  /** Sent with each request, under what `useChat` gives; a function makes it anew. */
+  /** Members of each request's body, or a function that returns them. Members from `useChat` override them. */
   readonly body?: Resolvable<object>
   readonly credentials?: Resolvable<CredentialsMode>
-  /** Of each attempt; a function makes them anew. */
+  /** Headers of each attempt, or a function that returns them. */
   readonly headers?: OpenRunOptions<unknown>["headers"]
-  /** Makes body, headers, credentials and address of a request that sends messages. */
+  /** Returns body, headers, credentials and URL of a request that sends messages. */
   readonly prepareSendMessagesRequest?: (options: SendPreparation<Message>) => PreparedSend | PromiseLike<PreparedSend>
-  /** The same for one that finds an answer again, or stops it; it has no body. */
+  /** Returns headers, credentials and URL of a request that resumes or stops a response. */
   readonly prepareReconnectToStreamRequest?: (
     options: ReconnectPreparation,
   ) => PreparedRequest | PromiseLike<PreparedRequest>
 }
 
-/** What a run is opened with. */
+/** The options of a run's request. */
 type Opening = Pick<OpenRunOptions<unknown>, "url" | "body" | "method" | "headers" | "credentials">
 
 const resolve = async <T>(given: Resolvable<T> | undefined): Promise<T | undefined> =>
   typeof given === "function" ? (given as () => T | Promise<T>)() : given
 
-/** The requests of a chat, made of the transport's options, of what `useChat` gives, and of what the program makes of both. */
+/** Makes the requests of a chat from the transport's options, the arguments of `useChat`, and the functions that prepare requests. */
 export function createChatRequests<Message extends object>(options: ChatRequestOptions<Message>) {
   const { api = "/api/chat", resumeAt = (id) => `${api}/${encodeURIComponent(id)}/stream` } = options
   const { prepareSendMessagesRequest: prepareSend, prepareReconnectToStreamRequest: prepareReconnect } = options
@@ -132,7 +132,7 @@ export function createChatRequests<Message extends object>(options: ChatRequestO
   }
 }
 
-/** Headers of the transport at this attempt, and over them those of one request of `useChat`. */
+/** Headers of the transport for an attempt, overridden by those of the request of `useChat`. */
 async function merge(
   given: OpenRunOptions<unknown>["headers"],
   attempt: Parameters<Extract<typeof given, (...args: never[]) => unknown>>[0],
@@ -143,10 +143,10 @@ async function merge(
   return Object.fromEntries(headers)
 }
 
-/** A refusal is shown to a person, so no more of it is read, in bytes. */
+/** Maximum length of a refusal's text, which is shown to a person. */
 const MAX_TEXT = 16_384
 
-/** A `fetch` that keeps what a server says when it refuses. */
+/** A `fetch` that keeps the text of a response with an error status. */
 export function keepRefusals(fetch: FetchLike | undefined): { fetch: FetchLike; readonly text: string } {
   let text = ""
   return {

@@ -18,23 +18,23 @@ export interface ChatTransportOptions<Chunk extends object, Message extends obje
     >,
     ChatRequestOptions<Message> {}
 
-/** A `ChatTransport` of the AI SDK, 6 and 7. */
+/** A `ChatTransport` of the AI SDK 6 and 7. */
 export interface ChatTransport<Chunk extends object, Message extends object = object> {
-  /** What is found again comes from its beginning. */
+  /** A resumed response starts at its beginning. */
   readonly resumeStreamIsReplay: true
   sendMessages(options: SendRequest<Message>): Promise<ReadableStream<Chunk>>
-  /** Null when nothing is being written. */
+  /** Resolves to null when no response is being generated. */
   reconnectToStream(options: ChatRequest): Promise<ReadableStream<Chunk> | null>
   /**
-   * Ends the answer for everybody. `stop` of `useChat` only leaves it, as it is also called when a component goes.
-   * @throws OnwardError `bad_status` when the server does not do it
+   * Stops the response for all viewers. `stop` of `useChat` only disconnects, because it is also called when a component unmounts.
+   * @throws OnwardError `bad_status` when the server refuses
    */
   stop(chatId: string): Promise<void>
 }
 
 /**
- * A transport for `useChat` whose answers are runs: after a cut or sleep they carry on inside of the same stream, each part once, and after
- * a reload (`resume: true`) they are found again.
+ * Makes a transport for `useChat` whose responses are runs. They resume after cuts and sleep in the same stream, with each part once, and
+ * after a reload with `resume: true`.
  * @example
  * const transport = chatTransport({ api: "/api/chat", format: aiSdk<UIMessageChunk>() })
  * const { messages, sendMessage } = useChat({ id, transport, resume: true })
@@ -46,10 +46,10 @@ export function chatTransport<Chunk extends object, Message extends object = obj
   checkNames("chatTransport", options, OPTIONS)
   const requests = createChatRequests(options)
   const { format, fetch, ...rest } = withoutRequests(options)
-  /** The newest answer of each chat that is open here. */
+  /** The newest response of each open chat. */
   const open = new Map<string, OpenRun<Chunk | "[DONE]">>()
 
-  /** Resolves once there is something of the answer. Rejects with what is known by then to have gone wrong. */
+  /** Resolves when the first part has arrived. Rejects with errors up to then. */
   async function read({ chatId, abortSignal }: ChatRequest, opening: Opening): Promise<ReadableStream<Chunk> | null> {
     const refusals = keepRefusals(fetch)
     const run = openRun({ ...rest, format, ...opening, fetch: refusals.fetch })
@@ -82,7 +82,7 @@ export function chatTransport<Chunk extends object, Message extends object = obj
             if (!done && value === "[DONE]") continue
             if (!done) return controller.enqueue(value as Chunk)
             finish()
-            // a clean end would look like a whole answer
+            // a clean end would look like a complete response
             return run.status === "lost" && !run.error ? controller.error(told(unfinished())) : controller.close()
           } catch (error) {
             finish()
@@ -114,7 +114,7 @@ export function chatTransport<Chunk extends object, Message extends object = obj
 
 type Opening = Awaited<ReturnType<ReturnType<typeof createChatRequests>["reconnect"]>>
 
-/** The options that `openRun` has too. */
+/** The options that `openRun` has, too. */
 function withoutRequests<Chunk extends object>({
   api: _api,
   resumeAt: _resumeAt,
@@ -137,12 +137,12 @@ const OPTIONS = [
   "prepareReconnectToStreamRequest",
 ].filter((name) => !["method", "lastEventId", "signal", "resume", "until", "reconnectOnEnd", "shared"].includes(name))
 
-/** What cut an answer short, in a way that coming back may help. */
+/** Errors of a lost connection, after which a reconnect may succeed. */
 const DISCONNECTED = /^(network_error|stream_ended|.*_timeout|not_repeatable|source_failed)$/
 
 /**
- * An error as the AI SDK understands it: what its server says is the message, and a lost connection is a `TypeError` about the network, by
- * which `onFinish` gets `isDisconnect`. Code and status are those of the `OnwardError`, which is the cause.
+ * Converts an error for the AI SDK. A refusal has the server's text as message. A lost connection is a `TypeError` about the network, so that
+ * `onFinish` gets `isDisconnect`. Code and status are those of the `OnwardError`, which is the cause.
  */
 function asChatError(error: unknown, text: string): unknown {
   if (!(error instanceof OnwardError)) return error
@@ -155,7 +155,7 @@ function asChatError(error: unknown, text: string): unknown {
 const unfinished = (): OnwardError =>
   new OnwardError(
     "stream_ended",
-    "The answer broke off, and its server does not know how it ended. Load the chat again.",
+    "The response was cut off, and the server does not know how it ended. Load the chat again.",
     {
       status: 0,
     },

@@ -4,71 +4,72 @@ import { systemClock } from "../clock.ts"
 import { OnwardError, stream, type FetchedResponse, type StreamOptions } from "../client/index.ts"
 import type { Format, Part, Usage } from "../runs/index.ts"
 
-/** How a run stands, as this client knows it. */
+/** The status of a run, as far as this client knows. */
 export type OpenRunStatus =
   | "connecting"
   | "running"
-  /** The connection was lost, and is being made again. */
+  /** The connection was lost, and the client reconnects. */
   | "reconnecting"
   | "completed"
   | "failed"
   | "stopped"
   | "lost"
-  /** Left by `detach`: the run goes on. */
+  /** `detach` was called, or the loop was left. The run continues. */
   | "detached"
 
 export interface OpenRunOptions<F> extends Omit<
   StreamOptions,
   "resume" | "until" | "reconnectOnEnd" | "shared" | "onStatus"
 > {
-  /** Starts the run, or answers with one that is there. */
+  /** URL that starts the run, or answers with an existing one. */
   readonly url: string | URL
-  /** The format it comes in: gives frames their type, and knows when the answer is over. */
+  /** The format of the run. It determines the type of frames, and when the response is over. */
   readonly format: Pick<Format<F>, "decode" | "reader" | "isSequence">
-  /** Where to carry on and to stop. @default what `Content-Location` says, else `url` */
+  /** URL at which to resume and stop the run. @default that of `Content-Location`, else `url` */
   readonly location?: string | URL
-  /** Told of each change. */
+  /** Called on each change of status. */
   readonly onStatus?: (status: OpenRunStatus) => void
 }
 
-/** How fast it came, as this client saw it. Durations in ms. */
+/** Speed of a response, measured by this client. Durations in ms. */
 export interface OpenRunMetrics {
-  /** From asking to the first piece of the answer. */
+  /** Time from the request to the first text. */
   readonly ttft: number | undefined
-  /** From asking until now, or the end. */
+  /** Time from the request to now or to the end. */
   readonly duration: number
-  /** Output tokens: the provider's count when it is known, else frames that brought a piece. */
+  /** Output tokens: the provider's count if known, else the number of frames with text. */
   readonly tokens: number
   readonly counted: "usage" | "frames"
-  /** How often it was carried on after a cut. */
+  /** How often the stream was resumed after a cut. */
   readonly resumes: number
 }
 
 export interface OpenRun<F> {
-  /** Each frame once, over cuts and sleep, to the end. Leaving the loop detaches. Fails with what no further try may help. */
+  /** Iterates over the frames, each once, across cuts and sleep, to the end. Leaving the loop detaches. Fails with errors that a retry cannot fix. */
   readonly frames: AsyncIterableIterator<F>
   readonly status: OpenRunStatus
-  /** What went wrong, once it is `failed` or `lost`. */
+  /** The error of a run that `failed` or is `lost`. */
   readonly error: { readonly code: string; readonly message: string } | undefined
-  /** What to carry on after some other time: `openRun({ url, lastEventId })`. */
+  /** The id of the last frame. Store it to resume later: `openRun({ url, lastEventId })`. */
   readonly lastEventId: string
   readonly metrics: OpenRunMetrics
   /**
-   * Ends the run for everybody (DELETE). What has come until then stays, and `frames` ends when the server says so.
-   * @throws OnwardError `bad_status` when the server does not do it, `network_error` when it was not reached
+   * Stops the run for all viewers, by DELETE. `frames` then ends when the server sends the end.
+   * @throws OnwardError `bad_status` when the server refuses, `network_error` when it cannot be reached
    */
   stop(): Promise<void>
-  /** Leaves: the run goes on without this client. */
+  /** Disconnects this client. The run continues. */
   detach(): void
 }
 
-/** What `stream` has and a run decides for itself is none of its options. */
+/** The options of `stream`, without those that a run sets itself. */
 const OPTIONS = [...STREAM_OPTIONS, "url", "format", "location"].filter(
   (name) => !["resume", "until", "reconnectOnEnd", "shared"].includes(name),
 )
 
 /**
- * Opens a run of `onward/runs`: asks once, carries on after cuts, and tells leaving from stopping. Connects when a frame is first asked for.
+ * Opens a run of `onward/runs`. It is requested once and resumed after cuts, and it continues unless `stop` is called. The client connects
+ * when the first frame is read.
  * @example
  * const run = openRun({ url: "/runs/42", body: { prompt }, format: text() })
  * for await (const frame of run.frames) show(frame)
@@ -77,18 +78,18 @@ const OPTIONS = [...STREAM_OPTIONS, "url", "format", "location"].filter(
 export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
   checkNames("openRun", options, OPTIONS)
   const { url, format, location, onStatus, clock = systemClock, ...rest } = options
-  const follower = format.reader()
+  const reader = format.reader()
   const startedAt = clock.monotonic()
   let status: OpenRunStatus = "connecting"
   let error: OpenRun<F>["error"]
-  let place: string | URL = location ?? url
+  let runUrl: string | URL = location ?? url
   let usage: Usage | undefined
   let firstAt: number | undefined
   let endedAt: number | undefined
   let pieces = 0
   let opened = 0
   let hasBegun = false
-  /** What each event was, and has not been handed out. */
+  /** Received events that have not been returned yet. */
   const arrived: { readonly frame?: F | undefined; readonly cause?: Error }[] = []
   let heard: (() => void) | undefined
   const isOpen = new Promise<void>((resolve) => (heard = resolve))
@@ -102,7 +103,7 @@ export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
 
   function found(response: FetchedResponse | undefined): void {
     const said = response?.headers.get("content-location")
-    if (said && location === undefined) place = new URL(said, response?.url || hrefOf(url))
+    if (said && location === undefined) runUrl = new URL(said, response?.url || hrefOf(url))
     opened++
     heard?.()
     tell("running")
@@ -111,25 +112,25 @@ export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
   const events = stream(url, {
     ...rest,
     clock,
-    // once it has begun it is never started again
-    resume: () => place,
+    // a run is started only once: further requests resume it
+    resume: () => runUrl,
     until: arrive,
     onStatus(next) {
       if (next.state === "open") found(next.response)
       if (next.state === "reconnecting") tell("reconnecting")
-      // left or over, it is where it was asked for
+      // without a response, the run is at the URL that was requested
       if (next.state === "ended" || next.state === "failed") heard?.()
     },
   })
 
-  /** Takes what arrives, for it to be handed out later; true for the last there is. */
+  /** Decodes an event, to be returned later. True for the last one. */
   function arrive({ event, data }: { event: string; data: string }): boolean {
     try {
       const frame = format.decode(event === "message" ? { data } : { event, data })
       arrived.push({ frame })
-      if (frame !== undefined) take(follower.take(frame))
-      // an answer may be complete, and its usage still to come
-      return follower.isComplete && (endedAt !== undefined || data === "[DONE]")
+      if (frame !== undefined) take(reader.take(frame))
+      // a response can be complete before its usage arrives
+      return reader.isComplete && (endedAt !== undefined || data === "[DONE]")
     } catch (cause) {
       arrived.push({ cause: cause as Error })
       return true
@@ -139,7 +140,7 @@ export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
   function take(parts: readonly Part[]): void {
     for (const part of parts) {
       if (part.type === "usage") usage = Object.assign({}, usage, part.usage)
-      // of several answers the last one ends with the stream
+      // in a sequence of responses, only the end of the stream ends the last one
       if (part.type === "end" && format.isSequence && part.ending.status === "completed") continue
       if (part.type === "end") {
         error = part.ending.error
@@ -162,7 +163,7 @@ export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
         if (cause) throw cause
         if (frame !== undefined) yield frame
       }
-      if (endedAt === undefined) tell(follower.isComplete ? "completed" : await ask())
+      if (endedAt === undefined) tell(reader.isComplete ? "completed" : await ask())
     } catch (cause) {
       error ??= cause instanceof OnwardError ? { code: cause.code, message: cause.message } : undefined
       tell("failed")
@@ -173,7 +174,7 @@ export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
     }
   }
 
-  /** The answer ended, and its format does not say how. */
+  /** Asks the server how the run ended, because the format does not say it. */
   async function ask(): Promise<OpenRunStatus> {
     const response = await request("HEAD")
     const said = response.headers.get("onward-run-status") ?? ""
@@ -185,9 +186,13 @@ export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
     const attempt = { number: 0, lastEventId: events.lastEventId, error: undefined }
     const headers = typeof given === "function" ? await given(attempt) : given
     try {
-      return await fetch(hrefOf(place), { method, credentials, headers: Object.fromEntries(new Headers(headers)) })
+      return await fetch(hrefOf(runUrl), { method, credentials, headers: Object.fromEntries(new Headers(headers)) })
     } catch (cause) {
-      throw new OnwardError("network_error", "the server of the run could not be reached", { cause, status: 0 })
+      throw new OnwardError(
+        "network_error",
+        "The server of the run could not be reached. Check the connection and retry.",
+        { cause, status: 0 },
+      )
     }
   }
 
@@ -213,11 +218,15 @@ export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
       }
     },
     async stop() {
-      // only then is it known where
+      // the URL of the run is known when the response has arrived
       if (hasBegun) await isOpen
       const { status: code } = await request("DELETE")
       if (code < 200 || code > 299) {
-        throw new OnwardError("bad_status", `the run could not be stopped: status ${code}`, { status: code })
+        throw new OnwardError(
+          "bad_status",
+          `The server did not stop the run (status ${code}). Check its route for DELETE.`,
+          { status: code },
+        )
       }
     },
     detach() {

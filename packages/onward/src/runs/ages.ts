@@ -1,38 +1,38 @@
 import type { Clock } from "../clock.ts"
 import type { Internals } from "../hub/index.ts"
 
-/** A difference between the log's time and the monotonic clock that is less, in ms, is drift. */
+/** A smaller difference between the log's time and the monotonic clock, in ms, is drift. */
 const STEP = 60_000
-/** Most eras remembered. */
+/** Maximum number of eras. */
 const MAX_ERAS = 16
 
-/** A stretch in which the log's time and the monotonic clock go at the same pace. */
+/** A period in which the log's time and the monotonic clock advance at the same rate. */
 interface Era {
-  /** A time of the log, and when it was that time. */
+  /** A time of the log, and the monotonic time at that moment. */
   readonly time: number
   readonly at: number
 }
 
-/** Tells how old entries are. */
+/** Computes the ages of entries. */
 export interface Ages {
-  /** Resolves once that can be told. Rejects with what the log rejects with. */
+  /** Resolves when ages can be computed. Rejects with the error of the log. */
   ready(): Promise<void>
-  /** How long ago the log's time was `time`, in ms. When a clock was set, it is rather too little than too much. */
+  /** How long ago the log's time was `time`, in ms. After a clock change the result can be too small, but not too large. */
   of(time: number): number
   /** Stops listening to the log. */
   stop(): void
 }
 
 /**
- * Measures ages by the times of entries and the monotonic clock. The wall clock of a process may be a day ahead of the log's, or jump: by it,
- * runs that have just ended would be old. So it only limits what is taken for the present at first.
+ * Measures ages by the times of entries and the monotonic clock. The wall clock of a process can be a day ahead of the log's, or jump, and
+ * would make new runs old. So it is only an upper limit for the first estimate of the log's present time.
  */
 export function createAges({ context }: Internals, clock: Clock): Ages {
   const eras: Era[] = []
   let isReady: Promise<void> | undefined
 
   function begin(time: number): void {
-    // what was later by an earlier reading is not later now: the log's time stood still, or it began a new life
+    // later times are no longer valid: the log's time stood still, or the log began a new epoch
     while ((eras.at(-1)?.time ?? -Infinity) >= time) eras.pop()
     eras.push({ time, at: clock.monotonic() })
     if (eras.length > MAX_ERAS) eras.shift()

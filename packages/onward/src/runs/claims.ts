@@ -9,7 +9,7 @@ const MAX_CLAIMS = 1_000
 export interface Claims {
   /** Writes an `open` record. Rejects with what the log rejects with, unless it stored the record. */
   claim(replica: Replica): Promise<void>
-  /** The name of the attempt that was claimed here; undefined if there was none. Forgets it. */
+  /** The name of the attempt that was claimed here; undefined without a claim. Forgets it. */
   take(replica: Replica): string | undefined
 }
 

@@ -1,68 +1,68 @@
 import { kindOf } from "../kind.ts"
 
 /**
- * How the frames of one kind of answer travel: what a provider or an agent streams, as SSE messages. A format knows
- * nothing of logs, runs or sockets. `F` is one frame, as the format's own clients know it.
+ * How the frames of a provider's or an agent's stream are written as SSE messages, and what they mean. A format does not depend on logs,
+ * runs or sockets. `F` is the type of a frame, as clients of the format know it.
  */
 export interface Format<F = unknown> {
-  /** What it is called in options, such as `openai-chat`. */
+  /** Its name in options, such as `openai-chat`. */
   readonly name: string
-  /** Response headers its clients look for, beyond those of an event stream. */
+  /** Response headers that its clients expect, besides those of an event stream. */
   readonly headers?: Readonly<Record<string, string>>
   /**
-   * Whether the end of a source completes its answer, even if no frame said so: always, or only that of a source that gives `frames`, as
-   * a `Response` that ends early may have been cut. @default false
+   * Whether the end of a source completes the response, even without a frame that says so: true, or `"frames"` for sources that yield
+   * frames only, because a `Response` that ends early may have been cut. @default false
    */
   readonly endsWithSource?: boolean | "frames"
-  /** The data of the message that ends a stream and completes its answer, such as `[DONE]`; also known as a frame. @default none */
+  /** The data of the message that ends a stream and completes the response, such as `[DONE]`. It is also a valid frame. @default none */
   readonly terminator?: string
-  /** Whether a stream may hold several answers: a good end of one may be followed by another. @default false */
+  /** Whether a stream can contain several responses: another one may follow a completed one. @default false */
   readonly isSequence?: boolean
-  /** A frame as an SSE message; the id is not its business. */
+  /** Encodes a frame as an SSE message, without an id. */
   encode(frame: F): FormatMessage
   /**
-   * The frame in an SSE message; undefined for what says nothing: pings, terminators, padding.
+   * Decodes the frame in an SSE message; undefined for a message without content: a ping, a terminator, padding.
    * @throws OnwardError `source_failed` for anything that is not a frame of this format
    */
   decode(message: FormatMessage): F | undefined
-  /** Both as one, when a client could not tell it from getting both; else undefined. */
+  /** Merges two frames if a client cannot tell the difference; else undefined. */
   merge(previous: F, next: F): F | undefined
-  /** Follows one answer frame by frame: what it means, and what it takes to end it. */
+  /** Makes a reader for the frames of one response. */
   reader(): FrameReader<F>
-  /** Writes frames of one answer from parts, so that a run of another format can be watched in this one. */
+  /** Makes a function that writes frames of one response from parts, so that runs of other formats can be delivered in this one. */
   writer(run: RunInfo): (part: Part) => F[]
 }
 
-/** The parts of an SSE message a format sets. `event` is absent for `message`. */
+/** The fields of an SSE message that a format sets. `event` is absent for `message`. */
 export interface FormatMessage {
   readonly event?: string
   readonly data: string
 }
 
-/** What a writer has to know of the run it writes for. */
+/** The run that a writer writes for. */
 export interface RunInfo {
   readonly id: string
   /** When it was started, in ms since 1970. */
   readonly time: number
 }
 
-/** One answer, as far as it has come. */
+/** Reads the frames of one response. */
 export interface FrameReader<F> {
-  /** Takes the next frame, and says what it means, without regard to its format. */
+  /** Reads the next frame, and returns its meaning as parts, which all formats share. */
   take(frame: F): Part[]
-  /** True once a frame has ended the answer in the format's own way. */
+  /** True after a frame has ended the response as the format defines it. */
   readonly isComplete: boolean
-  /** What tells a client of this format that the answer is over and how, given what it has got: parts left open are closed first. */
+  /** The frames that tell a client how the response ended, after those it has received. Open parts are closed first. */
   end(ending: Ending): F[]
 }
 
-/** How a run ended. Only `completed` may look complete. */
+/** How a run ended. Only `completed` may look complete to clients. */
 export interface Ending {
   readonly status: "completed" | "failed" | "stopped" | "lost"
   readonly error?: { readonly code: string; readonly message: string }
 }
 
-/** What an answer is made of, whatever its format: the common ground a run is translated over. */
+/** A part of a response in no particular format. Translations between formats are made of parts. */
 export type Part =
   | { readonly type: "start"; readonly model?: string }
   | { readonly type: "text"; readonly delta: string }
@@ -74,7 +74,7 @@ export type Part =
   | { readonly type: "finish"; readonly reason: FinishReason }
   | { readonly type: "end"; readonly ending: Ending }
 
-/** Tokens, as the provider counts them. */
+/** Token counts of the provider. */
 export interface Usage {
   readonly input?: number
   readonly output?: number
@@ -84,13 +84,13 @@ export type FinishReason = "stop" | "length" | "tool-calls" | "content-filter" |
 
 const METHODS = ["encode", "decode", "merge", "reader", "writer"] as const
 
-/** Throws a `TypeError` for what is no format, such as the function that makes one. */
+/** Throws a `TypeError` for a value that is not a format, such as the function that makes one. */
 export function checkFormat(format: unknown): void {
   const given = format as Partial<Format> | null | undefined
   if (typeof given?.name === "string" && METHODS.every((name) => typeof given[name] === "function")) return
   const advice =
     typeof format === "function" ? "Call the function: format: text()." : "Pass for instance text() or openaiChat()."
   throw new TypeError(
-    `createRuns: a format must be what text() or one of its siblings returns, not ${kindOf(format)}. ${advice}`,
+    `createRuns: \`format\` must be a format, such as text() returns, not ${kindOf(format)}. ${advice}`,
   )
 }

@@ -7,19 +7,19 @@ import type { Format } from "./format.ts"
 export interface FramesOptions {
   /** Largest event, in bytes. @default 16 MiB */
   readonly maxEventBytes?: number
-  /** Told the data of each event before it is decoded. What it throws ends the answer. @default not told */
+  /** Called with the data of each event before it is decoded. If it throws, the iteration fails. @default none */
   readonly onEvent?: (data: string) => void
-  /** Told of the first event that is not a frame of the format. Such events are skipped. @default not told */
+  /** Called with the error of the first event that is not a frame of the format. Such events are skipped. @default none */
   readonly onSkip?: (error: unknown) => void
 }
 
-/** Most events in a row that are not frames: a source that sends nothing else is not of this format. */
+/** Maximum number of consecutive events that are not frames: a source that sends nothing else has another format. */
 const MAX_SKIPPED = 10_000
 
 /**
- * The frames in the body of a provider's answer, up to its end or the format's terminator (`[DONE]`), which is the last frame given: what
- * the connection does after it does not matter. An event that is not a frame (empty data, `ping`, `null`) does not end the answer.
- * Fails with `stream_ended` when the body is cut off, `event_too_large`, or `source_failed` when nothing but such events comes.
+ * Iterates over the frames in the body of a provider's response, up to its end or the format's terminator (`[DONE]`), which is the last
+ * frame. Errors of the connection after it are ignored. An event that is not a frame (empty data, `ping`, `null`) is skipped.
+ * @throws OnwardError `stream_ended` when the body is cut off, `event_too_large`, `source_failed` when only such events arrive
  */
 export async function* framesIn<F>(
   body: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>,
@@ -46,7 +46,11 @@ export async function* framesIn<F>(
     for (;;) {
       const { done, value } = await events.next().catch((cause: unknown) => {
         if (cause instanceof OnwardError) throw cause
-        throw new OnwardError("stream_ended", "the provider's answer was cut off", { cause })
+        throw new OnwardError(
+          "stream_ended",
+          "The connection to the provider was lost before the response ended. Start another run.",
+          { cause },
+        )
       })
       if (done) return
       const { event, data } = value

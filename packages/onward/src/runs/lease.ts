@@ -1,29 +1,33 @@
 import type { Clock } from "../clock.ts"
-import { markOf, type RunRecord } from "./record.ts"
+import { markOf, type RunError, type RunRecord } from "./record.ts"
 import type { Replica } from "./replica.ts"
 
-/** How often silence is looked at within a lease. */
+/** Checks per lease. */
 const LOOKS = 4
+
+const PRODUCER_LOST: RunError = {
+  code: "producer_lost",
+  message: "The server that generated this response stopped unexpectedly. Start another run.",
+}
 
 export interface LeaseOptions {
   readonly clock: Clock
-  /** How long a producer may be silent, in ms. */
+  /** How long a producer can be silent, in ms. */
   readonly lease: number
   readonly append: (record: RunRecord) => Promise<void>
 }
 
 /**
- * Ends a run whose producer has not been heard of for a lease, as long as somebody here watches it; returns the undo. Silence is
- * counted by the monotonic clock, and only as far as this process was awake for it: a process that stood still for an hour has heard
- * nothing of others in that time. It is believed only after the log itself was asked once more: who cannot read the log has
- * nothing to say about others.
+ * Marks a run as lost when its producer has been silent for a lease, while this process has a replica of the run; returns the undo.
+ * Silence is measured by the monotonic clock, and only while this process was running: a process that was suspended for an hour cannot
+ * have heard of others. Before it marks the run, the log is read once more, so a process that cannot read the log marks no run.
  */
 export function guardLease(replica: Replica, { clock, lease, append }: LeaseOptions): () => void {
   const period = lease / LOOKS
-  // so that those who watch elsewhere do not all write the same end at once
-  const patience = lease * (1 + clock.random() * 0.05)
+  // jittered, so that not all processes write the same end at once
+  const timeout = lease * (1 + clock.random() * 0.05)
   let heard = replica.heard
-  /** How long the producer has been silent, and up to when that was counted. */
+  /** How long the producer has been silent, and the time up to which that was measured. */
   let silence = 0
   let countedTo = clock.monotonic()
   let isStopped = false
@@ -38,7 +42,7 @@ export function guardLease(replica: Replica, { clock, lease, append }: LeaseOpti
   }
 
   function again(): () => void {
-    return clock.after(Math.min(period, patience - silence), () => void look())
+    return clock.after(Math.min(period, timeout - silence), () => void look())
   }
 
   async function look(): Promise<void> {
@@ -47,7 +51,7 @@ export function guardLease(replica: Replica, { clock, lease, append }: LeaseOpti
     silence += Math.min(now - countedTo, 2 * period)
     countedTo = now
     if (replica.isProducing || !replica.records.opened) silence = 0
-    if (silence >= patience) {
+    if (silence >= timeout) {
       silence = 0
       await markLost().catch(() => {})
     }
@@ -62,7 +66,7 @@ export function guardLease(replica: Replica, { clock, lease, append }: LeaseOpti
       type: "end",
       mark: markOf(),
       status: "lost",
-      error: { code: "producer_lost", message: "whoever wrote this answer has not been heard of any more" },
+      error: PRODUCER_LOST,
     })
   }
 

@@ -1,30 +1,30 @@
 import type { Clock } from "../clock.ts"
 import type { Part, Usage } from "./format.ts"
 
-/** How fast an answer came, as its producer saw it. Durations in ms. */
+/** Speed and size of a response, measured by its producer. Durations in ms. */
 export interface RunMetrics {
-  /** From the start to the first piece of the answer; undefined when there was none. */
+  /** Time from the start to the first text; undefined without text. */
   readonly ttft: number | undefined
-  /** From the start to the end. */
+  /** Time from the start to the end. */
   readonly duration: number
   /** Output tokens. */
   readonly tokens: number
-  /** Who counted them: the provider, or this process, for which each frame with a piece of the answer is one. */
+  /** Whether the provider counted the tokens, or this process, which counts each frame with text as one. */
   readonly counted: "usage" | "frames"
-  /** Tokens a second, from the first to the last. */
+  /** Tokens per second, from the first to the last. */
   readonly rate: number | undefined
-  /** Between one piece of the answer and the next. */
+  /** Time between consecutive frames with text. */
   readonly gaps: { readonly p50: number; readonly p95: number; readonly p99: number } | undefined
-  /** How often somebody began to watch, in any process. Who did so elsewhere in the last second before the end may be missing. */
+  /** How often a viewer attached, in all processes. Viewers of other processes in the last second before the end may be missing. */
   readonly viewers: number
-  /** How often it was to carry on after an id. */
+  /** How often a viewer resumed after an id. */
   readonly resumes: number
-  /** UTF-16 units of data the source gave, and what became of it in the log once neighbours were merged. */
+  /** Data from the source, and data stored after merging, in UTF-16 units. */
   readonly raw: number
   readonly merged: number
 }
 
-/** Most gaps kept to tell percentiles from; beyond, each new one takes the place of a random one. */
+/** Maximum number of gaps that are kept for percentiles. Beyond it, each new one replaces a random one. */
 const GAPS = 4_096
 
 export interface Meter {
@@ -33,13 +33,13 @@ export interface Meter {
   resumes: number
   raw: number
   merged: number
-  /** True for the frame that brought the first piece of the answer. */
+  /** True for the first frame with text. */
   take(parts: readonly Part[]): boolean
-  /** What there is to tell now. */
+  /** The metrics up to now. */
   read(): RunMetrics
 }
 
-/** @param elsewhere who watched in other processes, so far */
+/** @param elsewhere viewers of other processes up to now */
 export function createMeter(clock: Clock, elsewhere: () => Pick<RunMetrics, "viewers" | "resumes">): Meter {
   const startedAt = clock.monotonic()
   const gaps: number[] = []
@@ -101,7 +101,7 @@ export function createMeter(clock: Clock, elsewhere: () => Pick<RunMetrics, "vie
 
 function percentiles(list: readonly number[]): RunMetrics["gaps"] {
   if (list.length === 0) return undefined
-  // numbers in a typed array are sorted without calling back
+  // a typed array sorts numbers without a callback
   const sorted = Float64Array.from(list).sort()
   const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] as number
   return { p50: at(0.5), p95: at(0.95), p99: at(0.99) }

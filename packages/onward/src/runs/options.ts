@@ -59,7 +59,7 @@ export interface RunsOptions<F = unknown> {
   readonly clock?: Clock
 }
 
-/** What happens to runs in this process. */
+/** An event of a run in this process, for `onEvent`. */
 export type RunEvent = RunOwner & { readonly id: string } & (
     | { readonly type: "start" | "first" | "attach" | "resume" | "leave" }
     | { readonly type: "end"; readonly status: EndStatus; readonly metrics: RunMetrics | undefined }
@@ -67,22 +67,23 @@ export type RunEvent = RunOwner & { readonly id: string } & (
 
 export type RunStatus = "running" | EndStatus | "expired" | "unknown"
 
-/** Whose run it is. */
+/** The owner of a run. */
 export interface RunOwner {
   /**
-   * The user that the run belongs to: text of at most 256 characters, such as a user's id. Each owner has ids of its own, and calls that
-   * name another owner, or no owner, do not find the run. @default runs without an owner
+   * The user that the run belongs to, for example a user id of at most 256 characters. Each owner has separate run ids: a call with another
+   * owner, or without one, does not find the run. @default no owner
    */
   readonly owner?: string
 }
 
 export interface AttachOptions extends RunOwner {
-  /** Carry on after this id. @default from the beginning */
+  /** Start after the frame with this id. @default from the beginning */
   readonly lastEventId?: string
-  /** Whether what has piled up comes merged. @default true */
+  /** Whether neighbouring frames are merged when the viewer falls behind. @default true */
   readonly merge?: boolean
-  /** Name of the format to watch it in, of `format` and `formats`; frames are then of that one. @default that of the run */
+  /** The name of the format to deliver: one of `format` and `formats`. @default that of the run */
   readonly format?: string
+  /** Ends the iteration when aborted. The run continues. */
   readonly signal?: AbortSignal
 }
 
@@ -100,69 +101,72 @@ export interface RespondOptions extends RunStreamOptions {
   readonly sse?: SseOptions<PreparedSource>
 }
 
-/** What an attached viewer gets: a frame, or the end. Without an id it is not in the log (yet). */
+/** An item of `attach`: a frame, or the end. Without an id it is not stored in the log, or not yet. */
 export type RunItem<F> =
   | { readonly id?: string; readonly frame: F; readonly end?: never }
   | { readonly id?: string; readonly end: EndStatus; readonly error?: RunError; readonly frame?: never }
 
+/** The state of a run. */
 export interface RunState {
   readonly status: RunStatus
-  /** What to carry on after. */
+  /** The id of the newest frame or the end: pass it to `attach` to get what follows. */
   readonly lastEventId?: string
   readonly error?: RunError
   readonly usage?: Usage
   readonly metrics?: RunMetrics
 }
 
+/** The result of `start`. */
 export interface StartedRun {
   readonly id: string
-  /** Whether this call's source is the one that runs; else the run was there. */
+  /** Whether this call started the run. False if it existed. */
   readonly isNew: boolean
-  /** Resolves to how it ended. Rejects only when the store cannot be read. */
+  /** Resolves to the run's state when it ends. Rejects only when the store cannot be read. */
   ended(): Promise<RunState>
 }
 
-/** Answers that outlive the requests that asked for them. */
+/** Runs: LLM responses that continue when clients disconnect. */
 export interface Runs<F = unknown> {
   /**
-   * Starts a run, unless there is one with this id: then nothing is started, and `source` is disposed of. The run goes on whoever leaves.
-   * @throws OnwardError `run_expired`, `log_…` when the store does not take it
+   * Starts a run unless one with this id exists; `source` is then disposed of. The run continues when clients disconnect.
+   * @throws OnwardError `run_expired`, `invalid_selector` for an invalid id, `log_…` when the store is unavailable
    */
   start(id: string, source: RunSource<F> | RunSourceFunction<F>, options?: RunOwner): Promise<StartedRun>
   /**
-   * A run's frames, from the beginning or after an id, then its end. Leaving the loop stops nothing.
+   * Iterates over a run's frames, from the beginning or after an id, then its end. Leaving the loop does not stop the run.
    * @throws OnwardError from the first `next`: `run_unknown`, `run_expired`, `invalid_start`, `log_…`
    */
   attach<G = F>(id: string, options?: AttachOptions): AsyncIterableIterator<RunItem<G>>
   /**
-   * Ends a run for everybody, from any process, and has its producer abort its source. What has come until then stays.
-   * @throws OnwardError `log_…` when the store does not take it
+   * Stops a run for all viewers, from any process: its producer aborts the source. Viewers keep the frames up to then.
+   * @throws OnwardError `log_…` when the store is unavailable
    */
   stop(id: string, options?: RunOwner): Promise<"stopped" | "already-ended" | "unknown">
   /**
-   * Takes a run away from everybody, at once and for good: it is `expired` for its owner, those who watch it see it stopped, and its
-   * source is aborted. The log has no way to erase: the text stays in the store, where nothing here reads it, until retention removes it.
-   * @throws OnwardError `log_…` when the store does not take it
+   * Hides a run permanently in all processes: it is `expired`, viewers see it stopped, and its source is aborted. The log cannot erase
+   * entries, so the text stays in the store until retention removes it; no call returns it.
+   * @throws OnwardError `log_…` when the store is unavailable
    */
   delete(id: string, options?: RunOwner): Promise<"deleted" | "unknown">
-  /** How a run stands. @throws OnwardError `log_…` when the store cannot be read */
+  /** Resolves to a run's state. @throws OnwardError `log_…` when the store cannot be read */
   status(id: string, options?: RunOwner): Promise<RunState>
-  /** A run as the source of any adapter's `sse`: `sse(req, res, runs.source(id, { owner }))`. More options of `sse` follow it as usual. */
+  /** A source for any adapter's `sse`: `sse(req, res, runs.source(id, { owner }))`. Options of `sse` follow it as usual. */
   source(id: string, options?: RunStreamOptions): PreparedSource
   /**
-   * Answers a fetch-style request: GET and POST with the run's stream, after `Last-Event-ID` if there is one, HEAD with how it stands
-   * (`onward-run-status`), DELETE by stopping it. 204 to who has had everything, 404 unknown or another's, 410 expired.
+   * Answers a fetch `Request` for a run: GET and POST with its stream, after `Last-Event-ID` if the client sends one; HEAD with its status
+   * (`onward-run-status`); DELETE stops it. The answer is 204 if the client has everything, 404 for an unknown run or that of another owner,
+   * and 410 for an expired one.
    */
   respond(request: Request, id: string, options?: RespondOptions): Promise<Response>
   /**
-   * Ends what is produced here, as failed, and closes the log unless it is a hub's. A store that is away is waited for for two seconds,
-   * and as long as its own calls take; what it did not take is known elsewhere as `lost`, after `lease`.
+   * Ends the runs of this process as failed, and closes the log unless it is a hub's. It waits up to two seconds for an unavailable store,
+   * and for calls that the store has not answered. Other processes see runs whose end was not stored as `lost`, after `lease`.
    */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** Every name of {@link RunsOptions}. */
+/** The names of {@link RunsOptions}. */
 export const RUNS_OPTIONS: readonly string[] = [
   "hub",
   "log",

@@ -3,7 +3,7 @@ import type { Internals } from "../hub/index.ts"
 import type { RunTopic, RunTopics } from "./run-topic.ts"
 import type { RunRegistry } from "./registry.ts"
 
-/** Most runs kept an eye on; the oldest go first, and are found by whoever asks for them next. */
+/** Maximum number of watched runs. Beyond it the oldest are removed; the next caller that asks for such a run checks it. */
 const MAX_RUNS = 10_000
 
 export interface SweepOptions {
@@ -15,17 +15,17 @@ export interface SweepOptions {
 }
 
 /**
- * Keeps an eye on every run that this process has seen begin, and has those that went silent watched for a while, by which they are
- * given up if they must be: a run nobody watches ends too. Returns the undo.
+ * Watches each run that this process has seen start. For a silent run it opens a replica, whose lease guard marks it as lost if its producer
+ * has stopped, so that a run without viewers ends too. Returns the undo.
  */
 export function sweepOrphans({ internals: { context }, registry, topics, lease, clock }: SweepOptions): () => void {
-  /** By topic: how many rounds it has been silent. */
+  /** By topic: the number of rounds without a record. */
   const silent = new Map<string, number>()
   let isStopped = false
 
   const remove = context.tailListeners.add({
     onEntry({ topic, event }) {
-      // what viewers let be written says nothing of the producer
+      // records about viewers say nothing about the producer
       if (event === "run.seen") return
       if (silent.has(topic)) {
         if (event === "run.end" || event === "run.delete") silent.delete(topic)
@@ -49,12 +49,12 @@ export function sweepOrphans({ internals: { context }, registry, topics, lease, 
     undo = again()
   }
 
-  /** Long enough for the view's own guard to make up its mind. */
+  /** Holds a replica long enough for its lease guard to decide. */
   async function watch(place: RunTopic): Promise<void> {
     try {
       const replica = await registry.acquire(place)
       clock.after(lease * 2, () => {
-        // neither over nor silent: somebody else's store was slow
+        // not ended and not silent: the store was slow for the producer
         if (!replica.ending && !isStopped) silent.set(place.topic, 0)
         registry.release(replica)
       })

@@ -8,40 +8,40 @@ import { openFrames, type Frames, type RunSource, type RunSourceFunction } from 
 import { whenEnded, type Replica } from "./replica.ts"
 
 export interface ProduceOptions extends Omit<RecorderOptions, "onLost" | "onFault"> {
-  /** Longest life of the run, in ms. */
+  /** Maximum duration of the run, in ms. */
   readonly maxDuration: number
-  /** Longest answer, in UTF-16 units of data. */
+  /** Maximum length of the response, in UTF-16 units of data. */
   readonly maxChars: number
-  /** Most frames of a source: those that say nothing, such as `{}`, hardly count towards `maxChars`. */
+  /** Maximum number of frames of a source: empty ones such as `{}` hardly count towards `maxChars`. */
   readonly maxFrames: number
   readonly onFirst: () => void
 }
 
-/** A run that is being produced here. */
+/** A run that this process produces. */
 export interface Production {
-  /** The run as this process sees it. */
+  /** This process's replica of the run. */
   readonly replica: Replica
-  /** Resolves once the run is over and the log knows, or cannot be told. Never rejects. */
+  /** Resolves when the run is over and its end is stored, or cannot be stored. Never rejects. */
   readonly done: Promise<void>
-  /** Ends it from within this process. */
+  /** Ends the run as failed. */
   readonly fail: (error: RunError) => void
-  /** Waits no longer for the log to take its end: those who watch here are told, and everybody else that its producer is lost. */
+  /** Stops waiting for the log to store the end: viewers of this process see it, and those of others that the producer is lost. */
   readonly leave: (error: RunError) => void
 }
 
-/** Resolves once a run is over and its viewers here know how it ended: the log's answer to the writer may come a moment before its entry. */
+/** Resolves when a run is over and the viewers of this process know its end: the log confirms an append shortly before it delivers the entry. */
 export async function untilTold({ done, replica }: Production): Promise<void> {
   await done
   if (replica.users > 0) await whenEnded(replica)
 }
 
-/** Runs a source and records what comes of it. The run of whoever calls this must have been won: its `open` is the first. */
+/** Runs a source and records its frames. The caller's `open` record must be the first of the run. */
 export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options: ProduceOptions): Production {
   const { replica, by, format, clock, maxDuration, maxChars, maxFrames, onError } = options
   const aborter = new AbortController()
   const meter = (replica.meter = createMeter(clock, () => replica.records.elsewhere))
   replica.isProducing = true
-  /** Why it ends before its source does. */
+  /** Why the run ends before its source. */
   let verdict: { readonly status: "failed"; readonly error: RunError } | undefined
   let isOver = false
   let frames = 0
@@ -60,7 +60,7 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
     },
   })
   const unlisten = replica.listen(() => {
-    // stopped, or given up: whatever comes now, nobody would get it
+    // stopped or marked as lost: no viewer would receive further frames
     if (replica.ending) halt()
   })
   const undoLimit = maxDuration < Infinity ? clock.after(maxDuration, () => fail(tooLate(maxDuration))) : undefined
@@ -77,17 +77,17 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
   }
 
   async function run(): Promise<void> {
-    const follower: FrameReader<unknown> = format.reader()
+    const reader: FrameReader<unknown> = format.reader()
     const opening = openFrames(source, { id: replica.id, signal: aborter.signal }, format as Format<F>, {
-      // no character of JSON takes more than three bytes
+      // a character of JSON takes at most three bytes
       maxEventBytes: Math.min(maxChars * 3, MAX_EVENT_BYTES),
       onSkip: onError,
     })
     const over = new Promise<Ending>((resolve) => (interrupt = () => resolve({ status: "completed" })))
-    const pumping = opening.then((frames) => (isOver ? { status: "completed" as const } : pump(frames, follower)))
+    const pumping = opening.then((frames) => (isOver ? { status: "completed" as const } : pump(frames, reader)))
     let ending: Ending
     try {
-      // a source need not heed its signal: once the run is over, nobody waits for it
+      // a source may ignore its signal, so a run that is over does not wait for it
       ending = await Promise.race([pumping, over])
     } catch (error) {
       if (!isOver) onError(error)
@@ -96,8 +96,8 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
     pumping.catch(() => {})
     isOver = true
     undoLimit?.()
-    // what ended it otherwise may have kept the last frames from the log
-    if (!verdict) replica.reader = follower
+    // with a verdict, the last frames may be missing from the log
+    if (!verdict) replica.reader = reader
     const last = finish(recorder, replica, by, verdict ?? ending)
     aborter.abort(new DOMException("The run is over.", "AbortError"))
     opening.then(letGo).catch(() => {})
@@ -106,18 +106,18 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
     replica.isProducing = false
   }
 
-  async function pump({ iterator, isWire }: Frames<F>, follower: FrameReader<unknown>): Promise<Ending> {
+  async function pump({ iterator, isWire }: Frames<F>, reader: FrameReader<unknown>): Promise<Ending> {
     const completed: Ending = { status: "completed" }
     const turns = turnsOf(clock)
     let told: Ending | undefined
     for (;;) {
-      // a source may have thousands of frames ready
+      // a source can have thousands of frames ready
       if (turns.isOver) await turns.next()
       let result: IteratorResult<F>
       try {
         result = await iterator.next()
       } catch (error) {
-        // of several answers the last one is whole, and its connection has nothing more to say
+        // the last response of the sequence is complete, so the error of its connection does not matter
         if (format.isSequence && told) return told
         throw isTooLarge(error) ? tooLong(maxChars) : error
       }
@@ -126,24 +126,25 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
       const { value } = result
       if (value === format.terminator) return told ?? completed
       if (++frames > maxFrames) throw tooMany(maxFrames)
-      const parts = follower.take(value)
-      if (!follower.isComplete) told = undefined
+      const parts = reader.take(value)
+      if (!reader.isComplete) told = undefined
       for (const part of parts) if (part.type === "end") told = part.ending
       const isFirst = meter.take(parts)
-      const registry = recorder.push(value, isFirst || !isDelta(parts), textLength(parts))
+      const room = recorder.push(value, isFirst || !isDelta(parts), textLength(parts))
       if (isFirst) options.onFirst()
       if (meter.raw > maxChars) throw tooLong(maxChars)
-      if (registry) await registry
-      // its own end, whatever the connection brings after it
-      if (told && follower.isComplete && !(format.isSequence && told.status === "completed")) return told
+      if (room) await room
+      // the response has ended; later bytes of the connection do not matter
+      if (told && reader.isComplete && !(format.isSequence && told.status === "completed")) return told
     }
     if (told) return told
-    const isWhole = follower.isComplete || format.endsWithSource === true || (format.endsWithSource && !isWire)
-    if (!isWhole) throw new OnwardError("stream_ended", "the answer ended before it was complete")
+    const isWhole = reader.isComplete || format.endsWithSource === true || (format.endsWithSource && !isWire)
+    if (!isWhole)
+      throw new OnwardError("stream_ended", "The source ended before the response was complete. Start another run.")
     return completed
   }
 
-  /** Not awaited: a source may never let go. */
+  /** Not awaited, because a source may never return. */
   async function letGo({ iterator }: Frames<F>): Promise<void> {
     await iterator.return?.()
   }
@@ -172,41 +173,44 @@ async function finish(recorder: Recorder, replica: Replica, by: string, ending: 
   })
 }
 
-/** How much text a frame has. */
+/** The length of the text in a frame. */
 function textLength(parts: readonly Part[]): number {
   let length = 0
   for (const part of parts) if ("delta" in part) length += part.delta.length
   return length
 }
 
-/** Whether all that a frame says is more of what was begun: that may wait for more of it. */
+/** Whether a frame only continues open parts, so that it can wait for more text. */
 const isDelta = (parts: readonly Part[]): boolean =>
   parts.length > 0 && parts.every(({ type }) => type === "text" || type === "reasoning" || type === "tool-input")
 
-/** Longest text that every JavaScript engine holds, in bytes of an event. */
+/** The longest text that all JavaScript engines support, in bytes of an event. */
 const MAX_EVENT_BYTES = 536_870_888
 
 const isTooLarge = (error: unknown): boolean => error instanceof OnwardError && error.code === "event_too_large"
 
 const tooLate = (maxDuration: number): RunError => ({
   code: "run_too_long",
-  message: `The answer took longer than maxDuration = ${maxDuration} ms. Ask for a shorter one, or raise maxDuration of createRuns.`,
+  message: `The response took longer than maxDuration = ${maxDuration} ms. Ask for a shorter one, or raise maxDuration of createRuns.`,
 })
-const STORE_AWAY: RunError = { code: "log_unavailable", message: "the answer could not be kept: its store is away" }
+const STORE_AWAY: RunError = {
+  code: "log_unavailable",
+  message: "The store of this response is unavailable. Start another run later.",
+}
 const tooLong = (maxChars: number): OnwardError =>
   new OnwardError(
     "message_too_large",
-    `The answer is longer than maxChars = ${maxChars} characters. Ask for a shorter one, or raise maxChars of createRuns.`,
+    `The response is longer than maxChars = ${maxChars} characters. Ask for a shorter one, or raise maxChars of createRuns.`,
   )
 
 const tooMany = (maxFrames: number): OnwardError =>
   new OnwardError(
     "message_too_large",
-    `The answer has more than maxFrames = ${maxFrames} frames. Ask for a shorter one, or raise maxFrames of createRuns.`,
+    `The response has more than maxFrames = ${maxFrames} frames. Ask for a shorter one, or raise maxFrames of createRuns.`,
   )
 
-/** What may be told of an error to whoever watches: only what this library says itself, which holds no secret. */
+/** An error as viewers may see it: only this library's own messages, which contain no secrets. */
 function describe(error: unknown): RunError {
   if (error instanceof OnwardError) return { code: error.code, message: error.message }
-  return { code: "source_failed", message: "the source of this answer failed" }
+  return { code: "source_failed", message: "The source of this response failed. Start another run." }
 }

@@ -2,24 +2,24 @@ import type { Entry, StoredMessage } from "../message.ts"
 import type { FormatMessage, Usage } from "./format.ts"
 import type { RunMetrics } from "./metrics.ts"
 
-/** A frame as the log keeps it: its data alone, or data and event. */
+/** A frame as the log stores it: its data, or data and event. */
 export type KeptFrame = string | readonly [data: string, event: string]
 
-/** What a run is made of in the log. `by` names one attempt to produce it, `n` counts that attempt's records from 1. */
+/** A record of a run in the log. `by` names an attempt to produce the run, `n` counts the records of that attempt from 1. */
 export type RunRecord =
   | { readonly type: "open"; readonly by: string; readonly format: string }
   | { readonly type: "delta"; readonly by: string; readonly n: number; readonly frames: readonly KeptFrame[] }
   | { readonly type: "beat"; readonly by: string; readonly n: number }
-  /** Who began to watch it in a process that is not its producer's. */
+  /** New viewers in a process other than the producer's. */
   | { readonly type: "seen"; readonly viewers: number; readonly resumes: number }
-  /** Nobody is to see it any more. The newest record of its run, so no retention can remove it before what it hides. */
+  /** Hides the run. It is the newest record of its run, so retention removes it after those that it hides. */
   | { readonly type: "delete"; readonly mark: string }
   | EndRecord
 
-/** How it ended. Without `by` it is somebody else's word: a stop, or that the producer is lost. */
+/** The end of a run. Without `by` it comes from another process: a stop, or a lost producer. */
 export interface EndRecord {
   readonly type: "end"
-  /** Another for each, by which whoever wrote it finds out whether it was first. */
+  /** Unique, so that its writer finds out whether this end was the first. */
   readonly mark: string
   readonly by?: string
   readonly status: EndStatus
@@ -30,7 +30,7 @@ export interface EndRecord {
 
 export type EndStatus = "completed" | "failed" | "stopped" | "lost"
 
-/** What went wrong, fit to be shown to whoever watches. */
+/** An error that viewers may see. */
 export interface RunError {
   readonly code: string
   readonly message: string
@@ -43,8 +43,8 @@ export function messageOf(topic: string, { type, ...rest }: RunRecord): StoredMe
 }
 
 /**
- * The record in an entry; undefined for anything else. Only this library writes on the topics of runs, but a store can be damaged, edited
- * by hand or written by another version, so nothing is used unread.
+ * The record in an entry; undefined for any other entry. Only this library writes to the topics of runs, but a store can be damaged, edited
+ * by hand or written by another version, so each record is checked.
  */
 export function recordOf({ event, data }: Pick<Entry, "event" | "data">): RunRecord | undefined {
   if (event === undefined || !event.startsWith(PREFIX)) return undefined
@@ -67,7 +67,7 @@ const CHECKS: Checks = {
   delete: ({ mark }) => isText(mark),
   end: ({ mark, by, status, error, usage, metrics }) =>
     isText(mark) &&
-    // what another process says is that it stopped the run, or that the producer is lost
+    // another process can only stop the run, or mark its producer as lost
     (by === undefined ? OF_OTHERS : STATUSES).includes(status) &&
     (by === undefined || isText(by)) &&
     (error === undefined || (isObject(error) && isText(error["code"]) && isText(error["message"]))) &&
@@ -87,7 +87,7 @@ const isNumber = (value: unknown): boolean => typeof value === "number"
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** Asked for each frame of each viewer's process, so nothing is made for it. */
+/** Called for each frame in each process, so it allocates nothing. */
 const isKept = (frame: unknown): boolean =>
   isText(frame) || (Array.isArray(frame) && frame.length === 2 && isText(frame[0]) && isText(frame[1]))
 
@@ -106,5 +106,5 @@ export const keptOf = ({ data, event }: FormatMessage): KeptFrame => (event === 
 export const wireOf = (kept: KeptFrame): FormatMessage =>
   typeof kept === "string" ? { data: kept } : { data: kept[0], event: kept[1] }
 
-/** A name that nobody else has. */
+/** A unique name. */
 export const markOf = (): string => globalThis.crypto.randomUUID().replaceAll("-", "").slice(0, 16)

@@ -11,37 +11,37 @@ export interface RecorderOptions {
   readonly format: Format
   readonly registry: Pick<RunRegistry, "append">
   readonly clock: Clock
-  /** How long a delta waits for more, in ms, and how much of it may wait, in UTF-16 units. */
+  /** How long text is collected, in ms, and how much, in UTF-16 units. */
   readonly flush: { readonly interval: number; readonly maxChars: number }
   readonly lease: number
-  /** How long the store may be away, in ms. */
+  /** How long the store can be unavailable, in ms. */
   readonly storeTimeout: number
-  /** Whether those who watch here see what the store has not taken. */
+  /** Whether viewers of this process wait until frames are stored. */
   readonly requireStored: boolean
   readonly onError: (error: unknown) => void
-  /** The store was away for too long. */
+  /** The store was unavailable for too long. */
   readonly onLost: (error: unknown) => void
-  /** The format cannot write what it merged. */
+  /** The format cannot encode a merged frame. */
   readonly onFault: (error: unknown) => void
 }
 
-/** Writes an attempt's records to the log, one append at a time, in order. */
+/** Writes the records of an attempt to the log in order, with one append at a time. */
 export interface Recorder {
   /**
-   * Takes the next frame, with so much text. `isUrgent`: it does not wait for more. Resolves when there is registry for another.
+   * Takes the next frame and the length of its text. `isUrgent` frames are not delayed. Resolves when there is room for another frame.
    */
   push(frame: unknown, isUrgent: boolean, text: number): Promise<void> | undefined
-  /** Writes what is left and then `end`. Resolves when the log has it, or will not take it. */
+  /** Writes the remaining frames and then `end`. Resolves when the log has stored it, or does not accept it. */
   finish(end: RunRecord): Promise<void>
-  /** Writes nothing any more. */
+  /** Stops writing. */
   stop(): void
 }
 
 interface Waiting {
   frame: unknown
-  /** How it is kept, unless it was merged since. */
+  /** The encoded frame; undefined after a merge. */
   kept: KeptFrame | undefined
-  /** What its data has besides text. That of a frame merged into it is taken for as much, as it is written only once. */
+  /** The length of its data without text. Frames merged into it are counted without theirs, because it is written once. */
   readonly around: number
 }
 
@@ -51,21 +51,21 @@ interface Sealed {
   readonly chars: number
 }
 
-/** What may wait for the store, in UTF-16 units, before the source is made to wait. */
+/** Maximum size of frames that wait for the store, in UTF-16 units. Beyond it the source waits. */
 const MAX_WAITING = 1_048_576
-/** What a frame counts on top of its text. */
+/** Size of a frame besides its data. */
 const FRAME_COST = 64
-/** Longest wait between two tries to append, in ms; the first is 100. */
+/** Maximum delay between two attempts to append, in ms. The first is 100. */
 const MAX_PAUSE = 2_000
 
 export function createRecorder(options: RecorderOptions): Recorder {
   const { replica, by, format, registry, clock, flush, lease, storeTimeout, requireStored, onError, onLost, onFault } =
     options
-  /** Frames that wait for more, neighbours merged already. */
+  /** Frames that wait for more text; neighbours are merged. */
   let waiting: Waiting[] = []
   let waitingChars = 0
   let timer: (() => void) | undefined
-  /** Records on their way, oldest first. Never changed again: an append that failed may have stored them all the same. */
+  /** Records to be appended, oldest first. They never change, because a failed append may have stored them. */
   let queue: Sealed[] = []
   let queuedChars = 0
   let n = 0
@@ -79,7 +79,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
   let makeRoom: (() => void) | undefined
   let undoBeat = again()
 
-  /** A sign of life now and then, when there is no other. */
+  /** Writes a record from time to time if there is no other, so that the lease continues. */
   function again(): () => void {
     return clock.after(lease / 3, () => {
       if (isStopped) return
@@ -104,7 +104,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     } else {
       const kept = keptOf(format.encode(frame))
       chars = charsOf(kept)
-      // many clients take an event without data for a broken one
+      // many clients treat an event without data as an error
       if (chars === 0) return undefined
       waiting.push({ frame, kept, around: chars - text })
     }
@@ -119,13 +119,13 @@ export function createRecorder(options: RecorderOptions): Recorder {
   function flushNow(): void {
     timer?.()
     timer = undefined
-    // what comes while the store is busy goes with the next append, unless nobody knows when that will be
+    // frames that arrive during an append go with the next one, unless the store is failing
     if (sending && failingSince === undefined) isFlushDue = true
     else seal()
     send()
   }
 
-  /** Makes a record of what waits. */
+  /** Makes a record of the waiting frames. */
   function seal(): void {
     isFlushDue = false
     if (waiting.length === 0 || isStopped) return
@@ -149,7 +149,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     }
   }
 
-  /** Those who watch here get what the store does not take, without ids. */
+  /** Shows frames that the store has not accepted to viewers of this process, without ids. */
   function show(): void {
     if (requireStored) return
     replica.unstored = queue.flatMap(({ unstored }) => unstored ?? [])
@@ -186,7 +186,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
         await new Promise<void>((resolve) => clock.after(Math.min(MAX_PAUSE, 100 * 2 ** tries++), resolve))
       }
     }
-    // in the same turn as the last look at the queue, so that nothing comes between
+    // in the turn in which the queue was found empty, so that no record is missed
     sending = undefined
   }
 
@@ -228,7 +228,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
       else seal()
       ending = end
       await sending
-      // what was on its way when the end came may have been the last round
+      // the append before may not have included the end
       await sendAll()
       stop()
     },

@@ -1,15 +1,15 @@
 import type { Entry, Position } from "../message.ts"
 import { recordOf, type EndRecord, type KeptFrame, type RunRecord } from "./record.ts"
 
-/** A run as its records tell it. */
+/** The state of a run according to its records. */
 export interface RunRecords {
   readonly opened: Opened | undefined
-  /** What the producer has sent, record by record. */
+  /** The producer's frames, by record. */
   readonly deltas: readonly Delta[]
   readonly ended: Ended | undefined
-  /** Who watched it in other processes than its producer's. */
+  /** Viewers in processes other than the producer's. */
   readonly elsewhere: { readonly viewers: number; readonly resumes: number }
-  /** Whether it was taken away: what was said is not kept here any more. */
+  /** Whether the run was deleted: its frames are no longer in memory. */
   readonly isDeleted: boolean
 }
 
@@ -17,7 +17,7 @@ export interface Opened {
   readonly by: string
   readonly format: string
   readonly position: Position
-  /** When the log took it, in ms since 1970. */
+  /** When the log stored it, in ms since 1970. */
   readonly time: number
 }
 
@@ -28,19 +28,19 @@ export interface Delta {
 
 export interface Ended extends EndRecord {
   readonly position: Position
-  /** When the log took it, in ms since 1970. */
+  /** When the log stored it, in ms since 1970. */
   readonly time: number
 }
 
 export interface RunReducer extends RunRecords {
-  /** Takes the next entry of the topic, and what it holds if that is known already; true when it counts. */
+  /** Takes the next entry of the topic, and its record if that is known. True if the record counts. */
   take(entry: Entry, known?: RunRecord): boolean
 }
 
 /**
- * What everybody agrees on, since everybody reads the same records in the same order: the first `open` wins; deltas and beats count
- * with the winner's name only, each once; the first `end` wins, and nothing counts after it but `delete`. So a second start becomes a viewer,
- * a producer that was given up writes to nobody, and a stop that races the end has one outcome for all, without a lock.
+ * Makes the state that all processes agree on, because they read the same records in the same order. The first `open` wins; deltas and
+ * beats count only with the winner's name, each once; the first `end` wins, and only `delete` counts after it. So a second start becomes a
+ * viewer, frames of a producer that was marked as lost are ignored, and a stop that races the end has one outcome, without a lock.
  */
 export function createReducer(): RunReducer {
   const deltas: Delta[] = []
@@ -71,7 +71,7 @@ export function createReducer(): RunReducer {
       if (record.type === "delete") {
         if (!opened) return false
         isDeleted = true
-        // emptied in place, as those who watch are somewhere among them
+        // emptied in place, because viewers have positions in the list
         for (const [at, delta] of deltas.entries()) deltas[at] = { position: delta.position, frames: [] }
         ended ??= { type: "end", mark: record.mark, status: "stopped", position, time }
         return true
@@ -85,7 +85,7 @@ export function createReducer(): RunReducer {
       if (!opened) return false
       if (record.type === "seen") {
         elsewhere = { viewers: elsewhere.viewers + record.viewers, resumes: elsewhere.resumes + record.resumes }
-        // no sign of life of its producer
+        // says nothing about the producer
         return false
       }
       if (record.type === "end") {
@@ -93,7 +93,7 @@ export function createReducer(): RunReducer {
         ended = { ...record, position, time }
         return true
       }
-      // a record that was sent again because its first answer was lost has the number of the first
+      // a record that was retried after a lost response has the same number
       if (record.by !== opened.by || record.n <= n) return false
       n = record.n
       if (record.type === "delta") deltas.push({ position, frames: record.frames })

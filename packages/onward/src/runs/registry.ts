@@ -6,12 +6,12 @@ import type { RunTopic } from "./run-topic.ts"
 import { messageOf, type RunRecord } from "./record.ts"
 import { Replica } from "./replica.ts"
 
-/** The runs that this process has to do with now. */
+/** The runs that this process uses at the moment. */
 export interface RunRegistry {
-  /** The run's replica, with everything the log has of it. Give it back with `release`. Rejects with what the log rejects with. */
+  /** Resolves to the run's replica, with all its records. Call `release` when done. Rejects with the error of the log. */
   acquire(place: RunTopic): Promise<Replica>
   release(replica: Replica): void
-  /** Appends records of a run, in order and together. Rejects with what the log rejects with. */
+  /** Appends records of a run in one call. Rejects with the error of the log. */
   append(replica: Replica, records: readonly RunRecord[]): Promise<void>
   /** By topic. */
   readonly replicas: ReadonlyMap<string, Promise<Replica>>
@@ -58,11 +58,11 @@ export function createRegistry({ internals, ages, lease, clock }: RegistryOption
         opening.catch(() => replicas.delete(topic))
       }
       const replica = await opening
-      // its last user may have released it in the meantime
+      // its last user has released it in the meantime
       if (replicas.get(topic) !== opening) return this.acquire(place)
       replica.users++
       try {
-        // somebody looked too early for this caller, to whom the run may be known from elsewhere
+        // the replica was opened before the run, which the caller may know from another process
         if (existing && !replica.records.opened) await replica.refresh()
       } catch (error) {
         this.release(replica)

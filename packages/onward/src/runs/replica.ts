@@ -7,48 +7,47 @@ import type { Meter } from "./metrics.ts"
 import type { RunTopic } from "./run-topic.ts"
 import type { EndStatus, KeptFrame, RunError, RunRecord } from "./record.ts"
 
-/** How a run ended, for those who watch here. Without a position it is this process's word alone, and not in the log. */
+/** The end of a run for viewers of this process. Without a position it is not in the log. */
 export interface SeenEnding {
   readonly status: EndStatus
   readonly error?: RunError
   readonly position?: Position
 }
 
-/** Records on their way to the log, and the messages that hold them. */
+/** Records that are being appended, and their messages. */
 export interface Writing {
   readonly records: readonly RunRecord[]
   readonly messages: readonly StoredMessage[]
 }
 
-/** A delta that is not in the log yet; `ordinal` is the place it will have among the run's deltas. */
+/** A delta that is not in the log yet; `ordinal` is its future index among the run's deltas. */
 export interface UnstoredDelta {
   readonly ordinal: number
   readonly frames: readonly KeptFrame[]
 }
 
 /**
- * One run as this process sees it, read once however many watch. There is one while anybody here does something with the run;
- * after that, the log has it.
+ * This process's copy of a run, read from the log once for all viewers. It exists while this process uses the run.
  */
 export class Replica {
   readonly id: string
   readonly topic: string
   readonly records: RunReducer = createReducer()
-  /** Whether the log told that it has removed records of this run. */
+  /** Whether the log has removed records of this run. */
   isTrimmed = false
-  /** Whether the producer is in this process. */
+  /** Whether this process produces the run. */
   isProducing = false
   meter: Meter | undefined
-  /** Whether this process lets its viewers go, for them to come back elsewhere. */
+  /** Whether this process disconnects its viewers, so that they reconnect to another one. */
   isLeft = false
   users = 0
-  /** How many records have counted so far: who sees it stand still hears nothing of the producer. */
+  /** How many records have counted. While it does not change, the producer is silent. */
   heard = 0
-  /** Deltas the store would not take yet, for those who watch here; see `durability`. */
+  /** Deltas that the store has not accepted yet, for viewers of this process; see `requireStored`. */
   unstored: readonly UnstoredDelta[] = []
-  /** The producer's follower, once its source is over. Only of use for an end that the producer wrote: until then it may be ahead of the log. */
+  /** The producer's reader after its source is over. It is valid only for an end that the producer wrote: before, it can be ahead of the log. */
   reader: FrameReader<unknown> | undefined
-  /** What this process is writing, which need not be read again. */
+  /** Records that this process is appending, which need not be parsed again. */
   readonly writing: Set<Writing> = new Set()
   readonly #listeners = new Set<() => void>()
   #ending: SeenEnding | undefined
@@ -59,7 +58,7 @@ export class Replica {
     this.topic = topic
   }
 
-  /** Reads what the log has of the run. Rejects with what the log rejects with. */
+  /** Reads the run from the log. Rejects with the error of the log. */
   async open(internals: Internals): Promise<void> {
     this.#followed = followTopic(internals, this.topic, "earliest", {
       onEntries: (entries) => {
@@ -80,12 +79,12 @@ export class Replica {
     this.#followed?.stop()
   }
 
-  /** Reads the log's end anew. Rejects with what the log rejects with. */
+  /** Reads the rest of the log. Rejects with the error of the log. */
   async refresh(): Promise<void> {
     await this.#followed?.refresh()
   }
 
-  /** The record in an entry, if it is one that is being written here. What is no frame is read, to be the same in each process. */
+  /** The record in an entry, if this process is writing it. Records other than deltas are parsed, so that all processes read the same. */
   #known({ data }: Entry): RunRecord | undefined {
     for (const { messages, records } of this.writing) {
       for (let at = 0; at < messages.length; at++) {
@@ -98,7 +97,7 @@ export class Replica {
   #take(entry: Entry): void {
     if (!this.records.take(entry, this.#known(entry))) return
     this.heard++
-    // also of what was over: who has not got to the end gets no further, and must not take that for it
+    // also after the end: viewers that have not reached it receive no more frames, and must not see a completed run
     if (this.records.isDeleted) this.#ending = { status: "stopped", position: entry.position }
     else if (this.records.ended) {
       const { status, error, position } = this.records.ended
@@ -118,18 +117,18 @@ export class Replica {
     return this.#ending
   }
 
-  /** Whether the attempt `by` is the one that counts, and not over yet. */
+  /** Whether the attempt `by` produces the run, which has not ended. */
   hasBegun(by: string): boolean {
     return this.records.opened?.by === by && !this.#ending
   }
 
-  /** Ends it for those who watch here, when nothing can be written to the log. */
+  /** Ends the run for viewers of this process when the log accepts no records. */
   end(ending: SeenEnding): void {
     this.#ending ??= ending
     this.changed()
   }
 
-  /** How many deltas there are to watch. */
+  /** The number of deltas for viewers. */
   get count(): number {
     const kept = this.records.deltas.length
     const last = this.unstored.at(-1)
@@ -153,9 +152,9 @@ export class Replica {
   }
 }
 
-const GONE: RunError = { code: "run_expired", message: "the rest of this run is gone from the log" }
+const GONE: RunError = { code: "run_expired", message: "The log has removed part of this response. Start another run." }
 
-/** Resolves once a run is over. */
+/** Resolves when a run is over. */
 export function whenEnded(replica: Replica): Promise<void> {
   return new Promise((resolve) => {
     const unlisten = replica.listen(look)

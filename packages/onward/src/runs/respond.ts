@@ -3,7 +3,7 @@ import { corsHeaders, type CorsOptions } from "../server/index.ts"
 import { sse } from "../web/index.ts"
 import type { RespondOptions, Runs } from "./options.ts"
 
-/** Answers a fetch-style request about a run, see `Runs.respond`. */
+/** Answers a fetch `Request` for a run: see `Runs.respond`. */
 export async function respond(
   runs: Pick<Runs, "status" | "stop" | "source">,
   request: Request,
@@ -37,7 +37,7 @@ export async function respond(
 
 const METHODS = [...STREAM_METHODS, "DELETE", "OPTIONS"].join(", ")
 
-/** A preflight has to know of DELETE, which an event stream alone has no use for. */
+/** Adds DELETE to the methods of a preflight's answer. */
 function withMethods(response: Response): Response {
   for (const name of ["allow", "access-control-allow-methods"]) {
     if (response.headers.has(name)) response.headers.set(name, METHODS)
@@ -45,7 +45,7 @@ function withMethods(response: Response): Response {
   return response
 }
 
-/** Answers that are no stream, readable by the same origins as the stream is. */
+/** Makes responses that are not streams, for the same origins as the stream. */
 function saying({ url, headers: asked }: Request, cors: CorsOptions | undefined) {
   const request = {
     method: "GET",

@@ -3,30 +3,30 @@ import { OnwardError } from "../errors.ts"
 import { isPattern } from "../topic.ts"
 import type { RunOwner } from "./options.ts"
 
-/** Where a run is in the log. */
+/** A run's topic in the log. */
 export interface RunTopic {
   readonly id: string
   /**
-   * The run's topic: `stream.<prefix><scope>/<id>`. It begins with `stream.`, so `hub.publish` and `hub.subscribe` refuse it, and it
-   * holds the owner, so an id that one owner has chosen says nothing about the runs of another.
+   * The topic `stream.<prefix><scope>/<id>`. It begins with `stream.`, so `hub.publish` and `hub.subscribe` refuse it. It contains the
+   * owner, so the ids of one owner are independent of those of another.
    */
   readonly topic: string
 }
 
-/** Finds the topics of runs whose topics share a prefix. */
+/** Converts between ids of runs and topics with a prefix. */
 export interface RunTopics {
-  /** @throws OnwardError `run_unknown` for text that cannot be the id of a run; TypeError for an owner that is not text */
+  /** @throws OnwardError `run_unknown` for an invalid id; TypeError for an owner that is not text */
   of(id: string, who: RunOwner): RunTopic
-  /** The place that a topic names; undefined for the topics of anything else. */
+  /** The run of a topic; undefined for other topics. */
   named(topic: string): RunTopic | undefined
 }
 
-/** Longest id, owner and prefix, in UTF-16 units. They are part of the topic that the log stores with each record. */
+/** Maximum length of id, owner and prefix, in UTF-16 units. The log stores them with each record, as part of the topic. */
 const MAX_ID = 512
 const MAX_OWNER = 256
 const MAX_PREFIX = 128
 
-/** Whether text can be the id of a run. */
+/** Whether a value can be the id of a run. */
 export const isRunId = (id: unknown): id is string =>
   typeof id === "string" &&
   id !== "" &&
@@ -35,14 +35,15 @@ export const isRunId = (id: unknown): id is string =>
   id.isWellFormed() &&
   !isPattern(id)
 
-export const unknown = (): OnwardError => new OnwardError("run_unknown", "there is no such run")
+export const unknown = (): OnwardError =>
+  new OnwardError("run_unknown", "There is no run with this id and owner. Check both, or start it.")
 
 /** @throws TypeError for a prefix that cannot be part of a topic */
 export function createRunTopics(prefix: string): RunTopics {
   const isText = typeof prefix === "string" && prefix.length <= MAX_PREFIX && prefix.isWellFormed()
   if (!isText || CONTROL_CHARACTER.test(prefix) || isPattern(prefix)) {
     throw new TypeError(
-      `createRuns: \`prefix\` is ${JSON.stringify(prefix)}. Give a line of at most ${MAX_PREFIX} characters without \`*\`.`,
+      `createRuns: \`prefix\` is invalid: ${JSON.stringify(prefix)}. Pass a line of at most ${MAX_PREFIX} characters without \`*\`.`,
     )
   }
   const start = `stream.${prefix}`
@@ -65,13 +66,13 @@ export function createRunTopics(prefix: string): RunTopics {
 /** The scope of runs without an owner. That of an owner begins with `=`. */
 const NO_OWNER = "-"
 
-/** One path segment for each owner: no two owners share one, and no owner's is that of the runs without an owner. */
+/** The path segment of an owner. Different owners, and runs without an owner, have different segments. */
 function scopeOf(owner: string | undefined): string {
   if (owner === undefined) return NO_OWNER
   if (typeof owner !== "string" || owner.length > MAX_OWNER || !owner.isWellFormed()) {
     const what = typeof owner === "string" ? `text of ${owner.length} characters` : `a ${typeof owner}`
     throw new TypeError(
-      `The owner of a run is ${what}. Give well-formed text of at most ${MAX_OWNER} characters, such as a user's id.`,
+      `The owner of a run is ${what}. Pass well-formed text of at most ${MAX_OWNER} characters, such as a user id.`,
     )
   }
   return `=${encodeURIComponent(owner).replaceAll("*", "%2A")}`

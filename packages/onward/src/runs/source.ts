@@ -6,28 +6,28 @@ import { framesIn, type FramesOptions } from "./frames.ts"
 /** What a run takes frames from. */
 export type RunStream<F> = AsyncIterable<F> | ReadableStream<F>
 
-/** Where an answer comes from: frames of the run's format, or a provider's response whose body is an event stream of that format. */
+/** The source of a run: frames of its format, or a provider's `Response` whose body is an event stream in that format. */
 export type RunSource<F> = RunStream<F> | Response | Promise<RunStream<F> | Response>
 
-/** What a function that makes a source is given. */
+/** The argument of a function that makes a source. */
 export interface RunContext {
   readonly id: string
-  /** Aborted when the run is stopped, given up or over: give it to whatever is asked for the answer, never a request's own. */
+  /** Aborted when the run is stopped, lost or over. Pass it to the provider's client instead of a request's signal. */
   readonly signal: AbortSignal
 }
 
 export type RunSourceFunction<F> = (context: RunContext) => RunSource<F>
 
-/** A source that runs. */
+/** A source that has started. */
 export interface Frames<F> {
   readonly iterator: AsyncIterator<F>
-  /** Whether they are read from a `Response`, whose end may be a cut. */
+  /** Whether the frames are read from a `Response`, which may have been cut. */
   readonly isWire: boolean
 }
 
 /**
- * Starts a source.
- * @throws what the source throws; OnwardError `bad_status`, `bad_content_type` for a response that is no event stream
+ * Starts a source. Throws the error of the source.
+ * @throws OnwardError `bad_status`, `bad_content_type` for a response that is not an event stream
  */
 export async function openFrames<F>(
   source: RunSource<F> | RunSourceFunction<F>,
@@ -40,10 +40,12 @@ export async function openFrames<F>(
   if (typeof given === "object" && given !== null) {
     if ("getReader" in given || Symbol.asyncIterator in given) return { iterator: iteratorOf(given), isWire: false }
   }
-  throw new TypeError("the source of a run must be an async iterable, a ReadableStream or a Response")
+  throw new TypeError(
+    "The source of a run must be an async iterable, a ReadableStream or a Response. Pass for instance fetch(provider, …).",
+  )
 }
 
-/** Disposes of a source that is not used after all. A function was never called, so it holds nothing. */
+/** Disposes of a source that is not used. A function was not called, so it holds nothing. */
 export function discardSource(source: RunSource<unknown> | RunSourceFunction<unknown>): void {
   if (typeof source === "function") return
   Promise.resolve(source)
@@ -63,9 +65,17 @@ function framesOf<F>(response: Response, format: Format<F>, options: FramesOptio
   const type = headers.get("content-type") ?? ""
   const fault =
     status < 200 || status > 299
-      ? new OnwardError("bad_status", `the provider answered with status ${status}`, { status })
+      ? new OnwardError(
+          "bad_status",
+          `The provider answered with status ${status}. Check the request and its credentials.`,
+          { status },
+        )
       : !/^text\/event-stream\b/i.test(type) || !body
-        ? new OnwardError("bad_content_type", "the provider's answer is no event stream", { status })
+        ? new OnwardError(
+            "bad_content_type",
+            "The provider's response is not an event stream. Request a stream, for example by stream: true.",
+            { status },
+          )
         : undefined
   if (fault) {
     body?.cancel().catch(() => {})

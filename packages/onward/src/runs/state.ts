@@ -4,32 +4,32 @@ import type { RunState, RunStatus } from "./options.ts"
 import { unknown } from "./run-topic.ts"
 import type { Replica } from "./replica.ts"
 
-/** Tells how runs stand. */
+/** Computes the states of runs. */
 export interface States {
-  readonly statusOf: (view: Replica) => RunStatus
-  readonly stateOf: (view: Replica) => RunState
+  readonly statusOf: (replica: Replica) => RunStatus
+  readonly stateOf: (replica: Replica) => RunState
   /** Throws unless the run can be watched. */
-  readonly check: (view: Replica) => void
+  readonly check: (replica: Replica) => void
 }
 
-/** @param retention how long a run can be read after its end, in ms */
+/** @param options `retention`: how long a run can be read after its end, in ms */
 export function createStates({ ages, retention }: { readonly ages: Ages; readonly retention: number }): States {
-  function statusOf(view: Replica): RunStatus {
-    const { records, ending } = view
-    if (!records.opened) return view.isTrimmed ? "expired" : "unknown"
+  function statusOf(replica: Replica): RunStatus {
+    const { records, ending } = replica
+    if (!records.opened) return replica.isTrimmed ? "expired" : "unknown"
     if (records.isDeleted || (records.ended && ages.of(records.ended.time) > retention)) return "expired"
     return ending?.status ?? "running"
   }
 
   return {
     statusOf,
-    stateOf(view) {
-      const status = statusOf(view)
+    stateOf(replica) {
+      const status = statusOf(replica)
       if (status === "unknown" || status === "expired") return { status }
-      const { opened, deltas, ended } = view.records
-      const { error } = view.ending ?? {}
+      const { opened, deltas, ended } = replica.records
+      const { error } = replica.ending ?? {}
       const lastEventId = ended?.position ?? deltas.at(-1)?.position ?? opened?.position
-      const metrics = ended?.metrics ?? view.meter?.read()
+      const metrics = ended?.metrics ?? replica.meter?.read()
       return {
         status,
         ...(lastEventId !== undefined && { lastEventId }),
@@ -38,10 +38,14 @@ export function createStates({ ages, retention }: { readonly ages: Ages; readonl
         ...(metrics && { metrics }),
       }
     },
-    check(view) {
-      const status = statusOf(view)
+    check(replica) {
+      const status = statusOf(replica)
       if (status === "unknown") throw unknown()
-      if (status === "expired") throw new OnwardError("run_expired", "this run is over and gone: start a new one")
+      if (status === "expired")
+        throw new OnwardError(
+          "run_expired",
+          "This run was deleted, or ended longer ago than its retention. Start another run.",
+        )
     },
   }
 }

@@ -4,8 +4,8 @@ import { wireOf } from "./record.ts"
 import type { Replica } from "./replica.ts"
 
 /**
- * A frame, and what it is on the wire, which is made once for all who watch. What came from the log is kept as it was there and read
- * again by who merges: a frame that is an object takes many times the memory of its text.
+ * A frame and its SSE message, which is made once for all viewers. A frame from the log stays text, and is decoded again to be merged,
+ * because an object takes many times the memory of its text.
  */
 export class Cell {
   readonly #format: Format
@@ -27,36 +27,36 @@ export class Cell {
   }
 }
 
-/** A run in one format, made once for all who watch it so here. */
+/** A run in one format, made once for all viewers of this process. */
 export interface Translation {
   readonly format: Format
   /** The frames of one delta, in this format. */
   frames(index: number): readonly Cell[]
-  /** What comes after the last delta. */
+  /** The frames after the last delta. */
   end(ending: Ending): readonly Cell[]
 }
 
-/** A run in the format it was written in, or, part by part, in another. */
+/** A run in its own format, or translated into another one by parts. */
 export function translate(replica: Replica, native: Format, format: Format): Translation {
   return format.name === native.name ? asWritten(replica, native) : translated(replica, native, format)
 }
 
-/** Frames as the log has them. Nothing is made of them before they are asked for, and nothing is kept. */
+/** Frames as the log stores them. They are made when requested, and not kept. */
 function asWritten(replica: Replica, format: Format): Translation {
   let last: readonly Cell[] | undefined
 
-  /** What has followed all frames: the producer's, if it is here and its end is the one that counts, else one that reads them all. */
-  function followed(): FrameReader<unknown> {
+  /** A reader that has read all frames: the producer's, if it wrote the end in this process, else a new one. */
+  function readAll(): FrameReader<unknown> {
     const { opened, ended } = replica.records
     if (replica.reader && ended?.by !== undefined && ended.by === opened?.by) return replica.reader
-    const follower = format.reader()
+    const reader = format.reader()
     for (let index = 0; index < replica.count; index++) {
       for (const kept of replica.delta(index).frames) {
         const frame = format.decode(wireOf(kept))
-        if (frame !== undefined) follower.take(frame)
+        if (frame !== undefined) reader.take(frame)
       }
     }
-    return follower
+    return reader
   }
 
   return {
@@ -69,7 +69,7 @@ function asWritten(replica: Replica, format: Format): Translation {
           .reader()
           .end(ending)
           .map((frame) => new Cell(format, frame))
-      last ??= followed()
+      last ??= readAll()
         .end(ending)
         .map((frame) => new Cell(format, frame))
       return last
@@ -78,7 +78,7 @@ function asWritten(replica: Replica, format: Format): Translation {
 }
 
 function translated(replica: Replica, native: Format, format: Format): Translation {
-  const follower = native.reader()
+  const reader = native.reader()
   const done: (readonly Cell[])[] = []
   const info: RunInfo = { id: replica.id, time: replica.records.opened?.time ?? 0 }
   const write = format.writer(info)
@@ -91,8 +91,8 @@ function translated(replica: Replica, native: Format, format: Format): Translati
     for (const kept of replica.delta(index).frames) {
       const frame = native.decode(wireOf(kept))
       if (frame === undefined) continue
-      for (const part of follower.take(frame)) {
-        // a good end that another answer may follow
+      for (const part of reader.take(frame)) {
+        // a completed response that another one may follow
         if (part.type === "end" && native.isSequence) continue
         hasEnded ||= part.type === "end"
         frames.push(...write(part).map(cellOf))
@@ -113,10 +113,10 @@ function translated(replica: Replica, native: Format, format: Format): Translati
       const ending = told(given)
       if (replica.records.isDeleted) {
         done.length = 0
-        // by a writer that has seen nothing: the other may be at an end that not all viewers have seen, and knows what is not to be told
+        // by a new writer: the other one may have written an end that not all viewers have seen, and knows deleted text
         return format.writer(info)({ type: "end", ending }).map(cellOf)
       }
-      // a client that resumes at the end has looked at no delta, but how to end depends on all
+      // a client that resumes at the end has read no delta, but the end depends on all of them
       if (replica.count > 0) frames(replica.count - 1)
       last ??= (hasEnded ? [] : write({ type: "end", ending })).map(cellOf)
       return last
@@ -124,10 +124,10 @@ function translated(replica: Replica, native: Format, format: Format): Translati
   }
 }
 
-/** An end record holds more, which is not for viewers. */
+/** The part of an end record that viewers may see. */
 const told = ({ status, error }: Ending): Ending => ({ status, ...(error && { error }) })
 
-/** Makes all frames that there are so far: of a long run in as many turns as it takes. */
+/** Makes all frames up to now; those of a long run in several turns of the event loop. */
 export async function prepareTranslation(
   translation: Translation,
   replica: Replica,

@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts"
 import type { RunRegistry } from "./registry.ts"
 import type { Replica } from "./replica.ts"
 
-/** How long what is to be counted waits for more, in ms. */
+/** How long new viewers are collected for one record, in ms. */
 const SOON = 1_000
 
 export interface ViewerCountOptions {
@@ -11,8 +11,8 @@ export interface ViewerCountOptions {
 }
 
 /**
- * Counts who begins to watch a run. In its producer's process by its meter; elsewhere by a record for the producer to find, at most one
- * a second for each run, however many come. It is only a count: a store that does not take it is not asked again.
+ * Counts the viewers of runs: with the meter in the producer's process, and elsewhere with a record for the producer, at most one per
+ * second and run. A record that the store does not accept is not retried, because it is only a count.
  */
 export function createViewerCount({
   clock,

@@ -4,13 +4,13 @@ import type { Format } from "./format.ts"
 import { Cell, type Translation } from "./translation.ts"
 import type { SeenEnding, Replica } from "./replica.ts"
 
-/** A frame, and the id to carry on after it; undefined for what the log does not have. */
+/** A frame and the id to resume after it; undefined for a frame that is not in the log. */
 export interface Step {
   readonly id: string | undefined
   readonly cell: Cell
 }
 
-/** How many deltas have been seen, and how many frames of the next; deltas and then the end count. */
+/** How many deltas a viewer has received, and how many frames of the next one. After the deltas, the end counts as one. */
 export interface RunCursor {
   readonly delta: number
   readonly frame: number
@@ -18,15 +18,15 @@ export interface RunCursor {
 
 export const BEGINNING: RunCursor = { delta: 0, frame: 0 }
 
-/** An id is the position of a record, and for a frame that is not the last of it, how many of its frames have been seen. */
+/** An id is the position of a record, and for a frame that is not its last, the number of frames up to it. */
 const ID = /^([^.]+)(?:\.(\d{1,6}))?$/
 
 const idOf = (position: string | undefined, frame: number, count: number): string | undefined =>
   position === undefined || frame === count ? position : `${position}.${frame}`
 
 /**
- * Where an id of a run lies in it.
- * @throws OnwardError `invalid_start` for an id that this run never gave
+ * The cursor of an id.
+ * @throws OnwardError `invalid_start` for an id that is not from this run
  */
 export function cursorOf(replica: Replica, id: string): RunCursor {
   const { opened, deltas, ended } = replica.records
@@ -36,16 +36,16 @@ export function cursorOf(replica: Replica, id: string): RunCursor {
     const at = position === ended?.position ? deltas.length : deltas.findLastIndex((each) => each.position === position)
     if (at >= 0) return frames === undefined ? { delta: at + 1, frame: 0 } : { delta: at, frame: Number(frames) }
   }
-  throw new OnwardError("invalid_start", "this id is not one of this run: ask without it to begin at the beginning")
+  throw new OnwardError("invalid_start", "This id is not from this run. Omit it to start at the beginning.")
 }
 
-/** Whether a client at `cursor` has had everything, the end included. */
+/** Whether a client at `cursor` has received everything, including the end. */
 export const isPastEnd = (replica: Replica, { delta }: RunCursor): boolean =>
   replica.records.ended !== undefined && delta > replica.records.deltas.length
 
 /**
- * Whether nothing follows `from`: the run has ended, and all of its frames were had. The end itself has a frame in most formats, but a
- * format whose own last frame says that the answer is complete, such as `response.completed`, needs no other.
+ * Whether nothing follows `from`: the run has ended, and the client has received all frames. In most formats the end is a frame too. A
+ * format whose last frame completes the response, such as `response.completed`, needs no other.
  */
 export function isOver({ replica, translation, from }: Watched): boolean {
   const { deltas, ended, isDeleted } = replica.records
@@ -57,40 +57,40 @@ export function isOver({ replica, translation, from }: Watched): boolean {
   return translation.end(ended).length <= (from.delta === deltas.length ? from.frame : 0)
 }
 
-/** What a watcher needs, once it is known that the run may be watched. */
+/** A run that a viewer may watch, and where it begins. */
 export interface Watched {
   readonly replica: Replica
   readonly translation: Translation
   readonly from: RunCursor
 }
 
-/** Most frames that are made ready, and merged, at once. */
+/** Maximum number of frames that are prepared and merged at a time. */
 const MAX_STEPS = 1_000
 
 export interface WatchOptions<T> {
   readonly turns: Turns
-  /** Finds the run, at the first `next`. */
+  /** Finds the run; called by the first `next`. */
   readonly open: () => Promise<Watched>
-  /** Called once it is over, if `open` succeeded. */
+  /** Called once at the end, if `open` succeeded. */
   readonly close: (watched: Watched) => void
-  /** Whether frames that wait are merged. */
+  /** Whether waiting frames are merged. */
   readonly isMerged: boolean
   readonly signal: AbortSignal | undefined
-  /** What is handed out for a frame, and at last for the end, if anything. */
+  /** The item for a frame, and for the end if it has one. */
   readonly frame: (step: Step) => T
   readonly end: (ending: SeenEnding) => T | undefined
 }
 
 /**
- * The frames of a run from a cursor to its end, at the pace of whoever asks: what has piled up since they last did comes merged.
- * Ends silently once `signal` is aborted. Written out, not a generator: each frame passes here once for each viewer.
+ * Iterates over the frames of a run from a cursor to its end, at the pace of the viewer: frames that arrived in the meantime are merged.
+ * Ends when `signal` is aborted. It is not a generator, because each frame passes here once per viewer.
  */
 export class Watch<T> implements AsyncIterableIterator<T, undefined> {
   readonly #options: WatchOptions<T>
   #opening: Promise<void> | undefined
   #watched: Watched | undefined
   #cursor: RunCursor = BEGINNING
-  /** Handed out next, from `#at` on. */
+  /** The next items, from `#at` on. */
   #ready: T[] = []
   #at = 0
   readonly #waiting: PromiseWithResolvers<IteratorResult<T, undefined>>[] = []
@@ -127,7 +127,7 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
       (watched) => {
         this.#watched = watched
         this.#cursor = watched.from
-        // left while it was looked for
+        // the viewer left in the meantime
         if (this.#isOver) return this.#options.close(watched)
         this.#unlisten = watched.replica.listen(this.#look)
         this.#options.signal?.addEventListener("abort", this.#leave)
@@ -143,7 +143,7 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
 
   readonly #leave = (): void => this.#close()
 
-  /** Something has changed: whoever waits may get it. */
+  /** Resolves waiting calls after a change. */
   readonly #look = (): void => {
     try {
       while (this.#waiting.length > 0) {
@@ -152,14 +152,14 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
         this.#waiting.shift()?.resolve(result)
       }
     } catch (error) {
-      // a format that cannot read what it wrote: its own viewers', and nobody else's, to hear of
+      // the format cannot decode its own frames, which concerns only viewers in this format
       this.#waiting.shift()?.reject(error)
       this.#close()
     }
   }
 
   #take(): IteratorResult<T, undefined> | undefined {
-    // what was made ready, but for the end itself
+    // drops prepared frames, but not the end
     if (this.#watched?.replica.records.isDeleted && !this.#isLast) this.#at = this.#ready.length
     if (this.#at === this.#ready.length) this.#fill()
     if (this.#at < this.#ready.length) return { done: false, value: this.#ready[this.#at++] as T }
@@ -182,7 +182,7 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
     const { ending } = replica
     if (!ending && !replica.isLeft) return
     this.#isLast = true
-    // its connections are closed for clients to come back elsewhere
+    // viewers are disconnected, so that they reconnect to another process
     if (!ending) return
     const { delta, frame: seen } = this.#cursor
     const isAtEnd = delta === replica.records.deltas.length
@@ -225,7 +225,7 @@ function terminal(ending: SeenEnding, translation: Translation, seen: number): S
   return frames.map((cell, at) => ({ id: idOf(position, at + 1, frames.length), cell })).slice(seen)
 }
 
-/** Neighbours as one where the format allows it. What has an id and what has none stay apart, or resuming would repeat text. */
+/** Merges neighbours where the format allows it. Frames with and without an id stay separate, or resuming would repeat text. */
 function merged(steps: readonly Step[], format: Format): Step[] {
   const all: Step[] = []
   for (const step of steps) {

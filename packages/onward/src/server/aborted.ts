@@ -1,15 +1,15 @@
-/** Names by which libraries say that they were aborted, when they do not hand on the reason of the signal they were given. */
+/** Names of errors that libraries throw after an abort instead of the signal's reason. */
 const NAMES = /^(?:AbortError|CanceledError|APIUserAbortError|ResponseAborted)$/
 
 const MOST_CAUSES = 10
 
 /**
- * Whether an error says no more than that a signal was aborted: it is one of `reasons`, was caused by one, or bottoms out in an error
- * that is named like an abort. Of several errors in one, all must be that.
+ * Whether an error only reports that a signal was aborted: it is one of `reasons`, or it or its last cause has the name of an abort error. An
+ * error that contains several must contain only such errors.
  */
 export function isAbort(error: unknown, reasons: readonly unknown[], depth = 0): boolean {
   if (reasons.includes(error)) return true
-  // errors can be their own causes, over some others
+  // causes of errors can be circular
   if (depth > MOST_CAUSES || typeof error !== "object" || error === null) return false
   const {
     name,
@@ -19,7 +19,7 @@ export function isAbort(error: unknown, reasons: readonly unknown[], depth = 0):
     suppressed,
     constructor,
   } = error as Partial<AggregateError & SuppressedError>
-  // what a failing clean-up replaced counts too
+  // includes the error that a failed clean-up replaced
   if (name === "SuppressedError") return isAbort(last, reasons, depth + 1) && isAbort(suppressed, reasons, depth + 1)
   if (Array.isArray(errors)) return errors.length > 0 && errors.every((each) => isAbort(each, reasons, depth + 1))
   if (cause !== undefined) return isAbort(cause, reasons, depth + 1)

@@ -1,10 +1,10 @@
 import { kindOf } from "../kind.ts"
 import { checkKinds, checkNames } from "../options.ts"
 
-/** Lists that were looked through: the same one comes with each request. */
+/** Checked lists, because each request passes the same one. */
 const checked = new WeakSet<readonly unknown[]>()
 
-/** Throws a `TypeError` for what would allow nobody, or others than it says. */
+/** Throws a `TypeError` for origins that no browser sends, and for combinations that browsers refuse. */
 export function checkCors(cors: { readonly origins?: unknown; readonly credentials?: unknown }): void {
   checkNames("cors", cors, ["origins", "credentials"])
   checkKinds("cors", cors, { credentials: "true or false" })
@@ -33,7 +33,7 @@ function adviceFor(origin: unknown): string {
   if (origin === "*") return 'For all origins pass origins: "*".'
   if (origin === "null") return "Pages without an origin cannot be told apart, so they cannot be allowed."
   if (typeof origin !== "string") return "Pass strings, such as https://app.example."
-  if (origin.includes("*")) return "There are no patterns: list each origin."
+  if (origin.includes("*")) return "Patterns are not supported. List each origin."
   const meant = originOf(origin) ?? originOf(`https://${origin}`)
   return `Pass ${meant ?? "scheme, host and port"}, as browsers send it in the header Origin.`
 }

@@ -2,7 +2,7 @@ import { isSubscription } from "../hub/index.ts"
 import { isThenable, kindOf, tagOf } from "../kind.ts"
 import { isPreparedSource } from "./prepared-source.ts"
 
-/** Throws a `TypeError` for what cannot be streamed, before anything is answered. */
+/** Throws a `TypeError` for a source that cannot be streamed, before anything is answered. */
 export function checkSource(source: unknown): void {
   if (isSubscription(source) || isPreparedSource(source) || isStream(source)) return
   if (typeof source === "function" && !isSyncGenerator(source)) return
@@ -12,11 +12,11 @@ export function checkSource(source: unknown): void {
   )
 }
 
-/** The same for what a source function gave. */
+/** The same for the result of a source function. */
 export function checkStream(stream: unknown): void {
   if (isStream(stream)) return
   throw new TypeError(
-    `A source function must give an async iterable, a ReadableStream or null, not ${kindOf(stream)}. ${adviceFor(stream)}`,
+    `A source function must return an async iterable, a ReadableStream or null, not ${kindOf(stream)}. ${adviceFor(stream)}`,
   )
 }
 
@@ -24,9 +24,7 @@ function isStream(source: unknown): boolean {
   if (typeof source !== "object" || source === null) return false
   if (!("getReader" in source)) return Symbol.asyncIterator in source
   if ((source as { locked?: boolean }).locked) {
-    throw new TypeError(
-      "sse was given a ReadableStream that something else reads already. Pass one that is not locked.",
-    )
+    throw new TypeError("sse was given a ReadableStream that another reader has locked. Pass one that is not locked.")
   }
   return true
 }

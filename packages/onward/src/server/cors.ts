@@ -11,16 +11,16 @@ export interface CorsOptions {
   readonly credentials?: boolean
 }
 
-/** What Onward itself may send that a page of another origin can read only if it is exposed (Fetch, "CORS-safelisted response-header name"). */
+/** Headers of Onward that pages of other origins can read only if they are exposed (Fetch, "CORS-safelisted response-header name"). */
 const EXPOSED = ["retry-after", "content-location"]
 
-/** Readable without that, or never (Fetch, "forbidden response-header name"). */
+/** Headers that are always readable, or never (Fetch, "forbidden response-header name"). */
 const NOT_EXPOSED =
   /^(?:access-control-.*|cache-control|content-language|content-length|content-type|expires|last-modified|pragma|set-cookie2?|vary)$/
 
 /**
- * The CORS headers for a request (Fetch, section 3.3): only listed origins get any, and `*` never comes with credentials. They let the page
- * read `Retry-After`, `Content-Location` and the caller's own headers, whose names are given.
+ * The CORS headers of a response (Fetch, section 3.3). Only listed origins get them, and `*` is never combined with credentials. They let the
+ * page read `Retry-After`, `Content-Location` and the headers in `names`.
  */
 export function corsHeaders(
   request: StreamRequest,
@@ -42,7 +42,7 @@ export function corsHeaders(
   }
 }
 
-/** What a preflight adds for an allowed origin. */
+/** More headers for the preflight of an allowed origin. */
 export const preflightHeaders = (methods: readonly string[]): Record<string, string> => ({
   "access-control-allow-methods": methods.join(", "),
   "access-control-allow-headers": "authorization, content-type, last-event-id, cache-control",

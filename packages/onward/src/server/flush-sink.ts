@@ -7,15 +7,15 @@ import { hasEvent } from "./poll.ts"
 const flush = encodeComment("")
 
 /**
- * Writes a comment once nothing has followed an event for a while: some scanners and clients hand on what came last only when more
- * comes. One timer a connection while events come, none in between.
+ * Writes a comment after an event when nothing follows it for a while, because some scanners and clients release an event only when more
+ * bytes follow. A connection has one timer while events arrive, and no timer otherwise.
  */
 export class FlushSink implements Sink, SinkOwner {
   owner: SinkOwner | undefined
   readonly #inner: Sink
   readonly #clock: Clock
   readonly #delay: number
-  /** When the last event was written that no comment has followed. */
+  /** When the last event without a comment after it was written. */
   #since: number | undefined
   #stop: (() => void) | undefined
 
@@ -49,7 +49,7 @@ export class FlushSink implements Sink, SinkOwner {
   }
 
   #wrote(text: string, hasRoom: boolean): boolean {
-    // what is full has more behind it
+    // if the sink is full, more bytes will follow
     this.#since = hasRoom && hasEvent(text) ? this.#clock.monotonic() : undefined
     if (this.#since !== undefined) this.#stop ??= this.#clock.after(this.#delay, () => this.#look())
     return hasRoom

@@ -4,29 +4,29 @@ import { CHECKPOINT, encode } from "../protocol/index.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
 import type { StreamRequest } from "./request.ts"
 
-/** Whether a request wants its stream piece by piece, for a path that hands on only what is complete: `transport=poll` in its query. */
+/** Whether a request asks for long polling, for networks that forward only complete responses: `transport=poll` in its query. */
 export function wantsPoll({ method, url }: StreamRequest): boolean {
   const at = url.indexOf("?")
   return method === "GET" && at >= 0 && new URLSearchParams(url.slice(at + 1)).get("transport") === "poll"
 }
 
-/** Whether it holds an event. Heartbeats, comments and checkpoints are not events; a checkpoint is always a text of its own. */
+/** Whether a text contains an event. Heartbeats, comments and checkpoints are not events; a checkpoint is always written alone. */
 export const hasEvent = (text: string): boolean => /^data:/m.test(text) && !text.startsWith(`event: ${CHECKPOINT}\n`)
 
-/** Ends a piece whose last text is a comment: its blank line is how the client knows that the piece is complete. */
+/** Ends a response whose last text is a comment: by the blank line the client knows that the response is complete. */
 const complete = encode({ event: CHECKPOINT, data: {} })
 
 /**
- * One piece of a stream: a response that ends, without `stream.end`, once there was something to say. What comes after it is the next
- * request's, which carries on after the last id like any reconnect. A quiet piece ends with the first heartbeat, so that ids move on.
+ * One response of long polling. It ends after the first events, without `stream.end`, and the next request resumes after the last id like any
+ * reconnect. A response without events ends with the first heartbeat, so that the client's id advances.
  */
 export class PollSink implements Sink {
   readonly #inner: Sink
   readonly #clock: Clock
-  /** From then on any write is the last: before, a checkpoint only says where a live stream began. */
+  /** From then on each write is the last. A checkpoint before it only tells where the stream began. */
   readonly #quietUntil: number
   #isOver = false
-  /** Whether what was written last ends with a blank line. */
+  /** Whether the last write ends with a blank line. */
   #isComplete = false
 
   constructor(inner: Sink, clock: Clock, heartbeat: number) {
@@ -64,7 +64,7 @@ export class PollSink implements Sink {
     this.#isComplete = text.endsWith("\n\n")
     if (this.#isOver || (this.#clock.monotonic() < this.#quietUntil && !hasEvent(text))) return
     this.#isOver = true
-    // what falls into the same turn goes along
+    // includes events of the same turn
     this.#clock.turn(() => {
       this.owner?.onClose()
       if (!this.#isComplete) this.#inner.writeText(complete)

@@ -20,9 +20,9 @@ export interface PumpOptions {
   readonly clock: Clock
 }
 
-/** What went wrong stays here: `onError` has it. */
+/** Clients do not see the error; `onError` gets it. */
 const failed = encode({ event: "stream.error", data: { code: "source_failed" } })
-/** One for all that share a clock; a clock that is gone takes its wheel along. */
+/** One timer wheel per clock, garbage-collected with it. */
 const wheels = new WeakMap<Clock, TimerWheel>()
 
 function wheelOf(clock: Clock): TimerWheel {
@@ -31,7 +31,7 @@ function wheelOf(clock: Clock): TimerWheel {
   return wheel
 }
 
-/** Moves one source of one's own into one sink, as fast as the client takes it, and cleans up once however it ends. */
+/** Writes a custom source to a sink as fast as the client reads, and cleans up once, for each kind of end. */
 export class Pump implements SinkOwner, Beating {
   slot = 0
   readonly #sink: Sink
@@ -64,12 +64,12 @@ export class Pump implements SinkOwner, Beating {
     try {
       await this.#pump()
     } catch (error) {
-      // a source whose `next` has failed is done; one that yielded what cannot be sent still wants to be returned
+      // a source whose `next` failed is done; a source that yielded an invalid value must be returned
       this.#isDone = this.#isAsking
       failure = { error }
       last = failed
     }
-    // a source that stops because its stream is over has not failed
+    // a source that throws because its stream is over has not failed
     const isStopped = this.#isOver && failure && isAbort(failure.error, this.#source.reasons())
     if (!this.#isOver) {
       if (last !== "") this.#write(last)
@@ -92,7 +92,7 @@ export class Pump implements SinkOwner, Beating {
       }
       if (this.#isOver) return
       if (!this.#write(textOf(result.value))) await this.#room()
-      // a source that never waits must not hold the event loop until a client is full
+      // a source that never waits must not block the event loop until a client is full
       if (this.#turns.isOver) await this.#turns.next()
       if (!this.#isOver) next = iterator.next()
     }
@@ -122,18 +122,18 @@ export class Pump implements SinkOwner, Beating {
     }
     if (silence < quietEnough(heartbeat)) return Math.min(heartbeat - silence, stallTimeout)
     this.#write(comment.text)
-    // a sink that fills up meanwhile is seen in time
+    // soon enough to notice that the sink is full
     return Math.min(heartbeat, stallTimeout)
   }
 
-  /** Neither an end nor an error: whoever reads is to come back. */
+  /** Closes without an end or an error, so that the client reconnects. */
   readonly #interrupted = (): void => {
     if (this.#isOver) return
     this.onClose()
     this.#sink.close()
   }
 
-  /** The client has taken nothing for too long. */
+  /** Disconnects a client that has read nothing for too long. */
   #giveUp(): void {
     this.onClose()
     this.#sink.close({ abort: true })
@@ -154,17 +154,19 @@ export class Pump implements SinkOwner, Beating {
 function textOf(value: SourceItem): string {
   if (typeof value === "string") return encode({ data: value })
   if (value === null || typeof value !== "object" || ArrayBuffer.isView(value)) {
-    throw new TypeError(`A source must yield strings or messages like { data, event, id }, not ${kindOf(value)}.`)
+    throw new TypeError(
+      `A source must yield strings or messages like { data, event, id }, not ${kindOf(value)}. Yield for instance { data: value }.`,
+    )
   }
   const { id } = value
-  // "" takes the last id back
+  // "" resets the last id
   if (id !== undefined && id !== "") checkId(id)
   return encode(value)
 }
 
-/** Positions and `earliest` mean to a source what the source makes of them; `stream.end` never comes back to it. */
+/** Any id is allowed that clients can send back. `stream.end` is not, because clients do not reconnect after it. */
 function checkId(id: string): void {
-  const fault = id === END_ID ? "means that the stream is over, and no client comes back after it" : idFaultOf(id)
+  const fault = id === END_ID ? "means that the stream is over, so no client reconnects after it" : idFaultOf(id)
   if (fault !== undefined)
     throw new OnwardError("invalid_message", `The \`id\` that a source yielded ${fault}. Yield another id.`)
 }

@@ -6,8 +6,8 @@ import type { StreamRequest } from "./request.ts"
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /**
- * Where a request wants its stream to begin: the `Last-Event-ID` header, else the query's `last_event_id` (or `lastEventId`),
- * `since` or `last`; undefined when it does not say. Throws `OnwardError("invalid_start")`.
+ * The start point of a request: the `Last-Event-ID` header, else the query's `last_event_id` (or `lastEventId`), `since` or `last`.
+ * Undefined without one. Throws `OnwardError("invalid_start")`.
  */
 export function startPointOf(request: StreamRequest, now: number): StartPoint | undefined {
   const header = request.header("last-event-id")
@@ -21,13 +21,14 @@ export function startPointOf(request: StreamRequest, now: number): StartPoint | 
   if (since !== null) return { since: parseSince(since, now) }
   const last = query.get("last")
   if (last === null) return undefined
-  if (!/^\d{1,9}$/.test(last)) throw new OnwardError("invalid_start", "`last` must be a whole number, like 20")
+  if (!/^\d{1,9}$/.test(last))
+    throw new OnwardError("invalid_start", "`last` must be a whole number. Send for instance last=20.")
   return { last: Number(last) }
 }
 
 const startAfter = (id: string): StartPoint => (id === EARLIEST_ID ? "earliest" : { after: id })
 
-/** `10m` and the like before now, milliseconds since 1970, or an ISO 8601 time. */
+/** A duration such as `10m` before now, milliseconds since 1970, or an ISO 8601 time. */
 function parseSince(text: string, now: number): number {
   const [, amount, unit = ""] = /^(\d{1,12})(ms|s|m|h|d)$/.exec(text) ?? []
   if (amount !== undefined) return now - Number(amount) * (UNITS[unit] as number)
@@ -35,7 +36,7 @@ function parseSince(text: string, now: number): number {
   if (Number.isNaN(time)) {
     throw new OnwardError(
       "invalid_start",
-      "`since` must be a duration like 30s, 10m or 2h, an ISO 8601 time, or milliseconds since 1970",
+      "`since` must be a duration, an ISO 8601 time, or milliseconds since 1970. Send for instance since=10m.",
     )
   }
   return time

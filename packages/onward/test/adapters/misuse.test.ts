@@ -65,7 +65,7 @@ for (const [name, call] of Object.entries(calls)) {
       [new Set(["one"]), /not a Set\. Yield the events/],
       [(function* () {})(), /not a Generator\. Yield the events/],
       [function* () {}, /not a generator function\. Write `async function\*`/],
-      [locked, /a ReadableStream that something else reads already/],
+      [locked, /a ReadableStream that another reader has locked/],
       [new Request("http://localhost/"), /not a Request\. The order of arguments/],
       [{ heartbeat: 1_000 }, /not an object/],
       [42, /not 42/],
@@ -123,7 +123,7 @@ for (const [name, call] of Object.entries(calls)) {
       [{ origins: ["https://a.example:443"] }, /Pass https:\/\/a\.example, as/],
       [{ origins: ["a.example"] }, /Pass https:\/\/a\.example, as/],
       [{ origins: ["localhost:3000"] }, /Pass https:\/\/localhost:3000, as/],
-      [{ origins: ["https://*.example"] }, /There are no patterns/],
+      [{ origins: ["https://*.example"] }, /Patterns are not supported/],
       [{ origins: ["*"] }, /For all origins pass origins: "\*"/],
       [{ origins: ["null"] }, /cannot be told apart/],
       [{ origins: [/a\.example/] }, /Pass strings/],
@@ -198,7 +198,7 @@ test("a response that was begun already, or is streamed already, throws", async 
 
 test("what a source function gives is checked as well, and told to onError", async () => {
   const wrong: [given: unknown, message: RegExp][] = [
-    [["one"], /must give an async iterable, a ReadableStream or null, not an array/],
+    [["one"], /must return an async iterable, a ReadableStream or null, not an array/],
     ["one", /not "one"/],
     [(function* () {})(), /not a Generator/],
     [() => {}, /not a function/],

@@ -1,7 +1,7 @@
 import type { Part, RunInfo, Usage } from "../format.ts"
 import { faultOf, type Json } from "./json.ts"
 
-/** Writes events from parts: the run is its own thread. */
+/** Writes events from parts. The run is also the thread. */
 export function writeEvents({ id }: RunInfo): (part: Part) => Json[] {
   const calls = new Set<string>()
   let open: { readonly kind: "text" | "reasoning"; readonly messageId: string } | undefined

@@ -5,8 +5,9 @@ import { faultOf, isJson, jsonFormat, joinText, jsonOf, listOf, parseJson, textO
 const NAME = "ag-ui"
 
 /**
- * Events of AG-UI, as agents and TanStack AI send them. `RUN_FINISHED` ends a run well, and another `RUN_STARTED` may follow it. One that broke or was stopped ends in
- * `RUN_ERROR`, as clients from before its version 1.0 take any `RUN_FINISHED` for success. Texts under way are closed before that; a call is not.
+ * Events of AG-UI, as agents and TanStack AI send them. `RUN_FINISHED` completes a run, and another `RUN_STARTED` may follow it. A run that
+ * failed or was stopped ends with `RUN_ERROR`, because clients before version 1.0 treat each `RUN_FINISHED` as success. Open texts are closed
+ * before it; open tool calls are not.
  */
 export function agUi<Event extends object = object>(): Format<Event> {
   const format = jsonFormat<Json>({
@@ -22,10 +23,10 @@ export function agUi<Event extends object = object>(): Format<Event> {
   return format as unknown as Format<Event>
 }
 
-/** Events that are a piece of something. A chunk that names nothing goes on with what the one before it named, so equal names are needed too. */
+/** Events with a delta. A chunk without a name continues the one before it, so merging requires equal names too. */
 const DELTA = /^(?:(?:TEXT|REASONING)_MESSAGE_(?:CONTENT|CHUNK)|TOOL_CALL_(?:ARGS|CHUNK))$/
 
-/** What begins something that has to be closed, and what closes it. */
+/** Events that open something, and the events that close it. */
 const CLOSING: Readonly<Record<string, string>> = {
   TEXT_MESSAGE_START: "TEXT_MESSAGE_END",
   REASONING_START: "REASONING_END",
@@ -33,12 +34,12 @@ const CLOSING: Readonly<Record<string, string>> = {
 }
 
 function reader(): FrameReader<Json> {
-  /** What is under way, by what closes it and its id; closed in the opposite order. */
+  /** Open items by closing event and id. They are closed in reverse order. */
   const open = new Map<string, Json>()
-  /** The call that chunks are about. */
+  /** The tool call that chunks belong to. */
   let chunked: string | undefined
   let isComplete = false
-  /** What all runs of the stream have counted. */
+  /** The usage of all runs of the stream. */
   let total: Usage | undefined
 
   function track(type: string, messageId: unknown): void {
@@ -57,7 +58,7 @@ function reader(): FrameReader<Json> {
     return parts
   }
 
-  /** A call told by chunks has no end of its own: anything else ends it. */
+  /** A tool call in chunks has no end event: any other event ends it. */
   function endChunked(): Part[] {
     if (chunked === undefined) return []
     const id = chunked
@@ -101,7 +102,7 @@ function reader(): FrameReader<Json> {
     return [...count(event), { type: "finish", reason: "stop" }, { type: "end", ending: { status: "completed" } }]
   }
 
-  /** A run may have asked several models. */
+  /** A run can call several models. */
   function count(event: Json): Part[] {
     const counts = listOf(event["usage"]).filter(isJson)
     if (counts.length === 0) return []

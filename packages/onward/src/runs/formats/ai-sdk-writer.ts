@@ -1,7 +1,7 @@
 import type { FinishReason, Part, RunInfo } from "../format.ts"
 import { DONE, faultOf, type Done, type Json } from "./json.ts"
 
-/** Writes parts of a UI message from parts of a run, as one step. */
+/** Writes parts of a UI message from parts, in one step. */
 export function writeChunks({ id }: RunInfo): (part: Part) => (Json | Done)[] {
   const calls = new Map<string, { readonly name: string; input: string }>()
   let open: { readonly kind: "text" | "reasoning"; readonly id: string } | undefined
@@ -39,7 +39,7 @@ export function writeChunks({ id }: RunInfo): (part: Part) => (Json | Done)[] {
     try {
       return [{ type: "tool-input-available", ...about, input: call.input === "" ? {} : JSON.parse(call.input) }]
     } catch {
-      // the model's own slip, which its stream does not judge
+      // a mistake of the model, which is passed on
       return [
         { type: "tool-input-error", ...about, input: call.input, errorText: "the input of this call is not JSON" },
       ]

@@ -5,18 +5,18 @@ import { DONE, faultOf, jsonFormat, joinText, parseJson, textOf, type Done, type
 const NAME = "ai-sdk"
 
 /**
- * The UI message stream of the AI SDK, version 1: what `toUIMessageStream` gives, and `useChat` reads. A run that broke ends in an
- * `error` part, one that was stopped in `abort`. Texts under way are closed before that; a tool's input is not. An answer is complete with
- * `finish` or `[DONE]`, or when a source that gives parts returns.
+ * The UI message stream of the AI SDK, version 1, which `toUIMessageStream` returns and `useChat` reads. A run that failed ends with an
+ * `error` part, a stopped one with `abort`. Open texts are closed before it; a tool's input is not. A response is complete with `finish` or
+ * `[DONE]`, or when a source that yields parts returns.
  */
 export function aiSdk<Chunk extends object = object>(): Format<Chunk | Done> {
   const format = jsonFormat<Json | Done>({
     name: NAME,
     terminator: DONE,
-    // a stream that was written by hand need not have a `finish`
+    // a hand-written stream may have no `finish`
     endsWithSource: "frames",
     headers: { "x-vercel-ai-ui-message-stream": "v1" },
-    // no event names of its own: its clients take the data of any event for a part
+    // without event names: its clients read the data of each event as a part
     encode: (frame) => ({ data: frame === DONE ? DONE : JSON.stringify(frame) }),
     read: (message) => parseJson(NAME, message),
     merge(previous, next) {
@@ -30,7 +30,7 @@ export function aiSdk<Chunk extends object = object>(): Format<Chunk | Done> {
   return format as unknown as Format<Chunk | Done>
 }
 
-/** Where each part that is a piece of something has its text. */
+/** The member with the text of each delta part. */
 const DELTAS: Readonly<Record<string, string>> = {
   "text-delta": "delta",
   "reasoning-delta": "delta",
@@ -38,9 +38,9 @@ const DELTAS: Readonly<Record<string, string>> = {
 }
 
 function reader(): FrameReader<Json | Done> {
-  /** Texts and reasonings under way: their ids, and what ends them. */
+  /** Open texts and reasonings: their ids, and the parts that end them. */
   const open = new Map<string, Json>()
-  /** Calls whose input comes, and whether any of it has. */
+  /** Open tool calls, and whether any of their input has arrived. */
   const calls = new Map<string, boolean>()
   let hasFinished = false
   let hasEnded = false
@@ -54,7 +54,7 @@ function reader(): FrameReader<Json | Done> {
   function called({ toolCallId, toolName, input }: Json): Part[] {
     const id = textOf(toolCallId)
     const parts = begin(id, textOf(toolName))
-    // given at once, as some providers do
+    // some providers send the complete input in one part
     if (!calls.get(id)) parts.push({ type: "tool-input", id, delta: JSON.stringify(input ?? {}) })
     return [...parts, { type: "tool-end", id }]
   }

@@ -9,13 +9,13 @@ const REASONS: Readonly<Record<FinishReason, string>> = {
   other: "end_turn",
 }
 
-/** What an official client throws. */
+/** The event that makes an official client throw. */
 export const messageError = ({ code, message }: Fault): Json => ({
   type: "error",
   error: { type: "api_error", message: `${message} (${code})` },
 })
 
-/** A block of the message: what is not written yet of it, and whether there will be more. */
+/** A block of the message: its parts that are not written yet, and whether more follow. */
 interface Block {
   readonly start: Json
   readonly delta: (text: string) => Json
@@ -45,11 +45,11 @@ const callBlock = (id: string, name: string): Block => ({
 })
 
 /**
- * Writes events of a message from parts. Here one block follows another: what elsewhere overlaps, such as two calls at once, waits
- * until the block before it is done.
+ * Writes events of a message from parts. Blocks of this format follow each other, so parts that overlap in other formats, such as two
+ * parallel tool calls, wait until the block before them is complete.
  */
 export function writeMessage({ id }: RunInfo): (part: Part) => Json[] {
-  /** Blocks that are not done; the first is being written. */
+  /** Incomplete blocks. The first is being written. */
   const blocks: Block[] = []
   const calls = new Map<string, Block>()
   let model = "unknown"
@@ -95,7 +95,7 @@ export function writeMessage({ id }: RunInfo): (part: Part) => Json[] {
     return events
   }
 
-  /** The text or thinking that goes on, or a new one. */
+  /** The open block of text or thinking, or a new one. */
   function turnTo(make: () => Block): Block {
     const last = blocks.at(-1)
     if (last && !last.isDone && last.start["type"] === make().start["type"]) return last
@@ -152,7 +152,7 @@ export function writeMessage({ id }: RunInfo): (part: Part) => Json[] {
     return [...flush(), { type: "message_delta", delta, usage: counts }, { type: "message_stop" }]
   }
 
-  /** A call stays open: whoever sees it done would carry it out, with half of its input. */
+  /** A tool call stays open, because a client would run a closed one with incomplete input. */
   function fail(fault: Fault): Json[] {
     return [...(blocks[0]?.start["type"] === "tool_use" ? [] : stop()), messageError(fault)]
   }

@@ -16,8 +16,8 @@ import {
 const NAME = "anthropic"
 
 /**
- * Events of Anthropic's messages. Only `message_stop` ends one well. Any other ending is an `error` event, which official clients
- * throw; a text under way is closed before it, a tool's input is not.
+ * Events of Anthropic's messages. Only `message_stop` completes a message. Any other end is an `error` event, which official clients throw.
+ * An open text is closed before it; a tool's input is not.
  */
 export function anthropic<Event extends object = object>(): Format<Event> {
   const format = jsonFormat<Json>({
@@ -35,7 +35,7 @@ export function anthropic<Event extends object = object>(): Format<Event> {
   return format as unknown as Format<Event>
 }
 
-/** Where each delta that is a piece of something has its text. A signature comes whole, and so does a citation. */
+/** The member with the text of each delta. Signatures and citations are sent whole. */
 const PIECES: Readonly<Record<string, string>> = {
   text_delta: "text",
   input_json_delta: "partial_json",
@@ -51,13 +51,13 @@ function mergeEvents(previous: Json, next: Json): Json | undefined {
 }
 
 function reader(): FrameReader<Json> {
-  /** Blocks under way, by index. */
+  /** Open blocks by index. */
   const blocks = new Map<unknown, Json>()
   let isComplete = false
 
   function start(event: Json): Part[] {
     const block = jsonOf(event["content_block"])
-    // some providers give the same index to all, or none
+    // some providers send the same index for all blocks, or no index
     const parts = stop(event)
     blocks.set(event["index"], block)
     if (block["type"] === "tool_use")

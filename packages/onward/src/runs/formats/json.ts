@@ -1,10 +1,10 @@
 import { OnwardError } from "../../errors.ts"
 import type { Ending, Format, FormatMessage, Usage } from "../format.ts"
 
-/** What most formats' frames are. */
+/** The frame type of most formats. */
 export type Json = Readonly<Record<string, unknown>>
 
-/** The line that ends a stream of some formats. It is no frame of an answer: it is written when an answer has ended well, and never kept. */
+/** The data that ends a stream of some formats. It is written after a completed response, and not stored. */
 export const DONE = "[DONE]"
 export type Done = typeof DONE
 
@@ -18,8 +18,8 @@ export const textOf = (value: unknown): string => (typeof value === "string" ? v
 export const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
 
 /**
- * The JSON object in a message; undefined for the line that ends the stream.
- * @throws OnwardError `source_failed` for anything else
+ * The JSON object in a message; undefined for the data that ends the stream.
+ * @throws OnwardError `source_failed` for other messages
  */
 export function parseJson(format: string, { data }: FormatMessage): Json | undefined {
   if (data === DONE) return undefined
@@ -27,33 +27,40 @@ export function parseJson(format: string, { data }: FormatMessage): Json | undef
   try {
     value = JSON.parse(data)
   } catch (cause) {
-    throw new OnwardError("source_failed", `the source sent something that is not JSON, so it is not ${format}`, {
-      cause,
-    })
+    throw new OnwardError(
+      "source_failed",
+      `The source sent data that is not JSON, so its format is not ${format}. Pass the format of the provider.`,
+      {
+        cause,
+      },
+    )
   }
   if (isJson(value)) return value
-  throw new OnwardError("source_failed", `the source sent JSON that is no object, so it is not ${format}`)
+  throw new OnwardError(
+    "source_failed",
+    `The source sent JSON that is not an object, so its format is not ${format}. Pass the format of the provider.`,
+  )
 }
 
-/** What a format of JSON objects is made of; the rest is the same for all of them. */
+/** The parts of a JSON format that differ between formats. */
 export interface JsonFormat<F> extends Omit<Format<F>, "decode"> {
-  /** As `decode`, but for the event's name and for digits that JavaScript cannot hold. */
+  /** Like `decode`, without the event's name and the digits that JavaScript cannot hold. */
   readonly read: (message: FormatMessage) => F | undefined
 }
 
-/** What a frame cannot hold of the message it came in. */
+/** Properties of a message that its frame cannot hold. */
 interface Origin {
-  /** The event's name, if it is not the one that the format gives. */
+  /** The event's name, if the format would write another one. */
   readonly event: string | undefined
-  /** Its JSON, if a number in it would be written with other digits, such as `1.10` or one of more than 53 bits. */
+  /** The JSON text, if JavaScript would write one of its numbers with other digits, such as `1.10` or more than 53 bits. */
   readonly text: string | undefined
 }
 
 const origins = new WeakMap<object, Origin>()
 
 /**
- * Completes a format whose frames are JSON objects: what was read is written with the same event name and the same digits. Frames
- * whose digits JavaScript cannot hold are not merged.
+ * Completes a format whose frames are JSON objects. A frame is written with the event name and the digits with which it was read. Frames
+ * with digits that JavaScript cannot hold are not merged.
  */
 export function jsonFormat<F>({ read, ...format }: JsonFormat<F>): Format<F> {
   const originOf = (frame: F): Origin | undefined =>
@@ -88,11 +95,11 @@ export function jsonFormat<F>({ read, ...format }: JsonFormat<F>): Format<F> {
   }
 }
 
-/** A number that may be written with other digits: -0, an exponent, a last decimal of 0, or more digits than a double holds. */
+/** A number that JavaScript may write with other digits: -0, an exponent, a last decimal of 0, or more digits than a double holds. */
 const SUSPECT = /[:,[\s](?:-0[,}\]\s]|-?(?:\d+(?:\.\d*)?[eE]|\d+\.\d*0[,}\]\s]|[\d.]{16}))/
 const NUMBER = /-?\d[\d.eE+-]*/g
 
-/** Whether JSON has a number that JavaScript writes with other digits. Takes time in proportion to its length, and no stack. */
+/** Whether JSON has a number that JavaScript writes with other digits. Linear time, without recursion. */
 export function hasInexactNumber(json: string): boolean {
   if (!SUSPECT.test(json)) return false
   for (let at = 0; ;) {
@@ -104,7 +111,7 @@ export function hasInexactNumber(json: string): boolean {
   }
 }
 
-/** Where a string of JSON ends that begins at `start`, its last quote included. */
+/** The end of the JSON string that begins at `start`, including its last quote. */
 function endOfString(json: string, start: number): number {
   for (let at = start; ;) {
     const quote = json.indexOf('"', at)
@@ -116,16 +123,16 @@ function endOfString(json: string, start: number): number {
   }
 }
 
-/** Padding against those who listen for lengths: it would only be kept, and does nothing for whoever reads the log. */
+/** Padding against attacks on message lengths. It is not stored, because it has no use for readers of the log. */
 export const PADDING = "obfuscation"
 
-/** An object without some of its members; itself when it has none of them. */
+/** An object without some of its members; the object itself if it does not have them. */
 export function without(object: Json, ...names: readonly string[]): Json {
   if (!names.some((name) => name in object)) return object
   return Object.fromEntries(Object.entries(object).filter(([name]) => !names.includes(name)))
 }
 
-/** Whether two objects say the same but for some members. Asked for each token, so nothing is made of what is equal. */
+/** Whether two objects are equal except for some members. Called for each token, so it allocates nothing. */
 export function isSameBut(a: Json, b: Json, ...names: readonly string[]): boolean {
   let extra = 0
   for (const name in a) {
@@ -141,7 +148,7 @@ function isSame(a: unknown, b: unknown): boolean {
   return a === b || (typeof a === "object" && typeof b === "object" && JSON.stringify(a) === JSON.stringify(b))
 }
 
-/** The later of two objects with both their text in `name`, when that is all they differ in; `ignored` may differ too. */
+/** The later of two objects with the text of both in `name`, if they differ only in it and in `ignored`. */
 export function joinText(previous: Json, next: Json, name: string, ...ignored: readonly string[]): Json | undefined {
   const [a, b] = [previous[name], next[name]]
   if (typeof a !== "string" || typeof b !== "string" || !isSameBut(previous, next, name, ...ignored)) return undefined
@@ -153,16 +160,17 @@ export interface Fault {
   readonly message: string
 }
 
-/** What a viewer is told of an ending that is not a good one. `completed` counts as one only after what completes an answer. */
+/** The error that viewers see for an end other than a completed response. */
 export function faultOf({ status, error }: Ending): Fault {
   if (error) return error
-  if (status === "stopped") return { code: "run_stopped", message: "the answer was stopped" }
-  if (status === "lost") return { code: "producer_lost", message: "whoever wrote this answer is gone" }
-  if (status === "failed") return { code: "source_failed", message: "the source of this answer failed" }
-  return { code: "stream_ended", message: "the answer ended before it was complete" }
+  if (status === "stopped") return { code: "run_stopped", message: "The response was stopped." }
+  if (status === "lost")
+    return { code: "producer_lost", message: "The server that generated this response stopped unexpectedly." }
+  if (status === "failed") return { code: "source_failed", message: "The source of this response failed." }
+  return { code: "stream_ended", message: "The response ended before it was complete." }
 }
 
-/** Token counts under a provider's own names. */
+/** Token counts under the provider's names. */
 export function usageOf(usage: Json, inputName: string, outputName: string): Usage {
   const [input, output] = [usage[inputName], usage[outputName]]
   return { ...(typeof input === "number" && { input }), ...(typeof output === "number" && { output }) }

@@ -9,14 +9,14 @@ const REASONS: Readonly<Record<FinishReason, string>> = {
   other: "stop",
 }
 
-/** What an official client throws. */
+/** The object that makes an official client throw. */
 export const chatError = ({ code, message }: Fault): Json => ({
   error: { message, type: "server_error", param: null, code },
 })
 
-/** Writes chunks from parts. The reason comes at the end, with the usage: an answer that has its reason looks complete. */
+/** Writes chunks from parts. The finish reason is written at the end, with the usage, because a response with a reason looks complete. */
 export function writeChat({ id, time }: RunInfo): (part: Part) => (Json | Done)[] {
-  /** Indices of calls, by id. */
+  /** Indices of tool calls by id. */
   const calls = new Map<string, number>()
   let model = "unknown"
   let hasStarted = false

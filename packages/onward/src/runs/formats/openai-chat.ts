@@ -20,9 +20,9 @@ import { chatError, writeChat } from "./openai-chat-writer.ts"
 const NAME = "openai-chat"
 
 /**
- * Chunks of OpenAI's chat completions, which most providers speak. `[DONE]` completes an answer. Without it, an answer is complete if its
- * stream ends, without being cut, after each choice has its `finish_reason`, and no choice went on after that. Any other ending is an
- * `error` object, which official clients throw, and no `[DONE]` follows it. Watched as another format, the first choice counts.
+ * Chunks of OpenAI's chat completions, which most providers send. `[DONE]` completes a response. Without it, a response is complete if its
+ * stream ends without a cut after the `finish_reason` of each choice, and no choice continued after its reason. Any other end is an `error`
+ * object without `[DONE]`, which official clients throw. Translations into other formats contain the first choice.
  */
 export function openaiChat<Chunk extends object = object>(): Format<Chunk | Done> {
   const format = jsonFormat<Json | Done>({
@@ -41,7 +41,7 @@ export function openaiChat<Chunk extends object = object>(): Format<Chunk | Done
   return format as unknown as Format<Chunk | Done>
 }
 
-/** Members of a delta that are pieces of text; the last two are what providers other than OpenAI call reasoning. */
+/** Members of a delta with text. The last two are names of reasoning at other providers. */
 const PIECES: readonly string[] = ["content", "refusal", "reasoning_content", "reasoning"]
 
 function mergeChunks(previous: Json, next: Json): Json | undefined {
@@ -49,19 +49,19 @@ function mergeChunks(previous: Json, next: Json): Json | undefined {
   if (!a || !b || !isSameBut(previous, next, "choices", "created", "usage", PADDING) || !isSameBut(a, b, "delta"))
     return undefined
   const delta = mergeDeltas(jsonOf(a["delta"]), jsonOf(b["delta"]))
-  // a count with every chunk is of all until then
+  // a count in each chunk is the total up to it
   const usage = previous["usage"] && !next["usage"] ? { usage: previous["usage"] } : undefined
   return delta && { ...next, ...usage, choices: [{ ...b, delta }] }
 }
 
-/** The one choice of a chunk that says nothing but a delta. */
+/** The only choice of a chunk that has only a delta. */
 function soleChoice({ choices }: Json): Json | undefined {
   const [choice, ...more] = listOf(choices)
   if (!isJson(choice) || more.length > 0 || !isJson(choice["delta"])) return undefined
   return choice["finish_reason"] || choice["logprobs"] ? undefined : choice
 }
 
-/** The one member of a delta that says something; providers add others that are null, empty, or say the role again. */
+/** The only member of a delta with content. Providers add others that are null, empty, or repeat the role. */
 function soleMember(delta: Json): { readonly name: string | undefined } | undefined {
   let name: string | undefined
   for (const key in delta) {
@@ -81,7 +81,7 @@ function mergeDeltas(previous: Json, next: Json): Json | undefined {
   const [was, is] = [previous["role"], next["role"]]
   if (was && is && was !== is) return undefined
   const both = { ...previous, ...next, ...(was !== undefined && !is && { role: was }) }
-  // members without a word never hide one with words
+  // empty members do not hide one with text
   if (name === undefined) return of === undefined ? both : { ...both, [of]: previous[of] }
   if (of === undefined) return PIECES.includes(name) || name === "tool_calls" ? both : undefined
   if (name === "tool_calls") {
@@ -93,12 +93,12 @@ function mergeDeltas(previous: Json, next: Json): Json | undefined {
   return { ...both, [name]: a + b }
 }
 
-/** Two fragments of one call's arguments. The first of a call has its id and name; some providers say them again, or say `""`. */
+/** Two fragments of a call's arguments. The first one has id and name; some providers repeat them, or send `""`. */
 function mergeCalls([a, ...moreA]: readonly unknown[], [b, ...moreB]: readonly unknown[]): Json | undefined {
   if (!isJson(a) || !isJson(b) || moreA.length + moreB.length > 0 || a["index"] !== b["index"]) return undefined
   const [of, by] = [jsonOf(a["function"]), jsonOf(b["function"])]
   if (!isSameOrNone(a, b, "id") || !isSameOrNone(a, b, "type")) return undefined
-  // the same name without an id may begin another call
+  // the same name without an id may start another call
   if (b["id"] ? !isSameOrNone(of, by, "name") : by["name"]) return undefined
   const isMore = Object.keys(b).every((key) => ["index", "id", "type", "function"].includes(key))
   if (!isMore || Object.keys(by).some((key) => key !== "arguments" && key !== "name")) return undefined
@@ -108,10 +108,10 @@ function mergeCalls([a, ...moreA]: readonly unknown[], [b, ...moreB]: readonly u
 
 const isSameOrNone = (a: Json, b: Json, name: string): boolean => !b[name] || a[name] === b[name]
 
-/** A call whose arguments come. */
+/** A tool call whose arguments are arriving. */
 interface Call {
   readonly id: string
-  /** As the provider says them. */
+  /** As the provider sent them. */
   readonly given: { readonly index: unknown; readonly id: string; readonly name: string }
   input: string
 }
@@ -121,10 +121,10 @@ function reader(): FrameReader<Json | Done> {
   const calls: Call[] = []
   let hasStarted = false
   let hasFailed = false
-  /** Whether a choice went on after its reason to finish, which then means nothing. */
+  /** Whether a choice continued after its finish reason, which is then invalid. */
   let hasGoneOn = false
 
-  /** The call that a fragment is of: parallel calls may share an index, or have none. Undefined when it begins another one. */
+  /** The call of a fragment; undefined for a new call. Parallel calls may share an index, or have no index. */
   function callOf(index: unknown, id: string, name: string): Call | undefined {
     if (id !== "") return calls.find(({ given }) => given.id === id && given.index === index)
     const latest = calls.findLast(({ given }) => given.index === index)
@@ -161,14 +161,14 @@ function reader(): FrameReader<Json | Done> {
 
   function takeChoice(choice: Json): Part[] {
     const index = choice["index"] ?? 0
-    // some providers say "" for none yet
+    // some providers send "" for no reason yet
     const reason = textOf(choice["finish_reason"])
     const delta = jsonOf(choice["delta"])
     if (finished.get(index) && (reason === "" || soleMember(delta)?.name !== undefined)) hasGoneOn = true
     finished.set(index, finished.get(index) === true || reason !== "")
     if (index !== 0) return []
     const parts = takeDelta(delta)
-    // a call ends with the answer: a provider that says its reason with every chunk would end it with its first fragment
+    // calls end with the response: a provider that sends its reason in each chunk would end a call with its first fragment
     return reason === "" ? parts : [...parts, { type: "finish", reason: reasonOf(reason) }]
   }
 

@@ -1,18 +1,18 @@
 import type { Part } from "../format.ts"
 import { isJson, jsonOf, listOf, textOf, type Json } from "./json.ts"
 
-/** What a response has put out so far, and what its events say. */
+/** The output of a response up to now, collected from its events. */
 export interface Output {
-  /** The response as its last lifecycle event had it; undefined before the first. */
+  /** The response of its last lifecycle event; undefined before the first. */
   readonly response: Json | undefined
-  /** Its items, those under way included. */
+  /** Its items, including open ones. */
   readonly items: readonly Json[]
   take(event: Json): Part[]
-  /** Closes texts that are under way. A call is not closed: whoever sees it done would carry it out, with half of its arguments. */
+  /** Closes open texts. Tool calls stay open, because a client would run a closed one with incomplete arguments. */
   close(): Json[]
 }
 
-/** A text under way: a content part of a message, or one of a reasoning item. */
+/** An open text: a content part of a message or of a reasoning item. */
 interface Open {
   readonly event: "output_text" | "refusal"
   readonly at: Json
@@ -26,7 +26,7 @@ interface Item {
   value: Json
   isDone: boolean
   readonly parts: Map<unknown, Open>
-  /** Arguments of a call that came before it was done. */
+  /** Arguments of a call that arrived before it was complete. */
   input: string
 }
 
@@ -35,7 +35,7 @@ export function createOutput(): Output {
   let response: Json | undefined
   let hasStarted = false
 
-  /** By its id: items under way may share an index, or have none. Some providers say another id with each event. */
+  /** By id: open items may share an index, or have no index. Some providers send another id with each event. */
   function itemAt({ item_id, item, output_index }: Json): Item | undefined {
     const id = textOf(item_id) || textOf(jsonOf(item)["id"])
     const named = id === "" ? undefined : items.findLast(({ value }) => value["id"] === id)
@@ -62,7 +62,7 @@ export function createOutput(): Output {
     return isCall(item) ? [...rest(item, item.value["arguments"]), { type: "tool-end", id: idOf(item) }] : []
   }
 
-  /** Arguments that came with no delta. */
+  /** Arguments that arrived without a delta. */
   function rest(item: Item, whole: unknown): Part[] {
     if (item.input !== "" || typeof whole !== "string" || whole === "") return []
     item.input = whole
@@ -97,7 +97,7 @@ export function createOutput(): Output {
     return [{ type: "tool-input", id: idOf(item), delta }]
   }
 
-  /** An item that is under way, as a response that is over has it. */
+  /** An open item, as a response that has ended contains it. */
   function unfinished(item: Item): Json {
     if (isCall(item)) return { ...item.value, arguments: item.input, status: "incomplete" }
     if (item.value["type"] !== "message")

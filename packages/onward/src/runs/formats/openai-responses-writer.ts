@@ -9,10 +9,10 @@ interface Open {
   text: string
 }
 
-/** Writes events of a response from parts: a message, a reasoning item or a call at a time. */
+/** Writes events of a response from parts. */
 export function writeResponse({ id, time }: RunInfo): (part: Part) => Json[] {
   const output: Json[] = []
-  /** Items under way: at most one of text or reasoning, and calls by their id. */
+  /** Open items: at most one with text or reasoning, and tool calls by id. */
   const calls = new Map<string, Open>()
   let open: Open | undefined
   let count = 0
@@ -60,7 +60,7 @@ export function writeResponse({ id, time }: RunInfo): (part: Part) => Json[] {
 
   const textPart = (text: string): Json => ({ type: "output_text", text, annotations: [], logprobs: [] })
 
-  /** Makes sure that a text or a reasoning is under way. */
+  /** Opens a text or a reasoning unless it is open. */
   function turnTo(kind: "text" | "reasoning"): Json[] {
     if (open?.kind === kind) return []
     const events = closeOpen("completed")
@@ -126,7 +126,7 @@ export function writeResponse({ id, time }: RunInfo): (part: Part) => Json[] {
       return [...events, event(`response.${status}`, { response: response(status, said) })]
     }
     const events = [...begin(), ...closeOpen("incomplete")]
-    // not done, or whoever watches would carry them out
+    // incomplete, or clients would run them
     for (const { index, item, text } of calls.values())
       output[index] = { ...item, arguments: text, status: "incomplete" }
     const { code, message } = faultOf(ending)

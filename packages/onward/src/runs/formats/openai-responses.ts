@@ -20,9 +20,9 @@ import { writeResponse } from "./openai-responses-writer.ts"
 const NAME = "openai-responses"
 
 /**
- * Events of OpenAI's Responses. Merged deltas keep the last one's `sequence_number`, so that `starting_after` means the same for
- * everybody. A good end is `response.completed` or, when the model had to stop, `response.incomplete`. A run that breaks ends in
- * `response.failed`, one that was stopped in `response.incomplete` with the status `cancelled`; both hold what there is.
+ * Events of OpenAI's Responses. Merged deltas keep the last one's `sequence_number`, so that `starting_after` means the same for all clients.
+ * A response is complete with `response.completed`, or with `response.incomplete` when the model reached a limit. A run that failed ends with
+ * `response.failed`, a stopped one with `response.incomplete` and the status `cancelled`. Both contain the output up to then.
  */
 export function openaiResponses<Event extends object = object>(): Format<Event> {
   const format = jsonFormat<Json>({
@@ -44,13 +44,13 @@ export function openaiResponses<Event extends object = object>(): Format<Event> 
   return format as unknown as Format<Event>
 }
 
-/** Where a response can be carried on after this event, as its clients know it: `starting_after`. */
+/** The `sequence_number` of an event, with which clients resume: `starting_after`. */
 export const sequenceOf = (frame: unknown): number | undefined => {
   const number = jsonOf(frame)["sequence_number"]
   return typeof number === "number" ? number : undefined
 }
 
-/** Deltas that are text; that of audio is not. */
+/** Deltas that are text. Audio deltas are not. */
 const TEXT_DELTA =
   /^response\.(?:(?:output_text|refusal|reasoning_text|reasoning_summary_text|custom_tool_call_input|code_interpreter_call_code)\.|(?:function|mcp)_call_arguments\.)delta$/
 
@@ -68,7 +68,7 @@ function mergeEvents(previous: Json, next: Json): Json | undefined {
   )
 }
 
-/** The events that end a response, and the status they stand for. */
+/** The events that end a response, and their status. */
 const TERMINAL: Readonly<Record<string, "completed" | "failed" | "stopped">> = {
   "response.completed": "completed",
   "response.incomplete": "completed",
@@ -116,7 +116,7 @@ function reader(): FrameReader<Json> {
       const response = {
         ...output.response,
         status: isStop ? "cancelled" : "failed",
-        // OpenAI's own codes are few; clients that know no other take what they do not know for this one
+        // OpenAI defines few codes, and clients treat an unknown one like this one
         error: isStop ? null : { code: "server_error", message: `${message} (${code})` },
         incomplete_details: isStop ? { reason: "cancelled" } : null,
         output: output.items,

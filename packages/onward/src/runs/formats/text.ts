@@ -2,12 +2,12 @@ import { OnwardError } from "../../errors.ts"
 import type { Ending, Format } from "../format.ts"
 import { isJson, textOf } from "./json.ts"
 
-/** A piece of plain text, or how it ended. */
+/** Text, or the end with its status. */
 export type TextFrame = string | Ending
 
 /**
- * Plain text: each piece is an event's data as it is, the end an event `end` with `{"status": …}` as data, without which no text is
- * complete. Line ends come as `\n`, as event streams have no other.
+ * Plain text: each frame is the data of an event. The end is an event `end` with the data `{"status": …}`; text without it is incomplete.
+ * Line ends are sent as `\n`, because event streams have no other.
  */
 export function text(): Format<TextFrame> {
   return {
@@ -53,7 +53,10 @@ function endingOf(data: string): Ending {
       return { status: status as Ending["status"], ...(fault && { error: fault }) }
     }
   } catch {
-    // told below
+    // handled below
   }
-  throw new OnwardError("source_failed", "the source ended its text with something that says no status")
+  throw new OnwardError(
+    "source_failed",
+    'The source sent an event `end` without a valid status. Send data like {"status":"completed"}.',
+  )
 }
