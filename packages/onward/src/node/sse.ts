@@ -14,6 +14,7 @@ import { kindOf } from "../kind.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
 import { negotiate } from "./coding.ts"
 import { GzipSink } from "./gzip-sink.ts"
+import { releaseParser } from "./release-parser.ts"
 
 export type NodeRequest = IncomingMessage | Http2ServerRequest
 export type NodeResponse = ServerResponse | Http2ServerResponse
@@ -119,6 +120,7 @@ function reply(
     // on Node 22 a pipelined response that was never sent does not report that its connection closed
     if (socket && res.socket === null) socket.once("close", () => sink.owner?.onClose())
     start(isGzip ? new GzipSink(sink) : sink)
+    if (socket) releaseParser(req as IncomingMessage, response)
   } catch (error) {
     cancel?.()
     res.destroy()

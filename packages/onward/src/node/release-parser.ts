@@ -1,0 +1,83 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { Server, type Socket } from "node:net"
+
+/** What Node's server adds to a socket. None of it is documented, so each part is looked for before it is used. */
+type ServerSocket = Socket & { parser?: unknown; readonly _paused?: boolean }
+
+interface Parser {
+  readonly incoming: unknown
+  unconsume(): void
+  remove(): void
+  close(): void
+}
+
+/** A server of HTTP/2 that also accepts HTTP/1.1 has no `closeAllConnections`. */
+interface StreamServer extends Server {
+  closeAllConnections?(): void
+}
+
+/**
+ * Frees the parser of a request once the request is complete: 6 KiB for each open stream. A stream is the last response of its connection
+ * (`connection: close`), so what its client sends later must not be processed (RFC 9112 section 9.6).
+ * The request, the response and their events stay as they are. The parser is kept where Node's server has another shape than expected.
+ */
+export function releaseParser(req: IncomingMessage, res: ServerResponse): void {
+  // the parser is still running when a handler is called
+  setImmediate(() => {
+    const socket: ServerSocket | null = res.socket
+    if (!socket || socket.destroyed || socket._paused || !req.complete || res.writableEnded) return
+    const { parser } = socket
+    // another request may follow on the connection, and a program may read the socket itself
+    const [onData, ...others] = socket.listeners("data")
+    if (!isParser(parser) || parser.incoming !== req || !onData || others.length > 0) return
+    if (!keepClosable(socket)) return
+    parser.unconsume()
+    parser.remove()
+    parser.close()
+    socket.parser = null
+    // the listener would pass the bytes to the parser; an emitter that has never been without a listener takes less memory
+    socket.on("data", discard)
+    socket.removeListener("data", onData as () => void)
+  })
+}
+
+const discard = (): void => {}
+
+function isParser(value: unknown): value is Parser {
+  if (typeof value !== "object" || value === null) return false
+  const { unconsume, remove, close } = value as Partial<Parser>
+  return [unconsume, remove, close].every((method) => typeof method === "function")
+}
+
+/** The open sockets without a parser, by their server. */
+const released = new WeakMap<StreamServer, Set<Socket>>()
+
+/** `closeAllConnections` finds connections by their parsers, so from now on it closes this one too. False if that cannot be done. */
+function keepClosable(socket: Socket): boolean {
+  const server = serverOf(socket)
+  if (!(server instanceof Server)) return false
+  let sockets = released.get(server)
+  if (!sockets) {
+    released.set(server, (sockets = new Set()))
+    extendCloseAll(server, sockets)
+  }
+  sockets.add(socket)
+  socket.on("close", forget)
+  return true
+}
+
+function extendCloseAll(server: StreamServer, sockets: ReadonlySet<Socket>): void {
+  const closeAll = server.closeAllConnections?.bind(server)
+  if (!closeAll) return
+  server.closeAllConnections = () => {
+    closeAll()
+    for (const socket of sockets) socket.destroy()
+  }
+}
+
+/** One function for all sockets, because each closure takes memory. */
+function forget(this: Socket): void {
+  released.get(serverOf(this) as StreamServer)?.delete(this)
+}
+
+const serverOf = (socket: { readonly server?: unknown }): unknown => socket.server
