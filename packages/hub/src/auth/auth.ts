@@ -9,7 +9,15 @@ import { unauthenticated } from "./refusal.ts"
 import { createRevocations, type Revocation } from "./revocations.ts"
 import { createSessions, type Session } from "./sessions.ts"
 
-/** The permissions of a hub, for as long as it runs. */
+/**
+ * The permissions of a hub, for as long as it runs.
+ *
+ *     request ─credential.ts─▶ key · token · cookie · ticket · session of the application · none
+ *             ─authenticator.ts─▶ Principal: a name, a user, grants, an end           (keys, issuers + jwks, tickets, forward)
+ *             ─authorize.ts─▶ 403, or the action; what is granted is decided once, so delivery costs the same as without
+ *     stream  ─sessions.ts─▶ ends by the principal's end (deadlines.ts), a revocation, or grants that no longer cover it
+ *     hubs    ◀─control-log.ts─▶ revocations, renewals and used tickets, in a log of their own beside that of the hub
+ */
 export interface Auth {
   /** Origins besides the hub's own whose pages may send requests. */
   readonly origins: readonly string[]

@@ -7,15 +7,15 @@ import { createJwks, type Jwks } from "./jwks.ts"
 import { numberOf, type IssuerOptions } from "./options.ts"
 import type { GrantsOfClaims } from "./permissions.ts"
 import type { Principal } from "./principal.ts"
+import { principalOfClaims } from "./principal-of-claims.ts"
 import { AuthRefusal, shown, unauthenticated } from "./refusal.ts"
 import { readVerificationKey, type VerificationKey } from "./verification-key.ts"
 
 /** Longest token, in characters. */
 const MAX_TOKEN = 8_192
-/** Tokens whose verification is remembered. */
+/** Tokens whose verification is remembered, and for how long, in ms: a key that its issuer withdraws is not trusted for longer. */
 const MAX_KNOWN = 10_000
-/** Longest user id, in characters: as for presence. */
-const MAX_USER_ID = 256
+const KNOWN_MS = 600_000
 /** Types of tokens that allow access (RFC 7519 section 5.1, RFC 9068 section 2.1). Others are for something else. */
 const TYPES = /^(?:application\/)?(?:at\+)?jwt$/i
 
@@ -49,16 +49,16 @@ export function createIssuers({ issuers: given, grantsOf, maxLifetime, onError, 
     if (issuers.has(options.issuer)) throw new UsageError(`auth.issuers has "${options.issuer}" twice`)
     issuers.set(options.issuer, readIssuer(options, `issuers[${i}]`, { onError, now }))
   }
-  const known = new Map<string, Principal>()
+  const known = new Map<string, { readonly principal: Principal; readonly until: number }>()
 
   async function verify(token: string, digest: string): Promise<Principal> {
     const issuer = issuerOf(token)
     const claims = await check(token, issuer).catch((error: unknown) => {
       throw error instanceof errors.JOSEError ? unauthenticated(explainRejection(error, issuer, token, now())) : error
     })
-    const principal = principalOf(claims, issuer)
+    const principal = principalOfClaims(claims, { ...issuer, grantsOf, maxLifetime, now: now() })
     if (known.size >= MAX_KNOWN) known.delete(known.keys().next().value as string)
-    known.set(digest, principal)
+    known.set(digest, { principal, until: Math.min(principal.expiresAt, now() + KNOWN_MS) })
     return principal
   }
 
@@ -105,48 +105,13 @@ export function createIssuers({ issuers: given, grantsOf, maxLifetime, onError, 
     }
   }
 
-  function principalOf(claims: JWTPayload, { options, tolerance }: Issuer): Principal {
-    const { issuer, userIdClaim = "sub" } = options
-    const id = claims[userIdClaim]
-    if (id !== undefined && (typeof id !== "string" || id === "" || id.length > MAX_USER_ID)) {
-      throw unauthenticated(`the claim ${userIdClaim} must be a text of 1 to ${MAX_USER_ID} characters`)
-    }
-    const expiresAt = (claims.exp as number) * 1_000
-    const issuedAt = (claims.iat ?? 0) * 1_000
-    if (expiresAt - now() > maxLifetime + tolerance) {
-      const seconds = Math.floor((expiresAt - now()) / 1_000)
-      throw unauthenticated(`the token lives for another ${seconds} s, longer than auth.maxTokenLifetime`)
-    }
-    if (issuedAt > now() + tolerance) throw unauthenticated("the token was issued in the future (iat)")
-    const name = `${id === undefined ? "a token" : `user "${shown(id)}"`} of "${issuer}"`
-    return {
-      name,
-      issuer,
-      ...(id !== undefined && { userId: id }),
-      grants: grantsFor(claims, options),
-      expiresAt,
-      issuedAt,
-      ...(typeof claims.jti === "string" && { tokenId: claims.jti }),
-      isAdmin: false,
-    }
-  }
-
-  function grantsFor(claims: JWTPayload, options: IssuerOptions): Principal["grants"] {
-    try {
-      return grantsOf(claims, options.grantsClaim ?? "onward")
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error
-      throw unauthenticated(`the grants of the token cannot be read: ${error.message}`)
-    }
-  }
-
   return {
     verify(token) {
       if (token.length > MAX_TOKEN) throw unauthenticated(`the token has more than ${MAX_TOKEN} characters`)
       // not by the token itself, which would keep it in memory
       const digest = hash("sha256", token, "base64url")
-      const principal = known.get(digest)
-      if (principal && principal.expiresAt > now()) return principal
+      const found = known.get(digest)
+      if (found && found.until > now()) return found.principal
       known.delete(digest)
       return verify(token, digest)
     },

@@ -10,7 +10,9 @@ import { AuthRefusal, shown } from "./refusal.ts"
  */
 export function checkOwnPage({ method = "", headers }: IncomingMessage, origins: ReadonlySet<string>): void {
   if (READ.includes(method)) return
-  const { origin, host = "", "sec-fetch-site": site } = headers
+  const { origin, "sec-fetch-site": site } = headers
+  // HTTP/2 names the host in a field of its own (RFC 9113, section 8.3.1)
+  const host = headers.host ?? (headers as Readonly<Record<string, string | undefined>>)[":authority"] ?? ""
   if (origin === undefined ? site === "same-origin" : origins.has(origin) || isOf(origin, host)) return
   const from = origin === undefined ? "no Origin" : `Origin ${shown(origin)}`
   throw new AuthRefusal(

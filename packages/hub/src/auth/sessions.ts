@@ -1,11 +1,12 @@
-import { randomBytes } from "node:crypto"
+import { randomUUID } from "node:crypto"
 import { HttpError } from "../http-error.ts"
+import { createDeadlines } from "./deadlines.ts"
 import type { Principal } from "./principal.ts"
 import { unauthenticated } from "./refusal.ts"
 
 /** A stream that is open, and on whose behalf. */
 export interface Session {
-  /** Names the stream to `POST /auth/renew`: 128 random bits, known to the client of the stream only. */
+  /** Names the stream to `POST /auth/renew`: 122 random bits, known to the client of the stream only. */
   readonly connection: string
   /** Aborted when the stream has to end. */
   readonly signal: AbortSignal
@@ -35,8 +36,6 @@ export interface Sessions {
   stop(): void
 }
 
-/** How often it is looked which streams expire, in ms. */
-const TICK_MS = 250
 /** A stream ends up to so many ms before its grants do, and a tenth of what is left: streams with tokens of one second end spread out. */
 const SPREAD_MS = 2_000
 /** For how long streams go on while it cannot be asked whether they may, in ms. */
@@ -47,11 +46,10 @@ const ASK_AGAIN_MS = 5_000
 const ENDED_A_TURN = 200
 
 class OpenSession implements Session {
-  readonly connection = randomBytes(16).toString("base64url")
+  // random bytes by themselves take ten times as long
+  readonly connection = randomUUID()
   readonly topics: readonly string[]
   principal: Principal
-  /** The tick in which it expires; Infinity for never. */
-  tick = Infinity
   readonly #controller = new AbortController()
 
   constructor(principal: Principal, topics: readonly string[]) {
@@ -75,75 +73,15 @@ const userOf = ({ issuer = "", userId }: Principal): string | undefined =>
 export function createSessions({ perUser, isRevoked, now }: SessionsOptions): Sessions {
   const open = new Map<string, OpenSession>()
   const users = new Map<string, number>()
-  const ticks = new Map<number, Set<OpenSession>>()
   const ending: OpenSession[] = []
-  let timer: NodeJS.Timeout | undefined
-  let lastTick = 0
-
-  const tickAt = (time: number): number => Math.floor(time / TICK_MS)
+  const deadlines = createDeadlines({ onDue: finishOrAsk, now })
 
   function schedule(session: OpenSession, askAfter = 0): void {
     const { expiresAt, recheck } = session.principal
     const dueAt = Math.min(expiresAt, Math.max(recheck?.at ?? Infinity, askAfter))
-    if (dueAt === Infinity) return
-    if (!timer) {
-      lastTick = tickAt(now()) - 1
-      timer = setInterval(expire, TICK_MS).unref()
-    }
+    if (dueAt === Infinity) return deadlines.delete(session)
     const left = Math.max(0, dueAt - now())
-    const earlyAt = dueAt - Math.random() * Math.min(SPREAD_MS, left / 10)
-    session.tick = Math.max(tickAt(earlyAt), lastTick + 1)
-    const due = ticks.get(session.tick) ?? new Set()
-    ticks.set(session.tick, due.add(session))
-  }
-
-  function unschedule(session: OpenSession): void {
-    const due = ticks.get(session.tick)
-    due?.delete(session)
-    if (due?.size === 0) ticks.delete(session.tick)
-    if (ticks.size > 0) return
-    clearInterval(timer)
-    timer = undefined
-  }
-
-  function expire(): void {
-    const tick = tickAt(now())
-    // most ticks have nothing due; after a jump of the clock it is cheaper to look at all that there are
-    const isNear = tick - lastTick <= ticks.size
-    const due = isNear
-      ? Array.from({ length: Math.max(0, tick - lastTick) }, (_, i) => lastTick + 1 + i)
-      : [...ticks.keys()].filter((each) => each <= tick)
-    lastTick = tick
-    for (const each of due) for (const session of [...(ticks.get(each) ?? [])]) finishOrAsk(session)
-  }
-
-  /** What is due: the end of the stream, or a question whether it may go on. */
-  function finishOrAsk(session: OpenSession): void {
-    const { recheck, expiresAt } = session.principal
-    if (!recheck || expiresAt <= recheck.at) return end(session)
-    unschedule(session)
-    recheck.ask().then(
-      (principal) => {
-        if (open.get(session.connection) === session) replace(session, principal)
-      },
-      (error: unknown) => {
-        const isUnanswered = error instanceof HttpError && error.status === 503
-        const isPatient = now() - recheck.at < UNANSWERED_MS
-        if (!isUnanswered || !isPatient) return end(session)
-        if (open.get(session.connection) === session) schedule(session, now() + ASK_AGAIN_MS)
-      },
-    )
-  }
-
-  /** Whether the new principal may read the stream, which ends if not. */
-  function replace(session: OpenSession, principal: Principal): boolean {
-    unschedule(session)
-    const isSame = userOf(principal) === userOf(session.principal)
-    session.principal = principal
-    const isCovered = isSame && session.topics.every((topic) => principal.grants.subscribe.covers(topic))
-    if (isCovered) schedule(session)
-    else end(session)
-    return isCovered
+    deadlines.set(session, dueAt - Math.random() * Math.min(SPREAD_MS, left / 10))
   }
 
   function end(session: OpenSession): void {
@@ -161,6 +99,34 @@ export function createSessions({ perUser, isRevoked, now }: SessionsOptions): Se
     const streams = (users.get(user) ?? 0) + change
     if (streams > 0) users.set(user, streams)
     else users.delete(user)
+  }
+
+  /** What is due: the end of the stream, or a question whether it may go on. */
+  function finishOrAsk(session: OpenSession): void {
+    const { recheck, expiresAt } = session.principal
+    if (!recheck || expiresAt <= recheck.at) return end(session)
+    recheck.ask().then(
+      (principal) => {
+        if (open.get(session.connection) === session) replace(session, principal)
+      },
+      (error: unknown) => {
+        const isUnanswered = error instanceof HttpError && error.status === 503
+        const isPatient = now() - recheck.at < UNANSWERED_MS
+        if (!isUnanswered || !isPatient) return end(session)
+        if (open.get(session.connection) === session) schedule(session, now() + ASK_AGAIN_MS)
+      },
+    )
+  }
+
+  /** Whether the new principal may read the stream, which ends if not. */
+  function replace(session: OpenSession, principal: Principal): boolean {
+    const isSame = userOf(principal) === userOf(session.principal)
+    const isCovered = isSame && session.topics.every((topic) => principal.grants.subscribe.covers(topic))
+    if (isCovered) {
+      session.principal = principal
+      schedule(session)
+    } else end(session)
+    return isCovered
   }
 
   return {
@@ -187,7 +153,7 @@ export function createSessions({ perUser, isRevoked, now }: SessionsOptions): Se
       if (!session) return
       open.delete(connection)
       count(session.principal, -1)
-      unschedule(session)
+      deadlines.delete(session)
     },
 
     renew(connection, principal) {
@@ -207,7 +173,7 @@ export function createSessions({ perUser, isRevoked, now }: SessionsOptions): Se
     },
 
     stop() {
-      clearInterval(timer)
+      deadlines.stop()
     },
   }
 }
