@@ -14,7 +14,7 @@ export interface Totals {
 }
 
 /** Names the file in which a run keeps the test files that have begun and not ended: paths, with the time each began (ms since 1970). */
-export const RUNNING = "ONWARD_RUNNING_FILES"
+export const RUNNING = "RUNNING_TEST_FILES"
 
 /**
  * A reporter for `node --test` that writes {@link Totals} as JSON once all is over. The runner's own summary counts; its

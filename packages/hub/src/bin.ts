@@ -46,6 +46,7 @@ async function run(name: Configured, flags: Flags): Promise<void> {
   if (name === "check") {
     checkAuth(loaded.config.auth)
     if (loaded.config.tls) readCertificate(loaded.config.tls)
+    if (loaded.ignored.length > 0) console.error(`onward: There is no setting for ${loaded.ignored.join(", ")}.`)
     const from = loaded.file === undefined ? "no configuration file is there" : `${loaded.file} was read`
     return console.log(`The configuration is valid: ${from}, and ${loaded.origins.size} settings are set.`)
   }

@@ -11,10 +11,13 @@ import { NotStarted, startWorkers } from "./workers.ts"
 type Ready = Pick<HubServer, "address" | "admin" | "place">
 
 /** `onward serve`: runs a hub until it is told to stop. Trouble at the start is one line and exit code 1. */
-export async function serve(flags: Flags, { config }: Loaded): Promise<void> {
+export async function serve(flags: Flags, { config, ignored }: Loaded): Promise<void> {
   const logger = createLogger({ format: config.logFormat, level: config.logLevel })
   // the reader of the messages ended: that must not end the hub
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
+  if (ignored.length > 0 && cluster.isPrimary) {
+    logger.log("warn", `There is no setting for ${ignored.join(", ")}. onward config lists the variables.`)
+  }
   if (config.workers > 1 && cluster.isPrimary) return lead(flags, config, logger)
   let server: HubServer | undefined
   // before the hub starts: a process that is number 1 of a container does not end by a signal that it does not handle

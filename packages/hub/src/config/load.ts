@@ -5,7 +5,7 @@ import { UsageError } from "../usage-error.ts"
 import { completeConfig, type Circumstances, type Config } from "./complete.ts"
 import { schema } from "./schema.ts"
 import { settings, type Setting } from "./settings.ts"
-import { readEnvironment, type Environment, type Flags, type Given } from "./sources.ts"
+import { readEnvironment, unknownVariables, type Environment, type Flags, type Given } from "./sources.ts"
 import { suggest } from "../suggest.ts"
 
 /** A valid configuration, and where each of its values comes from. */
@@ -13,6 +13,8 @@ export interface Loaded {
   readonly config: Config
   /** The configuration file that was read. */
   readonly file: string | undefined
+  /** Environment variables that begin with `ONWARD_` and are not settings. */
+  readonly ignored: readonly string[]
   /** The option, variable or line that gave a setting, by the setting's name. */
   readonly origins: ReadonlyMap<string, string>
 }
@@ -33,13 +35,14 @@ export async function loadConfig(
     ...readEnvironment(env),
     ...options,
   ]
+  const ignored = unknownVariables(env)
   const tree: Tree = {}
   const origins = new Map<string, string>()
   for (const each of given) {
     put(tree, each.setting.path, await structureOf(each))
     origins.set(each.setting.name, each.origin)
   }
-  return { config: parseConfig(tree, { env, isTerminal, origins }), file, origins }
+  return { config: parseConfig(tree, { env, isTerminal, origins }), file, ignored, origins }
 }
 
 /** Checks settings, as a configuration file has them, and fills in defaults. Throws {@link UsageError}. */

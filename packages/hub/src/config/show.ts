@@ -5,7 +5,7 @@ import { valueAt } from "./reload.ts"
 import { settings, type Setting } from "./settings.ts"
 import { formatBytes, formatDuration } from "./values.ts"
 
-/** The configuration as a file that means the same, with the origin of each value as a comment. Secrets are hidden. */
+/** The configuration as a file that means the same. A comment tells where each value comes from, or the variable that would set it. Secrets are hidden. */
 export function showConfig({ config, origins }: Loaded): string {
   const lines: string[] = []
   let above: readonly string[] = []
@@ -19,7 +19,7 @@ export function showConfig({ config, origins }: Loaded): string {
       above = groups.slice(0, at + 1)
     }
     above = groups
-    const origin = origins.get(setting.name) ?? "default"
+    const origin = origins.get(setting.name) ?? `default; ${setting.env}`
     const line = `${"  ".repeat(groups.length)}${path.at(-1)}: ${show(setting, value)}`
     lines.push(value === undefined ? `# ${line} (${origin}: ${setting.otherwise ?? "not set"})` : `${line} # ${origin}`)
   }

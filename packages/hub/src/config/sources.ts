@@ -64,17 +64,27 @@ const OTHERS = /^ONWARD_(?:CONFIG|URL|TOKEN|UPSTREAM_KEY(?:_\d+)?(?:_FILE)?)$/
 /** Kubernetes sets these for a service named `onward` (kubernetes.io/docs/concepts/services-networking/service, "Environment variables"). */
 const OF_KUBERNETES = /^ONWARD(?:_\w+)?_(?:SERVICE_(?:HOST|PORT(?:_\w+)?)|PORT_\d+_\w+)$|^ONWARD(?:_\w+)?_PORT$/
 
-/** Reads environment variables. Throws {@link UsageError} for one that begins with `ONWARD_` and is not known. */
-export function readEnvironment(env: Environment): Given[] {
-  const known = new Set(settings.flatMap((setting) => [setting.env, `${setting.env}_FILE`]))
-  for (const [name, value] of Object.entries(env)) {
-    if (!name.startsWith("ONWARD_") || known.has(name) || OTHERS.test(name) || OF_KUBERNETES.test(name)) continue
-    if (!value) continue
-    const meant = suggest(name, [...known])
-    throw new UsageError(
-      `There is no setting for the environment variable ${name}. ${meant === undefined ? "Unset it; onward config lists the variables." : `Did you mean ${meant}?`}`,
+/** Variables that begin with `ONWARD_` and are not known: of another program perhaps. Throws {@link UsageError} for a misspelt one. */
+export function unknownVariables(env: Environment): string[] {
+  const known = settings.flatMap((setting) => [setting.env, `${setting.env}_FILE`])
+  const names = Object.keys(env).filter((name) => name.startsWith(PREFIX) && env[name] && !known.includes(name))
+  const unknown = names.filter((name) => !OTHERS.test(name) && !OF_KUBERNETES.test(name))
+  for (const name of unknown) {
+    // without the prefix, which makes all names alike
+    const meant = suggest(
+      name.slice(PREFIX.length),
+      known.map((each) => each.slice(PREFIX.length)),
     )
+    if (meant === undefined) continue
+    throw new UsageError(`There is no setting for the environment variable ${name}. Did you mean ${PREFIX}${meant}?`)
   }
+  return unknown
+}
+
+const PREFIX = "ONWARD_"
+
+/** Reads environment variables. Throws {@link UsageError} for a file that cannot be read. */
+export function readEnvironment(env: Environment): Given[] {
   return settings.flatMap((setting): Given[] => {
     const found = [setting.env, setting.alias ?? ""].find((name) => isGiven(env, name))
     if (found === undefined) return []

@@ -146,6 +146,11 @@ test("each wrong value is told at once, one line each", async (t) => {
   )
 })
 
+test("a variable of another program is told, and does not end the start", async (t) => {
+  const env = { ONWARD_RUNNING_FILES: "x", ONWARD_HUB_ADDRESS: "y", ONWARD_UPSTREAM_KEY: "z", ONWARD_EMPTY: "" }
+  assert.deepEqual((await load(t, { env })).ignored, ["ONWARD_RUNNING_FILES", "ONWARD_HUB_ADDRESS"])
+})
+
 test("variables of Kubernetes for a service named onward are not settings", async (t) => {
   const env = {
     ONWARD_PORT: "tcp://10.0.0.7:4000",
@@ -218,7 +223,7 @@ test("what onward config prints is a configuration that means the same, tells or
   assert.match(shown, /^ {4}age: 90m # /m)
   assert.match(shown, /^ {2}bodyBytes: 8MiB # --max-body$/m)
   assert.match(shown, /^publicUrls: \["https:\/\/a\.example","https:\/\/b\.example"\] # ONWARD_PUBLIC_URLS$/m)
-  assert.match(shown, /^heartbeat: 15s # default$/m)
+  assert.match(shown, /^heartbeat: 15s # default; ONWARD_HEARTBEAT$/m)
   const again = await load(t, { file: shown.replace("(hidden)", "[]"), args: [] })
   assert.deepEqual({ ...again.config, log: "", gateway: "" }, { ...loaded.config, log: "", gateway: "" })
 })
