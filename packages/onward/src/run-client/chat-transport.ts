@@ -153,12 +153,8 @@ function asChatError(error: unknown, text: string): unknown {
 }
 
 const unfinished = (): OnwardError =>
-  new OnwardError(
-    "stream_ended",
-    "The response was cut off, and the server does not know how it ended. Load the chat again.",
-    {
-      status: 0,
-    },
-  )
+  new OnwardError("stream_ended", "The response was cut off, and its end is unknown. Load the chat again.", {
+    status: 0,
+  })
 
 const close = (controller: ReadableStreamDefaultController): void => controller.close()

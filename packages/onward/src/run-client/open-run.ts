@@ -188,11 +188,7 @@ export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
     try {
       return await fetch(hrefOf(runUrl), { method, credentials, headers: Object.fromEntries(new Headers(headers)) })
     } catch (cause) {
-      throw new OnwardError(
-        "network_error",
-        "The server of the run could not be reached. Check the connection and retry.",
-        { cause, status: 0 },
-      )
+      throw new OnwardError("network_error", "The server of the run is unreachable. Retry later.", { cause, status: 0 })
     }
   }
 
@@ -222,11 +218,9 @@ export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
       if (hasBegun) await isOpen
       const { status: code } = await request("DELETE")
       if (code < 200 || code > 299) {
-        throw new OnwardError(
-          "bad_status",
-          `The server did not stop the run (status ${code}). Check its route for DELETE.`,
-          { status: code },
-        )
+        throw new OnwardError("bad_status", `The server refused to stop the run with status ${code}. Retry later.`, {
+          status: code,
+        })
       }
     },
     detach() {
