@@ -60,7 +60,7 @@ const SSE: readonly Section[] = [
 ]
 
 const LOGS: readonly Section[] = [
-  { title: "memoryLog(options)", from: [["log/memory.ts", "MemoryLogOptions"]] },
+  { title: "memoryLog(options)", from: [["log/memory/memory-log.ts", "MemoryLogOptions"]] },
   { title: "sqliteLog(file, options)", from: [["log/sqlite/sqlite-log.ts", "SqliteLogOptions"]] },
   { title: "redisLog(client, options)", from: [["log/redis/redis-log.ts", "RedisLogOptions"]] },
   { title: "postgresLog(client, options)", from: [["log/postgres/postgres-log.ts", "PostgresLogOptions"]] },

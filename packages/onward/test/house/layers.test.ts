@@ -29,7 +29,7 @@ const LAYERS: Record<string, readonly string[]> = {
 /** In these folders no part imports another. */
 const SEPARATE: Record<string, RegExp> = {
   adapters: /^adapters\/([^/.]+)/,
-  log: /^log\/(memory(?=\.ts)|[^/]+(?=\/))/,
+  log: /^log\/(?!driver\/)([^/]+(?=\/))/,
 }
 
 /** Drivers that the index.ts of their layer exports, because they need only JavaScript. */

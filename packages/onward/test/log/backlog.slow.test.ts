@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { join } from "node:path"
 import { test } from "node:test"
-import { Backlog, weightOf } from "../../src/log/backlog.ts"
+import { Backlog, weightOf } from "../../src/log/driver/backlog.ts"
 import { sqliteLog } from "../../src/log/sqlite/index.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { Deque } from "../../src/log/deque.ts"
+import { Deque } from "../../src/log/driver/deque.ts"
 import { randomFrom, SEED } from "./compare.ts"
 
 test(`a deque is an array, over 20,000 pushes and as many shifts (ONWARD_SEED=${SEED})`, () => {

@@ -1,11 +1,13 @@
 import { checkClock, type Clock } from "../../clock.ts"
 import { OnwardError } from "../../errors.ts"
 import type { Log, Retention } from "../log.ts"
-import type { Position } from "../../message.ts"
 import { kindOf } from "../../kind.ts"
 import { checkKinds, checkNames } from "../../options.ts"
-import { DEFAULT_RETENTION, limitsOf, RETENTION_NAMES, SWEEP_MS } from "../retention.ts"
-import { timeoutOf } from "../timeout.ts"
+import { createGate } from "../driver/gate.ts"
+import { DEFAULT_RETENTION, limitsOf, RETENTION_NAMES } from "../driver/retention.ts"
+import { createSweeper } from "../driver/sweeper.ts"
+import { timeoutOf } from "../driver/timeout.ts"
+import { createWatchers } from "../driver/watchers.ts"
 import type { NatsConnection } from "./connection.ts"
 import { isUnheard, JetStreamError, NOT_FOUND, toOnwardError } from "./failure.ts"
 import { createJetStream, type StreamInfo } from "./jetstream.ts"
@@ -79,24 +81,20 @@ export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}
   const jetstream = createJetStream(connection, stream, { domain, timeout })
   const maxPayload = (): number => Math.min(connection.info?.max_payload ?? LARGEST, LARGEST) - CHECKSUM_BYTES
 
-  const watchers = new Set<{ readonly wake: (newest?: Position) => void }>()
-  const underWay = new Set<Promise<unknown>>()
+  const gate = createGate()
+  const watchers = createWatchers()
   let heard = { at: -1, since: 0 }
   let hasTicked = false
-  let isWaking = false
   let wasFound = false
-  let closing: Promise<void> | undefined
 
   const session = createSession({
     ...{ connection, jetstream, stream, openStream, limits, timeout, inboxPrefix, maxPayload },
     onBatch: (who, number, appended) => writer.found(who, number, appended),
-    onNews: wakeSoon,
+    onNews: () => watchers.wakeSoon(() => session.replica.kept.bounds().last),
   })
   const writer = createWriter({ stream, timeout, clock, maxPayload, store: session.store })
 
-  // what becomes too old while nobody appends
-  const sweeping = limits.age < Infinity ? setInterval(sweep, SWEEP_MS) : undefined
-  ;(sweeping as { unref?(): void } | undefined)?.unref?.()
+  const sweeper = createSweeper(limits, sweep)
 
   async function openStream(): Promise<StreamInfo> {
     const [major = 0, minor = 0] = (connection.info?.version ?? "2.9").split(".").map(Number)
@@ -146,19 +144,10 @@ export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}
     }
   }
 
-  /** Runs a call unless the log is closed, and lets close wait for it. */
-  async function call<T>(run: () => Promise<T>): Promise<T> {
-    if (closing) throw new OnwardError("log_closed", "the log is closed: create a new one")
-    const running = run()
-    underWay.add(running)
-    try {
-      return await running
-    } catch (error) {
+  const call = <T>(run: () => Promise<T>): Promise<T> =>
+    gate.call(run).catch((error: unknown) => {
       throw reported(toOnwardError(stream, error))
-    } finally {
-      underWay.delete(running)
-    }
-  }
+    })
 
   /** JetStream that was there is not off by configuration: nats-server switches it off when its disk is full. */
   function reported(error: OnwardError): OnwardError {
@@ -174,16 +163,6 @@ export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}
       return question()
     })
 
-  function wakeSoon(): void {
-    if (isWaking || watchers.size === 0) return
-    isWaking = true
-    queueMicrotask(() => {
-      isWaking = false
-      const { last } = session.replica.kept.bounds()
-      for (const { wake } of watchers) wake(last)
-    })
-  }
-
   async function tick(): Promise<void> {
     await session.ready()
     const time = clock ? { time: clock.now() } : {}
@@ -197,15 +176,13 @@ export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}
     return time + performance.now() - heard.since
   }
 
-  function sweep(): void {
+  async function sweep(): Promise<void> {
     const { oldestTime = Infinity } = session.replica.kept
     // how long ago the newest record of a quiet log was stored, only a first tick tells
     const isDue = oldestTime < (clock ? clock.now() : present()) - limits.age || (!hasTicked && oldestTime < Infinity)
-    if (isDue)
-      call(tick).then(
-        () => (hasTicked = true),
-        () => {},
-      )
+    if (!isDue) return
+    await call(tick)
+    hasTicked = true
   }
 
   return {
@@ -217,18 +194,14 @@ export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}
     watch: (wake) =>
       call(async () => {
         await session.ready()
-        const watcher = { wake }
-        watchers.add(watcher)
-        return async () => void watchers.delete(watcher)
+        return watchers.add(wake)
       }),
     trim: () => call(tick),
-    close: () => (closing ??= close()),
+    close: () => gate.close({ stop: () => sweeper.stop(), free }),
   }
 
-  async function close(): Promise<void> {
-    clearInterval(sweeping)
-    await Promise.allSettled(underWay)
-    watchers.clear()
+  async function free(): Promise<void> {
+    await watchers.clear()
     session.close()
   }
 }

@@ -1,6 +1,6 @@
 import type { StoredMessage } from "../../message.ts"
 import type { Retention } from "../log.ts"
-import type { Limits } from "../retention.ts"
+import type { Limits } from "../driver/retention.ts"
 
 /** What messages of the stream are, by the last token of their subject. */
 export const KINDS = ["batch", "part", "settings", "epoch", "tick", "chunk", "snapshot"] as const

@@ -1,6 +1,6 @@
 import { OnwardError } from "../../errors.ts"
-import { createEpoch } from "../position.ts"
-import type { Limits } from "../retention.ts"
+import { createEpoch } from "../driver/position.ts"
+import type { Limits } from "../driver/retention.ts"
 import type { Feed } from "./feed.ts"
 import { nanosecondsOf, type JetStream, type StreamInfo } from "./jetstream.ts"
 import { retentionOf, type Kind } from "./record.ts"

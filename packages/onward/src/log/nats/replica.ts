@@ -1,8 +1,8 @@
 import type { StoredMessage } from "../../message.ts"
-import { createKeptEntries, type KeptEntries, type Summary } from "../kept-entries.ts"
+import { createKeptEntries, type KeptEntries, type Summary } from "../driver/kept-entries.ts"
 import type { Appended } from "../log.ts"
-import { formatPosition, parsePosition } from "../position.ts"
-import { limitsOf } from "../retention.ts"
+import { formatPosition, parsePosition } from "../driver/position.ts"
+import { limitsOf } from "../driver/retention.ts"
 import {
   decodeBatch,
   decodeJson,

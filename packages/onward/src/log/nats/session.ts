@@ -1,7 +1,7 @@
 import { systemClock } from "../../clock.ts"
 import { OnwardError } from "../../errors.ts"
 import type { Appended } from "../log.ts"
-import type { Limits } from "../retention.ts"
+import type { Limits } from "../driver/retention.ts"
 import type { NatsConnection } from "./connection.ts"
 import { isPassing, isUnheard, JetStreamError, NOT_FOUND, toOnwardError } from "./failure.ts"
 import { createFeed } from "./feed.ts"

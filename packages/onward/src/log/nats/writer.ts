@@ -1,23 +1,13 @@
 import type { Clock } from "../../clock.ts"
 import { OnwardError } from "../../errors.ts"
 import type { StoredMessage } from "../../message.ts"
-import { Backlog } from "../backlog.ts"
+import { createBatcher, type PendingAppend } from "../driver/batcher.ts"
 import type { Appended } from "../log.ts"
-import { sizeOf } from "../retention.ts"
+import { sizeOf as bytesOf } from "../driver/retention.ts"
 import { cut, encodeBatch } from "./record.ts"
 
 /** Room that the rest of a record takes in a message, in bytes. */
 const HEAD = 512
-
-interface Call {
-  readonly messages: readonly StoredMessage[]
-  /** About what it takes of a record, in bytes. */
-  readonly size: number
-  readonly weight: number
-  readonly deadline: number
-  readonly resolve: (appended: Appended) => void
-  readonly reject: (error: unknown) => void
-}
 
 export interface WriterOptions {
   readonly stream: string
@@ -42,10 +32,7 @@ export interface Writer {
  */
 export function createWriter({ stream, timeout, clock, maxPayload, store }: WriterOptions): Writer {
   const writer = crypto.randomUUID().slice(0, 13)
-  const calls: Call[] = []
   let number = 0
-  const backlog = new Backlog(stream)
-  let isWriting = false
   let onFound: { readonly number: number; readonly resolve: (appended: readonly Appended[]) => void } | undefined
 
   const isAway = (): OnwardError =>
@@ -54,50 +41,9 @@ export function createWriter({ stream, timeout, clock, maxPayload, store }: Writ
       `log ${stream}: not acknowledged within ${timeout} ms; it may be stored all the same: give messages an \`idempotencyKey\` before trying again`,
     )
 
-  async function append(messages: readonly StoredMessage[]): Promise<Appended> {
-    const weight = backlog.enter(messages)
-    let size = 0
-    for (const { topic, data, event, id, idempotencyKey: key } of messages)
-      size += sizeOf(topic, data, event, id, key) + 32
-    return new Promise((resolve, reject) => {
-      calls.push({ messages, size, weight, deadline: performance.now() + timeout, resolve, reject })
-      if (isWriting) return
-      isWriting = true
-      // what is appended in the same turn goes into one batch
-      queueMicrotask(() => void writeAll())
-    })
-  }
-
-  async function writeAll(): Promise<void> {
-    while (calls.length > 0) {
-      const batch = takeBatch()
-      try {
-        const appended = await write(batch)
-        for (const [i, call] of batch.entries()) call.resolve(appended[i] as Appended)
-      } catch (error) {
-        for (const call of batch) call.reject(error)
-      }
-      for (const { weight } of batch) backlog.leave(weight)
-    }
-    isWriting = false
-  }
-
-  /** As many calls as fit into one message, or one that does not. */
-  function takeBatch(): Call[] {
-    const room = maxPayload() - HEAD
-    let size = 0
-    let count = 0
-    for (const call of calls) {
-      size += call.size
-      if (count > 0 && size > room) break
-      count += 1
-    }
-    return calls.splice(0, count)
-  }
-
-  async function write(batch: readonly Call[]): Promise<readonly Appended[]> {
-    // theirs who came last: a call that waited for another batch waits for its own, too
-    const deadline = Math.max(...batch.map((call) => call.deadline))
+  async function write(batch: readonly PendingAppend[]): Promise<readonly Appended[]> {
+    // that of the newest append: an append that waited for the batch before waits for its own, too
+    const deadline = Math.max(...batch.map(({ since }) => since)) + timeout
     if (performance.now() > deadline) throw isAway()
     number += 1
     const mine = number
@@ -127,10 +73,18 @@ export function createWriter({ stream, timeout, clock, maxPayload, store }: Writ
   }
 
   return {
-    append,
+    append: createBatcher({ log: stream, write, sizeOf, maxSize: () => maxPayload() - HEAD, maxMessages: Infinity }),
     found(from, which, appended) {
       if (from === writer && which === onFound?.number) onFound.resolve(appended)
       return from === writer
     },
   }
+}
+
+/** About what an append takes of a record, in bytes. */
+function sizeOf(messages: readonly StoredMessage[]): number {
+  let size = 0
+  for (const { topic, data, event, id, idempotencyKey: key } of messages)
+    size += bytesOf(topic, data, event, id, key) + 32
+  return size
 }

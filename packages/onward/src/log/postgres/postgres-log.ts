@@ -1,18 +1,21 @@
 import { checkClock, type Clock } from "../../clock.ts"
 import { OnwardError } from "../../errors.ts"
 import type { Message, Position } from "../../message.ts"
-import { checkMessage } from "../check-message.ts"
+import { createBatcher } from "../driver/batcher.ts"
+import { checkMessage } from "../driver/check-message.ts"
+import { createGate } from "../driver/gate.ts"
 import type { Appended, Log, Retention } from "../log.ts"
 import { checkKinds, checkNames, durationOf } from "../../options.ts"
-import { limitsOf, RETENTION_NAMES, SWEEP_MS } from "../retention.ts"
-import { timeoutOf } from "../timeout.ts"
+import { limitsOf, RETENTION_NAMES } from "../driver/retention.ts"
+import { createSweeper } from "../driver/sweeper.ts"
+import { timeoutOf } from "../driver/timeout.ts"
 import { connectionOf, runOf, type PostgresClient, type PostgresTransaction } from "./connection.ts"
-import { isAway, isGone, toOnwardError } from "./failure.ts"
-import { createFollower } from "./follower.ts"
+import { isAway, isGone, isOfOneCall, toOnwardError } from "./failure.ts"
+import { createNotifications } from "./notifications.ts"
 import { openTables } from "./open.ts"
 import { createReader } from "./reader.ts"
 import { checkSchemaName } from "./schema.ts"
-import { appendTo, createWriter, limitsText } from "./writer.ts"
+import { appendTo, limitsText } from "./append.ts"
 
 export interface PostgresLogOptions {
   /** The schema of the log's tables and functions. Each log needs its own. @default "onward" */
@@ -67,40 +70,28 @@ export function postgresLog(client: PostgresClient, options: PostgresLogOptions 
   const connection = connectionOf(client)
   const reader = createReader(connection.run, schema)
   const channel = notify ? `${schema}_news` : undefined
-  const underWay = new Set<Promise<unknown>>()
+  const gate = createGate()
   let opening: Promise<void> | undefined
-  let closing: Promise<void> | undefined
-  let sweepingNow: Promise<unknown> | undefined
 
-  const follower = createFollower({
+  const notifications = createNotifications({
     ...{ connection, channel, pollInterval },
     look: async () => (await ask(() => reader.bounds())).last,
   })
-  const append = createWriter(schema, (calls) =>
-    within("write", async () => {
-      const shape = { schema, clock, limits, wait: timeout, channel }
-      const { appended, newest, isBehind } = await appendTo(connection.run, calls, shape)
-      if (calls.some(({ length }) => length > 0)) follower.wake(newest)
-      if (isBehind) sweep()
-      return appended
-    }),
-  )
-
-  // what becomes too old while nobody appends
-  const sweeping = limits.age < Infinity ? setInterval(sweep, SWEEP_MS) : undefined
-  ;(sweeping as { unref?(): void } | undefined)?.unref?.()
-
-  /** Runs a call unless the log is closed, and lets close wait for it. */
-  async function call<T>(run: () => Promise<T>): Promise<T> {
-    if (closing) throw new OnwardError("log_closed", "the log is closed: create a new one")
-    const running = run()
-    underWay.add(running)
-    try {
-      return await running
-    } finally {
-      underWay.delete(running)
-    }
-  }
+  const append = createBatcher({
+    log: schema,
+    write: (batch) =>
+      within("write", async () => {
+        const calls = batch.map(({ messages }) => messages)
+        const shape = { schema, clock, limits, wait: timeout, channel }
+        const { appended, newest, isBehind } = await appendTo(connection.run, calls, shape)
+        if (calls.some(({ length }) => length > 0)) notifications.wake(newest)
+        if (isBehind) sweeper.sweep()
+        return appended
+      }),
+    isOfOneAppend: (error) => isOfOneCall((error as Error).cause),
+  })
+  // a sweep must not hold up closing
+  const sweeper = createSweeper(limits, () => gate.call(() => trim(() => gate.isClosed)))
 
   /** Opens the tables first, waits no longer than `timeout`, and fails with what users understand. */
   async function within<T>(kind: "read" | "write", run: () => Promise<T>): Promise<T> {
@@ -137,7 +128,7 @@ export function postgresLog(client: PostgresClient, options: PostgresLogOptions 
       question().catch((error: unknown) => (isAway(error) ? question() : Promise.reject(error as Error))),
     )
 
-  async function trim(): Promise<void> {
+  async function trim(isOver = (): boolean => false): Promise<void> {
     const text = `SELECT ${schema}.trim($1::text::float8, $2::text::float8[], $3::text::integer)`
     const step = async (): Promise<boolean> => {
       const [row] = await connection.run(text, [
@@ -147,26 +138,18 @@ export function postgresLog(client: PostgresClient, options: PostgresLogOptions 
       ])
       return row?.[0] === true
     }
-    while (await within("read", step)) if (closing && sweepingNow) return
-  }
-
-  /** Trims without being waited for, but by close. */
-  function sweep(): void {
-    if (closing) return
-    sweepingNow ??= trim()
-      .catch(() => {}) // the next append or sweep tries again, and tells
-      .finally(() => (sweepingNow = undefined))
+    while (await within("read", step)) if (isOver()) return
   }
 
   return {
-    append: (messages) => call(() => append(messages)),
-    read: (query) => call(() => ask(() => reader.read(query))),
-    bounds: () => call(() => ask(() => reader.bounds())),
-    locate: (landmark) => call(() => ask(() => reader.locate(landmark))),
-    watch: (wake: (newest?: Position) => void) => call(async () => follower.watch(wake)),
-    trim: () => call(trim),
+    append: (messages) => gate.call(() => append(messages)),
+    read: (query) => gate.call(() => ask(() => reader.read(query))),
+    bounds: () => gate.call(() => ask(() => reader.bounds())),
+    locate: (landmark) => gate.call(() => ask(() => reader.locate(landmark))),
+    watch: (wake: (newest?: Position) => void) => gate.call(async () => notifications.watch(wake)),
+    trim: () => gate.call(() => trim()),
     appendIn: (transaction, messages) =>
-      call(async () => {
+      gate.call(async () => {
         const checked = messages.map((message) => checkMessage(message, MESSAGE_BYTES))
         const shape = { schema, clock, limits, wait: undefined, channel }
         try {
@@ -177,12 +160,6 @@ export function postgresLog(client: PostgresClient, options: PostgresLogOptions 
           throw toOnwardError(schema, error)
         }
       }),
-    close: () => (closing ??= close()),
-  }
-
-  async function close(): Promise<void> {
-    clearInterval(sweeping)
-    await Promise.allSettled([...underWay, sweepingNow])
-    await follower.close()
+    close: () => gate.close({ stop: () => sweeper.stop(), free: () => notifications.close() }),
   }
 }

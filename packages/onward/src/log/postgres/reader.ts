@@ -1,8 +1,8 @@
 import type { Entry, Position } from "../../message.ts"
 import type { Bounds, Landmark, Page, ReadQuery } from "../log.ts"
-import { lossOf, readFrom } from "../loss.ts"
-import { whereaboutsOf, type Whereabouts } from "../names.ts"
-import { formatPosition, parsePosition } from "../position.ts"
+import { lossOf, readFrom } from "../driver/loss.ts"
+import { idScopeOf, type IdScope } from "../driver/id-index.ts"
+import { formatPosition, parsePosition } from "../driver/position.ts"
 import type { Row, Run } from "./connection.ts"
 import { arrayOf, fromText, toText } from "./text.ts"
 
@@ -54,7 +54,7 @@ export function createReader(run: Run, schema: string): Reader {
     return JSON.parse(row?.[0] as string) as Located
   }
 
-  async function withId(id: string, { topics, matches }: Whereabouts): Promise<Position | undefined> {
+  async function withId(id: string, { topics, matches }: IdScope): Promise<Position | undefined> {
     // what lies on the named topics is found however many others have this id
     const named = topics.length > 0 || !matches ? await locate({ id, topics }) : undefined
     const anywhere = matches && (await locate({ id, topics: undefined }))
@@ -93,7 +93,7 @@ export function createReader(run: Run, schema: string): Reader {
       return { first: formatPosition(epoch, Number(head)), last: formatPosition(epoch, Number(last)) }
     },
     async locate(landmark) {
-      if ("id" in landmark) return withId(landmark.id, whereaboutsOf(landmark))
+      if ("id" in landmark) return withId(landmark.id, idScopeOf(landmark))
       const topics = "last" in landmark ? landmark.topics : undefined
       const { epoch, found } = await locate({
         since: "since" in landmark ? landmark.since : undefined,

@@ -1,5 +1,5 @@
-import { MAX_REMOVED_POSITIONS } from "../removed-positions.ts"
-import { MAX_SAME_ID } from "../names.ts"
+import { MAX_REMOVED_POSITIONS } from "../driver/removed-positions.ts"
+import { MAX_SAME_ID } from "../driver/id-index.ts"
 import { append } from "./schema-append.ts"
 import { limits } from "./schema-limits.ts"
 import { loss } from "./schema-loss.ts"

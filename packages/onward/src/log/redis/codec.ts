@@ -1,6 +1,6 @@
 import type { Entry, StoredMessage } from "../../message.ts"
-import { formatPosition } from "../position.ts"
-import { sizeOf } from "../retention.ts"
+import { formatPosition } from "../driver/position.ts"
+import { sizeOf } from "../driver/retention.ts"
 
 const PLUS = 43
 

@@ -1,8 +1,8 @@
 import type { Entry } from "../../message.ts"
 import type { Page, ReadQuery } from "../log.ts"
-import { lossOf, readFrom } from "../loss.ts"
-import { MAX_REMOVED_POSITIONS } from "../removed-positions.ts"
-import { formatPosition, parsePosition } from "../position.ts"
+import { lossOf, readFrom } from "../driver/loss.ts"
+import { MAX_REMOVED_POSITIONS } from "../driver/removed-positions.ts"
+import { formatPosition, parsePosition } from "../driver/position.ts"
 import { entryOf } from "./codec.ts"
 import type { Store } from "./store.ts"
 

@@ -1,19 +1,21 @@
-import { checkClock, systemClock, type Clock } from "../../clock.ts"
-import { OnwardError } from "../../errors.ts"
+import { checkClock, type Clock } from "../../clock.ts"
 import type { Position } from "../../message.ts"
 import { checkNames } from "../../options.ts"
 import type { Landmark, Log, Retention } from "../log.ts"
-import { MAX_REMOVED_POSITIONS } from "../removed-positions.ts"
-import { MAX_SAME_ID, whereaboutsOf } from "../names.ts"
-import { formatPosition } from "../position.ts"
-import { DEFAULT_RETENTION, limitsOf, RETENTION_NAMES, SWEEP_MS } from "../retention.ts"
-import { timeoutOf } from "../timeout.ts"
+import { MAX_REMOVED_POSITIONS } from "../driver/removed-positions.ts"
+import { createGate } from "../driver/gate.ts"
+import { MAX_SAME_ID, idScopeOf } from "../driver/id-index.ts"
+import { formatPosition } from "../driver/position.ts"
+import { DEFAULT_RETENTION, limitsOf, RETENTION_NAMES } from "../driver/retention.ts"
+import { createSweeper } from "../driver/sweeper.ts"
+import { timeoutOf } from "../driver/timeout.ts"
+import { createWatchers } from "../driver/watchers.ts"
 import { connectionOf, type RedisClient } from "./client.ts"
 import { nameOfId } from "./codec.ts"
 import { readPage, wordsOfTopics } from "./read-page.ts"
 import { Store } from "./store.ts"
 import { listen } from "./wake.ts"
-import { Writer } from "./writer.ts"
+import { createWriter } from "./writer.ts"
 
 export interface RedisLogOptions {
   /** The log's name in Redis: its keys start with `onward:{name}`. No braces. @default "log" */
@@ -57,36 +59,15 @@ export function redisLog(client: RedisClient, options: RedisLogOptions = {}): Lo
   const connection = connectionOf(client)
   const key = `onward:{${name}}`
   const store = new Store(connection, key, timeout)
-  const watchers = new Set<{ readonly wake: (newest?: Position) => void }>()
-  const underWay = new Set<Promise<unknown>>()
-  let stopListening: (() => void) | undefined
-  let closing: Promise<void> | undefined
-  let tidying: Promise<void> | undefined
+  const gate = createGate()
+  const watchers = createWatchers({ start: () => listen(connection, key, (newest) => watchers.wake(newest)) })
 
-  const wakeAll = (newest?: Position): void => {
-    for (const { wake } of watchers) wake(newest)
-  }
-  const writer = new Writer(store, { limits: limitWords, onStored: wakeAll, onBehind: tidy })
-
-  /** What is too old goes while nobody appends, too. */
-  let stopSweeping = limits.age < Infinity ? systemClock.after(SWEEP_MS, sweepAgain) : () => {}
-
-  function sweepAgain(): void {
-    tidy()
-    stopSweeping = systemClock.after(SWEEP_MS, sweepAgain)
-  }
-
-  /** Runs a call unless the log is closed, and lets close wait for it. */
-  async function call<T>(run: () => Promise<T>): Promise<T> {
-    if (closing) throw new OnwardError("log_closed", "the log is closed: create a new one")
-    const running = run()
-    underWay.add(running)
-    try {
-      return await running
-    } finally {
-      underWay.delete(running)
-    }
-  }
+  const sweeper = createSweeper(limits, () => gate.call(sweep))
+  const append = createWriter(store, {
+    ...{ limits: limitWords, clock },
+    onStored: (newest) => watchers.wake(newest),
+    onBehind: () => sweeper.sweep(),
+  })
 
   /** Removes in steps, so that others get their turns, until nothing is over its limits. */
   async function sweep(): Promise<void> {
@@ -100,19 +81,11 @@ export function redisLog(client: RedisClient, options: RedisLogOptions = {}): Lo
     }
   }
 
-  /** Sweeps when there is time for it; what fails will be tried by the next append. */
-  function tidy(): void {
-    if (closing || tidying) return
-    tidying = call(sweep)
-      .catch(() => {})
-      .finally(() => (tidying = undefined))
-  }
-
   async function locate(landmark: Landmark): Promise<Position | undefined> {
     const { epoch, results } = await store.call("locate", wordsOfLandmark(landmark))
     const [found, all = []] = results as [string, string[]?]
     let place = found === "" ? Infinity : Number(found)
-    const matches = "id" in landmark ? whereaboutsOf(landmark).matches : undefined
+    const matches = "id" in landmark ? idScopeOf(landmark).matches : undefined
     for (let i = 0; i < all.length; i += 2) {
       if (matches?.(all[i] as string)) place = Math.min(place, Number(all[i + 1]))
     }
@@ -124,40 +97,25 @@ export function redisLog(client: RedisClient, options: RedisLogOptions = {}): Lo
     return { first: formatPosition(epoch, first), last: formatPosition(epoch, last) }
   }
 
-  async function watch(wake: (newest?: Position) => void): Promise<() => Promise<void>> {
-    const watcher = { wake }
-    watchers.add(watcher)
-    stopListening ??= listen(connection, key, wakeAll)
-    return async () => {
-      watchers.delete(watcher)
-      if (watchers.size > 0) return
-      stopListening?.()
-      stopListening = undefined
-    }
-  }
-
-  async function close(): Promise<void> {
-    stopSweeping()
-    stopListening?.()
-    await Promise.allSettled(underWay)
-    watchers.clear()
+  async function free(): Promise<void> {
+    await watchers.clear()
     store.close()
   }
 
   return {
-    append: (messages) => call(async () => writer.append(messages, clock?.now())),
-    read: (query) => call(() => readPage(store, query)),
-    bounds: () => call(bounds),
-    locate: (landmark) => call(() => locate(landmark)),
-    watch: (wake) => call(() => watch(wake)),
-    trim: () => call(sweep),
-    close: () => (closing ??= close()),
+    append: (messages) => gate.call(() => append(messages)),
+    read: (query) => gate.call(() => readPage(store, query)),
+    bounds: () => gate.call(bounds),
+    locate: (landmark) => gate.call(() => locate(landmark)),
+    watch: (wake) => gate.call(async () => watchers.add(wake)),
+    trim: () => gate.call(sweep),
+    close: () => gate.close({ stop: () => sweeper.stop(), free }),
   }
 }
 
 function wordsOfLandmark(landmark: Landmark): string[] {
   if ("id" in landmark) {
-    const { topics, matches } = whereaboutsOf(landmark)
+    const { topics, matches } = idScopeOf(landmark)
     return ["id", nameOfId(landmark.id), matches ? String(MAX_SAME_ID) : "0", ...wordsOfTopics(topics)]
   }
   if ("since" in landmark) return ["since", String(landmark.since)]

@@ -1,6 +1,6 @@
 import { systemClock } from "../../clock.ts"
 import { OnwardError } from "../../errors.ts"
-import { createEpoch } from "../position.ts"
+import { createEpoch } from "../driver/position.ts"
 import type { Connection } from "./client.ts"
 import { isUnknownScript, toOnwardError } from "./failure.ts"
 import { nameOf, SCRIPT } from "./script.ts"

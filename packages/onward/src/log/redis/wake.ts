@@ -1,6 +1,6 @@
 import { systemClock } from "../../clock.ts"
 import type { Position } from "../../message.ts"
-import { formatPosition } from "../position.ts"
+import { formatPosition } from "../driver/position.ts"
 import type { Connection } from "./client.ts"
 
 /** How long one call waits for news, in milliseconds; then watchers are woken all the same, because hints can be lost. */

@@ -1,7 +1,7 @@
 import { closeSync, copyFileSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { OnwardError } from "../../errors.ts"
-import { createEpoch } from "../position.ts"
+import { createEpoch } from "../driver/position.ts"
 import { failureOf, isBusy, toOnwardError } from "./failure.ts"
 import { openFile } from "./open.ts"
 import { APPLICATION_ID } from "./schema.ts"

@@ -1,5 +1,5 @@
-import { MAX_REMOVED_POSITIONS } from "../removed-positions.ts"
-import type { Limits } from "../retention.ts"
+import { MAX_REMOVED_POSITIONS } from "../driver/removed-positions.ts"
+import type { Limits } from "../driver/retention.ts"
 import type { WriterSql } from "./writer-sql.ts"
 
 /** Positions that this process gave mean nothing there. */

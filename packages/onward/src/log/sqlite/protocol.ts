@@ -1,5 +1,5 @@
 import type { StoredMessage } from "../../message.ts"
-import type { Limits } from "../retention.ts"
+import type { Limits } from "../driver/retention.ts"
 import type { Moment } from "./age-clock.ts"
 import type { Failure } from "./failure.ts"
 import type { Files } from "./files.ts"

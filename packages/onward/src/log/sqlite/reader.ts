@@ -1,9 +1,9 @@
 import type { DatabaseSync } from "node:sqlite"
 import type { Entry, Position } from "../../message.ts"
 import type { Bounds, Landmark, Page, ReadQuery } from "../log.ts"
-import { lossOf, readFrom } from "../loss.ts"
-import { MAX_SAME_ID, whereaboutsOf, type Whereabouts } from "../names.ts"
-import { formatPosition } from "../position.ts"
+import { lossOf, readFrom } from "../driver/loss.ts"
+import { MAX_SAME_ID, idScopeOf, type IdScope } from "../driver/id-index.ts"
+import { formatPosition } from "../driver/position.ts"
 import { NEW_LIFE } from "./counters.ts"
 import { entryOf, prepareReaderSql, type LogState, type ReaderSql, type Row } from "./reader-sql.ts"
 import { endOfSegment, segmentOf } from "./schema.ts"
@@ -60,7 +60,7 @@ export class Reader {
   locate(landmark: Exclude<Landmark, LastEntries>): Position | undefined {
     return this.#snapshot((log) => {
       if ("id" in landmark) {
-        const oldest = Math.min(...this.#withId(landmark.id, whereaboutsOf(landmark)))
+        const oldest = Math.min(...this.#withId(landmark.id, idScopeOf(landmark)))
         return oldest < Infinity ? this.#position(oldest) : undefined
       }
       return this.#position(this.#beforeTime(landmark.since, log))
@@ -182,7 +182,7 @@ export class Reader {
   }
 
   /** Where entries with this id are. */
-  *#withId(id: string, { topics, matches }: Whereabouts): Generator<number> {
+  *#withId(id: string, { topics, matches }: IdScope): Generator<number> {
     for (const topic of topics) {
       const row = this.#sql.withIdOn.get(id, topic)
       if (row) yield row["sequence"] as number

@@ -1,15 +1,17 @@
 import { resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { checkClock, systemClock, type Clock } from "../../clock.ts"
-import { OnwardError } from "../../errors.ts"
 import type { Log, Retention } from "../log.ts"
 import type { Position } from "../../message.ts"
 import { kindOf } from "../../kind.ts"
 import { checkNames, durationOf } from "../../options.ts"
 import { turnsOf } from "../../turns.ts"
-import { formatPosition } from "../position.ts"
-import { limitsOf, RETENTION_NAMES, SWEEP_MS } from "../retention.ts"
-import { timeoutOf } from "../timeout.ts"
+import { createGate } from "../driver/gate.ts"
+import { formatPosition } from "../driver/position.ts"
+import { limitsOf, RETENTION_NAMES } from "../driver/retention.ts"
+import { createSweeper } from "../driver/sweeper.ts"
+import { timeoutOf } from "../driver/timeout.ts"
+import { createWatchers } from "../driver/watchers.ts"
 import type { Moment } from "./age-clock.ts"
 import { failureOf, isBusy, toOnwardError } from "./failure.ts"
 import { openFile } from "./open.ts"
@@ -63,31 +65,22 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
   const { database, epoch, files } = openFile(file, { durability, timeout })
   const reader = new Reader(database, epoch)
   const writer = new WriterThread({ path: file, files, epoch, limits, durability, timeout }, (newest) =>
-    wakeAll(formatPosition(epoch, newest)),
+    watchers.wake(formatPosition(epoch, newest)),
   )
   const turns = turnsOf(systemClock)
   const moment = (): Moment => ({ wall: clock.now(), monotonic: clock.monotonic() })
-  const watchers = new Set<{ readonly wake: (newest?: Position) => void }>()
-  const underWay = new Set<Promise<unknown>>()
+  const gate = createGate()
+  const watchers = createWatchers({
+    start() {
+      const polling = setInterval(poll, pollInterval).unref()
+      return () => clearInterval(polling)
+    },
+  })
   let seenVersion: unknown
-  let polling: NodeJS.Timeout | undefined
-  let closing: Promise<void> | undefined
 
-  // what was too old or too much already, or becomes too old while nobody appends
-  writer.sweep(moment())
-  const sweeping = limits.age < Infinity ? setInterval(() => writer.sweep(moment()), SWEEP_MS).unref() : undefined
-
-  /** Runs a call unless the log is closed, and lets close wait for it. */
-  async function call<T>(run: () => Promise<T>): Promise<T> {
-    if (closing) throw new OnwardError("log_closed", "the log is closed: create a new one")
-    const running = run()
-    underWay.add(running)
-    try {
-      return await running
-    } finally {
-      underWay.delete(running)
-    }
-  }
+  const sweeper = createSweeper(limits, () => writer.sweep(moment()))
+  // an earlier process may have kept more
+  sweeper.sweep()
 
   /** Readers hardly ever meet a lock; when they do, they wait without stopping this thread. */
   async function ask<T>(question: () => T): Promise<T> {
@@ -113,10 +106,6 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
     }
   }
 
-  function wakeAll(newest?: Position): void {
-    for (const { wake } of watchers) wake(newest)
-  }
-
   /** True when somebody has committed since the last time. */
   function hasNews(): boolean {
     const version = reader.dataVersion()
@@ -128,44 +117,31 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
   /** Our own commits count as news too: what others committed at the same time must not be taken for them. */
   function poll(): void {
     try {
-      if (hasNews()) wakeAll(reader.newest())
+      if (hasNews()) watchers.wake(reader.newest())
     } catch {
       // whoever is woken reads, and is told what is wrong
-      wakeAll()
+      watchers.wake()
     }
   }
 
   return {
     append: (messages) =>
-      call(async () => {
+      gate.call(async () => {
         const { sequences, previous, time } = await writer.append(messages, moment())
         const positions = sequences.map((sequence) => formatPosition(epoch, sequence))
         return { positions, previous: formatPosition(epoch, previous), time }
       }),
-    read: (query) => call(() => ask(() => reader.read(query))),
-    bounds: () => call(() => ask(() => reader.bounds())),
-    locate: (landmark) => call(() => ("last" in landmark ? lookBack(landmark) : ask(() => reader.locate(landmark)))),
-    watch: (wake) =>
-      call(async () => {
-        const watcher = { wake }
-        watchers.add(watcher)
-        polling ??= setInterval(poll, pollInterval).unref()
-        return async () => {
-          watchers.delete(watcher)
-          if (watchers.size > 0) return
-          clearInterval(polling)
-          polling = undefined
-        }
-      }),
-    trim: () => call(() => writer.trim(moment())),
-    close: () => (closing ??= close()),
+    read: (query) => gate.call(() => ask(() => reader.read(query))),
+    bounds: () => gate.call(() => ask(() => reader.bounds())),
+    locate: (landmark) =>
+      gate.call(() => ("last" in landmark ? lookBack(landmark) : ask(() => reader.locate(landmark)))),
+    watch: (wake) => gate.call(async () => watchers.add(wake)),
+    trim: () => gate.call(() => writer.trim(moment())),
+    close: () => gate.close({ stop: () => sweeper.stop(), free }),
   }
 
-  async function close(): Promise<void> {
-    clearInterval(polling)
-    clearInterval(sweeping)
-    await Promise.allSettled(underWay)
-    watchers.clear()
+  async function free(): Promise<void> {
+    await watchers.clear()
     // the writer goes last: the last to close empties the write-ahead log, which may take a while
     database.close()
     await writer.close()

@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads"
 import { OnwardError } from "../../errors.ts"
 import type { StoredMessage } from "../../message.ts"
-import { Backlog } from "../backlog.ts"
+import { Backlog } from "../driver/backlog.ts"
 import { failureOf, toOnwardError } from "./failure.ts"
 import type { Moment } from "./age-clock.ts"
 import { columnsOf, type Answer, type AppendCall, type Request, type Stored, type WriterOptions } from "./protocol.ts"

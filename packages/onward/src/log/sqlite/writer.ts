@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite"
-import type { Limits } from "../retention.ts"
-import { sizeOf } from "../retention.ts"
+import type { Limits } from "../driver/retention.ts"
+import { sizeOf } from "../driver/retention.ts"
 import { AgeClock, type Moment } from "./age-clock.ts"
 import { Counters, type Topic } from "./counters.ts"
 import { failureOf, isBusy, isOfOneCall } from "./failure.ts"

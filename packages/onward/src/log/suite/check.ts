@@ -1,7 +1,7 @@
 import { OnwardError, type OnwardErrorCode } from "../../errors.ts"
 import type { Entry, Position } from "../../message.ts"
 import type { Log } from "../log.ts"
-import { inSameEpoch, parsePosition } from "../position.ts"
+import { inSameEpoch, parsePosition } from "../driver/position.ts"
 
 /** Fails unless `holds`; `rule` is the sentence that should be true. */
 export function check(holds: boolean, rule: string): asserts holds {

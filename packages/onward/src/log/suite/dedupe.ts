@@ -2,7 +2,7 @@ import type { StoredMessage } from "../../message.ts"
 import type { Case } from "./case.ts"
 import { dataOf, KEEP_ALL, message, messages, settle } from "./case.ts"
 import { check, equal, readAll } from "./check.ts"
-import { repeatsOf } from "../repeats.ts"
+import { repeatsOf } from "../driver/repeats.ts"
 
 const names = ["id", "idempotencyKey"] as const
 

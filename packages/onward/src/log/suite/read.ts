@@ -1,4 +1,4 @@
-import { createEpoch, formatPosition, parsePosition } from "../position.ts"
+import { createEpoch, formatPosition, parsePosition } from "../driver/position.ts"
 import type { Case } from "./case.ts"
 import { dataOf, KEEP_ALL, message, messages } from "./case.ts"
 import { check, equal, readAll } from "./check.ts"

@@ -10,7 +10,7 @@ const calls: unknown[] = []
 async function lane(lane: number): Promise<void> {
   for (let i = 0; i < Number(count); i++) {
     const data = Array.from({ length: 1 + ((i * 7 + lane) % 4) }, (_, j) => `${name}/${lane}/${i}/${j}`)
-    const shared = { topic: "shared", data: "", key: `shared ${i}` }
+    const shared = { topic: "shared", data: "", idempotencyKey: `shared ${i}` }
     const appended = await log.append([...data.map((data) => ({ topic: name, data })), shared])
     calls.push({ data, ...appended })
   }

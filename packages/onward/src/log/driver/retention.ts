@@ -1,7 +1,7 @@
-import { byteLength } from "../bytes.ts"
-import { kindOf } from "../kind.ts"
-import { checkNames } from "../options.ts"
-import type { Retention } from "./log.ts"
+import { byteLength } from "../../bytes.ts"
+import { kindOf } from "../../kind.ts"
+import { checkNames } from "../../options.ts"
+import type { Retention } from "../log.ts"
 
 /** What logs keep when they are not told: 100,000 entries or 64 MiB, whichever is less. */
 export const DEFAULT_RETENTION: Retention = { count: 100_000, bytes: 64 * 1024 * 1024 }
@@ -10,9 +10,6 @@ const NAMES = ["count", "age", "bytes", "topic"]
 
 /** For `checkNames` of a log: a limit that stands beside `retention` belongs into it. */
 export const RETENTION_NAMES: readonly string[] = NAMES.map((name) => `retention.${name}`)
-
-/** How late an entry that is too old goes while nobody appends, in ms. */
-export const SWEEP_MS = 1_000
 
 /** A {@link Retention} made ready to compare with: absent is Infinity. */
 export interface Limits {

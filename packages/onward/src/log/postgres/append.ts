@@ -1,16 +1,10 @@
 import type { Clock } from "../../clock.ts"
 import type { StoredMessage } from "../../message.ts"
 import type { Appended } from "../log.ts"
-import { Backlog } from "../backlog.ts"
-import { formatPosition } from "../position.ts"
-import { sizeOf, type Limits } from "../retention.ts"
+import { formatPosition } from "../driver/position.ts"
+import { sizeOf, type Limits } from "../driver/retention.ts"
 import type { Run } from "./connection.ts"
-import { isOfOneCall } from "./failure.ts"
 import { arrayOf, toText } from "./text.ts"
-
-/** What goes into one statement, unless one call is larger: in bytes, and in messages. */
-const MAX_BATCH = 4 * 1024 * 1024
-const MAX_MESSAGES = 5000
 
 export interface Append {
   readonly schema: string
@@ -81,68 +75,4 @@ function split(calls: readonly (readonly StoredMessage[])[], { epoch, previous, 
     for (const one of mine) last = Math.max(last, one)
     return { positions: mine.map((one) => formatPosition(epoch, one)), previous: formatPosition(epoch, before), time }
   })
-}
-
-interface Call {
-  readonly messages: readonly StoredMessage[]
-  readonly weight: number
-  readonly resolve: (appended: Appended) => void
-  readonly reject: (error: unknown) => void
-}
-
-/** Writes one statement at a time: what is appended while it is on its way goes into the next, all in one commit. */
-export function createWriter(
-  schema: string,
-  write: (calls: readonly (readonly StoredMessage[])[]) => Promise<Appended[]>,
-): (messages: readonly StoredMessage[]) => Promise<Appended> {
-  const calls: Call[] = []
-  const backlog = new Backlog(schema)
-  let isWriting = false
-
-  async function writeAll(): Promise<void> {
-    while (calls.length > 0) {
-      const batch = takeBatch()
-      await settle(batch)
-      for (const { weight } of batch) backlog.leave(weight)
-    }
-    isWriting = false
-  }
-
-  function takeBatch(): Call[] {
-    let size = 0
-    let messages = 0
-    let count = 0
-    for (const call of calls) {
-      size += call.weight
-      messages += call.messages.length
-      if (count > 0 && (size > MAX_BATCH || messages > MAX_MESSAGES)) break
-      count += 1
-    }
-    return calls.splice(0, count)
-  }
-
-  async function settle(batch: readonly Call[]): Promise<void> {
-    try {
-      const appended = await write(batch.map(({ messages }) => messages))
-      for (const [i, call] of batch.entries()) call.resolve(appended[i] as Appended)
-    } catch (error) {
-      // one call's odd data must not fail its neighbours
-      if (batch.length > 1 && isOfOneCall((error as Error).cause)) {
-        for (const call of batch) await settle([call])
-        return
-      }
-      for (const call of batch) call.reject(error)
-    }
-  }
-
-  return async (messages) => {
-    const weight = backlog.enter(messages)
-    return new Promise((resolve, reject) => {
-      calls.push({ messages, weight, resolve, reject })
-      if (isWriting) return
-      isWriting = true
-      // what is appended in the same turn goes into one statement
-      queueMicrotask(() => void writeAll())
-    })
-  }
 }

@@ -1,10 +1,10 @@
-import type { Entry, Position, StoredMessage } from "../message.ts"
+import type { Entry, Position, StoredMessage } from "../../message.ts"
 import { Deque } from "./deque.ts"
-import type { Appended, Bounds, Landmark, Page, ReadQuery } from "./log.ts"
+import type { Appended, Bounds, Landmark, Page, ReadQuery } from "../log.ts"
 import { lossOf, readFrom } from "./loss.ts"
 import { RemovedPositions } from "./removed-positions.ts"
 import { merge } from "./merge.ts"
-import { Names, whereaboutsOf, type Whereabouts } from "./names.ts"
+import { IdIndex, idScopeOf, type IdScope } from "./id-index.ts"
 import { formatPosition } from "./position.ts"
 import { sizeOf, type Limits } from "./retention.ts"
 
@@ -84,8 +84,8 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
   const order = new Deque<Kept>()
   const topics = new Map<string, Topic>()
   let marks = new RemovedPositions()
-  const ids = new Names<Kept>()
-  const keys = new Names<Kept>()
+  const ids = new IdIndex<Kept>()
+  const keys = new IdIndex<Kept>()
 
   let count = 0
   let size = 0
@@ -226,7 +226,7 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
   }
 
   function locate(landmark: Landmark): Position | undefined {
-    if ("id" in landmark) return withId(landmark.id, whereaboutsOf(landmark))?.entry.position
+    if ("id" in landmark) return withId(landmark.id, idScopeOf(landmark))?.entry.position
     if ("since" in landmark) {
       const index = order.search((kept) => kept.entry.time >= landmark.since)
       for (const kept of livingFrom(index)) return positionOf(kept.sequence - 1)
@@ -236,7 +236,7 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
     return positionOf(beforeLast(landmark.last, landmark.topics))
   }
 
-  function withId(id: string, { topics: wanted, matches }: Whereabouts): Kept | undefined {
+  function withId(id: string, { topics: wanted, matches }: IdScope): Kept | undefined {
     let oldest: Kept | undefined
     const look = (kept: Kept | undefined): void => {
       if (kept && (!oldest || kept.sequence < oldest.sequence)) oldest = kept

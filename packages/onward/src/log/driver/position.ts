@@ -1,4 +1,4 @@
-import type { Position } from "../message.ts"
+import type { Position } from "../../message.ts"
 
 /** `epoch~` + number of base-36 digits (one character) + digits, so that byte order is number order. */
 const SYNTAX = /^([0-9a-z]{8})~([1-9ab])([0-9a-z]{1,11})$/

@@ -1,4 +1,4 @@
-import type { Appended } from "./log.ts"
+import type { Appended } from "../log.ts"
 
 /**
  * Which messages of an append were repeats, in the order given: a stored message gets a position beyond all that were there,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { join } from "node:path"
 import { test, type TestContext } from "node:test"
 import { memoryLog, type Log, type Loss, type Position, type Retention } from "../../src/log/index.ts"
-import { MAX_REMOVED_POSITIONS } from "../../src/log/removed-positions.ts"
+import { MAX_REMOVED_POSITIONS } from "../../src/log/driver/removed-positions.ts"
 import { sqliteLog } from "../../src/log/sqlite/index.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
 

@@ -1,17 +1,17 @@
-import type { Landmark } from "./log.ts"
+import type { Landmark } from "../log.ts"
 
 /** Most topics whose use of one id is looked at for a pattern. With more, the id counts as unknown: that is announced, and bounded. */
 export const MAX_SAME_ID = 1_000
 
 /** Where an entry with an id may be. */
-export interface Whereabouts {
+export interface IdScope {
   readonly topics: readonly string[]
   /** Undefined when only `topics` count. */
   readonly matches: ((topic: string) => boolean) | undefined
 }
 
 /** Reads a landmark by id: neither topics nor `matches` means any topic. */
-export function whereaboutsOf({ topics, matches }: Extract<Landmark, { id: string }>): Whereabouts {
+export function idScopeOf({ topics, matches }: Extract<Landmark, { id: string }>): IdScope {
   const isAnywhere = topics === undefined && matches === undefined
   return { topics: topics ?? [], matches: isAnywhere ? () => true : matches }
 }
@@ -20,7 +20,7 @@ export function whereaboutsOf({ topics, matches }: Extract<Landmark, { id: strin
  * Which entry has a publisher's id (or key), by topic and id: the same id on two topics names two entries. Most ids are on one
  * topic only, and cost one map entry.
  */
-export class Names<Item extends { readonly topic: { readonly name: string } }> {
+export class IdIndex<Item extends { readonly topic: { readonly name: string } }> {
   readonly #items = new Map<string, Item | Map<string, Item>>()
 
   get(topic: string, name: string): Item | undefined {

@@ -1,11 +1,11 @@
-import { checkClock, systemClock, type Clock } from "../clock.ts"
-import { OnwardError } from "../errors.ts"
-import type { Position } from "../message.ts"
-import { checkKinds, checkNames } from "../options.ts"
-import { createKeptEntries } from "./kept-entries.ts"
-import type { Log, Retention } from "./log.ts"
-import { createEpoch, formatPosition, parsePosition } from "./position.ts"
-import { DEFAULT_RETENTION, limitsOf, RETENTION_NAMES } from "./retention.ts"
+import { checkClock, systemClock, type Clock } from "../../clock.ts"
+import { checkKinds, checkNames } from "../../options.ts"
+import { closedError } from "../driver/gate.ts"
+import { createKeptEntries } from "../driver/kept-entries.ts"
+import type { Log, Retention } from "../log.ts"
+import { createEpoch, formatPosition, parsePosition } from "../driver/position.ts"
+import { DEFAULT_RETENTION, limitsOf, RETENTION_NAMES } from "../driver/retention.ts"
+import { createWatchers } from "../driver/watchers.ts"
 
 export interface MemoryLogOptions {
   /** What is kept. @default 100,000 entries, 64 MiB */
@@ -31,24 +31,14 @@ export function memoryLog(options: MemoryLogOptions = {}): Log {
   checkClock("memoryLog", clock)
   if (!parsePosition(formatPosition(epoch, 0))) throw new TypeError("epoch must be eight characters of 0-9 and a-z")
   const kept = createKeptEntries(epoch, limitsOf(retention))
-  const watchers = new Set<{ readonly wake: (newest: Position) => void }>()
-  let isWaking = false
+  const watchers = createWatchers()
   let isClosed = false
 
   /** Begins a call: removes what is too old. */
   function open(): void {
-    if (isClosed) throw new OnwardError("log_closed", "the log is closed: create a new one")
+    if (isClosed) throw closedError()
     // by the monotonic clock, so that setting the time of day expires nothing
     kept.expire(clock.monotonic())
-  }
-
-  function wakeSoon(): void {
-    if (isWaking || watchers.size === 0) return
-    isWaking = true
-    queueMicrotask(() => {
-      isWaking = false
-      for (const { wake } of watchers) wake(kept.bounds().last)
-    })
   }
 
   return {
@@ -56,7 +46,7 @@ export function memoryLog(options: MemoryLogOptions = {}): Log {
       open()
       const before = kept.last
       const appended = kept.append(messages, Math.max(kept.time, clock.now()), clock.monotonic())
-      if (kept.last > before) wakeSoon()
+      if (kept.last > before) watchers.wakeSoon(() => kept.bounds().last)
       return appended
     },
     async read(query) {
@@ -73,16 +63,14 @@ export function memoryLog(options: MemoryLogOptions = {}): Log {
     },
     async watch(wake) {
       open()
-      const watcher = { wake }
-      watchers.add(watcher)
-      return async () => void watchers.delete(watcher)
+      return watchers.add(wake)
     },
     async trim() {
       open()
     },
     async close() {
       isClosed = true
-      watchers.clear()
+      await watchers.clear()
       kept.clear()
     },
   }

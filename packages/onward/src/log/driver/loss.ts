@@ -1,5 +1,5 @@
-import type { Position } from "../message.ts"
-import type { Loss } from "./log.ts"
+import type { Position } from "../../message.ts"
+import type { Loss } from "../log.ts"
 import { MAX_REMOVED_POSITIONS } from "./removed-positions.ts"
 import { formatPosition, parsePosition } from "./position.ts"
 

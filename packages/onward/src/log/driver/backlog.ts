@@ -1,5 +1,5 @@
-import { OnwardError } from "../errors.ts"
-import type { StoredMessage } from "../message.ts"
+import { OnwardError } from "../../errors.ts"
+import type { StoredMessage } from "../../message.ts"
 
 /** Most that waits to be written in one log of one process, in bytes of memory, about. */
 const MAX_WAITING = 64 * 1024 * 1024

@@ -1,4 +1,4 @@
-import { kindOf } from "../kind.ts"
+import { kindOf } from "../../kind.ts"
 
 /** How long a call waits for its store unless told otherwise, in milliseconds: the same in every log. */
 const DEFAULT_TIMEOUT = 5_000

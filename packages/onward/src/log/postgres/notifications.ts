@@ -1,11 +1,12 @@
 import type { Position } from "../../message.ts"
-import { formatPosition } from "../position.ts"
+import { formatPosition } from "../driver/position.ts"
+import { createWatchers } from "../driver/watchers.ts"
 import type { Connection } from "./connection.ts"
 
 /** How long to wait for a connection to hear, or to stop hearing, in milliseconds. */
 const PATIENCE = 3000
 
-export interface FollowerOptions {
+export interface NotificationsOptions {
   readonly connection: Connection
   /** Undefined when nobody tells of appends, or we cannot hear of them. */
   readonly channel: string | undefined
@@ -14,7 +15,7 @@ export interface FollowerOptions {
   readonly look: () => Promise<Position>
 }
 
-export interface Follower {
+export interface Notifications {
   watch(wake: (newest?: Position) => void): () => Promise<void>
   /** Tells all watchers. */
   wake(newest: Position): void
@@ -25,8 +26,14 @@ export interface Follower {
  * Wakes watchers. Looking at the newest position now and then is what makes it certain that they are woken; being told by
  * the server only makes it sooner. Neither is done while nobody watches.
  */
-export function createFollower({ connection, channel, pollInterval, look }: FollowerOptions): Follower {
-  const watchers = new Set<{ readonly wake: (newest?: Position) => void }>()
+export function createNotifications({ connection, channel, pollInterval, look }: NotificationsOptions): Notifications {
+  const watchers = createWatchers({
+    start() {
+      listen()
+      plan()
+      return rest
+    },
+  })
   let seen: Position | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
   let looking: Promise<void> | undefined
@@ -35,10 +42,6 @@ export function createFollower({ connection, channel, pollInterval, look }: Foll
   /** Times in a row that looking found what nobody had told. */
   let untold = 0
   let wasAway = false
-
-  function wakeAll(newest?: Position): void {
-    for (const { wake } of watchers) wake(newest)
-  }
 
   function plan(): void {
     clearTimeout(timer)
@@ -56,7 +59,7 @@ export function createFollower({ connection, channel, pollInterval, look }: Foll
         if (wasAway || untold >= 2) await stopListening()
         wasAway = false
         seen = newest
-        wakeAll(newest)
+        watchers.wake(newest)
       }
       if (watchers.size > 0) listen()
     } catch {
@@ -73,7 +76,7 @@ export function createFollower({ connection, channel, pollInterval, look }: Foll
       // after a reconnect nobody knows what was missed
       const newest = sequence === undefined ? undefined : formatPosition(epoch, Number(sequence))
       if (newest !== undefined) seen = newest
-      wakeAll(newest)
+      watchers.wake(newest)
     }
     const lose = (): void => {
       unlisten = undefined
@@ -107,25 +110,16 @@ export function createFollower({ connection, channel, pollInterval, look }: Foll
   }
 
   return {
-    watch(wake) {
-      const watcher = { wake }
-      watchers.add(watcher)
-      if (watchers.size === 1) {
-        listen()
-        plan()
-      }
-      return async () => {
-        if (watchers.delete(watcher) && watchers.size === 0) await rest()
-      }
-    },
+    watch: (wake) => watchers.add(wake),
     wake(newest) {
       seen = newest
-      wakeAll(newest)
+      watchers.wake(newest)
     },
     async close() {
-      watchers.clear()
-      clearTimeout(timer)
+      const clearing = watchers.clear()
       await looking
+      await clearing
+      // a look that was under way may have begun to listen
       await rest()
     },
   }

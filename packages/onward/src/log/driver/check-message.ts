@@ -1,11 +1,11 @@
-import { byteLength } from "../bytes.ts"
-import { OnwardError } from "../errors.ts"
-import { idFaultOf, isControlWord, isOfEventSource, MAX_ID_BYTES } from "../event-id.ts"
+import { byteLength } from "../../bytes.ts"
+import { OnwardError } from "../../errors.ts"
+import { idFaultOf, isControlWord, isOfEventSource, MAX_ID_BYTES } from "../../event-id.ts"
 import { parsePosition } from "./position.ts"
-import { kindOf } from "../kind.ts"
-import { unknownField } from "../options.ts"
-import { serialize, type Message, type StoredMessage } from "../message.ts"
-import { checkTopic } from "../topic.ts"
+import { kindOf } from "../../kind.ts"
+import { unknownField } from "../../options.ts"
+import { serialize, type Message, type StoredMessage } from "../../message.ts"
+import { checkTopic } from "../../topic.ts"
 
 const FIELDS = ["topic", "data", "event", "id", "retry", "idempotencyKey"]
 
