@@ -118,7 +118,7 @@ for (const [name, { missing }] of Object.entries(STORES)) {
         for (let number = 1, hasEnded = false; !hasEnded; number++) {
           hasEnded = isOver
           const data = hasEnded ? END : number
-          const body = JSON.stringify({ topic, event: topic, data, key: `${topic}/${number}` })
+          const body = JSON.stringify({ topic, event: topic, data, idempotencyKey: `${topic}/${number}` })
           // who is asked may be leaving: asked again, elsewhere, with the same key, it is stored once
           for (let attempt = number; ; attempt++) {
             const url = `${hubs[attempt % hubs.length]?.url}/publish`
