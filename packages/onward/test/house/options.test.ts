@@ -9,6 +9,7 @@ import { EventSource, pollingFetch, stream } from "onward/client"
 import { sse as h3Sse } from "onward/h3"
 import { sse as honoSse } from "onward/hono"
 import { ssePlugin } from "onward/fastify"
+import { createBatcher, createWatchers } from "onward/log/driver"
 import { logCases } from "onward/log/suite"
 import { eventStore, resume } from "onward/mcp"
 import { natsLog } from "onward/nats"
@@ -62,6 +63,8 @@ const CALLS: Readonly<Record<string, (options: never) => unknown>> = {
   redisLog: (options) => redisLog({} as never, options),
   postgresLog: (options) => postgresLog({} as never, options),
   natsLog: (options) => natsLog({} as never, options),
+  createBatcher,
+  createWatchers,
   logCases,
   stream: (options) => stream(url, options),
   EventSource: (options) => new EventSource(url, options),
@@ -122,6 +125,8 @@ const SLIPS: Readonly<Record<string, readonly [options: object, meant: string][]
   redisLog: [[{ timeouts: 5 }, "timeout"]],
   postgresLog: [[{ pollinterval: 5 }, "pollInterval"]],
   natsLog: [[{ replica: 5 }, "replicas"]],
+  createBatcher: [[{ log: "a", maxMessage: 1 }, "maxMessages"]],
+  createWatchers: [[{ starts() {} }, "start"]],
   logCases: [[{ creat: 1 }, "create"]],
   stream: [
     [{ header: {} }, "headers"],
@@ -205,7 +210,19 @@ const WITHOUT = new Set([
   "defineEvents",
   "checkLog",
   "checkMessage",
+  "IdIndex",
+  "RemovedPositions",
   "createEpoch",
+  "createGate",
+  "createKeptEntries",
+  "createSweeper",
+  "idScopeOf",
+  "limitsOf",
+  "lossOf",
+  "merge",
+  "readFrom",
+  "sizeOf",
+  "timeoutOf",
   "formatPosition",
   "inSameEpoch",
   "parsePosition",

@@ -1,4 +1,5 @@
 import type { StoredMessage } from "../../message.ts"
+import { checkNames } from "../../options.ts"
 import type { Appended } from "../log.ts"
 import { Backlog, weightOf } from "./backlog.ts"
 
@@ -24,6 +25,8 @@ export interface BatcherOptions {
   readonly isOfOneAppend?: (error: unknown) => boolean
 }
 
+const OPTIONS = ["log", "write", "maxMessages", "maxSize", "sizeOf", "isOfOneAppend"]
+
 interface Call extends PendingAppend {
   readonly size: number
   readonly weight: number
@@ -36,6 +39,7 @@ interface Call extends PendingAppend {
  * together, as do all appends of one event-loop turn. Rejects with `log_unavailable` when 64 MiB wait.
  */
 export function createBatcher(options: BatcherOptions): (messages: readonly StoredMessage[]) => Promise<Appended> {
+  checkNames("createBatcher", options, OPTIONS)
   const { log, write, maxMessages = 5_000, maxSize = 4 * 1024 * 1024, sizeOf = weightOf } = options
   const { isOfOneAppend = () => false } = options
   const backlog = new Backlog(log)

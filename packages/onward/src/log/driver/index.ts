@@ -4,7 +4,7 @@ export type { Appended, Bounds, Landmark, Log, Loss, LossReason, Page, ReadQuery
 export { createBatcher, type BatcherOptions, type PendingAppend } from "./batcher.ts"
 export { createGate, type CloseSteps, type Gate } from "./gate.ts"
 export { createSweeper, type Sweeper } from "./sweeper.ts"
-export { createWatchers, type Watchers, type WatchersOptions } from "./watchers.ts"
+export { createWatchers, type Wake, type Watchers, type WatchersOptions } from "./watchers.ts"
 // what a log answers with
 export { createKeptEntries, type KeptEntries, type Summary } from "./kept-entries.ts"
 export { lossOf, readFrom } from "./loss.ts"

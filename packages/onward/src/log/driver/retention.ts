@@ -42,10 +42,14 @@ export function limitsOf(retention: Retention): Limits {
   }
 }
 
-type Text = string | null | undefined
-
 /** What a message counts for in the `bytes` limits. */
-export function sizeOf(topic: string, data: string, event: Text, id: Text, key: Text): number {
+export function sizeOf(
+  topic: string,
+  data: string,
+  event: string | null | undefined,
+  id: string | null | undefined,
+  key: string | null | undefined,
+): number {
   let size = byteLength(topic) + byteLength(data)
   if (event != null) size += byteLength(event)
   if (id != null) size += byteLength(id)

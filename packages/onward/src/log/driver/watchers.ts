@@ -1,6 +1,8 @@
 import type { Position } from "../../message.ts"
+import { checkNames } from "../../options.ts"
 
-type Wake = (newest?: Position) => void
+/** A callback of `watch`; `newest` is the newest position, if it is known. */
+export type Wake = (newest?: Position) => void
 
 /** The callbacks of `watch`. */
 export interface Watchers {
@@ -21,7 +23,9 @@ export interface WatchersOptions {
 }
 
 /** Keeps the callbacks of `watch`. Nothing listens or polls while there is no callback. */
-export function createWatchers({ start }: WatchersOptions = {}): Watchers {
+export function createWatchers(options: WatchersOptions = {}): Watchers {
+  checkNames("createWatchers", options, ["start"])
+  const { start } = options
   // an object each, so that the same function given twice is two watchers
   const watchers = new Set<{ readonly wake: Wake }>()
   let stop: (() => void | Promise<void>) | undefined
