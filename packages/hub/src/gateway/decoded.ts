@@ -1,9 +1,12 @@
 import type { IncomingMessage } from "node:http"
 import type { Readable, Transform } from "node:stream"
-import { constants, createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from "node:zlib"
+import zlib from "node:zlib"
 import { OnwardError } from "onward"
 
-/** Content codings (RFC 9110 section 8.4.1) that this process can decode. Older versions of Node have no zstd. */
+// zstd exists since Node 22.15: an import by name would keep the hub from starting on older ones
+const { constants, createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } = zlib
+
+/** Content codings (RFC 9110 section 8.4.1) that this process can decode. */
 const DECODERS: Readonly<Partial<Record<string, () => Transform>>> = {
   gzip: () => createGunzip(TRUSTING),
   "x-gzip": () => createGunzip(TRUSTING),

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http"
 import { setTimeout } from "node:timers/promises"
 import { HttpError } from "../http-error.ts"
 import type { GatewayLimits } from "./limits.ts"
+import { retryAfterOf } from "./retry-after.ts"
 import { createUpstream, type Question, type Upstream, type UpstreamOptions } from "./upstream.ts"
 
 /** A provider's response, with the provider. */
@@ -31,6 +32,8 @@ export interface Upstreams {
 const RETRYABLE: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504, 529])
 /** Delay before a retry at the same upstream, in ms: the first, and the maximum. */
 const DELAY = { first: 250, max: 4_000 }
+/** Longest `Retry-After` that the gateway waits for, in ms. A client that gets a longer one decides for itself. */
+const LONGEST_RETRY_AFTER = 30_000
 
 export function createUpstreams(options: readonly UpstreamOptions[], limits: GatewayLimits): Upstreams {
   const all = options.map((each) => createUpstream(each, limits))
@@ -51,16 +54,26 @@ export function createUpstreams(options: readonly UpstreamOptions[], limits: Gat
     async ask(from, question, signal) {
       const isOnce = question.body !== undefined && "req" in question.body
       const retries = isOnce ? 0 : Math.max(limits.retries, from.length - 1)
+      /** When each upstream that has failed may be asked again. */
+      const again = new Map<Upstream, number>()
       for (let tries = 0; ; tries++) {
         const upstream = from[tries % from.length] as Upstream
-        const isLast = tries === retries
-        const answer = await upstream.ask(question, signal).catch((error: unknown) => {
-          if (isLast || !(error instanceof HttpError) || error.status < 500) throw error
-          return undefined
+        const next = from[(tries + 1) % from.length] as Upstream
+        const outcome = await upstream.ask(question, signal).catch((error: unknown) => {
+          if (!(error instanceof HttpError) || error.status < 500) throw error
+          return error
         })
+        const failure = outcome instanceof HttpError ? outcome : undefined
+        const answer = outcome instanceof HttpError ? undefined : outcome
+        const now = Date.now()
+        const given = answer ? retryAfterOf(answer.headers, now) : 0
+        again.set(upstream, now + Math.max(given, backoff(Math.floor(tries / from.length))))
+        const wait = Math.max(0, (again.get(next) ?? 0) - now)
+        const isLast = tries === retries || wait > LONGEST_RETRY_AFTER
+        if (failure && isLast) throw failure
         if (answer && (isLast || !RETRYABLE.has(answer.statusCode ?? 0))) return { answer, upstream }
         answer?.destroy()
-        if (from.length === 1) await pause(tries, signal)
+        await setTimeout(wait, undefined, { signal }).catch(() => {})
       }
     },
     close() {
@@ -78,7 +91,7 @@ function isMatch(models: string | undefined, model: string): boolean {
   return models.endsWith("*") ? model.startsWith(models.slice(0, -1)) : model === models
 }
 
-async function pause(tries: number, signal: AbortSignal): Promise<void> {
-  const ms = Math.min(DELAY.max, DELAY.first * 2 ** tries)
-  await setTimeout(ms * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {})
+/** The delay after a number of failures of the same upstream, in ms. */
+function backoff(failures: number): number {
+  return Math.min(DELAY.max, DELAY.first * 2 ** failures) * (0.5 + Math.random() / 2)
 }

@@ -1,10 +1,16 @@
 import assert from "node:assert/strict"
 import type { ServerResponse } from "node:http"
+import module from "node:module"
+import { Readable, type Transform } from "node:stream"
 import { test } from "node:test"
-import { brotliCompressSync, deflateSync, gzipSync, constants, createGzip } from "node:zlib"
+import zlib from "node:zlib"
 import OpenAI from "openai"
 import { testServer } from "../server.ts"
 import { chat, createProvider, writeResponse, type Call } from "./provider.ts"
+
+// zstd exists since Node 22.15
+const { brotliCompressSync, deflateSync, gzipSync, constants, createGzip, createZstdCompress, zstdCompressSync } = zlib
+const hasZstd = typeof zstdCompressSync === "function"
 
 const STREAM = [
   'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"Once"},"finish_reason":null}]}',
@@ -78,6 +84,31 @@ const ways: [name: string, send: (res: ServerResponse) => void][] = [
         .writeHead(200, { "content-type": "text/event-stream", "content-encoding": "br" })
         .end(brotliCompressSync(STREAM)),
   ],
+  ...(hasZstd
+    ? ([
+        [
+          "in zstd",
+          (res) =>
+            res
+              .writeHead(200, { "content-type": "text/event-stream", "content-encoding": "zstd" })
+              .end(zstdCompressSync(STREAM)),
+        ],
+        [
+          "in zstd, without a content type",
+          (res) => res.writeHead(200, { "content-encoding": "zstd" }).end(zstdCompressSync(STREAM)),
+        ],
+        [
+          "in zstd, event by event, and cut off after its end",
+          (res) => {
+            res.writeHead(200, { "content-type": "text/event-stream", "content-encoding": "zstd" })
+            const zstd = createZstdCompress()
+            zstd.on("data", (piece) => res.write(piece))
+            zstd.write(STREAM)
+            zstd.flush(constants.ZSTD_e_flush, () => setTimeout(() => res.destroy(), 20))
+          },
+        ],
+      ] satisfies [name: string, send: (res: ServerResponse) => void][])
+    : []),
   [
     "in gzip, without a content type",
     (res) => res.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync(STREAM)),
@@ -107,35 +138,63 @@ for (const [name, send] of ways) {
   })
 }
 
-test("each event of a compressed stream is with the client before the next one is made", async (t) => {
-  const provider = await createProvider(t)
-  const server = await testServer(t, { upstream: { url: provider.url } })
-  const client = new OpenAI({ apiKey: "a", baseURL: `${server.url}/v1`, maxRetries: 0 })
-  const asking = client.chat.completions.create({ model: "m", messages: [], stream: true })
-  const { res } = await provider.call()
-  res.writeHead(200, { "content-type": "text/event-stream", "content-encoding": "gzip" })
-  const gzip = createGzip()
-  gzip.pipe(res)
-  const say = (delta: object, finish: string | null = null): void => {
-    gzip.write(
-      `data: ${JSON.stringify({ id: "c", model: "m", choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`,
-    )
-    gzip.flush(constants.Z_SYNC_FLUSH)
-  }
-  const words = ["one", "two", "three"]
-  say({ content: words[0] })
-  const seen: string[] = []
-  for await (const { choices } of await asking) {
-    const word = choices[0]?.delta.content
-    if (!word) continue
-    seen.push(word)
-    if (seen.length < words.length) say({ content: words[seen.length] })
-    else {
-      say({}, "stop")
-      gzip.end()
+/** Each coding with a compressor, and the flush that ends a block. */
+const flushing: readonly (readonly [coding: string, make: () => Transform & zlib.Zlib, flush: number])[] = [
+  ["gzip", createGzip, constants.Z_SYNC_FLUSH],
+  ["deflate", zlib.createDeflate, constants.Z_SYNC_FLUSH],
+  ["br", zlib.createBrotliCompress, constants.BROTLI_OPERATION_FLUSH],
+  ...(hasZstd ? ([["zstd", createZstdCompress, constants.ZSTD_e_flush]] as const) : []),
+]
+
+for (const [coding, make, flush] of flushing) {
+  test(`each event of a stream in ${coding} is with the client before the next one is made`, async (t) => {
+    const provider = await createProvider(t)
+    const server = await testServer(t, { upstream: { url: provider.url } })
+    const client = new OpenAI({ apiKey: "a", baseURL: `${server.url}/v1`, maxRetries: 0 })
+    const asking = client.chat.completions.create({ model: "m", messages: [], stream: true })
+    const { res } = await provider.call()
+    res.writeHead(200, { "content-type": "text/event-stream", "content-encoding": coding })
+    const encoder = make()
+    encoder.pipe(res)
+    const say = (delta: object, finish: string | null = null): void => {
+      encoder.write(
+        `data: ${JSON.stringify({ id: "c", model: "m", choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`,
+      )
+      encoder.flush(flush)
     }
+    const words = ["one", "two", "three"]
+    say({ content: words[0] })
+    const seen: string[] = []
+    for await (const { choices } of await asking) {
+      const word = choices[0]?.delta.content
+      if (!word) continue
+      seen.push(word)
+      if (seen.length < words.length) say({ content: words[seen.length] })
+      else {
+        say({}, "stop")
+        encoder.end()
+      }
+    }
+    assert.deepEqual(seen, words)
+  })
+}
+
+test("the gateway loads where Node has no zstd", { skip: !hasZstd || !("registerHooks" in module) }, async () => {
+  const older = `import zlib from "node:zlib"; export default { ...zlib, createZstdDecompress: undefined }`
+  const hooks = module.registerHooks({
+    resolve: (specifier, context, next) =>
+      specifier === "node:zlib" && context.parentURL?.endsWith("?older")
+        ? { url: `data:text/javascript,${encodeURIComponent(older)}`, shortCircuit: true }
+        : next(specifier, context),
+  })
+  try {
+    const url = new URL("../../src/gateway/decoded.ts?older", import.meta.url)
+    const { decodedBody } = (await import(url.href)) as typeof import("../../src/gateway/decoded.ts")
+    const answer = Object.assign(Readable.from([]), { headers: { "content-encoding": "zstd" } })
+    assert.throws(() => decodedBody(answer as never), { code: "bad_content_type" })
+  } finally {
+    hooks.deregister()
   }
-  assert.deepEqual(seen, words)
 })
 
 test("a 200 that is JSON is passed on as it is, digit by digit, compressed or not", async (t) => {

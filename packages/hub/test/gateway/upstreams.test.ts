@@ -104,6 +104,49 @@ test("before the first byte of an answer, the same provider is asked again, or t
   assert.equal((await fetch(`${none.url}/v1/models`)).status, 503)
 })
 
+test("a provider's Retry-After is waited for before the same provider is asked again", async (t) => {
+  for (const [name, value, least] of [
+    ["retry-after", "1", 900],
+    ["retry-after-ms", "600", 500],
+  ] as const) {
+    const times: number[] = []
+    const provider = await createProvider(t, (call) => {
+      times.push(performance.now())
+      if (times.length === 1) call.res.writeHead(429, { [name]: value }).end("{}")
+      else echo(call)
+    })
+    const server = await testServer(t, { upstream: { url: provider.url }, gateway: { limits: { retries: 1 } } })
+    assert.equal((await fetch(`${server.url}/v1/chat/completions`, post({ model: "m" }))).status, 200)
+    const [first = 0, second = 0] = times
+    // the gateway's own pause would be 250 ms at most
+    assert.ok(second - first >= least, `${name}: asked again after ${second - first} ms`)
+  }
+})
+
+test("a Retry-After that is too long is the client's, and another provider is asked at once", async (t) => {
+  const later = new Date(Date.now() + 3_600_000).toUTCString()
+  for (const headers of [{ "retry-after": "31" }, { "retry-after": later }, { "x-should-retry": "false" }]) {
+    const busy = await createProvider(t, ({ res }) => res.writeHead(429, headers).end("{}"))
+    const limits = { retries: 3 }
+    const alone = await testServer(t, { upstream: { url: busy.url }, gateway: { limits } })
+    for (const stream of [true, false]) {
+      const refused = await fetch(`${alone.url}/v1/chat/completions`, post({ model: "m", stream }))
+      assert.equal(refused.status, 429)
+      for (const [name, value] of Object.entries(headers)) assert.equal(refused.headers.get(name), value)
+    }
+    assert.equal(busy.calls.length, 2)
+    const good = await createProvider(t, echo)
+    const both = await testServer(t, { gateway: { upstreams: [{ url: busy.url }, { url: good.url }], limits } })
+    assert.equal((await fetch(`${both.url}/v1/chat/completions`, post({ model: "m" }))).status, 200)
+    // nor is it waited for when the other one cannot be reached
+    const none = await testServer(t, {
+      gateway: { upstreams: [{ url: busy.url }, { url: "http://127.0.0.1:1/v1" }], limits },
+    })
+    assert.equal((await fetch(`${none.url}/v1/chat/completions`, post({ model: "m" }))).status, 502)
+    assert.equal(busy.calls.length, 4)
+  }
+})
+
 test("a stream that has begun is never asked for again", async (t) => {
   const provider = await createProvider(t, ({ res }) => {
     begin(res)
