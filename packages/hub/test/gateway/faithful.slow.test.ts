@@ -5,6 +5,7 @@ import { Readable, type Transform } from "node:stream"
 import { test } from "node:test"
 import zlib from "node:zlib"
 import OpenAI from "openai"
+import type { decodedBody as decode } from "../../src/gateway/decoded.ts"
 import { testServer } from "../server.ts"
 import { chat, createProvider, writeResponse, type Call } from "./provider.ts"
 
@@ -189,7 +190,7 @@ test("the gateway loads where Node has no zstd", { skip: !hasZstd || !("register
   })
   try {
     const url = new URL("../../src/gateway/decoded.ts?older", import.meta.url)
-    const { decodedBody } = (await import(url.href)) as typeof import("../../src/gateway/decoded.ts")
+    const { decodedBody } = (await import(url.href)) as { decodedBody: typeof decode }
     const answer = Object.assign(Readable.from([]), { headers: { "content-encoding": "zstd" } })
     assert.throws(() => decodedBody(answer as never), { code: "bad_content_type" })
   } finally {
