@@ -50,6 +50,9 @@ const nats: Engine = {
   },
 }
 
+/** An image of 25 MB. */
+const IMAGE = `data:image/png;base64,${"A".repeat(Math.ceil((25 * 1024 ** 2) / 3) * 4)}`
+
 /** What holds of any two gateways that share a log: one is asked for an answer, the other one resumes another, and stops it. */
 async function share(provider: Provider, asked: string, other: string): Promise<void> {
   // a response, resumed while it is written
@@ -87,6 +90,21 @@ async function share(provider: Provider, asked: string, other: string): Promise<
   assert.match(await watching, /"content":"Once"[^]*"code":"run_stopped"/)
   const bobs = await fetch(`${other}/v1/chat/completions/${run}`, { headers: { authorization: "Bearer bob's" } })
   assert.equal(bobs.status, 404, "to others it is unknown there too")
+
+  // an image, which providers send in one event: larger than the largest record of some stores
+  const asksToDraw = fetch(`${asked}/v1/chat/completions`, { method: "POST", headers, body: '{"stream":true}' })
+  const drawing = await provider.call()
+  begin(drawing.res)
+  chat.say(drawing.res, { images: [{ type: "image_url", image_url: { url: IMAGE } }] })
+  chat.finish(drawing.res)
+  const drawn = await asksToDraw
+  const again = await fetch(new URL(drawn.headers.get("content-location") ?? "", other), { headers })
+  for (const each of [drawn, again]) {
+    const text = await each.text()
+    // a message of an assertion would hold all of it
+    assert.ok(text.includes(IMAGE))
+    assert.ok(text.endsWith("data: [DONE]\n\n"), text.slice(-300))
+  }
 
   // none of it is anything that can be subscribed to
   const all = await fetch(`${other}/events?topic=*&last_event_id=earliest`)
@@ -140,6 +158,50 @@ describe("several gateways", { concurrency: 3 }, () => {
       },
     )
   }
+
+  test("by the gateway's own key, what a caller made at one gateway is no other caller's at another one", async (t) => {
+    let id = 0
+    const provider = await createProvider(t, ({ req, res, body }) => {
+      if (body.includes('"stream":true')) {
+        const response = writeResponse(res, `resp_${++id}`)
+        response.begin()
+        return response.finish()
+      }
+      const made = req.method === "POST" ? `${req.url?.includes("files") ? "file" : "resp"}_${++id}` : "other"
+      res.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ id: made }))
+    })
+    const folder = temporaryFolder(t)
+    const args = ["--upstream", provider.url, "--no-demo", "--log", `sqlite:${join(folder, "hub.db")}`]
+    const env = { ONWARD_UPSTREAM_KEY: "own" }
+    const gateways = await Promise.all(
+      ["one", "two"].map((each) => serveOnward(t, { data: join(folder, each), args, env })),
+    )
+    const [one = "", two = ""] = gateways.map(({ url }) => url)
+    const ask = (url: string, caller: string, path: string, init: RequestInit = {}): Promise<Response> =>
+      fetch(`${url}/v1${path}`, {
+        ...init,
+        headers: { authorization: `Bearer ${caller}`, "content-type": "application/json" },
+      })
+    const post = (body: object): RequestInit => ({ method: "POST", body: JSON.stringify(body) })
+
+    for (const stream of [true, false]) {
+      const made = await (await ask(one, "ann's", "/responses", post({ model: "m", stream }))).text()
+      const [response = ""] = /resp_\d+/.exec(made) ?? []
+      const requests: [path: string, init: RequestInit][] = [
+        [`/responses/${response}/input_items`, {}],
+        [`/responses`, post({ model: "m", previous_response_id: response })],
+        [`/responses/${response}`, { method: "DELETE" }],
+      ]
+      for (const [path, init] of requests) {
+        for (const url of [two, one]) assert.equal((await ask(url, "bob's", path, init)).status, 404, path)
+      }
+      for (const [path, init] of requests) assert.equal((await ask(two, "ann's", path, init)).status, 200, path)
+    }
+    const file = (await (await ask(one, "ann's", "/files", post({}))).json()) as { id: string }
+    assert.equal((await ask(two, "bob's", `/files/${file.id}`)).status, 404)
+    assert.equal((await ask(two, "ann's", `/files/${file.id}`)).status, 200)
+    for (const { req } of provider.calls) assert.equal(req.headers.authorization, "Bearer own")
+  })
 
   test("after a gateway was killed and started again, what came is there, and is told to be all there is", async (t) => {
     const provider = await createProvider(t)
