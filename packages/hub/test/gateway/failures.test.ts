@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs"
 import type { ServerResponse } from "node:http"
 import { test, type TestContext } from "node:test"
 import { testServer } from "../server.ts"
-import { begin, chat, createProvider } from "./provider.ts"
+import { begin, chat, createProvider, writeResponse } from "./provider.ts"
 
 /** A failure of a provider: its row in docs/gateway.md, and how to provoke it. */
 interface Failure {
@@ -93,10 +93,111 @@ async function seen(t: TestContext, { answer, limits = {} }: Failure): Promise<s
   return `200, ${before}${code === undefined ? "`[DONE]`" : `an error \`${code}\``}`
 }
 
+/** A stream of which the first word has come. */
+async function begun(t: TestContext, path: "chat/completions" | "responses") {
+  const provider = await createProvider(t, ({ req, res }) => {
+    if (req.method === "DELETE") res.end()
+  })
+  const server = await testServer(t, { upstream: { url: provider.url } })
+  const leaving = new AbortController()
+  const asking = fetch(`${server.url}/v1/${path}`, { method: "POST", body: '{"stream":true}', signal: leaving.signal })
+  const { res } = await provider.call()
+  const response = path === "responses" ? writeResponse(res, "resp_1") : undefined
+  if (response) response.begin()
+  else begin(res)
+  const say = response?.say ?? ((content: string) => chat.say(res, { content }))
+  say("Once")
+  const { headers, body } = await asking
+  const reader = (body as ReadableStream<Uint8Array>).getReader()
+  const decoder = new TextDecoder()
+  let text = ""
+  async function read(until: string): Promise<string> {
+    while (!text.includes(until)) {
+      const { done, value } = await reader.read()
+      if (done) break
+      text += decoder.decode(value, { stream: true })
+    }
+    return text
+  }
+  await read("Once")
+  const [url = ""] = new URL(headers.get("content-location") ?? "", server.url).href.split("?")
+  const end = (): void => (response ? response.finish() : chat.finish(res))
+  return { server, url, say, end, leave: () => leaving.abort(), rest: () => read("nothing that comes") }
+}
+
+/** What comes after the first word. */
+function rest(text: string): string {
+  assert.match(text, /"Once"/)
+  assert.doesNotMatch(text, /\[DONE\]|response\.completed/)
+  const status = /event: response\.incomplete\n[^]*?"status":"(\w+)"/.exec(text)?.[1]
+  if (status !== undefined) return `What came, then \`response.incomplete\` with status \`${status}\``
+  return `What came, then an error \`${/"code":"(\w+)"/.exec(text)?.[1]}\``
+}
+
+/** What happens at the gateway, and how to provoke it. */
+const incidents: readonly { readonly what: string; readonly seen: (t: TestContext) => Promise<string> }[] = [
+  {
+    what: "A caller stops a chat or message",
+    async seen(t) {
+      const run = await begun(t, "chat/completions")
+      await fetch(run.url, { method: "DELETE" })
+      return rest(await run.rest())
+    },
+  },
+  {
+    what: "A caller stops a response",
+    async seen(t) {
+      const run = await begun(t, "responses")
+      await fetch(`${run.url}/cancel`, { method: "POST" })
+      return rest(await run.rest())
+    },
+  },
+  {
+    what: "The client disconnects",
+    async seen(t) {
+      const run = await begun(t, "chat/completions")
+      run.leave()
+      run.say(" upon")
+      run.end()
+      assert.match(await (await fetch(run.url)).text(), /Once[^]* upon[^]*\[DONE\]/)
+      return "The run continues, unless `--upstream-abandon` is set"
+    },
+  },
+  {
+    what: "The gateway shuts down",
+    async seen(t) {
+      const run = await begun(t, "chat/completions")
+      const [text] = await Promise.all([run.rest(), run.server.close()])
+      return rest(text)
+    },
+  },
+  {
+    what: "The response was deleted",
+    async seen(t) {
+      const run = await begun(t, "responses")
+      run.end()
+      await run.rest()
+      assert.equal((await fetch(run.url, { method: "DELETE" })).status, 200)
+      return String((await fetch(`${run.url}?stream=true`)).status)
+    },
+  },
+]
+
+const PAGE = readFileSync(new URL("../../../../docs/gateway.md", import.meta.url), "utf8")
+
+function assertListed(rows: readonly string[]): void {
+  const missing = rows.filter((row) => !PAGE.includes(row))
+  assert.deepEqual(missing, [], "copy these rows into the table of the page")
+}
+
 test("docs/gateway.md lists what a client sees of each failure of a provider", async (t) => {
   const rows: string[] = []
   for (const failure of failures) rows.push(`| ${failure.what} | ${await seen(t, failure)} |`)
-  const page = readFileSync(new URL("../../../../docs/gateway.md", import.meta.url), "utf8")
-  const missing = rows.filter((row) => !page.includes(row))
-  assert.deepEqual(missing, [], "copy these rows into the table of the page")
+  assertListed(rows)
+})
+
+test("docs/gateway.md lists what a client sees of what happens at the gateway", async (t) => {
+  const rows: string[] = []
+  for (const { what, seen } of incidents) rows.push(`| ${what} | ${await seen(t)} |`)
+  assertListed(rows)
 })

@@ -89,8 +89,11 @@ export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
   let pieces = 0
   let opened = 0
   let hasBegun = false
-  /** Received events that have not been returned yet. */
-  const arrived: { readonly frame?: F | undefined; readonly cause?: Error }[] = []
+  let hasFrame = false
+  /** Why the latest event that is not a frame could not be decoded. */
+  let undecoded: unknown
+  /** The frames of received events that have not been returned yet. */
+  const arrived: (F | undefined)[] = []
   let heard: (() => void) | undefined
   const isOpen = new Promise<void>((resolve) => (heard = resolve))
 
@@ -123,18 +126,19 @@ export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
     },
   })
 
-  /** Decodes an event, to be returned later. True for the last one. */
+  /** Decodes an event, to be returned later. True for the last one. An event that is not a frame is skipped, as the server does. */
   function arrive({ event, data }: { event: string; data: string }): boolean {
+    let frame: F | undefined
     try {
-      const frame = format.decode(event === "message" ? { data } : { event, data })
-      arrived.push({ frame })
+      frame = format.decode(event === "message" ? { data } : { event, data })
       if (frame !== undefined) take(reader.take(frame))
-      // a response can be complete before its usage arrives
-      return reader.isComplete && (endedAt !== undefined || data === "[DONE]")
+      hasFrame ||= frame !== undefined
     } catch (cause) {
-      arrived.push({ cause: cause as Error })
-      return true
+      undecoded = cause
     }
+    arrived.push(frame)
+    // a response can be complete before its usage arrives
+    return reader.isComplete && (endedAt !== undefined || data === "[DONE]")
   }
 
   function take(parts: readonly Part[]): void {
@@ -159,10 +163,11 @@ export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
     hasBegun = true
     try {
       for await (const _ of events) {
-        const { frame, cause } = arrived.shift() ?? {}
-        if (cause) throw cause
+        const frame = arrived.shift()
         if (frame !== undefined) yield frame
       }
+      if (undecoded !== undefined && !hasFrame)
+        throw new OnwardError("validation_failed", NO_FRAMES, { cause: undecoded })
       if (endedAt === undefined) tell(reader.isComplete ? "completed" : await ask())
     } catch (cause) {
       error ??= cause instanceof OnwardError ? { code: cause.code, message: cause.message } : undefined
@@ -232,3 +237,5 @@ export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
 
 const hrefOf = (url: string | URL): string =>
   new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href
+
+const NO_FRAMES = "No event of the run is a frame of the format. Use the server's format."

@@ -1,5 +1,6 @@
 import { OnwardError } from "../errors.ts"
 import { iteratorOf } from "../stream-iterator.ts"
+import { eventStreamIn, notAnEventStream } from "./event-stream.ts"
 import type { Format } from "./format.ts"
 import { framesIn, type FramesOptions } from "./frames.ts"
 
@@ -62,24 +63,15 @@ const isResponse = (given: unknown): given is Response =>
 
 function framesOf<F>(response: Response, format: Format<F>, options: FramesOptions): AsyncIterator<F> {
   const { status, headers, body } = response
-  const type = headers.get("content-type") ?? ""
-  const fault =
-    status < 200 || status > 299
-      ? new OnwardError(
-          "bad_status",
-          `The provider answered with status ${status}. Check the request and its credentials.`,
-          { status },
-        )
-      : !/^text\/event-stream\b/i.test(type) || !body
-        ? new OnwardError(
-            "bad_content_type",
-            "The provider's response is not an event stream. Request a stream, for example by stream: true.",
-            { status },
-          )
-        : undefined
-  if (fault) {
+  if (status < 200 || status > 299) {
     body?.cancel().catch(() => {})
-    throw fault
+    throw new OnwardError(
+      "bad_status",
+      `The provider answered with status ${status}. Check the request and its credentials.`,
+      { status },
+    )
   }
-  return framesIn(body as ReadableStream<Uint8Array>, format, options)
+  if (!body) throw notAnEventStream()
+  const isEventStream = /^text\/event-stream\b/i.test(headers.get("content-type") ?? "")
+  return framesIn(isEventStream ? body : eventStreamIn(body), format, options)
 }

@@ -140,3 +140,22 @@ test("a server that cannot be reached is an error with a code, also to stop", as
   const run = openRun({ url: "http://127.0.0.1:9/runs/1", format, retry: false })
   await assert.rejects(run.stop(), { name: "OnwardError", code: "network_error", status: 0 })
 })
+
+test("an event that is not a frame is skipped; a stream without any frame is an error with a code", async (t) => {
+  const url = await serve(t, (req, res) => {
+    res.writeHead(200, { "content-type": "text/event-stream" })
+    const blocks = ['"one"', "{cut", '"two"', "", '"[completed]"'].map((data) => `data: ${data}\n\n`)
+    res.end(req.url === "/other" ? "data: {cut\n\n".repeat(3) : `event: ping\ndata: \n\n${blocks.join("")}`)
+  })
+  const run = openRun({ url, format, retry: false })
+  const frames: string[] = []
+  for await (const frame of run.frames) frames.push(frame)
+  assert.deepEqual(frames, ["one", "two", "[completed]"])
+  assert.equal(run.status, "completed")
+
+  const left = { url: new URL("/other", url), format, retry: false as const }
+  const other = openRun(left)
+  await assert.rejects(other.frames.next(), { name: "OnwardError", code: "validation_failed" })
+  assert.equal(other.status, "failed")
+  assert.equal(other.error?.code, "validation_failed")
+})

@@ -67,6 +67,25 @@ test("a provider whose answer is no event stream is a failed run", async (t) => 
   assert.equal(text, "[failed bad_content_type]")
 })
 
+for (const type of [undefined, "text/plain", "application/json", "text/html", "application/octet-stream"]) {
+  test(`an event stream with the content type ${type ?? "of none"} is read`, async (t) => {
+    const { text, errors } = await ask(t, (_req, res) => {
+      if (type !== undefined) res.setHeader("content-type", type)
+      res.write("\ufeff\n")
+      setImmediate(() => res.end(`: comment\n\n${frame("Hello")}${frame(".")}`))
+    })
+    assert.equal(text, "Hello.[completed]")
+    assert.deepEqual(errors, [])
+  })
+}
+
+test("a body that is not an event stream is a failed run, also when it is short, empty or without a type", async (t) => {
+  for (const body of ["", "{}", "dat", '{"error":{"message":"no"}}', " ".repeat(10_000), "database: down"]) {
+    const { text } = await ask(t, (_req, res) => res.end(body))
+    assert.equal(text, "[failed bad_content_type]", body)
+  }
+})
+
 test("a provider that is cut off in the middle of a token keeps what came, marked as failed", async (t) => {
   const { text } = await ask(t, (_req, res) => {
     res.writeHead(200, stream)
