@@ -30,6 +30,7 @@ export const NAVIGATION: readonly Group[] = [
       "docs/postgres.md",
       "docs/nats.md",
       "docs/testing.md",
+      "docs/write-a-driver.md",
       "docs/recipes/htmx-and-datastar.md",
       "docs/recipes/moving.md",
       "docs/recipes/outbox.md",
