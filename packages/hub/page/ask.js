@@ -1,18 +1,18 @@
 import { report } from "./elements.js"
 
-const AWAY = "The hub cannot be reached. Try again later."
+const UNREACHABLE = "The hub cannot be reached. Try again later."
 
-/** Takes back what was said of a hub that is there again. */
+/** Replaces the messages about an unreachable hub when the hub is reachable again. */
 export function reportBack() {
   for (const { id, textContent } of document.querySelectorAll(".note.bad")) {
-    if (textContent === AWAY) report(id, "The hub can be reached again. Try again.")
+    if (textContent === UNREACHABLE) report(id, "The hub can be reached again. Try again.")
   }
 }
 
-/** Sends a request to the hub and returns what it answered; throws what it had to say when it refused. */
+/** Sends a request to the hub and returns the JSON of the response. Throws the hub's message if it refuses. */
 export async function ask(path, options = {}) {
   const response = await fetch(path, options).catch(() => {
-    throw new Error(AWAY)
+    throw new Error(UNREACHABLE)
   })
   const answer = await response.json()
   if (!response.ok) throw new Error(answer.error.message)

@@ -12,7 +12,7 @@ const shape = (name, attributes) => {
 }
 
 /**
- * A curve of the last minute in `figure`. `ceiling` gives the top of the scale for the values shown, `write` makes text of one.
+ * Draws a curve of the last minute in `figure`. `ceiling` returns the maximum of the scale for the values, `write` formats a value.
  */
 export function createChart(figure, { ceiling, write }) {
   const svg = shape("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" })
@@ -29,7 +29,7 @@ export function createChart(figure, { ceiling, write }) {
 
   return {
     add(at, value) {
-      // ordered by time even if the hub's clock was set back
+      // drops newer points if the hub's clock was set back
       points = [...points, { at, value }].filter((point) => point.at > at - SPAN && point.at <= at)
       const max = ceiling(points.map((point) => point.value))
       const x = (point) => (WIDTH * (1 - (at - point.at) / SPAN)).toFixed(1)
@@ -37,7 +37,7 @@ export function createChart(figure, { ceiling, write }) {
       let line = ""
       let before
       for (const point of points) {
-        // no curve where nothing was measured
+        // a gap where nothing was measured
         line += `${before === undefined || point.at - before > 5_000 ? "M" : "L"}${x(point)} ${y(point)}`
         before = point.at
       }

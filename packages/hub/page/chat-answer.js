@@ -14,10 +14,10 @@ const STATES = {
 }
 
 /**
- * An answer as it is written, from its beginning to its end, across disconnects.
+ * Shows an answer while it is written, from its start to its end, across disconnects.
  *
  * @param {{ run: string, model: string | null }} turn
- * @param {() => void} onChange told when there is more of it, and when it is over
+ * @param {() => void} onChange called when text arrives, and when the answer ends
  */
 export function openAnswer({ run: id, model }, onChange) {
   const element = create("div", "answer")
@@ -64,7 +64,7 @@ export function openAnswer({ run: id, model }, onChange) {
     get isOver() {
       return isOver
     },
-    /** Ends it, for all viewers. */
+    /** Stops the answer for all viewers. */
     stop: () => run.stop(),
   }
 }

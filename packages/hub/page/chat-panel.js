@@ -4,7 +4,7 @@ import { byId, create, followEnd, report, show } from "./elements.js"
 import { randomName } from "./stream.js"
 
 const KEPT = "onward-chat"
-/** The name of this browser's chat: all its tabs have the same one open. */
+/** The id of this browser's chat, which all its tabs show. */
 export const chat = localStorage.getItem(KEPT) ?? randomName()
 localStorage.setItem(KEPT, chat)
 
@@ -25,7 +25,7 @@ function showControls() {
   if (hadFocus) (isWriting ? stop : send).focus()
 }
 
-/** Shows a question and the answer to it, once, however often it is told of. */
+/** Shows a question and its answer, unless they are already shown. */
 function add(turn) {
   if (answers.has(turn.run)) return
   list.querySelector(".empty")?.remove()

@@ -12,7 +12,7 @@ export function setUpCopy() {
         await navigator.clipboard.writeText(text.textContent)
         button.textContent = "Copied"
       } catch {
-        // no clipboard without HTTPS, loopback or permission: then the text is selected for the keyboard
+        // without HTTPS, loopback or permission there is no clipboard: selects the text for the keyboard
         getSelection().selectAllChildren(text)
         button.textContent = "Selected"
       }

@@ -8,10 +8,10 @@ const cells = Array.from({ length: EVENTS }, () => create("span", ""))
 byId("proof-cells").append(...cells)
 const button = byId("cut")
 
-/** What is known of the cut under way. */
+/** The state of the current cut. */
 let cut
 
-/** Told of each event of the page's main stream. */
+/** Called with each event of the page's main stream. */
 export function noteEvent(event) {
   if (!cut) return
   if (cut.backAt !== undefined && cut.after === undefined) {
@@ -22,7 +22,7 @@ export function noteEvent(event) {
   judge()
 }
 
-/** Told when the main stream is lost and open again. */
+/** Called when the main stream is lost and when it is open again. */
 export function noteState(state) {
   if (!cut) return
   if (state === "lost") cut.lostAt ??= performance.now()
@@ -31,7 +31,7 @@ export function noteState(state) {
   show("proof-time", `${((cut.backAt - cut.lostAt) / 1_000).toFixed(2)} s`)
 }
 
-/** Once the last of the numbers has come, or never came: how many are missing, how many came twice. */
+/** Shows how many numbers are missing or were received twice, once the last one has arrived or the timeout has passed. */
 function judge(isLate = false) {
   if (!cut?.published) return
   const { first, last } = cut.published

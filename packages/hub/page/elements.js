@@ -1,19 +1,19 @@
-/** The element with this id, which the page has. */
+/** Returns the page's element with this id. */
 export const byId = (id) => document.getElementById(id)
 
-/** Everything that arrives is shown as text, never as markup. */
+/** Shows a value as text, never as markup. */
 export function show(id, text) {
   byId(id).textContent = text
 }
 
-/** Says how something went, and whether it went badly. */
+/** Shows the result of an action, and marks it if it is an error. */
 export function report(id, text, isBad = false) {
   const element = byId(id)
   element.textContent = text
   element.classList.toggle("bad", isBad)
 }
 
-/** A new element with text in it. */
+/** Creates an element with text. */
 export function create(name, className, text = "") {
   const element = document.createElement(name)
   element.className = className

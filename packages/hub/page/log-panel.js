@@ -13,14 +13,14 @@ const STATES = {
   failed: "Refused.",
 }
 
-/** This page's own requests, which would crowd out those of others. The button's is marked. */
+/** Requests of this page, which are hidden because they would fill the list. The button's request is shown. */
 const IS_OWN =
   /"(?:GET|POST|DELETE) (?!\/healthz)(?:\/demo\/|\/onward\/|\/[\w-]*\.(?:js|css|svg)[" ]|\/docs\/|\/events\?topic=demo(?:\/|%2F)|\/")/
 
 function append(line) {
   if (IS_OWN.test(line)) return
   const item = document.createElement("li")
-  // the time of day, the request and its status are worth the space
+  // shows the time of day, the request and its status
   const [, time, request, rest] = /^\S+T(\S{8})\S* \S+ "((?:[^"\\]|\\.)*)" (.*?)(?: "[^"]*")?$/.exec(line) ?? [
     "",
     "",
@@ -40,7 +40,7 @@ export const logStream = openStream(
   [],
   { message: ({ data }) => append(data) },
   (state) => report("log-state", STATES[state]),
-  // all tabs show the same file: one of them reads it for the others
+  // all tabs show the same file, so they share one connection
   { shared: { channel: "log", replay: MAX_LINES } },
 )
 

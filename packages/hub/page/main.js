@@ -21,7 +21,7 @@ const samples = createSequence()
 const counts = createSequence()
 const totals = { events: 0, reconnects: -1 }
 
-/** Every event of the stream passes here first. */
+/** Wraps a handler so that each event is counted. */
 function through(handle) {
   return (event) => {
     totals.events++

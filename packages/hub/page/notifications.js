@@ -5,7 +5,7 @@ const MAX_NOTES = 50
 const list = byId("notes")
 const form = byId("publish")
 
-/** Adds what arrived to the top of the list. */
+/** Adds an event to the top of the list. */
 export function addNote({ event, data, id }) {
   list.querySelector(".empty")?.remove()
   const item = document.createElement("li")

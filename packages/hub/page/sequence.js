@@ -1,4 +1,4 @@
-/** Checks that numbers come one after the other: counts those left out, and those that came again. */
+/** Creates a checker of a sequence of numbers, which counts missing and repeated ones. */
 export function createSequence() {
   let last
   const sequence = {

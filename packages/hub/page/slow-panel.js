@@ -22,7 +22,7 @@ let counts
 let asking
 
 function open() {
-  // a connection of this tab's is needed for it, see stream.js
+  // frees one of this tab's connections for the slow reader, see stream.js
   logStream.pause()
   wanted = undefined
   counts = new Map()

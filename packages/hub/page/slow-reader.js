@@ -1,8 +1,8 @@
 import { stream } from "./onward/client/index.js"
 
 /**
- * Reads a stream at its own pace: it takes an event when the last one was handled. While paused it reads no byte, so the connection
- * fills up. `onState` is called with "connecting", "reading", "paused" and "lost".
+ * Reads a stream one event after the other. While it is paused it reads no byte, so the connection fills up. `onState` is called with
+ * "connecting", "reading", "paused" and "lost".
  */
 export function createSlowReader(url, onEvent, onState) {
   let go

@@ -3,12 +3,12 @@ import { stream } from "./onward/client/index.js"
 export const randomName = () =>
   Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("")
 
-/** This tab's name, so that the hub knows which connections are its. */
+/** This tab's id, with which the hub finds the tab's connections. */
 export const tab = randomName()
 
 /**
- * A stream of the hub, followed for as long as the page is there; while the tab is hidden it makes room for others, since browsers keep
- * six HTTP/1.1 connections to a site for all their tabs. `handlers` are by event name; `options` go to the library's `stream`.
+ * Opens a stream of the hub until the page closes. It pauses while the tab is hidden, because a browser opens at most six HTTP/1.1
+ * connections to a site for all tabs. `handlers` are by event name; `options` are those of the library's `stream`.
  *
  * @param {string} path
  * @param {[string, string][]} query
@@ -46,7 +46,7 @@ export function openStream(path, query, handlers, onState = () => {}, options = 
     get isOpen() {
       return events?.status.state === "open"
     },
-    /** Gives up the connection until `resume`. */
+    /** Disconnects until `resume`. */
     pause() {
       const mine = events
       events = undefined
@@ -55,10 +55,10 @@ export function openStream(path, query, handlers, onState = () => {}, options = 
     },
     resume() {
       if (events) return
-      // what ends it for good was told as a state
+      // the error was already reported as a state
       follow().catch(() => {})
     },
-    /** Ends it for good. */
+    /** Closes the stream. */
     close() {
       const mine = events
       events = undefined

@@ -1,16 +1,16 @@
 import { closeSync, fstatSync, openSync, renameSync, writeSync } from "node:fs"
 import { MAX_FIELD, type Visit } from "./request-log.ts"
 
-/** The log is rotated when it has this many bytes; one old one is kept, `access.log.1`. */
+/** Size at which the log is rotated, in bytes. One old file is kept, `access.log.1`. */
 const MAX_BYTES = 10 * 1024 ** 2
-/** One line a request, in a file. */
+/** A file with one line per request. */
 export interface AccessLog {
   readonly path: string
   write(visit: Visit): void
   close(): void
 }
 
-/** Opens the log, rotating it when it is large. Throws what the file system throws. */
+/** Opens the access log. Throws the file system's error. */
 export function openAccessLog(
   path: string,
   onError: (error: unknown) => void,
@@ -21,7 +21,7 @@ export function openAccessLog(
   let isOpen = true
   let isFailing = false
 
-  // written synchronously, without a queue: writing a line to the page cache takes microseconds
+  // synchronous, because writing a line to the page cache takes microseconds
   function write(line: string): void {
     try {
       if (size >= maxBytes) rotate()
@@ -58,7 +58,7 @@ function formatVisit({ address, method, target, status, duration, userAgent }: V
   return `${new Date().toISOString()} ${address || "-"} ${request} ${status} ${duration.toFixed(1)}ms ${quote(userAgent)}\n`
 }
 
-/** Printable ASCII within quotes: nothing a client sends can begin a line, end a quote or move a terminal's cursor. */
+/** Returns printable ASCII in quotes, so that a client's text cannot start a line, end the quote or move a terminal's cursor. */
 function quote(text: string): string {
   const safe = text
     .slice(0, MAX_FIELD)

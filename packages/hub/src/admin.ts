@@ -4,7 +4,7 @@ import { healthRoutes, type HealthOptions } from "./health.ts"
 import { sendProblem } from "./respond.ts"
 import { targetOf } from "./target.ts"
 
-/** The server of the admin port: health checks with numbers, for operators. */
+/** Creates the server of the admin port: health checks with numbers, for operators. */
 export function createAdmin(options: Omit<HealthOptions, "hasNumbers">, onError: (error: unknown) => void): Server {
   const routes = new Map(healthRoutes({ ...options, hasNumbers: true }))
   return createServer((req, res) => {
@@ -13,7 +13,7 @@ export function createAdmin(options: Omit<HealthOptions, "hasNumbers">, onError:
     const route = routes.get(url?.pathname ?? "")
     const answered = Promise.resolve().then(() => {
       if (!url || !route)
-        throw new HttpError(404, "not_found", "There is nothing here. Try /livez, /readyz or /healthz.")
+        throw new HttpError(404, "not_found", "The path does not exist. Use /livez, /readyz or /healthz.")
       if (!route.methods.includes(req.method ?? "")) {
         throw new HttpError(405, "method_not_allowed", "Use GET, HEAD.", { allow: route.methods.join(", ") })
       }

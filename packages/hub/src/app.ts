@@ -28,22 +28,22 @@ export interface AppOptions {
   readonly log: Log
   readonly config: Config
   readonly requestLog: RequestLog
-  /** Where the server listens, known once it does. */
+  /** Returns the address on which the server listens. */
   readonly address: () => Address
-  /** Whether the hub was told to end. */
+  /** Whether the hub is closing. */
   readonly isDraining: () => boolean
   /** The page at `/` and its streams. @default none */
   readonly demo?: Demo | undefined
-  /** What answers below `/v1/`. @default nothing */
+  /** Handles paths below `/v1/`. @default none */
   readonly gateway?: Gateway | undefined
-  /** Finds out on whose behalf requests are made. @default every request may do everything */
+  /** Authenticates requests. @default every request is allowed */
   readonly auth?: Auth | undefined
-  /** Answers which users are on a topic. @default not counted */
+  /** The endpoints of presence. @default none */
   readonly presence?: PresenceEndpoint | undefined
   readonly onError: (error: unknown) => void
 }
 
-/** The hub's HTTP interface: who may ask, what is asked, what is written down. */
+/** Creates the hub's request listener: guards, routes, limits and the request log. */
 export function createApp(options: AppOptions): (req: IncomingMessage, res: ServerResponse) => void {
   const { hub, log, config, requestLog, address, isDraining, demo, gateway, presence, auth } = options
   const { limits, trustedProxies } = config
@@ -106,10 +106,10 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
         throw new HttpError(
           404,
           "not_found",
-          "Nobody is counted here: start the hub with --presence '*', or a pattern of topics.",
+          "Presence is disabled. Enable it with --presence '*', or with a pattern of topics.",
         )
       }
-      throw new HttpError(404, "not_found", "There is nothing here: try /events?topic=…, /publish or /readyz.")
+      throw new HttpError(404, "not_found", "The path does not exist. Use /events?topic=…, /publish or /readyz.")
     }
     if (!route.methods.includes(method)) {
       const allow = route.methods.join(", ")
@@ -126,7 +126,7 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     }
   }
 
-  /** Only bodies for the gateway may take longer: those are files, and their pauses are limited instead. */
+  /** Limits the time of an upload. Bodies for the gateway can be files, so only their pauses are limited. */
   function limitUpload(req: IncomingMessage, res: ServerResponse): void {
     const timer = setTimeout(() => {
       if (!req.complete) sendProblem(req, res, new HttpError(408, "upload_timeout", TOO_SLOW), onError)
@@ -137,7 +137,7 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
   return (req, res) => {
     if (trustedProxies.length > 0) noteAddress(req, clientAddress(req, isTrusted))
     const { isKnown } = requestLog.watch(req, res)
-    // a client that leaves is no news
+    // a disconnect is not an error
     req.on("error", () => {})
     answer(req, res, isKnown).catch((error: unknown) => {
       if (error instanceof AuthRefusal) reportRefusal(error)
@@ -146,16 +146,16 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
   }
 }
 
-/** Words in the paths of providers; others are ids, of which some are all that it takes to read a response. */
+/** Segments of providers' paths that can be logged. All others are ids, some of which are enough to read a response. */
 const WORDS = /^(?:v1|chat|completions|responses|messages|cancel|input_items|models|embeddings|files|images|audio)$/
 
-/** A path of the gateway for the access log. */
+/** Hides the ids in a path of the gateway, for the access log. */
 const hideNames = (path: string): string =>
   path
     .split("/")
     .map((segment) => (segment === "" || WORDS.test(segment) ? segment : "***"))
     .join("/")
 
-/** How long a client may take to send a body, in ms. */
+/** Maximum time of an upload, in ms. */
 const UPLOAD_MS = 30_000
 const TOO_SLOW = `The body did not arrive within ${UPLOAD_MS / 1_000} seconds. Send less at once.`

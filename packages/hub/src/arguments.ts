@@ -4,12 +4,12 @@ import { UsageError } from "./usage-error.ts"
 
 type Options = NonNullable<ParseArgsConfig["options"]>
 
-/** What was given, by the options there are. */
+/** The values of the given options. */
 type Parsed<T extends Options> = ReturnType<
   typeof parseArgs<{ args: string[]; options: T; allowPositionals: true; allowNegative: true }>
 >
 
-/** Reads options and words. Throws {@link UsageError}. */
+/** Parses options and words. Throws {@link UsageError}. */
 export function parse<const T extends Options>(args: readonly string[], options: T): Parsed<T> {
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true, allowNegative: true })
@@ -26,14 +26,14 @@ export function parse<const T extends Options>(args: readonly string[], options:
   }
 }
 
-/** There is no such thing; perhaps another was meant. */
+/** Returns the message for an unknown name, with a similar one. */
 export function unknown(kind: string, given: string, known: readonly string[]): string {
   const meant = suggest(given, known)
-  const advice = meant === undefined ? "onward --help lists what there is." : `Did you mean ${meant}?`
+  const advice = meant === undefined ? "onward --help lists them." : `Did you mean ${meant}?`
   return `There is no ${kind} "${given}". ${advice}`
 }
 
-/** A whole number within limits. */
+/** Parses a whole number within limits. */
 export function toNumber(name: string, text: string, least: number, most: number): number {
   const number = Number(text)
   if (/^\d{1,9}$/.test(text) && number >= least && number <= most) return number

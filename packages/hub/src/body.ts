@@ -4,13 +4,13 @@ import { HttpError } from "./http-error.ts"
 import { createQuota, type Account, type QuotaOptions } from "./quota.ts"
 
 export interface BodiesOptions extends Partial<QuotaOptions> {
-  /** Largest body, in bytes: a message of 1 MiB fits however its JSON is escaped, within reason. @default 4 MiB */
+  /** Maximum size of a body, in bytes. A message of 1 MiB fits even if its JSON has many escapes. @default 4 MiB */
   readonly maxBytes?: number
-  /** Bytes of all bodies being handled at once. @default 64 MiB */
+  /** Maximum size of all bodies handled at once, in bytes. @default 64 MiB */
   readonly totalBytes?: number
-  /** Bytes of one caller's bodies being handled at once. @default a quarter of `totalBytes`, but at least `maxBytes` */
+  /** Maximum size of one caller's bodies handled at once, in bytes. @default a quarter of `totalBytes`, but at least `maxBytes` */
   readonly shareBytes?: number
-  /** The option that raises `maxBytes`, to be named when it is passed. @default none does */
+  /** The option that raises `maxBytes`, for the error message. @default none */
   readonly limitName?: string
 }
 
@@ -21,7 +21,7 @@ export interface Bodies {
    * large, 429 when the caller sends too many at once, 503 when all callers together do, 408 when it stalls, 400 when it is not UTF-8.
    */
   read<T>(req: IncomingMessage, res: ServerResponse, use: (text: string) => Promise<T>): Promise<T>
-  /** The same for bytes that need not be text. Calls `onPiece` with each piece when it arrives. */
+  /** Reads a body that does not have to be text. Calls `onPiece` with each chunk when it arrives. */
   readBytes<T>(
     req: IncomingMessage,
     res: ServerResponse,
@@ -36,7 +36,7 @@ export function createBodies(options: BodiesOptions = {}): Bodies {
 
   const tooLarge = (): HttpError => {
     const advice = limitName === undefined ? "Send less at once." : `Send less at once, or raise ${limitName}.`
-    return new HttpError(413, "body_too_large", `A body may have ${maxBytes} bytes at most. ${advice}`)
+    return new HttpError(413, "body_too_large", `The body is larger than ${maxBytes} bytes. ${advice}`)
   }
 
   const bodies: Bodies = {
@@ -63,7 +63,7 @@ export function createBodies(options: BodiesOptions = {}): Bodies {
 export const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
 
-/** By events, because leaving a `for await` early would destroy the connection before it is answered. */
+/** Collects a body with events, because leaving a `for await` loop would destroy the connection before the response. */
 function collect(
   req: IncomingMessage,
   check: (piece: Buffer, size: number) => void,
@@ -101,7 +101,7 @@ function collect(
   })
 }
 
-/** Bytes in one buffer that grows, because a list of one-byte chunks would take a hundred times what they hold. */
+/** Bytes in one growing buffer. A list of one-byte chunks would need a hundred times their memory. */
 class Gathered {
   size = 0
   #buffer: Buffer = Buffer.alloc(0)
@@ -129,6 +129,6 @@ function decode(bytes: Buffer): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes)
   } catch {
-    throw new HttpError(400, "invalid_body", "The body is not valid UTF-8.")
+    throw new HttpError(400, "invalid_body", "The body is not valid UTF-8. Encode it as UTF-8.")
   }
 }

@@ -1,23 +1,23 @@
 import type { IncomingMessage } from "node:http"
 
-/** Addresses that trusted proxies told, of requests that came through one. */
-const told = new WeakMap<IncomingMessage, string>()
+/** The clients' addresses that trusted proxies reported. */
+const forwarded = new WeakMap<IncomingMessage, string>()
 
-/** Notes the address of the client that a proxy asks for. */
+/** Stores the address of a request's client that a trusted proxy reported. */
 export function noteAddress(req: IncomingMessage, address: string): void {
-  told.set(req, address)
+  forwarded.set(req, address)
 }
 
-/** The address of the client, behind trusted proxies too (`--trusted-proxy`). */
-export const addressOf = (req: IncomingMessage): string => told.get(req) ?? req.socket.remoteAddress ?? ""
+/** Returns the address of a request's client, also behind trusted proxies (`--trusted-proxy`). */
+export const addressOf = (req: IncomingMessage): string => forwarded.get(req) ?? req.socket.remoteAddress ?? ""
 
 /**
- * The client whose share of a limit a request counts against: the address it comes from. An IPv6 address counts by its /64 network, because
- * one machine has all 2^64 addresses of it (RFC 6177).
+ * Returns the caller to whose limits a request counts: its address. For IPv6 it is the /64 network, because one machine has all 2^64 addresses
+ * in it (RFC 6177).
  */
 export const callerOf = (req: IncomingMessage): string => callerAt(addressOf(req))
 
-/** The caller that an address belongs to. */
+/** Returns the caller of an address. */
 export function callerAt(address: string): string {
   const [, mapped] = /^::ffff:(\d+(?:\.\d+){3})$/i.exec(address) ?? []
   if (mapped !== undefined) return mapped

@@ -1,27 +1,27 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 
 export interface CorsSettings {
-  /** Origins whose pages may read and publish; `*` for all. */
+  /** Origins whose pages can read and publish; `*` for all. */
   readonly origins: readonly string[]
-  /** Whether their pages may send cookies. */
+  /** Whether their pages can send cookies. */
   readonly credentials: boolean
 }
 
-/** Headers that pages of other origins may read, besides those that they always may. */
+/** Response headers that pages of other origins can read, in addition to the safelisted ones. */
 const EXPOSED = "retry-after, x-request-id, onward-connection, www-authenticate"
-/** Headers that pages of other origins may send, besides those that they always may. */
+/** Request headers that pages of other origins can send, in addition to the safelisted ones. */
 const ALLOWED = "authorization, content-type, last-event-id, cache-control, incremental"
 
 export interface Cors {
-  /** Whether pages of this origin may use the hub. */
+  /** Whether pages of this origin can use the hub. */
   isListed(origin: string | undefined): boolean
-  /** Puts the headers on an answer, whatever it will be: without them a page cannot even read why it was refused. */
+  /** Adds the headers to a response, also to an error: without them the page cannot read it. */
   addHeaders(req: IncomingMessage, res: ServerResponse): void
   /** Answers a preflight request of a listed origin. False for any other request. */
   answerPreflight(req: IncomingMessage, res: ServerResponse, methods: readonly string[]): boolean
 }
 
-/** Lets pages of listed origins use the hub (Fetch, section 3.3). */
+/** Allows pages of listed origins to use the hub (Fetch, section 3.3). */
 export function createCors({ origins, credentials }: CorsSettings): Cors {
   const listed = new Set(origins)
   const isForAll = listed.has("*")

@@ -8,36 +8,40 @@ import { userIdOf } from "./user-id.ts"
 import { SECURITY_HEADERS } from "./respond.ts"
 
 /** A request for a stream. */
-interface Asked {
+interface EventsRequest {
   readonly hub: Hub
   readonly auth: Auth | undefined
   readonly req: IncomingMessage
   readonly res: ServerResponse
   readonly url: URL
-  /** Undefined when the hub has no authentication, as `auth` then. */
+  /** Undefined, like `auth`, if the hub has no authentication. */
   readonly principal: Principal | undefined
-  /** How long the client waits before it reconnects, in ms. */
+  /** The client's reconnect delay, in ms. */
   readonly retry: number
 }
 
-/** `GET /events?topic=…`: everything published on the topics, from where the client wants it. */
-export function events({ hub, auth, req, res, url, principal, retry }: Asked): void {
-  const asked = url.searchParams.getAll("topic")
-  if (asked.length === 0) {
-    throw new HttpError(400, "no_topic", "Say what you want to hear: /events?topic=hello, as often as you like.")
+/** Handles `GET /events?topic=…`: streams everything published on the topics, from the start point of the request. */
+export function events({ hub, auth, req, res, url, principal, retry }: EventsRequest): void {
+  const selectors = url.searchParams.getAll("topic")
+  if (selectors.length === 0) {
+    throw new HttpError(
+      400,
+      "no_topic",
+      "The request names no topic. Use /events?topic=hello, with one or more topics.",
+    )
   }
-  if (principal) authorize({ principal, action: "subscribe", topics: asked })
-  const session = auth && principal && openSession(auth, principal, { topics: asked, res })
-  // what a client says of itself counts only where nothing is proven
+  if (principal) authorize({ principal, action: "subscribe", topics: selectors })
+  const session = auth && principal && openSession(auth, principal, { topics: selectors, res })
+  // the user id in the URL counts only without authentication
   const userId = principal ? principal.userId : userIdOf(url)
   const subscription = hub.subscribe({
-    topics: asked.filter((selector) => !isPattern(selector)),
-    patterns: asked.filter(isPattern),
+    topics: selectors.filter((selector) => !isPattern(selector)),
+    patterns: selectors.filter(isPattern),
     limitKey: callerOf(req),
     ...(userId !== undefined && { userId }),
     ...(session && { signal: session.signal }),
   })
-  // throws when it is refused, so that the hub answers instead of `sse`
+  // throws if the subscription is refused, so that the hub responds instead of `sse`
   subscription.open()
   sse(req, res, subscription, { retry, headers: { ...SECURITY_HEADERS, ...session?.headers } })
 }

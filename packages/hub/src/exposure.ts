@@ -2,17 +2,17 @@ import type { AuthOptions } from "./auth/index.ts"
 import { isLoopback } from "./guard.ts"
 import { UsageError } from "./usage-error.ts"
 
-/** Whether other machines reach the hub: without authentication each of them can read and publish everything. */
+/** Whether other machines can reach the hub. Without authentication, each of them can read and publish everything. */
 export const isOpen = (host: string): boolean => !isLoopback(host)
 
-/** What protects a hub that other machines reach. */
+/** The protection of a hub that other machines can reach. */
 export interface Protection {
   readonly auth: AuthOptions | undefined
   /** Whether the operator wants it open. */
   readonly insecure: boolean
 }
 
-/** Refuses to open a hub without authentication to other machines unless that is wanted. Throws {@link UsageError}. */
+/** Refuses to open a hub without authentication to other machines, unless `insecure` is set. Throws {@link UsageError}. */
 export function checkOpen(host: string, { auth, insecure }: Protection): void {
   if (insecure || auth || !isOpen(host)) return
   throw new UsageError(

@@ -11,7 +11,7 @@ const TYPES: Readonly<Record<string, string>> = {
   ".svg": "image/svg+xml",
 }
 
-/** Only files of this origin run or show; text can become neither script nor markup (Trusted Types without a policy). */
+/** Headers that allow only files of this origin. Text cannot become script or markup (Trusted Types without a policy). */
 const PAGE_HEADERS: Readonly<Record<string, string>> = {
   ...SECURITY_HEADERS,
   "content-security-policy": [
@@ -31,13 +31,13 @@ const PAGE_HEADERS: Readonly<Record<string, string>> = {
   "cache-control": "no-cache",
 }
 
-/** Text for the browser, by the ending of its name. */
+/** Sends a text to the browser, with the content type of its file name. */
 export function sendText(res: ServerResponse, name: string, text: string | Buffer): void {
   const type = TYPES[extname(name)] ?? "text/plain; charset=utf-8"
   res.writeHead(200, { ...PAGE_HEADERS, "content-type": type, "content-length": Buffer.byteLength(text) }).end(text)
 }
 
-/** Serves the files of one folder, by name: what was not there at the start cannot be asked for. */
+/** Serves the files of one folder by name, only those that exist at the start. */
 export function createFiles(folder: URL): {
   has(name: string): boolean
   send(res: ServerResponse, name: string): Promise<void>

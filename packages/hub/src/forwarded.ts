@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http"
 import { BlockList, isIP } from "node:net"
 import { callerAt } from "./caller.ts"
 
-/** Whether the proxy at this address is believed when it says which client it forwards for. */
+/** Whether the proxy at this address is trusted to name its client. */
 export type IsTrusted = (address: string) => boolean
 
 /**
@@ -16,10 +16,10 @@ export function trustProxies(entries: readonly string[]): IsTrusted {
     const address = unmapped(text)
     const version = isIP(address)
     const bits = version === 4 ? 32 : 128
-    // an IPv4 network written as IPv6 counts 96 bits more
+    // an IPv4 network in IPv6 notation has 96 more bits
     const length = prefix === undefined ? bits : Number(prefix) - (address === text ? 0 : 96)
     if (version === 0 || text.includes("%") || length < 0 || length > bits) {
-      throw new TypeError(`"${entry}" is not an IP address or a network such as 10.0.0.0/8`)
+      throw new TypeError(`"${entry}" is not an IP address or network. Use one such as 10.0.0.0/8.`)
     }
     networks.addSubnet(address, length, familyOf(version))
   }
@@ -29,7 +29,7 @@ export function trustProxies(entries: readonly string[]): IsTrusted {
   }
 }
 
-/** The address of a proxy, or a network of them. Throws an `Error` that says what to use. */
+/** Checks the address of a proxy or a network. Throws an `Error` whose message says what to use. */
 export function checkNetwork(entry: string): string {
   try {
     trustProxies([entry])
@@ -42,9 +42,9 @@ export function checkNetwork(entry: string): string {
 const familyOf = (version: number): "ipv4" | "ipv6" => (version === 4 ? "ipv4" : "ipv6")
 
 /**
- * The address of the client of a request. Trusted proxies append the address they were asked from to `X-Forwarded-For` or to `Forwarded`
- * (RFC 7239), and pass on what was there, which the client may have made up. So the right-most address that is not a trusted proxy counts.
- * When both headers are there and disagree, one of them came from the client, and the proxy's own address counts.
+ * Returns the address of a request's client. Trusted proxies append their client's address to `X-Forwarded-For` or `Forwarded` (RFC 7239), and
+ * keep the earlier ones, which a client can invent. So the client is the right-most address that is not a trusted proxy. If both headers exist
+ * and differ, one of them came from the client, and the proxy's own address is used.
  */
 export function clientAddress({ socket, headers }: IncomingMessage, isTrusted: IsTrusted): string {
   const peer = plain(socket.remoteAddress ?? "")
@@ -56,7 +56,7 @@ export function clientAddress({ socket, headers }: IncomingMessage, isTrusted: I
   return callerAt(address) === callerAt(other) ? address : peer
 }
 
-/** An address on the way of a request; undefined when the proxy that was asked from there does not tell. */
+/** An address on the way of a request; undefined if its proxy hides it. */
 type Hop = string | undefined
 
 function nearestUntrusted(hops: readonly Hop[], peer: string, isTrusted: IsTrusted): string {
@@ -76,8 +76,8 @@ function hopsOfXForwardedFor(header: string | readonly string[] | undefined): re
 }
 
 /**
- * The `for` of each element. A header that is not well formed tells nothing: a quotation mark that a client left open would swallow what
- * proxies appended.
+ * Returns the `for` of each element, or nothing if the header is malformed: a client could hide what proxies append with an unclosed quotation
+ * mark.
  */
 function hopsOfForwarded(header: string | undefined): readonly Hop[] | undefined {
   if (header === undefined) return undefined
@@ -95,7 +95,7 @@ function hopsOfForwarded(header: string | undefined): readonly Hop[] | undefined
   return /[;,]\s*$/.test(header) ? [] : hops
 }
 
-/** The address in `192.0.2.1:4711`, `[2001:db8::1]:4711` and the like; undefined when it is none, such as `unknown` or `_hidden`. */
+/** Returns the address in `192.0.2.1:4711` or `[2001:db8::1]:4711`; undefined for another text, such as `unknown` or `_hidden`. */
 function toAddress(text: string): Hop {
   const [, bracketed, v4 = text] = /^(?:\[([^\]]*)\](?::\d+)?|([\d.]+):\d+)$/.exec(text) ?? []
   const address = plain(bracketed ?? v4)
@@ -104,5 +104,5 @@ function toAddress(text: string): Hop {
 
 const plain = (address: string): string => unmapped(address.replace(/%.*$/s, ""))
 
-/** An IPv4 address that is written as an IPv6 one is the IPv4 one. */
+/** Returns the IPv4 address of one in IPv6 notation. */
 const unmapped = (address: string): string => address.replace(/^::ffff:(?=\d+(?:\.\d+){3}$)/i, "")

@@ -6,19 +6,19 @@ import { READ, type Route } from "./route.ts"
 export interface HealthOptions {
   readonly hub: Hub
   readonly log: Log
-  /** Whether the hub was told to end. */
+  /** Whether the hub is closing. */
   readonly isDraining: () => boolean
-  /** Whether `/healthz` tells numbers: for operators only. */
+  /** Whether `/healthz` contains numbers, which only operators may see. */
   readonly hasNumbers: boolean
 }
 
-/** Paths that are answered for any host name, because load balancers ask by addresses and names of pods. */
+/** Paths that are served for any host name, because load balancers use addresses and names of pods. */
 export const HEALTH_PATHS: ReadonlySet<string> = new Set(["/livez", "/readyz", "/healthz"])
 
 /**
- * - `GET /livez`: 200 while the process answers at all. Restart a process that does not.
- * - `GET /readyz`: 200 while it should get requests; 503 while its log does not answer, and as soon as it was told to end.
- * - `GET /healthz`: the same as `/readyz`, with numbers for operators.
+ * - `GET /livez`: 200 while the process works. Restart a process that does not respond.
+ * - `GET /readyz`: 200 while the process should get requests; 503 while its log is unavailable, and when it closes.
+ * - `GET /healthz`: like `/readyz`, with numbers for operators.
  */
 export function healthRoutes({ hub, log, isDraining, hasNumbers }: HealthOptions): [path: string, route: Route][] {
   async function ready(res: ServerResponse, numbers: () => object): Promise<void> {

@@ -1,6 +1,6 @@
 import { OnwardError } from "onward"
 
-/** An answer that is an error: `code` is for programs, the message for people; both are meant to be seen by the client. */
+/** An error response: `code` is for programs, the message for people. The client sees both. */
 export class HttpError extends Error {
   override readonly name = "HttpError"
   readonly status: number
@@ -15,12 +15,12 @@ export class HttpError extends Error {
   }
 }
 
-/** Any error as one for the client. Details of the log and of unexpected errors are not sent to the client. */
+/** Returns an error for the client, without details of the log and of unexpected errors. */
 export function toHttpError(error: unknown): HttpError {
   if (error instanceof HttpError) return error
-  if (!(error instanceof OnwardError)) return new HttpError(500, "internal_error", "Something went wrong in the hub.")
-  const message = error.code.startsWith("log_") ? "The log cannot take or give messages now." : error.message
-  // jittered, or all refused clients reconnect at the same time
+  if (!(error instanceof OnwardError)) return new HttpError(500, "internal_error", "The hub failed. See its log.")
+  const message = error.code.startsWith("log_") ? "The hub's log is unavailable. Retry later." : error.message
+  // with jitter, so that refused clients do not all reconnect together
   const retry = error.retryable ? { "retry-after": String(1 + Math.floor(Math.random() * 5)) } : {}
   return new HttpError(error.status, error.code, message, retry)
 }

@@ -8,23 +8,23 @@ import { HttpError } from "./http-error.ts"
 import { UsageError } from "./usage-error.ts"
 
 /**
- * How long a request's head may take to arrive, in ms. Node looks every 30 s by default, which would make 10 s up to 40. How long its body
- * may take differs by path: see `createApp`.
+ * Timeouts of a request's head, in ms. Node checks every 30 s by default, so that 10 s could become 40 s. The timeout of a body depends on the
+ * path: see `createApp`.
  */
 const TIMEOUTS = { requestTimeout: 0, headersTimeout: 10_000, connectionsCheckingInterval: 1_000 }
-/** Streams of one HTTP/2 connection: more than a browser has tabs. */
+/** Maximum number of streams of one HTTP/2 connection, for many browser tabs. */
 const MAX_CONCURRENT_STREAMS = 250
-/** While the server closes, idle connections are closed this often, in ms. */
+/** Interval at which a closing server closes idle connections, in ms. */
 const IDLE_MS = 250
-/** How often the files of a certificate are looked at, in ms. */
-const LOOK_MS = 10_000
+/** Interval at which the files of a certificate are checked, in ms. */
+const WATCH_MS = 10_000
 
 export interface HttpServerOptions {
   /** Longest head of a request, in bytes. */
   readonly headBytes: number
-  /** How long an idle connection of HTTP/1.1 stays open, in ms. */
+  /** Time that an idle HTTP/1.1 connection stays open, in ms. */
   readonly keepAlive: number
-  /** Files of a certificate with its chain, and of its key. @default plain HTTP/1.1 */
+  /** The files of a certificate with its chain, and of its key. @default plain HTTP/1.1 */
   readonly tls: TlsFiles | undefined
   readonly onError: (error: unknown) => void
 }
@@ -36,15 +36,15 @@ export interface TlsFiles {
 
 export interface HttpServer {
   readonly server: Server
-  /** Reads the certificate again. Throws, and keeps the old one, when the files do not fit. */
+  /** Reads the certificate again. If the files are invalid, throws and keeps the previous one. */
   reloadCertificate(): void
-  /** Accepts no more connections, and tells clients to make no more requests on theirs. Resolves when all are closed. */
+  /** Stops accepting connections, and asks clients to close theirs. Resolves when all are closed. */
   close(): Promise<void>
   /** Cuts all connections. */
   closeAllConnections(): void
 }
 
-/** A server for HTTP/1.1, or with a certificate for HTTP/2 and HTTP/1.1 on the same port (RFC 7301). */
+/** Creates a server for HTTP/1.1, or with a certificate for HTTP/2 and HTTP/1.1 on the same port (RFC 7301). */
 export function createHttpServer(options: HttpServerOptions, app: RequestListener): HttpServer {
   const { headBytes, keepAlive, tls, onError } = options
   const settings = { ...TIMEOUTS, maxHeaderSize: headBytes, keepAliveTimeout: keepAlive }
@@ -59,7 +59,7 @@ export function createHttpServer(options: HttpServerOptions, app: RequestListene
         app as never,
       )
     : createServer(settings, app)
-  // answered before the body is sent, when it is too large
+  // the app can refuse a large body before it is sent
   server.on("checkContinue", app as never)
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
     if (error.code === "HPE_HEADER_OVERFLOW") onError(new HttpError(431, "head_too_large", TOO_LARGE))
@@ -88,20 +88,20 @@ export function createHttpServer(options: HttpServerOptions, app: RequestListene
     }
   }
   const files = tls ? [tls.cert, tls.key] : []
-  for (const file of files) watchFile(file, { interval: LOOK_MS, persistent: false }, reloadChanged)
+  for (const file of files) watchFile(file, { interval: WATCH_MS, persistent: false }, reloadChanged)
 
   return {
     server,
     reloadCertificate,
     close() {
       for (const file of files) unwatchFile(file, reloadChanged)
-      // by `http.Server` it would also cut connections that were just accepted, and whose first request is still on its way
+      // `http.Server.close` would also cut new connections whose first request has not arrived
       const closed = new Promise<void>((resolve) => void NetServer.prototype.close.call(server, () => resolve()))
       for (const session of sessions) session.close()
       const timer = setInterval(() => HttpServerClass.prototype.closeIdleConnections.call(server), IDLE_MS)
       return closed.finally(() => {
         clearInterval(timer)
-        // also ends its timers
+        // also ends the server's timers
         server.close()
       })
     },
@@ -112,9 +112,9 @@ export function createHttpServer(options: HttpServerOptions, app: RequestListene
   }
 }
 
-const TOO_LARGE = "The head of a request is too large. Its client got 431."
+const TOO_LARGE = "The head of a request is too large. The client received 431."
 
-/** What Node answers without a listener for `clientError`. */
+/** Responds like Node does without a listener for `clientError`. */
 function answerBroken({ code }: NodeJS.ErrnoException, socket: Duplex): void {
   const status = code === "HPE_HEADER_OVERFLOW" ? 431 : code === "ERR_HTTP_REQUEST_TIMEOUT" ? 408 : 400
   // what Node itself looks at: of a response that has begun, an answer would become a part

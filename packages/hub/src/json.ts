@@ -1,8 +1,8 @@
 import { HttpError } from "./http-error.ts"
 
-/** Deepest nesting of arrays and objects. */
+/** Maximum depth of arrays and objects. */
 const MAX_DEPTH = 64
-/** Most values that one text is built of. */
+/** Maximum number of values in one text. */
 const MAX_VALUES = 10_000
 
 const OPEN_OBJECT = 0x7b
@@ -16,36 +16,36 @@ const COLON = 0x3a
 const MINUS = 0x2d
 const LOWER_U = 0x75
 
-/** Parses JSON from outside, of bounded depth and size. A `__proto__` becomes a property like any other. Throws `HttpError` 400. */
+/** Parses a client's JSON of limited depth and size. A `__proto__` becomes a normal property. Throws `HttpError` 400. */
 export function parseJson(text: string): unknown {
   const reader = new JsonReader(text)
   reader.skip()
   reader.end()
-  if (reader.values > MAX_VALUES) throw invalid(`JSON may hold ${MAX_VALUES} values here. Send fewer.`)
+  if (reader.values > MAX_VALUES) throw invalid(`The JSON has more than ${MAX_VALUES} values. Send fewer.`)
   return JSON.parse(text)
 }
 
 /**
- * Goes through JSON (RFC 8259) without building anything of it, so that what it holds can be counted, refused or cut out first. Throws
- * `HttpError` 400 for what `JSON.parse` would refuse, and for what is nested too deep. Its place is `at`.
+ * Reads JSON (RFC 8259) without creating objects, so that its parts can be counted, refused or copied as text. Throws `HttpError` 400 for text
+ * that `JSON.parse` refuses, and for text that is nested too deeply. `at` is the current position.
  */
 export class JsonReader {
   readonly text: string
   at = 0
-  /** How many values it has gone past. */
+  /** Number of values read so far. */
   values = 0
 
   constructor(text: string) {
     this.text = text
   }
 
-  /** The next character that is not white space. */
+  /** Returns the next character that is not white space. */
   peek(): "{" | "[" | "other" {
     const code = this.#next()
     return code === OPEN_OBJECT ? "{" : code === OPEN_ARRAY ? "[" : "other"
   }
 
-  /** Goes past the array that begins here; `onElement` goes past each of its elements. */
+  /** Reads the array that starts here. `onElement` must read each element. */
   elements(onElement: () => void): void {
     this.values++
     this.at++
@@ -55,7 +55,7 @@ export class JsonReader {
     } else this.at++
   }
 
-  /** Goes past the object that begins here; `onMember` goes past each value, and is told where its name lies. */
+  /** Reads the object that starts here. `onMember` gets the range of each name, and must read the value. */
   members(onMember: (nameFrom: number, nameTo: number) => void): void {
     this.values++
     this.at++
@@ -69,18 +69,19 @@ export class JsonReader {
     } else this.at++
   }
 
-  /** Skips a value of any type; returns where it began. */
+  /** Skips a value of any type. Returns its start. */
   skip(): number {
     this.#next()
     const from = this.at
-    /** The closing bracket of each array and object that is open. */
+    /** The closing bracket of each open array and object. */
     const open: number[] = []
     for (;;) {
       this.values++
       const code = this.#next()
       if (code === OPEN_OBJECT || code === OPEN_ARRAY) {
         const close = code === OPEN_OBJECT ? CLOSE_OBJECT : CLOSE_ARRAY
-        if (open.length === MAX_DEPTH) throw invalid(`JSON may be nested ${MAX_DEPTH} levels deep. Send it flatter.`)
+        if (open.length === MAX_DEPTH)
+          throw invalid(`The JSON is nested more than ${MAX_DEPTH} levels deep. Send it flatter.`)
         this.at++
         if (this.#next() !== close) {
           open.push(close)
@@ -103,16 +104,16 @@ export class JsonReader {
     }
   }
 
-  /** Refuses what comes after the value. */
+  /** Throws if there is text after the value. */
   end(): void {
     this.#next()
     if (this.at < this.text.length) throw this.#unexpected()
   }
 
-  /** Where the last name ended, its closing quote included. */
+  /** The position after the closing quote of the last name. */
   #nameEnd = 0
 
-  /** Goes past a name and its colon. */
+  /** Reads a name and its colon. */
   #name(): void {
     if (this.#next() !== QUOTE) throw this.#unexpected()
     this.#string()
@@ -121,7 +122,7 @@ export class JsonReader {
     this.at++
   }
 
-  /** Goes past a comma, or past the bracket that closes. */
+  /** Reads a comma, or the closing bracket. */
   #isAnother(close: number): boolean {
     const code = this.#next()
     if (code !== COMMA && code !== close) throw this.#unexpected()
@@ -129,7 +130,7 @@ export class JsonReader {
     return code === COMMA
   }
 
-  /** Goes past white space; returns the code of what comes then, NaN at the end. */
+  /** Skips white space. Returns the code of the next character, NaN at the end. */
   #next(): number {
     for (;;) {
       const code = this.text.charCodeAt(this.at)
@@ -149,7 +150,7 @@ export class JsonReader {
     this.at++
   }
 
-  /** Ends at the last character of an escape. */
+  /** Reads an escape up to its last character. */
   #escape(): void {
     const code = this.text.charCodeAt(++this.at)
     if (code === LOWER_U) {
@@ -186,8 +187,8 @@ export class JsonReader {
   }
 
   #unexpected(): HttpError {
-    const what = this.at < this.text.length ? "something unexpected" : "an unexpected end"
-    return invalid(`This is not JSON: there is ${what} at character ${this.at + 1}. Correct it, and send it again.`)
+    const what = this.at < this.text.length ? "unexpected text" : "an unexpected end"
+    return invalid(`The body is not valid JSON: ${what} at character ${this.at + 1}. Correct it, and send it again.`)
   }
 }
 
@@ -196,7 +197,7 @@ const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39
 const isHex = (code: number): boolean =>
   isDigit(code) || (code >= 0x61 && code <= 0x66) || (code >= 0x41 && code <= 0x46)
 
-/** Valid JSON without the white space between its parts; numbers and escapes stay as they were written. */
+/** Removes the white space between the tokens of valid JSON. Numbers and escapes stay unchanged. */
 export function compact(json: string): string {
   if (!/[ \n\r\t]/.test(json)) return json
   const bytes = Buffer.from(json)

@@ -4,7 +4,7 @@ import { stripTypeScriptTypes } from "node:module"
 import { sendText } from "./files.ts"
 import { HttpError } from "./http-error.ts"
 
-/** The clients, the codec, the formats of runs, and the modules at the top that they stand on: what runs in a browser as it is. */
+/** The modules that run in a browser unchanged: the clients, the codec, the formats of runs, and the modules that they import. */
 const BROWSER_SAFE =
   /^\/onward\/((?:(?:client|protocol|run-client|runs\/formats)\/|(?!index\.))[a-z][a-z-]*)\.(?:js|ts)$/
 
@@ -13,14 +13,14 @@ const root = new URL("..", entry)
 const extension = entry.slice(entry.lastIndexOf("."))
 
 /**
- * Serves the library's client and codec to the page, under `/onward/`: the built one, or in a source tree its TypeScript with the
- * types taken out. False when the path does not name one of its modules.
+ * Serves the library's client and codec to the page, under `/onward/`: the built modules, or in a checkout the TypeScript without its types.
+ * Returns false if the path is not one of these modules.
  */
 export async function sendLibrary(res: ServerResponse, path: string): Promise<boolean> {
   const name = BROWSER_SAFE.exec(path)?.[1]
   if (name === undefined) return false
   const source = await readFile(new URL(name + extension, root), "utf8").catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === "ENOENT") throw new HttpError(404, "not_found", "There is nothing here.")
+    if (cause.code === "ENOENT") throw new HttpError(404, "not_found", "The module does not exist. Check the path.")
     throw cause
   })
   sendText(res, "module.js", extension === ".ts" ? stripTypeScriptTypes(source) : source)

@@ -1,29 +1,29 @@
-/** What an `EventSource` that is refused gets: it reconnects after an empty stream, and gives up after a status. */
+/** How an `EventSource` is refused: it reconnects after an empty stream (`soft`), and stops after a status. */
 export const REFUSE = ["soft", "status"] as const
 
-/** What a hub allows. Each is a setting, which the message of its refusal names by its option. */
+/** The limits of a hub. Each is a setting, and the message of a refusal names its option. */
 export interface HubLimits {
-  /** Streams open at once in one process. @default 50_000 */
+  /** Maximum number of open streams in one process. @default 50_000 */
   readonly streams: number
-  /** Streams open at once of one caller. @default 1_000 */
+  /** Maximum number of open streams of one caller. @default 1_000 */
   readonly streamsPerAddress: number
-  /** Topics and patterns of one stream together. @default 100 */
+  /** Maximum number of topics and patterns of one stream. @default 100 */
   readonly topics: number
-  /** Different patterns in use at once in one process. @default 1_000 */
+  /** Maximum number of different patterns in use in one process. @default 1_000 */
   readonly patterns: number
-  /** Different patterns in use at once by one caller. @default 250 */
+  /** Maximum number of different patterns in use by one caller. @default 250 */
   readonly patternsPerAddress: number
-  /** Streams of presence open at once in one process; one caller may have a tenth of them. @default 1_000 */
+  /** Maximum number of open presence streams in one process, a tenth of them for one caller. @default 1_000 */
   readonly presenceStreams: number
-  /** Largest body of a request, in bytes. @default 4 MiB */
+  /** Maximum size of a request's body, in bytes. @default 4 MiB */
   readonly bodyBytes: number
-  /** Bytes of all bodies handled at once; one caller may have a quarter of them. @default 64 MiB */
+  /** Maximum size of all bodies handled at once, in bytes, a quarter of it for one caller. @default 64 MiB */
   readonly bodiesBytes: number
-  /** Longest head of a request, in bytes: the names of 1,000 topics fit into its URL. @default 64 KiB */
+  /** Maximum size of a request's head, in bytes. The names of 1,000 topics fit into its URL. @default 64 KiB */
   readonly headBytes: number
 }
 
-/** What the library calls a limit, in the words of the command line. */
+/** The command-line option for each limit of the library. */
 const OPTION_OF: Readonly<Record<string, string>> = {
   "limits.connections": "--max-streams",
   "limits.connectionsPerKey": "--max-streams-per-address",
@@ -31,9 +31,9 @@ const OPTION_OF: Readonly<Record<string, string>> = {
   "limits.patternsPerKey": "--max-patterns-per-address",
 }
 
-/** What an operator can do about a refusal, by its code, where its message does not say it. */
+/** The operator's advice for each refusal whose message does not contain it, by its code. */
 const ADVICE: Readonly<Record<string, string>> = {
-  // its message names the option, because the gateway has one of its own
+  // its message names the option, because the gateway has another one
   body_too_large: "",
   too_many_topics: "Raise --max-topics to allow more.",
   too_many_bodies: "Raise --max-bodies to allow more, for bodies at /v1 --upstream-max-request.",
@@ -44,10 +44,10 @@ const ADVICE: Readonly<Record<string, string>> = {
     "If pages of the hub have another origin, add it as a --public-url; if other pages may use the hub, as a --cors-origin.",
 }
 
-/** Whether a refusal is one that an option can prevent. */
+/** Whether an option can prevent a refusal. */
 export const hasAdvice = (code: string): boolean => code in ADVICE
 
-/** The text of an error for the operator, who can change options. */
+/** Returns an error's text for the operator, with the option to change. */
 export function adviseOperator(code: string, message: string): string {
   const named = message.replaceAll(/limits\.\w+/g, (name) => OPTION_OF[name] ?? name)
   return `${named} ${ADVICE[code] ?? ""}`.trim()

@@ -4,15 +4,15 @@ import type { AddressInfo, Server } from "node:net"
 import type { Environment } from "./config/index.ts"
 import type { Address } from "./guard.ts"
 
-/** The first file descriptor that systemd hands over (systemd.io, sd_listen_fds(3)). */
+/** The first file descriptor that systemd passes (systemd.io, sd_listen_fds(3)). */
 const FIRST = 3
 
-/** A place to listen: an address, or a socket that somebody opened. */
-export type Place = Address | { readonly fd: number }
+/** Where to listen: an address, or the file descriptor of an open socket. */
+export type Endpoint = Address | { readonly fd: number }
 
-/** The sockets that systemd opened for this process, by their names. */
+/** Returns the sockets that systemd opened for this process. */
 export function activatedSockets(env: Environment): { readonly hub?: number; readonly admin?: number } {
-  // workers get the sockets of the process that leads them
+  // workers get the sockets of their primary process
   const owner = cluster.isWorker ? process.ppid : process.pid
   const count = Number(env["LISTEN_FDS"] ?? 0)
   if (Number(env["LISTEN_PID"]) !== owner || !(count > 0)) return {}
@@ -23,9 +23,9 @@ export function activatedSockets(env: Environment): { readonly hub?: number; rea
   return { ...(hub !== undefined && { hub }), ...(admin !== undefined && { admin }) }
 }
 
-/** Listens; resolves to the address. Rejects with what the system says. */
-export async function listen(server: Server, place: Place): Promise<Address> {
-  server.listen("fd" in place ? { fd: place.fd } : { host: place.host, port: place.port })
+/** Starts to listen. Resolves with the address, or rejects with the system's error. */
+export async function listen(server: Server, endpoint: Endpoint): Promise<Address> {
+  server.listen("fd" in endpoint ? { fd: endpoint.fd } : { host: endpoint.host, port: endpoint.port })
   await once(server, "listening")
   const { address: host, port } = server.address() as AddressInfo
   return { host, port }

@@ -1,6 +1,6 @@
 import { join } from "node:path"
 
-/** What `--log` may be, by what stands before its first colon. */
+/** The valid forms of `--log`, by the text before the first colon. */
 const ADDRESSES: Readonly<Record<string, RegExp>> = {
   memory: /^memory:?$/,
   sqlite: /^sqlite:./,
@@ -11,16 +11,16 @@ const ADDRESSES: Readonly<Record<string, RegExp>> = {
   nats: /^nats:\/\/./,
 }
 
-/** What `--log` means when it is not given: a file in the data folder. */
+/** The default of `--log`: a file in the data folder. */
 export const defaultLog = (data: string): string => `sqlite:${join(data, "events.db")}`
 
-/** What stands before the first colon. */
+/** Returns the text before the first colon. */
 export const kindOf = (address: string): string => /^[^:]*/.exec(address)?.[0] ?? ""
 
-/** True for a log that several processes can share. */
+/** Whether several processes can share the log. */
 export const isShared = (address: string): boolean => kindOf(address) !== "memory"
 
-/** The address of a log. Throws an `Error` that says what to use. */
+/** Checks the address of a log. Throws an `Error` whose message says what to use. */
 export function checkLog(address: string): string {
   const isHere = /^(?:memory|sqlite)$/.test(kindOf(address))
   if (!ADDRESSES[kindOf(address)]?.test(address)) {
@@ -41,7 +41,7 @@ function isAddress(address: string): boolean {
   }
 }
 
-/** An address as it may be shown: without user, password and parameters. */
+/** Returns an address without user, password and parameters, which can be shown. */
 export function databaseOf(address: string): string {
   const url = URL.parse(address)
   return url?.host ? `${url.protocol}//${url.host}${url.pathname}` : address.replace(/\/\/.*@/, "//")

@@ -15,10 +15,10 @@ export interface LoggerOptions {
   readonly write?: (stream: "stdout" | "stderr", text: string) => void
 }
 
-/** Tells the operator what the hub does. */
+/** Prints messages for the operator. */
 export interface Logger {
   readonly log: (level: Level, message: string, fields?: Readonly<Record<string, unknown>>) => void
-  /** Reports what went wrong, as a warning when a client caused it. */
+  /** Prints an error, as a warning if a client caused it. */
   readonly report: (error: unknown) => void
   /** Whether messages of this level are printed. */
   readonly prints: (level: Level) => boolean
@@ -64,7 +64,7 @@ export function createLogger({ format, level: first, write = writeOut }: LoggerO
 
 const writeOut = (stream: "stdout" | "stderr", text: string): void => void process[stream].write(text)
 
-/** An error in one line; what is not of our own making comes with its place. */
+/** Returns an error in one line. Unexpected errors include their stack. */
 export function describeError(error: unknown): string {
   if (error instanceof AuthRefusal) return `${error.status} ${error.requestId}: ${error.reason}`
   if (error instanceof OnwardError) return `${adviseOperator(error.code, error.message)} (${error.code})`

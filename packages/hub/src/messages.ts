@@ -2,27 +2,27 @@ import type { Message } from "onward"
 import { HttpError } from "./http-error.ts"
 import { compact, JsonReader } from "./json.ts"
 
-/** Most messages in one request. */
+/** Maximum number of messages in one request. */
 const MAX_BATCH = 1_000
-/** Most fields of one message: more than there are names of fields. */
+/** Maximum number of fields of one message, more than messages can have. */
 const MAX_FIELDS = 16
-/** Longest name of a field that is told apart from others. */
+/** Maximum length of a field's name; longer ones are cut. */
 const MAX_NAME_CHARS = 64
 
-/** What a request wants published; `isBatch` when it came as a list. The messages' fields are the hub's to check. */
+/** The messages of a request. `isBatch` is true if they are a list. The hub validates their fields. */
 export interface Publication {
   readonly messages: readonly Message[]
   readonly isBatch: boolean
 }
 
-/** Reads messages by the body's media type: everything is counted before it is built. Throws `HttpError`. */
+/** Parses messages by the body's media type, and checks the limits before it creates objects. Throws `HttpError`. */
 export function readMessages(contentType: string | undefined, text: string): Publication {
   const read = READERS[mediaType(contentType)]
   if (!read) {
     throw new HttpError(
       415,
       "unsupported_media_type",
-      "Send application/json, application/x-ndjson or application/x-www-form-urlencoded, in UTF-8.",
+      "The media type is not supported. Use application/json, application/x-ndjson or application/x-www-form-urlencoded, in UTF-8.",
     )
   }
   return read(text)
@@ -34,7 +34,7 @@ const READERS: Readonly<Partial<Record<string, (text: string) => Publication>>> 
   "application/x-www-form-urlencoded": (text) => ({ messages: [fromForm(text)], isBatch: false }),
 }
 
-/** The media type in lower case; "" when the text would not be UTF-8. */
+/** Returns the media type in lower case; "" if the charset is not UTF-8. */
 function mediaType(header = ""): string {
   const [type = "", ...parameters] = header.split(";").map((part) => part.trim().toLowerCase())
   const charset = parameters.find((parameter) => parameter.startsWith("charset="))
@@ -79,15 +79,15 @@ const isSpace = (code: number): boolean => code === SPACE || code === 0x0a || co
 
 function checkBatch(count: number): void {
   if (count > MAX_BATCH) {
-    throw new HttpError(413, "batch_too_large", `A batch may hold ${MAX_BATCH} messages. Send several batches.`)
+    throw new HttpError(413, "batch_too_large", `The batch has more than ${MAX_BATCH} messages. Send several batches.`)
   }
 }
 
-/** The message that begins here. Its data is cut out rather than built, so that it stays as it was written. */
+/** Reads the message that starts here. Its data is copied as text, so that numbers keep their notation. */
 function readMessage(json: JsonReader): Message {
   if (json.peek() !== "{") {
     json.skip()
-    throw new HttpError(400, "invalid_message", 'A message is an object like {"topic":"hello","data":"world"}.')
+    throw new HttpError(400, "invalid_message", 'The message is not an object. Use {"topic":"hello","data":"world"}.')
   }
   const fields = new Map<string, unknown>()
   let count = 0
@@ -97,13 +97,13 @@ function readMessage(json: JsonReader): Message {
     const isText = json.peek() === "other"
     const source = json.text.slice(json.skip(), json.at)
     const isData = name === "data" && !source.startsWith('"')
-    // of a field that has to be text or a number, it is enough to know that it is neither
+    // a field that must be text or a number becomes null if it is neither
     fields.set(name, isData ? compact(source) : isText ? JSON.parse(source) : null)
   })
   return Object.fromEntries(fields) as unknown as Message
 }
 
-/** One field a name; percent-encoding that is no UTF-8 is refused rather than repaired. */
+/** Reads a form, in which each field occurs once. Percent-encoding that is not UTF-8 is refused. */
 function fromForm(text: string): Message {
   const fields = new Map<string, string>()
   let count = 0
@@ -131,11 +131,15 @@ function fromForm(text: string): Message {
 
 function checkFields(count: number): void {
   if (count > MAX_FIELDS) {
-    throw new HttpError(400, "invalid_message", `A message may have ${MAX_FIELDS} fields. Send several messages.`)
+    throw new HttpError(
+      400,
+      "invalid_message",
+      `The message has more than ${MAX_FIELDS} fields. Send several messages.`,
+    )
   }
 }
 
-/** A name, cut for error messages: a longer name is unknown in any case. */
+/** Cuts a name for error messages. A longer name is unknown in any case. */
 const nameOf = (name: string): string => (name.length > MAX_NAME_CHARS ? `${name.slice(0, MAX_NAME_CHARS)}…` : name)
 
 const AMPERSAND = 0x26

@@ -8,35 +8,35 @@ import { HttpError } from "./http-error.ts"
 import { SECURITY_HEADERS, sendJson } from "./respond.ts"
 import { READ, STREAM, type Route } from "./route.ts"
 
-/** A stream tells of a topic this often at most, in ms: a crowd that comes makes one event of it. */
+/** Minimum time between two events about a topic, in ms: many changes become one event. */
 const EVERY_MS = 1_000
-/** Most people named in one answer, and in one event. */
-const MAX_PEOPLE = 1_000
-/** One caller may have this part of all streams of presence. */
+/** Maximum number of user ids in one response, and in one event. */
+const MAX_USER_IDS = 1_000
+/** The share of all presence streams that one caller can have. */
 const SHARE = 0.1
 
 export interface PresenceEndpoint {
   readonly routes: [path: string, route: Route][]
-  /** Ends its streams, for clients to come back. */
+  /** Ends the presence streams. Clients reconnect. */
   close(): void
 }
 
 export interface PresenceOptions {
-  /** Streams of presence open at once. */
+  /** Maximum number of open presence streams. */
   readonly maxStreams: number
-  /** Topics of one answer. */
+  /** Maximum number of topics of one request. */
   readonly maxTopics: number
-  /** How long its clients wait before they reconnect, in ms. */
+  /** The clients' reconnect delay, in ms. */
   readonly retry: number
   /** @default no authentication */
   readonly auth?: Auth | undefined
   readonly onError: (error: unknown) => void
 }
 
-/** Who is on a topic, in all processes that share the log: now, and as it changes. */
-interface Told extends PresenceState {
+/** The presence of one topic, in all processes that share the log. */
+interface TopicPresence extends PresenceState {
   readonly topic: string
-  /** How many people there are besides those that are named. */
+  /** The number of user ids that are left out. */
   readonly more?: number
 }
 
@@ -50,7 +50,7 @@ export function createPresence(
   const open = new Map<string, number>()
   let streams = 0
 
-  /** Lets a stream in; gives its place back when it is over. */
+  /** Counts a stream until it ends. Throws if there are too many. */
   function admit(req: IncomingMessage, res: ServerResponse): void {
     const caller = callerOf(req)
     const here = open.get(caller) ?? 0
@@ -77,11 +77,11 @@ export function createPresence(
   }
 
   function answer(_: IncomingMessage, res: ServerResponse, url: URL, principal?: Principal): void {
-    let room = MAX_PEOPLE
+    let room = MAX_USER_IDS
     const topics = topicsOf(url, maxTopics, principal).map((topic) => {
-      const told = tell(topic, presence.of(topic), room)
-      room -= told.userIds.length
-      return told
+      const limited = limitUserIds(topic, presence.of(topic), room)
+      room -= limited.userIds.length
+      return limited
     })
     sendJson(res, 200, { topics })
   }
@@ -95,11 +95,11 @@ export function createPresence(
       req,
       res,
       async function* ({ signal }) {
-        for await (const told of changes(presence, topics, AbortSignal.any([signal, ended]))) {
-          yield { event: "presence", data: told }
+        for await (const data of changes(presence, topics, AbortSignal.any([signal, ended]))) {
+          yield { event: "presence", data }
         }
       },
-      // there is always more to tell: when the hub leaves, readers come back
+      // the stream has no end: when the hub closes, clients reconnect
       { end: false, retry, headers: { ...SECURITY_HEADERS, ...session?.headers }, onError },
     )
   }
@@ -113,27 +113,36 @@ export function createPresence(
   }
 }
 
-/** Presence of a topic is told to those that may subscribe to it. */
+/** Returns the topics of a request. A caller can see the presence of topics that it can subscribe to. */
 function topicsOf(url: URL, most: number, principal: Principal | undefined): string[] {
   const topics = [...new Set(url.searchParams.getAll("topic"))]
-  if (topics.length === 0) throw new HttpError(400, "no_topic", `Say of what: ${url.pathname}?topic=hello.`)
+  if (topics.length === 0)
+    throw new HttpError(400, "no_topic", `The request names no topic. Use ${url.pathname}?topic=hello.`)
   if (topics.length > most) {
-    throw new HttpError(400, "too_many_topics", `Ask for ${most} topics at most, not for ${topics.length}.`)
+    throw new HttpError(400, "too_many_topics", `The request names ${topics.length} topics. Use at most ${most}.`)
   }
   if (topics.some((topic) => topic === "" || isPattern(topic))) {
-    throw new HttpError(400, "invalid_selector", "Presence is of topics by their names, not of patterns.")
+    throw new HttpError(
+      400,
+      "invalid_selector",
+      "Presence does not accept patterns or empty topics. Use the names of topics.",
+    )
   }
   if (principal) authorize({ principal, action: "subscribe", topics })
   return topics
 }
 
-function tell(topic: string, { streams, userIds: people }: PresenceState, room: number): Told {
-  if (people.length <= room) return { topic, streams, userIds: people }
-  return { topic, streams, userIds: people.slice(0, room), more: people.length - room }
+function limitUserIds(topic: string, { streams, userIds }: PresenceState, room: number): TopicPresence {
+  if (userIds.length <= room) return { topic, streams, userIds }
+  return { topic, streams, userIds: userIds.slice(0, room), more: userIds.length - room }
 }
 
-/** Who is on each topic now, then each that changed. What changes too often to be told is told as it is in the end. */
-async function* changes(presence: Presence, topics: readonly string[], signal: AbortSignal): AsyncGenerator<Told> {
+/** Yields the presence of each topic, then of each topic that changes. Of frequent changes it yields the last one. */
+async function* changes(
+  presence: Presence,
+  topics: readonly string[],
+  signal: AbortSignal,
+): AsyncGenerator<TopicPresence> {
   const news = new Map<string, PresenceState>()
   let wake = (): void => {}
   const ended = Promise.all(
@@ -147,10 +156,10 @@ async function* changes(presence: Presence, topics: readonly string[], signal: A
   while (!signal.aborted) {
     const woken = new Promise<void>((resolve) => (wake = resolve))
     if (news.size === 0) await Promise.race([woken, ended])
-    const told = [...news]
-    if (told.length === 0) break
+    const changed = [...news]
+    if (changed.length === 0) break
     news.clear()
-    for (const [topic, now] of told) yield tell(topic, now, MAX_PEOPLE)
+    for (const [topic, now] of changed) yield limitUserIds(topic, now, MAX_USER_IDS)
     await sleep(EVERY_MS, undefined, { signal }).catch(() => {})
   }
   await ended

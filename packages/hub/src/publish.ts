@@ -11,7 +11,7 @@ import type { Throttle } from "./throttle.ts"
 /** Topics with this prefix are reserved, so that only the hub publishes on them. */
 export const RESERVED = "demo/"
 
-/** What costs as much as a request by itself: so many characters of its body, or so many messages in it. */
+/** Characters of a body, and messages in it, that count as much as one request. */
 const CHARS_A_UNIT = 4_096
 const MESSAGES_A_UNIT = 20
 
@@ -21,7 +21,7 @@ export interface Publishing {
   readonly throttle: Throttle
 }
 
-/** `POST /publish`: answers with the id, or the ids of a batch, once the log holds the messages. */
+/** Handles `POST /publish`. Responds with the id, or the ids of a batch, when the log has stored the messages. */
 export async function publish(
   { hub, bodies, throttle }: Publishing,
   req: IncomingMessage,
@@ -30,7 +30,11 @@ export async function publish(
 ): Promise<void> {
   const encoding = req.headers["content-encoding"]
   if (encoding !== undefined && encoding !== "identity") {
-    throw new HttpError(415, "unsupported_encoding", "Send the body without content-encoding.")
+    throw new HttpError(
+      415,
+      "unsupported_encoding",
+      `The body has the content-encoding "${encoding}". Send it without one.`,
+    )
   }
   const caller = callerOf(req)
   await throttle.admit(caller)
@@ -40,7 +44,7 @@ export async function publish(
     throttle.spend(caller, messages.length / MESSAGES_A_UNIT)
     for (const { topic } of messages) {
       if (typeof topic === "string" && topic.startsWith(RESERVED)) {
-        throw new HttpError(403, "reserved_topic", `Topics under \`${RESERVED}\` are the hub's own: choose another.`)
+        throw new HttpError(403, "reserved_topic", `Topics with the prefix \`${RESERVED}\` are reserved. Use another.`)
       }
     }
     if (principal) authorize({ principal, action: "publish", topics: topicsOf(messages) })
@@ -49,11 +53,11 @@ export async function publish(
   })
 }
 
-/** Each once. What is no topic is left to the hub, which refuses it. */
+/** Returns the distinct topics. The hub refuses messages without one. */
 const topicsOf = (messages: readonly Message[]): Set<string> =>
   new Set(messages.map(({ topic }) => topic).filter((topic) => typeof topic === "string"))
 
-/** `repeated` is there only when it is true: the message was neither stored nor delivered, because its topic had it already. */
+/** `repeated` exists only if it is true: the message was neither stored nor delivered, because its topic already had it. */
 const answer = (result: PublishResult | undefined): object => (result?.repeated ? result : { id: result?.id })
 
 function batchAnswer(results: readonly PublishResult[]): object {

@@ -1,40 +1,40 @@
 import { HttpError } from "./http-error.ts"
 
 export interface QuotaOptions {
-  /** Bytes that all bodies may hold at once. */
+  /** Maximum size of all bodies at once, in bytes. */
   readonly totalBytes: number
-  /** Bytes that the bodies of one caller may hold at once. */
+  /** Maximum size of one caller's bodies at once, in bytes. */
   readonly shareBytes: number
-  /** How long an unfinished body may bring less than 16 KiB, in ms. @default 10_000 */
+  /** Maximum time in which an incomplete body brings less than 16 KiB, in ms. @default 10_000 */
   readonly stallTimeout?: number
-  /** The same while others wait for its room, in ms. @default 1_000 */
+  /** The same timeout while another body needs the memory, in ms. @default 1_000 */
   readonly graceTimeout?: number
-  /** Tells the time in ms, from any beginning. @default performance.now */
+  /** Returns a monotonic time, in ms. @default performance.now */
   readonly now?: () => number
 }
 
-/** What an unfinished body has to bring in time to count as moving, in bytes; slower ones are cut off. */
+/** Bytes that an incomplete body must bring within a timeout. */
 const PROGRESS_BYTES = 16_384
 
 /** Memory that the bodies of all callers share. */
 export interface Quota {
-  /** Opens the account of one body. `onRefused` is called when it has brought too little in time: its room is given back already. */
+  /** Opens the account of one body. `onRefused` is called when the body stalls; its memory is then already released. */
   open(caller: string, onRefused: (error: HttpError) => void): Account
 }
 
-/** What one body holds. */
+/** The memory of one body. */
 export interface Account {
-  /** Takes room for bytes that arrived. Throws `HttpError` 429 beyond the caller's share, 503 beyond what all callers share. */
+  /** Reserves memory for bytes that arrived. Throws `HttpError` 429 above the caller's share, 503 above the total. */
   take(bytes: number): void
-  /** The body has arrived whole: it is waited for no longer, and holds its room until `release`. */
+  /** Marks the body as complete. It keeps its memory until `release`, and has no timeout. */
   settle(): void
-  /** Gives its room back; more than once is fine. */
+  /** Releases the memory. Further calls do nothing. */
   release(): void
 }
 
 interface Caller {
   bytes: number
-  /** Unfinished bodies, the one that moved longest ago first. */
+  /** Incomplete bodies, the stalest first. */
   readonly unfinished: Set<Body>
 }
 
@@ -45,8 +45,8 @@ interface Body {
 }
 
 /**
- * Divides memory among callers. A body that stalls loses its room: after a second when another caller needs it, else after ten. So half-sent
- * bodies, however many, hold up others for a second at most.
+ * Divides memory among callers. A body that stalls loses its memory: after a second if another caller needs it, otherwise after ten seconds. So
+ * any number of incomplete bodies delay others by at most a second.
  */
 export function createQuota(options: QuotaOptions): Quota {
   const { totalBytes, shareBytes, stallTimeout = 10_000, graceTimeout = 1_000, now = () => performance.now() } = options
@@ -57,10 +57,10 @@ export function createQuota(options: QuotaOptions): Quota {
 
   const isFull = (): boolean => total > totalBytes
 
-  /** Refuses the body that moved longest ago, if that is long enough ago. */
-  function refuseStalest(bodies: ReadonlySet<Body>, patience: number): boolean {
+  /** Refuses the stalest body, if it has been stalled for the timeout. */
+  function refuseStalest(bodies: ReadonlySet<Body>, timeout: number): boolean {
     const [body] = bodies
-    if (!body || now() - body.movedAt < patience) return false
+    if (!body || now() - body.movedAt < timeout) return false
     body.refuse()
     return true
   }
@@ -129,13 +129,13 @@ export function createQuota(options: QuotaOptions): Quota {
             throw new HttpError(
               429,
               "too_many_bodies",
-              `Your requests hold more than ${shareBytes} bytes at once. Wait for an answer before you send more.`,
+              `Your requests have more than ${shareBytes} bytes at once. Wait for a response before you send more.`,
               { "retry-after": "1" },
             )
           }
           while (isFull() && refuseStalest(unfinished, graceTimeout));
           if (isFull()) {
-            throw new HttpError(503, "busy", "Too many large requests are handled at once. Try again later.", {
+            throw new HttpError(503, "busy", "The hub handles too many large requests. Retry later.", {
               "retry-after": "1",
             })
           }

@@ -1,12 +1,12 @@
 import type { AuthRefusal } from "./auth/index.ts"
 
-/** Lines that are printed at once, and each second after that. */
+/** Number of lines printed at once, and then per second. */
 const BURST = 100
 const LINES_A_SECOND = 20
-/** After how long refusals that were not printed are counted in a line, in ms. */
+/** Time after which one line reports the number of refusals that were not printed, in ms. */
 const SUMMARY_MS = 10_000
 
-/** Prints a line for each refusal, as an operator looks for its request id, but no more of them than can be read. */
+/** Prints a line for each refusal, in which an operator finds its request id, up to a rate that people can read. */
 export function limitRefusals(
   report: (error: Error) => void,
   now: () => number = () => performance.now(),
@@ -33,8 +33,8 @@ export function limitRefusals(
   }
 }
 
-/** Printed as its message. */
+/** An error that is printed as its message. */
 class RefusalSummary extends Error {
-  // printed instead of where it was made
+  // without the stack trace
   override readonly stack: string = this.message
 }

@@ -1,9 +1,9 @@
 import { OnwardError } from "onward"
 import { HttpError } from "./http-error.ts"
 
-/** How long a kind of trouble is counted after it was reported, in ms. */
+/** Time in which repeats of a reported error are counted, in ms. */
 const QUIET_MS = 10_000
-/** Most kinds counted at once: of more, the rest is not told apart. */
+/** Maximum number of kinds of errors that are counted separately. */
 const MAX_KINDS = 100
 
 interface Kind {
@@ -12,8 +12,8 @@ interface Kind {
 }
 
 /**
- * Limits what clients can make a server print: the first error of a kind is reported at once, its repeats as one line every ten seconds
- * that says how many there were.
+ * Limits how much clients can make a server print: the first error of a kind is reported at once, its repeats as one line with their count
+ * every ten seconds.
  */
 export function limitReports(report: (error: unknown) => void): (error: unknown) => void {
   const kinds = new Map<string, Kind>()

@@ -1,32 +1,32 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { addressOf } from "./caller.ts"
 
-/** Longest part of an address or a user agent that is written down, in characters. */
+/** Maximum length of a logged URL or user agent, in characters. */
 export const MAX_FIELD = 500
-/** Parameters of the hub's own, safe to write down; everything else in an address may be a secret. */
+/** Parameters that are logged. Everything else in a URL can be secret. */
 const KNOWN = new Set(["topic", "since", "last", "last_event_id", "lastEventId"])
 const HIDDEN = "/***"
 
-/** A request that is over. */
+/** A completed request. */
 export interface Visit {
   readonly address: string
   readonly method: string
-  /** What was asked for, without what may be secret. */
+  /** The request's target, without anything that can be secret. */
   readonly target: string
-  /** 0 when the client disconnected before its answer began. */
+  /** 0 if the client disconnected before the response. */
   readonly status: number
   /** In ms. */
   readonly duration: number
   readonly userAgent: string
 }
 
-/** Tells of each request once it is over. */
+/** Logs each completed request. */
 export interface RequestLog {
-  /** The path of this request becomes `/***`, unless it is told to be one of the hub's own. */
+  /** Logs the request when it completes. Its path is logged as `/***`, unless `isKnown` is called with it. */
   watch(req: IncomingMessage, res: ServerResponse): { readonly isKnown: (path: string) => void }
 }
 
-/** @param write is told of each request once it is over */
+/** @param write called with each completed request */
 export function createRequestLog(write: (visit: Visit) => void): RequestLog {
   return {
     watch(req, res) {
@@ -53,7 +53,7 @@ export function createRequestLog(write: (visit: Visit) => void): RequestLog {
   }
 }
 
-/** What is shown of what comes after a path: the hub's own parameters, up to a `;` in them. */
+/** Returns the part of a target after the path, with the values of the hub's parameters only, up to a `;` in them. */
 function shownAfter(target: string): string {
   const [address = "", fragment] = target.split("#", 2)
   const at = address.indexOf("?")

@@ -2,14 +2,14 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { hasAdvice } from "./limits.ts"
 import { toHttpError } from "./http-error.ts"
 
-/** On every answer: nothing is guessed, stored, framed or handed to other sites. */
+/** Headers of every response: no type is guessed, and other sites get neither the response nor the URL. */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "x-content-type-options": "nosniff",
   "cross-origin-resource-policy": "same-origin",
   "referrer-policy": "no-referrer",
 }
 
-/** How long a refused client may go on sending, in ms: closed at once, it would see a reset instead of the answer. */
+/** Time in which a refused client can finish sending, in ms. If the connection closed at once, the client would not see the response. */
 const LINGER_MS = 1_000
 
 export function sendJson(
@@ -21,10 +21,10 @@ export function sendJson(
   res.writeHead(status, jsonHead(headers)).end(`${JSON.stringify(body)}\n`)
 }
 
-/** Statuses of refusals that an operator wants to know of: a client that is too slow or too greedy. */
+/** Statuses of refusals that are reported to the operator: of clients that are too slow or send too much. */
 const REFUSALS = new Set([408, 429, 431])
 
-/** Answers with an error as `{"error":{"code","message"}}`. Tells `onError` of faults of the server, and of refusals for want of room. */
+/** Responds with an error as `{"error":{"code","message"}}`. Calls `onError` for server errors, and for refusals by a limit. */
 export function sendProblem(
   req: IncomingMessage,
   res: ServerResponse,
@@ -36,7 +36,7 @@ export function sendProblem(
   if (res.headersSent) return void res.destroy()
   const problem = { error: { code, message } }
   if (req.complete || req.destroyed) return sendJson(res, status, problem, headers)
-  // the body is still on its way: answer now, drop the rest for a moment, then close
+  // the body is incomplete: respond now, discard the rest for a moment, then close
   const text = `${JSON.stringify(problem)}\n`
   const length = String(Buffer.byteLength(text))
   res
@@ -48,7 +48,7 @@ export function sendProblem(
   linger(req, () => void res.end())
 }
 
-/** Drops what is left of a request, for a moment, and then calls `end`: the client gets to read its answer. */
+/** Discards the rest of a request for a moment, then calls `end`, so that the client can read its response. */
 export function linger(req: IncomingMessage, end: () => void): void {
   const timer = setTimeout(end, LINGER_MS)
   req.once("close", () => clearTimeout(timer))

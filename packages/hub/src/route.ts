@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Principal } from "./auth/principal.ts"
 
-/** Answers one path; `methods` are those it allows. What it throws is answered for it. */
+/** Handles one path. What it throws becomes an error response. */
 export interface Route {
   readonly methods: readonly string[]
   /** Whether it is answered without authentication. @default false */
   readonly isOpen?: boolean
-  /** @param principal on whose behalf the request is made; undefined for a hub without authentication, where everything is allowed */
+  /** @param principal the authenticated caller; undefined for a hub without authentication, where everything is allowed */
   answer(req: IncomingMessage, res: ServerResponse, url: URL, principal?: Principal): void | Promise<void>
 }
 

@@ -7,23 +7,23 @@ import { startServer, type HubServer } from "./server.ts"
 import { UsageError } from "./usage-error.ts"
 import { NotStarted, startWorkers } from "./workers.ts"
 
-/** What an operator is told once the hub listens. */
+/** What the hub prints when it listens. */
 type Ready = Pick<HubServer, "address" | "admin" | "place">
 
-/** `onward serve`: runs a hub until it is told to stop. Trouble at the start is one line and exit code 1. */
+/** Runs `onward serve` until a signal ends it. An error at the start is one line and exit code 1. */
 export async function serve(flags: Flags, { config, ignored }: Loaded): Promise<void> {
   const logger = createLogger({ format: config.logFormat, level: config.logLevel })
-  // the reader of the messages ended: that must not end the hub
+  // a closed output must not end the hub
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
   if (ignored.length > 0 && cluster.isPrimary) {
     logger.log("warn", `There is no setting for ${ignored.join(", ")}. onward config lists the variables.`)
   }
   if (config.workers > 1 && cluster.isPrimary) return lead(flags, config, logger)
   let server: HubServer | undefined
-  // before the hub starts: a process that is number 1 of a container does not end by a signal that it does not handle
+  // before the hub starts: in a container, process 1 ignores signals without a handler
   onLeave((times) => {
     if (server === undefined) process.exit(0)
-    // in a terminal, workers hear of it twice: from there, and from the process that leads them
+    // in a terminal, workers get each signal twice: from the terminal and from the primary process
     if (times > 1 && cluster.isWorker) return
     if (times > 1) process.exit(1)
     if (!cluster.isWorker) logger.log("info", closing(config))
@@ -47,7 +47,7 @@ export async function serve(flags: Flags, { config, ignored }: Loaded): Promise<
   const started = server
   onHangup(flags, logger, (next) => {
     const reloaded = started.reload(next)
-    // of several workers, the process that leads them tells it
+    // with several workers, only the primary process reports it
     if (!cluster.isWorker) tellReloaded(reloaded, logger)
   })
 }
@@ -82,18 +82,18 @@ function closing({ drain, logFormat }: Config): string {
 function onLeave(leave: (times: number) => void): void {
   let times = 0
   const signals: NodeJS.Signals[] = ["SIGINT", "SIGTERM"]
-  // when a terminal is closed, its programs end
+  // a closed terminal ends its processes
   if (process.stdout.isTTY) signals.push("SIGHUP")
   for (const signal of signals) process.on(signal, () => leave(++times))
 }
 
-/** Reads the configuration again at SIGHUP. One that is not valid changes nothing. */
+/** Reloads the configuration at SIGHUP. An invalid one changes nothing. */
 function onHangup(flags: Flags, logger: Logger, apply: (next: Config) => void): void {
   if (process.stdout.isTTY) return
   process.on("SIGHUP", () => {
     loadConfig(flags, process.env)
       .then(({ config }) => {
-        // a process that leads workers does not use it itself
+        // the primary process does not use the configuration itself
         checkAuth(config.auth)
         return apply(config)
       })
@@ -101,14 +101,14 @@ function onHangup(flags: Flags, logger: Logger, apply: (next: Config) => void): 
         if (cluster.isWorker) return
         logger.log(
           "error",
-          `The configuration was not reloaded, and the hub goes on with the old one. ${describeError(error)}`,
+          `The configuration was not reloaded. The hub keeps the previous one. ${describeError(error)}`,
         )
       })
   })
 }
 
 function tellReloaded({ applied, needRestart }: Reloaded, logger: Logger): void {
-  const changes = applied.length === 0 ? "nothing that can change changed" : `${applied.join(", ")} changed`
+  const changes = applied.length === 0 ? "no setting changed" : `${applied.join(", ")} changed`
   logger.log("info", `The configuration was reloaded: ${changes}.`, { applied })
   if (needRestart.length === 0) return
   logger.log("warn", `A restart is needed for the changes of ${needRestart.join(", ")}.`, { needRestart })
@@ -136,7 +136,7 @@ const schemeOf = ({ tls }: Config): string => (tls ? "https" : "http")
 function urls({ host, port }: Ready["address"], scheme = "http"): { readonly url: string; readonly listens: string } {
   const isOnAll = host === "0.0.0.0" || host === "::"
   const at = (name: string): string => `${scheme}://${name.includes(":") ? `[${name}]` : name}:${port}`
-  // a client on this machine reaches a server that listens on all addresses by the loopback one
+  // a client on this machine uses the loopback address of a server that listens on all addresses
   const url = at(isOnAll ? "127.0.0.1" : host)
   return { url, listens: isOnAll ? `${at(host)} (all addresses of this machine)` : url }
 }
@@ -156,7 +156,7 @@ ${ready.admin ? `  Admin:    ${urls(ready.admin).url}/healthz\n` : ""}
 ${asking(url, config.gateway)}${config.demo ? `\n  Or see it work: ${url}/\n` : ""}`
 }
 
-/** The base URLs that clients use in place of those of providers. */
+/** The base URLs that replace those of providers. */
 const asking = (url: string, { upstreams }: Config["gateway"]): string =>
   upstreams
     .map(({ url: of, prefix, models }) => {
@@ -165,7 +165,7 @@ const asking = (url: string, { upstreams }: Config["gateway"]): string =>
     })
     .join("")
 
-/** Where something went wrong at the start. */
+/** The settings that the message of a failed start names. */
 interface Trouble {
   readonly host: string
   readonly port: number
@@ -176,13 +176,13 @@ interface Trouble {
 
 const SYSTEM: Readonly<Record<string, (trouble: Trouble) => string>> = {
   EADDRINUSE: ({ host, port, option }) =>
-    `port ${port} on ${host} is in use: stop what listens there, or choose another ${option}`,
-  EADDRNOTAVAIL: ({ host }) => `this machine has no address ${host}: choose another --host`,
-  ENOTFOUND: ({ host }) => `there is no host ${host}: choose another --host`,
-  ENOTDIR: ({ data }) => `${data} cannot be a folder, because a file is in its way: choose another --data`,
-  EEXIST: ({ data }) => `${data} is a file: choose a folder for --data`,
-  EROFS: ({ data }) => `the folder ${data} cannot be written: choose another --data`,
-  ENOSPC: ({ data }) => `the disk of ${data} is full: make room, or choose another --data`,
+    `Port ${port} on ${host} is in use. Stop the process that listens there, or use another ${option}.`,
+  EADDRNOTAVAIL: ({ host }) => `This machine has no address ${host}. Use another --host.`,
+  ENOTFOUND: ({ host }) => `The host ${host} does not exist. Use another --host.`,
+  ENOTDIR: ({ data }) => `${data} cannot be a folder, because a part of its path is a file. Use another --data.`,
+  EEXIST: ({ data }) => `${data} is a file. Use a folder for --data.`,
+  EROFS: ({ data }) => `The folder ${data} cannot be written. Use another --data.`,
+  ENOSPC: ({ data }) => `The disk of ${data} is full. Free space, or use another --data.`,
 }
 
 function explain(error: unknown, { host, port, data, admin }: Config): string {
@@ -199,8 +199,8 @@ function explain(error: unknown, { host, port, data, admin }: Config): string {
   const option = isAdmin ? "--admin-port" : "--port"
   if (code === "EACCES" || code === "EPERM") {
     return syscall === "listen"
-      ? `port ${failed} needs elevated privileges: choose one from 1024 up with ${option}`
-      : `the folder ${data} cannot be written: change its permissions, or choose another --data`
+      ? `Port ${failed} needs elevated privileges. Use ${option} 1024 or higher.`
+      : `The folder ${data} cannot be written. Change its permissions, or use another --data.`
   }
   return SYSTEM[code]?.({ host: isAdmin ? admin.host : host, port: failed, option, data }) ?? describeError(error)
 }

@@ -22,23 +22,23 @@ import { createRequestLog } from "./request-log.ts"
 import { openStore } from "./store.ts"
 import { UsageError } from "./usage-error.ts"
 
-/** How long after the streams what is left is cut, in ms. */
+/** Time after the streams' end until the remaining connections are cut, in ms. */
 const CUT_AFTER_MS = 2_500
 
 /** A hub that listens. */
 export interface HubServer {
   readonly address: Address
-  /** Where the admin port listens, if there is one. */
+  /** The address of the admin port, if there is one. */
   readonly admin: Address | undefined
-  /** Where its log is, for people. */
+  /** Where its log is, as text for people. */
   readonly place: string
-  /** Applies what can be changed without a restart. */
+  /** Applies the settings that can change without a restart. */
   reload(next: Config): Reloaded
-  /** Ends all streams and closes everything; what was acknowledged is kept. */
+  /** Ends all streams and closes everything. Acknowledged messages are kept. */
   close(): Promise<void>
 }
 
-/** Starts a hub server. Rejects with an `OnwardError` when there is trouble with the log, else with what the system says. */
+/** Starts a hub server. Rejects with an `OnwardError` if the log fails, otherwise with the system's error. */
 export async function startServer(first: Config, logger: Logger, env: Environment = {}): Promise<HubServer> {
   let config = first
   const onError = logger.report
@@ -95,7 +95,7 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
     const demo =
       config.demo && accessLog ? await createDemo({ hub, log, accessLogPath: accessLog.path, onError }) : undefined
     if (demo) undo.unshift(() => demo.close())
-    // in a log of their own, which nobody can subscribe to
+    // in a separate log, which clients cannot subscribe to
     const gateway =
       config.gateway.upstreams.length > 0
         ? createGateway({ ...config.gateway, log: await store.openRuns(), onError })
@@ -143,7 +143,7 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
       reload(next) {
         http.reloadCertificate()
         const reloaded = mergeReloaded(config, next)
-        // first, because it throws for what it cannot use, and nothing is changed then
+        // first, because it throws for invalid settings, and then nothing may change
         if (reloaded.config.auth && isOfAuth(reloaded)) auth?.reload(reloaded.config.auth)
         config = reloaded.config
         logger.setLevel(config.logLevel)
@@ -153,9 +153,9 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
       async close() {
         isDraining = true
         await sleep(drain.delay)
-        // first of all nobody new: an EventSource tries again when it finds nobody, and gives up when it is refused
+        // first, no new connections: an EventSource retries if it cannot connect, and stops if it is refused
         const closed = http.close()
-        // until the end: it also keeps the process alive, which draining by itself does not
+        // the timer also keeps the process alive while it drains
         presence?.close()
         const timer = setTimeout(() => http.closeAllConnections(), drain.duration + CUT_AFTER_MS)
         await Promise.all([demo?.close(), gateway?.close(), hub.drain({ duration: drain.duration }), closed])
@@ -172,13 +172,13 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
 
 const isOfAuth = ({ applied }: Reloaded): boolean => applied.some((name) => name.startsWith("auth."))
 
-/** Makes the folders of files that are in the data folder by default. A log makes its own. */
+/** Creates the folders of files that are in the data folder by default. A log creates its own folder. */
 function makeFolders({ data, log, accessLog }: Config): void {
   if (log === defaultLog(data)) mkdirSync(data, { recursive: true })
   if (accessLog !== undefined) mkdirSync(dirname(accessLog), { recursive: true })
 }
 
-/** Workers rotate the access log, so each has its own: `access.1.log`. */
+/** Returns the path of a worker's access log, `access.1.log`: each worker rotates its own. */
 const ofWorker = (path: string): string =>
   cluster.worker ? path.replace(/(\.[^./]+)?$/, (end) => `.${cluster.worker?.id}${end}`) : path
 

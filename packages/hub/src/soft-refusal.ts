@@ -6,14 +6,14 @@ import { SECURITY_HEADERS } from "./respond.ts"
 /** Reconnect delay of a refused client, in ms: random, so that refused clients do not all reconnect together. */
 const RETRY_MS = { least: 5_000, most: 30_000 }
 
-/** Whether a client that asks like this never asks again after this error: an `EventSource` gives up at any status but 200 (HTML, section 9.2.3). */
+/** Whether this client would never retry after this error: an `EventSource` stops at any status except 200 (HTML, section 9.2.3). */
 export function isSoft({ method, headers }: IncomingMessage, error: unknown): boolean {
   if (method !== "GET" || !/\btext\/event-stream\b/i.test(headers.accept ?? "")) return false
   const { status } = toHttpError(error)
   return status === 429 || status === 503
 }
 
-/** Refuses a stream for now: an empty one, after which an `EventSource` waits and asks again. */
+/** Refuses a stream with an empty one, after which an `EventSource` waits and retries. */
 export function refuseSoftly(res: ServerResponse, error: unknown): void {
   const retry = Math.round(RETRY_MS.least + Math.random() * (RETRY_MS.most - RETRY_MS.least))
   res.writeHead(200, {

@@ -7,44 +7,44 @@ import { sqliteLog } from "onward/sqlite"
 import { databaseOf, kindOf } from "./log-address.ts"
 import { UsageError } from "./usage-error.ts"
 
-/** Where a hub keeps its entries, opened. */
+/** The open store of a hub's entries. */
 export interface Store {
   readonly log: Log
-  /** Says where, to whoever runs the hub; nothing secret is in it. */
+  /** Where the store is, as text for the operator, without secrets. */
   readonly place: string
   /**
-   * Opens one more log in the same store, for runs: hubs that share the log share it too, but nobody can subscribe to it. It is to be
-   * closed before `disconnect`. Rejects with an `OnwardError` when it cannot be used.
+   * Opens another log in the same store, for runs. Hubs that share the log share this one too, but clients cannot subscribe to it. Close it
+   * before `disconnect`. Rejects with an `OnwardError` if it cannot be used.
    */
   readonly openRuns: () => Promise<Log>
-  /** The same for what hubs tell each other about authentication, which is kept for so many ms. */
+  /** Opens another log, for the hubs' messages about authentication. They are kept for `keep` ms. */
   readonly openControl: (keep: number) => Promise<Log>
-  /** Ends the connections that were opened for the logs; these are closed before. */
+  /** Ends the connections of the logs, which must be closed before. */
   readonly disconnect?: () => Promise<void>
 }
 
-/** A store, and how to get a log in it: that of the hub, or one beside it, by its name. */
+/** A store with a function that opens the hub's log, or another log beside it. */
 interface StoreDriver extends Pick<Store, "place" | "disconnect"> {
   readonly open: (beside?: Beside) => Log
 }
 
-/** A log beside that of the hub. */
+/** A log beside the hub's. */
 interface Beside {
   readonly name: "runs" | "control"
-  /** What it keeps on disks. */
+  /** The retention in a store on disk. */
   readonly onDisk: Retention
-  /** What it keeps in the memory of a server, or of this process. */
+  /** The retention in the memory of a server or of this process. */
   readonly inMemory: Retention
 }
 
 type Find = (address: string, retention: Retention | undefined) => Promise<StoreDriver>
 
 const MIB = 1024 ** 2
-/** Runs need no more than their own time and ten minutes; but however many words they come in, all of them. */
+/** Runs are limited by age and size, not by count, because every entry of a run is needed. */
 const keptRuns = (mib: number): Retention => ({ age: 2 * 3_600_000, bytes: mib * MIB })
 const RUNS: Beside = { name: "runs", onDisk: keptRuns(1024), inMemory: keptRuns(256) }
 
-/** By age, as an entry must not go before it has done its work; the number of each kind bounds what clients can make it hold. */
+/** Limited by age, because entries are needed that long. The count of each topic limits what clients can add. */
 function control(keep: number): Beside {
   const retention: Retention = { age: keep, topic: { count: 20_000 } }
   return { name: "control", onDisk: retention, inMemory: retention }
@@ -53,7 +53,7 @@ function control(keep: number): Beside {
 const FIND: Readonly<Record<string, Find>> = {
   memory: async (_, retention) => ({
     open: (beside) => memoryLog(beside ? { retention: beside.inMemory } : kept(retention)),
-    place: "in memory, and gone when this ends",
+    place: "in memory, and lost when the process ends",
   }),
   async sqlite(address, retention) {
     const path = address.slice("sqlite:".length)
@@ -74,8 +74,7 @@ const FIND: Readonly<Record<string, Find>> = {
 }
 
 /**
- * Opens the log at an address. Rejects with an `OnwardError` when it cannot be used, and with a `UsageError` when a package
- * is missing.
+ * Opens the log at an address. Rejects with an `OnwardError` if it cannot be used, and with a `UsageError` if a package is missing.
  */
 export async function openStore(address: string, settings: RetentionSettings = {}): Promise<Store> {
   const { open, place, disconnect } = await (FIND[kindOf(address)] as Find)(address, toRetention(settings))
@@ -90,16 +89,16 @@ export async function openStore(address: string, settings: RetentionSettings = {
     }
   } catch (error) {
     await disconnect?.()
-    // a log knows nothing of addresses; whoever gave one wants to know which it is
+    // the log's error does not contain the address
     if (!disconnect || !(error instanceof OnwardError)) throw error
-    throw new OnwardError(error.code, `the log ${place} cannot be used: ${error.message}`, { cause: error })
+    throw new OnwardError(error.code, `The log ${place} cannot be used: ${error.message}`, { cause: error })
   }
 }
 
 /** The retention of the hub's log; the store's own without one. */
 const kept = (retention: Retention | undefined): { retention?: Retention } => (retention ? { retention } : {})
 
-/** What a configuration says of retention: nothing of it means the store's own default. */
+/** The retention in a configuration. Without settings, the store's default applies. */
 type RetentionSettings = Omit<Retention, "topic"> & { readonly topic?: Retention["topic"] }
 
 function toRetention({ topic = {}, ...whole }: RetentionSettings): Retention | undefined {
@@ -108,7 +107,7 @@ function toRetention({ topic = {}, ...whole }: RetentionSettings): Retention | u
   return { ...whole, ...(hasTopic && { topic }) }
 }
 
-/** An address nobody can use is said now, not by every request. Asked twice, as a machine that has just started is slow. */
+/** Tests the log now, instead of at the first request. Retries once, because a machine that has just started is slow. */
 async function usable(log: Log): Promise<Log> {
   try {
     await log.bounds().catch((error: unknown) => {
@@ -146,7 +145,7 @@ async function findRedis(address: string, retention: Retention | undefined): Pro
   const { Redis } = await installed("ioredis", () => import("ioredis"))
   const { redisLog } = await import("onward/redis")
   const client = new Redis(address)
-  // what goes wrong is told by the calls it goes wrong for
+  // the failing calls report the error
   client.on("error", () => {})
   return {
     open: (beside) => redisLog(client, beside ? { name: beside.name, retention: beside.inMemory } : kept(retention)),
@@ -159,7 +158,7 @@ async function findPostgres(address: string, retention: Retention | undefined): 
   const { Pool } = await installed("pg", () => import("pg")).then((pg) => pg.default)
   const { postgresLog } = await import("onward/postgres")
   const pool = new Pool({ connectionString: address, application_name: "onward" })
-  // a connection that ends while nobody uses it; the next call makes another
+  // an idle connection ended; the next call opens another
   pool.on("error", () => {})
   return {
     open: (beside) =>
@@ -177,15 +176,15 @@ async function findNats(address: string, retention: Retention | undefined): Prom
   const [user, pass] = [username, password].map(decodeURIComponent)
   const connection = await connect({
     servers: host,
-    // for ever: subscribers stay while the store is away
+    // unlimited: subscribers stay connected while the store is unavailable
     maxReconnectAttempts: -1,
     ...(user && (pass ? { user, pass } : { token: user })),
   }).catch((cause: unknown) => {
     const isDenied = /authori[sz]ation|authentication/i.test(String(cause))
     const [code, what] = isDenied
-      ? (["log_denied", "it turned down this user or password"] as const)
-      : (["log_unavailable", "it does not answer: is it running, and is this its address?"] as const)
-    throw new OnwardError(code, `the log ${place}: ${what}`, { cause })
+      ? (["log_denied", "refuses this user or password. Check --log."] as const)
+      : (["log_unavailable", "does not answer. Check that it is running, and that --log has its address."] as const)
+    throw new OnwardError(code, `The log ${place} ${what}`, { cause })
   })
   return {
     open: (beside) =>
@@ -199,8 +198,8 @@ async function findNats(address: string, retention: Retention | undefined): Prom
 }
 
 /**
- * The client of a store: beside this package, or in the folder the hub is started in, as whoever came by npx or installed it for the whole
- * machine has no other.
+ * Loads the client of a store, from beside this package or from the current folder, which is the only one for hubs started with npx or installed
+ * globally.
  */
 async function installed<Module>(name: string, load: () => Promise<Module>): Promise<Module> {
   try {
@@ -213,7 +212,7 @@ async function installed<Module>(name: string, load: () => Promise<Module>): Pro
     return (await import(pathToFileURL(path).href)) as Module
   } catch (error) {
     if (!isMissing(error)) throw error
-    throw new UsageError(`this log needs a client that is not installed: npm install ${name}`)
+    throw new UsageError(`The log's client ${name} is not installed. Run npm install ${name}.`)
   }
 }
 

@@ -1,4 +1,4 @@
-/** The word that was probably meant, if one is close. */
+/** Returns the most similar word, if one is similar enough. */
 export function suggest(given: string, words: readonly string[]): string | undefined {
   const [best] = words
     .map((word) => ({ word, distance: word.startsWith(given) && given.length > 1 ? 0 : distance(given, word) }))
@@ -6,7 +6,7 @@ export function suggest(given: string, words: readonly string[]): string | undef
   return best !== undefined && best.distance <= Math.max(1, Math.floor(best.word.length / 3)) ? best.word : undefined
 }
 
-/** How many letters to add, drop, change or swap with the next one (optimal string alignment). */
+/** Returns the number of letters to add, remove, change or swap (optimal string alignment). */
 function distance(a: string, b: string): number {
   let before: number[] = []
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)

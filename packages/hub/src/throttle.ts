@@ -1,9 +1,9 @@
 import { HttpError } from "./http-error.ts"
 
 export interface ThrottleOptions {
-  /** Units that each caller may spend a second; 0 for no limit. */
+  /** Units that each caller can spend per second; 0 for no limit. */
   readonly rate: number
-  /** Tells the time in ms, from any beginning. @default performance.now */
+  /** Returns a monotonic time, in ms. @default performance.now */
   readonly now?: () => number
   /** Waits, in ms. @default by a timer */
   readonly wait?: (ms: number) => Promise<void>
@@ -11,19 +11,19 @@ export interface ThrottleOptions {
 
 /** Limits how much each caller publishes. */
 export interface Throttle {
-  /** Lets a request in, for one unit. Rejects with `HttpError` 429 when the caller has spent what it may. */
+  /** Spends one unit for a request. Rejects with `HttpError` 429 if the caller has none left. */
   admit(caller: string): Promise<void>
-  /** Spends units for what a request turned out to hold: its caller may be in debt after it. */
+  /** Spends units for the content of a request. The caller can have less than none afterwards. */
   spend(caller: string, units: number): void
 }
 
-/** A caller that was quiet may spend the units of so many seconds at once, and owe those of as many. */
+/** Seconds whose units a caller can spend at once after a pause, and by which it can overspend. */
 const BURST_SECONDS = 2
-/** How long a refusal is held back, in ms: a client that sends again at once would use up the process with refusals. */
+/** Delay of a refusal, in ms. Without it, a client that retries at once would keep the process busy. */
 const HOLD_MS = 500
-/** Most refusals that are held back at once. */
+/** Maximum number of delayed refusals. */
 const MAX_HELD = 1_000
-/** Most callers remembered: the one that was quiet for longest is forgotten first. */
+/** Maximum number of callers in memory. The least recent one is removed first. */
 const MAX_CALLERS = 10_000
 
 interface Bucket {
@@ -31,7 +31,7 @@ interface Bucket {
   at: number
 }
 
-/** A token bucket for each caller: what one caller publishes beyond its rate is refused, and the others do not notice it. */
+/** Creates a token bucket for each caller. Requests above its rate are refused, and do not affect other callers. */
 export function createThrottle({ rate, now = () => performance.now(), wait = later }: ThrottleOptions): Throttle {
   const most = rate * BURST_SECONDS
   const buckets = new Map<string, Bucket>()
@@ -65,7 +65,7 @@ export function createThrottle({ rate, now = () => performance.now(), wait = lat
       throw new HttpError(
         429,
         "too_many_messages",
-        `You publish more than this hub allows (--publish-rate ${rate}). Send again after ${seconds} s, or send several messages in a request.`,
+        `Publish limit reached (--publish-rate ${rate}). Retry after ${seconds} s, or send several messages in one request.`,
         { "retry-after": String(seconds) },
       )
     },

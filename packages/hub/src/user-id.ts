@@ -7,7 +7,7 @@ export function userIdOf(url: URL): string | undefined {
   const userId = url.searchParams.get("userId")
   if (userId === null) return undefined
   if (userId === "" || userId.length > MAX_CHARS) {
-    throw new HttpError(400, "invalid_user_id", `\`userId\` has 1 to ${MAX_CHARS} characters.`)
+    throw new HttpError(400, "invalid_user_id", `The parameter userId is invalid. Use 1 to ${MAX_CHARS} characters.`)
   }
   return userId
 }

@@ -1,35 +1,35 @@
 import cluster, { type Worker } from "node:cluster"
 
-/** After how long a worker that ended is replaced, in ms: at first, and at most, when it goes on ending. */
-const REPLACE_MS = { first: 100, most: 5_000 }
-/** A worker that has lived this long, in ms, is not one that cannot live. */
+/** Delay before a worker that ended is replaced, in ms: the first, and the maximum, up to which it doubles. */
+const REPLACE_MS = { first: 100, max: 5_000 }
+/** A worker that ran this long, in ms, resets the delay. */
 const SETTLED_MS = 10_000
 
 export interface Workers<Ready> {
-  /** What the first worker said once it was ready. */
+  /** The message of the first worker when it was ready. */
   readonly ready: Ready
-  /** Ends all of them, each in its own time. Called again, at once. */
+  /** Ends all workers gracefully; at the second call, at once. */
   leave(): void
-  /** Sends a signal to each of them. */
+  /** Sends a signal to each worker. */
   signal(signal: NodeJS.Signals): void
   /** Resolves when all have ended after `leave`. */
   readonly ended: Promise<void>
 }
 
-/** The first worker ended before it was ready, and has said why. */
+/** The first worker ended before it was ready, and has printed why. */
 export class NotStarted extends Error {
   readonly exitCode: number
 
   constructor(exitCode: number) {
-    super("the first worker could not start")
+    super("The first worker could not start. See its message.")
     this.exitCode = exitCode
   }
 }
 
 /**
- * Starts `count` copies of this process that share its ports, and replaces those that end. The first one goes alone, so that what is
- * wrong is said once: then this rejects with `NotStarted`.
- * @param report told of each that ended by itself
+ * Starts `count` copies of this process that share its ports, and replaces those that end. The first one starts alone, so that an error is
+ * printed once: then this rejects with `NotStarted`.
+ * @param report called for each worker that ended unexpectedly
  */
 export async function startWorkers<Ready>(count: number, report: (line: string) => void): Promise<Workers<Ready>> {
   const all = new Set<Worker>()
@@ -38,7 +38,7 @@ export async function startWorkers<Ready>(count: number, report: (line: string) 
   let ready: Ready | undefined
   let isLeaving = false
 
-  /** Resolves when it is ready, or has ended. */
+  /** Starts a worker. Resolves when it is ready or has ended. */
   function fork(failures: number): Promise<void> {
     const started = Promise.withResolvers<void>()
     const startedAt = performance.now()
@@ -55,9 +55,9 @@ export async function startWorkers<Ready>(count: number, report: (line: string) 
       if (isLeaving && all.size === 0) ended.resolve()
       if (isLeaving || ready === undefined) return
       const again = performance.now() - startedAt > SETTLED_MS ? 0 : failures
-      const wait = Math.min(REPLACE_MS.first * 2 ** again, REPLACE_MS.most)
+      const wait = Math.min(REPLACE_MS.first * 2 ** again, REPLACE_MS.max)
       report(
-        `worker ${worker.process.pid} ended by ${signal ?? `exit code ${code}`}: another one follows in ${wait} ms`,
+        `Worker ${worker.process.pid} ended with ${signal ?? `exit code ${code}`}. Another one starts in ${wait} ms.`,
       )
       const timer = setTimeout(() => {
         timers.delete(timer)

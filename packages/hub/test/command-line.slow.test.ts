@@ -150,10 +150,10 @@ const refused: [args: string[], message: RegExp][] = [
   [["serv"], /^There is no command "serv"\. Did you mean serve\?$/],
   [["publish"], /^There is no command "publish"\. onward --help/],
   [["serve", "now"], /takes options only, not "now"/],
-  [["doctor"], /say which stream: onward doctor http/],
-  [["doctor", "localhost:4000"], /"localhost:4000" is no http or https address/],
-  [["doctor", "http://a", "b"], /"b" is one word too many/],
-  [["doctor", "http://a", "--header", "b"], /--header is 'name: value'/],
+  [["doctor"], /The URL of a stream is missing\. Use onward doctor http/],
+  [["doctor", "localhost:4000"], /"localhost:4000" is not an http or https URL\. Use /],
+  [["doctor", "http://a", "b"], /takes one URL, not "b" too\./],
+  [["doctor", "http://a", "--header", "b"], /--header "b" is invalid\. Use /],
   [["doctor", "http://a", "--lisen", "1"], /^There is no option "--lisen"\. Did you mean --listen\?$/],
   [["serve", "--prot", "1"], /^There is no option "--prot"\. Did you mean --port\?$/],
   [
@@ -245,7 +245,10 @@ test("a busy port is one line and exit code 1", async (t) => {
   const { port } = other.address() as AddressInfo
   const onward = runOnward(t, ["serve", "--port", String(port), "--data", temporaryFolder(t)])
   assert.equal(await onward.ended, 1)
-  assert.match(onward.printed(), new RegExp(`^onward: port ${port} on 127\\.0\\.0\\.1 is in use: [^\\n]*--port\\n$`))
+  assert.match(
+    onward.printed(),
+    new RegExp(`^onward: Port ${port} on 127\\.0\\.0\\.1 is in use\\. [^\\n]*--port[^\\n]*\\n$`),
+  )
 })
 
 test("a busy admin port is one line that names its option", async (t) => {
@@ -258,7 +261,7 @@ test("a busy admin port is one line that names its option", async (t) => {
   assert.equal(await onward.ended, 1)
   assert.match(
     onward.printed(),
-    new RegExp(`^onward: port ${port} on 127\\.0\\.0\\.1 is in use: [^\\n]*--admin-port\\n$`),
+    new RegExp(`^onward: Port ${port} on 127\\.0\\.0\\.1 is in use\\. [^\\n]*--admin-port\\.\\n$`),
   )
 })
 
@@ -281,7 +284,7 @@ test("a data folder that cannot be one is one line and exit code 1", async (t) =
   for (const data of [file, join(file, "below")]) {
     const onward = runOnward(t, ["serve", "--port", "0", "--data", data])
     assert.equal(await onward.ended, 1)
-    assert.match(onward.printed(), /^onward: [^\n]*(?:is a file|cannot be a folder)[^\n]*--data\n$/)
+    assert.match(onward.printed(), /^onward: [^\n]*(?:is a file|cannot be a folder)[^\n]*--data\.\n$/)
   }
 })
 

@@ -97,7 +97,7 @@ test("presence is not there unless it is asked for, and streams may say who they
   for (const path of ["/presence?topic=room", "/presence/events?topic=room"]) {
     const response = await fetch(url + path)
     assert.equal(response.status, 404)
-    assert.match(await response.text(), /start the hub with --presence/)
+    assert.match(await response.text(), /Enable it with --presence/)
   }
   leave()
 })

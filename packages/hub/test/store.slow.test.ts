@@ -18,7 +18,7 @@ test("while another process holds the log, publishing is refused for now, and no
   assert.equal(response.status, 503)
   assert.match(response.headers.get("retry-after") ?? "", /^\d+$/)
   assert.deepEqual(await response.json(), {
-    error: { code: "log_locked", message: "The log cannot take or give messages now." },
+    error: { code: "log_locked", message: "The hub's log is unavailable. Retry later." },
   })
   assert.equal(errors.length, 1, "whoever runs it is told why")
   other.exec("ROLLBACK")

@@ -44,7 +44,7 @@ test("workers listen together: each stream gets what any of them was given, also
   const all = Array.from({ length: total }, (_, i) => i + 1)
   for (const got of await Promise.all(readers)) assert.deepEqual(got, all)
   while (workersOf(child.pid).length < 3) await sleep(20)
-  assert.match(onward.printed(), /worker \d+ ended by SIGKILL: another one follows in 100 ms/)
+  assert.match(onward.printed(), /Worker \d+ ended with SIGKILL\. Another one starts in 100 ms\./)
   child.kill("SIGTERM")
   assert.equal(await onward.ended, 0)
 })
@@ -54,5 +54,8 @@ test("workers that cannot start say why, once, and end with exit code 1", async 
   const data = join(temporaryFolder(t), "data")
   const second = runOnward(t, ["serve", "--port", String(first.port), "--data", data, "--workers", "2"])
   assert.equal(await second.ended, 1)
-  assert.match(second.printed(), new RegExp(`^(onward: port ${first.port} on 127\\.0\\.0\\.1 is in use: [^\\n]*\\n)$`))
+  assert.match(
+    second.printed(),
+    new RegExp(`^(onward: Port ${first.port} on 127\\.0\\.0\\.1 is in use\\. [^\\n]*\\n)$`),
+  )
 })

@@ -2,7 +2,7 @@ import * as v from "valibot"
 
 /** What the documentation, the environment and the command line need to know of a setting besides its value. */
 export interface About {
-  /** What it sets, as one sentence or more. */
+  /** What the setting does, in one or more sentences. */
   readonly about: string
   readonly default?: unknown
   /** The default in words, when it depends on other settings. */

@@ -1,19 +1,18 @@
 import { setTimeout as wait } from "node:timers/promises"
 
-const TEXT = `This is a canned text, not an AI: no model is connected. It came with the hub, and is sent word by word, as a model would \
-send it.
+const TEXT = `This is a canned text, not an AI: no model is connected. The hub sends it word by word, as a model would.
 
-Every word goes into the log before anybody sees it, and this page reads it from there. So reload while it is written: it is all \
-here again, and goes on. Open a second tab: it is there too, at the same word, and either tab can stop it for both. Cut the \
-connection: the page comes back with the id of the last word it has, and gets the next one, not the first one, and none twice.
+Every word is stored in the log before a browser receives it, and this page reads it from there. So reload while it is written: \
+all of it is here again, and continues. Open a second tab: it shows the same text, and each tab can stop it for both. Cut the \
+connection: the client reconnects with the id of the last word it received, and gets the next one. No word is lost or repeated.
 
-Then kill the hub, hard, in the middle of a sentence, and start it again. Nobody can go on with a text whose writer is dead. But \
-what was written stays written, and it says so instead of looking whole.
+Then kill the hub in the middle of a sentence, and start it again. The text cannot continue, because the process that wrote it is \
+gone. But the words that were written are kept, and the answer is marked as incomplete.
 
-To talk to a real model here, start the hub with OPENAI_BASE_URL and OPENAI_MODEL set, and OPENAI_API_KEY if its server wants one. \
-Any server that speaks OpenAI's protocol will do, one on this machine too.`
+To use a real model, start the hub with OPENAI_BASE_URL and OPENAI_MODEL, and with OPENAI_API_KEY if its server needs one. \
+Any server that speaks OpenAI's protocol works, one on this machine too.`
 
-/** The canned text, a word at a time, about 25 a second. */
+/** Yields the canned text, about 25 words per second. */
 export async function* canned(signal: AbortSignal): AsyncGenerator<string> {
   for (const word of TEXT.match(/\S+\s*/g) ?? []) {
     yield word

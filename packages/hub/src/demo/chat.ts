@@ -5,16 +5,16 @@ import { HttpError } from "../http-error.ts"
 import { canned } from "./canned.ts"
 import { askModel, ModelError, type ChatMessage, type ModelOptions } from "./model.ts"
 
-/** Longest prompt, in characters. */
+/** Maximum length of a prompt, in characters. */
 const MAX_PROMPT = 2_000
-/** Answers at once: each may cost money. */
+/** Maximum number of answers at once, because each can cost money. */
 const MAX_RUNS = 4
-/** Longest answer, in ms and in characters. */
+/** Maximum duration of an answer, in ms, and its maximum length, in characters. */
 const MAX_TIME = 120_000
 const MAX_LENGTH = 200_000
-/** How many turns of a chat are shown, and told to the model. */
+/** Number of turns that a chat shows and sends to the model. */
 const TURNS = 12
-/** How long a hub that was killed is waited for: short, as somebody is looking. */
+/** Time after which the answers of a killed hub are lost, in ms. Short, because a visitor is waiting. */
 const LEASE_MS = 3_000
 const RETAIN_MS = 7 * 86_400_000
 
@@ -22,18 +22,18 @@ const RETAIN_MS = 7 * 86_400_000
 export interface Turn {
   readonly run: string
   readonly prompt: string
-  /** Who answers: a model's name, or null for the canned text. */
+  /** The model that answers; null for the canned text. */
   readonly model: string | null
 }
 
-/** Chats whose answers are runs: each tab that has a chat open sees all of it, and any of them may stop an answer. */
+/** Chats whose answers are runs: each open tab shows the whole chat, and can stop an answer for all tabs. */
 export interface Chat {
-  /** Where answers come from: a model's name, or undefined for the canned text. */
+  /** The model that answers; undefined for the canned text. */
   readonly model: string | undefined
   readonly runs: Pick<Runs, "source" | "stop">
-  /** The newest turns of a chat, oldest first. Throws `HttpError`. */
+  /** Returns the newest turns of a chat, oldest first. Throws `HttpError`. */
   turns(chat: unknown): Promise<Turn[]>
-  /** Asks, and tells all who have the chat open. Throws `HttpError`. */
+  /** Starts an answer, and publishes the turn to all open tabs. Throws `HttpError`. */
   ask(chat: unknown, prompt: unknown): Promise<Turn>
   close(): Promise<void>
 }
@@ -52,7 +52,7 @@ export function createChat({ hub, log, model, onError }: ChatOptions): Chat {
     format: text(),
     prefix: "demo/run/",
     lease: LEASE_MS,
-    // a hub that leaves waits no longer for its store
+    // a hub that closes waits at most this long for its store
     storeTimeout: LEASE_MS,
     retention: RETAIN_MS,
     maxDuration: MAX_TIME,
@@ -69,11 +69,11 @@ export function createChat({ hub, log, model, onError }: ChatOptions): Chat {
     return entries.map(({ data }) => JSON.parse(data) as Turn)
   }
 
-  /** What the model is told: what was said so far, and the prompt. */
+  /** Returns the messages for the model: the chat so far, and the prompt. */
   async function conversation(chat: unknown, prompt: string): Promise<ChatMessage[]> {
     const said: ChatMessage[] = []
     for (const turn of await turns(chat)) {
-      // who asks anew while an answer is written does not wait for it
+      // a question does not wait for an answer that is still written
       if ((await runs.status(turn.run)).status === "running") continue
       said.push({ role: "user", content: turn.prompt }, { role: "assistant", content: await answerOf(turn) })
     }
@@ -90,7 +90,7 @@ export function createChat({ hub, log, model, onError }: ChatOptions): Chat {
     return said
   }
 
-  /** The answer; why a model gave none is told in its last frame, as that may be shown. */
+  /** Yields the answer. If the model fails, the last frame contains the reason, which viewers may see. */
   async function* write(model: ModelOptions, messages: ChatMessage[], signal: AbortSignal): AsyncGenerator<TextFrame> {
     try {
       yield* askModel(model, messages, signal)
@@ -118,10 +118,10 @@ export function createChat({ hub, log, model, onError }: ChatOptions): Chat {
     async ask(chat, prompt) {
       const topic = topicOf(chat)
       if (typeof prompt !== "string" || prompt.trim() === "" || prompt.length > MAX_PROMPT) {
-        throw new HttpError(400, "invalid_prompt", `The prompt must be text of 1 to ${MAX_PROMPT} characters.`)
+        throw new HttpError(400, "invalid_prompt", `The prompt is invalid. Use text of 1 to ${MAX_PROMPT} characters.`)
       }
       if (writing >= MAX_RUNS) {
-        throw new HttpError(429, "too_many_runs", "Enough is being written already: wait for one to finish.")
+        throw new HttpError(429, "too_many_runs", `${MAX_RUNS} answers are being written. Retry when one is complete.`)
       }
       const turn = { run: randomUUID(), prompt, model: model?.model ?? null }
       await start(turn.run, chat, prompt)
@@ -134,5 +134,5 @@ export function createChat({ hub, log, model, onError }: ChatOptions): Chat {
 
 function topicOf(chat: unknown): string {
   if (typeof chat === "string" && /^[\w-]{8,64}$/.test(chat)) return `demo/chat/${chat}`
-  throw new HttpError(400, "invalid_chat", "The name of a chat has 8 to 64 letters, digits, `-` or `_`.")
+  throw new HttpError(400, "invalid_chat", "The chat's id is invalid. Use 8 to 64 letters, digits, `-` or `_`.")
 }

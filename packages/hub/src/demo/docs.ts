@@ -15,7 +15,7 @@ const pages = new Set(["README.md", ...globSync("docs/**/*.md", { cwd: fileURLTo
 /** The page `/docs/` is the README, `/docs/hub` is docs/hub.md. */
 const fileOf = (path: string): string => (path === "/docs/" ? "README.md" : `${path.slice(1)}.md`)
 
-/** Sends a page of the documentation as HTML; false when the path is none. */
+/** Sends a page of the documentation as HTML. Returns false if the path is not one. */
 export async function sendDocs(res: ServerResponse, path: string): Promise<boolean> {
   const file = fileOf(path)
   if (!path.startsWith("/docs/") || !pages.has(file)) return false
@@ -25,7 +25,7 @@ export async function sendDocs(res: ServerResponse, path: string): Promise<boole
   return true
 }
 
-/** Markdown as on GitHub: headings have the same anchors, and links between documents lead to their pages here. */
+/** Returns a renderer for Markdown as on GitHub, with the same anchors. Links between documents lead to pages of the hub. */
 function renderer(file: string): Marked {
   return new Marked({
     renderer: {
@@ -37,13 +37,13 @@ function renderer(file: string): Marked {
         const target = targetOf(file, href)
         return target === undefined ? inner : `<a href="${escapeHtml(target)}">${inner}</a>`
       },
-      // the documents have none, and comments that name the source of a snippet are for tests
+      // the documents contain only comments that name a snippet's source, which tests use
       html: () => "",
     },
   })
 }
 
-/** Where a link of a document leads to; undefined for a file that has no page here. */
+/** Returns the target of a document's link; undefined for a file without a page. */
 function targetOf(file: string, href: string): string | undefined {
   if (/^(?:https?:|#)/.test(href)) return href
   const [path = "", anchor] = href.split("#")

@@ -1,7 +1,7 @@
 import { open, stat, type FileHandle } from "node:fs/promises"
 import { setTimeout as wait } from "node:timers/promises"
 
-/** A line of a file; `id` is the place right after it. */
+/** A line of a file. `id` is the position after it. */
 export interface Line {
   readonly id: string
   readonly data: string
@@ -9,12 +9,12 @@ export interface Line {
 
 const POLL_MS = 200
 const CHUNK = 65_536
-/** How much of the end a reader without a place is shown, in bytes. */
+/** Number of bytes at the end of the file that a reader without an id receives. */
 const TAIL = 3_000
 
 /**
- * Follows a file of lines for ever, also when it is rotated to `<path>.1`. With the id of the last line seen it carries on
- * right after it, as long as the file it was in is there. Ends when `signal` is aborted.
+ * Yields the lines of a growing file, also after it is rotated to `<path>.1`. With the id of the last line it resumes after that line, if the
+ * line's file still exists. Ends when `signal` is aborted.
  */
 export async function* followFile(
   path: string,
@@ -30,7 +30,7 @@ export async function* followFile(
         yield { id: `${name}.${offset}`, data: line }
         if (signal.aborted) return
       }
-      // asked before reading: whatever was written to the old file before it was put away has been read by now
+      // tested before reading, so all lines written before the rotation have been read
       if (wasRotated) {
         await file.close()
         ;({ file, name, offset } = { ...(await openNamed(path)), offset: 0 })
@@ -55,14 +55,14 @@ async function* linesFrom(file: FileHandle, offset: number): AsyncGenerator<stri
   }
 }
 
-interface Place {
+interface OpenFile {
   readonly file: FileHandle
-  /** Of the file itself, whatever path it has. */
+  /** Identifies the file, also after it is renamed. */
   readonly name: string
   readonly offset: number
 }
 
-async function openAt(path: string, id: string | undefined): Promise<Place> {
+async function openAt(path: string, id: string | undefined): Promise<OpenFile> {
   const [, wanted, digits] = /^(\w{1,32})\.(\d{1,15})$/.exec(id ?? "") ?? []
   for (const candidate of wanted === undefined ? [] : [path, `${path}.1`]) {
     const opened = await openNamed(candidate).catch(() => undefined)
@@ -78,13 +78,13 @@ async function openAt(path: string, id: string | undefined): Promise<Place> {
   return { ...opened, offset: size - TAIL + buffer.indexOf(10) + 1 }
 }
 
-async function openNamed(path: string): Promise<Omit<Place, "offset">> {
+async function openNamed(path: string): Promise<Omit<OpenFile, "offset">> {
   const file = await open(path)
   return { file, name: toName(await file.stat()) }
 }
 
 const nameOf = async (path: string): Promise<string> => toName(await stat(path))
 
-/** Numbers of files are used again; together with the time of birth they are not. */
+/** Inode numbers are reused; with the time of creation they are unique. */
 const toName = ({ ino, birthtimeMs }: { ino: number; birthtimeMs: number }): string =>
   `${ino.toString(36)}t${Math.floor(birthtimeMs).toString(36)}`

@@ -16,10 +16,10 @@ import { modelFrom } from "./model.ts"
 import { createNumbered } from "./numbered.ts"
 import { createTabs } from "./tabs.ts"
 
-/** Soon: a cut should hardly be seen. */
+/** Reconnect delay, in ms. Short, so that a visitor hardly notices a cut. */
 const RETRY_MS = 1_000
 const SAMPLE_MS = 1_000
-/** What is published while a tab is cut off. */
+/** Number of events published while a tab is disconnected. */
 const WHILE_CUT = 100
 const BURST = { batches: 30, batch: 100, bytes: 4_096 }
 
@@ -30,12 +30,12 @@ export interface DemoOptions {
   readonly onError: (error: unknown) => void
 }
 
-/** The page at `/` and what feeds it: everything it shows goes through the hub and its log, as anybody's events would. */
+/** The demo page at `/` with its endpoints. All its data goes through the hub and its log, like the events of any application. */
 export interface Demo {
-  /** Remembers which tab a stream belongs to, if it says so. */
+  /** Remembers the tab of a stream, if the URL names one. */
   follow(req: IncomingMessage, res: ServerResponse, url: URL): void
   routes(bodies: Bodies): [path: string, route: Route][]
-  /** Sends a file of the page or of the library it uses; false when there is none. */
+  /** Sends a file of the page or of the library. Returns false if the path is not one. */
   sendFile(res: ServerResponse, path: string): Promise<boolean>
   close(): Promise<void>
 }
@@ -44,7 +44,7 @@ export async function createDemo({ hub, log, accessLogPath, onError }: DemoOptio
   const tabs = createTabs()
   const files = createFiles(new URL("../../page/", import.meta.url))
   const chat = createChat({ hub, log, model: modelFrom(process.env), onError })
-  // the page tells how to kill it
+  // the page shows the command that kills the hub
   const about = { model: chat.model ?? null, pid: process.pid }
   const closing = new AbortController()
   const machine = createMachine()
@@ -56,7 +56,7 @@ export async function createDemo({ hub, log, accessLogPath, onError }: DemoOptio
 
   async function sample(): Promise<void> {
     const measured = machine.sample()
-    // an idle hub writes nothing, and one whose log is slow does not queue up
+    // nothing is published without visitors, or while the log is slow
     if (!tabs.isWatched || isSampling) return
     isSampling = true
     await samples([{ at: Date.now(), ...measured }]).catch(onError)
@@ -74,7 +74,7 @@ export async function createDemo({ hub, log, accessLogPath, onError }: DemoOptio
   }
 
   async function burst(res: ServerResponse): Promise<void> {
-    if (isBursting) throw new HttpError(429, "busy", "A burst is being published already: wait for it.")
+    if (isBursting) throw new HttpError(429, "busy", "A burst is being published. Retry when it is complete.")
     isBursting = true
     try {
       const { batches, batch, bytes } = BURST
@@ -98,12 +98,13 @@ export async function createDemo({ hub, log, accessLogPath, onError }: DemoOptio
     })
   }
 
-  /** An answer: read from anywhere in it, and stopped for everybody. */
+  /** Streams an answer from any position, or stops it for all viewers. */
   async function answerRun(req: IncomingMessage, res: ServerResponse, url: URL): Promise<void> {
     const id = url.searchParams.get("id") ?? ""
     if (req.method === "DELETE") {
       const outcome = await chat.runs.stop(id)
-      if (outcome === "unknown") throw new HttpError(404, "no_such_run", "This answer is not kept (any longer).")
+      if (outcome === "unknown")
+        throw new HttpError(404, "no_such_run", "This answer does not exist, or is no longer stored. Ask again.")
       return sendJson(res, 200, { outcome })
     }
     tabs.add(tabOf(url), "run", res)
@@ -116,7 +117,7 @@ export async function createDemo({ hub, log, accessLogPath, onError }: DemoOptio
       req,
       res,
       ({ lastEventId, signal }) => followFile(accessLogPath, lastEventId, AbortSignal.any([signal, closing.signal])),
-      // the file has no end: when the hub leaves, readers come back
+      // the file has no end: when the hub closes, clients reconnect
       { end: false, retry: RETRY_MS, headers: SECURITY_HEADERS, onError },
     )
   }

@@ -1,15 +1,15 @@
 import { availableParallelism, cpus, freemem, loadavg, totalmem } from "node:os"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 
-/** How this machine feels. Shares are from 0 to 1, delays in ms. */
+/** The load of this machine. Shares are from 0 to 1, delays in ms. */
 export interface Sample {
   /** Share of all processors' time spent working since the last sample. */
   readonly cpu: number
-  /** Programs running or waiting to, averaged over a minute, for each processor. */
+  /** Number of running or waiting processes per processor, averaged over a minute. */
   readonly load: number
   /** Share of memory in use. */
   readonly memory: number
-  /** How late this process's event loop was since the last sample: 99 of 100 times at most this. */
+  /** 99th percentile of the event-loop delay since the last sample. */
   readonly delay: number
 }
 
@@ -24,7 +24,7 @@ export function createMachine(): { sample(): Sample; close(): void } {
       const all = now.all - before.all
       const cpu = all > 0 ? 1 - (now.idle - before.idle) / all : 0
       before = now
-      // the histogram counts its own interval too
+      // the histogram includes its own interval
       const delay = Math.max(0, loop.percentile(99) / 1e6 - 10)
       loop.reset()
       return {

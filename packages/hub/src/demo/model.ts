@@ -8,7 +8,7 @@ export interface ModelOptions {
   readonly apiKey: string | undefined
 }
 
-/** Why a model gave no (more) answer; the message may be shown. What the other server said is not. */
+/** An error of a model. Viewers may see its message, which contains nothing that the model's server sent. */
 export class ModelError extends Error {
   override readonly name = "ModelError"
   readonly code: "model_unreachable" | "model_refused" | "model_garbled" | "model_too_slow"
@@ -19,20 +19,20 @@ export class ModelError extends Error {
   }
 }
 
-/** What was said, by whom. */
+/** A message of a chat. */
 export interface ChatMessage {
   readonly role: "user" | "assistant"
   readonly content: string
 }
 
-/** The model to use, if `OPENAI_BASE_URL` and `OPENAI_MODEL` (or `MODEL`) are set. */
+/** Returns the model to use, if `OPENAI_BASE_URL` and `OPENAI_MODEL` (or `MODEL`) are set. */
 export function modelFrom(env: Readonly<Record<string, string | undefined>>): ModelOptions | undefined {
   const { OPENAI_BASE_URL: baseUrl, OPENAI_API_KEY: apiKey } = env
   const model = env["OPENAI_MODEL"] || env["MODEL"]
   return baseUrl && model ? { baseUrl: baseUrl.replace(/\/+$/, ""), model, apiKey } : undefined
 }
 
-/** Asks the model and yields its answer piece by piece. Throws {@link ModelError}. */
+/** Sends the messages to the model, and yields its answer in chunks. Throws {@link ModelError}. */
 export async function* askModel(
   options: ModelOptions,
   messages: readonly ChatMessage[],
@@ -42,7 +42,10 @@ export async function* askModel(
     const response = await request(options, messages, signal)
     if (!response.ok || !response.body) {
       await response.body?.cancel()
-      throw new ModelError("model_refused", `The model's server answered with status ${response.status}.`)
+      throw new ModelError(
+        "model_refused",
+        `The model's server answered with status ${response.status}. Check its settings.`,
+      )
     }
     for await (const { data } of parse(response.body, { maxEventBytes: 1024 ** 2 })) {
       if (data === "[DONE]") return
@@ -51,8 +54,10 @@ export async function* askModel(
     }
   } catch (cause) {
     if (cause instanceof ModelError) throw cause
-    if (signal.aborted) throw new ModelError("model_too_slow", "The model took too long.", { cause })
-    throw new ModelError("model_unreachable", "The model's server could not be reached, or broke off.", { cause })
+    if (signal.aborted) throw new ModelError("model_too_slow", "The model took too long. Ask again.", { cause })
+    throw new ModelError("model_unreachable", "The connection to the model's server failed. Check OPENAI_BASE_URL.", {
+      cause,
+    })
   }
 }
 
@@ -64,7 +69,7 @@ const request = (
   fetch(`${baseUrl}/chat/completions`, {
     method: "POST",
     signal,
-    // a redirect could carry the key to somebody else
+    // a redirect could send the key to another server
     redirect: "error",
     headers: {
       "content-type": "application/json",
@@ -84,9 +89,12 @@ function textOf(data: string): string {
   try {
     chunk = JSON.parse(data) as Chunk | null
   } catch (cause) {
-    throw new ModelError("model_garbled", "The model's server sent something that is no answer.", { cause })
+    throw new ModelError("model_garbled", "The model's server sent an event that is not JSON. Check OPENAI_BASE_URL.", {
+      cause,
+    })
   }
-  if (chunk?.error !== undefined) throw new ModelError("model_refused", "The model's server reported an error.")
+  if (chunk?.error !== undefined)
+    throw new ModelError("model_refused", "The model's server reported an error. Ask again.")
   const content = chunk?.choices?.[0]?.delta?.content
   return typeof content === "string" ? content : ""
 }

@@ -1,11 +1,11 @@
 import type { Hub, Log } from "onward"
 
-/** Publishes as many events as there are `data`, each with the next number as `n`; resolves to the numbers they got. */
+/** Publishes one event for each of `data`, with the next number as `n`. Resolves with the first and last number. */
 export type PublishNumbered = (data: readonly object[]) => Promise<{ readonly first: number; readonly last: number }>
 
 /**
- * Numbers the events of one topic 1, 2, 3 …, on from what the log holds, so that a page can tell when one is missing. A number
- * is used up only once its event is kept.
+ * Creates a publisher that numbers the events of one topic 1, 2, 3, …, so that a page can detect missing ones. It continues after the last
+ * number in the log, and uses a number again if its event was not stored.
  */
 export async function createNumbered(hub: Hub, log: Log, topic: string, event: string): Promise<PublishNumbered> {
   let number = await lastNumber(log, topic)

@@ -1,24 +1,24 @@
 import type { ServerResponse } from "node:http"
 
-/** How one stream of a tab stands, seen from this end of its socket. */
+/** The state of one stream of a tab, at the hub's end of the socket. */
 export interface StreamState {
-  /** `full`: the browser takes nothing more for now, and the hub writes nothing more until it does. */
+  /** `full`: the socket is full, and the hub writes nothing until the browser reads. */
   readonly state: "live" | "full"
-  /** Bytes waiting in this process for this stream. */
+  /** Bytes that this process buffers for the stream. */
   readonly waiting: number
 }
 
-/** The streams of each open page, by the name the page gave itself. */
+/** The streams of each open tab, by the name that the tab chose. */
 export interface Tabs {
-  /** True while somebody looks, or did half a minute ago. */
+  /** Whether a tab is open, or was open half a minute ago. */
   readonly isWatched: boolean
   add(tab: string | null, name: string, res: ServerResponse): void
-  /** Breaks a tab's connections as a network would: no goodbye. Returns how many. */
+  /** Cuts a tab's connections without an end, like a network failure. Returns how many. */
   cut(tab: string | null): number
   stateOf(tab: string | null, name: string): StreamState | undefined
 }
 
-/** So that a tab that was cut, or reloads, finds things going on. */
+/** Time that samples continue after the last tab disconnects, in ms, for a tab that reconnects or reloads. */
 const LINGER_MS = 30_000
 
 export function createTabs(): Tabs {

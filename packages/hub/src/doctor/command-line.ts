@@ -8,17 +8,17 @@ const OPTIONS = {
   help: { type: "boolean", short: "h" },
 } as const
 
-/** Reads what comes after `onward doctor`. Throws {@link UsageError}. */
+/** Parses the arguments of `onward doctor`. Throws {@link UsageError}. */
 export function readDoctor(
   args: readonly string[],
 ): { readonly name: "help" } | ({ readonly name: "doctor" } & DoctorOptions) {
   const { values, positionals } = parse(args, OPTIONS)
   if (values.help) return { name: "help" }
   const [url, extra] = positionals
-  if (url === undefined)
-    throw new UsageError("say which stream: onward doctor http://127.0.0.1:4000/events?topic=hello")
-  if (extra !== undefined) throw new UsageError(`"${extra}" is one word too many: onward doctor takes one address`)
-  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? "")) throw new UsageError(`"${url}" is no http or https address`)
+  if (url === undefined) throw new UsageError(`The URL of a stream is missing. Use ${EXAMPLE}.`)
+  if (extra !== undefined) throw new UsageError(`onward doctor takes one URL, not "${extra}" too. Leave it out.`)
+  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? ""))
+    throw new UsageError(`"${url}" is not an http or https URL. Use ${EXAMPLE}.`)
   return {
     name: "doctor",
     url,
@@ -27,8 +27,11 @@ export function readDoctor(
   }
 }
 
+const EXAMPLE = "onward doctor http://127.0.0.1:4000/events?topic=hello"
+
 function toHeader(text: string): [name: string, value: string] {
   const [, name, value] = /^([!#$%&'*+.^_`|~\w-]+):\s*(.*?)\s*$/.exec(text) ?? []
-  if (name === undefined || value === undefined) throw new UsageError("--header is 'name: value'")
+  if (name === undefined || value === undefined)
+    throw new UsageError(`--header "${text}" is invalid. Use --header 'name: value'.`)
   return [name.toLowerCase(), value]
 }

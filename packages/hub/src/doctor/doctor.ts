@@ -1,7 +1,7 @@
 import { examine } from "./examine.ts"
 import type { Finding } from "./finding.ts"
 
-/** What `onward doctor` is told. */
+/** The options of `onward doctor`. */
 export interface DoctorOptions {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
@@ -11,7 +11,7 @@ export interface DoctorOptions {
 
 const MARKS: Readonly<Record<Finding["kind"], string>> = { ok: "ok  ", note: "note", bad: "BAD " }
 
-/** `onward doctor`: reports what blocks a stream. Exits with 0 when nothing does, else with 1. */
+/** Runs `onward doctor`, which reports what blocks a stream. Exits with 0 if nothing does, otherwise with 1. */
 export async function doctor({ url, headers, listen }: DoctorOptions): Promise<void> {
   const isWell = await examine(url, {
     headers,
@@ -20,6 +20,6 @@ export async function doctor({ url, headers, listen }: DoctorOptions): Promise<v
       console.log(`${MARKS[kind]}  ${text}${todo === undefined ? "" : `\n      → ${todo}`}`)
     },
   })
-  console.log(isWell ? "No problem found." : "This stream has problems: see BAD above.")
+  console.log(isWell ? "No problem found." : "This stream has problems. See the lines with BAD above.")
   process.exit(isWell ? 0 : 1)
 }

@@ -6,59 +6,62 @@ import { readFor, type Reading } from "./reading.ts"
 export interface ExamineOptions {
   /** More request headers, such as `authorization`. */
   readonly headers?: Readonly<Record<string, string>>
-  /** How long the head and the first bytes may take, in ms. @default 5_000 */
-  readonly patience?: number
+  /** Maximum time until the response's head, and until the first byte, in ms. @default 5_000 */
+  readonly timeout?: number
   /** How long to listen, in ms. @default until the heartbeat that the server announces, else 20_000 */
   readonly listen?: number
-  /** How long the stream in pieces may take, where it does not come as one, in ms. @default 20_000 */
-  readonly polling?: number
-  /** Told each finding once it is known. */
+  /** Maximum time of the long-polling request that follows a failed stream, in ms. @default 20_000 */
+  readonly pollTimeout?: number
+  /** Called with each finding. */
   readonly onFinding: (finding: Finding) => void
 }
 
-/** A heartbeat that is announced comes in that time at the latest, and a proxy may take a moment. */
+/** Maximum delay of an announced heartbeat by proxies, in ms. */
 const HEARTBEAT_SLACK = 2_000
-/** Longer than the heartbeats of most. */
+/** Time to listen without an announced heartbeat, in ms. Longer than most heartbeat intervals. */
 const SILENCE_MS = 20_000
 
-/** Requests a stream like an EventSource, and reports what refuses, buffers, changes or cuts it. Resolves to true when nothing does. */
+/** Requests a stream like an EventSource, and reports what refuses, buffers, changes or cuts it. Resolves with true if nothing does. */
 export async function examine(url: string, options: ExamineOptions): Promise<boolean> {
   let isWell = true
   const find = (kind: Finding["kind"], text: string, todo?: string): void => {
     if (kind === "bad") isWell = false
-    // a part of it may be what a server said
+    // the text can contain text of the server
     options.onFinding({ kind, text: printable(text), ...(todo !== undefined && { todo: printable(todo) }) })
   }
-  const { patience = 5_000, polling = SILENCE_MS } = options
+  const { timeout = 5_000, pollTimeout = SILENCE_MS } = options
   const headers = { accept: "text/event-stream", "accept-encoding": "gzip, deflate, br", ...options.headers }
-  const asking = { ...headers, incremental: "?1" }
-  const leave = new AbortController()
+  const streamHeaders = { ...headers, incremental: "?1" }
+  const aborter = new AbortController()
   try {
-    const asked = performance.now()
-    const response = await inTime(fetch(url, { headers: asking, signal: leave.signal, redirect: "manual" }), patience)
+    const startedAt = performance.now()
+    const response = await inTime(
+      fetch(url, { headers: streamHeaders, signal: aborter.signal, redirect: "manual" }),
+      timeout,
+    )
     if (response === undefined) {
-      find("bad", `no answer within ${seconds(patience)}`, held(undefined))
-      await tryPolling(url, headers, polling, find)
+      find("bad", `no response within ${seconds(timeout)}`, bufferedBy(undefined))
+      await tryPolling(url, headers, pollTimeout, find)
       return false
     }
     for (const finding of headOf(response, new URL(url))) find(finding.kind, finding.text, finding.todo)
-    if (isRefusedStream(response.headers)) await tryPolling(url, headers, polling, find)
+    if (isRefusedStream(response.headers)) await tryPolling(url, headers, pollTimeout, find)
     if (!isStream(response)) return false
     const stream = readFor(response.body as ReadableStream<Uint8Array>)
-    if ((await stream.first(patience)) === "late") {
-      find("bad", `the headers arrived, but no byte of the body within ${seconds(patience)}`, held(response))
-      leave.abort()
-      await tryPolling(url, headers, polling, find)
+    if ((await stream.first(timeout)) === "late") {
+      find("bad", `the headers arrived, but no byte of the body within ${seconds(timeout)}`, bufferedBy(response))
+      aborter.abort()
+      await tryPolling(url, headers, pollTimeout, find)
       return false
     }
-    find("ok", `the first byte arrived after ${Math.round(performance.now() - asked)} ms`)
-    await hear(stream, options.listen, find)
+    find("ok", `the first byte arrived after ${Math.round(performance.now() - startedAt)} ms`)
+    await listenForHeartbeat(stream, options.listen, find)
     return isWell
   } catch (error) {
     find("bad", unanswered(error), "check the URL, and that the server is running")
     return false
   } finally {
-    leave.abort()
+    aborter.abort()
   }
 }
 
@@ -68,7 +71,7 @@ const isStream = ({ status, headers, body }: Response): boolean =>
   status === 200 && body !== null && /^text\/event-stream\b/i.test(headers.get("content-type") ?? "")
 
 /** Listens until a heartbeat is due. */
-async function hear(stream: Reading, listen: number | undefined, find: Find): Promise<void> {
+async function listenForHeartbeat(stream: Reading, listen: number | undefined, find: Find): Promise<void> {
   const { heartbeat } = stream
   if (heartbeat !== undefined) find("ok", `an Onward server: a heartbeat at least every ${seconds(heartbeat)}`)
   const wait = listen ?? (heartbeat === undefined ? SILENCE_MS : heartbeat + HEARTBEAT_SLACK)
@@ -79,7 +82,7 @@ async function hear(stream: Reading, listen: number | undefined, find: Find): Pr
       `the stream was ${ending} after ${seconds(after)}`,
       `look for a timeout of that length: docs/production.md, "Timeouts and keep-alive"`,
     )
-  } else if (isHeard) find("ok", `still open after ${seconds(after)}, and more arrived`)
+  } else if (isHeard) find("ok", `still open after ${seconds(after)}, and more bytes arrived`)
   else if (heartbeat !== undefined && wait > heartbeat) {
     find(
       "bad",
@@ -89,33 +92,33 @@ async function hear(stream: Reading, listen: number | undefined, find: Find): Pr
   } else find("note", `nothing arrived for ${seconds(wait)}`, "send a comment every 15 s, or proxies cut quiet streams")
 }
 
-/** Whether the same stream comes in pieces, where it does not come as one. */
-async function tryPolling(url: string, headers: Record<string, string>, patience: number, find: Find): Promise<void> {
+/** Reports whether long polling works for a stream that does not arrive. */
+async function tryPolling(url: string, headers: Record<string, string>, timeout: number, find: Find): Promise<void> {
   const target = new URL(url)
   target.searchParams.set("transport", "poll")
-  const asked = performance.now()
-  const whole = fetch(target, { headers, signal: AbortSignal.timeout(patience) }).then(async (response) => {
+  const startedAt = performance.now()
+  const whole = fetch(target, { headers, signal: AbortSignal.timeout(timeout) }).then(async (response) => {
     if (!isStream(response)) return undefined
     await response.text()
     return response
   })
   const response = await whole.catch(() => undefined)
   if (response) {
-    const name = holderOf(response)
+    const fix = fixFor(response)
     find(
       "note",
-      `in pieces it comes: the first after ${seconds(performance.now() - asked)}`,
-      `${name === undefined ? "" : `${name}; `}until the way is free, give clients \`pollingFetch\` of onward/client`,
+      `long polling works: the first response took ${seconds(performance.now() - startedAt)}`,
+      `${fix === undefined ? "" : `${fix}; `}until streams arrive, give clients \`pollingFetch\` of onward/client`,
     )
   }
 }
 
-const held = (response: Response | undefined): string =>
-  (response && holderOf(response)) ??
+const bufferedBy = (response: Response | undefined): string =>
+  (response && fixFor(response)) ??
   `a proxy buffers the stream: docs/troubleshooting.md, "Nothing arrives, or it arrives late"`
 
-/** The fix for a proxy that buffers streams and names itself. */
-function holderOf({ headers }: Response): string | undefined {
+/** Returns the fix for a proxy that buffers streams, if a header names it. */
+function fixFor({ headers }: Response): string | undefined {
   const names = `${headers.get("server") ?? ""} ${headers.get("via") ?? ""}`.toLowerCase()
   const known: Readonly<Record<string, string>> = {
     lighttpd: "lighttpd needs server.stream-response-body = 2",

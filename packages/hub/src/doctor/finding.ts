@@ -1,8 +1,8 @@
-/** One thing that was looked at. */
+/** One result of `onward doctor`. */
 export interface Finding {
-  /** Correct; worth knowing; a problem. */
+  /** `ok`: correct; `note`: worth knowing; `bad`: a problem. */
   readonly kind: "ok" | "note" | "bad"
   readonly text: string
-  /** What to do about it. */
+  /** What to do. */
   readonly todo?: string
 }

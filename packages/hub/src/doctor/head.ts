@@ -1,18 +1,18 @@
 import type { Finding } from "./finding.ts"
 
-/** What to do about a status other than 200. */
+/** The advice for each status. */
 const STATUSES: Readonly<Record<number, string>> = {
   204: "the server says that this stream has ended: request it without Last-Event-ID",
   401: "send credentials: --header 'authorization: Bearer …'",
   403: "these credentials cannot read the stream, or the server does not accept this host name",
   404: "check the path: the server has nothing there",
   405: "the path does not accept GET",
-  406: "the server sends no event stream at this path",
-  429: "too many streams of one user: close some, or raise limits.connectionsPerKey",
+  406: "the path does not return an event stream",
+  429: "the user has too many streams: close some, or raise limits.connectionsPerKey",
   503: "the server is full or shutting down: retry later",
 }
 
-/** What the head of an answer says about its stream. */
+/** Returns the findings about the head of a response. */
 export function headOf({ status, headers }: Response, url: URL): Finding[] {
   if (isRefusedStream(headers)) {
     const todo = "the proxy reads whole responses first: configure it to stream text/event-stream"
@@ -75,7 +75,7 @@ function transforming(headers: Headers, url: URL): Finding[] {
 export const isRefusedStream = (headers: Headers): boolean =>
   (headers.get("proxy-status") ?? "").includes("incremental_refused")
 
-/** Why there was no response, in one line. */
+/** Returns why there was no response, in one line. */
 export function unanswered(error: unknown): string {
   const { cause } = error as { readonly cause?: { readonly code?: string; readonly message?: string } }
   return `no connection: ${cause?.code ?? cause?.message ?? String(error)}`

@@ -7,15 +7,15 @@ export interface Rest {
   readonly after: number
 }
 
-/** A stream, while it is listened to. */
+/** A stream that is being read. */
 export interface Reading {
   /** Waits for the first bytes. */
-  first(patience: number): Promise<"there" | "late">
-  /** The longest silence that the server announces, in ms. */
+  first(timeout: number): Promise<"there" | "late">
+  /** The heartbeat interval that the server announces, in ms. */
   readonly heartbeat: number | undefined
   /**
-   * Listens for so long, with `isEnough` only until it is heard again; whether it was, and how it ended, if it did. What comes within half
-   * a heartbeat, or half a second, belongs to the beginning.
+   * Listens for `listen` ms, with `isEnough` only until more bytes arrive. Bytes within half a heartbeat, or half a second, of the start do not
+   * count.
    */
   rest(listen: number, isEnough: boolean): Promise<Rest>
 }
@@ -54,7 +54,7 @@ export function readFor(body: ReadableStream<Uint8Array>): Reading {
   }
   void read()
 
-  /** Until `holds`, or so many ms have passed. */
+  /** Waits until `holds` returns true, at most `ms`. */
   function until(holds: () => boolean, ms: number): Promise<boolean> {
     return new Promise((resolve) => {
       const done = (): void => {
@@ -69,8 +69,8 @@ export function readFor(body: ReadableStream<Uint8Array>): Reading {
   }
 
   return {
-    async first(patience) {
-      return (await until(() => isThere || ending !== undefined, patience)) ? "there" : "late"
+    async first(timeout) {
+      return (await until(() => isThere || ending !== undefined, timeout)) ? "there" : "late"
     },
     get heartbeat() {
       return heartbeat

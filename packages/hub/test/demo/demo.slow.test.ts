@@ -176,7 +176,7 @@ test("a model's answer is a run: readable from anywhere in it, and its failure h
   assert.equal(textIn(events), "a\n b ")
   assert.deepEqual(JSON.parse(events.at(-1)?.data ?? ""), {
     status: "failed",
-    error: { code: "model_refused", message: "The model's server reported an error." },
+    error: { code: "model_refused", message: "The model's server reported an error. Ask again." },
   })
   assert.ok(!hub.printed().includes("s3cret"))
 

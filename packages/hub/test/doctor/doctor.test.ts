@@ -60,11 +60,11 @@ const patients: Readonly<Record<string, [answer: RequestListener, bad: RegExp, o
     },
     /a proxy refuses to stream: 501, incremental_refused: .* configure it to stream text\/event-stream/,
   ],
-  "a stream whose head is held": [() => {}, /no answer within 0.1 s.* a proxy buffers the stream/, { patience: 100 }],
+  "a stream whose head is held": [() => {}, /no response within 0.1 s.* a proxy buffers the stream/, { timeout: 100 }],
   "a stream whose body is held": [
     (_, res) => res.writeHead(200, { ...GOOD, server: "lighttpd/1.4" }).flushHeaders(),
     /no byte of the body.* lighttpd needs server.stream-response-body = 2/,
-    { patience: 1_000 },
+    { timeout: 1_000 },
   ],
   "a stream that is ended": [
     (_, res) => {
@@ -90,7 +90,7 @@ const patients: Readonly<Record<string, [answer: RequestListener, bad: RegExp, o
 
 for (const [what, [answer, bad, options]] of Object.entries(patients)) {
   test(`the doctor finds ${what}, and says what to do`, async (t) => {
-    const [isWell, findings] = await examined(await serve(t, answer), { listen: 100, polling: 100, ...options })
+    const [isWell, findings] = await examined(await serve(t, answer), { listen: 100, pollTimeout: 100, ...options })
     assert.equal(isWell, false)
     const said = findings.filter(({ kind }) => kind === "bad").map(({ text, todo }) => `${text}: ${todo}`)
     assert.equal(said.length, 1, said.join("\n"))
@@ -124,9 +124,9 @@ test("where nothing streams, the doctor tries pieces", async (t) => {
   const url = await serve(t, (req, res) => {
     if (req.url?.includes("transport=poll")) sse(req, res, hub.subscribe({ topics: ["a"] }))
   })
-  const [isWell, findings] = await examined(url, { patience: 100 })
+  const [isWell, findings] = await examined(url, { timeout: 100 })
   assert.equal(isWell, false)
-  assert.match(findings.at(-1)?.text ?? "", /^in pieces it comes/)
+  assert.match(findings.at(-1)?.text ?? "", /^long polling works/)
 })
 
 test("onward doctor prints what it finds, and ends with 0 or 1", async (t) => {

@@ -18,8 +18,8 @@ test(
       t.after(() => proxy.close())
       const findings: Finding[] = []
       // a hub with short heartbeats, or the first piece takes fifteen seconds
-      const patience = setup === lighttpd ? 1_000 : 10_000
-      await examine(`${proxy.url}/lively?topic=a`, { patience, onFinding: (finding) => findings.push(finding) })
+      const timeout = setup === lighttpd ? 1_000 : 10_000
+      await examine(`${proxy.url}/lively?topic=a`, { timeout, onFinding: (finding) => findings.push(finding) })
       said.set(setup.name, findings)
     }
     const [held = [], streaming = []] = said.values()

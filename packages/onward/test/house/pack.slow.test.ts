@@ -180,7 +180,7 @@ test("onward-hub says what to install for a log whose client is not there", () =
   for (const [scheme, client] of Object.entries(clients)) {
     const args = ["node_modules/.bin/onward", "serve", "--port", "0", "--log", `${scheme}://127.0.0.1`]
     const { status, stderr } = spawnSync(process.execPath, args, { cwd: project, env, encoding: "utf8" })
-    const line = `onward: this log needs a client that is not installed: npm install ${client}\n`
+    const line = `onward: The log's client ${client} is not installed. Run npm install ${client}.\n`
     assert.deepEqual({ status, stderr }, { status: 2, stderr: line })
   }
 })
@@ -191,7 +191,7 @@ test("onward-hub finds the client of a log also in the folder it is started in, 
   symlinkSync(join(repositoryRoot, "node_modules/pg"), join(elsewhere, "node_modules/pg"))
   const args = [join(project, "node_modules/.bin/onward"), "serve", "--port", "0", "--log", "postgres://127.0.0.1:1"]
   const { status, stderr } = spawnSync(process.execPath, args, { cwd: elsewhere, env, encoding: "utf8" })
-  assert.match(stderr, /^onward: the log at postgres:\/\/127\.0\.0\.1:1 cannot be used: [^\n]*\(log_unavailable\)\n$/)
+  assert.match(stderr, /^onward: The log at postgres:\/\/127\.0\.0\.1:1 cannot be used: [^\n]*\(log_unavailable\)\n$/)
   assert.equal(status, 1)
 })
 
