@@ -1,4 +1,4 @@
-// npm run adapters: runs the tests that all adapters share, and writes what passed into docs/adapters.md.
+// npm run adapters: runs the shared adapter tests, and writes the results into docs/adapters.md.
 import { globSync } from "node:fs"
 import { CASES, findings, rowOf, writeTable } from "./cases-table.ts"
 

@@ -1,5 +1,5 @@
-// npm run api: writes packages/onward/api, the signatures of everything that the library exports, so that each change of them shows up
-// in a commit. API Extractor does the same with a TypeScript of its own, which is older than ours.
+// npm run api: writes packages/onward/api, the signatures of all exports of the library, so that each change of them is visible in a commit. API
+// Extractor does the same, but contains an older TypeScript.
 import { resolve } from "node:path"
 import { committedReports, reportsOf, writeReports } from "./api/report.ts"
 import { forgottenBy } from "./api/surface.ts"
@@ -10,5 +10,6 @@ const changed = [...reportsOf(folder)].filter(([file, text]) => before.get(file)
 writeReports(folder)
 console.log(changed.length === 0 ? "Nothing changed." : `Changed: ${changed.join(", ")}`)
 const forgotten = forgottenBy(folder)
-for (const { type, file, usedBy } of forgotten) console.log(`${type} (${file}) is not exported: ${usedBy.join(", ")}`)
+for (const { type, file, usedBy } of forgotten)
+  console.log(`${type} (${file}) is not exported, but is used by ${usedBy.join(", ")}. Export it.`)
 process.exitCode = forgotten.length > 0 ? 1 : 0

@@ -1,9 +1,9 @@
-// npm run build: what gets published, into each package's dist.
+// npm run build: builds what is published, into each package's dist.
 import { copyFileSync, cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { postgresSchema } from "../packages/onward/src/log/postgres/schema.ts"
 import { execute } from "./command.ts"
 
-/** In this order, because the hub is compiled against what users get: the built library. */
+/** In this order, because the hub is compiled against the built library, as for users. */
 const PACKAGES = ["onward", "hub"]
 
 for (const name of PACKAGES) {
@@ -19,9 +19,9 @@ for (const name of PACKAGES) {
   copyFileSync("LICENSE", `${folder}/LICENSE`)
 }
 copyFileSync("README.md", "packages/onward/README.md")
-// for users that create their tables in their own migrations
+// for users that create the tables with a migration
 mkdirSync("packages/onward/sql", { recursive: true })
 writeFileSync("packages/onward/sql/postgres.sql", postgresSchema())
-// what the demo page links to
+// the documentation that the demo page links to
 cpSync("docs", "packages/hub/dist/documentation/docs", { recursive: true })
 copyFileSync("README.md", "packages/hub/dist/documentation/README.md")

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { run } from "node:test"
 
-/** Columns, and the tests a cell stands for: all of them passed. */
+/** The columns, and the tests that must pass for a ✓ in each. */
 export const CASES: Readonly<Record<string, RegExp>> = {
   hello: /^the head is what an event stream needs/,
   broadcast: /^what is published reaches everyone/,
@@ -22,14 +22,14 @@ export const CASES: Readonly<Record<string, RegExp>> = {
 
 const FILE = new URL("../docs/adapters.md", import.meta.url)
 
-/** What a run of tests says: of each kind of server, the sentences and whether they passed, and what the tests remarked. */
+/** The results of a test run: for each kind of server, the names of tests and whether they passed; and the diagnostics of tests. */
 export interface Findings {
   readonly servers: Map<string, Map<string, boolean>>
   readonly remarks: readonly string[]
   readonly hasFailed: boolean
 }
 
-/** Runs test files, those whose names are asked for. */
+/** Runs test files, only tests whose names match `names`. */
 export async function findings(files: string[], names: RegExp[] = []): Promise<Findings> {
   const servers = new Map<string, Map<string, boolean>>()
   const remarks: string[] = []
@@ -48,9 +48,9 @@ export async function findings(files: string[], names: RegExp[] = []): Promise<F
     console.log(`FAILED ${name}`, details.error.cause ?? details.error)
   })
   stream.on("test:diagnostic", ({ message }) => remarks.push(message))
-  // what a stream of tests says is wanted only as events
+  // the stream must be read, but only its events are used
   for await (const _ of stream);
-  // a sentence with a colon is no server: every server says hello
+  // a name with a colon is not a server's: every server has the case `hello`
   for (const [server, sentences] of servers) if (cell(sentences, "hello") === "–") servers.delete(server)
   return { servers, remarks, hasFailed }
 }
@@ -65,13 +65,13 @@ function cell(sentences: ReadonlyMap<string, boolean>, title: string): string {
   return outcomes.every(Boolean) ? "✓" : "✗"
 }
 
-/** A server's row: its name, and a cell for each case. */
+/** Returns a server's row: its name, and a cell for each case. */
 export const rowOf = (server: string, sentences: ReadonlyMap<string, boolean>): string[] => [
   server,
   ...Object.keys(CASES).map((title) => cell(sentences, title)),
 ]
 
-/** Puts rows into docs/adapters.md, in place of those the command wrote before. */
+/** Replaces the command's rows in docs/adapters.md. */
 export function writeTable(command: string, rows: readonly (readonly string[])[], more: readonly string[] = []): void {
   const header = ["", ...Object.keys(CASES), ...more]
   const table = [header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |\n`).join("")

@@ -1,4 +1,4 @@
-// npm run check: everything that can be said about the code without running it.
+// npm run check: runs all static checks: types, lint, format and unused code.
 import { staticChecks } from "./checks.ts"
 import { executeAll } from "./command.ts"
 

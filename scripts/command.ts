@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process"
 
-/** A program to run, with the name it goes by in what we print. */
+/** A program to run, with the name that is printed for it. */
 export interface Command {
   readonly name: string
   readonly program: string
@@ -8,7 +8,7 @@ export interface Command {
   readonly cwd?: string
 }
 
-/** How a command ended; `output` is what it printed, both streams in order, unless it printed for itself. */
+/** The result of a command. `output` is what it printed to both streams, in order; empty if it was loud. */
 export interface Outcome {
   readonly name: string
   readonly passed: boolean
@@ -17,15 +17,15 @@ export interface Outcome {
 }
 
 export interface ExecuteOptions {
-  /** Variables beside those of this process; undefined takes one away. */
+  /** Variables to add to those of this process; undefined removes one. */
   readonly env?: Readonly<Record<string, string | undefined>>
-  /** Lets the command print for itself. @default false */
+  /** Whether the command prints directly to this terminal. @default false */
   readonly loud?: boolean
-  /** Ends the command, and what it has started, when aborted. The outcome is a failure whose output is the reason. */
+  /** Ends the command and the processes it started when aborted. The outcome is then a failure with the reason as output. */
   readonly signal?: AbortSignal
 }
 
-/** Sends a signal to a command that runs. */
+/** Sends a signal to a running command. */
 type Kill = (signal: NodeJS.Signals) => void
 
 const running = new Set<Kill>()
@@ -37,7 +37,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   })
 }
 
-/** Runs a command to its end; a failure is an outcome, not an error. */
+/** Runs a command. Resolves with its outcome, also if it fails. */
 export function execute(command: Command, options: ExecuteOptions = {}): Promise<Outcome> {
   const started = performance.now()
   return new Promise((resolve) => {
@@ -45,7 +45,7 @@ export function execute(command: Command, options: ExecuteOptions = {}): Promise
       cwd: command.cwd,
       env: { ...process.env, ...options.env },
       stdio: options.loud ? "inherit" : ["ignore", "pipe", "pipe"],
-      // a group of its own can be ended as a whole
+      // a process group can be ended as a whole
       detached: options.signal !== undefined,
     })
     const kill: Kill = (signal) => {
@@ -74,7 +74,7 @@ export function execute(command: Command, options: ExecuteOptions = {}): Promise
   })
 }
 
-/** Runs commands at the same time; prints a line for each, and what it said when it failed. Resolves to how many failed. */
+/** Runs commands in parallel, and prints a line for each, and the output of those that fail. Resolves with the number of failures. */
 export async function executeAll(commands: readonly Command[]): Promise<number> {
   const outcomes = await Promise.all(
     commands.map(async (command) => {

@@ -1,7 +1,7 @@
-// npm run lock: names the native parts of every platform in package-lock.json.
+// npm run lock: adds the native packages of every platform to package-lock.json.
 //
-// npm leaves out optional packages it did not install itself (npm/cli#4828), and then refuses `npm ci` because they are
-// missing. Their versions are pinned by the packages that want them, and their names say where they run.
+// npm omits optional packages of other platforms (npm/cli#4828), and then refuses `npm ci` because they are missing. The packages that need them
+// pin their versions, and their names contain the platform.
 import { readFileSync, writeFileSync } from "node:fs"
 
 interface Locked {
@@ -25,7 +25,7 @@ for (const [path, { optionalDependencies = {}, engines }] of Object.entries(lock
     const [, os, cpu, libc] = PLATFORM.exec(name) ?? []
     if (os === undefined || !isExact) {
       throw new Error(
-        `${path} wants ${name}@${version}, and its name does not say for which platform. Run npm install on a platform that can install it.`,
+        `${path} needs ${name}@${version}, whose name contains no platform. Run npm install on a platform that can install it.`,
       )
     }
     missing[shared in lock.packages ? own : shared] = {

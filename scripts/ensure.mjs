@@ -1,5 +1,5 @@
-// Installs what is missing and nothing else. Plain JavaScript without dependencies, because it runs before there are any,
-// on the oldest Node a machine may bring (20).
+// Installs what is missing. Plain JavaScript without dependencies, because it runs before they are installed, on any
+// Node from version 20.
 import { spawnSync } from "node:child_process"
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from "node:fs"
 import { delimiter, join } from "node:path"
@@ -7,13 +7,13 @@ import { fileURLToPath } from "node:url"
 
 export const root = fileURLToPath(new URL("..", import.meta.url))
 export const binaries = join(root, "node_modules", ".bin")
-/** The Node this repository is developed on: the dev dependency `node`, not the machine's. */
+/** The Node for development: the dev dependency `node`, not the machine's. */
 export const pinnedNode = join(binaries, "node")
 
 const OLDEST_NODE = 20
 const CHROMIUM_NAMES = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"]
 const FIREFOX_NAMES = ["firefox-esr", "firefox"]
-/** Proxies in front of our servers in tests: Debian's package of each, by its program. */
+/** Debian's package of each proxy in tests, by its program. */
 const PROXIES = {
   nginx: "nginx-light",
   haproxy: "haproxy",
@@ -23,26 +23,26 @@ const PROXIES = {
   lighttpd: "lighttpd",
   squid: "squid",
 }
-/** Servers that logs are kept in: Debian's package of each, by its program. */
+/** Debian's package of each store of logs, by its program. */
 const STORES = {
   postgres: "postgresql",
   "redis-server": "redis-server",
   "nats-server": "nats-server",
   pgbouncer: "pgbouncer",
 }
-/** Their systemd units, where the name is not the program's. */
+/** The systemd units whose names differ from the program's. */
 const UNITS = { varnishd: "varnish", postgres: "postgresql" }
-/** By what it exits with, this program allows or forbids Debian to start the servers it installs. */
+/** The exit code of this program tells Debian whether to start the servers that it installs. */
 const POLICY = "/usr/sbin/policy-rc.d"
 
-/** What may be missing, why it is needed, and how it gets here. */
+/** What can be missing: how to detect and install it, and the messages. */
 const needs = {
   packages: {
     present: () => packagesMatchLock() && pinnedNodeWorks(),
     announce: "Installing the npm packages of package-lock.json (under a minute) …",
     install: () => run("npm", ["ci", "--loglevel=error", "--no-progress"]) && pinnedNodeWorks(),
     remedy:
-      "The npm packages could not be installed: check the network, then run `npm ci --foreground-scripts` to see why.",
+      "The npm packages could not be installed. Check the network, then run `npm ci --foreground-scripts` to see why.",
   },
   chromium: browser("Chromium", ["chromium"], () => CHROMIUM_NAMES.some(onPath)),
   firefox: browser("Firefox", ["firefox-esr"], () => FIREFOX_NAMES.some(onPath)),
@@ -50,57 +50,58 @@ const needs = {
     present: () => runtimesFetched(),
     announce: "Fetching Bun, Deno and workerd for the tests of the client (under a minute) …",
     install: () => run(pinnedNode, ["scripts/runtime.ts"]) && runtimesFetched(),
-    remedy: "Bun, Deno or workerd could not be fetched: check the network, then run `npm run runtimes` to see why.",
+    remedy: "Bun, Deno or workerd could not be fetched. Check the network, then run `npm run runtimes` to see why.",
     optional: !process.env.CI,
   },
-  // WebKit has no mode without a screen, so it gets an invisible one
+  // WebKit has no headless mode, so Xvfb provides a virtual screen
   webkit: browser("WebKit", ["webkit2gtk-driver", "xvfb"], () => ["WebKitWebDriver", "Xvfb"].every(onPath)),
   faketime: {
     present: () => onPath("faketime"),
     announce: "Installing Debian's faketime for the tests that set a process's wall clock (under a minute) …",
     install: () => installDebianPackages(["faketime"]),
-    remedy: "faketime is missing and tests of the wall clock need it: run `apt-get install faketime` as root.",
+    remedy: "faketime is missing, so its tests are skipped. Run `apt-get install faketime` as root.",
     optional: !process.env.CI,
   },
   proxies: servers("proxies", PROXIES),
   stores: servers("stores", STORES),
 }
 
-/** Servers the tests start, by program and Debian's package. Optional where browsers are. */
+/** Servers that tests start, by program and Debian's package. Optional outside CI. */
 function servers(kind, packages) {
   return {
     present: () => Object.keys(packages).every(onPath),
-    announce: `Installing Debian's ${kind} that are missing for their tests, and starting none (under a minute) …`,
+    announce: `Installing the missing ${kind} of Debian for their tests, without starting them (under a minute) …`,
     install: () => installServers(packages),
-    remedy: `Some ${kind} are missing and their tests need them: run \`apt-get install ${Object.values(packages).join(" ")}\` as root.`,
+    remedy: `Some ${kind} are missing, so their tests are skipped. Run \`apt-get install ${Object.values(packages).join(" ")}\` as root.`,
     optional: !process.env.CI,
   }
 }
 
-/** A browser the tests drive. Optional outside CI: without it, its tests are skipped with a reason. */
+/** A browser for tests. Optional outside CI: without it, its tests are skipped with a reason. */
 function browser(name, packages, present) {
   const list = packages.join(" ")
   return {
     present,
     announce: `Installing Debian's ${list} for the browser tests (under a minute) …`,
     install: () => installDebianPackages(packages),
-    remedy: `${name} is missing and the browser tests need it: run \`apt-get install ${list}\` as root.`,
+    remedy: `${name} is missing, so its tests are skipped. Run \`apt-get install ${list}\` as root.`,
     optional: !process.env.CI,
   }
 }
 
 /**
- * Makes sure that everything named is there; returns false, having said what to do, when something cannot be installed.
+ * Installs each of the named needs if it is missing. If that fails, prints what to do and returns false.
  * @param {(keyof typeof needs)[]} names
  */
 export function ensure(names) {
   if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
-    console.error(`Node ${process.versions.node} is too old: install Node ${OLDEST_NODE} or newer.`)
+    console.error(`Node ${process.versions.node} is too old. Install Node ${OLDEST_NODE} or newer.`)
     return false
   }
   for (const name of names) {
     const need = needs[name]
-    if (need === undefined) throw new TypeError(`ensure: nothing is known about "${name}"`)
+    if (need === undefined)
+      throw new TypeError(`There is no need "${name}". Use one of ${Object.keys(needs).join(", ")}.`)
     if (need.present()) continue
     console.error(need.announce)
     if (need.install()) continue
@@ -110,7 +111,7 @@ export function ensure(names) {
   return true
 }
 
-/** npm writes what it installed to a hidden lockfile as its last step, so an interrupted installation is noticed too. */
+/** Whether the installed packages match the lock file. npm writes its hidden lock file last, so this detects an interrupted installation too. */
 function packagesMatchLock() {
   const wanted = readLock("package-lock.json")
   const installed = readLock("node_modules/.package-lock.json")
@@ -152,7 +153,7 @@ function onPath(name) {
   })
 }
 
-/** Where Debian keeps servers: not on every user's path. */
+/** Returns Debian's folders for servers, which are not on every user's PATH. */
 function serverFolders() {
   const postgres = "/usr/lib/postgresql"
   const versions = existsSync(postgres) ? readdirSync(postgres).sort((a, b) => Number(b) - Number(a)) : []
@@ -162,8 +163,8 @@ function serverFolders() {
 let areListsFresh = false
 
 /**
- * The package lists of a fresh machine are empty, or as old as its image: they name browsers from months ago, or files that are gone.
- * So they are updated (a second) before the first installation. Without an answer, what the machine knows has to do.
+ * Installs packages of Debian. It updates the package lists first (a second), because those of a new machine are empty or outdated. If that fails,
+ * it uses the lists of the machine.
  */
 function installDebianPackages(names) {
   if (!onPath("apt-get")) return false
@@ -174,7 +175,7 @@ function installDebianPackages(names) {
   return run(program, [...args, "install", "--yes", "--no-install-recommends", ...names])
 }
 
-/** Debian would start a server once it is installed, and then with the machine; the tests start their own. */
+/** Installs servers without starting them, now or at boot, because tests start their own. */
 function installServers(packages) {
   const programs = Object.keys(packages).filter((program) => !onPath(program))
   const mayForbid = !existsSync(POLICY)

@@ -1,5 +1,5 @@
-// npm run frameworks: what is too large for npm test. An older Nest through the tests that all adapters share, and the apps of examples/,
-// built and started. Writes what passed into docs/adapters.md, unless examples are named: npm run frameworks -- 21-astro
+// npm run frameworks: runs tests that are too large for npm test: the shared adapter tests on an older Nest, and the apps of examples/, built
+// and started. Writes the results into docs/adapters.md, unless examples are named: npm run frameworks -- 21-astro
 import { globSync } from "node:fs"
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"

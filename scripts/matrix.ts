@@ -1,5 +1,5 @@
-// npm run test:matrix: the suite on every Node line the packages support, oldest release first, then npm run frameworks. Versions as
-// arguments replace all that: npm run test:matrix -- 24.0.0
+// npm run test:matrix: runs the suite on every supported Node version, the oldest first, then npm run frameworks. Versions as arguments run
+// the suite on these only: npm run test:matrix -- 24.0.0
 import { execute } from "./command.ts"
 import { flagsOf, nodeOf, NODES } from "./nodes.ts"
 import { runSuite } from "./suite.ts"

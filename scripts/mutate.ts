@@ -1,8 +1,8 @@
-// npm run mutate -- --area hub --count 40 --seed 7: would the tests notice a mistake?
+// npm run mutate -- --area hub --count 40 --seed 7: measures which mistakes in the code the tests notice.
 //
-// Changes one place of an area's code at a time, as a programmer might get it wrong, and runs those of the area's tests that load the
-// changed file, near and quick ones first. Works on a copy of the checkout. Prints the changes that no test noticed, and the share that was
-// noticed. With --file it only changes files whose paths end so.
+// In a copy of the checkout, it makes one small mistake at a time in an area's code, and runs the area's tests that load the changed file, near
+// and fast ones first. It prints the changes that no test noticed, and the share of noticed ones. --file limits the changes to files whose paths
+// end with its value.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
@@ -27,7 +27,7 @@ mkdirSync(results, { recursive: true })
 
 for (const name of values.area) {
   const area = AREAS[name]
-  if (!area) throw new TypeError(`There is no area ${name}. Choose of ${Object.keys(AREAS).join(", ")}.`)
+  if (!area) throw new TypeError(`There is no area "${name}". Use one of ${Object.keys(AREAS).join(", ")}.`)
   await run(name, filesOf(area.source), filesOf(area.tests))
 }
 

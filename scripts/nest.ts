@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 
-/** The last Nest of the line before ours. */
+/** The last release of the previous major version of Nest. */
 export const NEST = {
   "@nestjs/common": "11.2.10",
   "@nestjs/core": "11.2.10",
@@ -12,7 +12,7 @@ export const NEST = {
   rxjs: "7.8.2",
 }
 
-/** Fetches it, once; its folder. */
+/** Fetches that Nest once. Returns its folder. */
 export function fetchNest(): string {
   const folder = resolve(".cache", `nest-${NEST["@nestjs/core"]}`)
   if (existsSync(folder)) return folder

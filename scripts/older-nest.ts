@@ -1,4 +1,4 @@
-// Imported before tests: Nest, and what it shares with its apps, come from the folder in ONWARD_NEST in place of the version developed on.
+// Imported before tests: loads Nest, and the packages it shares with its apps, from the folder in ONWARD_NEST.
 import { registerHooks } from "node:module"
 import { pathToFileURL } from "node:url"
 
@@ -9,8 +9,9 @@ registerHooks({
     const isNest = /^(?:@nestjs\/|rxjs$|reflect-metadata$)/.test(specifier)
     if (!isNest || context.parentURL?.includes("/node_modules/")) return next(specifier, context)
     const found = next(specifier, { ...context, parentURL: `${folder}app.js` })
-    // resolution goes on upwards, to the version that is not wanted
-    if (!found.url.startsWith(folder)) throw new Error(`${specifier} is not in ${folder}`)
+    // Node continues in the parent folders, where it finds the other version
+    if (!found.url.startsWith(folder))
+      throw new Error(`${specifier} is not in ${folder}. Add it to NEST in scripts/nest.ts.`)
     return found
   },
 })

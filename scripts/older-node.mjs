@@ -1,9 +1,9 @@
-// Loaded before tests on Node 22: what newer lines do by themselves.
+// Loaded before tests on Node 22: adds what newer versions have.
 import { register } from "node:module"
 
 register(new URL("await-using.mjs", import.meta.url))
 
-// its test runner ends a test that waits only for our timers, because they do not keep a process alive
+// the test runner of Node 22 ends a test that waits only for timers of the library, which do not keep a process alive
 if (process.argv[1]?.endsWith(".test.ts")) {
   const { after, before } = await import("node:test")
   let awake

@@ -1,6 +1,6 @@
-// npm run pack-matrix: packs both packages, installs them in an empty folder, and uses them there as users do: six TypeScripts in every
-// module resolution, with and without the DOM library and skipLibCheck. Then three bundlers, and the
-// runners of npm run test:runners. Arguments such as 5.6 name the TypeScripts to try.
+// npm run pack-matrix: packs both packages, installs them in an empty folder, and tests them as users do: with six versions of TypeScript in
+// every module resolution, with and without the DOM library and skipLibCheck, then with three bundlers and the runners of npm run test:runners.
+// Arguments such as 5.6 select versions of TypeScript.
 import { execute } from "./command.ts"
 import { checkBundlers } from "./pack-matrix/bundlers.ts"
 import { installPacked } from "./pack-matrix/install.ts"

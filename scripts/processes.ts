@@ -5,14 +5,14 @@ import { pathToFileURL } from "node:url"
 /** Files whose names end in `.slow.test.ts` run last: real browsers, kills, long streams. */
 export type Pace = "fast" | "slow"
 
-/** A process of the test run: the program it runs, and the test files that this program loads. */
+/** A process of the test run: its program, and the test files that the program loads. */
 export interface TestProcess {
   readonly entry: string
   readonly files: readonly string[]
 }
 
 /**
- * The slow files that take longest. They start first: a file of a minute that starts last keeps the whole run waiting, with one core idle.
+ * The slowest files. They start first, because a file of a minute that starts last delays the whole run.
  */
 export const LONGEST: readonly string[] = [
   "packages/onward/test/chaos/chaos.slow.test.ts",
@@ -26,9 +26,9 @@ export const LONGEST: readonly string[] = [
 ]
 
 /**
- * Distributes test files over processes, and writes the program of each into `folder`. The fast files of a folder share a process, because
- * starting Node and loading the library costs more than the tests of most files. Each slow file has its own, and so has a file that replaces
- * globals: a library that others have loaded would not see them, or keep them.
+ * Assigns test files to processes, and writes the program of each into `folder`. The fast files of a folder share a process, because starting
+ * Node and loading the library takes longer than the tests of most files. Each slow file has a separate process, and so does a file that replaces
+ * globals, because a library that is already loaded would not use them, or would keep them.
  */
 export function createProcesses(folder: string, files: readonly string[], pace: Pace): TestProcess[] {
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }))
@@ -36,7 +36,7 @@ export function createProcesses(folder: string, files: readonly string[], pace: 
     ...Map.groupBy(files, (file) => (pace === "slow" || replacesGlobals(file) ? file : dirname(file))).values(),
   ]
   return longestFirst(groups).map((group, index) => {
-    // the runner starts its files in the order of their names
+    // the runner starts files in the order of their names
     const place = join(folder, String(index).padStart(3, "0"))
     mkdirSync(place)
     const [first = ""] = group
@@ -46,7 +46,7 @@ export function createProcesses(folder: string, files: readonly string[], pace: 
   })
 }
 
-/** Whether a test file, or what it imports of its tests, assigns to `globalThis`. */
+/** Whether a test file, or a test helper that it imports, assigns to `globalThis`. */
 function replacesGlobals(file: string, seen = new Set<string>()): boolean {
   if (seen.has(file)) return false
   seen.add(file)
@@ -68,7 +68,7 @@ function longestFirst(groups: readonly (readonly string[])[]): (readonly string[
 
 const loading = (file: string): string => `await import(${JSON.stringify(pathToFileURL(resolve(file)).href)})\n`
 
-/** Each file is a suite with its name: so its hooks are its own, and the events of the run tell which file is on. */
+/** Makes each file a suite with its name, so that its hooks apply to it only, and the events of the run name the running file. */
 const sharing = (files: readonly string[]): string =>
   [
     `import { suite } from "node:test"`,

@@ -1,4 +1,4 @@
-// Puts the examples into the pages that show them: `node scripts/readme.ts` writes, `--check` only says whether they are the same.
+// node scripts/readme.ts: copies the examples into the pages that show them. With --check, it fails if they differ, and writes nothing.
 import { readFileSync, writeFileSync } from "node:fs"
 
 for (const name of ["README.md", "docs/adapters.md", "docs/frameworks-client.md", "docs/resume-and-stop.md"]) {
@@ -8,6 +8,6 @@ for (const name of ["README.md", "docs/adapters.md", "docs/frameworks-client.md"
     return `${start}${readFileSync(new URL(`../${file}`, import.meta.url), "utf8")}\`\`\``
   })
   if (process.argv.includes("--check")) {
-    if (before !== after) throw new Error(`${name} differs from examples/: run node scripts/readme.ts`)
+    if (before !== after) throw new Error(`${name} differs from examples/. Run node scripts/readme.ts.`)
   } else writeFileSync(document, after)
 }

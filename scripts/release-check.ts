@@ -1,4 +1,4 @@
-// npm run release-check -- v0.1.0: says why this commit must not be published under that tag, or nothing when it can be.
+// npm run release-check -- v0.1.0: prints why this commit must not be published with that tag; nothing if it can be.
 import { readFileSync } from "node:fs"
 import { releaseComplaints, type Manifest } from "./release/complaints.ts"
 

@@ -1,8 +1,8 @@
 // node scripts/run.mjs [--with=chromium …] <script> [arguments…]
 //
-// Installs what is missing, then runs a script of this repository, unbuilt, on the pinned Node. Every npm script goes
-// through here: a shell that looked `node` up before the installation would stay on the machine's own. They say `exec`,
-// because npm signals the shell it started, which would end without passing it on.
+// Installs what is missing, then runs a script of this repository, unbuilt, on the pinned Node. Every npm script uses it,
+// because a shell that resolved `node` before the installation would use the machine's Node. The npm scripts use `exec`,
+// because npm sends signals to its shell, which would end without forwarding them.
 import { spawn } from "node:child_process"
 import { delimiter } from "node:path"
 import { binaries, ensure, pinnedNode, root } from "./ensure.mjs"
@@ -19,14 +19,14 @@ const child = spawn(pinnedNode, ["--conditions=onward-source", ...args], {
   env: { ...process.env, PATH: `${binaries}${delimiter}${process.env.PATH ?? ""}` },
 })
 
-// At a terminal, Ctrl-C reaches the child by itself, and npm repeats it to us: passing it on would make it two.
+// In a terminal, Ctrl-C reaches the child directly, and npm sends it to this process too: forwarding it would repeat it.
 process.on("SIGINT", () => {
   if (!process.stdin.isTTY) child.kill("SIGINT")
 })
 for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal))
 
 child.on("error", (error) => {
-  console.error(`The pinned Node could not be started: ${error.message}`)
+  console.error(`The pinned Node could not be started (${error.message}). Run npm ci.`)
   process.exit(1)
 })
 child.on("exit", (code, signal) => {

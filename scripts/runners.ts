@@ -1,5 +1,5 @@
-// npm run test:runners: a user's tests of a stream, on onward as built, under the runners most users have. They are fetched when
-// needed and kept out of package-lock.json, which they would double.
+// npm run test:runners: runs a user's tests of a stream with Vitest and Jest, on the built library. The runners are fetched when needed, and are
+// not in package-lock.json, which they would double.
 import { execFileSync } from "node:child_process"
 import { copyFileSync, cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
@@ -11,7 +11,7 @@ const folder = resolve(".cache", `runners-${Object.values(VERSIONS).join("-")}`)
 const project = join(folder, "project")
 const installed = join(folder, "node_modules", "onward")
 
-/** How each is told to run one file; both have all they need without a configuration file. */
+/** The command of each runner for one file. Both need no configuration file. */
 const RUNNERS: Readonly<Record<string, (file: string) => Omit<Command, "name">>> = {
   vitest: (file) => ({
     program: process.execPath,
@@ -31,7 +31,7 @@ const RUNNERS: Readonly<Record<string, (file: string) => Omit<Command, "name">>>
   }),
 }
 
-/** What the two wrong expectations must be told. */
+/** The messages of the two wrong expectations. */
 const COMPLAINTS = [/what was not/, /1 of 1 events did not come within 2000 ms/]
 
 function fetchRunners(): void {
@@ -45,19 +45,19 @@ function fetchRunners(): void {
   execFileSync("npm", ["install", "--loglevel=error", "--no-package-lock", "--ignore-scripts"], { cwd: folder })
 }
 
-/** Puts the library where npm would, as npm would. */
+/** Installs the built library like npm does. */
 async function installLibrary(): Promise<void> {
   rmSync(installed, { recursive: true, force: true })
   mkdirSync(installed, { recursive: true })
   copyFileSync("packages/onward/package.json", join(installed, "package.json"))
   const args = ["--project", "packages/onward/tsconfig.build.json", "--outDir", join(installed, "dist")]
   const built = await execute({ name: "build", program: "tsc", args })
-  if (!built.passed) throw new Error(`onward does not build:\n${built.output}`)
+  if (!built.passed) throw new Error(`onward does not build. Fix this:\n${built.output}`)
 }
 
-/** What is wrong with how a runner ran the two files; nothing when it is well. */
+/** Runs the two files. Returns what went wrong; empty if all is correct. */
 async function complaintsAbout(runner: (file: string) => Omit<Command, "name">): Promise<string[]> {
-  // without the condition that this process runs with: users have none
+  // without the import condition of this process, which users do not have
   const options = { env: { NODE_OPTIONS: undefined, NO_COLOR: "1", FORCE_COLOR: undefined } }
   const right = await execute({ name: "feed", cwd: project, ...runner("feed.spec.js") }, options)
   const wrong = await execute({ name: "wrong", cwd: project, ...runner("wrong.spec.js") }, options)

@@ -1,5 +1,5 @@
-// Runtimes that are too large to be a dev dependency: fetched once when needed, from the npm packages that their makers publish.
-// As a program it fetches those of runtimes.json.
+// Fetches runtimes that are too large for a dev dependency, once and when needed, from their official npm packages. As a program it fetches those
+// of runtimes.json.
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -7,20 +7,20 @@ import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 
-/** Beside Node, and at which version. */
+/** The runtimes besides Node, with their versions. */
 export const RUNTIMES: Readonly<Record<string, string>> = JSON.parse(
   readFileSync(join(root, "scripts/runtimes.json"), "utf8"),
 )
 
 const folderOf = (name: string, version: string): string => join(root, ".cache", `${name}-${version}`)
 
-/** Where the program of a runtime is; undefined when it was not fetched. */
+/** Returns the path of a runtime's program; undefined if it was not fetched. */
 export function runtimeOf(name: string, version: string | undefined = RUNTIMES[name]): string | undefined {
   const program = join(folderOf(name, String(version)), "node_modules/.bin", name)
   return existsSync(program) ? program : undefined
 }
 
-/** Fetches a runtime unless it is there; returns its program. */
+/** Fetches a runtime if it is missing. Returns the path of its program. */
 export function fetchRuntime(name: string, version: string | undefined = RUNTIMES[name]): string {
   const present = runtimeOf(name, version)
   if (present !== undefined) return present

@@ -1,4 +1,4 @@
-// npm run runtimes: the client in every runtime it is for, which are Bun, Deno, workerd and each line of Node.
+// npm run runtimes: tests the client in every supported runtime: Bun, Deno, workerd and each major version of Node.
 import { execute } from "./command.ts"
 import { flagsOf, nodeOf, NODES } from "./nodes.ts"
 

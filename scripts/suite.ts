@@ -6,17 +6,17 @@ import { execute } from "./command.ts"
 import { createProcesses, type Pace, type TestProcess } from "./processes.ts"
 import { RUNNING, type Totals } from "./totals.ts"
 
-/** How long one test may take before it fails, and a whole file where files share a process, in milliseconds. */
+/** Timeout of a test, and of a file in a shared process, in ms. */
 const TIMEOUT: Record<Pace, number> = { fast: 120_000, slow: 240_000 }
-/** How long all tests together may take, in milliseconds: many times what they need on two cores. */
+/** Timeout of the whole run, in ms: many times its duration on two cores. */
 const RUN_TIMEOUT: Record<Pace, number> = { fast: 1_800_000, slow: 5_400_000 }
-/** How many processes at once: machines have two cores at least, and what is slow mostly waits. */
+/** Number of parallel processes. Slow tests mostly wait, so there are more than two cores can run. */
 const CONCURRENCY: Record<Pace, number> = { fast: 3, slow: 5 }
 
-/** Where modules are kept as Node has compiled them (nodejs.org/api/module.html#module-compile-cache). */
+/** The folder of Node's compile cache (nodejs.org/api/module.html#module-compile-cache). */
 const COMPILED = fileURLToPath(new URL("../.cache/compiled", import.meta.url))
 
-/** The test files of the workspace. */
+/** Returns the test files of the workspace. */
 export function testFiles(pace: Pace): string[] {
   const all = globSync(["{packages/*,bench}/test/**/*.test.ts", "examples/**/*.test.ts"], {
     exclude: ["**/node_modules/**"],
@@ -27,18 +27,18 @@ export function testFiles(pace: Pace): string[] {
 export interface SuiteOptions {
   /** The Node that runs the tests. @default the one running now */
   readonly node?: string
-  /** Flags for it, passed on to the processes that tests start. */
+  /** Flags of that Node, which the processes that tests start get too. */
   readonly flags?: readonly string[]
-  /** The files to run. @default all of that pace */
+  /** The files to run. @default all files of that pace */
   readonly files?: readonly string[]
   /**
-   * How long one process may run before the whole run is ended, in ms: Node's runner waits without end for a process that a test has left
-   * behind. @default 900_000
+   * Maximum time of one process, in ms. Then the whole run is ended, because Node's runner has no timeout for a process that a test started and
+   * did not end. @default 900_000
    */
   readonly processTimeout?: number
 }
 
-/** Runs test files with Node's own runner; resolves to its totals. */
+/** Runs test files with Node's runner. Resolves with the totals. */
 export async function runSuite(pace: Pace, options: SuiteOptions = {}): Promise<Totals> {
   const { files = testFiles(pace), processTimeout = 900_000 } = options
   if (files.length === 0) return { passed: 0, failed: 0, skipped: [], todo: [], ended: [] }
@@ -70,7 +70,7 @@ export async function runSuite(pace: Pace, options: SuiteOptions = {}): Promise<
         env: {
           [RUNNING]: running,
           NODE_OPTIONS: [process.env.NODE_OPTIONS, ...(options.flags ?? [])].join(" ").trim(),
-          // hundreds of processes load the same modules
+          // saves time, because hundreds of processes load the same modules
           NODE_COMPILE_CACHE: COMPILED,
         },
       },
@@ -80,11 +80,12 @@ export async function runSuite(pace: Pace, options: SuiteOptions = {}): Promise<
       return { passed: 0, failed: 1, skipped: [], todo: [], ended: [] }
     }
     const totals = JSON.parse(readFileSync(report, "utf8")) as Totals
-    // A test that calls process.exit() takes those behind it along, and the runner sees a process that ended well.
+    // If a test calls process.exit(), the later tests do not run, and the runner sees a successful process.
     const unfinished = processes
       .flatMap(({ files }) => (files.length > 1 ? files : []))
       .filter((file) => !totals.ended.includes(file))
-    for (const file of unfinished) console.log(`\n${file} did not run to its end: its process ended before.`)
+    for (const file of unfinished)
+      console.log(`\n${file} did not complete. Its process ended before: look for a call of process.exit().`)
     const failed = totals.failed + unfinished.length
     // The runner can fail without a failing test, for instance when a file does not compile.
     return { ...totals, failed: !ran.passed && failed === 0 ? 1 : failed }
@@ -98,7 +99,7 @@ interface Limits {
   readonly runTimeout: number
 }
 
-/** Aborts its signal, with a reason that names the files, once a process or the run has taken longer than it may. */
+/** Aborts its signal, with a reason that names the files, when a process or the run exceeds its timeout. */
 function watchProcesses(
   processes: readonly TestProcess[],
   report: string,
@@ -106,11 +107,11 @@ function watchProcesses(
 ): Disposable & { readonly signal: AbortSignal } {
   const controller = new AbortController()
   const began = Date.now()
-  const look = (): void => {
+  const checkTimeouts = (): void => {
     const running = existsSync(report) ? (JSON.parse(readFileSync(report, "utf8")) as Record<string, number>) : {}
     const isRunning = (name: string): boolean => running[name] !== undefined
     const filesOf = (late: readonly TestProcess[]): string =>
-      // between the last test and the end of the process no file is on: then it can be any of them
+      // after the last test of a process no file is running, so it can be any of them
       late.flatMap(({ files }) => (files.some(isRunning) ? files.filter(isRunning) : files)).join(", ")
     const alive = processes.filter(({ entry }) => isRunning(entry))
     const late = alive.filter(({ entry }) => Date.now() - (running[entry] ?? 0) > processTimeout)
@@ -121,6 +122,6 @@ function watchProcesses(
         `The run was ended: it took longer than ${runTimeout / 1_000} s, with ${filesOf(alive)} running.`,
       )
   }
-  const timer = setInterval(look, Math.min(processTimeout, 5_000))
+  const timer = setInterval(checkTimeouts, Math.min(processTimeout, 5_000))
   return { signal: controller.signal, [Symbol.dispose]: () => clearInterval(timer) }
 }

@@ -1,4 +1,4 @@
-// npm test: the cheapest answers first, ending at the first group that fails. With --fast, only the fast tests.
+// npm test: runs all checks and tests, the fastest groups first, and stops after the first group that fails. With --fast, only the fast tests.
 import { packageChecks, staticChecks } from "./checks.ts"
 import { type Command, executeAll } from "./command.ts"
 import { runSuite } from "./suite.ts"

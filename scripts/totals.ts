@@ -1,24 +1,24 @@
 import { renameSync, writeFileSync } from "node:fs"
 import type { TestEvent } from "node:test/reporters"
 
-/** What a run of the suite came to. */
+/** The result of a run of the suite. */
 export interface Totals {
   readonly passed: number
   readonly failed: number
-  /** Names of the tests that did not run, with the reason given. */
+  /** Names of the skipped tests, with their reasons. */
   readonly skipped: readonly string[]
   /** Names of the tests whose failure does not count. */
   readonly todo: readonly string[]
-  /** The test files that ran to their end; of those with a process of their own, its program. */
+  /** The test files that completed; for a file in a separate process, its program. */
   readonly ended: readonly string[]
 }
 
-/** Names the file in which a run keeps the test files that have begun and not ended: paths, with the time each began (ms since 1970). */
+/** The variable with the path of a JSON file of the running test files: path to start time, in ms since 1970. */
 export const RUNNING = "RUNNING_TEST_FILES"
 
 /**
- * A reporter for `node --test` that writes {@link Totals} as JSON once all is over. The runner's own summary counts; its
- * events give the names, those of skipped suites too, which the summary leaves out.
+ * A reporter for `node --test` that writes {@link Totals} as JSON at the end. The counts come from the runner's summary, the names from its
+ * events, because the summary omits skipped suites.
  */
 async function* totals(source: AsyncIterable<TestEvent>): AsyncGenerator<string, void> {
   let passed = 0
@@ -30,7 +30,7 @@ async function* totals(source: AsyncIterable<TestEvent>): AsyncGenerator<string,
   const keepRunning = (): void => {
     const file = process.env[RUNNING]
     if (file === undefined) return
-    // another process reads it at any time: it must never see half of it
+    // replaced as a whole, because another process reads the file at any time
     writeFileSync(`${file}.next`, JSON.stringify(running))
     renameSync(`${file}.next`, file)
   }
@@ -55,7 +55,7 @@ async function* totals(source: AsyncIterable<TestEvent>): AsyncGenerator<string,
   yield JSON.stringify({ passed, failed, skipped, todo, ended } satisfies Totals)
 }
 
-/** The runner has an event for each file too, which bears the name of the file. */
+/** Whether an event is that of a file: the runner reports files like tests, with the file's name. */
 const isFile = ({ name, nesting }: { readonly name: string; readonly nesting: number }): boolean =>
   nesting === 0 && name.endsWith(".test.ts")
 
