@@ -214,7 +214,7 @@ test("a cut connection carries on: everything once, in an answer too", { skip },
   const [page] = tabs as [Page]
   await waitForText(page, "#machine-note", /sample \d+/)
   await click(page, "#chat-send")
-  await waitForText(page, ".said", /sent word by word/)
+  await waitForText(page, ".said", /sends it word by word/)
   for (let round = 0; round < 3; round++) {
     await click(page, "#cut")
     await waitForText(page, "#proof-result", /^Disconnected/)
@@ -332,7 +332,7 @@ test("an answer survives a reload, is there in a second tab, and is stopped from
   const { tabs, errors } = await open(t)
   const [one] = tabs as [Page]
   await click(one, "#chat-send")
-  await waitForText(one, ".said", /sent word by word/)
+  await waitForText(one, ".said", /sends it word by word/)
   await one.reload()
   await waitForText(one, ".how-state", /^Writing$/)
   await waitForText(one, ".said", /^This is a canned text[^]*Every word/)
@@ -367,7 +367,7 @@ test("an answer whose hub is killed is marked as incomplete, and keeps what was 
   const [page] = tabs as [Page]
   await waitForText(page, "#chat-kill", new RegExp(`^kill -9 ${hub.child.pid}$`))
   await click(page, "#chat-send")
-  await waitForText(page, ".said", /sent word by word/)
+  await waitForText(page, ".said", /sends it word by word/)
   hub.child.kill("SIGKILL")
   await hub.ended
   await waitForText(page, ".how-state", /^Disconnected, reconnecting$/)
@@ -383,10 +383,10 @@ test("an answer whose hub is killed is marked as incomplete, and keeps what was 
     /^Incomplete: the hub stopped while it wrote\. The text written until then was kept\.$/,
   )
   const said = await textOf(page, ".said")
-  assert.match(said, /sent word by word/)
+  assert.match(said, /sends it word by word/)
   await page.reload()
   await waitForText(page, ".how-state", /^Incomplete: the hub stopped/)
   assert.equal(await textOf(page, ".said"), said)
   await click(page, "#chat-send")
-  await waitForText(page, ".turn:nth-child(2) .said", /sent word by word/)
+  await waitForText(page, ".turn:nth-child(2) .said", /sends it word by word/)
 })
