@@ -45,7 +45,7 @@ const targets: readonly Target[] = [
     scenario: "idle",
     figure: times(results.idleCollected),
     unit: "× node-http",
-    limit: 1,
+    limit: 0.65,
   },
   {
     text: "one stalled reader: memory above the control",
