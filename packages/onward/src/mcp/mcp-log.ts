@@ -1,35 +1,78 @@
-import { internalsOf, type Hub } from "../hub/index.ts"
+import { createHub, followTopic, internalsOf, type Hub, type TopicReceiver } from "../hub/index.ts"
 import type { Appended, Log } from "../log/index.ts"
-import type { StoredMessage } from "../message.ts"
+import type { Position, StoredMessage } from "../message.ts"
 
-/** The log of messages, with notifications of new ones. */
+/** The entries of one topic, on their way to a receiver. */
+export interface McpFollowed {
+  /** The receiver has room again. */
+  resume(): void
+  /** Resolves when the log is no longer used. */
+  stop(): Promise<void>
+}
+
+/** Where messages are stored, and how new ones are followed. */
 export interface McpLog {
   readonly log: Log
   append(messages: readonly StoredMessage[]): Promise<Appended>
-  /** Calls `wake` when `topic` may have new messages; resolves to the undo. */
-  watch(topic: string, wake: () => void): Promise<() => void>
+  follow(topic: string, after: Position, receiver: TopicReceiver): McpFollowed
 }
 
-/** The log of a log or a hub. A hub tails its log once for all readers of this process. */
+/** Accepts a log or a hub. A hub reads its log once for the whole process; for a log, all streams share a hub while there is one. */
 export function mcpLogOf(from: Log | Hub): McpLog {
   if (typeof from === "object" && from !== null && "read" in from) {
     return {
       log: from,
       append: (messages) => from.append(messages),
-      async watch(_, wake) {
-        const unwatch = await from.watch(wake)
-        return () => void unwatch().catch(() => {})
+      follow(topic, after, receiver) {
+        const hub = acquireHub(from)
+        const followed = followTopic(internalsOf(hub), topic, { after }, receiver)
+        return {
+          resume: () => followed.resume(),
+          async stop() {
+            followed.stop()
+            await releaseHub(from)
+          },
+        }
       },
     }
   }
   const internals = internalsOf(from)
-  const { context } = internals
   return {
-    log: context.log,
+    log: internals.context.log,
     append: (messages) => internals.append(messages),
-    async watch(topic, wake) {
-      await context.tail.ready
-      return context.tailListeners.add({ onEntry: wake, onInterrupt: wake }, topic)
+    follow(topic, after, receiver) {
+      const followed = followTopic(internals, topic, { after }, receiver)
+      return { resume: () => followed.resume(), stop: async () => followed.stop() }
     },
   }
 }
+
+/** The hubs of logs, with how many streams use each. */
+const hubs = new WeakMap<Log, { readonly hub: Hub; users: number }>()
+
+function acquireHub(log: Log): Hub {
+  const shared = hubs.get(log) ?? {
+    hub: createHub({ log: withoutClose(log), window: { maxEntries: 1_000 } }),
+    users: 0,
+  }
+  shared.users++
+  hubs.set(log, shared)
+  return shared.hub
+}
+
+async function releaseHub(log: Log): Promise<void> {
+  const shared = hubs.get(log)
+  if (!shared || --shared.users > 0) return
+  hubs.delete(log)
+  await shared.hub.close()
+}
+
+/** The log belongs to the caller, so the hub must not close it. */
+const withoutClose = (log: Log): Log => ({
+  append: (messages) => log.append(messages),
+  read: (query) => log.read(query),
+  bounds: () => log.bounds(),
+  locate: (landmark) => log.locate(landmark),
+  watch: (wake) => log.watch(wake),
+  close: async () => {},
+})

@@ -1,5 +1,5 @@
 import { OnwardError } from "../errors.ts"
-import type { Position } from "../message.ts"
+import type { Entry, Position } from "../message.ts"
 import { systemClock } from "../clock.ts"
 import { turnsOf } from "../turns.ts"
 import type { McpLog } from "./mcp-log.ts"
@@ -45,14 +45,19 @@ export async function isKnown({ log }: McpLog, topic: string): Promise<boolean> 
 export async function readStream(mcpLog: McpLog, topic: string, stream: string, after: Position): Promise<Stretch> {
   if (turns.isOver) await turns.next()
   const { entries, next, lost } = await mcpLog.log.read({ after, topics: [topic], limit: PAGE })
-  if (lost)
-    throw new OnwardError(
-      "invalid_start",
-      "Messages after this event id were removed by retention. Start a new request without it.",
-    )
-  const sent = entries.flatMap((entry) => {
-    const record = recordOf(topic, entry)
-    return record && record.stream === stream && !isPriming(record.message) ? [record] : []
-  })
-  return { sent, next }
+  if (lost) throw lostAfter()
+  return { sent: entries.flatMap((entry) => sentIn(topic, stream, entry) ?? []), next }
 }
+
+/** The message in an entry; undefined for one of another stream, or one that clients do not get. */
+export function sentIn(topic: string, stream: string, entry: Entry): Sent | undefined {
+  const record = recordOf(topic, entry)
+  return record && record.stream === stream && !isPriming(record.message) ? record : undefined
+}
+
+/** Why a stream cannot be resumed exactly. */
+export const lostAfter = (): OnwardError =>
+  new OnwardError(
+    "invalid_start",
+    "Messages after this event id were removed by retention. Start a new request without it.",
+  )

@@ -4,6 +4,7 @@ import type { Log } from "../log/index.ts"
 import type { Position } from "../message.ts"
 import { checkKinds, checkNames } from "../options.ts"
 import { prepareSource, type PreparedSource, type SourceFunction, type SourceItem } from "../server/index.ts"
+import { createInbox } from "./inbox.ts"
 import { mcpLogOf, type McpLog } from "./mcp-log.ts"
 import { find, isKnown, readStream, type Sent } from "./read.ts"
 import { isIdOfResponse, isResponse, streamOf, topicOf } from "./record.ts"
@@ -94,28 +95,25 @@ async function* follow(mcpLog: McpLog, options: FollowOptions): AsyncGenerator<S
   // not earlier: clients of the SDK forget their last id when a stream ends without an event
   const close = (): void => letGo.abort()
   if (closing?.aborted) return close()
-  let woken = Promise.withResolvers<void>()
-  const wake = (): void => woken.resolve()
-  signal.addEventListener("abort", wake)
+  const inbox = createInbox(topic, stream)
+  signal.addEventListener("abort", inbox.wake)
   closing?.addEventListener("abort", close)
-  let unwatch: (() => void) | undefined
+  const followed = mcpLog.follow(topic, position, inbox)
   try {
-    unwatch = await mcpLog.watch(topic, wake)
-    for (let after = position; !signal.aborted;) {
-      // before reading, so that a message stored during the read wakes the next one
-      woken = Promise.withResolvers<void>()
-      const { sent, next } = await readStream(mcpLog, topic, stream, after)
-      for (const each of sent) {
+    for (;;) {
+      const taken = inbox.take()
+      if (!taken || signal.aborted) return
+      for (const each of taken) {
         yield yieldedOf(each)
         if (isResponse(each.message)) return
       }
-      if (next === after && !signal.aborted) await woken.promise
-      after = next
+      followed.resume()
+      if (taken.length === 0) await inbox.next
     }
   } finally {
-    signal.removeEventListener("abort", wake)
+    signal.removeEventListener("abort", inbox.wake)
     closing?.removeEventListener("abort", close)
-    unwatch?.()
+    await followed.stop()
   }
 }
 

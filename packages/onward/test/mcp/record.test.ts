@@ -1,9 +1,11 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { createHub } from "../../src/hub/index.ts"
+import type { Entry } from "../../src/message.ts"
 import { memoryLog, type Log } from "../../src/log/index.ts"
 import { eventStore, resume } from "../../src/mcp/index.ts"
-import { isPriming, isResponse, logIdOf, recordOf } from "../../src/mcp/record.ts"
+import { createInbox } from "../../src/mcp/inbox.ts"
+import { createEventId, isPriming, isResponse, logIdOf, messageOf, recordOf, topicOf } from "../../src/mcp/record.ts"
 
 const TOPIC = "stream.mcp/ann"
 const recordWith = (data: unknown, id: string = `${TOPIC}/m1/s`) =>
@@ -117,6 +119,36 @@ test("a resumed stream reads page after page, and lets go of the log however it 
   const more: unknown[] = []
   for await (const { data } of rest) more.push(JSON.parse(data))
   assert.deepEqual(more, [note(4), note(5)])
+})
+
+test("a resumed stream gets what came before a loss, and then fails", () => {
+  const topic = topicOf("ann") ?? ""
+  const inbox = createInbox(topic, "s")
+  const entry = (data: number): Entry => {
+    const message = { jsonrpc: "2.0", method: "note", params: { data } }
+    const id = logIdOf(topic, createEventId({ stream: "s", message })) ?? ""
+    return { ...messageOf(topic, id, { stream: "s", message }), position: `life0000~1${data}`, time: 0 }
+  }
+  assert.equal(inbox.onEntries([entry(1)]), true)
+  inbox.onLost({ reason: "trimmed", to: "life0000~12" })
+  assert.equal(inbox.onEntries([entry(3)]), false)
+  assert.equal(inbox.take()?.length, 1)
+  assert.throws(() => inbox.take(), { code: "invalid_start" })
+})
+
+test("a resumed stream whose client takes nothing stops reading after 64 KiB", () => {
+  const topic = topicOf("ann") ?? ""
+  const inbox = createInbox(topic, "s")
+  const message = { jsonrpc: "2.0", method: "note", params: { data: "x".repeat(10_000) } }
+  const id = logIdOf(topic, createEventId({ stream: "s", message })) ?? ""
+  const entry = { ...messageOf(topic, id, { stream: "s", message }), position: "life0000~11", time: 0 }
+  const taken = Array.from({ length: 8 }, () => inbox.onEntries([entry]))
+  assert.deepEqual(taken, [true, true, true, true, true, true, false, false])
+  assert.equal(inbox.take()?.length, 8)
+  assert.equal(inbox.onEntries([entry]), true)
+  inbox.onEnd?.()
+  assert.equal(inbox.take()?.length, 1)
+  assert.equal(inbox.take(), undefined)
 })
 
 test("a session that nothing is kept of is unknown, one that lies behind others' messages is not", async () => {

@@ -73,6 +73,8 @@ class Simulation {
   /** Receivers inside the processes, the newest process last. */
   readonly #viewers: TopicViewer[] = []
   readonly #hasPresence: boolean
+  /** Whether most messages are on one topic, so that those with patterns read long stretches without a match. */
+  readonly #isBusy: boolean
   /** Makes messages so large that a few fill a write. */
   readonly #padding: string
   #fault: string | undefined
@@ -87,6 +89,7 @@ class Simulation {
     this.#store = store
     this.#isLong = isLong
     this.#padding = world.chance.percent(5) ? " ".repeat(25_000) : ""
+    this.#isBusy = world.chance.percent(20)
     this.#hasPresence = world.chance.percent(20)
     this.#hub = this.#start()
     const count = 1 + world.chance.below(4)
@@ -177,7 +180,7 @@ class Simulation {
     const data = String(this.#numbers++) + this.#padding
     // a repeat: stored only if what it repeats is not kept any more
     if (this.#recent.length > 0 && chance.percent(10)) return { ...chance.pick(this.#recent), data }
-    const topic = chance.pick(TOPICS)
+    const topic = this.#isBusy && chance.percent(90) ? "a" : chance.pick(TOPICS)
     const message = chance.percent(25)
       ? { topic, data, id: `p-${data}` }
       : chance.percent(25)
