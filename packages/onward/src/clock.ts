@@ -1,9 +1,9 @@
 /**
- * Time and chance, injected so that tests and the simulation can own them. All durations in milliseconds. Only `monotonic` measures
- * how long something took or is to wait; `now` is for what people and other machines read.
+ * Source of time and randomness, injected so that tests and the simulation can control it. All durations are in milliseconds. Durations
+ * and waits use `monotonic` only; `now` is for times that people and other machines read.
  */
 export interface Clock {
-  /** The time of day: milliseconds since 1970. An administrator or NTP may set it forward or back at any moment. */
+  /** The time of day: milliseconds since 1970. An administrator or NTP can set it forward or back at any time. */
   now(): number
   /** Milliseconds since a fixed moment in the past. Never goes back, and does not change when the time of day is set. */
   monotonic(): number

@@ -39,7 +39,7 @@ export type OnwardErrorCode =
   | "run_expired"
   | "session_unknown"
 
-/** HTTP statuses of what the asker can be blamed for; everything else is 503. */
+/** HTTP statuses of errors that the client caused; all others are 503. */
 const STATUS: Readonly<Partial<Record<OnwardErrorCode, number>>> = {
   invalid_message: 400,
   invalid_selector: 400,
@@ -71,7 +71,7 @@ export class OnwardError extends Error {
   readonly code: OnwardErrorCode
   /** On a server: the HTTP status to answer with (RFC 9110 section 15). In a client: the status that the server answered with. */
   readonly status: number
-  /** Whether another server, of which this process is a client, caused it. Such an error is not sent to this process's own clients. */
+  /** Whether another server, of which this process is a client, caused it. It is not sent to the clients of this process. */
   readonly isRemote: boolean
 
   constructor(code: OnwardErrorCode, message: string, options?: { cause?: unknown; status?: number }) {
@@ -81,7 +81,7 @@ export class OnwardError extends Error {
     this.isRemote = options?.status !== undefined
   }
 
-  /** True when the same call may succeed later without any change to it. */
+  /** True when the same call can succeed later, unchanged. */
   get retryable(): boolean {
     return RETRYABLE.test(this.code) || (this.isRemote && LATER.test(`${this.status}`))
   }

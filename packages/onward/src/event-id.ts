@@ -14,7 +14,7 @@ export const EARLIEST_ID = "earliest"
 export const isControlWord = (id: string): boolean => id === EARLIEST_ID || id.startsWith("stream.")
 
 /**
- * Why a client that received this id cannot send it back unchanged, as the end of a sentence; undefined when it can. The id goes
+ * The reason why a client cannot send this id back unchanged: the end of a sentence, or undefined when it can. The id goes
  * out as a line of the stream and returns as a `Last-Event-ID` header or as a query parameter. In a header, HTTP forbids
  * control characters and drops white space at both ends (RFC 9110 section 5.5), and the text travels as UTF-8 bytes that
  * receivers read as Latin-1. Hubs, sources, MCP and clients use this one rule.

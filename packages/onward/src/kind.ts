@@ -1,7 +1,7 @@
-/** What a value is, in a few words, for the message of an error: `"news"`, `5000`, `a promise`, `an array`, `a Map`. */
+/** Describes a value for an error message: `"news"`, `5000`, `a promise`, `an array`, `a Map`. */
 export function kindOf(value: unknown): string {
   if (typeof value === "string") {
-    // an address of a store may hold a password
+    // the URL of a store can contain a password
     if (/:\/\/[^/]*@/.test(value)) return "a URL with credentials"
     return value.length > 60 ? `a string of ${value.length} characters` : JSON.stringify(value)
   }
@@ -15,7 +15,7 @@ export function kindOf(value: unknown): string {
   return `${/^[AEIO]/.test(name) ? "an" : "a"} ${name === "Array" ? "array" : name}`
 }
 
-/** By its `then`, because promises of libraries and of other realms are no instances of `Promise`. */
+/** Checks for `then`, because promises of libraries and other realms are not instances of `Promise`. */
 export const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
 

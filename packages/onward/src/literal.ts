@@ -55,7 +55,7 @@ export function segmentEnd(topic: string, at: number): number {
 }
 
 /**
- * Where the first fit of literals ends that starts at `from` or later, with one whole path segment between each two; -1 when there is none.
+ * Where the first fit of literals ends that starts at `from` or later, with one whole path segment between each two; -1 when there is no fit.
  * All but the first literal begin with a slash, all but the last end with one.
  */
 export function findApart(literals: readonly Literal[], topic: string, from: number): number {

@@ -3,7 +3,7 @@ import { lossOf } from "./json-loss.ts"
 import { kindOf } from "./kind.ts"
 import { idFaultOf, isControlWord } from "./event-id.ts"
 
-/** What a publisher gives. Strings in `data` travel raw, everything else as JSON. */
+/** A message to publish. Strings in `data` are sent raw, other values as JSON. */
 export interface Message<Data = unknown> {
   /**
    * The name that subscribers ask for: non-empty, at most 1,024 UTF-8 bytes, no control characters, no `*`, no `:name` segment, not
@@ -26,28 +26,28 @@ export interface Message<Data = unknown> {
   readonly idempotencyKey?: string
 }
 
-/** A message as logs take it: checked, and its data already text. */
+/** A message as logs store it: checked, with its data as text. */
 export interface StoredMessage extends Message<string> {
   readonly data: string
 }
 
-/** A place in a log: one opaque line, comparable as a string with positions of the same log, safe in headers and URLs. */
+/** A position in a log: one opaque line that sorts as a string among positions of the same epoch, and is safe in headers and URLs. */
 export type Position = string
 
 /** A stored message: message, position and time. */
 export interface Entry extends StoredMessage {
   readonly position: Position
-  /** When the log took it, in milliseconds since 1970; never smaller than that of an earlier entry. */
+  /** When the log stored it, in milliseconds since 1970. Never smaller than that of an earlier entry. */
   readonly time: number
 }
 
 /** The SSE `id` of an entry: the publisher's own when there is one that clients can send back, else the position. */
 export const idOf = ({ id, position }: Entry): string => (id === undefined || !isSafe(id) ? position : id)
 
-/** A log may hold what was not checked, or by an older rule: an id that clients cannot send back is not sent to them. */
+/** A log can hold ids that were not checked, or by an older rule. An id that clients cannot send back is not sent to them. */
 const isSafe = (id: string): boolean => idFaultOf(id) === undefined && !isControlWord(id)
 
-/** Payload to text: strings raw, everything else as JSON, nothing as the empty string. Throws `invalid_message` for what JSON would lose. */
+/** Turns a payload into text: strings stay raw, other values become JSON, and undefined becomes the empty string. Throws `invalid_message` for data that JSON loses. */
 export function serialize(data: unknown): string {
   if (typeof data === "string") return data
   if (data === undefined) return ""

@@ -1,4 +1,4 @@
-/** Numbers in [0, 1) that depend on nothing but the seed (mulberry32), for tests that can be repeated. */
+/** Numbers in [0, 1) that depend only on the seed (mulberry32), for tests that can be repeated. */
 export function seededRandom(seed: number): () => number {
   let state = seed | 0
   return () => {

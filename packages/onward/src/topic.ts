@@ -11,7 +11,7 @@ export const MAX_WILDCARDS = 8
 
 /** `*` anywhere, or `:name` at the start of a path segment. */
 const WILDCARD = /\*|(?:^|\/):[A-Za-z_$]/
-/** What else URLPattern gives a meaning that Onward does not support, so nobody is matched by surprise. */
+/** Other URLPattern syntax, which Onward does not support and therefore refuses. */
 const UNSUPPORTED = /[{}()\\?+]|\*\*/
 
 /** True when `selector` is a pattern rather than a topic name. The two never overlap: names cannot hold wildcards. */
@@ -24,12 +24,12 @@ const isReserved = (topic: string): boolean => topic.startsWith("stream.")
 export function checkTopic(topic: string): void {
   checkText(topic, "a topic")
   if (isReserved(topic)) {
-    throw new OnwardError("invalid_selector", "topic names starting with `stream.` are reserved: choose another name")
+    throw new OnwardError("invalid_selector", "Topic names starting with `stream.` are reserved. Choose another name.")
   }
   if (isPattern(topic)) {
     throw new OnwardError(
       "invalid_selector",
-      "a topic name cannot hold `*` or a `:name` segment: give patterns as `patterns`",
+      "A topic name cannot contain `*` or a `:name` segment. Pass patterns as `patterns`.",
     )
   }
 }

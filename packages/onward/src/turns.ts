@@ -1,11 +1,11 @@
 import type { Clock } from "./clock.ts"
 
-/** How long one stretch of work may hold the event loop, in ms. */
+/** Longest work without giving the event loop back, in ms. */
 const STRETCH_MS = 5
 
 /**
- * Shares the event loop between all loops of a process that may be long: over pages, the window, frames and input. Their work in one turn
- * counts together, so that many short loops do not add up to a long turn. Costs a look at the clock while there is time left.
+ * Shares the event loop between all long loops of a process: over pages, the window, frames and input. Their work in one turn counts
+ * together, so that many short loops do not add up to a long turn. While there is time left, it costs one read of the clock.
  *
  * @example
  * for (const entry of entries) {
@@ -15,17 +15,17 @@ const STRETCH_MS = 5
  */
 export class Turns {
   readonly #clock: Clock
-  /** Work put off, oldest first; what lies before `#head` is done. */
+  /** Postponed work, oldest first. Entries before `#head` are done. */
   #queue: (() => void)[] = []
   #head = 0
-  /** When the stretch of this turn began; undefined between turns. */
+  /** When the work of this turn began; undefined between turns. */
   #began: number | undefined
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
-  /** Whether this turn's work has had its time: what is left belongs into a later turn. */
+  /** Whether the time of this turn is used up. Then continue in a later turn. */
   get isOver(): boolean {
     const now = this.#clock.monotonic()
     if (this.#began === undefined) {
@@ -53,7 +53,7 @@ export class Turns {
     this.#work()
   }
 
-  /** One piece a microtask: what a resolved promise sets off runs before the next piece, and is counted. */
+  /** One piece per microtask, so that what a resolved promise starts runs before the next piece, and is counted. */
   readonly #work = (): void => {
     const work = this.#queue[this.#head]
     if (!work) {
@@ -74,7 +74,7 @@ export class Turns {
 
 const shared = new WeakMap<Clock, Turns>()
 
-/** The one for everything that goes by this clock. */
+/** The instance that all users of this clock share. */
 export function turnsOf(clock: Clock): Turns {
   let turns = shared.get(clock)
   if (!turns) shared.set(clock, (turns = new Turns(clock)))

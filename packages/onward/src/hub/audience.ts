@@ -4,19 +4,19 @@ import type { Matcher } from "../topic.ts"
 import type { Batch } from "./batch.ts"
 import type { Reader } from "./window.ts"
 
-/** A live connection as the fan-out sees it. */
+/** A live connection, for the fan-out. */
 export interface Listener {
-  /** Writes what all who are live in `audience`, its own, get now; false when its sink is full. */
+  /** Writes a frame that all live members of `audience`, its own, receive now. False when its sink is full. */
   write(frame: Frame, audience: Audience): boolean
-  /** Its sink was full after an entry at `position`: it is no longer live, and waits for room. */
+  /** Its sink was full after the entry at `position`: it is no longer live, and waits for room. */
   fallBehind(position: Position): void
-  /** It is no longer live, and reads on from `position` by itself. */
+  /** It is no longer live, and reads from `position` itself. */
   catchUp(position: Position): void
-  /** It got the last entry it is to get. */
+  /** It has received its last entry. */
   finish(): void
 }
 
-/** What a subscription asks for, checked. */
+/** The checked topics of a subscription. */
 export interface Selection {
   readonly topics: readonly string[]
   readonly patterns: readonly string[]
@@ -25,8 +25,7 @@ export interface Selection {
 }
 
 /**
- * All connections that asked for the same topics and patterns. What happens for each of them happens once here: matching,
- * encoding, and remembering what was written when.
+ * All connections with the same topics and patterns. What they share happens once: matching, encoding, and the time of the last write.
  */
 export class Audience implements Reader {
   readonly key: string
@@ -36,11 +35,11 @@ export class Audience implements Reader {
   readonly live: Set<Listener> = new Set()
   /** Connections in any state. */
   members = 0
-  /** The entries of this turn that its live connections are still to get. */
+  /** The entries of this turn that its live connections have not received yet. */
   batch: Batch | undefined
-  /** When something was last written to all who are live, by the monotonic clock. */
+  /** When something was last written to all live members, by the monotonic clock. */
   wroteAt = 0
-  /** Position of the last entry written to all who are live. */
+  /** Position of the last entry written to all live members. */
   shown: Position = ""
   readonly #matchers: readonly Matcher[]
 

@@ -2,7 +2,7 @@ import { Frame } from "../frame.ts"
 import type { Position } from "../message.ts"
 import { PART_CHARS, type KeptEntry } from "./kept-entry.ts"
 
-/** What one write carries: a stretch of entries, encoded once for all who get it. */
+/** The content of one write: consecutive entries, encoded once for all connections that receive them. */
 export interface Part {
   readonly frame: Frame
   /** Position of its last entry. */
@@ -10,8 +10,8 @@ export interface Part {
 }
 
 /**
- * The entries an audience gets in one turn, as a node of a tree: audiences that get the same entries hold the same node,
- * so their bytes are made once, whatever topics they asked for.
+ * The entries an audience receives in one turn, as a node of a tree. Audiences that receive the same entries hold the same node, so
+ * their bytes are made once, although their topics differ.
  */
 export class Batch {
   readonly #last: KeptEntry
@@ -28,7 +28,7 @@ export class Batch {
     return this.#last
   }
 
-  /** This run and `kept` after it. Entries come in order, so only the newest continuation can be asked for again. */
+  /** This batch and `kept` after it. Entries arrive in order, so only the newest continuation can be needed again. */
   with(kept: KeptEntry): Batch {
     if (!this.#next || this.#next.#last !== kept) this.#next = new Batch(kept, this)
     return this.#next
@@ -40,12 +40,12 @@ export class Batch {
 
   entries(): KeptEntry[] {
     const all: KeptEntry[] = []
-    for (let run: Batch | undefined = this; run; run = run.#before) all.push(run.#last) // oxlint-disable-line no-this-alias -- walks up
+    for (let batch: Batch | undefined = this; batch; batch = batch.#before) all.push(batch.#last) // oxlint-disable-line no-this-alias -- walks up
     return all.reverse()
   }
 }
 
-/** Joins entries into parts of about {@link PART_CHARS}, each made when it is asked for: a full sink takes few of them. */
+/** Joins entries into parts of about {@link PART_CHARS}. A part is made when it is needed, because a full sink takes few of them. */
 export function* cut(entries: readonly KeptEntry[]): Generator<Part> {
   let text = ""
   for (const [i, kept] of entries.entries()) {

@@ -1,12 +1,12 @@
 import type { Clock } from "../clock.ts"
 import { OnwardError } from "../errors.ts"
 
-/** A wall clock that is corrected by less, in ms, is not reported. */
+/** Smaller steps of the wall clock, in ms, are not reported. */
 const STEP = 60_000
-/** A clock that jumps on and on is reported once in so many ms. */
+/** Repeated steps are reported once in this time, in ms. */
 const QUIET = 10_000
 
-/** Makes a function that compares the two clocks, and reports when the wall clock has moved against the monotonic clock since the last call. */
+/** Makes a function that reports when the wall clock has moved against the monotonic clock since its last call. */
 export function watchWallClock(clock: Clock, onError: (error: unknown) => void): () => void {
   const difference = (): number => clock.now() - clock.monotonic()
   let known = difference()
@@ -23,7 +23,7 @@ export function watchWallClock(clock: Clock, onError: (error: unknown) => void):
     onError(
       new OnwardError(
         "clock_step",
-        `The wall clock moved ${how}: it was set, or the machine slept. Check that it is right, because entries are dated by it.`,
+        `The wall clock moved ${how}, because it was set or the machine slept. Check that it is right, because entries get their time from it.`,
       ),
     )
   }

@@ -38,7 +38,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
   readonly #context: HubContext
   readonly #owner: CursorOwner
   readonly #sink: Sink
-  /** Absent while live, unless it knows of losses ahead: an idle connection needs no position. */
+  /** Absent while live: an idle connection needs no position. */
   #follower: Follower | undefined
   #state: "behind" | "live" | "over" = "behind"
   /** The newest position the client received as an id. */
@@ -111,7 +111,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
 
   onLive(): void {
     const { fanOut, tail } = this.#context
-    if (!this.#follower?.hasLosses) this.#follower = undefined
+    this.#follower = undefined
     this.#state = "live"
     fanOut.join(this.audience, this)
     // so that even a client that disconnects before its first event can resume

@@ -15,8 +15,8 @@ interface PatternGroup {
 }
 
 /**
- * From entries to live connections. Everything that arrives within one turn of the event loop goes out as one write a
- * connection at the turn's end; what a turn holds is encoded once for all audiences that get the same of it.
+ * Delivers entries to live connections. Everything that arrives in one turn of the event loop is written at its end, with one write per
+ * connection. Audiences that receive the same entries share the encoded text.
  */
 export class FanOut {
   readonly #clock: Clock
@@ -24,7 +24,7 @@ export class FanOut {
   readonly #audiences = new Map<string, Audience>()
   readonly #byTopic = new Map<string, Set<Audience>>()
   readonly #byPattern = new Map<string, PatternGroup>()
-  /** Which pattern groups a topic matches; emptied whenever a pattern comes or goes. */
+  /** Which pattern groups a topic matches. Cleared when a pattern is added or removed. */
   readonly #matching = new Map<string, readonly PatternGroup[]>()
   #dirty: Audience[] = []
   #pending = false
@@ -39,7 +39,7 @@ export class FanOut {
     return this.#byTopic.size
   }
 
-  /** Throws when a selection would bring too many different patterns into use. */
+  /** Throws when a selection has more new patterns than `limits.patterns` allows. */
   admit({ patterns }: Selection): void {
     const fresh = patterns.filter((pattern) => !this.#byPattern.has(pattern))
     if (fresh.length === 0 || this.#byPattern.size + fresh.length <= this.#maxPatterns) return
@@ -49,9 +49,9 @@ export class FanOut {
     )
   }
 
-  /** The audience for a selection, with one member more; `leave` undoes it. */
+  /** The audience of a selection, with one more member. `leave` undoes it. */
   enter(selection: Selection): Audience {
-    // what ends by its own rule cannot share what it gets with others
+    // a stream with its own end cannot share its batch with others
     const key = selection.until ? `#${this.#privateKeys++}` : JSON.stringify([selection.topics, selection.patterns])
     const audience = this.#audiences.get(key) ?? this.#add(key, selection)
     audience.members++
@@ -75,9 +75,9 @@ export class FanOut {
     }
   }
 
-  /** From now on `listener` gets what arrives; it must have everything that arrived before. */
+  /** From now on `listener` receives what arrives. It must have everything that arrived before. */
   join(audience: Audience, listener: Listener): void {
-    // what is still to go out this turn is for those who were live before
+    // what this turn holds is for the connections that were live before
     this.flush()
     audience.live.add(listener)
   }
@@ -89,7 +89,7 @@ export class FanOut {
     for (const group of this.#groups(topic)) for (const audience of group.audiences) this.#mark(audience, kept)
   }
 
-  /** Writes what arrived since the last flush to everyone who is live. Runs by itself at the end of the turn. */
+  /** Writes what arrived since the last flush to all live connections. Also called at the end of each turn. */
   flush(): void {
     if (this.#dirty.length === 0) return
     const dirty = this.#dirty
@@ -107,7 +107,7 @@ export class FanOut {
     }
   }
 
-  /** Nobody is live any longer: all have what arrived up to `position` and read on from there by themselves. */
+  /** Ends live delivery for all connections: they have everything up to `position`, and read from there themselves. */
   interrupt(position: Position): void {
     this.flush()
     for (const audience of this.#audiences.values()) {
@@ -129,7 +129,7 @@ export class FanOut {
 
   #newest: Batch | undefined
 
-  /** One node for all audiences whose turn begins with this entry. */
+  /** The batch of all audiences whose first entry in this turn is this one. */
   #first(kept: KeptEntry): Batch {
     if (this.#newest?.end !== kept) this.#newest = new Batch(kept)
     return this.#newest

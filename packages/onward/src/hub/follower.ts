@@ -73,11 +73,6 @@ export class Follower implements TailWaiter {
     return this.#state === "live"
   }
 
-  /** Whether it knows of losses after its position, which it must not report again. */
-  get hasLosses(): boolean {
-    return this.#losses !== undefined
-  }
-
   /** Begins to read; with `isPaused`, when `resume` is called. */
   start(start: FollowStart, isPaused = false): void {
     this.#losses = new LossTracker(start)
@@ -188,7 +183,7 @@ export class Follower implements TailWaiter {
 
   /** One synchronous step: what arrives after it is delivered by the receiver's own live source, and nothing before it. */
   #goLive(): void {
-    if (!this.#losses?.isAheadOf(this.#context.tail.position)) this.#losses = undefined
+    this.#losses = undefined
     this.#state = "live"
     this.#receiver.onLive()
   }

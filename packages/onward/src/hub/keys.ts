@@ -1,14 +1,14 @@
 import { OnwardError } from "../errors.ts"
 import type { Limits } from "./limits.ts"
 
-/** What the open streams of one key use. */
+/** The streams and patterns of one key. */
 interface Use {
   streams: number
   /** How many of the streams have each pattern. */
   readonly patterns: Map<string, number>
 }
 
-/** Counts what each key uses, so that the streams of one user or address leave room for the others'. */
+/** Counts the streams and patterns of each key, so that one user or address cannot use up the limits of all. */
 export class Keys {
   readonly #limits: Limits
   readonly #uses = new Map<string, Use>()
@@ -17,7 +17,7 @@ export class Keys {
     this.#limits = limits
   }
 
-  /** Throws when one more stream with these patterns is over a limit of its key. */
+  /** Throws when one more stream with these patterns exceeds a limit of its key. */
   admit(key: string, patterns: readonly string[]): void {
     const { connectionsPerKey, patternsPerKey } = this.#limits
     const use = this.#uses.get(key)

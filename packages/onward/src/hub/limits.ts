@@ -1,7 +1,7 @@
 import { kindOf } from "../kind.ts"
 import { checkNames } from "../options.ts"
 
-/** What a hub allows. Passing a limit is refused with an `OnwardError` before any byte of a stream is sent; nobody is evicted. */
+/** Limits of a hub. A stream or message over a limit is refused with an `OnwardError`, before any byte is sent. Open streams are never evicted. */
 export interface Limits {
   /** Streams open at once in this process. 503 `too_many_connections`. @default 50_000 */
   readonly connections: number
@@ -32,7 +32,7 @@ export const defaultLimits: Limits = {
   last: 10_000,
 }
 
-/** Defaults with the given ones over them; throws `TypeError` for an invalid name or value. */
+/** Adds defaults. Throws `TypeError` for an invalid name or value. */
 export function resolveLimits(given: Partial<Limits> = {}): Limits {
   checkNames("limits", given, Object.keys(defaultLimits))
   for (const [name, value] of Object.entries(given)) {

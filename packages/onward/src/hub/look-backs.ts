@@ -1,28 +1,28 @@
 import type { Position } from "../message.ts"
 
-/** How many look-backs run at once: each reads up to 100,000 entries, and more at once would only make each of them slower. */
+/** How many look-backs run at once. Each reads up to 100,000 entries; more at once would make each of them slower. */
 const MAX_AT_ONCE = 2
 
-/** Finds a place far back in the log; gives up once `isOver`. */
+/** Finds a position far back in the log; stops once `isOver`. */
 export type LookBack = (isOver: () => boolean) => Promise<Position | undefined>
 
 interface Search {
   readonly lookBack: LookBack
-  /** Those who wait for it: it is over once all of them have left. */
+  /** One for each stream that waits for it: true when that stream has ended. */
   readonly askers: (() => boolean)[]
   readonly answer: PromiseWithResolvers<Position | undefined>
 }
 
 /**
- * Lets a few look-backs run at once, the others in order. Equal ones that wait become one, and share its result: it has not begun when
- * the last of them asks, so it finds what is newest for each.
+ * Runs a few look-backs at once, the others in order. Equal look-backs that wait become one and share its result: it starts after the last
+ * of them was requested, so its result is new enough for each.
  */
 export class LookBacks {
-  /** By what they look for. */
+  /** By key. */
   readonly #waiting = new Map<string, Search>()
   readonly #running = new Set<string>()
 
-  /** The result of `lookBack`, of which all with the same `key` do the same; undefined when it was given up. */
+  /** The result of `lookBack`; undefined when it was stopped. Look-backs with the same `key` must do the same. */
   find(key: string, lookBack: LookBack, isOver: () => boolean): Promise<Position | undefined> {
     let search = this.#waiting.get(key)
     if (search) search.askers.push(isOver)

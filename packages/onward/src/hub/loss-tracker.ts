@@ -37,12 +37,6 @@ export class LossTracker {
     this.#start = { given: this.#start.given }
   }
 
-  /** Whether it knows a loss after `position`. */
-  isAheadOf(position: Position): boolean {
-    for (const to of this.#known.values()) if (to > position) return true
-    return false
-  }
-
   /**
    * The newest position that a follower at `position` misses by a loss of topics it follows; undefined when it misses nothing, or the loss
    * is known.

@@ -4,28 +4,28 @@ import type { Audience } from "./audience.ts"
 import type { HubContext } from "./hub-context.ts"
 import type { StartPoint } from "./start-point.ts"
 
-/** Where a stream begins. */
+/** Where a stream starts in the log. */
 export interface ResolvedStart {
   /** Read after this. */
   readonly position: Position
-  /** The cursor as the client gave it. */
+  /** The last event id that the client sent. */
   readonly given?: string
-  /** The given id means nothing here. */
+  /** The log does not know this id. */
   readonly isUnknown?: boolean
-  /** The client has had the entry that its stream ends with, and was cut before it was told. */
+  /** The client has received the last entry of its stream, but not `stream.end`. */
   readonly isOver?: boolean
-  /** For a place described by what the log keeps, not by what the client has seen: the end of the log when it was asked. */
+  /** For a start that depends on what the log keeps, not on what the client has received: the end of the log when it was requested. */
   readonly forgiven?: Position
 }
 
 type Landmark = Extract<StartPoint, { since: unknown } | { last: unknown }>
 
-/** Most entries looked at to find the last few that match a pattern. */
+/** Most entries that are searched for the last ones that match a pattern. */
 const MAX_LOOK_BACK = 100_000
 
 /**
- * Asks the log where a stream begins; `asked` is the end of the log at the time of the request. Once `isOver`, it stops looking and finds
- * anything.
+ * Finds where a stream starts. `asked` is the end of the log at the time of the request. Once `isOver`, the search stops and its result is
+ * not used.
  */
 export async function resolveStart(
   context: HubContext,
@@ -36,7 +36,7 @@ export async function resolveStart(
   if (start === "live") return { position: asked }
   if (typeof start === "object" && "after" in start) return findCursor(context, audience, start.after)
   const position = await findLandmark(context, audience, start, isOver)
-  // the log answers later than it was asked: what came meanwhile, be it a new life of the log, is no history but news
+  // the log answers later than it was asked: what was published in between, in a new epoch too, is not history
   const isNews = position === undefined || !inSameEpoch(position, asked) || position > asked
   return { position: isNews ? asked : position, forgiven: asked }
 }
@@ -57,11 +57,11 @@ async function findCursor(context: HubContext, audience: Audience, given: string
   const { log } = context
   const position = parsePosition(given) ? given : await log.locate({ id: given, ...whereOf(audience) })
   if (position !== undefined) return { position, given, isOver: await isPastEnd(context, audience, position) }
-  // never seen, or no longer kept: then everything kept may be new to this client
+  // an unknown or removed id: everything the log keeps can be new to this client
   return { position: (await log.bounds()).first, given, isUnknown: true }
 }
 
-/** Another topic's id means nothing to a subscription, and its answer does not tell it from an id that was never given. */
+/** An id of a topic outside the subscription gives the same answer as an unknown id. */
 const whereOf = (audience: Audience): { topics: readonly string[]; matches?: (topic: string) => boolean } => ({
   topics: audience.topics,
   ...(audience.hasPatterns && { matches: (topic) => audience.matches(topic) }),
@@ -99,7 +99,7 @@ async function findLast(
   )
 }
 
-/** Finds the last entries that match patterns, which a log does not know: looks at the window, then at ever more of the log's end. */
+/** Finds the last entries that match patterns, which a log cannot search for: in the window, then in growing parts of the log's end. */
 async function lookBack(
   { log, window, turns }: HubContext,
   audience: Audience,
@@ -109,7 +109,7 @@ async function lookBack(
   /** The position before each entry that matches, newest first. */
   const found: Position[] = []
   let looked = 0
-  /** Everything after this was looked at. */
+  /** Everything after this was searched. */
   let reached = window.end
   for (const { entry, before } of window.newestFirst()) {
     if (turns.isOver) await turns.next()

@@ -4,7 +4,7 @@ import { kindOf } from "../kind.ts"
 import { nearest } from "../options.ts"
 import type { Limits } from "./limits.ts"
 
-/** Where a stream begins in the log. */
+/** Where a stream starts in the log. */
 export type StartPoint =
   /** With what is published from now on. */
   | "live"
@@ -20,7 +20,7 @@ export type StartPoint =
 const NAMED = ["live", "earliest"]
 const KEYS = ["after", "since", "last"]
 
-/** Throws a `TypeError` for what has not the shape of a start point, which no client can bring about. */
+/** Throws a `TypeError` for a value that is not a start point. Only code can cause this, not a client. */
 export function checkStartKind(start: unknown): asserts start is StartPoint {
   const given = typeof start === "object" && start !== null ? Object.keys(start) : []
   if (NAMED.includes(start as string) || (given.length === 1 && KEYS.includes(given[0] as string))) return

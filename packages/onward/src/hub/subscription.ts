@@ -43,7 +43,7 @@ const MAX_USER_ID = 256
 function listOf(name: string, list: readonly string[] = []): string[] {
   if (Array.isArray(list)) {
     const unique = [...new Set(list as readonly string[])]
-    // what is no string is refused later, and may not be comparable
+    // other values than strings are refused later, and cannot always be compared
     return unique.every((name) => typeof name === "string") ? unique.sort() : unique
   }
   const advice = typeof list === "string" ? `[${JSON.stringify(list)}]` : `["news"]`
@@ -52,7 +52,7 @@ function listOf(name: string, list: readonly string[] = []): string[] {
   )
 }
 
-/** Throws `OnwardError` for what a client may be to blame for: names, keys and starts are often made of a request's parts. */
+/** Throws `OnwardError` for values that a client can cause: names, keys and start points often come from a request. */
 function checkValues(
   { topics, patterns }: Selection,
   { limitKey, userId, from }: SubscribeOptions,
@@ -91,7 +91,7 @@ function refusalOf(check: () => void): OnwardError | undefined {
   return undefined
 }
 
-/** An `until` that throws ends its own stream, and nobody else's. */
+/** An `until` that throws ends its own stream only. */
 function guarded(until: (entry: Entry) => boolean, onError: (error: unknown) => void): (entry: Entry) => boolean {
   return (entry) => {
     try {
@@ -103,27 +103,27 @@ function guarded(until: (entry: Entry) => boolean, onError: (error: unknown) => 
   }
 }
 
-/** A stream that can be started once its head is sent. */
+/** A stream that can be started when the response head is sent. */
 export interface PreparedStream {
   start(sink: Sink): void
 }
 
-/** Whether it is a subscription, of whichever copy of the library: bundlers make copies, and so does a reload in development. */
+/** Whether a value is a subscription, of any copy of the library: bundlers and reloads in development make copies. */
 export const isSubscription = (value: unknown): value is Subscription =>
   value instanceof Object && "onward.subscription" in value
 
 /**
- * What a stream is to carry, checked and ready to be opened any number of times. Give it to an adapter's `sse`; `open` is for
- * transports of your own.
+ * The topics and options of streams, checked. It can be opened any number of times. Give it to an adapter's `sse`; `open` is for custom
+ * transports.
  */
 export class Subscription {
   readonly #connections: Connections
   readonly #selection: Selection
   readonly #options: SubscribeOptions
-  /** Why `open` throws, when names, key or start are invalid. Adapters answer with it; look at it to answer in your own words. */
+  /** The error that `open` throws when names, key or start point are invalid. Adapters answer with it; read it to send a different answer. */
   readonly refusal: OnwardError | undefined
 
-  /** A mark that all copies of the library know. */
+  /** Marks a subscription for all copies of the library. */
   get "onward.subscription"(): true {
     return true
   }
@@ -144,7 +144,7 @@ export class Subscription {
     this.refusal = refusalOf(() => checkValues(this.#selection, options, connections.context.limits))
   }
 
-  /** That of its hub: what a client means by "ten minutes ago" is ago by this clock. */
+  /** The clock of its hub, by which a client's "ten minutes ago" is counted. */
   get clock(): Clock {
     return this.#connections.context.clock
   }
@@ -156,7 +156,7 @@ export class Subscription {
 
   /**
    * Checks limits and the client's start point, before anything is sent.
-   * @param asked where the client wants to begin; undefined when it does not say
+   * @param asked the start point that the client sent, if any
    * @throws OnwardError `invalid_selector`, `too_many_topics`, `too_many_connections`, `too_many_connections_for_key`, `too_many_patterns`,
    * `too_many_patterns_for_key`, `hub_draining`,
    * `hub_closed`, `cursor_too_long`, `invalid_start`

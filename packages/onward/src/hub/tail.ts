@@ -6,10 +6,10 @@ import { checkpoint } from "./control.ts"
 import type { HubContext, TailState, TailWaiter } from "./hub-context.ts"
 
 const PAGE = 1_000
-/** How many of the newest entries a process begins with in its window. */
+/** How many of the newest entries a process reads into its window when it starts. */
 const RECENT = 1_000
 
-/** Follows the end of the log, once per process, and hands every entry to the window and the fan-out, in order. */
+/** Reads the end of the log, once per process, and delivers each entry to the window, the fan-out and the tail listeners, in order. */
 export class Tail implements TailState {
   position: Position = ""
   readonly #ready = Promise.withResolvers<void>()
@@ -57,8 +57,8 @@ export class Tail implements TailState {
   }
 
   /**
-   * Puts the newest entries up to `last` into the window: those whom another process let go come here all at once, and what
-   * they missed lately need not be read for each of them. Without it all is well too, so nothing is tried twice.
+   * Reads the newest entries up to `last` into the window. When another process ends, its clients reconnect here together, and what they
+   * missed is then not read for each of them. The hub works without it, so it is not retried.
    */
   async #remember(last: Position): Promise<void> {
     const { log, window } = this.#context
@@ -74,7 +74,7 @@ export class Tail implements TailState {
       window.end = last
       if (inSameEpoch(after, last) && after >= last) return
     } catch {
-      // whatever it is, the next question tells
+      // the next read reports the error
     }
     window.reset(last)
   }
@@ -84,7 +84,7 @@ export class Tail implements TailState {
     const unwatch = await this.#context.retryUntil(() => log.watch((newest) => this.wake(newest)), isOver)
     if (isOver()) await unwatch?.()
     else this.#unwatch = unwatch
-    // what came before the log knew who to wake
+    // what was stored before the watch began
     this.wake()
   }
 
@@ -93,7 +93,7 @@ export class Tail implements TailState {
     else if (newest > this.#newest) this.#newest = newest
     if (this.#isScheduled || !this.isReady) return
     this.#isScheduled = true
-    // not at once: what this process appended itself is about to arrive without being read
+    // later: what this process appended itself arrives without a read
     this.#context.clock.turn(() => {
       this.#isScheduled = false
       const target = this.#mustRead ? undefined : this.#newest
@@ -102,15 +102,15 @@ export class Tail implements TailState {
     })
   }
 
-  /** What this process appended: taken as it is when nothing lies between, else read back. */
+  /** Delivers what this process appended: directly when nothing lies in between, else it is read back. */
   appended(messages: readonly StoredMessage[], { positions, previous, time }: Appended): void {
     if (!this.isReady) return
     if (this.#reading || previous !== this.position) return this.wake()
     for (const [i, message] of messages.entries()) {
-      // of a large batch that many patterns are tried for, the rest is read back, over as many turns as it takes
+      // the rest of a large batch that many patterns are matched with is read back, in later turns
       if (i > 0 && this.#context.turns.isOver) return this.wake()
       const position = positions[i] as Position
-      // a repeat has the position of an entry that is there already
+      // a repeat has the position of an earlier entry
       if (position > this.position) this.#arrive({ ...message, position, time })
     }
     this.#moved()
@@ -130,7 +130,7 @@ export class Tail implements TailState {
     this.#reading = false
   }
 
-  /** Reads pages up to `target`, or as long as there is more: a page may end early, so only a read that gets nowhere is the end. */
+  /** Reads pages up to `target`, or to the end. A page can end early, so the end is where `next` does not move. */
   async #readTo(target: Position | undefined): Promise<void> {
     const context = this.#context
     for (;;) {
@@ -141,7 +141,7 @@ export class Tail implements TailState {
       )
       if (!page) this.#hasFailed = true
       if (!page || context.isClosed) return this.#settle((each) => each.resolve())
-      // something was removed before this process saw it: the window has a hole, and each cursor must find out for itself
+      // something was removed before this process read it: the window has a hole, and each follower reads the log itself
       if (page.lost) this.#restart(page.lost.to)
       else {
         for (const entry of page.entries) {

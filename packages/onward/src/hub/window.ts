@@ -3,7 +3,7 @@ import { inSameEpoch } from "../log/index.ts"
 import type { Turns } from "../turns.ts"
 import { KeptEntry, sizeOf, type TextCount } from "./kept-entry.ts"
 
-/** How many entries are looked at between two looks at the clock: matching hostile topics takes up to a millisecond each. */
+/** How many entries are matched between two looks at the clock. Matching a hostile topic takes up to a millisecond. */
 const LOOKS = 8
 
 export interface WindowOptions {
@@ -13,7 +13,7 @@ export interface WindowOptions {
   readonly maxChars: number
 }
 
-/** Who reads from the window: exact topics, and whether patterns must be tried too. */
+/** What is read from the window: exact topics, and whether patterns must be matched too. */
 export interface Reader {
   readonly topics: readonly string[]
   readonly hasPatterns: boolean
@@ -27,8 +27,8 @@ interface TopicIndex {
 }
 
 /**
- * The newest entries of the log, complete from `start` to `end`, in memory and indexed by topic: what reconnecting and
- * slow readers are served from. Entries get running numbers here because positions cannot be counted with.
+ * The newest entries of the log, complete from `start` to `end`, in memory and indexed by topic, for clients that reconnect or are slow.
+ * Entries get consecutive numbers, because positions cannot be calculated with.
  */
 export class Window {
   /** Everything after this, up to `end`, is in the window. */
@@ -77,9 +77,9 @@ export class Window {
     return kept
   }
 
-  /** Forgets everything: what is before `position` may have holes. */
+  /** Forgets everything: before `position` there can be holes. */
   reset(position: Position): void {
-    // no number is given twice, so a walk that began before ends
+    // no number is used twice, so an iteration that began before ends
     this.#base += this.#entries.length
     for (const kept of this.#entries) kept?.leaveWindow()
     this.#entries = []
@@ -92,7 +92,7 @@ export class Window {
 
   /**
    * Matching entries after `after`, which the window must cover: until they hold about `maxChars` of text (at least one entry), or this turn is
-   * over, and how far was looked.
+   * over. `next` is the position up to which it searched.
    */
   read(after: Position, reader: Reader, maxChars: number, turns?: Turns): { entries: KeptEntry[]; next: Position } {
     this.#forgetTexts()
@@ -133,7 +133,7 @@ export class Window {
     return number < 0 ? undefined : this.#before(number)
   }
 
-  /** Every entry, the newest first, and the position before it. May be walked through over many turns: ends where entries were dropped. */
+  /** All entries, the newest first, each with the position before it. The iteration can take many turns; it ends where entries were dropped. */
   *newestFirst(): Generator<{ readonly entry: Entry; readonly before: Position }> {
     for (let number = this.#base + this.#entries.length - 1; number >= this.#base + this.#head; number--) {
       yield { entry: this.#at(number).entry, before: this.#before(number) }

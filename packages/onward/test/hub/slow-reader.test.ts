@@ -74,24 +74,42 @@ test("what the log removed meanwhile is announced, and the rest follows", async 
   assert.deepEqual(client.data.at(-1), "20")
 })
 
-test("one that reads the history from the earliest entry is told what the log removed before it got there", async () => {
-  const { publish, clock, hub } = await stage({ window: { maxEntries: 1 }, retention: { count: 40 } })
-  const texts = Array.from({ length: 70 }, (_, i) => String(i + 1))
-  await publish("a", ...texts.slice(0, 40))
+for (const maxEntries of [1, 40]) {
+  test(`one that reads the history from the earliest entry is told what the log removed before it got there, with a window of ${maxEntries}`, async () => {
+    const { publish, clock, hub } = await stage({ window: { maxEntries }, retention: { count: 40 } })
+    const texts = Array.from({ length: 70 }, (_, i) => String(i + 1).padEnd(10_000))
+    await publish("a", ...texts.slice(0, 40))
+    const recorder = new Recorder()
+    recorder.room = 1
+    hub
+      .subscribe({ topics: ["a"] })
+      .open("earliest")
+      .start(recorder)
+    await clock.settle()
+    const first = recorder.data.length
+    assert.ok(first > 0 && first < 30, `${first} entries before it is full`)
+    await publish("a", ...texts.slice(40))
+    recorder.drain()
+    await clock.settle()
+    assert.deepEqual(recorder.gaps, [{ reason: "trimmed", from: at(first), to: at(30) }])
+    assert.deepEqual(recorder.data, [...texts.slice(0, first), ...texts.slice(30)])
+  })
+}
+
+test("one that is full after the gap of an unknown id gets nothing more until it has room", async () => {
+  const { publish, clock, hub } = await stage()
+  await publish("a", "1", "2")
   const recorder = new Recorder()
   recorder.room = 1
   hub
     .subscribe({ topics: ["a"] })
-    .open("earliest")
+    .open({ after: "never" })
     .start(recorder)
   await clock.settle()
-  const first = recorder.data.length
-  assert.ok(first > 0 && first < 30, `${first} entries before it is full`)
-  await publish("a", ...texts.slice(40))
+  assert.deepEqual([recorder.gaps.length, recorder.data], [1, []])
   recorder.drain()
   await clock.settle()
-  assert.deepEqual(recorder.gaps, [{ reason: "trimmed", from: at(first), to: at(30) }])
-  assert.deepEqual(recorder.data, [...texts.slice(0, first), ...texts.slice(30)])
+  assert.deepEqual([recorder.gaps.length, recorder.data], [1, ["1", "2"]])
 })
 
 test("one that takes nothing for the stall timeout is closed, at once, and others are not", async () => {

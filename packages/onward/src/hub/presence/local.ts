@@ -1,15 +1,15 @@
 import type { Matcher } from "../../topic.ts"
 
-/** Who is on a topic in this process. */
+/** The streams and users of a topic in this process. */
 export interface LocalTopic {
   streams: number
-  /** How many streams each person has. */
+  /** How many streams each user has. */
   readonly userIds: Map<string, number>
 }
 
-/** Counts this process's streams by topic, as they come and go. */
+/** Counts the open streams of this process by topic. */
 export class LocalPresence {
-  /** Told of each topic that changed. */
+  /** Called for each topic that changed. */
   onChange: (topic: string) => void = () => {}
   readonly #isCounted: Matcher
   readonly #topics = new Map<string, LocalTopic>()
@@ -22,7 +22,7 @@ export class LocalPresence {
     return this.#topics.get(topic)
   }
 
-  /** Topics somebody is on. */
+  /** Topics with at least one stream. */
   topics(): Iterable<string> {
     return this.#topics.keys()
   }

@@ -7,31 +7,31 @@ import type { PresenceSettings } from "./options.ts"
 import { RemotePresence } from "./remote.ts"
 import { PRESENCE_TOPIC, readReport, writeReport, type Change } from "./report.ts"
 
-/** Who is on a topic, in all processes that share the log. */
+/** The streams and users of a topic, in all processes that share the log. */
 export interface PresenceState {
-  /** Streams that name the topic; those that only have a pattern for it are not counted. */
+  /** Streams that name the topic. A stream with only a pattern for it is not counted. */
   readonly streams: number
-  /** The `userId` of their subscriptions, each once, sorted. */
+  /** The `userId` of their subscriptions, deduplicated and sorted. */
   readonly userIds: readonly string[]
 }
 
-/** Who is there. What happens in this process counts at once, what happens elsewhere about a second later. */
+/** Counts streams and users. A change in this process counts at once, a change in another about a second later. */
 export interface Presence {
-  /** Throws `TypeError` when the hub was made without `presence`. */
+  /** The current state of a topic. Throws `TypeError` when the hub was made without `presence`. */
   of(topic: string): PresenceState
   /**
-   * Gives who is there now, then again whenever that changed, the newest only. Ends with the signal or the hub.
+   * Yields the current state, then the newest state after each change. Ends when `signal` aborts or the hub closes.
    * @example
    * sse(req, res, async function* ({ signal }) {
-   *   for await (const { streams } of hub.presence.follow("room/7", signal)) yield { event: "presence", data: { streams } }
+   *   for await (const { streams } of hub.presence.updates("room/7", signal)) yield { event: "presence", data: { streams } }
    * })
    */
   updates(topic: string, signal?: AbortSignal): AsyncGenerator<PresenceState, void, undefined>
 }
 
-/** Presence as the hub holds it. */
+/** Presence with the method that only its hub uses. */
 export interface OpenPresence extends Presence {
-  /** Tells the others that this process is gone. */
+  /** Reports to the others that this process ends. */
   close(): Promise<void>
 }
 
@@ -52,7 +52,7 @@ function refuse(): never {
   throw new TypeError("Presence is disabled. Enable it with createHub({ presence: true }).")
 }
 
-/** Adds up what this process counts and what the others tell, and tells the others. Nothing but the log is between them. */
+/** Adds this process's counts to the reports of the others, and reports to them. Processes communicate by the log only. */
 export function createPresence(
   { interval, maxReported }: PresenceSettings,
   localPresence: LocalPresence,
@@ -62,14 +62,14 @@ export function createPresence(
   const { clock } = context
   const me = createEpoch()
   const remotePresence = new RemotePresence()
-  /** What the others were told, of topics and people `size` together. */
+  /** What this process has reported: `size` topics and users together. */
   const told = new Map<string, TopicPresence>()
   let size = 0
-  /** Topics that changed since. */
+  /** Topics that changed since the last report. */
   const dirty = new Set<string>()
-  /** The others are to be told everything, and to forget what they were told. */
+  /** Whether the next report is complete, and replaces the earlier ones. */
   let anew = true
-  /** Everything is to be asked of the others. */
+  /** Whether the next report asks the others for complete reports. */
   let asks = true
   let ticks = 0
   let telling: Promise<void> = Promise.resolve()
@@ -78,7 +78,7 @@ export function createPresence(
   const followers = new Map<string, Set<() => void>>()
   const changed = new Set<string>()
 
-  /** Followers hear of it once a turn. */
+  /** Wakes the iterators of these topics, once per turn. */
   function changes(topics: Iterable<string>): void {
     for (const topic of topics) {
       if (!followers.has(topic)) continue
@@ -157,7 +157,7 @@ export function createPresence(
     )
   }
 
-  /** Each kind of trouble once, until it is over. */
+  /** Reports each kind of error once, until a report succeeds. */
   function report(kind: unknown, error: unknown): void {
     if (kind === reported) return
     reported = kind
@@ -177,7 +177,7 @@ export function createPresence(
       await internals.append(writeReport({ from: me, ...heads, ...(beat && { beat: true as const }), changes: list }))
       if (reported !== "limit") reported = undefined
     } catch (error) {
-      // what arrived of it, if anything, is not known
+      // parts of it may have arrived
       anew = true
       asks ||= didAsk
       if (!context.isClosed) report(error instanceof OnwardError ? error.code : error, error)
@@ -195,7 +195,7 @@ export function createPresence(
     if (beat) ticks = 0
     if (asks || (!isAlone && (anew || dirty.size > 0 || beat))) await (telling = tell(beat))
     else if (isAlone) {
-      // nobody to tell: whoever comes is told everything
+      // without other processes, nothing is reported; a new process gets a complete report
       dirty.clear()
       forgetTold()
       anew = true
@@ -247,7 +247,7 @@ export function createPresence(
       followed.stop()
       for (const all of followers.values()) for (const wake of all) wake()
       await telling
-      // whoever does not hear of it misses our beats
+      // a process that does not receive it counts missed beats instead
       if (remotePresence.size > 0) await context.log.append(writeReport({ from: me, leaves: true })).catch(() => {})
     },
   }

@@ -1,6 +1,6 @@
 import type { PresenceReport } from "./report.ts"
 
-/** After how many beats of one's own a process that said nothing meanwhile is taken to be gone. */
+/** A process that reports nothing during this many beats of this process counts as gone. */
 const MISSED_BEATS = 3
 
 interface TopicPresence {
@@ -13,7 +13,7 @@ interface RemoteProcess {
   topics: Map<string, TopicPresence>
 }
 
-/** What the other processes told of those who are with them. Each method that changes it gives the topics that may have changed. */
+/** The reports of the other processes. Each method that changes them returns the topics that may have changed. */
 export class RemotePresence {
   readonly #remotePresence = new Map<string, RemoteProcess>()
 
@@ -48,7 +48,7 @@ export class RemotePresence {
     return topics
   }
 
-  /** Forgets who has said nothing for too many of our own beats: the log's order is the clock, so whoever stood still counts nothing. */
+  /** Forgets processes that missed too many beats of this one. Beats are counted in the order of the log, so a process that stood still counts none. */
   missBeat(): Iterable<string> {
     const gone = [...this.#remotePresence].filter(([, peer]) => ++peer.missed >= MISSED_BEATS)
     return gone.flatMap(([name]) => [...this.forget(name)])

@@ -1,32 +1,32 @@
 import type { StoredMessage } from "../../message.ts"
 
-/** Where processes tell each other who is with them; no pattern matches it, and nobody else may publish or subscribe there. */
+/** The topic of the reports. No pattern matches it, and users cannot publish or subscribe to it. */
 export const PRESENCE_TOPIC = "stream.presence"
 
-/** What changed on a topic: how many streams there are now, and which people came and went. */
+/** A change on a topic: the number of streams, and which users came and went. */
 export type Change = readonly [topic: string, streams: number, came: readonly string[], went: readonly string[]]
 
-/** What one process tells the others. */
+/** A report of one process to the others. */
 export interface PresenceReport {
   /** The process. */
   readonly from: string
-  /** All that it told before is to be forgotten. */
+  /** It is complete, and replaces the earlier ones. */
   readonly anew?: true
-  /** It wants to be told everything by everyone. */
+  /** It asks all others for complete reports. */
   readonly asks?: true
-  /** It is alive, which it says now and then. */
+  /** It is a beat: sent at intervals, to show that the process is alive. */
   readonly beat?: true
-  /** It is gone. */
+  /** The process ends. */
   readonly leaves?: true
   readonly changes?: readonly Change[]
 }
 
-/** Most people in one change. */
+/** Most users in one change. */
 const PORTION = 200
-/** Most characters of changes in one message, about. */
+/** About how many characters of changes one message has at most. */
 const PART_CHARS = 65_536
 
-/** Writes a telling as messages, of which none is too large. */
+/** Writes a report as messages of limited size. */
 export function writeReport({ changes = [], ...head }: PresenceReport): StoredMessage[] {
   const parts: Change[][] = [[]]
   let chars = 0
@@ -40,22 +40,22 @@ export function writeReport({ changes = [], ...head }: PresenceReport): StoredMe
     chars += length
   }
   return parts.map((part, i) => {
-    const telling: PresenceReport = {
+    const report: PresenceReport = {
       ...(i === 0 ? head : { from: head.from }),
       ...(part.length > 0 && { changes: part }),
     }
-    return { topic: PRESENCE_TOPIC, data: JSON.stringify(telling) }
+    return { topic: PRESENCE_TOPIC, data: JSON.stringify(report) }
   })
 }
 
-/** A change of many people as several of fewer. */
+/** Splits a change of many users into several of fewer. */
 function portions([topic, streams, came, went]: Change): Change[] {
   const count = Math.max(1, Math.ceil(Math.max(came.length, went.length) / PORTION))
   const cut = (userIds: readonly string[], i: number) => userIds.slice(i * PORTION, (i + 1) * PORTION)
   return Array.from({ length: count }, (_, i) => [topic, streams, cut(came, i), cut(went, i)])
 }
 
-/** Reads what a process told; undefined for what none did, but somebody wrote into the log. */
+/** Reads a report; undefined for other data in the log. */
 export function readReport(data: string): PresenceReport | undefined {
   try {
     const told = JSON.parse(data) as Partial<PresenceReport> | null

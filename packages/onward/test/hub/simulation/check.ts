@@ -1,7 +1,7 @@
 import { compilePattern } from "../../../src/topic.ts"
 import { parsePosition } from "../../../src/log/index.ts"
 import type { Announced, Client } from "./client.ts"
-import type { Fact } from "./store.ts"
+import { lifeOf, type Fact } from "./store.ts"
 
 /** Throws when what a client saw differs from what was stored, beyond what it was told it missed. */
 export function checkClient(client: Client, facts: readonly Fact[], kept: ReadonlySet<string>): void {
@@ -75,6 +75,6 @@ function after(fact: Fact, id: string, facts: readonly Fact[], seen: readonly (n
     ? id
     : facts.find((other, place) => other.id === id && seen.includes(place))?.position
   if (position === undefined) return true
-  const life = Number(position.slice(4, 8))
+  const life = lifeOf(position)
   return fact.life === life ? fact.position > position : fact.life > life
 }

@@ -21,6 +21,12 @@ export interface Fact {
   readonly id: string | undefined
 }
 
+/** In which life of the store a position was given. */
+export function lifeOf(position: Position): number {
+  const number = Number(position.slice(4, 8))
+  return position.startsWith("ages") ? 9_999 - number : number
+}
+
 /**
  * The store that all processes share. It does what it is asked some time after it is asked, answers some time after that, in any
  * order, now and then much later, fails before or after doing it, and sends its hints late and twice.
@@ -35,6 +41,8 @@ export class Store {
   readonly #latePercent: number
   /** How many calls fail before it does anything, and as many after, in percent. */
   readonly #failPercent: number
+  /** Whether a later epoch sorts before an earlier one. */
+  readonly #isDescending: boolean
   readonly #world: World
   readonly #retention: Retention
   readonly #wakes = new Set<(newest?: Position) => void>()
@@ -46,11 +54,12 @@ export class Store {
     this.isSlowToStart = world.chance.percent(20)
     this.#latePercent = world.chance.pick([0, 4, 25])
     this.#failPercent = world.chance.pick([0, 3, 15])
+    this.#isDescending = world.chance.percent(50)
     this.#inner = this.#create()
   }
 
   #create(): Log {
-    const epoch = `life${String(this.life).padStart(4, "0")}`
+    const epoch = this.#isDescending ? `ages${9_999 - this.life}` : `life${String(this.life).padStart(4, "0")}`
     const now = (): number => this.#world.now()
     const clock = { ...systemClock, now, monotonic: now }
     return memoryLog({ retention: this.#retention, clock, epoch })

@@ -6,8 +6,9 @@ import {
   type TopicReceiver,
   type TopicStart,
 } from "../../../src/hub/index.ts"
-import type { Entry, Loss } from "../../../src/log/index.ts"
-import type { Fact, Store } from "./store.ts"
+import type { Loss } from "../../../src/log/index.ts"
+import type { Entry, Position } from "../../../src/message.ts"
+import { lifeOf, type Fact, type Store } from "./store.ts"
 import type { World } from "./world.ts"
 
 interface SeenLoss extends Loss {
@@ -126,19 +127,19 @@ export class TopicViewer implements TopicReceiver {
 
   /** Whether it asked for a fact, as far as its start alone says. */
   #owes(fact: Fact, at: number): boolean {
-    if (typeof this.#start === "object") return fact.position > this.#start.after
+    if (typeof this.#start === "object") return isAfter(fact, this.#start.after)
     // a life that ended before it read anything took nothing from it
     if (this.#start === "earliest") {
-      return fact.life === this.#store.life || this.received.some(({ position }) => position.startsWith(lifeOf(fact)))
+      return fact.life === this.#store.life || this.received.some(({ position }) => lifeOf(position) === fact.life)
     }
     // where it began is not known when the first question of a process takes its time
     return !this.#store.isSlowToStart && at >= this.#began
   }
 }
 
-const lifeOf = ({ position }: Fact): string => position.slice(0, 8)
-
 /** Whether a loss says that a fact may be missing. */
-function isIn(fact: Fact, { to }: Loss): boolean {
-  return fact.position <= to
-}
+const isIn = (fact: Fact, { to }: Loss): boolean => !isAfter(fact, to)
+
+/** Whether a fact lies after a position, over all lives of the store. */
+const isAfter = ({ life, position }: Fact, other: Position): boolean =>
+  life === lifeOf(other) ? position > other : life > lifeOf(other)
