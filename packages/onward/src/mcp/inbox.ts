@@ -10,7 +10,7 @@ export interface Inbox extends TopicReceiver {
   readonly next: Promise<void>
   /** Takes what has arrived; undefined when nothing will follow. @throws OnwardError `invalid_start` when messages are lost */
   take(): readonly Sent[] | undefined
-  wake(): void
+  readonly wake: () => void
 }
 
 export function createInbox(topic: string, stream: string): Inbox {
