@@ -126,7 +126,7 @@ export function openRun<F>(options: OpenRunOptions<F>): OpenRun<F> {
     },
   })
 
-  /** Decodes an event, to be returned later. True for the last one. An event that is not a frame is skipped, as the server does. */
+  /** Decodes an event, to be returned later. True for the last one. The client skips an event that is not a frame, like the server. */
   function arrive({ event, data }: { event: string; data: string }): boolean {
     let frame: F | undefined
     try {
