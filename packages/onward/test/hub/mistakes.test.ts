@@ -107,7 +107,7 @@ test("what is no log, contract or format is refused before anything is asked of 
     [wrong({ presence: { pattern: [] } }), /Did you mean "patterns"\?/],
     [() => createHub(memoryLog() as never), /no option "append"/],
     [() => createRuns({ format: text as never }), /not a function\. Call the function: format: text\(\)/],
-    [() => createRuns({} as never), /a format must be what text\(\)/],
+    [() => createRuns({} as never), /`format` must be a format, such as text\(\) returns/],
     [() => createRuns({ format: text(), formats: [text as never] }), /Call the function/],
     [() => createRuns({ format: text(), log: "runs.db" as never }), /createRuns: `log` must be a log, not "runs\.db"/],
     [() => createRuns({ format: text(), flush: { intrval: 5 } as never }), /Did you mean "interval"\?/],
