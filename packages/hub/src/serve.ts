@@ -13,12 +13,13 @@ type Ready = Pick<HubServer, "address" | "admin" | "place">
 /** Runs `onward serve` until a signal ends it. An error at the start is one line and exit code 1. */
 export async function serve(flags: Flags, { config, ignored }: Loaded): Promise<void> {
   const logger = createLogger({ format: config.logFormat, level: config.logLevel })
+  const hangups = createHangups(flags, logger)
   // a closed output must not end the hub
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
   if (ignored.length > 0 && cluster.isPrimary) {
     logger.log("warn", `There is no setting for ${ignored.join(", ")}. onward config lists the variables.`)
   }
-  if (config.workers > 1 && cluster.isPrimary) return lead(flags, config, logger)
+  if (config.workers > 1 && cluster.isPrimary) return lead(config, logger, hangups)
   let server: HubServer | undefined
   // before the hub starts: in a container, process 1 ignores signals without a handler
   onLeave((times) => {
@@ -45,7 +46,7 @@ export async function serve(flags: Flags, { config, ignored }: Loaded): Promise<
   if (cluster.isWorker) process.send?.({ address, admin, place } satisfies Ready)
   else greet(server, config, logger)
   const started = server
-  onHangup(flags, logger, (next) => {
+  hangups.apply((next) => {
     const reloaded = started.reload(next)
     // with several workers, only the primary process reports it
     if (!cluster.isWorker) tellReloaded(reloaded, logger)
@@ -53,13 +54,13 @@ export async function serve(flags: Flags, { config, ignored }: Loaded): Promise<
 }
 
 /** Runs several processes that listen together. */
-async function lead(flags: Flags, config: Config, logger: Logger): Promise<void> {
+async function lead(config: Config, logger: Logger, hangups: Hangups): Promise<void> {
   const workers = await startWorkers<Ready>(config.workers, (line) => logger.log("error", line)).catch(
     (error: unknown) => process.exit(error instanceof NotStarted ? error.exitCode : 1),
   )
   greet(workers.ready, config, logger)
   let current = config
-  onHangup(flags, logger, (next) => {
+  hangups.apply((next) => {
     const reloaded = mergeReloaded(current, next)
     current = reloaded.config
     logger.setLevel(current.logLevel)
@@ -87,10 +88,23 @@ function onLeave(leave: (times: number) => void): void {
   for (const signal of signals) process.on(signal, () => leave(++times))
 }
 
-/** Reloads the configuration at SIGHUP. An invalid one changes nothing. */
-function onHangup(flags: Flags, logger: Logger, apply: (next: Config) => void): void {
-  if (process.stdout.isTTY) return
-  process.on("SIGHUP", () => {
+interface Hangups {
+  /** From now on each SIGHUP reloads the configuration, and so does one that came before. An invalid one changes nothing. */
+  apply(reload: (next: Config) => void): void
+}
+
+/** Handles SIGHUP from now on: without a handler the signal ends the process, also while it starts. */
+function createHangups(flags: Flags, logger: Logger): Hangups {
+  if (process.stdout.isTTY) return { apply() {} }
+  let reload: ((next: Config) => void) | undefined
+  let isDue = false
+
+  function onHangup(): void {
+    if (reload === undefined) isDue = true
+    else load(reload)
+  }
+
+  function load(apply: (next: Config) => void): void {
     loadConfig(flags, process.env)
       .then(({ config }) => {
         // the primary process does not use the configuration itself
@@ -104,7 +118,15 @@ function onHangup(flags: Flags, logger: Logger, apply: (next: Config) => void): 
           `The configuration was not reloaded. The hub keeps the previous one. ${describeError(error)}`,
         )
       })
-  })
+  }
+
+  process.on("SIGHUP", onHangup)
+  return {
+    apply(next) {
+      reload = next
+      if (isDue) load(next)
+    },
+  }
 }
 
 function tellReloaded({ applied, needRestart }: Reloaded, logger: Logger): void {

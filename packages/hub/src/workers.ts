@@ -10,7 +10,7 @@ export interface Workers<Ready> {
   readonly ready: Ready
   /** Ends all workers gracefully; at the second call, at once. */
   leave(): void
-  /** Sends a signal to each worker. */
+  /** Sends a signal to each worker, once it is ready: before, it would end the worker. */
   signal(signal: NodeJS.Signals): void
   /** Resolves when all have ended after `leave`. */
   readonly ended: Promise<void>
@@ -33,6 +33,8 @@ export class NotStarted extends Error {
  */
 export async function startWorkers<Ready>(count: number, report: (line: string) => void): Promise<Workers<Ready>> {
   const all = new Set<Worker>()
+  /** Workers that are not ready yet. */
+  const starting = new Set<Worker>()
   const timers = new Set<NodeJS.Timeout>()
   const ended = Promise.withResolvers<void>()
   let ready: Ready | undefined
@@ -44,12 +46,15 @@ export async function startWorkers<Ready>(count: number, report: (line: string) 
     const startedAt = performance.now()
     const worker = cluster.fork()
     all.add(worker)
+    starting.add(worker)
     worker.once("message", (said: Ready) => {
+      starting.delete(worker)
       ready ??= said
       started.resolve()
     })
     worker.once("exit", (code: number | null, signal: string | null) => {
       all.delete(worker)
+      starting.delete(worker)
       if (ready === undefined) started.reject(new NotStarted(code ?? 1))
       else started.resolve()
       if (isLeaving && all.size === 0) ended.resolve()
@@ -82,7 +87,10 @@ export async function startWorkers<Ready>(count: number, report: (line: string) 
     ready: ready as Ready,
     leave,
     signal(signal) {
-      for (const { process: child } of all) child.kill(signal)
+      for (const worker of all) {
+        if (starting.has(worker)) worker.once("message", () => worker.process.kill(signal))
+        else worker.process.kill(signal)
+      }
     },
     ended: ended.promise,
   }

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { test, type TestContext } from "node:test"
 import { setTimeout as sleep } from "node:timers/promises"
-import { serveOnward, type Listening } from "../onward.ts"
+import { runOnward, serveOnward, type Listening, type Onward } from "../onward.ts"
 import { temporaryFolder } from "../temporary-folder.ts"
 import { AUDIENCE, bearer, ISSUER, PUBLISH_KEY, SECRET, signToken } from "./tokens.ts"
 
@@ -12,6 +12,12 @@ const NEW_KEY = "ok_the-new-key-of-more-than-32-characters"
 interface Configured extends Listening {
   /** Writes another configuration and waits until the hub has said what it makes of it. */
   reload(auth: object): Promise<void>
+}
+
+/** Waits a little for output. Throws if the hub has ended. */
+async function waitFor({ child, printed }: Onward): Promise<void> {
+  assert.equal(child.exitCode ?? child.signalCode, null, printed())
+  await sleep(20)
 }
 
 async function serve(t: TestContext, auth: object, args: readonly string[] = []): Promise<Configured> {
@@ -26,7 +32,7 @@ async function serve(t: TestContext, auth: object, args: readonly string[] = [])
       const before = onward.printed().length
       write(next)
       onward.child.kill("SIGHUP")
-      while (!/was (?:not )?reloaded/.test(onward.printed().slice(before))) await sleep(20)
+      while (!/was (?:not )?reloaded/.test(onward.printed().slice(before))) await waitFor(onward)
     },
   }
 }
@@ -55,6 +61,21 @@ test("at SIGHUP keys are replaced, and a stream that is no longer granted ends",
   assert.equal(await publishStatus(url, PUBLISH_KEY), 401)
   assert.equal(await publishStatus(url, NEW_KEY), 200)
 })
+
+for (const args of [[], ["--workers", "2"]]) {
+  test(`a SIGHUP that comes while the hub starts ${args.join(" ")} is followed once it listens`, async (t) => {
+    const data = temporaryFolder(t)
+    const file = join(data, "onward.yaml")
+    writeFileSync(file, JSON.stringify({ auth: optionsWith(PUBLISH_KEY, []) }))
+    // it warns of this variable before it opens its log
+    const env = { ONWARD_TEST_UNKNOWN_VARIABLE: "1" }
+    const onward = runOnward(t, ["serve", "--data", data, "--port", "0", "--config", file, ...args], env)
+    while (!/There is no setting for/.test(onward.printed())) await waitFor(onward)
+    onward.child.kill("SIGHUP")
+    while (!/was reloaded/.test(onward.printed())) await waitFor(onward)
+    assert.match(onward.printed(), /listens on/)
+  })
+}
 
 test("a configuration of authentication that cannot be used changes nothing at SIGHUP", async (t) => {
   const { url, reload, printed } = await serve(t, optionsWith(PUBLISH_KEY, []), ["--workers", "2"])
