@@ -45,6 +45,7 @@ declare global {
   function reduce(list: unknown[], event: unknown): unknown[]
   function after(work: Promise<unknown>): void
   function createEmptyStore(): { remove(): Promise<void> }
+  function jsonLinesLog(path: string, options?: unknown): Promise<import("onward").Log>
   function myLog(store: unknown, options: unknown): import("onward").Log
   const Bun: {
     serve(options: {

@@ -58,7 +58,7 @@ for (const workers of [1, 2]) {
     const stream = await fetch(`${url}/events?topic=a`)
     write(0, "prot: 1\n")
     child.kill("SIGHUP")
-    await until("the mistake is told", () => /was not reloaded, .*Did you mean .*port/.test(printed()))
+    await until("the mistake is told", () => /was not reloaded\. .*Did you mean .*port/.test(printed()))
     const origin = "https://app.example.com"
     const fromApp = async (): Promise<number> =>
       (await fetch(`${url}/livez`, { headers: { origin, "sec-fetch-site": "cross-site" } })).status

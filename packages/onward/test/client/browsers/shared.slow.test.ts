@@ -14,7 +14,7 @@ type Tabs = Map<string, Tab>
 /** Opens a tab that shares the numbers; resolves once it has joined. */
 async function join(browser: Browser, site: PageServer, name: string, { replay = 0, report = "" } = {}): Promise<Tab> {
   const tab = await browser.open(site.pageUrl())
-  const shared = { key: "numbers", replay }
+  const shared = { channel: "numbers", replay }
   await tab.evaluate((url, options) => page.follow("numbers", url, options), `/events?tab=${name}`, { shared, report })
   await hasState(tab, "open")
   return tab
