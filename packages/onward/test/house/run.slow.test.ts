@@ -133,7 +133,7 @@ test("a test that ends the process fails the run, which names the files that did
   })
   const output = await runFast(t, files)
   // of the first one the end may be lost too: what the process had to say yet
-  for (const name of ["second", "third"]) assert.match(output, new RegExp(`${name}\\.test\\.ts did not run to its end`))
+  for (const name of ["second", "third"]) assert.match(output, new RegExp(`${name}\\.test\\.ts did not complete`))
   assert.match(output, /"failed":[23],/)
 })
 
