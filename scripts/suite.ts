@@ -11,7 +11,7 @@ const TIMEOUT: Record<Pace, number> = { fast: 120_000, slow: 240_000 }
 /** Timeout of the whole run, in ms: many times its duration on two cores. */
 const RUN_TIMEOUT: Record<Pace, number> = { fast: 1_800_000, slow: 5_400_000 }
 /** Number of parallel processes. Slow tests mostly wait, so there are more than two cores can run. */
-const CONCURRENCY: Record<Pace, number> = { fast: 3, slow: 5 }
+const CONCURRENCY: Record<Pace, number> = { fast: 3, slow: 4 }
 
 /** The folder of Node's compile cache (nodejs.org/api/module.html#module-compile-cache). */
 const COMPILED = fileURLToPath(new URL("../.cache/compiled", import.meta.url))

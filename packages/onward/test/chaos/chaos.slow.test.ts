@@ -14,27 +14,20 @@ interface Run {
   readonly seed: number
   /** A second a fault, and one for each kind at least. */
   readonly minutes: string
-  readonly isLossy?: boolean
 }
 
-// of two seeds that follow each other, one lets retention remove entries, and one has publishers with ids of their own
+// that the command works, with a file and with a server; each log, seed and failover at length is `npm run chaos`
 const RUNS: readonly Run[] = [
   { log: "sqlite", seed, minutes: "0.18" },
-  { log: "sqlite", seed: seed + 1, minutes: "0.18" },
   { log: "redis", seed: seed + 2, minutes: "0.25" },
-  { log: "redis", seed: seed + 3, minutes: "0.25", isLossy: true },
-  { log: "postgres", seed: seed + 5, minutes: "0.25" },
-  { log: "nats", seed: seed + 4, minutes: "0.25" },
 ]
 
 // in a process of its own: the test runner follows every promise, which makes this slower many times over
-for (const { log, seed, minutes, isLossy = false } of RUNS) {
+for (const { log, seed, minutes } of RUNS) {
   const skip = STORES[log].missing ?? false
-  const loss = isLossy ? "a failover loses entries" : "anything fails"
-  const name = `subscribers of three hubs on ${log} get everything once and in order, or are told, when ${loss} (seed ${seed})`
+  const name = `subscribers of three hubs on ${log} get everything once and in order, or are told, when anything fails (seed ${seed})`
   test(name, { skip }, async () => {
     const args = ["--log", log, "--seed", String(seed), "--minutes", minutes, "--every", "1000"]
-    if (isLossy) args.push("--lossy")
     const { stdout } = await promisify(execFile)(process.execPath, [...process.execArgv, PROGRAM, ...args]).catch(
       (error: { stdout: string; stderr: string }) => assert.fail(`${error.stdout}\n${error.stderr}`),
     )
