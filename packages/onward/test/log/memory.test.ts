@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { systemClock } from "../../src/clock.ts"
 import { createClock } from "../../src/testing/index.ts"
 import { memoryLog } from "../../src/log/index.ts"
 import { logCases } from "../../src/log/suite/index.ts"
@@ -88,4 +89,42 @@ test("a wall clock that is set expires nothing, and keeps nothing for longer", a
     assert.deepEqual(await kept(), [], `after its hour, set by ${step}`)
     await log.close()
   }
+})
+
+test("entries that grow too old together are removed over many turns, and calls meanwhile are answered in order", async () => {
+  let now = 0
+  let turns = 0
+  // each look at the clock takes a millisecond, so that every loop runs out of its time
+  const turn = (run: () => void): void => {
+    turns++
+    setImmediate(run)
+  }
+  const clock = { ...systemClock, monotonic: () => now++, turn }
+  const log = memoryLog({ clock, retention: { age: 10_000 } })
+  const first = await log.append(Array.from({ length: 20_000 }, (_, i) => ({ topic: `t${i}`, data: "", id: `${i}` })))
+  turns = 0
+  now = 20_000
+  const order: string[] = []
+  const calls = [
+    log.bounds().then(({ first, last }) => order.push(first === last ? "nothing is kept" : "something is kept")),
+    log.append([{ topic: "t5", data: "1", id: "5" }]).then(({ previous }) => {
+      assert.equal(previous, first.positions.at(-1))
+      order.push("appended 1")
+    }),
+    log.append([message("2")]).then(() => order.push("appended 2")),
+  ]
+  await Promise.all(calls)
+  assert.deepEqual(order, ["nothing is kept", "appended 1", "appended 2"])
+  assert.ok(turns >= 5, `${turns} turns`)
+  assert.equal((await log.read({ after: (await log.bounds()).first, limit: 10 })).entries.length, 2)
+})
+
+test("a memory log that closes while it removes what is too old answers no call", async () => {
+  let now = 0
+  const log = memoryLog({ clock: { ...systemClock, monotonic: () => now }, retention: { age: 1_000 } })
+  await log.append(Array.from({ length: 5_000 }, () => message("")))
+  now = 5_000
+  const read = assert.rejects(log.bounds(), { code: "log_closed" })
+  await log.close()
+  await read
 })

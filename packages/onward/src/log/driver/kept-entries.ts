@@ -2,6 +2,7 @@ import type { Entry, Position, StoredMessage } from "../../message.ts"
 import { Deque } from "./deque.ts"
 import type { Appended, Bounds, Landmark, Page, ReadQuery } from "../log.ts"
 import { lossOf, readFrom } from "./loss.ts"
+import { RemovalIndex } from "./removal-index.ts"
 import { RemovedPositions } from "./removed-positions.ts"
 import { merge } from "./merge.ts"
 import { IdIndex, idScopeOf, type IdScope } from "./id-index.ts"
@@ -50,6 +51,8 @@ export interface KeptEntries {
   append(messages: readonly StoredMessage[], present: number, at?: number): Appended
   /** Removes what is too old at a moment of that time line. */
   expire(at: number): void
+  /** As `expire`, but at most `most` entries. False when it left some. */
+  expireSome(at: number, most: number): boolean
   read(query: ReadQuery): Page
   locate(landmark: Landmark): Position | undefined
   bounds(): Bounds
@@ -83,7 +86,9 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
   /** Every kept entry in order, and some gone ones: never the first, and never more than kept ones. */
   const order = new Deque<Kept>()
   const topics = new Map<string, Topic>()
-  let marks = new RemovedPositions()
+  /** Of all topics, with kept entries or without. */
+  const removals = new RemovalIndex()
+  let marks = new RemovedPositions(removals)
   const ids = new IdIndex<Kept>()
   const keys = new IdIndex<Kept>()
 
@@ -122,8 +127,10 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
     while (count > limits.count || size > limits.bytes) remove(order.at(0))
   }
 
-  function expire(at: number): void {
-    while (count > 0 && order.at(0).at < at - limits.age) remove(order.at(0))
+  function expireSome(at: number, most: number): boolean {
+    const isOld = (): boolean => count > 0 && order.at(0).at < at - limits.age
+    for (let left = most; left > 0 && isOld(); left--) remove(order.at(0))
+    return !isOld()
   }
 
   function put(message: StoredMessage, sequence: number, present: number, at = present): Kept {
@@ -163,6 +170,7 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
 
     topic.kept.shift()
     topic.size -= kept.size
+    removals.move(topic.name, sequence, topic.isOwnMark ? topic.trimmedTo : undefined)
     topic.trimmedTo = sequence
     topic.isOwnMark = true
     if (topic.kept.length === 0) {
@@ -176,7 +184,8 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
 
   function read({ after, topics: names, limit }: ReadQuery): Page {
     const place = readFrom(after, epoch, first(), last)
-    const lost = place.lost ?? (place.from < newestRemoved ? lossOf(epoch, place.from, removed(names)) : undefined)
+    const lost =
+      place.lost ?? (place.from < newestRemoved ? lossOf(epoch, place.from, removed(place.from, names)) : undefined)
     return { ...page(place.from, names, limit), ...(lost && { lost }) }
   }
 
@@ -210,8 +219,8 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
   const topicsNamed = (names: readonly string[]): Topic[] =>
     [...new Set(names)].flatMap((name) => topics.get(name) ?? [])
 
-  /** How far each topic was removed, of those named or of all. */
-  function* removed(names: readonly string[] | undefined): Generator<[topic: string, to: number]> {
+  /** How far topics were removed: those named, or all that were after `from`. */
+  function* removed(from: number, names: readonly string[] | undefined): Generator<[topic: string, to: number]> {
     if (names) {
       for (const name of names) {
         const topic = topics.get(name)
@@ -220,8 +229,8 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
       }
       return
     }
-    for (const { name, trimmedTo, isOwnMark } of topics.values()) yield [isOwnMark ? name : "*", trimmedTo]
-    yield* marks
+    yield* removals.after(from)
+    // marks that are not a topic's own are not above it
     yield ["*", marks.floor]
   }
 
@@ -267,8 +276,10 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
   }
 
   function restore(known: Summary, entries: Iterable<readonly [number, number, StoredMessage]>): void {
-    marks = new RemovedPositions(known.marks, known.floor)
+    marks = new RemovedPositions(removals, known.marks, known.floor)
+    for (const [name, to] of known.marks) removals.move(name, to)
     for (const [name, trimmedTo, isOwnMark] of known.topics) {
+      if (isOwnMark) removals.move(name, trimmedTo)
       topics.set(name, { name, kept: new Deque(), size: 0, trimmedTo, isOwnMark })
     }
     for (const [sequence, at, message] of entries) put(message, sequence, at)
@@ -293,7 +304,8 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
     get oldestTime() {
       return count > 0 ? order.at(0).entry.time : undefined
     },
-    ...{ append, expire, read, locate, summary, restore },
+    ...{ append, expireSome, read, locate, summary, restore },
+    expire: (at) => void expireSome(at, Infinity),
     bounds: () => ({ first: positionOf(first()), last: positionOf(last) }),
     setLimits(next) {
       limits = next
@@ -305,7 +317,7 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
     },
     entries: () => [...livingFrom(0)].map(({ sequence, entry }) => [sequence, entry]),
     clear() {
-      for (const map of [topics, ids, keys]) map.clear()
+      for (const map of [topics, ids, keys, removals]) map.clear()
       order.filter(() => false)
       count = 0
     },

@@ -1,3 +1,5 @@
+import type { RemovalIndex } from "./removal-index.ts"
+
 /** Most topics without kept entries whose marks are remembered one by one. */
 export const MAX_REMOVED_POSITIONS = 10_000
 
@@ -15,10 +17,15 @@ export interface RemovedPosition {
  */
 export class RemovedPositions {
   readonly #marks: Map<string, number>
+  readonly #index: RemovalIndex
   #floor: number
 
-  /** Begins with marks that others told. */
-  constructor(marks: Iterable<readonly [topic: string, to: number]> = [], floor = 0) {
+  /**
+   * @param index holds the positions of all topics, and loses those that are folded
+   * @param marks what a log knew before
+   */
+  constructor(index: RemovalIndex, marks: Iterable<readonly [topic: string, to: number]> = [], floor = 0) {
+    this.#index = index
     this.#marks = new Map(marks)
     this.#floor = floor
   }
@@ -45,12 +52,14 @@ export class RemovedPositions {
     return this.#marks.entries()
   }
 
-  /** Folds a tenth at once, so that sorting is paid for once in a thousand topics. */
+  /** Folds a tenth at once, so that sorting is paid for once in a thousand topics. No two topics have the same number. */
   #fold(): void {
-    const smallest = [...this.#marks].sort(([, a], [, b]) => a - b).slice(0, MAX_REMOVED_POSITIONS / 10)
-    for (const [topic, to] of smallest) {
+    const floor = Float64Array.from(this.#marks.values()).sort()[MAX_REMOVED_POSITIONS / 10 - 1] as number
+    for (const [topic, to] of this.#marks) {
+      if (to > floor) continue
       this.#marks.delete(topic)
-      this.#floor = Math.max(this.#floor, to)
+      this.#index.delete(topic, to)
     }
+    this.#floor = Math.max(this.#floor, floor)
   }
 }

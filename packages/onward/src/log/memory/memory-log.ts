@@ -6,6 +6,10 @@ import type { Log, Retention } from "../log.ts"
 import { createEpoch, formatPosition, parsePosition } from "../driver/position.ts"
 import { DEFAULT_RETENTION, limitsOf, RETENTION_NAMES } from "../driver/retention.ts"
 import { createWatchers } from "../driver/watchers.ts"
+import { turnsOf } from "../../turns.ts"
+
+/** Most entries that are removed for their age in one turn of the event loop. */
+const REMOVED_AT_ONCE = 1_000
 
 export interface MemoryLogOptions {
   /** What is kept. @default 100,000 entries, 64 MiB */
@@ -32,42 +36,44 @@ export function memoryLog(options: MemoryLogOptions = {}): Log {
   if (!parsePosition(formatPosition(epoch, 0))) throw new TypeError("epoch must be eight characters of 0-9 and a-z")
   const kept = createKeptEntries(epoch, limitsOf(retention))
   const watchers = createWatchers()
+  const turns = turnsOf(clock)
   let isClosed = false
+  /** Set while what is too old is removed, over many turns. */
+  let expiring: Promise<void> | undefined
 
-  /** Begins a call: removes what is too old. */
-  function open(): void {
+  /** Removes what is too old, then answers. By the monotonic clock, so that setting the time of day expires nothing. */
+  async function call<T>(answer: () => T): Promise<T> {
     if (isClosed) throw closedError()
-    // by the monotonic clock, so that setting the time of day expires nothing
-    kept.expire(clock.monotonic())
+    // calls that come meanwhile wait as well, so that they are answered in order
+    if (expiring || !kept.expireSome(clock.monotonic(), REMOVED_AT_ONCE)) {
+      await (expiring ??= expireRest())
+      if (isClosed) throw closedError()
+    }
+    return answer()
+  }
+
+  async function expireRest(): Promise<void> {
+    for (;;) {
+      await turns.next()
+      // after `close` nothing is kept
+      if (kept.expireSome(clock.monotonic(), REMOVED_AT_ONCE)) break
+    }
+    expiring = undefined
   }
 
   return {
-    async append(messages) {
-      open()
-      const before = kept.last
-      const appended = kept.append(messages, Math.max(kept.time, clock.now()), clock.monotonic())
-      if (kept.last > before) watchers.wakeSoon(() => kept.bounds().last)
-      return appended
-    },
-    async read(query) {
-      open()
-      return kept.read(query)
-    },
-    async locate(landmark) {
-      open()
-      return kept.locate(landmark)
-    },
-    async bounds() {
-      open()
-      return kept.bounds()
-    },
-    async watch(wake) {
-      open()
-      return watchers.add(wake)
-    },
-    async trim() {
-      open()
-    },
+    append: (messages) =>
+      call(() => {
+        const before = kept.last
+        const appended = kept.append(messages, Math.max(kept.time, clock.now()), clock.monotonic())
+        if (kept.last > before) watchers.wakeSoon(() => kept.bounds().last)
+        return appended
+      }),
+    read: (query) => call(() => kept.read(query)),
+    locate: (landmark) => call(() => kept.locate(landmark)),
+    bounds: () => call(() => kept.bounds()),
+    watch: (wake) => call(() => watchers.add(wake)),
+    trim: () => call(() => {}),
     async close() {
       isClosed = true
       await watchers.clear()
