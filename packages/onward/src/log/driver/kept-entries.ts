@@ -86,9 +86,9 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
   /** Every kept entry in order, and some gone ones: never the first, and never more than kept ones. */
   const order = new Deque<Kept>()
   const topics = new Map<string, Topic>()
-  /** Of all topics, with kept entries or without. */
+  /** The own marks of topics with kept entries. */
   const removals = new RemovalIndex()
-  let marks = new RemovedPositions(removals)
+  let marks = new RemovedPositions()
   const ids = new IdIndex<Kept>()
   const keys = new IdIndex<Kept>()
 
@@ -153,6 +153,7 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
     if (!topic) {
       const { to, isOwn } = marks.get(name)
       marks.delete(name)
+      if (isOwn) removals.move(name, to)
       topic = { name, kept: new Deque(), size: 0, trimmedTo: to, isOwnMark: isOwn }
       topics.set(name, topic)
     }
@@ -170,10 +171,12 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
 
     topic.kept.shift()
     topic.size -= kept.size
-    removals.move(topic.name, sequence, topic.isOwnMark ? topic.trimmedTo : undefined)
+    const before = topic.isOwnMark ? topic.trimmedTo : undefined
     topic.trimmedTo = sequence
     topic.isOwnMark = true
-    if (topic.kept.length === 0) {
+    if (topic.kept.length > 0) removals.move(topic.name, sequence, before)
+    else {
+      if (before !== undefined) removals.delete(topic.name, before)
       topics.delete(topic.name)
       marks.set(topic.name, sequence)
     }
@@ -230,6 +233,7 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
       return
     }
     yield* removals.after(from)
+    yield* marks.after(from)
     // marks that are not a topic's own are not above it
     yield ["*", marks.floor]
   }
@@ -276,8 +280,7 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
   }
 
   function restore(known: Summary, entries: Iterable<readonly [number, number, StoredMessage]>): void {
-    marks = new RemovedPositions(removals, known.marks, known.floor)
-    for (const [name, to] of known.marks) removals.move(name, to)
+    marks = new RemovedPositions(known.marks, known.floor)
     for (const [name, trimmedTo, isOwnMark] of known.topics) {
       if (isOwnMark) removals.move(name, trimmedTo)
       topics.set(name, { name, kept: new Deque(), size: 0, trimmedTo, isOwnMark })

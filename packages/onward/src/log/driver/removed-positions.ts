@@ -1,4 +1,4 @@
-import type { RemovalIndex } from "./removal-index.ts"
+import { RemovalIndex } from "./removal-index.ts"
 
 /** Most topics without kept entries whose marks are remembered one by one. */
 export const MAX_REMOVED_POSITIONS = 10_000
@@ -17,16 +17,13 @@ export interface RemovedPosition {
  */
 export class RemovedPositions {
   readonly #marks: Map<string, number>
-  readonly #index: RemovalIndex
+  readonly #index = new RemovalIndex()
   #floor: number
 
-  /**
-   * @param index holds the positions of all topics, and loses those that are folded
-   * @param marks what a log knew before
-   */
-  constructor(index: RemovalIndex, marks: Iterable<readonly [topic: string, to: number]> = [], floor = 0) {
-    this.#index = index
+  /** Begins with marks that others told. */
+  constructor(marks: Iterable<readonly [topic: string, to: number]> = [], floor = 0) {
     this.#marks = new Map(marks)
+    for (const [topic, to] of this.#marks) this.#index.move(topic, to)
     this.#floor = floor
   }
 
@@ -40,12 +37,21 @@ export class RemovedPositions {
   }
 
   set(topic: string, to: number): void {
+    this.#index.move(topic, to, this.#marks.get(topic))
     this.#marks.set(topic, to)
     if (this.#marks.size > MAX_REMOVED_POSITIONS) this.#fold()
   }
 
   delete(topic: string): void {
+    const to = this.#marks.get(topic)
+    if (to === undefined) return
     this.#marks.delete(topic)
+    this.#index.delete(topic, to)
+  }
+
+  /** The marks above `from`, in no order. Looks at few others. */
+  after(from: number): Iterable<[topic: string, to: number]> {
+    return this.#index.after(from)
   }
 
   [Symbol.iterator](): IterableIterator<[topic: string, to: number]> {
