@@ -66,7 +66,7 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
         patterns: limits.patterns,
         patternsPerKey: limits.patternsPerAddress,
       },
-      ...(counted.length > 0 && { presence: { patterns: counted } }),
+      ...(counted.length > 0 && { presence: { patterns: counted, grace: config.presenceGrace } }),
     })
     undo.unshift(() => hub.close())
     const { publicUrls } = config

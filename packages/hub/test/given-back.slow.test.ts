@@ -69,7 +69,8 @@ for (const [name, [times, visit]] of Object.entries(visits)) {
   test(`a server has what it had before, after ${name}`, async (t) => {
     // more than visit at once, and fewer than visit in all
     const limits = { presenceStreams: 200, streams: 100 }
-    const server = await testServer(t, { log: "memory:", presence: ["*"], publishRate: 0, limits, admin: { port: 0 } })
+    const settings = { presence: ["*"], presenceGrace: 0, publishRate: 0, limits, admin: { port: 0 } }
+    const server = await testServer(t, { log: "memory:", ...settings })
     for (let i = 0; i < times; i++) await visit(server)
     await until("every stream ends", async () => {
       const { connections } = (await (await fetch(`${server.adminUrl}/healthz`)).json()) as { connections: number }

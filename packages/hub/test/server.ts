@@ -53,6 +53,7 @@ export async function testServer(
     trustedProxies?: readonly string[]
     admin?: { port: number }
     cors?: { origins: readonly string[]; credentials?: boolean }
+    presenceGrace?: number
     tls?: { cert: string; key: string }
   } = {},
 ): Promise<TestServer> {

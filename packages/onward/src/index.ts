@@ -14,6 +14,8 @@ export {
 } from "./events.ts"
 export {
   createHub,
+  type PresenceChange,
+  type PresenceListener,
   type PresenceState,
   type DrainOptions,
   type Hub,
@@ -28,6 +30,7 @@ export {
   type StartPoint,
   type SubscribeOptions,
   type Subscription,
+  type WatchedTopics,
   type WindowOptions,
 } from "./hub/index.ts"
 export { memoryLog, type Log, type Retention } from "./log/index.ts"

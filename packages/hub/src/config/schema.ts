@@ -94,6 +94,11 @@ export const schema = v.strictObject({
     about: "Patterns of topics whose subscribers are counted and listed at `GET /presence`; `*` is all topics.",
     default: [],
   }),
+  presenceGrace: settingOr(duration(0, HOUR), {
+    about:
+      "How long presence still counts a subscriber that has disconnected, so that a page reload is not reported as leaving and joining.",
+    default: "3s",
+  }),
   heartbeat: settingOr(duration(SECOND, 10 * MINUTE), {
     about:
       "Longest silence on a stream: after it the hub sends a comment. Keep it below the idle timeout of each proxy on the way.",

@@ -16,13 +16,16 @@ function join({ log, another }: Stage, options: HubOptions = {}): { hub: Hub; cu
     },
     close: async () => {},
   }
-  return { hub: another({ log: own, presence: true, ...options }), cut: (isCut) => (isAway = isCut) }
+  return { hub: another({ log: own, presence: COUNT, ...options }), cut: (isCut) => (isAway = isCut) }
 }
+
+/** These tests count at once; those of the grace period are in presence-changes.test.ts. */
+const COUNT = { grace: 0 }
 
 const on = (hub: Hub, topic = "room"): number => hub.presence.of(topic).streams
 
 test("streams and distinct people are counted over all processes: here at once, elsewhere a second later", async () => {
-  const s = await stage({ presence: true })
+  const s = await stage({ presence: COUNT })
   const two = join(s).hub
   await s.clock.pass(1_000)
   const ada = await s.connect({ topics: ["room"], userId: "ada" })
@@ -43,7 +46,7 @@ test("streams and distinct people are counted over all processes: here at once, 
 })
 
 test("a process that comes later is told everything, however much it is", async () => {
-  const s = await stage({ presence: true })
+  const s = await stage({ presence: COUNT })
   const topics = Array.from({ length: 90 }, (_, i) => `room/${i}/${"x".repeat(900)}`)
   for (let i = 0; i < 3; i++) await s.connect({ topics: topics.slice(i * 30, (i + 1) * 30) })
   for (let i = 0; i < 450; i++) await s.connect({ topics: ["crowd"], userId: `person ${i}` })
@@ -55,7 +58,7 @@ test("a process that comes later is told everything, however much it is", async 
 })
 
 test("a process that says goodbye counts no more, one that falls silent after three beats", async () => {
-  const s = await stage({ presence: true })
+  const s = await stage({ presence: COUNT })
   const two = join(s)
   const three = join(s)
   for (const { hub } of [two, three]) await s.connect({ topics: ["room"] }, undefined, hub)
@@ -107,7 +110,7 @@ test("processes that had lost each other find each other again", async () => {
 })
 
 test("a process that is alone writes one entry, and a quiet one of several one each five seconds", async () => {
-  const s = await stage({ presence: true })
+  const s = await stage({ presence: COUNT })
   await s.connect({ topics: ["room"] })
   await s.clock.pass(60_000)
   const count = async (): Promise<number> => {
@@ -123,7 +126,7 @@ test("a process that is alone writes one entry, and a quiet one of several one e
 })
 
 test("no pattern sees what processes tell each other, and no user may write or read there", async () => {
-  const s = await stage({ presence: true })
+  const s = await stage({ presence: COUNT })
   const two = join(s).hub
   const everything = await s.connect({ patterns: ["*"] }, "earliest")
   await s.connect({ topics: ["room"] }, undefined, two)
@@ -136,7 +139,7 @@ test("no pattern sees what processes tell each other, and no user may write or r
 })
 
 test("what somebody else writes there is passed over", async () => {
-  const s = await stage({ presence: true })
+  const s = await stage({ presence: COUNT })
   for (const data of ["", "null", "[]", '{"from":1}', '{"from":"x","anew":true,"changes":1}']) {
     await s.log.append([{ topic: "stream.presence", data }])
   }
@@ -147,7 +150,7 @@ test("what somebody else writes there is passed over", async () => {
 })
 
 test("who follows a topic is given each change in any process, the newest only, until the signal", async () => {
-  const s = await stage({ presence: true })
+  const s = await stage({ presence: COUNT })
   const two = join(s).hub
   await s.clock.pass(2_000)
   const controller = new AbortController()

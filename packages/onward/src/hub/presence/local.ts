@@ -1,4 +1,5 @@
 import type { Matcher } from "../../topic.ts"
+import type { Difference } from "./merged.ts"
 
 /** The streams and users of a topic in this process. */
 export interface LocalTopic {
@@ -9,8 +10,8 @@ export interface LocalTopic {
 
 /** Counts the open streams of this process by topic. */
 export class LocalPresence {
-  /** Called for each topic that changed. */
-  onChange: (topic: string) => void = () => {}
+  /** Called for each change. */
+  onChange: (change: Difference) => void = () => {}
   readonly #isCounted: Matcher
   readonly #topics = new Map<string, LocalTopic>()
 
@@ -33,8 +34,9 @@ export class LocalPresence {
       let present = this.#topics.get(topic)
       if (!present) this.#topics.set(topic, (present = { streams: 0, userIds: new Map() }))
       present.streams++
-      if (userId !== undefined) present.userIds.set(userId, (present.userIds.get(userId) ?? 0) + 1)
-      this.onChange(topic)
+      const has = userId === undefined ? 0 : (present.userIds.get(userId) ?? 0)
+      if (userId !== undefined) present.userIds.set(userId, has + 1)
+      this.onChange({ topic, streams: 1, came: userId !== undefined && has === 0 ? [userId] : [], went: [] })
     }
   }
 
@@ -42,13 +44,11 @@ export class LocalPresence {
     for (const topic of topics) {
       const present = this.#topics.get(topic)
       if (!present) continue
-      if (userId !== undefined) {
-        const left = (present.userIds.get(userId) ?? 1) - 1
-        if (left > 0) present.userIds.set(userId, left)
-        else present.userIds.delete(userId)
-      }
+      const left = userId === undefined ? 1 : (present.userIds.get(userId) ?? 1) - 1
+      if (userId !== undefined && left > 0) present.userIds.set(userId, left)
+      else if (userId !== undefined) present.userIds.delete(userId)
       if (--present.streams === 0) this.#topics.delete(topic)
-      this.onChange(topic)
+      this.onChange({ topic, streams: -1, came: [], went: userId !== undefined && left === 0 ? [userId] : [] })
     }
   }
 }

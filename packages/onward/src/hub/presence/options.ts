@@ -6,6 +6,11 @@ export interface PresenceOptions {
   /** Patterns of the topics to count. @default ["*"], all */
   readonly patterns?: readonly string[]
   /**
+   * How long a stream or user still counts after it has disconnected, in ms, so that a page reload or a deploy is not reported as leaving
+   * and joining. For reloads that reach another process, use at least 2 * `interval`. 0 reports each disconnect at once. @default 3_000
+   */
+  readonly grace?: number
+  /**
    * How often this process reports changes to the others, in ms. Without changes it reports every five intervals. Use the same value in all
    * processes. @default 1_000
    */
@@ -17,6 +22,7 @@ export interface PresenceOptions {
 /** The options of presence, checked, with defaults. */
 export interface PresenceSettings {
   readonly isCounted: Matcher
+  readonly grace: number
   readonly interval: number
   readonly maxReported: number
 }
@@ -25,17 +31,19 @@ export interface PresenceSettings {
 export function resolvePresence(options: PresenceOptions | boolean | undefined): PresenceSettings | undefined {
   if (options === undefined || options === false) return undefined
   const given = options === true ? {} : options
-  checkNames("createHub's presence", given, ["patterns", "interval", "maxReported"])
-  const { patterns = ["*"], maxReported = 10_000 } = given
+  checkNames("createHub's presence", given, ["patterns", "grace", "interval", "maxReported"])
+  const { patterns = ["*"], grace = 3_000, maxReported = 10_000 } = given
   if (!Array.isArray(patterns)) {
     throw new TypeError(`createHub: \`presence.patterns\` must be an array of strings, not ${kindOf(patterns)}.`)
   }
-  if (typeof maxReported !== "number" || !(maxReported >= 0)) {
-    throw new TypeError(`createHub: \`presence.maxReported\` must be a number, 0 or more, not ${kindOf(maxReported)}.`)
+  for (const [name, value] of Object.entries({ grace, maxReported })) {
+    if (typeof value === "number" && value >= 0) continue
+    throw new TypeError(`createHub: \`presence.${name}\` must be a number, 0 or more, not ${kindOf(value)}.`)
   }
   const matchers = patterns.map(compilePattern)
   return {
     isCounted: (topic) => matchers.some((matches) => matches(topic)),
+    grace,
     interval: durationOf("presence.interval", given.interval, 1_000),
     maxReported,
   }

@@ -1,21 +1,19 @@
 import { OnwardError } from "../../errors.ts"
+import { kindOf } from "../../kind.ts"
 import { createEpoch } from "../../log/index.ts"
 import { followTopic } from "../follow-topic.ts"
 import type { Internals } from "../hub-context.ts"
 import type { LocalPresence } from "./local.ts"
+import { MergedPresence, type Difference, type PresenceState } from "./merged.ts"
 import type { PresenceSettings } from "./options.ts"
 import { RemotePresence } from "./remote.ts"
 import { PRESENCE_TOPIC, readReport, writeReport, type Change } from "./report.ts"
+import { PresenceWatchers, resolveWatched, type PresenceListener, type WatchedTopics } from "./watchers.ts"
 
-/** The streams and users of a topic, in all processes that share the log. */
-export interface PresenceState {
-  /** Streams that name the topic. A stream with only a pattern for it is not counted. */
-  readonly streams: number
-  /** The `userId` of their subscriptions, deduplicated and sorted. */
-  readonly userIds: readonly string[]
-}
-
-/** Counts streams and users. A change in this process counts at once, a change in another about a second later. */
+/**
+ * Counts streams and users. A stream that opens in this process counts at once, one in another process about a second later. A stream that
+ * ends counts for `presence.grace` longer.
+ */
 export interface Presence {
   /** The current state of a topic. Throws `TypeError` when the hub was made without `presence`. */
   of(topic: string): PresenceState
@@ -27,6 +25,14 @@ export interface Presence {
    * })
    */
   updates(topic: string, signal?: AbortSignal): AsyncGenerator<PresenceState, void, undefined>
+  /**
+   * Calls `listener` for each change on these topics in any of the processes that share the log: once in each process that watches. The
+   * first calls, before `watch` returns, report what is present now, so the calls add up to the state. Returns the undo.
+   * @throws TypeError for options that do not exist, OnwardError `invalid_selector` for an invalid pattern
+   * @example
+   * const stop = hub.presence.watch({ patterns: ["room/*"] }, ({ kind, topic, userId }) => console.log(kind, topic, userId))
+   */
+  watch(topics: WatchedTopics, listener: PresenceListener): () => void
 }
 
 /** Presence with the method that only its hub uses. */
@@ -45,6 +51,7 @@ interface TopicPresence {
 export const noPresence: OpenPresence = {
   of: refuse,
   updates: refuse,
+  watch: refuse,
   close: async () => {},
 }
 
@@ -54,14 +61,24 @@ function refuse(): never {
 
 /** Adds this process's counts to the reports of the others, and reports to them. Processes communicate by the log only. */
 export function createPresence(
-  { interval, maxReported }: PresenceSettings,
+  { grace, interval, maxReported }: PresenceSettings,
   localPresence: LocalPresence,
   internals: Internals,
 ): OpenPresence {
   const { context } = internals
   const { clock } = context
   const me = createEpoch()
-  const remotePresence = new RemotePresence()
+  const watchers = new PresenceWatchers(context.onError)
+  const followers = new Map<string, Set<() => void>>()
+  const merged = new MergedPresence({
+    ...{ clock, grace },
+    onChange: (change) => watchers.tell(change),
+    onState(topic) {
+      for (const wake of followers.get(topic) ?? []) wake()
+    },
+  })
+  const apply = (change: Difference): void => merged.apply(change)
+  const remotePresence = new RemotePresence(apply)
   /** What this process has reported: `size` topics and users together. */
   const told = new Map<string, TopicPresence>()
   let size = 0
@@ -75,27 +92,10 @@ export function createPresence(
   let telling: Promise<void> = Promise.resolve()
   let reported: unknown
   let cancel = (): void => {}
-  const followers = new Map<string, Set<() => void>>()
-  const changed = new Set<string>()
 
-  /** Wakes the iterators of these topics, once per turn. */
-  function changes(topics: Iterable<string>): void {
-    for (const topic of topics) {
-      if (!followers.has(topic)) continue
-      if (changed.size === 0) clock.turn(notify)
-      changed.add(topic)
-    }
-  }
-
-  function notify(): void {
-    const topics = [...changed]
-    changed.clear()
-    for (const topic of topics) for (const wake of followers.get(topic) ?? []) wake()
-  }
-
-  localPresence.onChange = (topic) => {
-    dirty.add(topic)
-    changes([topic])
+  localPresence.onChange = (change) => {
+    dirty.add(change.topic)
+    apply(change)
   }
 
   function hear(data: string): void {
@@ -103,12 +103,12 @@ export function createPresence(
     if (!heard) return
     const { from } = heard
     if (from === me) {
-      if (heard.beat) changes(remotePresence.missBeat())
-    } else if (heard.leaves) changes(remotePresence.forget(from))
+      if (heard.beat) remotePresence.missBeat()
+    } else if (heard.leaves) remotePresence.forget(from)
     else if (!heard.anew && !remotePresence.has(from)) asks = true
     else {
       if (heard.asks) anew = true
-      changes(remotePresence.take(heard))
+      remotePresence.take(heard)
     }
   }
 
@@ -118,7 +118,7 @@ export function createPresence(
       return true
     },
     onLost() {
-      changes(remotePresence.forgetAll())
+      remotePresence.forgetAll()
       asks = true
     },
   })
@@ -207,11 +207,7 @@ export function createPresence(
     if (!context.isClosed) void tick()
   })
 
-  const of = (topic: string): PresenceState => {
-    const here = localPresence.at(topic)
-    const userIds = new Set([...(here?.userIds.keys() ?? []), ...remotePresence.userIds(topic)])
-    return { streams: (here?.streams ?? 0) + remotePresence.streams(topic), userIds: [...userIds].sort() }
-  }
+  const of = (topic: string): PresenceState => merged.of(topic)
 
   async function* updates(topic: string, signal?: AbortSignal): AsyncGenerator<PresenceState, void, undefined> {
     let last = ""
@@ -242,8 +238,19 @@ export function createPresence(
   return {
     of,
     updates,
+    watch(topics, listener) {
+      if (typeof listener !== "function") {
+        throw new TypeError(`presence.watch: \`listener\` must be a function, not ${kindOf(listener)}.`)
+      }
+      const selection = resolveWatched(topics)
+      const now = [...merged.told(selection.matches)]
+      const stop = watchers.add(selection, listener)
+      for (const change of now) watchers.call(listener, change)
+      return stop
+    },
     async close() {
       cancel()
+      merged.close()
       followed.stop()
       for (const all of followers.values()) for (const wake of all) wake()
       await telling

@@ -1,70 +1,80 @@
+import type { Difference } from "./merged.ts"
 import type { PresenceReport } from "./report.ts"
 
 /** A process that reports nothing during this many beats of this process counts as gone. */
 const MISSED_BEATS = 3
 
-interface TopicPresence {
+interface RemoteTopic {
   streams: number
   readonly userIds: Set<string>
 }
 
 interface RemoteProcess {
   missed: number
-  topics: Map<string, TopicPresence>
+  topics: Map<string, RemoteTopic>
 }
 
-/** The reports of the other processes. Each method that changes them returns the topics that may have changed. */
+/** The reports of the other processes. */
 export class RemotePresence {
-  readonly #remotePresence = new Map<string, RemoteProcess>()
+  readonly #processes = new Map<string, RemoteProcess>()
+  readonly #onChange: (change: Difference) => void
+
+  /** @param onChange called for each change */
+  constructor(onChange: (change: Difference) => void) {
+    this.#onChange = onChange
+  }
 
   get size(): number {
-    return this.#remotePresence.size
+    return this.#processes.size
   }
 
   has(name: string): boolean {
-    return this.#remotePresence.has(name)
+    return this.#processes.has(name)
   }
 
-  take({ from, anew, changes = [] }: PresenceReport): Iterable<string> {
-    const changed = new Set(anew && this.forget(from))
-    let peer = this.#remotePresence.get(from)
-    if (!peer) this.#remotePresence.set(from, (peer = { missed: 0, topics: new Map() }))
+  take({ from, anew, changes = [] }: PresenceReport): void {
+    if (anew) this.forget(from)
+    let peer = this.#processes.get(from)
+    if (!peer) this.#processes.set(from, (peer = { missed: 0, topics: new Map() }))
     peer.missed = 0
     for (const [topic, streams, came, went] of changes) {
-      changed.add(topic)
-      const told = peer.topics.get(topic) ?? { streams, userIds: new Set() }
+      const told = peer.topics.get(topic) ?? { streams: 0, userIds: new Set<string>() }
+      const change = {
+        topic,
+        streams: streams - told.streams,
+        went: went.filter((userId) => told.userIds.delete(userId)),
+        came: came.filter((userId) => !told.userIds.has(userId) && told.userIds.add(userId)),
+      }
       told.streams = streams
-      for (const userId of went) told.userIds.delete(userId)
-      for (const userId of came) told.userIds.add(userId)
-      if (streams > 0) peer.topics.set(topic, told)
-      else peer.topics.delete(topic)
+      if (streams > 0) {
+        peer.topics.set(topic, told)
+        this.#onChange(change)
+      } else {
+        peer.topics.delete(topic)
+        const came = new Set(change.came)
+        this.#onChange({
+          ...change,
+          came: [],
+          went: [...change.went, ...[...told.userIds].filter((userId) => !came.has(userId))],
+        })
+      }
     }
-    return changed
   }
 
-  forget(name: string): Iterable<string> {
-    const topics = this.#remotePresence.get(name)?.topics.keys() ?? []
-    this.#remotePresence.delete(name)
-    return topics
+  forget(name: string): void {
+    const topics = this.#processes.get(name)?.topics ?? []
+    this.#processes.delete(name)
+    for (const [topic, { streams, userIds }] of topics) {
+      this.#onChange({ topic, streams: -streams, came: [], went: [...userIds] })
+    }
   }
 
   /** Forgets processes that missed too many beats of this one. Beats are counted in the order of the log, so a process that stood still counts none. */
-  missBeat(): Iterable<string> {
-    const gone = [...this.#remotePresence].filter(([, peer]) => ++peer.missed >= MISSED_BEATS)
-    return gone.flatMap(([name]) => [...this.forget(name)])
+  missBeat(): void {
+    for (const [name, peer] of this.#processes) if (++peer.missed >= MISSED_BEATS) this.forget(name)
   }
 
-  forgetAll(): Iterable<string> {
-    return [...this.#remotePresence.keys()].flatMap((name) => [...this.forget(name)])
-  }
-
-  streams(topic: string): number {
-    let sum = 0
-    for (const { topics } of this.#remotePresence.values()) sum += topics.get(topic)?.streams ?? 0
-    return sum
-  }
-
-  *userIds(topic: string): Iterable<string> {
-    for (const { topics } of this.#remotePresence.values()) yield* topics.get(topic)?.userIds ?? []
+  forgetAll(): void {
+    for (const name of this.#processes.keys()) this.forget(name)
   }
 }

@@ -9,7 +9,7 @@ import { createHub, type Message } from "../../../src/index.ts"
 import { openLog, type LogAddress } from "../../chaos/open-log.ts"
 
 const log = await openLog(JSON.parse(process.argv[2] ?? "") as LogAddress)
-const hub = createHub({ log, presence: { patterns: ["room/*"], interval: 50 } })
+const hub = createHub({ log, presence: { patterns: ["room/*"], interval: 50, grace: 0 } })
 
 const server = createServer(async (req, res) => {
   const { pathname, searchParams } = new URL(req.url ?? "", "http://hub")

@@ -104,7 +104,7 @@ class Simulation {
       window: { maxEntries: chance.pick(this.#isLong ? [3, 10, 30] : [1, 3, 10, 1_000]) },
       // often enough to meet entries that are about to go out
       heartbeat: chance.pick([100, 15_000]),
-      presence: this.#hasPresence,
+      presence: this.#hasPresence && { grace: 0 },
       onError: () => {},
     })
     for (const viewer of this.#viewers) if (chance.percent(50)) viewer.stop()
