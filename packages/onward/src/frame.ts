@@ -16,9 +16,15 @@ export class Frame implements Piece {
   readonly text: string
   #bytes: Uint8Array | undefined
   #chunk: Uint8Array | undefined
+  #size: number | undefined
 
   constructor(text: string) {
     this.text = text
+  }
+
+  /** Bytes of the text in UTF-8. */
+  get size(): number {
+    return (this.#size ??= byteLength(this.text))
   }
 
   get bytes(): Uint8Array {
@@ -26,6 +32,6 @@ export class Frame implements Piece {
   }
 
   get chunk(): Uint8Array {
-    return (this.#chunk ??= encoder.encode(`${byteLength(this.text).toString(16)}\r\n${this.text}\r\n`))
+    return (this.#chunk ??= encoder.encode(`${this.size.toString(16)}\r\n${this.text}\r\n`))
   }
 }

@@ -21,6 +21,9 @@ export interface Sink {
 export interface SinkOwner {
   /** A sink that answered false has room again. */
   onDrain(): void
-  /** The stream has ended: the client disconnected, an error occurred, or the server closed it. Called once. */
-  onClose(): void
+  /**
+   * The stream has ended: the client disconnected, an error occurred, or the server closed it. Called once.
+   * @param isComplete true when the sink ended the stream itself, because its response is complete
+   */
+  onClose(isComplete?: true): void
 }

@@ -41,6 +41,9 @@ export class Audience implements Reader {
   wroteAt = 0
   /** Position of the last entry written to all live members. */
   shown: Position = ""
+  /** Entries and bytes that were written to all live members, since it exists: a stream knows them without counting each delivery. */
+  sentEntries = 0
+  sentBytes = 0
   readonly #matchers: readonly Matcher[]
 
   constructor(key: string, selection: Selection, matchers: readonly Matcher[]) {

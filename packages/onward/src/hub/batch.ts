@@ -7,6 +7,8 @@ export interface Part {
   readonly frame: Frame
   /** Position of its last entry. */
   readonly end: Position
+  /** How many entries it has. */
+  readonly count: number
 }
 
 /**
@@ -48,10 +50,13 @@ export class Batch {
 /** Joins entries into parts of about {@link PART_CHARS}. A part is made when it is needed, because a full sink takes few of them. */
 export function* cut(entries: readonly KeptEntry[]): Generator<Part> {
   let text = ""
+  let count = 0
   for (const [i, kept] of entries.entries()) {
     text += kept.text
+    count++
     if (text.length < PART_CHARS && i < entries.length - 1) continue
-    yield { frame: new Frame(text), end: kept.entry.position }
+    yield { frame: new Frame(text), end: kept.entry.position, count }
     text = ""
+    count = 0
   }
 }

@@ -1,5 +1,4 @@
 import { OnwardError } from "../errors.ts"
-import type { Frame } from "../frame.ts"
 import type { Sink } from "../sink.ts"
 import { TimerWheel } from "../timer-wheel.ts"
 import type { Selection } from "./audience.ts"
@@ -8,6 +7,7 @@ import { comment } from "./control.ts"
 import { Cursor, type CursorOwner } from "./cursor.ts"
 import type { HubContext } from "./hub-context.ts"
 import { Keys } from "./keys.ts"
+import type { CloseReason } from "./observation.ts"
 import type { LocalPresence } from "./presence/local.ts"
 import type { StartPoint } from "./start-point.ts"
 
@@ -17,6 +17,7 @@ export interface OpenOptions {
   readonly limitKey: string | undefined
   readonly signal: AbortSignal | undefined
   readonly userId: string | undefined
+  readonly label: string | undefined
 }
 
 /** The streams that are open in this process: admits, opens, counts and ends them. */
@@ -27,6 +28,7 @@ export class Connections implements CursorOwner {
   readonly #keys: Keys
   readonly #signals = new Map<AbortSignal, SignalGroup>()
   #refusal: OnwardError | undefined
+  #lastId = 0
 
   /** @param localPresence undefined when presence is disabled */
   constructor(context: HubContext, localPresence: LocalPresence | undefined) {
@@ -63,15 +65,18 @@ export class Connections implements CursorOwner {
     if (limitKey !== undefined) this.#keys.admit(limitKey, selection.patterns)
   }
 
-  open(selection: Selection, sink: Sink, { start, limitKey, signal, userId }: OpenOptions): void {
+  open(selection: Selection, sink: Sink, { start, limitKey, signal, userId, label }: OpenOptions): void {
     // admitted just before the hub began to close
     if (this.#refusal || signal?.aborted) return sink.close()
     const audience = this.context.fanOut.enter(selection)
-    const cursor = new Cursor(this.context, this, { audience, sink, limitKey, signal, userId })
+    const id = ++this.#lastId
+    const cursor = new Cursor(this.context, this, { id, audience, sink, limitKey, signal, userId, label })
     this.#wheel.add(cursor, cursor.firstBeat)
     if (limitKey !== undefined) this.#keys.enter(limitKey, selection.patterns)
     if (signal) this.#group(signal).cursors.add(cursor)
     this.#localPresence?.enter(selection.topics, userId)
+    const { topics, patterns } = selection
+    this.context.observe?.({ type: "opened", ...cursor.observed, topics, patterns, userId, limitKey })
     cursor.start(start)
   }
 
@@ -88,7 +93,7 @@ export class Connections implements CursorOwner {
     let group = this.#signals.get(signal)
     if (!group) {
       group = new SignalGroup(signal, {
-        onAbort: (cursors) => void this.end(cursors, () => comment),
+        onAbort: (cursors) => void this.end(cursors, reasonOf(signal)),
         onEmpty: () => this.#signals.delete(signal),
       })
       this.#signals.set(signal, group)
@@ -96,12 +101,18 @@ export class Connections implements CursorOwner {
     return group
   }
 
+  /** The stream with this id; undefined if it is not open. */
+  find(id: string): Cursor | undefined {
+    for (const cursor of this.cursors()) if (String(cursor.id) === id) return cursor
+    return undefined
+  }
+
   /** Ends streams, over as many turns as it takes. */
-  async end(cursors: Iterable<Cursor>, last: () => Frame): Promise<void> {
+  async end(cursors: Iterable<Cursor>, reason: CloseReason): Promise<void> {
     const { turns } = this.context
     for (const cursor of [...cursors]) {
       if (turns.isOver) await turns.next()
-      cursor.end(last())
+      cursor.end(reason, comment)
     }
   }
 
@@ -115,7 +126,7 @@ export class Connections implements CursorOwner {
       ),
     )
     this.context.onError(cause)
-    for (const cursor of [...this.cursors()]) cursor.end(comment)
+    for (const cursor of [...this.cursors()]) cursor.end("error", comment)
   }
 
   /** Ends all streams over `duration` ms, at even steps; each client gets another reconnection time. Resolves when none is open. */
@@ -128,13 +139,16 @@ export class Connections implements CursorOwner {
       const share = duration > 0 ? Math.min(1, (clock.monotonic() - startedAt) / duration) : 1
       for (const due = Math.floor(cursors.length * share); ended < due; ended++) {
         if (turns.isOver) await turns.next()
-        cursors[ended]?.sendAway()
+        cursors[ended]?.sendAway("drain")
       }
       if (this.size > 0) await new Promise<void>((resolve) => clock.after(50, resolve))
     }
     letGo()
   }
 }
+
+/** A program that ends streams for reasons of its own names them by the reason of its signal. */
+const reasonOf = ({ reason }: AbortSignal): CloseReason => (typeof reason === "string" ? reason : "aborted")
 
 /** The streams that end with one signal. They share one listener, which is removed with the last of them. */
 class SignalGroup {

@@ -15,7 +15,7 @@ export interface CreatedContext extends HubContext {
 
 /** @param onGiveUp called once, when the log fails with an error of the program */
 export function createContext(settings: HubSettings, onGiveUp: (cause: unknown) => void): CreatedContext {
-  const { log, clock, limits, heartbeat, stallTimeout, maxStreamAge, onError } = settings
+  const { log, clock, limits, heartbeat, stallTimeout, maxStreamAge, onError, observe } = settings
   const context: Omit<CreatedContext, "tail"> = {
     log,
     clock,
@@ -24,10 +24,11 @@ export function createContext(settings: HubSettings, onGiveUp: (cause: unknown) 
     stallTimeout,
     maxStreamAge,
     onError,
+    observe,
     turns: turnsOf(clock),
     lookBacks: new LookBacks(),
     window: new Window(settings.window, ""),
-    fanOut: new FanOut(clock, limits.patterns),
+    fanOut: new FanOut(clock, limits.patterns, observe),
     tailListeners: new TailListeners(),
     isClosed: false,
     onClose: new Set(),

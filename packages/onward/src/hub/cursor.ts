@@ -8,8 +8,10 @@ import { reconnectLater, comment, end, gap } from "./control.ts"
 import { Follower, type Receiver } from "./follower.ts"
 import type { HubContext } from "./hub-context.ts"
 import type { KeptEntry } from "./kept-entry.ts"
+import type { CloseReason, ObservedStream, StartOutcome } from "./observation.ts"
 import { resolveStart } from "./resolve-start.ts"
 import type { StartPoint } from "./start-point.ts"
+import { lagOf, type StreamInfo, type StreamState } from "./stream-info.ts"
 
 /** Counts the open cursors. */
 export interface CursorOwner {
@@ -18,11 +20,13 @@ export interface CursorOwner {
 }
 
 export interface CursorOptions {
+  readonly id: number
   readonly audience: Audience
   readonly sink: Sink
   readonly limitKey: string | undefined
   readonly signal: AbortSignal | undefined
   readonly userId: string | undefined
+  readonly label: string | undefined
 }
 
 /**
@@ -31,6 +35,8 @@ export interface CursorOptions {
  */
 export class Cursor implements Listener, SinkOwner, Beating, Receiver {
   slot = 0
+  readonly id: number
+  readonly label: string | undefined
   readonly limitKey: string | undefined
   readonly signal: AbortSignal | undefined
   readonly userId: string | undefined
@@ -44,9 +50,24 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
   /** The newest position the client received as an id. */
   #shown: Position = ""
   #wroteAt: number
+  readonly #openedAt: number
   readonly #endsAt: number
+  /** Since when it has not been live, by the monotonic clock; undefined while live, and for a start without history. */
+  #behindSince: number | undefined
+  #outcome: StartOutcome | undefined
+  #gaps = 0
+  #timesBehind = 0
+  /** What it was sent. While live, without what its audience has been sent in all. */
+  #sentEntries = 0
+  #sentBytes = 0
 
-  constructor(context: HubContext, owner: CursorOwner, { audience, sink, limitKey, signal, userId }: CursorOptions) {
+  constructor(
+    context: HubContext,
+    owner: CursorOwner,
+    { id, audience, sink, limitKey, signal, userId, label }: CursorOptions,
+  ) {
+    this.id = id
+    this.label = label
     this.#context = context
     this.#owner = owner
     this.audience = audience
@@ -54,8 +75,8 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
     this.limitKey = limitKey
     this.signal = signal
     this.userId = userId
-    this.#wroteAt = context.clock.monotonic()
-    this.#endsAt = this.#wroteAt + lifeOf(context.maxStreamAge, context.clock.random())
+    this.#openedAt = this.#wroteAt = context.clock.monotonic()
+    this.#endsAt = this.#openedAt + lifeOf(context.maxStreamAge, context.clock.random())
     sink.owner = this
   }
 
@@ -66,7 +87,10 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
   /** Begins at `start`: at once when the log need not be asked. */
   start(start: StartPoint): void {
     const { tail } = this.#context
-    if (start === "live" && tail.isReady) return this.#behind().start({ position: tail.position })
+    if (start === "live") {
+      this.#started("live")
+      if (tail.isReady) return this.#behind().start({ position: tail.position })
+    } else this.#behindSince = this.#openedAt
     void this.#find(start)
   }
 
@@ -81,10 +105,12 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
       isOver,
     )
     if (!found || isOver()) return
+    if (start === "earliest") this.#started("earliest")
+    else if (typeof start === "object" && !("after" in start)) this.#started("history")
     if (found.isOver) return this.finish()
     const { position, given, isUnknown } = found
     if (given === position) this.#shown = position
-    const hasRoom = !isUnknown || this.#write(new Frame(gap("unknown", given ?? "", position)))
+    const hasRoom = !isUnknown || this.onLost({ reason: "unknown", to: position }, given ?? "")
     this.#behind().start(isUnknown ? { position } : found, !hasRoom)
   }
 
@@ -95,31 +121,44 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
 
   // As the receiver of a follower.
 
-  onEntries(entries: readonly KeptEntry[]): boolean {
+  onEntries(entries: readonly KeptEntry[], source: "window" | "log"): boolean {
+    this.#started("exact")
     const { until } = this.audience
     const last = until ? entries.findIndex(({ entry }) => until(entry)) : -1
     const wanted = last < 0 ? entries : entries.slice(0, last + 1)
     this.#shown = wanted.at(-1)?.entry.position ?? this.#shown
+    this.#sentEntries += wanted.length
+    this.#context.observe?.({ type: "replayed", ...this.observed, entries: wanted.length, source })
     const hasRoom = this.#write(new Frame(wanted.reduce((text, kept) => text + kept.text, "")))
     if (last >= 0) this.finish()
     return hasRoom
   }
 
   onLost({ reason, to }: Loss, from: string): boolean {
+    this.#started(`gap_${reason}`)
+    this.#gaps++
+    this.#context.observe?.({ type: "gap", ...this.observed, reason })
     return this.#write(new Frame(gap(reason, from, to)))
   }
 
   onLive(): void {
-    const { fanOut, tail } = this.#context
+    const { clock, fanOut, tail, observe } = this.#context
+    this.#started("exact")
     this.#follower = undefined
     this.#state = "live"
     fanOut.join(this.audience, this)
+    this.#sentEntries -= this.audience.sentEntries
+    this.#sentBytes -= this.audience.sentBytes
+    if (this.#behindSince !== undefined) {
+      observe?.({ type: "caught_up", ...this.observed, duration: clock.monotonic() - this.#behindSince })
+      this.#behindSince = undefined
+    }
     // so that even a client that disconnects before its first event can resume
     if (this.#shown !== tail.position) this.#show(tail.checkpoint)
   }
 
   onEnd(): void {
-    this.end(comment)
+    this.end(this.#context.isClosed ? "drain" : "error", comment)
   }
 
   /** Writes a frame after which the client has everything up to the tail. */
@@ -142,16 +181,30 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
     if (this.#isOver()) return
     this.#shown = position
     this.#wroteAt = this.#context.clock.monotonic()
+    this.#leaveLive()
     this.#behind().pauseAt(position)
   }
 
   catchUp(position: Position): void {
     if (this.#isOver()) return
+    this.#leaveLive()
     this.#behind().catchUp(position)
   }
 
   finish(): void {
-    this.end(end)
+    this.end("ended", end)
+  }
+
+  #leaveLive(): void {
+    this.#countLive()
+    this.#behindSince = this.#context.clock.monotonic()
+    this.#timesBehind++
+    this.#context.observe?.({ type: "fell_behind", ...this.observed })
+  }
+
+  #countLive(): void {
+    this.#sentEntries += this.audience.sentEntries
+    this.#sentBytes += this.audience.sentBytes
   }
 
   // As the owner of a sink.
@@ -160,31 +213,45 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
     this.#follower?.resume()
   }
 
-  onClose(): void {
+  onClose(isComplete?: true): void {
+    this.#over(isComplete ? "ended" : "client")
+  }
+
+  #over(reason: CloseReason): void {
     if (this.#state === "over") return
+    if (this.isLive) this.#countLive()
     this.audience.live.delete(this)
     this.#follower?.stop()
     this.#state = "over"
     this.#owner.onOver(this)
+    const { clock, observe } = this.#context
+    observe?.({
+      type: "closed",
+      ...this.observed,
+      reason,
+      lifetime: clock.monotonic() - this.#openedAt,
+      entries: this.#sentEntries,
+      bytes: this.#sentBytes,
+    })
   }
 
   /** Ends the stream, with a last frame if there is room for one. */
-  end(last?: Frame): void {
+  end(reason: CloseReason, last?: Frame): void {
     // what arrived in this turn comes first
     if (this.isLive) this.#context.fanOut.flush()
     if (this.#isOver()) return
     const abort = this.#isFull
-    if (last && !abort) this.#sink.write(last)
-    this.onClose()
+    if (last && !abort) this.#write(last)
+    this.#over(reason)
     this.#sink.close({ abort })
   }
 
   /** Ends the stream; its client reconnects and resumes exactly here. */
-  sendAway(): void {
+  sendAway(reason: CloseReason): void {
     const { clock, fanOut, tail } = this.#context
     if (this.isLive) fanOut.flush()
     const position = this.isLive ? tail.position : this.#follower?.position
-    this.end(reconnectLater(position || undefined, clock.random()))
+    this.end(reason, reconnectLater(position || undefined, clock.random()))
   }
 
   get #isFull(): boolean {
@@ -202,12 +269,12 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
     const { heartbeat, stallTimeout } = this.#context
     // the next visit would be too late, and a proxy's own limit does not wait
     if (now > this.#endsAt - TICK_MS) {
-      this.sendAway()
+      this.sendAway("max_age")
       return heartbeat
     }
     const silence = now - (this.isLive ? Math.max(this.#wroteAt, this.audience.wroteAt) : this.#wroteAt)
     if (this.#isFull) {
-      if (silence >= stallTimeout) this.end()
+      if (silence >= stallTimeout) this.end("stalled")
       return Math.min(stallTimeout - silence, this.#endsAt - now)
     }
     if (silence < quietEnough(heartbeat)) return Math.min(heartbeat - silence, stallTimeout, this.#endsAt - now)
@@ -237,11 +304,66 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
 
   #write(frame: Frame): boolean {
     this.#wroteAt = this.#context.clock.monotonic()
+    this.#sentBytes += frame.size
     return this.#sink.write(frame)
   }
 
   #isOver(): boolean {
     return this.#state === "over"
+  }
+
+  /** It found its start point, unless it has found it before. */
+  #started(outcome: StartOutcome): void {
+    if (this.#outcome !== undefined) return
+    this.#outcome = outcome
+    this.#context.observe?.({ type: "resumed", ...this.observed, outcome })
+  }
+
+  // As what operators look at.
+
+  get observed(): ObservedStream {
+    return { id: String(this.id), label: this.label }
+  }
+
+  get state(): StreamState {
+    return this.isLive ? "live" : this.#isFull ? "full" : "reading"
+  }
+
+  get openedAt(): number {
+    return this.#openedAt
+  }
+
+  /** How many entries of the log, of any topic, follow its position. */
+  get lag(): number {
+    return this.isLive ? 0 : lagOf(this.#follower?.position, this.#context.tail.position)
+  }
+
+  get sentBytes(): number {
+    return this.#sentBytes + (this.isLive ? this.audience.sentBytes : 0)
+  }
+
+  get info(): StreamInfo {
+    const { clock } = this.#context
+    const toDate = clock.now() - clock.monotonic()
+    const { audience, isLive, label, limitKey, userId } = this
+    return {
+      id: String(this.id),
+      label,
+      topics: audience.topics,
+      patterns: audience.patterns,
+      limitKey,
+      userId,
+      state: this.state,
+      outcome: this.#outcome,
+      openedAt: toDate + this.#openedAt,
+      wroteAt: toDate + (isLive ? Math.max(this.#wroteAt, audience.wroteAt) : this.#wroteAt),
+      lag: this.lag,
+      behindSince: this.#behindSince === undefined ? undefined : toDate + this.#behindSince,
+      timesBehind: this.#timesBehind,
+      gaps: this.#gaps,
+      entries: this.#sentEntries + (isLive ? audience.sentEntries : 0),
+      bytes: this.sentBytes,
+    }
   }
 }
 

@@ -5,6 +5,7 @@ import { compilePattern, type Matcher } from "../topic.ts"
 import { Audience, type Listener, type Selection } from "./audience.ts"
 import { cut, Batch, type Part } from "./batch.ts"
 import type { KeptEntry } from "./kept-entry.ts"
+import type { Observe } from "./observation.ts"
 
 /** Most topics whose matching patterns are remembered. */
 const CACHED_TOPICS = 10_000
@@ -29,10 +30,14 @@ export class FanOut {
   #dirty: Audience[] = []
   #pending = false
   #privateKeys = 0
+  readonly #observe: Observe | undefined
+  /** When the oldest entry that is not flushed was stored. */
+  #oldest = Infinity
 
-  constructor(clock: Clock, maxPatterns: number) {
+  constructor(clock: Clock, maxPatterns: number, observe?: Observe) {
     this.#clock = clock
     this.#maxPatterns = maxPatterns
+    this.#observe = observe
   }
 
   get topics(): number {
@@ -95,6 +100,7 @@ export class FanOut {
     const dirty = this.#dirty
     this.#dirty = []
     const now = this.#clock.monotonic()
+    const sent: Sent = { entries: 0, writes: 0, bytes: 0 }
     for (const audience of dirty) {
       const batch = audience.batch as Batch
       audience.batch = undefined
@@ -102,9 +108,14 @@ export class FanOut {
       audience.shown = batch.end.entry.position
       const { until } = audience
       const last = until ? batch.entries().findIndex(({ entry }) => until(entry)) : -1
-      if (last < 0) write(audience, batch.parts())
-      else finish(audience, batch.entries().slice(0, last + 1))
+      if (last < 0) write(audience, batch.parts(), sent)
+      else finish(audience, batch.entries().slice(0, last + 1), sent)
     }
+    const oldest = this.#oldest
+    this.#oldest = Infinity
+    if (!this.#observe) return
+    const lag = Math.max(0, this.#clock.now() - oldest)
+    this.#observe({ type: "delivered", entries: sent.entries, writes: sent.writes, bytes: sent.bytes, lag })
   }
 
   /** Ends live delivery for all connections: they have everything up to `position`, and read from there themselves. */
@@ -124,6 +135,7 @@ export class FanOut {
       this.#dirty.push(audience)
       if (!this.#pending) this.#schedule()
       audience.batch = this.#first(kept)
+      if (kept.entry.time < this.#oldest) this.#oldest = kept.entry.time
     } else if (batch.end !== kept) audience.batch = batch.with(kept)
   }
 
@@ -175,22 +187,41 @@ export class FanOut {
   }
 }
 
-function write(audience: Audience, parts: readonly Part[]): void {
-  for (const { frame, end } of parts) {
+/** What one flush wrote, in all streams together. */
+interface Sent {
+  entries: number
+  writes: number
+  bytes: number
+}
+
+function write(audience: Audience, parts: readonly Part[], sent: Sent): void {
+  for (const part of parts) {
+    count(audience, part, sent)
     for (const listener of audience.live) {
-      if (listener.write(frame, audience)) continue
+      if (listener.write(part.frame, audience)) continue
       audience.live.delete(listener)
-      listener.fallBehind(end)
+      listener.fallBehind(part.end)
     }
   }
 }
 
-function finish(audience: Audience, entries: readonly KeptEntry[]): void {
+function finish(audience: Audience, entries: readonly KeptEntry[], sent: Sent): void {
   const parts = [...cut(entries)]
   const last = parts.pop()
-  write(audience, parts)
+  write(audience, parts, sent)
+  if (last) count(audience, last, sent)
   for (const listener of audience.live) {
     if (last) listener.write(last.frame, audience)
     listener.finish()
   }
+}
+
+/** Once for all live members, which all take the part. */
+function count(audience: Audience, { frame, count: entries }: Part, sent: Sent): void {
+  const streams = audience.live.size
+  audience.sentEntries += entries
+  audience.sentBytes += frame.size
+  sent.entries += entries * streams
+  sent.bytes += frame.size * streams
+  sent.writes += streams
 }

@@ -11,8 +11,8 @@ const BEHIND_MS = 50
 
 /** Receives entries of the log in order, each once: the history first, then live ones. Its methods must not throw. */
 export interface Receiver {
-  /** Takes all of `entries`. False when it has no room for more: the follower pauses until `resume`. */
-  onEntries(entries: readonly KeptEntry[]): boolean
+  /** Takes all of `entries`, which were read from `source`. False when it has no room for more: the follower pauses until `resume`. */
+  onEntries(entries: readonly KeptEntry[], source: "window" | "log"): boolean
   /**
    * Entries after `from` (an id or a position) and up to `loss.to` are lost; each loss is reported once, before the entries after it.
    * False as for `onEntries`.
@@ -117,7 +117,7 @@ export class Follower implements TailWaiter {
       if (!window.covers(this.#position)) return void this.#readLog()
       this.#losses?.hasRead()
       const { entries, next } = window.read(this.#position, this.#selection, PART_CHARS, turns)
-      if (!this.#deliver(entries, next)) return
+      if (!this.#deliver(entries, next, "window")) return
       if (next === window.end) return this.#goLive()
     }
   }
@@ -151,7 +151,7 @@ export class Follower implements TailWaiter {
     for (const slice of slices(entries)) {
       if (turns.isOver) await turns.next()
       if (this.#isStopped()) return
-      if (!this.#deliver(slice, slice.at(-1)?.entry.position ?? end)) return
+      if (!this.#deliver(slice, slice.at(-1)?.entry.position ?? end, "log")) return
     }
     if (end > this.#position) this.#position = end
     if (this.#position !== after) return this.catchUp(this.#position)
@@ -160,9 +160,9 @@ export class Follower implements TailWaiter {
   }
 
   /** Delivers what matches up to `next`. False when the receiver has no room, or has stopped this follower. */
-  #deliver(entries: readonly KeptEntry[], next: Position): boolean {
+  #deliver(entries: readonly KeptEntry[], next: Position, source: "window" | "log"): boolean {
     this.#position = next
-    const hasRoom = entries.length === 0 || this.#receiver.onEntries(entries)
+    const hasRoom = entries.length === 0 || this.#receiver.onEntries(entries, source)
     if (this.#isStopped()) return false
     if (!hasRoom) this.#state = "full"
     return hasRoom

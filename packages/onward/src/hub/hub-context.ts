@@ -7,6 +7,7 @@ import type { Turns } from "../turns.ts"
 import type { FanOut } from "./fan-out.ts"
 import type { Limits } from "./limits.ts"
 import type { LookBacks } from "./look-backs.ts"
+import type { Observe } from "./observation.ts"
 import type { Retry } from "./retry.ts"
 import type { TailListeners } from "./tail-listeners.ts"
 import type { Window } from "./window.ts"
@@ -21,6 +22,8 @@ export interface HubContext extends Retry {
   readonly stallTimeout: number
   readonly maxStreamAge: number
   readonly onError: (error: unknown) => void
+  /** Undefined when nothing is observed. It does not throw. */
+  readonly observe: Observe | undefined
   readonly lookBacks: LookBacks
   readonly window: Window
   readonly fanOut: FanOut

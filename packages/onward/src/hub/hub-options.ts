@@ -4,6 +4,8 @@ import { kindOf } from "../kind.ts"
 import { checkLog, memoryLog, type Log } from "../log/index.ts"
 import { checkKinds, checkNames, durationOf } from "../options.ts"
 import { defaultLimits, resolveLimits, type Limits } from "./limits.ts"
+import { guardObserve, type HubObservation, type Observe } from "./observation.ts"
+import { observedLog } from "./observed-log.ts"
 import { resolvePresence, type PresenceOptions, type PresenceSettings } from "./presence/options.ts"
 import type { WindowOptions } from "./window.ts"
 
@@ -29,6 +31,11 @@ export interface HubOptions<S extends EventSchemas = EventSchemas> {
   readonly presence?: boolean | PresenceOptions
   /** Called with errors that no caller awaits, such as an unavailable store. @default console.error */
   readonly onError?: (error: unknown) => void
+  /**
+   * Called with what happens in this process: streams that open, resume, fall behind and close, messages that are published and delivered,
+   * and operations of the log. It is called synchronously, so it must be fast. For metrics and traces. @default not called
+   */
+  readonly observe?: (observation: HubObservation) => void
   /** The source of time and random numbers. In tests, a clock of `onward/testing`. @default the machine's */
   readonly clock?: Clock
 }
@@ -45,6 +52,7 @@ export interface HubSettings {
   /** Undefined when presence is disabled. */
   readonly presence: PresenceSettings | undefined
   readonly onError: (error: unknown) => void
+  readonly observe: Observe | undefined
 }
 
 const OPTIONS = [
@@ -57,6 +65,7 @@ const OPTIONS = [
   "limits",
   "presence",
   "onError",
+  "observe",
   "clock",
   ...Object.keys(defaultLimits).map((name) => `limits.${name}`),
   "window.maxEntries",
@@ -66,13 +75,15 @@ const OPTIONS = [
 /** Checks the options of `createHub` and adds defaults. Throws `TypeError` for an unknown name or an invalid value. */
 export function resolveOptions<S extends EventSchemas>(options: HubOptions<S>): HubSettings {
   checkNames("createHub", options, OPTIONS)
-  checkKinds("createHub", options, { onError: "a function" })
+  checkKinds("createHub", options, { onError: "a function", observe: "a function" })
   const { events, clock = systemClock } = options
   checkClock("createHub", clock)
   if (options.log !== undefined) checkLog("createHub", options.log)
   if (events !== undefined) checkContract("createHub", events)
+  const { log = memoryLog({ clock }), onError = (error) => console.error("onward:", error) } = options
+  const observe = guardObserve(options.observe, onError)
   return {
-    log: options.log ?? memoryLog({ clock }),
+    log: observe ? observedLog(log, observe, clock) : log,
     clock,
     limits: resolveLimits(options.limits),
     window: resolveWindow(options.window),
@@ -80,7 +91,8 @@ export function resolveOptions<S extends EventSchemas>(options: HubOptions<S>): 
     stallTimeout: durationOf("stallTimeout", options.stallTimeout, 120_000),
     maxStreamAge: durationOf("maxStreamAge", options.maxStreamAge, Infinity),
     presence: resolvePresence(options.presence),
-    onError: options.onError ?? ((error) => console.error("onward:", error)),
+    onError,
+    observe,
   }
 }
 

@@ -1,16 +1,20 @@
+import { byteLength } from "../bytes.ts"
 import { OnwardError } from "../errors.ts"
 import type { EventInput, EventSchemas } from "../events.ts"
 import { checkMessage, repeatsOf, type Appended } from "../log/index.ts"
 import type { Message, Position, StoredMessage } from "../message.ts"
 import { kindOf } from "../kind.ts"
-import { checkNames } from "../options.ts"
+import { checkKinds, checkNames } from "../options.ts"
 import { Connections } from "./connections.ts"
-import { comment } from "./control.ts"
+import { end } from "./control.ts"
 import { createContext } from "./create-context.ts"
 import { setInternals } from "./hub-context.ts"
 import { resolveOptions, type HubOptions } from "./hub-options.ts"
+import type { Observe } from "./observation.ts"
 import { LocalPresence } from "./presence/local.ts"
 import { createPresence, noPresence, type Presence } from "./presence/presence.ts"
+import { statsOf, type HubStats } from "./stats.ts"
+import { select, type StreamInfo, type StreamsOptions } from "./stream-info.ts"
 import { Subscription, type SubscribeOptions } from "./subscription.ts"
 
 /** A message that fits the hub's contract. */
@@ -24,18 +28,6 @@ export interface PublishResult {
   readonly id: string
   /** True when its topic already kept an entry with its `id` or `idempotencyKey`: this message was neither stored nor delivered. */
   readonly repeated: boolean
-}
-
-/** The current numbers of a hub in this process. */
-export interface HubStats {
-  /** Streams that are open in this process. */
-  readonly connections: number
-  /** Streams that receive new entries at once. The others are catching up, or their client does not read. */
-  readonly live: number
-  /** Exact topics with at least one subscription. */
-  readonly topics: number
-  /** Entries and characters of data in the window. */
-  readonly window: { readonly entries: number; readonly chars: number }
 }
 
 /** A log plus this process's live subscribers. */
@@ -59,6 +51,15 @@ export interface Hub<S extends EventSchemas = EventSchemas> {
   subscribe(options: SubscribeOptions): Subscription
   /** Current numbers of this process. It iterates over all streams, so call it every few seconds, not for every request. */
   stats(): HubStats
+  /** The open streams of this process, at most `limit`. It iterates over all streams, like `stats`. */
+  streams(options?: StreamsOptions): StreamInfo[]
+  /** One open stream of this process; undefined if there is none with this id. */
+  stream(id: string): StreamInfo | undefined
+  /**
+   * Closes one stream of this process. Its client reconnects and resumes; with `end` it gets `stream.end`, after which clients do not
+   * reconnect. False if there is no stream with this id.
+   */
+  disconnect(id: string, options?: DisconnectOptions): boolean
   /** The streams and users on a topic, across all processes that share the log. Needs the option `presence`. */
   readonly presence: Presence
   /**
@@ -69,6 +70,11 @@ export interface Hub<S extends EventSchemas = EventSchemas> {
   /** Closes all streams at once, and the log. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
+}
+
+export interface DisconnectOptions {
+  /** Whether the client is told not to reconnect. @default false */
+  readonly end?: boolean
 }
 
 export interface DrainOptions {
@@ -86,7 +92,7 @@ export interface DrainOptions {
 export function createHub<S extends EventSchemas = EventSchemas>(options: HubOptions<S> = {}): Hub<S> {
   const settings = resolveOptions(options)
   const { events } = options
-  const { log, limits } = settings
+  const { log, limits, clock, observe } = settings
   const context = createContext(settings, (cause) => connections.giveUp(cause))
   const { tail, fanOut, window } = context
   const localPresence = settings.presence && new LocalPresence(settings.presence.isCounted)
@@ -117,14 +123,40 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
     }
   }
 
-  async function publishResults(given: readonly Message[]): Promise<PublishResult[]> {
+  async function publishUnobserved(given: readonly Message[]): Promise<PublishResult[]> {
+    return (await stored(given)).results
+  }
+
+  async function publishObserved(given: readonly Message[], observe: Observe): Promise<PublishResult[]> {
+    const startedAt = clock.monotonic()
+    const told = { type: "published", messages: given } as const
+    try {
+      const { messages, results } = await stored(given)
+      let repeated = 0
+      let bytes = 0
+      for (const [i, { data }] of messages.entries()) {
+        if (results[i]?.repeated) repeated++
+        else bytes += byteLength(data)
+      }
+      observe({ ...told, repeated, bytes, duration: clock.monotonic() - startedAt })
+      return results
+    } catch (error) {
+      observe({ ...told, repeated: 0, bytes: 0, duration: clock.monotonic() - startedAt, error })
+      throw error
+    }
+  }
+
+  const publishResults = observe ? (given: readonly Message[]) => publishObserved(given, observe) : publishUnobserved
+
+  async function stored(given: readonly Message[]): Promise<Stored> {
     const messages = events ? await Promise.all(given.map(validated)) : given.map(check)
     const appended = await append(messages)
     const repeats = repeatsOf(appended)
-    return messages.map((message, i) => {
+    const results = messages.map((message, i) => {
       const repeated = repeats[i] === true
       return { id: idFor(message, appended.positions[i] as Position, repeated), repeated }
     })
+    return { messages, results }
   }
 
   const internals = { context, append }
@@ -147,15 +179,23 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
 
     subscribe: (subscribeOptions) => new Subscription(connections, subscribeOptions),
 
-    stats() {
-      let live = 0
-      for (const cursor of connections.cursors()) if (cursor.isLive) live++
-      return {
-        connections: connections.size,
-        live,
-        topics: fanOut.topics,
-        window: { entries: window.size, chars: window.chars },
-      }
+    stats: () => ({
+      ...statsOf(connections.cursors()),
+      topics: fanOut.topics,
+      window: { entries: window.size, chars: window.chars },
+    }),
+
+    streams: (streamsOptions) => select(connections.cursors(), streamsOptions),
+
+    stream: (id) => connections.find(id)?.info,
+
+    disconnect(id, disconnectOptions = {}) {
+      checkNames("disconnect", disconnectOptions, ["end"])
+      checkKinds("disconnect", disconnectOptions, { end: "true or false" })
+      const cursor = connections.find(id)
+      if (disconnectOptions.end) cursor?.end("disconnected", end)
+      else cursor?.sendAway("disconnected")
+      return cursor !== undefined
     },
 
     async drain(drainOptions = {}) {
@@ -172,7 +212,7 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
       if (context.isClosed) return
       context.isClosed = true
       connections.refuse(new OnwardError("hub_closed", "The hub is closed. Connect to another process."))
-      if (connections.size > 0) await connections.end(connections.cursors(), () => comment)
+      if (connections.size > 0) await connections.end(connections.cursors(), "drain")
       await presence.close()
       for (const close of context.onClose) close()
       await tail.stop()
@@ -185,6 +225,11 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
   }
   setInternals(hub, internals)
   return hub
+}
+
+interface Stored {
+  readonly messages: readonly StoredMessage[]
+  readonly results: PublishResult[]
 }
 
 const closed = (cause?: unknown): OnwardError =>

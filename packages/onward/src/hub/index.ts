@@ -1,8 +1,18 @@
-export { createHub, type DrainOptions, type Hub, type HubStats, type MessageOf, type PublishResult } from "./hub.ts"
+export {
+  createHub,
+  type DisconnectOptions,
+  type DrainOptions,
+  type Hub,
+  type MessageOf,
+  type PublishResult,
+} from "./hub.ts"
 export { comment, end } from "./control.ts"
 export { followTopic, type FollowedTopic, type TopicReceiver, type TopicStart } from "./follow-topic.ts"
 export { internalsOf, type Internals } from "./hub-context.ts"
 export type { HubOptions } from "./hub-options.ts"
+export type { CloseReason, HubObservation, LogOperation, ObservedStream, StartOutcome } from "./observation.ts"
+export type { HubStats } from "./stats.ts"
+export type { StreamInfo, StreamsOptions, StreamState } from "./stream-info.ts"
 export type { PresenceOptions } from "./presence/options.ts"
 export type { PresenceChange, PresenceState } from "./presence/merged.ts"
 export type { Presence } from "./presence/presence.ts"

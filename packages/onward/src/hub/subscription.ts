@@ -25,19 +25,22 @@ export interface SubscribeOptions {
   readonly limitKey?: string
   /** The user that `hub.presence` reports for this stream, at most 256 characters. It is written to the log. @default not reported */
   readonly userId?: string
+  /** Names the kind of its streams to the option `observe` and in `hub.stats()`, at most 64 characters. Use few different ones. @default none */
+  readonly label?: string
   /** Ends the stream with `stream.end` after the first entry for which it returns true. @default never */
   readonly until?: (entry: Entry) => boolean
   /** Ends the streams of this subscription when it aborts. Clients then reconnect. */
   readonly signal?: AbortSignal
 }
 
-const OPTIONS = ["topics", "patterns", "from", "allowHistory", "limitKey", "userId", "until", "signal"]
+const OPTIONS = ["topics", "patterns", "from", "allowHistory", "limitKey", "userId", "label", "until", "signal"]
 
 const KINDS = { allowHistory: "true or false", until: "a function", signal: "an AbortSignal" } as const
 
-/** Longest `limitKey` and `userId`, in characters. */
+/** Longest `limitKey`, `userId` and `label`, in characters. */
 const MAX_LIMIT_KEY = 512
 const MAX_USER_ID = 256
+const MAX_LABEL = 64
 
 /** Sorted and deduplicated, so that equal selections share an audience. */
 function listOf(name: string, list: readonly string[] = []): string[] {
@@ -55,7 +58,7 @@ function listOf(name: string, list: readonly string[] = []): string[] {
 /** Throws `OnwardError` for values that a client can cause: names, keys and start points often come from a request. */
 function checkValues(
   { topics, patterns }: Selection,
-  { limitKey, userId, from }: SubscribeOptions,
+  { limitKey, userId, label, from }: SubscribeOptions,
   limits: Limits,
 ): void {
   const count = topics.length + patterns.length
@@ -70,6 +73,7 @@ function checkValues(
   for (const pattern of patterns) compilePattern(pattern)
   checkName("limitKey", limitKey, MAX_LIMIT_KEY)
   checkName("userId", userId, MAX_USER_ID)
+  checkName("label", label, MAX_LABEL)
   if (from !== undefined) checkStart(from, limits)
 }
 
@@ -162,12 +166,26 @@ export class Subscription {
    * `hub_closed`, `cursor_too_long`, `invalid_start`
    */
   open(asked?: StartPoint): PreparedStream {
+    try {
+      return this.#open(asked)
+    } catch (error) {
+      const { label } = this.#options
+      if (error instanceof OnwardError) {
+        this.#connections.context.observe?.({ type: "refused", code: error.code, label })
+      }
+      throw error
+    }
+  }
+
+  #open(asked: StartPoint | undefined): PreparedStream {
     if (this.refusal) throw this.refusal
-    const { limitKey, signal, userId, from = "live", allowHistory = true } = this.#options
+    const { limitKey, signal, userId, label, from = "live", allowHistory = true } = this.#options
     const isResume = typeof asked === "object" && "after" in asked
     const start =
       asked !== undefined && (isResume || allowHistory) ? checkStart(asked, this.#connections.context.limits) : from
     this.#connections.admit(this.#selection, limitKey)
-    return { start: (sink) => this.#connections.open(this.#selection, sink, { start, limitKey, signal, userId }) }
+    return {
+      start: (sink) => this.#connections.open(this.#selection, sink, { start, limitKey, signal, userId, label }),
+    }
   }
 }

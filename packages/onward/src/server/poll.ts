@@ -66,7 +66,7 @@ export class PollSink implements Sink {
     this.#isOver = true
     // includes events of the same turn
     this.#clock.turn(() => {
-      this.owner?.onClose()
+      this.owner?.onClose(true)
       if (!this.#isComplete) this.#inner.writeText(complete)
       this.#inner.close()
     })

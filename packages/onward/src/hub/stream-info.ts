@@ -1,0 +1,92 @@
+import { kindOf } from "../kind.ts"
+import { inSameEpoch, parsePosition } from "../log/index.ts"
+import type { Position } from "../message.ts"
+import { checkNames } from "../options.ts"
+import type { StartOutcome } from "./observation.ts"
+
+/** `live`: receives new entries at once · `reading`: reads from the window or the log · `full`: its client does not read. */
+export type StreamState = "live" | "reading" | "full"
+
+/** One open stream. Times are in ms since 1970. */
+export interface StreamInfo {
+  /** Unique in this hub as long as the process runs. */
+  readonly id: string
+  readonly label: string | undefined
+  readonly topics: readonly string[]
+  readonly patterns: readonly string[]
+  readonly limitKey: string | undefined
+  readonly userId: string | undefined
+  readonly state: StreamState
+  /** How it started; undefined until its start point is found. */
+  readonly outcome: StartOutcome | undefined
+  readonly openedAt: number
+  /** When it was last sent something, heartbeats included. */
+  readonly wroteAt: number
+  /** How many entries of the log, of any topic, follow its position: 0 when live. */
+  readonly lag: number
+  /** Since when it has not been live. */
+  readonly behindSince: number | undefined
+  /** How often it stopped being live. */
+  readonly timesBehind: number
+  /** How many losses it was told. */
+  readonly gaps: number
+  /** What it was sent; the bytes before compression. */
+  readonly entries: number
+  readonly bytes: number
+}
+
+export interface StreamsOptions {
+  /** Which streams come first: the furthest behind, the oldest, or those that were sent most. @default "oldest" */
+  readonly sort?: "lag" | "oldest" | "bytes"
+  /** Most streams that are returned, up to 10_000. @default 1_000 */
+  readonly limit?: number
+}
+
+/** A stream that can be asked for its numbers before it is described. */
+interface Described {
+  readonly lag: number
+  readonly openedAt: number
+  readonly sentBytes: number
+  readonly info: StreamInfo
+}
+
+const ORDERS: Readonly<Record<string, (stream: Described) => number>> = {
+  lag: ({ lag }) => lag,
+  oldest: ({ openedAt }) => -openedAt,
+  bytes: ({ sentBytes }) => sentBytes,
+}
+
+const MAX_LIMIT = 10_000
+
+/** The first `limit` streams of an order. Only these are described, because there can be many thousands. */
+export function select(streams: Iterable<Described>, options: StreamsOptions = {}): StreamInfo[] {
+  checkNames("streams", options, ["sort", "limit"])
+  const { sort = "oldest", limit = 1_000 } = options
+  const order = Object.hasOwn(ORDERS, sort) ? ORDERS[sort] : undefined
+  if (!order) throw new TypeError(`streams: \`sort\` must be "lag", "oldest" or "bytes", not ${kindOf(sort)}.`)
+  if (!Number.isInteger(limit) || limit < 0 || limit > MAX_LIMIT) {
+    throw new TypeError(`streams: \`limit\` must be a whole number from 0 to ${MAX_LIMIT}, not ${kindOf(limit)}.`)
+  }
+  let found: { readonly key: number; readonly stream: Described }[] = []
+  /** Keys up to it are not among the first. */
+  let most = -Infinity
+  const cut = (): void => {
+    found = found.sort((a, b) => b.key - a.key).slice(0, limit)
+    most = found[limit - 1]?.key ?? -Infinity
+  }
+  for (const stream of streams) {
+    const key = order(stream)
+    if (key <= most) continue
+    found.push({ key, stream })
+    if (found.length >= 2 * Math.max(limit, 100)) cut()
+  }
+  cut()
+  return found.map(({ stream }) => stream.info)
+}
+
+/** How many positions lie between a stream's and the end of the log; 0 when it is unknown or of another epoch. */
+export function lagOf(position: Position | undefined, end: Position): number {
+  const from = parsePosition(position ?? "")
+  const to = parsePosition(end)
+  return from && to && inSameEpoch(position as Position, end) ? Math.max(0, to.sequence - from.sequence) : 0
+}
