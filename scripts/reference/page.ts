@@ -36,7 +36,14 @@ const HUB: readonly Section[] = [
     text: "`hub.publishMany(messages)` takes an array of them: all are stored or none, next to each other.",
     from: [["message.ts", "Message"]],
   },
-  { title: "hub.stats()", from: [["hub/hub.ts", "HubStats"]] },
+  { title: "hub.stats()", from: [["hub/stats.ts", "HubStats"]] },
+  { title: "hub.streams(options)", from: [["hub/stream-info.ts", "StreamsOptions"]] },
+  {
+    title: "hub.stream(id)",
+    text: "A stream, as `hub.streams()` describes it.",
+    from: [["hub/stream-info.ts", "StreamInfo"]],
+  },
+  { title: "hub.disconnect(id, options)", from: [["hub/hub.ts", "DisconnectOptions"]] },
   { title: "hub.drain(options)", from: [["hub/hub.ts", "DrainOptions"]] },
 ]
 

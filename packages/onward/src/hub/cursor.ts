@@ -329,10 +329,6 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
     return this.isLive ? "live" : this.#isFull ? "full" : "reading"
   }
 
-  get openedAt(): number {
-    return this.#openedAt
-  }
-
   /** How many entries of the log, of any topic, follow its position. */
   get lag(): number {
     return this.isLive ? 0 : lagOf(this.#follower?.position, this.#context.tail.position)

@@ -45,14 +45,14 @@ export interface StreamsOptions {
 /** A stream that can be asked for its numbers before it is described. */
 interface Described {
   readonly lag: number
-  readonly openedAt: number
+  readonly id: number
   readonly sentBytes: number
   readonly info: StreamInfo
 }
 
 const ORDERS: Readonly<Record<string, (stream: Described) => number>> = {
   lag: ({ lag }) => lag,
-  oldest: ({ openedAt }) => -openedAt,
+  oldest: ({ id }) => -id,
   bytes: ({ sentBytes }) => sentBytes,
 }
 
