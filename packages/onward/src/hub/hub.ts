@@ -53,11 +53,11 @@ export interface Hub<S extends EventSchemas = EventSchemas> {
   stats(): HubStats
   /** The open streams of this process, at most `limit`. It iterates over all streams, like `stats`. */
   streams(options?: StreamsOptions): StreamInfo[]
-  /** One open stream of this process; undefined if there is none with this id. */
+  /** One open stream of this process; undefined if no stream has this id. */
   stream(id: string): StreamInfo | undefined
   /**
    * Closes one stream of this process. Its client reconnects and resumes; with `end` it gets `stream.end`, after which clients do not
-   * reconnect. False if there is no stream with this id.
+   * reconnect. False if no stream has this id.
    */
   disconnect(id: string, options?: DisconnectOptions): boolean
   /** The streams and users on a topic, across all processes that share the log. Needs the option `presence`. */

@@ -11,14 +11,21 @@ export type StreamState = "live" | "reading" | "full"
 export interface StreamInfo {
   /** Unique in this hub as long as the process runs. */
   readonly id: string
+  /** The `label` of its subscription. */
   readonly label: string | undefined
+  /** Its exact topics. */
   readonly topics: readonly string[]
+  /** Its patterns. */
   readonly patterns: readonly string[]
+  /** The `limitKey` of its subscription. */
   readonly limitKey: string | undefined
+  /** The `userId` of its subscription. */
   readonly userId: string | undefined
+  /** `live`: it receives new entries at once. `reading`: it reads from the window or the log. `full`: its client does not read. */
   readonly state: StreamState
   /** How it started; undefined until its start point is found. */
   readonly outcome: StartOutcome | undefined
+  /** When it was opened. */
   readonly openedAt: number
   /** When it was last sent something, heartbeats included. */
   readonly wroteAt: number
@@ -30,8 +37,9 @@ export interface StreamInfo {
   readonly timesBehind: number
   /** How many losses it was told. */
   readonly gaps: number
-  /** What it was sent; the bytes before compression. */
+  /** How many entries it was sent. */
   readonly entries: number
+  /** How many bytes it was sent, before compression. */
   readonly bytes: number
 }
 
