@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Hub, Log } from "onward"
 import type { RequestLog } from "./request-log.ts"
-import { AuthRefusal, authRoutes, gatewayOwner, type Auth } from "./auth/index.ts"
+import { AuthRefusal, authRoutes, gatewayCaller, type Auth } from "./auth/index.ts"
 import { noteAddress } from "./caller.ts"
 import { createCors } from "./cors.ts"
 import { createBodies, hasBody } from "./body.ts"
@@ -94,7 +94,7 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     const { method = "GET" } = req
     if (isForGateway) {
       isKnown(hideNames(url.pathname))
-      return gateway.answer(req, res, auth && (() => gatewayOwner(auth, req, url)))
+      return gateway.answer(req, res, auth && (() => gatewayCaller(auth, req, url)))
     }
     if (hasBody(req)) limitUpload(req, res)
     const route = routes.get(url.pathname)

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { join } from "node:path"
-import { test } from "node:test"
+import { after, before, test } from "node:test"
 import { setTimeout as sleep } from "node:timers/promises"
 import { stream } from "onward/client"
 import { reservePort } from "../../onward/test/reserve-port.ts"
@@ -8,7 +8,8 @@ import { natsMissing, startNats } from "../../onward/test/stores/nats.ts"
 import { postgresMissing, startPostgres } from "../../onward/test/stores/postgres.ts"
 import { redisMissing, startRedis } from "../../onward/test/stores/redis.ts"
 import { runOnward, serveOnward } from "./onward.ts"
-import { publish } from "./server.ts"
+import { ADMIN_AUTH, ADMIN_KEY, bearer, signToken } from "./auth/tokens.ts"
+import { publish, testServer } from "./server.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
 
 /** A store a hub can keep its log in. */
@@ -62,9 +63,11 @@ const engines: readonly Engine[] = [
 ]
 
 for (const { name, missing, start, wrong } of engines) {
+  let store: Server
+  before(async () => void (missing === undefined && (store = await start())))
+  after(() => store?.close())
+
   test(`hubs share a log in ${name}, and wait for it while it is away`, { skip: missing }, async (t) => {
-    const store = await start()
-    t.after(() => store.close())
     const folder = temporaryFolder(t)
     const args = ["--log", store.address]
     const one = await serveOnward(t, { data: join(folder, "one"), args })
@@ -96,9 +99,28 @@ for (const { name, missing, start, wrong } of engines) {
     for (const { printed } of [one, two]) assert.ok(!printed().includes(SECRET), "the password is shown nowhere")
   })
 
+  test(
+    `a user who is revoked at one hub is disconnected at another one, with a log in ${name}`,
+    { skip: missing },
+    async (t) => {
+      const one = await testServer(t, { auth: ADMIN_AUTH, log: store.address })
+      const two = await testServer(t, { auth: ADMIN_AUTH, log: store.address })
+      const token = await signToken({ onward: { subscribe: ["room/*"] } })
+      const read = (): Promise<Response> => fetch(`${two.url}/events?topic=room/7`, { headers: bearer(token) })
+      const response = await read()
+      assert.equal(response.status, 200)
+      const revoked = await fetch(`${one.url}/auth/revoke`, {
+        method: "POST",
+        headers: bearer(ADMIN_KEY),
+        body: new URLSearchParams({ userId: "ada" }),
+      })
+      assert.equal(revoked.status, 200)
+      await response.text()
+      assert.equal((await read()).status, 401)
+    },
+  )
+
   test(`what is wrong with an address of ${name} is one line and exit code 1`, { skip: missing }, async (t) => {
-    const store = await start()
-    t.after(() => store.close())
     const data = temporaryFolder(t)
     const denied = runOnward(t, ["serve", "--port", "0", "--data", data, "--log", wrong(store.port)])
     assert.equal(await denied.ended, 1)

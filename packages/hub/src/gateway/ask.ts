@@ -3,6 +3,7 @@ import { hasBody, type Bodies } from "../body.ts"
 import { sendProblem } from "../respond.ts"
 import type { Abandonment } from "./abandonment.ts"
 import { guardUpload, streamed } from "./bodies.ts"
+import type { GatewayCaller } from "./caller.ts"
 import { decodedBody, isEncoded } from "./decoded.ts"
 import type { Kinds } from "./kinds.ts"
 import type { GatewayLimits } from "./limits.ts"
@@ -32,6 +33,8 @@ export interface Asked {
   readonly path: ApiPath
   readonly query: URLSearchParams
   readonly owner: string
+  /** Undefined if the hub has no authentication, and for requests with a provider's key of the client. */
+  readonly caller: GatewayCaller | undefined
 }
 
 /** A request whose body has been read. */

@@ -1,6 +1,20 @@
 import { createHash } from "node:crypto"
-import type { IncomingHttpHeaders } from "node:http"
+import type { IncomingHttpHeaders, ServerResponse } from "node:http"
 import { CREDENTIALS } from "./headers.ts"
+
+/** The caller of a request that uses the gateway's key. */
+export interface GatewayCaller {
+  /** Requests of the same owner can read and stop each other's runs. */
+  readonly owner: string
+  /**
+   * Called when a response becomes a stream. `signal` ends the stream, and `headers` are added to the response.
+   * @param isNew whether the request starts a run, rather than reading one
+   */
+  openStream(
+    res: ServerResponse,
+    options: { readonly isNew: boolean },
+  ): { readonly signal: AbortSignal; readonly headers: Readonly<Record<string, string>> }
+}
 
 /** Query parameters in which some providers accept a key. */
 const PARAMETERS: readonly string[] = ["key", "api_key", "api-key", "subscription-key", "access_token"]

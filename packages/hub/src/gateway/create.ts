@@ -26,6 +26,8 @@ interface Result extends Answered {
 export async function create(setting: Setting, kind: Kind, read: Read): Promise<void> {
   const { req, res } = read
   const { limits, onError } = setting
+  // refuses a stream too many before it costs money
+  const session = read.caller?.openStream(res, { isNew: true })
   const aborter = new AbortController()
   const leave = (): void => aborter.abort()
   res.once("close", leave)
@@ -44,7 +46,8 @@ export async function create(setting: Setting, kind: Kind, read: Read): Promise<
   res.off("close", leave)
   try {
     const run = await start(setting, kind, read, { asking, id: result?.id, stop: leave })
-    view({ ...read, kind, id: run, run: runIdOf(read.owner, run) }, result ? sideHeaders(result.answer.headers) : {})
+    const visit = { ...read, kind, id: run, run: runIdOf(read.owner, run) }
+    view(visit, result ? sideHeaders(result.answer.headers) : {}, session)
   } catch (error) {
     leave()
     throw error

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { createBodies } from "../body.ts"
 import { createAbandonment } from "./abandonment.ts"
 import { proxy, withBody, type Asked, type Setting } from "./ask.ts"
-import { ownerOf } from "./caller.ts"
+import { ownerOf, type GatewayCaller } from "./caller.ts"
 import type { GatewaySettings } from "./settings.ts"
 import { answerCors } from "./cors.ts"
 import { create } from "./create.ts"
@@ -25,10 +25,10 @@ export interface Gateway {
   owns(pathname: string): boolean
   /**
    * Handles a request. Rejects with an error for the client.
-   * @param identify returns the owner of a request that uses the gateway's key; without it, requests with the same credentials have the same
+   * @param identify returns the caller of a request that uses the gateway's key; without it, requests with the same credentials have the same
    *   owner
    */
-  answer(req: IncomingMessage, res: ServerResponse, identify?: () => Promise<string>): Promise<void>
+  answer(req: IncomingMessage, res: ServerResponse, identify?: () => Promise<GatewayCaller>): Promise<void>
   /** Ends the runs of this process as failed, and closes the log. */
   close(): Promise<void>
 }
@@ -94,8 +94,9 @@ export function createGateway(options: GatewayOptions): Gateway {
       const { method = "GET", url = "" } = req
       const path = readPath(url)
       if (!upstreams.has(path.prefix)) throw unknownRun()
-      const owner = identify && hasKey(path.prefix) ? await identify() : ownerOf(req.headers, path.search)
-      const asked: Asked = { req, res, method, path, owner, query: new URLSearchParams(path.search) }
+      const caller = identify && hasKey(path.prefix) ? await identify() : undefined
+      const owner = caller?.owner ?? ownerOf(req.headers, path.search)
+      const asked: Asked = { req, res, method, path, owner, caller, query: new URLSearchParams(path.search) }
       const route = routeOf(method, path.segments)
       if (route.type === "create") return make(asked, route.kind)
       if (route.type === "refer") return make(asked, undefined)

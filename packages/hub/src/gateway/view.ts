@@ -14,14 +14,16 @@ export interface Visit extends Asked {
 
 /** Responds with a run's stream. */
 export function view(
-  { req, res, method, path, query, kind, id, run, owner }: Visit,
+  { req, res, method, path, query, kind, id, run, owner, caller }: Visit,
   headers: Record<string, string> = {},
+  session = caller?.openStream(res, { isNew: false }),
 ): void {
   const location = `${path.prefix}/v1${kind.path}/${encodeURIComponent(id)}?stream=true`
-  const named = { ...headers, "onward-run": encodeURIComponent(id) }
+  const named = { ...headers, ...session?.headers, "onward-run": encodeURIComponent(id) }
+  const options = { headers: named, ...(session && { signal: session.signal }) }
   const source = kind.runs.source(run, { owner, location })
   const after = query.get("starting_after")
-  if (after === null || method === "POST") return sse(req, res, source, { headers: named })
+  if (after === null || method === "POST") return sse(req, res, source, options)
   const open: typeof source.open = async (context) => {
     if (!kind.hasOwnIds) return source.open({ ...context, lastEventId: after })
     const point = await resumePointAfter(kind.runs, run, Number(after), { owner, signal: context.signal })
@@ -29,7 +31,7 @@ export function view(
     if (point === "over") return nothing()
     return source.open({ ...context, ...(point.id !== undefined && { lastEventId: point.id }) })
   }
-  sse(req, res, { ...source, open }, { headers: named })
+  sse(req, res, { ...source, open }, options)
 }
 
 async function* nothing(): AsyncGenerator<string> {

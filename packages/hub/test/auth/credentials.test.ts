@@ -7,9 +7,8 @@ import { test, type TestContext } from "node:test"
 import { AuthRefusal, type AuthOptions } from "../../src/auth/index.ts"
 import { readEvents } from "../read-events.ts"
 import { publish, testServer, type TestServer } from "../server.ts"
-import { AUTH, bearer, PUBLISH_KEY, signToken, textOf } from "./tokens.ts"
+import { ADMIN_KEY, AUTH, bearer, PUBLISH_KEY, signToken, textOf } from "./tokens.ts"
 
-const ADMIN_KEY = "ok_an-admin-key-of-more-than-32-characters"
 const TICKETS: AuthOptions = {
   ...AUTH,
   keys: [...(AUTH.keys ?? []), { name: "admin", key: ADMIN_KEY, publish: [], admin: true }],

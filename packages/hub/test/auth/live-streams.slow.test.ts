@@ -3,16 +3,11 @@ import { join } from "node:path"
 import { test, type TestContext } from "node:test"
 import { setTimeout as sleep } from "node:timers/promises"
 import { parse } from "onward/protocol"
-import { AuthRefusal, type AuthOptions } from "../../src/auth/index.ts"
+import { AuthRefusal } from "../../src/auth/index.ts"
+import { begin, chat, createProvider } from "../gateway/provider.ts"
 import { publish, testServer, type TestServer } from "../server.ts"
 import { temporaryFolder } from "../temporary-folder.ts"
-import { AUTH, bearer, ISSUER, PUBLISH_KEY, signToken } from "./tokens.ts"
-
-const ADMIN_KEY = "ok_an-admin-key-of-more-than-32-characters"
-const OPTIONS: AuthOptions = {
-  ...AUTH,
-  keys: [...(AUTH.keys ?? []), { name: "admin", key: ADMIN_KEY, publish: [], admin: true }],
-}
+import { ADMIN_AUTH, ADMIN_KEY, bearer, ISSUER, PUBLISH_KEY, signToken } from "./tokens.ts"
 
 interface Stream {
   readonly connection: string | null
@@ -52,11 +47,11 @@ const isOpen = (stream: Stream): Promise<boolean> => Promise.race([stream.ended.
 /** Two hubs on one log. */
 async function twoHubs(t: TestContext): Promise<[first: TestServer, second: TestServer, log: string]> {
   const log = `sqlite:${join(temporaryFolder(t), "events.db")}`
-  return [await testServer(t, { auth: OPTIONS, log }), await testServer(t, { auth: OPTIONS, log }), log]
+  return [await testServer(t, { auth: ADMIN_AUTH, log }), await testServer(t, { auth: ADMIN_AUTH, log }), log]
 }
 
 test("a stream ends when its token expires, and its client is refused with that token", async (t) => {
-  const server = await testServer(t, { auth: OPTIONS, log: "memory:" })
+  const server = await testServer(t, { auth: ADMIN_AUTH, log: "memory:" })
   const exp = inSeconds(2)
   const token = await signToken({ exp, onward: { subscribe: ["room/*"] } })
   const stream = await listen(t, server, token)
@@ -69,7 +64,7 @@ test("a stream ends when its token expires, and its client is refused with that 
 })
 
 test("a stream is renewed by a new token of its user, and goes on beyond the old one", async (t) => {
-  const server = await testServer(t, { auth: OPTIONS, log: "memory:" })
+  const server = await testServer(t, { auth: ADMIN_AUTH, log: "memory:" })
   const grants = { onward: { subscribe: ["room/*"] } }
   const stream = await listen(t, server, await signToken({ ...grants, exp: inSeconds(2) }))
   const connection = stream.connection ?? ""
@@ -84,7 +79,7 @@ test("a stream is renewed by a new token of its user, and goes on beyond the old
 })
 
 test("another user cannot renew a stream", async (t) => {
-  const server = await testServer(t, { auth: OPTIONS, log: "memory:" })
+  const server = await testServer(t, { auth: ADMIN_AUTH, log: "memory:" })
   const stream = await listen(t, server, await signToken({ exp: inSeconds(2), onward: { subscribe: ["room/*"] } }))
   for (const claims of [{ sub: "mallory" }, { sub: undefined as never }]) {
     const token = await signToken({ ...claims, onward: { subscribe: ["*"] } })
@@ -94,7 +89,7 @@ test("another user cannot renew a stream", async (t) => {
 })
 
 test("a stream ends when it is renewed with grants that do not cover it", async (t) => {
-  const server = await testServer(t, { auth: OPTIONS, log: "memory:" })
+  const server = await testServer(t, { auth: ADMIN_AUTH, log: "memory:" })
   const stream = await listen(t, server, await signToken({ onward: { subscribe: ["room/*"] } }))
   const narrower = await signToken({ onward: { subscribe: ["room/8"] } })
   assert.equal(await post(`${server.url}/auth/renew`, narrower, { connection: stream.connection ?? "" }), 403)
@@ -121,7 +116,7 @@ test("a revoked user's streams end at every hub, and tokens issued before are re
   await Promise.all(streams.map(({ ended }) => ended))
   assert.equal(await isOpen(bob), true)
   await second.close()
-  const third = await testServer(t, { auth: OPTIONS, log })
+  const third = await testServer(t, { auth: ADMIN_AUTH, log })
   for (const { url, errors } of [first, third]) {
     assert.equal((await fetch(`${url}/events?topic=room/7`, { headers: bearer(token) })).status, 401)
     const reason = errors.find((error) => error instanceof AuthRefusal)?.reason
@@ -130,7 +125,7 @@ test("a revoked user's streams end at every hub, and tokens issued before are re
 })
 
 test("a token is revoked by its id, and the user's other tokens are not", async (t) => {
-  const server = await testServer(t, { auth: OPTIONS, log: "memory:" })
+  const server = await testServer(t, { auth: ADMIN_AUTH, log: "memory:" })
   const grants = { onward: { subscribe: ["room/*"] } }
   const lost = await listen(t, server, await signToken({ ...grants, jti: "lost" }))
   const kept = await listen(t, server, await signToken({ ...grants, jti: "kept" }))
@@ -140,7 +135,7 @@ test("a token is revoked by its id, and the user's other tokens are not", async 
 })
 
 test("only a key with admin may revoke", async (t) => {
-  const server = await testServer(t, { auth: OPTIONS, log: "memory:" })
+  const server = await testServer(t, { auth: ADMIN_AUTH, log: "memory:" })
   for (const token of [PUBLISH_KEY, await signToken({ onward: { subscribe: ["*"] } })]) {
     assert.equal(await post(`${server.url}/auth/revoke`, token, { userId: "ada" }), 403)
   }
@@ -150,10 +145,48 @@ test("only a key with admin may revoke", async (t) => {
 })
 
 test("one user may have a number of streams, and others are not affected", async (t) => {
-  const server = await testServer(t, { auth: { ...OPTIONS, streamsPerUser: 2 }, log: "memory:" })
+  const server = await testServer(t, { auth: { ...ADMIN_AUTH, streamsPerUser: 2 }, log: "memory:" })
   const token = await signToken({ onward: { subscribe: ["room/*"] } })
   await listen(t, server, token)
   await listen(t, server, token)
   assert.equal((await fetch(`${server.url}/events?topic=room/7`, { headers: bearer(token) })).status, 429)
   await listen(t, server, await signToken({ sub: "bob", onward: { subscribe: ["room/*"] } }))
+})
+
+test("a viewer of a run is disconnected when its token expires, and the request that started the run by a revocation only", async (t) => {
+  const provider = await createProvider(t)
+  const server = await testServer(t, {
+    auth: ADMIN_AUTH,
+    log: "memory:",
+    upstream: { url: provider.url, key: "sk-of-the-operator" },
+  })
+  const grants = { onward: { publish: ["gateway"] } }
+  const brief = await signToken({ ...grants, exp: inSeconds(2) })
+  const asking = fetch(`${server.url}/v1/chat/completions`, {
+    method: "POST",
+    headers: { ...bearer(brief), "content-type": "application/json" },
+    body: JSON.stringify({ model: "m", stream: true, messages: [] }),
+  })
+  const { res } = await provider.call()
+  begin(res)
+  chat.say(res, { content: "one" })
+  const asked = await asking
+  const run = asked.headers.get("onward-run") ?? ""
+  const view = (token: string): Promise<Response> =>
+    fetch(`${server.url}/v1/chat/completions/${run}`, { headers: bearer(token) })
+  const viewer = await view(brief)
+  const lasting = await view(await signToken(grants))
+  const ended: string[] = []
+  const endOf = async (name: string, response: Response): Promise<void> => {
+    // a stream that is cut rejects
+    await response.text().catch(() => "")
+    ended.push(name)
+  }
+  const ends = { viewer: endOf("viewer", viewer), asked: endOf("asked", asked), lasting: endOf("lasting", lasting) }
+  await ends.viewer
+  assert.deepEqual(ended, ["viewer"])
+  assert.equal(await post(`${server.url}/auth/revoke`, ADMIN_KEY, { userId: "ada" }), 200)
+  await Promise.all(Object.values(ends))
+  assert.equal((await view(await signToken({ ...grants, sub: "bob" }))).status, 404)
+  res.destroy()
 })

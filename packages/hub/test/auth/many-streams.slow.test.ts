@@ -6,10 +6,9 @@ import { setTimeout as sleep } from "node:timers/promises"
 import type { AuthOptions } from "../../src/auth/index.ts"
 import { publish, testServer, type TestServer } from "../server.ts"
 import { temporaryFolder } from "../temporary-folder.ts"
-import { AUDIENCE, AUTH, bearer, ISSUER, PUBLISH_KEY, SECRET, signToken } from "./tokens.ts"
+import { ADMIN_KEY, AUDIENCE, AUTH, bearer, ISSUER, PUBLISH_KEY, SECRET, signToken } from "./tokens.ts"
 
 const STREAMS = 500
-const ADMIN_KEY = "ok_an-admin-key-of-more-than-32-characters"
 /** Between two publishes, in ms: some 50,000 deliveries a second. */
 const PAUSE_MS = 20
 /** Most that a busy machine may add, in ms; what an idle one takes is printed. */

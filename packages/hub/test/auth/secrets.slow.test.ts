@@ -6,9 +6,8 @@ import { inspect } from "node:util"
 import { serveOnward } from "../onward.ts"
 import { publish } from "../server.ts"
 import { temporaryFolder } from "../temporary-folder.ts"
-import { AUTH, bearer, PUBLISH_KEY, SECRET, signToken } from "./tokens.ts"
+import { ADMIN_KEY, AUTH, bearer, PUBLISH_KEY, SECRET, signToken } from "./tokens.ts"
 
-const ADMIN_KEY = "ok_an-admin-key-of-more-than-32-characters"
 const TICKET_SECRET = "the secret of tickets has more than thirty-two bytes"
 
 test("a planted secret appears in no log, metric, error or store", async (t) => {

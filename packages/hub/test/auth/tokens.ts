@@ -12,6 +12,14 @@ export const AUTH: AuthOptions = {
   issuers: [{ issuer: ISSUER, audience: AUDIENCE, secret: SECRET }],
 }
 
+export const ADMIN_KEY = "ok_an-admin-key-of-more-than-32-characters"
+
+/** The options of {@link AUTH}, with a key that may revoke. */
+export const ADMIN_AUTH: AuthOptions = {
+  ...AUTH,
+  keys: [...(AUTH.keys ?? []), { name: "admin", key: ADMIN_KEY, publish: [], admin: true }],
+}
+
 /** A token of the issuer in {@link AUTH}, valid for five minutes unless the claims say otherwise. */
 export function signToken(claims: JWTPayload = {}, secret = SECRET): Promise<string> {
   const now = Math.floor(Date.now() / 1_000)
