@@ -2,8 +2,11 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 
-/** Files whose names end in `.slow.test.ts` run last: real browsers, kills, long streams. */
-export type Pace = "fast" | "slow"
+/**
+ * Files whose names end in `.slow.test.ts` run last: real browsers, kills, long streams. Those that end in `.long.test.ts` prove claims rather
+ * than guard changes, and take minutes: only `npm run test:long` runs them.
+ */
+export type Pace = "fast" | "slow" | "long"
 
 /** A process of the test run: its program, and the test files that the program loads. */
 export interface TestProcess {
@@ -33,7 +36,7 @@ export const LONGEST: readonly string[] = [
 export function createProcesses(folder: string, files: readonly string[], pace: Pace): TestProcess[] {
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }))
   const groups = [
-    ...Map.groupBy(files, (file) => (pace === "slow" || replacesGlobals(file) ? file : dirname(file))).values(),
+    ...Map.groupBy(files, (file) => (pace !== "fast" || replacesGlobals(file) ? file : dirname(file))).values(),
   ]
   return longestFirst(groups).map((group, index) => {
     // the runner starts files in the order of their names

@@ -7,11 +7,11 @@ import { createProcesses, type Pace, type TestProcess } from "./processes.ts"
 import { RUNNING, type Totals } from "./totals.ts"
 
 /** Timeout of a test, and of a file in a shared process, in ms. */
-const TIMEOUT: Record<Pace, number> = { fast: 120_000, slow: 240_000 }
+const TIMEOUT: Record<Pace, number> = { fast: 120_000, slow: 240_000, long: 900_000 }
 /** Timeout of the whole run, in ms: many times its duration on two cores. */
-const RUN_TIMEOUT: Record<Pace, number> = { fast: 1_800_000, slow: 5_400_000 }
+const RUN_TIMEOUT: Record<Pace, number> = { fast: 1_800_000, slow: 5_400_000, long: 5_400_000 }
 /** Number of parallel processes. Slow tests mostly wait, so there are more than two cores can run. */
-const CONCURRENCY: Record<Pace, number> = { fast: 3, slow: 4 }
+const CONCURRENCY: Record<Pace, number> = { fast: 3, slow: 4, long: 2 }
 
 /** The folder of Node's compile cache (nodejs.org/api/module.html#module-compile-cache). */
 const COMPILED = fileURLToPath(new URL("../.cache/compiled", import.meta.url))
@@ -21,7 +21,7 @@ export function testFiles(pace: Pace): string[] {
   const all = globSync(["{packages/*,bench}/test/**/*.test.ts", "examples/**/*.test.ts"], {
     exclude: ["**/node_modules/**"],
   })
-  return all.filter((file) => file.endsWith(".slow.test.ts") === (pace === "slow")).sort()
+  return all.filter((file) => (/\.(slow|long)\.test\.ts$/.exec(file)?.[1] ?? "fast") === pace).sort()
 }
 
 export interface SuiteOptions {

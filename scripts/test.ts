@@ -1,10 +1,11 @@
 // npm test: runs all checks and tests, the fastest groups first, and stops after the first group that fails. With --fast, only the fast tests.
+// With --long, only those that npm test leaves out because they take minutes.
 import { packageChecks, staticChecks } from "./checks.ts"
 import { type Command, executeAll } from "./command.ts"
 import { runSuite } from "./suite.ts"
 import type { Pace } from "./processes.ts"
 
-const fast = process.argv.includes("--fast")
+const only = process.argv.includes("--fast") ? "fast tests" : process.argv.includes("--long") ? "long tests" : undefined
 let passed = 0
 let failed = 0
 
@@ -28,10 +29,11 @@ const groups: Record<string, () => Promise<void>> = {
   "fast tests": () => test("fast"),
   "package checks": () => check(packageChecks),
   "slow tests": () => test("slow"),
+  "long tests": () => test("long"),
 }
 
 for (const [name, run] of Object.entries(groups)) {
-  if (fast && name !== "fast tests") continue
+  if (only === undefined ? name === "long tests" : name !== only) continue
   const started = performance.now()
   console.log(`\n${name}`)
   await run()

@@ -16,8 +16,6 @@ const TIMEOUTS = { requestTimeout: 0, headersTimeout: 10_000, connectionsCheckin
 const MAX_CONCURRENT_STREAMS = 250
 /** Interval at which a closing server closes idle connections, in ms. */
 const IDLE_MS = 250
-/** Interval at which the files of a certificate are checked, in ms. */
-const WATCH_MS = 10_000
 
 export interface HttpServerOptions {
   /** Longest head of a request, in bytes. */
@@ -26,6 +24,8 @@ export interface HttpServerOptions {
   readonly keepAlive: number
   /** The files of a certificate with its chain, and of its key. @default plain HTTP/1.1 */
   readonly tls: TlsFiles | undefined
+  /** Interval at which these files are checked for changes, in ms. @default 10_000 */
+  readonly checkInterval?: number
   readonly onError: (error: unknown) => void
 }
 
@@ -46,7 +46,7 @@ export interface HttpServer {
 
 /** Creates a server for HTTP/1.1, or with a certificate for HTTP/2 and HTTP/1.1 on the same port (RFC 7301). */
 export function createHttpServer(options: HttpServerOptions, app: RequestListener): HttpServer {
-  const { headBytes, keepAlive, tls, onError } = options
+  const { headBytes, keepAlive, tls, checkInterval = 10_000, onError } = options
   const settings = { ...TIMEOUTS, maxHeaderSize: headBytes, keepAliveTimeout: keepAlive }
   const server = tls
     ? createSecureServer(
@@ -88,7 +88,7 @@ export function createHttpServer(options: HttpServerOptions, app: RequestListene
     }
   }
   const files = tls ? [tls.cert, tls.key] : []
-  for (const file of files) watchFile(file, { interval: WATCH_MS, persistent: false }, reloadChanged)
+  for (const file of files) watchFile(file, { interval: checkInterval, persistent: false }, reloadChanged)
 
   return {
     server,

@@ -5,6 +5,7 @@ import { connect, type ClientHttp2Session } from "node:http2"
 import { get, type RequestOptions } from "node:https"
 import type { IncomingMessage } from "node:http"
 import { test, type TestContext } from "node:test"
+import { setTimeout as sleep } from "node:timers/promises"
 import { connect as connectTls, type TLSSocket } from "node:tls"
 import { createHttpServer } from "../src/http-server.ts"
 import { listen } from "../src/listen.ts"
@@ -97,10 +98,17 @@ test("a hub with HTTP/2 ends its streams and then itself", async (t) => {
   }
 })
 
-test("a changed certificate is used for new connections, and one that does not fit its key is not", async (t) => {
-  const folder = temporaryFolder(t)
-  const [first, second] = [makeCertificate(folder), makeCertificate(folder, "next")]
-  const options = { headBytes: 16_384, keepAlive: 5_000, tls: first, onError: assert.ifError }
+/** A server with a certificate, and the fingerprint of the one that a new connection gets. */
+async function serveWithCertificate(t: TestContext, folder: string, checkInterval: number) {
+  const tls = makeCertificate(folder)
+  const errors: unknown[] = []
+  const options = {
+    headBytes: 16_384,
+    keepAlive: 5_000,
+    tls,
+    checkInterval,
+    onError: (error: unknown) => void errors.push(error),
+  }
   const http = createHttpServer(options, (_, res) => void res.end())
   t.after(async () => {
     const closed = http.close()
@@ -115,13 +123,36 @@ test("a changed certificate is used for new connections, and one that does not f
     socket.destroy()
     return fingerprint256
   }
+  return { http, tls, errors, fingerprint }
+}
+
+test("a changed certificate is used for new connections, and one that does not fit its key is not", async (t) => {
+  const folder = temporaryFolder(t)
+  const { http, tls, fingerprint } = await serveWithCertificate(t, folder, 3_600_000)
+  const next = makeCertificate(folder, "next")
   const before = await fingerprint()
-  cpSync(second.cert, first.cert)
+  cpSync(next.cert, tls.cert)
   assert.throws(() => http.reloadCertificate(), UsageError)
   assert.equal(await fingerprint(), before)
-  cpSync(second.key, first.key)
+  cpSync(next.key, tls.key)
   http.reloadCertificate()
   assert.notEqual(await fingerprint(), before)
-  writeFileSync(first.cert, "no certificate")
+  writeFileSync(tls.cert, "no certificate")
   assert.throws(() => http.reloadCertificate(), /cannot be used: .*Check tls\.cert and tls\.key\.$/)
+})
+
+test("a certificate that another program renews is used without a signal", async (t) => {
+  const folder = temporaryFolder(t)
+  const { tls, errors, fingerprint } = await serveWithCertificate(t, folder, 20)
+  const next = makeCertificate(folder, "next")
+  const before = await fingerprint()
+  cpSync(next.cert, tls.cert)
+  while (errors.length === 0) await sleep(20)
+  assert.match(
+    String(errors[0]),
+    /Check tls\.cert and tls\.key\.$/,
+    "the operator is told while only half of it is there",
+  )
+  cpSync(next.key, tls.key)
+  while ((await fingerprint()) === before) await sleep(20)
 })
