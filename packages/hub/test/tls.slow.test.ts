@@ -71,7 +71,11 @@ test("with a certificate one port answers HTTP/2 and HTTP/1.1: publish, streams,
   )
 })
 
-test("the gateway answers over HTTP/2", async (t) => {
+test("the gateway answers over HTTP/2, without headers that only HTTP/1.1 has", async (t) => {
+  const warnings: string[] = []
+  const onWarning = ({ message }: Error): void => void warnings.push(message)
+  process.on("warning", onWarning)
+  t.after(() => process.off("warning", onWarning))
   const provider = await createProvider(t, ({ res }) => {
     begin(res)
     chat.say(res, { content: "hello" })
@@ -84,6 +88,10 @@ test("the gateway answers over HTTP/2", async (t) => {
   const [status, text] = await ask(session, { ...path, authorization: "Bearer x" }, { body: question })
   assert.equal(status, 200)
   assert.match(text, /data: \[DONE\]\n\n$/)
+  assert.deepEqual(
+    warnings.filter((message) => message.includes("header")),
+    [],
+  )
 })
 
 test("a hub with HTTP/2 ends its streams and then itself", async (t) => {

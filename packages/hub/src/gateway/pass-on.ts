@@ -28,7 +28,9 @@ export function passOn(
 ): void {
   const isEarly = !req.complete
   try {
-    const headers = head(answer, { isDecoded: decoded !== undefined, isEarly, toLocal })
+    // HTTP/2 has no connection headers, and the other streams of its connection go on (RFC 9113 section 8.2.2)
+    const isLast = isEarly && req.httpVersionMajor === 1
+    const headers = head(answer, { isDecoded: decoded !== undefined, isLast, toLocal })
     const vary = [headers["vary"], res.getHeader("vary")].filter((value) => value !== undefined).join(", ")
     res.writeHead(answer.statusCode ?? 502, { ...headers, ...(vary !== "" && { vary }) })
   } catch (cause) {
@@ -69,7 +71,7 @@ export function passOn(
 
 function head(
   { headers, statusCode }: IncomingMessage,
-  { isDecoded, isEarly, toLocal }: { isDecoded: boolean; isEarly: boolean; toLocal: PassOnOptions["toLocal"] },
+  { isDecoded, isLast, toLocal }: { isDecoded: boolean; isLast: boolean; toLocal: PassOnOptions["toLocal"] },
 ): Record<string, string | string[]> {
   const { "content-encoding": coding, ...rest } = answerHeaders(headers, toLocal)
   const length = isDecoded || statusCode === 204 ? undefined : headers["content-length"]
@@ -77,6 +79,6 @@ function head(
     ...rest,
     ...(coding !== undefined && !isDecoded && { "content-encoding": coding }),
     ...(length !== undefined && { "content-length": length }),
-    ...(isEarly && { connection: "close" }),
+    ...(isLast && { connection: "close" }),
   }
 }
