@@ -1,14 +1,24 @@
-import type { TestContext } from "node:test"
-import type { Browser, Page } from "puppeteer-core"
+import { after, type TestContext } from "node:test"
+import type { Browser, BrowserContext, Page } from "puppeteer-core"
 import { openWithProfile } from "../../onward/test/client/browsers/profile.ts"
 import { launchChromium } from "../../onward/test/client/browsers/puppeteer.ts"
 
-/** Starts Chromium with nothing remembered; it is closed when the test is over. */
-export const openBrowser = (t: TestContext): Promise<Browser> =>
-  openWithProfile(t, (profile) => launchChromium(profile))
+const ends: (() => Promise<void>)[] = []
+after(async () => {
+  for (const end of ends) await end()
+})
+let chromium: Promise<Browser> | undefined
+
+/** A browser with nothing remembered, for one test. It is a context of one Chromium of the file, whose start takes longer than most tests. */
+export async function openBrowser(t: TestContext): Promise<BrowserContext> {
+  chromium ??= openWithProfile({ after: (end) => void ends.push(end) }, (profile) => launchChromium(profile))
+  const context = await (await chromium).createBrowserContext()
+  t.after(() => context.close())
+  return context
+}
 
 /** A tab; what its scripts throw, and what its policies refuse, is added to `errors`. */
-export async function openTab(browser: Browser, url: string, errors: string[]): Promise<Page> {
+export async function openTab(browser: BrowserContext, url: string, errors: string[]): Promise<Page> {
   const page = await browser.newPage()
   // both tabs of a test are looked at
   await page.emulateFocusedPage(true)

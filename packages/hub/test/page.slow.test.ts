@@ -337,7 +337,7 @@ test("an answer survives a reload, is there in a second tab, and is stopped from
   await waitForText(one, ".how-state", /^Writing$/)
   await waitForText(one, ".said", /^This is a canned text[^]*Every word/)
 
-  const two = await openTab(one.browser(), one.url(), errors)
+  const two = await openTab(one.browserContext(), one.url(), errors)
   await waitForText(two, ".said", /^This is a canned text[^]*reload while/)
   assert.equal(await two.$eval("#chat-send", (button) => (button as HTMLElement).hidden), true)
   await click(two, "#chat-stop")

@@ -3,11 +3,13 @@ import { readFile } from "node:fs/promises"
 import { test } from "node:test"
 import { sse } from "../../../src/adapters/node.ts"
 import { createHub, memoryLog } from "../../../src/index.ts"
-import { openBrowser } from "./browser.ts"
+import { shareBrowsers } from "./browser.ts"
 import { ENGINES, missing } from "./find.ts"
 import { servePage, type PageServer } from "./page-server.ts"
 import type { Tab } from "./tab.ts"
 import { until } from "./until.ts"
+
+const openBrowser = shareBrowsers()
 
 const SCRIPTS: Readonly<Record<string, string>> = {
   "/htmx.js": import.meta.resolve("htmx.org/dist/htmx.js"),

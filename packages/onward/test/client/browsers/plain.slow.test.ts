@@ -2,10 +2,12 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { sse, type Source } from "../../../src/adapters/node.ts"
 import { createHub, memoryLog } from "../../../src/index.ts"
-import { openBrowser } from "./browser.ts"
+import { shareBrowsers } from "./browser.ts"
 import { ENGINES, missing } from "./find.ts"
 import { servePage } from "./page-server.ts"
 import { until } from "./until.ts"
+
+const openBrowser = shareBrowsers()
 
 /** What the native sources of the page have heard, each event as its name and id. */
 interface Native {

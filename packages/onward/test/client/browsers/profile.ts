@@ -1,11 +1,15 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { TestContext } from "node:test"
 
-/** Opens a browser with an empty folder as its profile. After the test it is closed, and then the folder removed: closing writes to it. */
+/** A test, or all tests of a file. */
+export interface Ending {
+  after(end: () => Promise<void>): void
+}
+
+/** Opens a browser with an empty folder as its profile. At the end it is closed, and then the folder removed: closing writes to it. */
 export async function openWithProfile<T extends { close(): Promise<void> }>(
-  t: Pick<TestContext, "after">,
+  t: Ending,
   open: (profile: string) => Promise<T>,
 ): Promise<T> {
   const profile = mkdtempSync(join(tmpdir(), "onward-browser-"))
