@@ -3,7 +3,7 @@ import type { Log } from "./log.ts"
 
 const METHODS = ["append", "read", "bounds", "locate", "watch", "close"] as const
 
-/** Throws a `TypeError` for what is no log: each of its calls would fail later, and be taken for a store that is away. */
+/** Throws a `TypeError` for a value that is not a log. Otherwise each call would fail later and look like an unavailable store. */
 export function checkLog(what: string, log: unknown): asserts log is Log {
   const methods = log as Partial<Record<string, unknown>> | null
   if (typeof log === "object" && log !== null && METHODS.every((name) => typeof methods?.[name] === "function")) return

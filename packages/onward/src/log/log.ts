@@ -7,46 +7,46 @@ import type { Entry, Position, StoredMessage } from "../message.ts"
 export interface Log {
   /**
    * Stores messages, all or nothing, in order. Resolves once the entries are as durable as this log promises; after that
-   * every `read` sees them. A message whose `id` or `idempotencyKey` an entry kept on the same topic has is a repeat: it is not stored
-   * again, and its position is that entry's. The same `id` or `idempotencyKey` on another topic is another one. Concurrent calls are fine
-   * and may share one commit; each call's entries stay together and in order.
-   * Messages must have been checked by the caller; an empty list resolves to no positions.
+   * every `read` sees them. A message is a repeat if a kept entry of the same topic has the same `id` or `idempotencyKey`: it is not
+   * stored again, and its position is that of the kept entry. Topics are independent: the same `id` on two topics names two entries.
+   * Concurrent calls are allowed and can share one commit; the entries of each call stay together and in order.
+   * The caller has checked the messages. An empty list resolves to no positions.
    */
   append(messages: readonly StoredMessage[]): Promise<Appended>
 
   /**
    * Entries strictly after `after`, oldest first, at most `limit`. No entry becomes readable before one with a smaller
-   * position. `after` may be any position, of this life of the log or another.
+   * position. `after` can be any position, of this epoch or another one.
    */
   read(query: ReadQuery): Promise<Page>
 
-  /** Where the log begins and ends now. */
+  /** The oldest and the newest position of the log now. */
   bounds(): Promise<Bounds>
 
-  /** Finds the position to read after, see {@link Landmark}; undefined only for an `id` that is not kept. */
+  /** Finds the position to read after, see {@link Landmark}. Undefined only for an `id` that is not kept. */
   locate(landmark: Landmark): Promise<Position | undefined>
 
   /**
-   * Calls `wake` when there may be more to read: late, twice or for nothing is fine; after every reconnect is a must.
-   * A log that knows the newest position says it, so that who has it already need not read. Resolves to the undo, after
-   * which `wake` is not called again. `wake` must not throw.
+   * Calls `wake` when there may be more to read. A call may come late, twice or without a reason; after every reconnect one is
+   * required. A log that knows the newest position passes it, so that a reader at that position need not read. Resolves to a
+   * function that stops the calls. `wake` must not throw.
    */
   watch(wake: (newest?: Position) => void): Promise<() => Promise<void>>
 
-  /** Frees everything. Calls under way settle first; later calls reject with `log_closed`. Closing twice is fine. */
+  /** Closes the log and frees what it holds. Pending calls settle first; later calls reject with `log_closed`. Closing twice is allowed. */
   close(): Promise<void>
 
-  /** Applies retention now. Optional: logs also do it by themselves, at the latest with the next append. */
+  /** Applies retention now. Optional: each log also applies it itself, at the latest with the next append. */
   trim?(): Promise<void>
 }
 
-/** What an append did. `repeatsOf` tells which messages were repeats. */
+/** The result of an append. `repeatsOf` returns which messages were repeats. */
 export interface Appended {
-  /** One position a message, in the order given. */
+  /** One position for each message, in the given order. */
   readonly positions: readonly Position[]
-  /** The newest position just before the first entry this call stored: whoever has read up to here has missed nothing. */
+  /** The newest position before the first entry that this call stored. A reader at this position has missed nothing. */
   readonly previous: Position
-  /** The time of the entries this call stored. */
+  /** The time of the entries that this call stored, in milliseconds since 1970. */
   readonly time: number
 }
 
@@ -59,31 +59,31 @@ export interface ReadQuery {
   readonly limit: number
 }
 
-/** One read's result. */
+/** The result of a read. */
 export interface Page {
   readonly entries: readonly Entry[]
   /**
-   * How far was looked: read after this to carry on. With no entries it may still move on, and a page with fewer than
-   * `limit` entries need not be the last: the end is where `next` does not move any more.
+   * The position to continue reading after. It can advance on a page without entries, and a page with fewer than `limit`
+   * entries need not be the last: the reader is at the end when `next` equals `after`.
    */
   readonly next: Position
-  /** Set when entries after `after` that match the query are gone, or `after` means nothing here. */
+  /** Set when entries after `after` that match the query were removed, or when `after` is not a position of this epoch. */
   readonly lost?: Loss
 }
 
-/** Why a read could not carry on exactly from where it was asked to. */
+/** Why a read could not continue exactly at the given position. */
 export interface Loss {
   /**
-   * `trimmed`: retention removed matching entries after `after`. `epoch`: `after` is of another life of the log; the page
-   * starts at the oldest entry, and `to` is `first` of the bounds. `unknown`: `after` is ahead of the newest entry; the
-   * page is empty, and `to` is the newest position.
+   * `trimmed`: retention removed matching entries after `after`. `epoch`: `after` belongs to another epoch; the page starts at
+   * the oldest entry, and `to` is `first` of the bounds. `unknown`: `after` is newer than the newest entry; the page is empty,
+   * and `to` is the newest position.
    */
   readonly reason: LossReason
-  /** Nothing newer than this was lost. */
+  /** The newest lost position: every newer entry is kept. */
   readonly to: Position
   /**
-   * With `trimmed`: the newest removed position of each topic asked for that lost entries after `after`. The name `*`
-   * stands for any topic (logs that forget single topics' marks, to stay bounded, put them under it).
+   * With `trimmed`: for each requested topic that lost entries after `after`, its newest removed position. The name `*` stands
+   * for any topic: a log remembers a limited number of topics, and reports the others under `*`.
    */
   readonly topics?: ReadonlyMap<string, Position>
 }
@@ -91,40 +91,40 @@ export interface Loss {
 export type LossReason = "trimmed" | "epoch" | "unknown"
 
 export interface Bounds {
-  /** Reading after this gives everything kept: just before the oldest entry, or equal to `last` when nothing is kept. */
+  /** The position just before the oldest entry, to read everything that is kept. Equal to `last` when nothing is kept. */
   readonly first: Position
-  /** The newest position ever given, kept or not. */
+  /** The newest position that the log has assigned. Its entry can be removed. */
   readonly last: Position
 }
 
-/** A place described by what lies there. */
+/** A description of a position: an id, a time, or a number of entries. */
 export type Landmark =
   /**
-   * The oldest kept entry that its publisher gave this id, on one of `topics` or on a topic for which `matches` is true; on any
-   * topic when both are absent. It is the entry's own position, so that reading carries on after it. An id on more than 1,000
-   * topics may count as not kept, except on `topics`.
+   * The position of the oldest kept entry with this publisher's id, on one of `topics` or on a topic for which `matches` returns
+   * true; on any topic when both are absent. Reading continues after this entry. An id on more than 1,000 topics can be reported
+   * as not kept, except on `topics`.
    */
   | {
       readonly id: string
       readonly topics?: readonly string[]
       readonly matches?: (topic: string) => boolean
     }
-  /** Just before the oldest kept entry with `time >= since` (ms since 1970); the newest position when there is none. */
+  /** The position just before the oldest kept entry with `time >= since` (ms since 1970). Without such an entry, the newest position. */
   | { readonly since: number }
-  /** Just before the `last` newest kept entries on `topics` (all when absent); `first` when fewer are kept. */
+  /** The position just before the `last` newest kept entries on `topics` (all when absent). `first` when fewer are kept. */
   | { readonly last: number; readonly topics?: readonly string[] }
 
 /**
- * What a log keeps. An entry goes, oldest first, as soon as any limit is passed; absent means unlimited. Sizes count the
- * UTF-8 bytes of topic, event, id, key and data.
+ * The limits on what a log keeps. When any limit is exceeded, the log removes entries, oldest first. An absent limit is unlimited.
+ * Sizes count the UTF-8 bytes of topic, event, id, idempotency key and data.
  */
 export interface Retention {
-  /** Entries in the whole log. */
+  /** Maximum number of entries in the log. */
   readonly count?: number
-  /** Milliseconds since the entry was appended. */
+  /** Maximum time since an entry was appended, in milliseconds. */
   readonly age?: number
-  /** Bytes in the whole log. */
+  /** Maximum size of the log, in bytes. */
   readonly bytes?: number
-  /** The same limits for each topic. */
+  /** The same limits, applied to each topic. */
   readonly topic?: { readonly count?: number; readonly age?: number; readonly bytes?: number }
 }

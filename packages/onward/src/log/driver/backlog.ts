@@ -1,13 +1,13 @@
 import { OnwardError } from "../../errors.ts"
 import type { StoredMessage } from "../../message.ts"
 
-/** Most that waits to be written in one log of one process, in bytes of memory, about. */
+/** Approximate limit of the memory that pending appends of one log may use in one process, in bytes. */
 const MAX_WAITING = 64 * 1024 * 1024
-/** What a waiting append and each of its messages take besides their text: promises, arrays, their copy on the way. */
+/** Estimated memory of a pending append, and of each of its messages, besides their text: promises, arrays, copies. */
 const OVERHEAD_CALL = 1024
 const OVERHEAD_MESSAGE = 256
 
-/** What an append takes while it waits, in bytes, about. A character counts one byte: most text is stored so. */
+/** The approximate memory of a pending append, in bytes. A character counts as one byte: engines store most text that way. */
 export function weightOf(messages: readonly StoredMessage[]): number {
   let weight = OVERHEAD_CALL
   for (const { topic, data, event, id, idempotencyKey: key } of messages) {
@@ -17,35 +17,35 @@ export function weightOf(messages: readonly StoredMessage[]): number {
   return weight
 }
 
-/** Counts what waits to be written, and refuses more than is bounded. An append that waits alone may have any size. */
+/** Counts the memory of pending appends and refuses appends over the limit. A single pending append may have any size. */
 export class Backlog {
   #waiting = 0
   readonly #log: string
 
-  /** `log` is how errors name the log. */
+  /** `log` is the name of the log in error messages. */
   constructor(log: string) {
     this.#log = log
   }
 
-  /** Counts one more append in, and returns its weight; throws `OnwardError("log_unavailable")` when there is no room. */
+  /** Adds an append and returns its weight. Throws `OnwardError("log_unavailable")` over the limit. */
   enter(messages: readonly StoredMessage[]): number {
     const weight = weightOf(messages)
     if (this.#waiting > 0 && this.#waiting + weight > MAX_WAITING) {
       throw new OnwardError(
         "log_unavailable",
-        `log ${this.#log}: too much waits to be written (${MAX_WAITING} bytes). Publish more slowly, or wait for earlier appends.`,
+        `log ${this.#log}: pending appends exceed the limit of ${MAX_WAITING} bytes. Publish more slowly, or wait for earlier appends.`,
       )
     }
     this.#waiting += weight
     return weight
   }
 
-  /** Counts an append out. */
+  /** Removes an append. */
   leave(weight: number): void {
     this.#waiting -= weight
   }
 
-  /** Counts all out. */
+  /** Removes all appends. */
   clear(): void {
     this.#waiting = 0
   }

@@ -3,25 +3,25 @@ import { checkNames } from "../../options.ts"
 import type { Appended } from "../log.ts"
 import { Backlog, weightOf } from "./backlog.ts"
 
-/** An append that waits to be written. */
+/** An append that is not written yet. */
 export interface PendingAppend {
   readonly messages: readonly StoredMessage[]
-  /** When `append` was called, by `performance.now()`. */
+  /** When `append` was called, in the time of `performance.now()`. */
   readonly since: number
 }
 
 export interface BatcherOptions {
   /** The name of the log in error messages. */
   readonly log: string
-  /** Writes a batch, at least one append, all or none of it. Resolves to the result of each, in order. */
+  /** Writes a batch of at least one append, all or nothing. Resolves to the result of each append, in order. */
   readonly write: (batch: readonly PendingAppend[]) => Promise<readonly Appended[]>
-  /** Most messages of a batch; an append alone can have more. @default 5_000 */
+  /** Maximum number of messages in a batch. A single append can have more. @default 5_000 */
   readonly maxMessages?: number
-  /** Largest batch, in the unit of `sizeOf`; an append alone can be larger. @default 4 MiB */
+  /** Maximum size of a batch, in the unit of `sizeOf`. A single append can be larger. @default 4 MiB */
   readonly maxSize?: number | (() => number)
-  /** The size of an append. @default its characters, and 256 for each message */
+  /** Returns the size of an append. @default its characters, plus 256 for each message */
   readonly sizeOf?: (messages: readonly StoredMessage[]) => number
-  /** Whether an error of `write` is due to one append. Then each append of the batch is written alone. @default never */
+  /** Returns true if one append of the batch caused the error. Then each append is written alone. @default never */
   readonly isOfOneAppend?: (error: unknown) => boolean
 }
 
@@ -35,8 +35,8 @@ interface Call extends PendingAppend {
 }
 
 /**
- * Creates the `append` of a log that writes one batch at a time: what is appended while a batch is written goes into the next
- * together, as do all appends of one event-loop turn. Rejects with `log_unavailable` when 64 MiB wait.
+ * Creates the `append` function of a log that writes one batch at a time. Appends of the same event-loop turn form a batch, and so do
+ * appends that arrive while a batch is being written. Rejects with `log_unavailable` when 64 MiB are pending.
  */
 export function createBatcher(options: BatcherOptions): (messages: readonly StoredMessage[]) => Promise<Appended> {
   checkNames("createBatcher", options, OPTIONS)

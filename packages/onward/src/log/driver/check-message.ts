@@ -9,14 +9,14 @@ import { checkTopic } from "../../topic.ts"
 
 const FIELDS = ["topic", "data", "event", "id", "retry", "idempotencyKey"]
 
-/** What a publisher may ask of its subscribers as reconnection time, in milliseconds: a smaller or larger `retry` becomes the nearest. */
+/** Limits of the reconnection time that a publisher can request with `retry`, in milliseconds. A value outside is set to the nearest limit. */
 const MIN_RETRY = 500
 const MAX_RETRY = 3_600_000
 
 /**
- * Turns what a publisher gave into what a log takes, or throws `OnwardError` saying which field is wrong: nothing that
- * passes can end a line early (WHATWG HTML section 9.2.5), look like a control event, pose as a position, or come back from
- * a client as another id than was sent (`idFaultOf`). `maxIdBytes` is the longest cursor that a client of this hub may send.
+ * Validates a publisher's message and returns it in the form that logs store. Throws an `OnwardError` that names the invalid field.
+ * A valid message cannot end a line early (WHATWG HTML section 9.2.5), look like a control event or a position, or have an id
+ * that a client sends back changed (`idFaultOf`). `maxIdBytes` is the longest last event id that this hub accepts.
  */
 export function checkMessage(message: Message, maxBytes: number, maxIdBytes: number = MAX_ID_BYTES): StoredMessage {
   if (typeof message !== "object" || message === null) {
@@ -29,7 +29,7 @@ export function checkMessage(message: Message, maxBytes: number, maxIdBytes: num
   if (id !== undefined) checkId(id, Math.min(maxIdBytes, MAX_ID_BYTES))
   if (key !== undefined) checkLine("idempotencyKey", key)
   if (retry !== undefined && !(Number.isSafeInteger(retry) && retry >= 0)) {
-    throw new OnwardError("invalid_message", "`retry` must be a whole number of milliseconds from 0 up")
+    throw new OnwardError("invalid_message", "`retry` must be a whole number of milliseconds, 0 or more")
   }
   const data = serialize(message.data)
   const stored: StoredMessage = {
@@ -44,7 +44,7 @@ export function checkMessage(message: Message, maxBytes: number, maxIdBytes: num
   if (size > maxBytes) {
     throw new OnwardError(
       "message_too_large",
-      `the message has ${size} bytes, the limit is ${maxBytes}: send less, or raise limits.messageBytes`,
+      `The message has ${size} bytes, and the limit is ${maxBytes}. Send less, or raise limits.messageBytes.`,
     )
   }
   return stored
@@ -53,7 +53,7 @@ export function checkMessage(message: Message, maxBytes: number, maxIdBytes: num
 function checkEvent(event: string): void {
   checkLine("event", event)
   if (event.startsWith("stream.")) {
-    throw new OnwardError("invalid_message", "`event` names starting with `stream.` are reserved: choose another name")
+    throw new OnwardError("invalid_message", "`event` names that start with `stream.` are reserved. Choose another name.")
   }
   if (isOfEventSource(event)) {
     throw new OnwardError(
@@ -70,7 +70,7 @@ function checkId(id: string, maxBytes: number): void {
   if (isControlWord(id) || parsePosition(id)) {
     throw new OnwardError(
       "invalid_message",
-      "`id` has a meaning of its own in Onward (a position, `earliest` or `stream.…`). Choose another id.",
+      "`id` is reserved by Onward (a position, `earliest` or `stream.…`). Choose another id.",
     )
   }
 }
@@ -79,7 +79,7 @@ function checkLine(name: string, value: unknown): void {
   if (typeof value !== "string" || value === "") {
     throw new OnwardError("invalid_message", `\`${name}\` must be a non-empty string`)
   }
-  if (value.length > 512) throw new OnwardError("invalid_message", `\`${name}\` may be 512 characters long at most`)
-  if (/[\r\n\0]/.test(value)) throw new OnwardError("invalid_message", `\`${name}\` cannot hold CR, LF or NUL`)
-  if (!value.isWellFormed()) throw new OnwardError("invalid_message", `\`${name}\` holds half a surrogate pair`)
+  if (value.length > 512) throw new OnwardError("invalid_message", `\`${name}\` must have at most 512 characters`)
+  if (/[\r\n\0]/.test(value)) throw new OnwardError("invalid_message", `\`${name}\` must not contain CR, LF or NUL`)
+  if (!value.isWellFormed()) throw new OnwardError("invalid_message", `\`${name}\` contains half a surrogate pair`)
 }

@@ -1,4 +1,4 @@
-/** An array that is also quick to shorten at the front: positions in it are plain indexes, 0 is the oldest. */
+/** An array with a fast `shift`. Indexes start at the oldest item, 0. */
 export class Deque<Item> {
   #items: (Item | undefined)[] = []
   #head = 0
@@ -16,23 +16,23 @@ export class Deque<Item> {
     this.#items.push(item)
   }
 
-  /** Drops the oldest item; there must be one. */
+  /** Removes the oldest item. The deque must not be empty. */
   shift(): void {
     this.#items[this.#head++] = undefined
-    // copying at most as much as was dropped since the last copy keeps this constant on average
+    // a copy has at most as many items as were removed since the last copy, so the cost is constant on average
     if (this.#head > 32 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head)
       this.#head = 0
     }
   }
 
-  /** Drops every item `keep` says no to. */
+  /** Removes every item for which `keep` returns false. */
   filter(keep: (item: Item) => boolean): void {
     this.#items = (this.#items.slice(this.#head) as Item[]).filter(keep)
     this.#head = 0
   }
 
-  /** Index of the first item for which `holds`, or `length`. `holds` must be false up to some item and true from it on. */
+  /** The index of the first item for which `holds` returns true, or `length`. `holds` must be false up to some item and true after it. */
   search(holds: (item: Item) => boolean): number {
     let low = 0
     let high = this.length

@@ -1,36 +1,36 @@
 import { OnwardError } from "../../errors.ts"
 
-/** Lets calls through until the log is closed. */
+/** Runs calls until the log is closed. */
 export interface Gate {
   /** Whether `close` was called. */
   readonly isClosed: boolean
-  /** Runs a call. Rejects with `log_closed` once the log is closed. */
+  /** Runs a call. Rejects with `log_closed` after `close`. */
   call<Result>(run: () => Promise<Result>): Promise<Result>
   /**
-   * Closes the log: refuses further calls and runs `stop`, waits until the calls under way have settled, then runs `free`.
-   * Each runs once; a second call of `close` resolves with the first.
+   * Closes the log: refuses new calls, runs `stop`, waits until pending calls have settled, then runs `free`.
+   * Each step runs once; a second call of `close` resolves with the first.
    */
   close(steps: CloseSteps): Promise<void>
 }
 
 export interface CloseSteps {
-  /** Stops timers, so that no further call begins. */
+  /** Stops timers, so that no new call starts. */
   readonly stop?: () => void
-  /** Frees what the calls under way needed. */
+  /** Frees the resources that pending calls needed. */
   readonly free?: () => void | Promise<void>
 }
 
 /** The error of a call after `close`. */
 export const closedError = (): OnwardError => new OnwardError("log_closed", "The log is closed. Create another one.")
 
-/** Creates the gate that each call of a log passes: the `close` of the `Log` contract. */
+/** Creates a gate, which implements the rules of `Log.close`: run each call of the log through it. */
 export function createGate(): Gate {
-  const underWay = new Set<Promise<unknown>>()
+  const pending = new Set<Promise<unknown>>()
   let closing: Promise<void> | undefined
 
   async function close({ stop, free }: CloseSteps): Promise<void> {
     stop?.()
-    await Promise.allSettled(underWay)
+    await Promise.allSettled(pending)
     await free?.()
   }
 
@@ -41,11 +41,11 @@ export function createGate(): Gate {
     async call(run) {
       if (closing) throw closedError()
       const running = run()
-      underWay.add(running)
+      pending.add(running)
       try {
         return await running
       } finally {
-        underWay.delete(running)
+        pending.delete(running)
       }
     },
     close: (steps) => (closing ??= close(steps)),

@@ -1,24 +1,24 @@
 import type { Landmark } from "../log.ts"
 
-/** Most topics whose use of one id is looked at for a pattern. With more, the id counts as unknown: that is announced, and bounded. */
+/** Maximum number of topics with the same id that a search by pattern examines. With more, the id counts as unknown, which subscribers see as a gap. */
 export const MAX_SAME_ID = 1_000
 
-/** Where an entry with an id may be. */
+/** The topics on which an id is searched. */
 export interface IdScope {
   readonly topics: readonly string[]
-  /** Undefined when only `topics` count. */
+  /** Undefined when only `topics` are searched. */
   readonly matches: ((topic: string) => boolean) | undefined
 }
 
-/** Reads a landmark by id: neither topics nor `matches` means any topic. */
+/** Returns the topics to search for a landmark by id. Without `topics` and `matches`, any topic. */
 export function idScopeOf({ topics, matches }: Extract<Landmark, { id: string }>): IdScope {
   const isAnywhere = topics === undefined && matches === undefined
   return { topics: topics ?? [], matches: isAnywhere ? () => true : matches }
 }
 
 /**
- * Which entry has a publisher's id (or key), by topic and id: the same id on two topics names two entries. Most ids are on one
- * topic only, and cost one map entry.
+ * Finds an entry by its topic and its publisher's id (or idempotency key). The same id on two topics names two entries. Most ids
+ * are on one topic only and need one map entry.
  */
 export class IdIndex<Item extends { readonly topic: { readonly name: string } }> {
   readonly #items = new Map<string, Item | Map<string, Item>>()
@@ -45,7 +45,7 @@ export class IdIndex<Item extends { readonly topic: { readonly name: string } }>
     this.#items.delete(name)
   }
 
-  /** All items of this name, in the order they were set; none when there are more than {@link MAX_SAME_ID}. */
+  /** All items with this name, in the order they were set. Empty when there are more than {@link MAX_SAME_ID}. */
   all(name: string): Iterable<Item> {
     const found = this.#items.get(name)
     if (found === undefined) return []

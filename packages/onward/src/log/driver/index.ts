@@ -1,18 +1,18 @@
 export type { Entry, Message, Position, StoredMessage } from "../../message.ts"
 export type { Appended, Bounds, Landmark, Log, Loss, LossReason, Page, ReadQuery, Retention } from "../log.ts"
-// what every log does
+// parts of every log
 export { createBatcher, type BatcherOptions, type PendingAppend } from "./batcher.ts"
 export { createGate, type CloseSteps, type Gate } from "./gate.ts"
 export { createSweeper, type Sweeper } from "./sweeper.ts"
 export { createWatchers, type Wake, type Watchers, type WatchersOptions } from "./watchers.ts"
-// what a log answers with
+// results of a log
 export { createKeptEntries, type KeptEntries, type Summary } from "./kept-entries.ts"
 export { lossOf, readFrom } from "./loss.ts"
 export { merge } from "./merge.ts"
 export { createEpoch, formatPosition, inSameEpoch, parsePosition } from "./position.ts"
 export { MAX_REMOVED_POSITIONS, RemovedPositions, type RemovedPosition } from "./removed-positions.ts"
 export { repeatsOf } from "./repeats.ts"
-// what a log is given
+// arguments of a log
 export { checkMessage } from "./check-message.ts"
 export { IdIndex, idScopeOf, MAX_SAME_ID, type IdScope } from "./id-index.ts"
 export { DEFAULT_RETENTION, limitsOf, RETENTION_NAMES, sizeOf, type Limits } from "./retention.ts"

@@ -9,15 +9,15 @@ import { IdIndex, idScopeOf, type IdScope } from "./id-index.ts"
 import { formatPosition } from "./position.ts"
 import { sizeOf, type Limits } from "./retention.ts"
 
-/** A kept entry. `isGone` is for those removed from the middle: they stay in the order until it is tidied up. */
+/** A kept entry. `isRemoved` marks an entry that was removed from the middle; it stays in `order` until the next compaction. */
 interface Kept {
   readonly sequence: number
   readonly size: number
   entry: Entry
   readonly topic: Topic
-  /** When it was stored, on the time line that its age is measured on. */
+  /** When it was stored, by the clock that measures its age. */
   readonly at: number
-  isGone: boolean
+  isRemoved: boolean
 }
 
 /** A topic with kept entries. */
@@ -25,68 +25,69 @@ interface Topic {
   readonly name: string
   readonly kept: Deque<Kept>
   size: number
-  /** See `Mark`. */
+  /** The sequence number of the newest removed entry, see `RemovedPosition`. */
   trimmedTo: number
-  isOwnMark: boolean
+  /** Whether `trimmedTo` is known for this topic, see `RemovedPosition`. */
+  isOwn: boolean
 }
 
 /**
- * The entries a log keeps, in memory, with all it must know to answer. It has no clock and no chance in it: the same calls
- * give the same answers, in whatever process they are made.
+ * The entries that a log keeps in memory, with their indexes. It uses no clock and no random numbers: the same calls give the
+ * same results in every process.
  */
 export interface KeptEntries {
   readonly epoch: string
-  /** The newest sequence number ever given. */
+  /** The newest sequence number that was assigned. */
   readonly last: number
-  /** That of the newest entry, in milliseconds since 1970. */
+  /** The time of the newest entry, in milliseconds since 1970. */
   readonly time: number
-  /** What is kept, in bytes as limits count them. */
+  /** The size of all kept entries, in bytes as retention counts them. */
   readonly size: number
-  /** The time of the oldest entry kept; undefined when there is none. */
+  /** The time of the oldest kept entry. Undefined when nothing is kept. */
   readonly oldestTime: number | undefined
   /**
-   * Stores messages at a time that is not smaller than `time`, and then removes what is too much. `at` is the same moment on the
-   * time line that ages are measured on, where that is another.
+   * Stores messages with the time `present`, which must not be smaller than `time`, and then applies the limits. `at` is the same
+   * moment by the clock that measures ages. @default present
    */
   append(messages: readonly StoredMessage[], present: number, at?: number): Appended
-  /** Removes what is too old at a moment of that time line. */
+  /** Removes entries that are too old at the moment `at`. */
   expire(at: number): void
-  /** As `expire`, but at most `most` entries. False when it left some. */
-  expireSome(at: number, most: number): boolean
+  /** Like `expire`, but removes at most `limit` entries. False when some are left. */
+  expireSome(at: number, limit: number): boolean
   read(query: ReadQuery): Page
   locate(landmark: Landmark): Position | undefined
   bounds(): Bounds
-  /** Keeps by other limits from now on. */
+  /** Replaces the limits. */
   setLimits(limits: Limits): void
-  /** Begins a new life: the same entries at positions of another epoch. */
+  /** Starts a new epoch: the same entries get positions of that epoch. */
   setEpoch(epoch: string): void
-  /** All that is kept, oldest first. */
+  /** All kept entries, oldest first. */
   entries(): readonly (readonly [sequence: number, entry: Entry])[]
-  /** What is known besides the entries. */
+  /** The state besides the entries. */
   summary(): Summary
-  /** Puts back what `entries` and `summary` told, into one that is empty still. */
+  /** Restores the results of `entries` and `summary`. Must be empty before. */
   restore(summary: Summary, entries: Iterable<readonly [sequence: number, time: number, message: StoredMessage]>): void
   clear(): void
 }
 
-/** What is to be remembered of entries besides themselves; plain, so that it can be written down. */
+/** The state of {@link KeptEntries} besides the entries, as plain data that can be serialized. */
 export interface Summary {
   readonly last: number
   readonly time: number
   readonly newestRemoved: number
   readonly floor: number
-  /** How far each topic was removed, see `Mark`. */
+  /** The newest removed position of each topic without kept entries, see `RemovedPosition`. */
   readonly marks: readonly (readonly [topic: string, to: number])[]
-  /** The same for those with kept entries. */
+  /** The same for topics with kept entries. */
   readonly topics: readonly (readonly [topic: string, to: number, isOwn: boolean])[]
 }
 
-/** Makes an empty one. */
+/** Creates an empty {@link KeptEntries}. */
 export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
-  /** Every kept entry in order, and some gone ones: never the first, and never more than kept ones. */
+  /** All kept entries in order, and some removed ones: never as the first, and never more than kept ones. */
   const order = new Deque<Kept>()
   const topics = new Map<string, Topic>()
-  /** The own marks of topics with kept entries. */
+  /** The newest removed positions of topics with kept entries. */
   const removals = new RemovalIndex()
   let marks = new RemovedPositions()
   const ids = new IdIndex<Kept>()
@@ -107,19 +108,19 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
     const hasTopicLimits = limits.topicCount < Infinity || limits.topicBytes < Infinity
     const positions = messages.map((message) => {
       const { topic: name, id, idempotencyKey: key } = message
-      const twin = (id !== undefined && ids.get(name, id)) || (key !== undefined && keys.get(name, key))
-      if (twin) return twin.entry.position
+      const same = (id !== undefined && ids.get(name, id)) || (key !== undefined && keys.get(name, key))
+      if (same) return same.entry.position
       const { entry, topic } = put(message, ++last, present, at)
       if (hasTopicLimits) touched.add(topic)
       return entry.position
     })
-    // only now, so that a message given twice in one call is stored once whatever the limits are
+    // after the loop, so that a message repeated in one call is stored once under any limits
     enforce(touched)
     if (last > previous) time = present
     return { positions, previous: positionOf(previous), time: present }
   }
 
-  /** Topics first, because what they remove need not be removed elsewhere. */
+  /** Applies the topics' limits first, because that can bring the log below its own. */
   function enforce(touched: Iterable<Topic>): void {
     for (const topic of touched) {
       while (topic.kept.length > limits.topicCount || topic.size > limits.topicBytes) remove(topic.kept.at(0))
@@ -137,7 +138,7 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
     const entry: Entry = { ...message, position: positionOf(sequence), time: present }
     const topic = topicOf(message.topic)
     const { data, event, id, idempotencyKey: key } = message
-    const kept: Kept = { sequence, size: sizeOf(topic.name, data, event, id, key), entry, topic, at, isGone: false }
+    const kept: Kept = { sequence, size: sizeOf(topic.name, data, event, id, key), entry, topic, at, isRemoved: false }
     order.push(kept)
     topic.kept.push(kept)
     count += 1
@@ -154,7 +155,7 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
       const { to, isOwn } = marks.get(name)
       marks.delete(name)
       if (isOwn) removals.move(name, to)
-      topic = { name, kept: new Deque(), size: 0, trimmedTo: to, isOwnMark: isOwn }
+      topic = { name, kept: new Deque(), size: 0, trimmedTo: to, isOwn }
       topics.set(name, topic)
     }
     return topic
@@ -163,17 +164,17 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
   /** Removes the oldest entry of its topic. */
   function remove(kept: Kept): void {
     const { sequence, topic, entry } = kept
-    kept.isGone = true
+    kept.isRemoved = true
     count -= 1
     size -= kept.size
-    while (order.length > 0 && order.at(0).isGone) order.shift()
-    if (order.length > 1024 && order.length > count * 2) order.filter((item) => !item.isGone)
+    while (order.length > 0 && order.at(0).isRemoved) order.shift()
+    if (order.length > 1024 && order.length > count * 2) order.filter((item) => !item.isRemoved)
 
     topic.kept.shift()
     topic.size -= kept.size
-    const before = topic.isOwnMark ? topic.trimmedTo : undefined
+    const before = topic.isOwn ? topic.trimmedTo : undefined
     topic.trimmedTo = sequence
-    topic.isOwnMark = true
+    topic.isOwn = true
     if (topic.kept.length > 0) removals.move(topic.name, sequence, before)
     else {
       if (before !== undefined) removals.delete(topic.name, before)
@@ -186,10 +187,10 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
   }
 
   function read({ after, topics: names, limit }: ReadQuery): Page {
-    const place = readFrom(after, epoch, first(), last)
+    const start = readFrom(after, epoch, first(), last)
     const lost =
-      place.lost ?? (place.from < newestRemoved ? lossOf(epoch, place.from, removed(place.from, names)) : undefined)
-    return { ...page(place.from, names, limit), ...(lost && { lost }) }
+      start.lost ?? (start.from < newestRemoved ? lossOf(epoch, start.from, removed(start.from, names)) : undefined)
+    return { ...page(start.from, names, limit), ...(lost && { lost }) }
   }
 
   function page(after: number, names: readonly string[] | undefined, limit: number): Page {
@@ -203,7 +204,7 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
 
   function keptAfter(after: number, names: readonly string[] | undefined): Iterable<Kept> {
     const isAfter = (kept: Kept): boolean => kept.sequence > after
-    if (!names) return livingFrom(order.search(isAfter))
+    if (!names) return keptFrom(order.search(isAfter))
     const lists = topicsNamed(names).map(({ kept }) => itemsFrom(kept, kept.search(isAfter)))
     return merge(lists, (a, b) => a.sequence - b.sequence)
   }
@@ -212,29 +213,29 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
     for (let i = start; i < kept.length; i++) yield kept.at(i)
   }
 
-  function* livingFrom(start: number): Iterable<Kept> {
+  function* keptFrom(start: number): Iterable<Kept> {
     for (let i = start; i < order.length; i++) {
       const kept = order.at(i)
-      if (!kept.isGone) yield kept
+      if (!kept.isRemoved) yield kept
     }
   }
 
   const topicsNamed = (names: readonly string[]): Topic[] =>
     [...new Set(names)].flatMap((name) => topics.get(name) ?? [])
 
-  /** How far topics were removed: those named, or all that were after `from`. */
+  /** The newest removed sequence number of each named topic, or of all topics that lost entries after `from`. */
   function* removed(from: number, names: readonly string[] | undefined): Generator<[topic: string, to: number]> {
     if (names) {
       for (const name of names) {
         const topic = topics.get(name)
-        const { to, isOwn } = topic ? { to: topic.trimmedTo, isOwn: topic.isOwnMark } : marks.get(name)
+        const { to, isOwn } = topic ? { to: topic.trimmedTo, isOwn: topic.isOwn } : marks.get(name)
         yield [isOwn ? name : "*", to]
       }
       return
     }
     yield* removals.after(from)
     yield* marks.after(from)
-    // marks that are not a topic's own are not above it
+    // an upper bound for topics without their own mark
     yield ["*", marks.floor]
   }
 
@@ -242,7 +243,7 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
     if ("id" in landmark) return withId(landmark.id, idScopeOf(landmark))?.entry.position
     if ("since" in landmark) {
       const index = order.search((kept) => kept.entry.time >= landmark.since)
-      for (const kept of livingFrom(index)) return positionOf(kept.sequence - 1)
+      for (const kept of keptFrom(index)) return positionOf(kept.sequence - 1)
       return positionOf(last)
     }
     if (landmark.last <= 0) return positionOf(last)
@@ -263,7 +264,7 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
     const lists = names ? topicsNamed(names).map(({ kept }) => newestFirst(kept)) : [newestFirst(order)]
     let left = wanted
     for (const kept of merge(lists, (a, b) => b.sequence - a.sequence)) {
-      if (!kept.isGone && --left === 0) return kept.sequence - 1
+      if (!kept.isRemoved && --left === 0) return kept.sequence - 1
     }
     return first()
   }
@@ -275,15 +276,15 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
   function summary(): Summary {
     return {
       ...{ last, time, newestRemoved, floor: marks.floor, marks: [...marks] },
-      topics: [...topics.values()].map(({ name, trimmedTo, isOwnMark }) => [name, trimmedTo, isOwnMark]),
+      topics: [...topics.values()].map(({ name, trimmedTo, isOwn }) => [name, trimmedTo, isOwn]),
     }
   }
 
   function restore(known: Summary, entries: Iterable<readonly [number, number, StoredMessage]>): void {
     marks = new RemovedPositions(known.marks, known.floor)
-    for (const [name, trimmedTo, isOwnMark] of known.topics) {
-      if (isOwnMark) removals.move(name, trimmedTo)
-      topics.set(name, { name, kept: new Deque(), size: 0, trimmedTo, isOwnMark })
+    for (const [name, trimmedTo, isOwn] of known.topics) {
+      if (isOwn) removals.move(name, trimmedTo)
+      topics.set(name, { name, kept: new Deque(), size: 0, trimmedTo, isOwn })
     }
     for (const [sequence, at, message] of entries) put(message, sequence, at)
     last = known.last
@@ -316,9 +317,9 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
     },
     setEpoch(next) {
       epoch = next
-      for (const kept of livingFrom(0)) kept.entry = { ...kept.entry, position: positionOf(kept.sequence) }
+      for (const kept of keptFrom(0)) kept.entry = { ...kept.entry, position: positionOf(kept.sequence) }
     },
-    entries: () => [...livingFrom(0)].map(({ sequence, entry }) => [sequence, entry]),
+    entries: () => [...keptFrom(0)].map(({ sequence, entry }) => [sequence, entry]),
     clear() {
       for (const map of [topics, ids, keys, removals]) map.clear()
       order.filter(() => false)

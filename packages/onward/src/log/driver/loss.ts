@@ -4,8 +4,8 @@ import { MAX_REMOVED_POSITIONS } from "./removed-positions.ts"
 import { formatPosition, parsePosition } from "./position.ts"
 
 /**
- * What a reader's position means to a log of this epoch, whose entries lie after `first` and up to `last`: the sequence
- * number to read after, and the loss when the position means nothing here.
+ * Returns the sequence number to read after, for a reader at position `after`. `first` and `last` are the bounds of the log.
+ * With `lost` when the position belongs to another epoch or is newer than `last`.
  */
 export function readFrom(after: Position, epoch: string, first: number, last: number): { from: number; lost?: Loss } {
   const parsed = parsePosition(after)
@@ -15,8 +15,8 @@ export function readFrom(after: Position, epoch: string, first: number, last: nu
 }
 
 /**
- * The loss of a reader at `from`, given how far topics were removed; undefined when none was removed beyond it. The name
- * `*` stands for any topic, and for all of them when there are too many to name.
+ * Returns the loss of a reader at `from`, given the newest removed sequence number of each topic. Undefined when nothing after
+ * `from` was removed. The name `*` stands for any topic, and replaces all names when there are too many.
  */
 export function lossOf(
   epoch: string,

@@ -4,8 +4,7 @@ interface Head<Item> {
 }
 
 /**
- * Goes through sorted lists as one sorted list, taking from each no further than needed. A binary heap of their heads:
- * an item costs log(lists).
+ * Merges sorted lists into one sorted list, lazily. It uses a binary heap of the first items, so an item costs O(log lists).
  */
 export function* merge<Item>(lists: readonly Iterator<Item>[], compare: (a: Item, b: Item) => number): Generator<Item> {
   const heap: Head<Item>[] = []
@@ -29,7 +28,7 @@ export function* merge<Item>(lists: readonly Iterator<Item>[], compare: (a: Item
   }
 }
 
-/** Puts the first head of an otherwise ordered heap where it belongs. */
+/** Restores the heap order after its first item changed. */
 function sink<Item>(heap: Head<Item>[], compare: (a: Item, b: Item) => number): void {
   const moving = heap[0] as Head<Item>
   let at = 0

@@ -1,16 +1,16 @@
-/** How many sequence numbers share a bucket. */
+/** Number of sequence numbers in a bucket. */
 const BUCKET = 1_024
 
 /**
- * How far entries of each topic were removed, by sequence number. A read finds the topics that lost entries after its position without
- * looking at the others, of which there can be a hundred thousand.
+ * The newest removed sequence number of each topic, indexed by number. A read finds the topics that lost entries after its position
+ * without a search through the others, of which there can be a hundred thousand.
  */
 export class RemovalIndex {
   readonly #buckets = new Map<number, Map<string, number>>()
-  /** The newest bucket that ever held something. */
+  /** The newest bucket that has had an entry. */
   #newest = 0
 
-  /** The newest removed entry of `topic` is now number `to`, after `before`. */
+  /** Sets the newest removed sequence number of `topic` to `to`. `before` is the previous one. */
   move(topic: string, to: number, before?: number): void {
     const number = Math.floor(to / BUCKET)
     if (before !== undefined && Math.floor(before / BUCKET) !== number) this.delete(topic, before)
@@ -31,7 +31,7 @@ export class RemovalIndex {
   /** The topics that lost entries after `from`, in no order. */
   *after(from: number): Generator<[topic: string, to: number]> {
     const first = Math.floor(from / BUCKET)
-    // a reader far behind a sparse log: there are fewer buckets than numbers of buckets
+    // a reader far behind in a sparse log: there are fewer buckets than bucket numbers
     if (this.#newest - first >= this.#buckets.size) {
       for (const [number, bucket] of this.#buckets) if (number >= first) yield* after(bucket, from)
       return

@@ -1,26 +1,26 @@
 import { RemovalIndex } from "./removal-index.ts"
 
-/** Most topics without kept entries whose marks are remembered one by one. */
+/** Maximum number of topics without kept entries whose newest removed position is remembered individually. */
 export const MAX_REMOVED_POSITIONS = 10_000
 
-/** How far entries of a topic have been removed. */
+/** How far the entries of a topic were removed. */
 export interface RemovedPosition {
-  /** Nothing of the topic above this sequence number was removed; 0 when nothing was. */
+  /** The newest removed sequence number of the topic, or 0: no later entry was removed. */
   readonly to: number
-  /** False when the topic's own mark, if it had one, is forgotten: `to` is then true of any topic without a mark. */
+  /** False when the topic is not remembered individually: `to` is then an upper bound for all such topics. */
   readonly isOwn: boolean
 }
 
 /**
- * The marks of topics that have no kept entries any more. A log sees topics without end, so when there are too many the
- * smallest marks are folded into one floor, which then stands for every topic that is not in the table.
+ * The newest removed sequence numbers of topics without kept entries, called marks. Topics are unlimited, so over
+ * {@link MAX_REMOVED_POSITIONS} the smallest marks are merged into one floor, which applies to every topic that has no mark.
  */
 export class RemovedPositions {
   readonly #marks: Map<string, number>
   readonly #index = new RemovalIndex()
   #floor: number
 
-  /** Begins with marks that others told. */
+  /** Starts with the given marks and floor. */
   constructor(marks: Iterable<readonly [topic: string, to: number]> = [], floor = 0) {
     this.#marks = new Map(marks)
     for (const [topic, to] of this.#marks) this.#index.move(topic, to)
@@ -39,7 +39,7 @@ export class RemovedPositions {
   set(topic: string, to: number): void {
     this.#index.move(topic, to, this.#marks.get(topic))
     this.#marks.set(topic, to)
-    if (this.#marks.size > MAX_REMOVED_POSITIONS) this.#fold()
+    if (this.#marks.size > MAX_REMOVED_POSITIONS) this.#merge()
   }
 
   delete(topic: string): void {
@@ -49,7 +49,7 @@ export class RemovedPositions {
     this.#index.delete(topic, to)
   }
 
-  /** The marks above `from`, in no order. Looks at few others. */
+  /** The marks after `from`, in no order, without a search through all others. */
   after(from: number): Iterable<[topic: string, to: number]> {
     return this.#index.after(from)
   }
@@ -58,8 +58,8 @@ export class RemovedPositions {
     return this.#marks.entries()
   }
 
-  /** Folds a tenth at once, so that sorting is paid for once in a thousand topics. No two topics have the same number. */
-  #fold(): void {
+  /** Merges a tenth of the marks at once, so that one sort serves a thousand topics. No two topics have the same number. */
+  #merge(): void {
     const floor = Float64Array.from(this.#marks.values()).sort()[MAX_REMOVED_POSITIONS / 10 - 1] as number
     for (const [topic, to] of this.#marks) {
       if (to > floor) continue

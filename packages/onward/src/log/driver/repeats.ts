@@ -1,8 +1,8 @@
 import type { Appended } from "../log.ts"
 
 /**
- * Which messages of an append were repeats, in the order given: a stored message gets a position beyond all that were there,
- * a repeat that of the kept entry.
+ * Returns which messages of an append were repeats, in the given order. A stored message gets a position after all earlier ones;
+ * a repeat gets the position of the kept entry.
  */
 export function repeatsOf({ positions, previous }: Appended): boolean[] {
   let newest = previous

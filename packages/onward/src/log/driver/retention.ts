@@ -3,25 +3,25 @@ import { kindOf } from "../../kind.ts"
 import { checkNames } from "../../options.ts"
 import type { Retention } from "../log.ts"
 
-/** What logs keep when they are not told: 100,000 entries or 64 MiB, whichever is less. */
+/** The default retention of logs that keep their entries in memory: at most 100,000 entries and at most 64 MiB. */
 export const DEFAULT_RETENTION: Retention = { count: 100_000, bytes: 64 * 1024 * 1024 }
 
 const NAMES = ["count", "age", "bytes", "topic"]
 
-/** For `checkNames` of a log: a limit that stands beside `retention` belongs into it. */
+/** Names for `checkNames` of a log: a limit passed beside `retention` gets the hint that it belongs inside. */
 export const RETENTION_NAMES: readonly string[] = NAMES.map((name) => `retention.${name}`)
 
-/** A {@link Retention} made ready to compare with: absent is Infinity. */
+/** A {@link Retention} in which an absent limit is Infinity. */
 export interface Limits {
   readonly count: number
   readonly bytes: number
-  /** An entry's age does not depend on its topic, so the smaller of the two ages is the only one. */
+  /** The smaller of the two maximum ages: an entry's age does not depend on its topic. */
   readonly age: number
   readonly topicCount: number
   readonly topicBytes: number
 }
 
-/** Reads a retention; throws a `TypeError` on a limit that is no number of things. */
+/** Validates a retention and returns its limits. Throws a `TypeError` for a limit that is not a number of 0 or more. */
 export function limitsOf(retention: Retention): Limits {
   checkNames("retention", retention, NAMES)
   const { topic = {}, ...whole } = retention
@@ -42,7 +42,7 @@ export function limitsOf(retention: Retention): Limits {
   }
 }
 
-/** What a message counts for in the `bytes` limits. */
+/** The size of a message in the `bytes` limits. */
 export function sizeOf(
   topic: string,
   data: string,

@@ -1,19 +1,19 @@
 import type { Limits } from "./retention.ts"
 
-/** How late a log removes an entry that is too old while nothing is appended, in milliseconds. */
+/** How often a log removes entries that are too old while nothing is appended, in milliseconds. */
 const SWEEP_INTERVAL = 1_000
 
 /** Applies retention in the background. */
 export interface Sweeper {
-  /** Sweeps once, unless a sweep is under way. An append calls it when it left more to remove. */
+  /** Starts a sweep, unless one is running. An append calls it when more entries remain to be removed. */
   sweep(): void
-  /** Stops sweeping. A sweep under way goes on. */
+  /** Starts no more sweeps. A running sweep continues. */
   stop(): void
 }
 
 /**
- * Runs `sweep` every second if entries have a maximum age, and on demand; never two at once. Its errors are dropped: the next
- * append or sweep tries again, and an append reports what is wrong. The timer does not keep the process alive.
+ * Runs `sweep` every second if entries have a maximum age, and on demand, never two at once. Its errors are ignored: the next
+ * append or sweep tries again, and an append reports the error. The timer does not keep the process alive.
  */
 export function createSweeper({ age }: Limits, sweep: () => void | Promise<unknown>): Sweeper {
   let isSweeping = false
@@ -25,7 +25,7 @@ export function createSweeper({ age }: Limits, sweep: () => void | Promise<unkno
     try {
       await sweep()
     } catch {
-      // see above
+      // ignored, see above
     }
     isSweeping = false
   }

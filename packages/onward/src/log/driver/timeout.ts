@@ -1,11 +1,11 @@
 import { kindOf } from "../../kind.ts"
 
-/** How long a call waits for its store unless told otherwise, in milliseconds: the same in every log. */
+/** Default of the option `timeout` of every log: how long a call waits for its store, in milliseconds. */
 const DEFAULT_TIMEOUT = 5_000
-/** Timers that are set further end at once (WHATWG HTML, "timer initialization steps"; Node warns). */
+/** A timer with a longer delay fires at once (WHATWG HTML, "timer initialization steps"; Node warns). */
 const MAX_TIMEOUT = 2 ** 31 - 1
 
-/** The option `timeout` of a log, in milliseconds, or the default of all logs. Throws a `TypeError` that names the log. */
+/** Returns the option `timeout` of a log, in milliseconds. Throws a `TypeError` that names the log. @default 5_000 */
 export function timeoutOf(log: string, given: number | undefined): number {
   if (given === undefined) return DEFAULT_TIMEOUT
   if (typeof given === "number" && given > 0 && given <= MAX_TIMEOUT) return given

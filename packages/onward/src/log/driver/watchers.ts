@@ -1,32 +1,32 @@
 import type { Position } from "../../message.ts"
 import { checkNames } from "../../options.ts"
 
-/** A callback of `watch`; `newest` is the newest position, if it is known. */
+/** A callback of `watch`. `newest` is the newest position, if known. */
 export type Wake = (newest?: Position) => void
 
 /** The callbacks of `watch`. */
 export interface Watchers {
   readonly size: number
-  /** Adds a callback; resolves to its removal, after which it is not called again. */
+  /** Adds a callback and returns a function that removes it. After the removal the callback is not called. */
   add(wake: Wake): () => Promise<void>
   /** Calls all callbacks. */
   wake(newest?: Position): void
-  /** Calls all callbacks in a microtask, once for all calls until then. `newest` is read at that moment. */
+  /** Calls all callbacks once in a microtask, for all calls of `wakeSoon` until then. `newest` is called at that moment. */
   wakeSoon(newest: () => Position): void
   /** Removes all callbacks. Called when the log closes. */
   clear(): Promise<void>
 }
 
 export interface WatchersOptions {
-  /** Starts what notices the appends of other processes. Called for the first callback; its result is called after the last. */
+  /** Starts listening or polling for appends of other processes. Called for the first callback; its result is called after the last one is removed. */
   readonly start?: () => () => void | Promise<void>
 }
 
-/** Keeps the callbacks of `watch`. Nothing listens or polls while there is no callback. */
+/** Creates the list of `watch` callbacks. Without a callback, nothing listens or polls. */
 export function createWatchers(options: WatchersOptions = {}): Watchers {
   checkNames("createWatchers", options, ["start"])
   const { start } = options
-  // an object each, so that the same function given twice is two watchers
+  // one object for each, so that the same function passed twice is two watchers
   const watchers = new Set<{ readonly wake: Wake }>()
   let stop: (() => void | Promise<void>) | undefined
   let isWaking = false
@@ -35,10 +35,10 @@ export function createWatchers(options: WatchersOptions = {}): Watchers {
     for (const watcher of watchers) watcher.wake(newest)
   }
 
-  async function rest(): Promise<void> {
-    const stopNow = stop
+  async function stopNow(): Promise<void> {
+    const stopOnce = stop
     stop = undefined
-    await stopNow?.()
+    await stopOnce?.()
   }
 
   return {
@@ -50,7 +50,7 @@ export function createWatchers(options: WatchersOptions = {}): Watchers {
       watchers.add(watcher)
       stop ??= start?.()
       return async () => {
-        if (watchers.delete(watcher) && watchers.size === 0) await rest()
+        if (watchers.delete(watcher) && watchers.size === 0) await stopNow()
       }
     },
     wake,
@@ -64,7 +64,7 @@ export function createWatchers(options: WatchersOptions = {}): Watchers {
     },
     clear() {
       watchers.clear()
-      return rest()
+      return stopNow()
     },
   }
 }

@@ -8,22 +8,22 @@ import { DEFAULT_RETENTION, limitsOf, RETENTION_NAMES } from "../driver/retentio
 import { createWatchers } from "../driver/watchers.ts"
 import { turnsOf } from "../../turns.ts"
 
-/** Most entries that are removed for their age in one turn of the event loop. */
+/** Maximum number of entries that are removed for their age in one event-loop turn. */
 const REMOVED_AT_ONCE = 1_000
 
 export interface MemoryLogOptions {
-  /** What is kept. @default 100,000 entries, 64 MiB */
+  /** The limits on what the log keeps. @default 100,000 entries, 64 MiB */
   readonly retention?: Retention
-  /** The clock for the time and age of entries; ages use its monotonic time. In tests, a clock of `onward/testing`. @default the machine's */
+  /** The clock for the time and age of entries; ages use its monotonic time. In tests, a clock of `onward/testing`. @default the system clock */
   readonly clock?: Clock
   /** The log's epoch: eight characters of 0-9a-z. @default random */
   readonly epoch?: string
 }
 
 /**
- * A log in this process's memory. An acknowledged message lives as long as the process does, and until retention removes it.
- * Watchers are woken in a microtask after the append that had something to store, before its caller goes on; appends of
- * the same turn may share one wake. Age is also looked at by every read, so that no read shows what is too old.
+ * Creates a log in the memory of this process. Its entries are lost when the process ends. It wakes watchers in a microtask after
+ * an append that stored entries, before the caller continues; appends of the same event-loop turn can share one wake. Each
+ * read also applies the maximum age.
  *
  * @example
  * const hub = createHub({ log: memoryLog({ retention: { count: 10_000, age: 3_600_000 } }) })
@@ -38,24 +38,24 @@ export function memoryLog(options: MemoryLogOptions = {}): Log {
   const watchers = createWatchers()
   const turns = turnsOf(clock)
   let isClosed = false
-  /** Set while what is too old is removed, over many turns. */
+  /** Set while old entries are being removed, over many turns. */
   let expiring: Promise<void> | undefined
 
-  /** Removes what is too old, then answers. By the monotonic clock, so that setting the time of day expires nothing. */
-  async function call<T>(answer: () => T): Promise<T> {
+  /** Removes old entries, then runs a call. Uses the monotonic clock, so that setting the time of day expires nothing. */
+  async function call<T>(run: () => T): Promise<T> {
     if (isClosed) throw closedError()
-    // calls that come meanwhile wait as well, so that they are answered in order
+    // later calls wait as well, so that calls run in order
     if (expiring || !kept.expireSome(clock.monotonic(), REMOVED_AT_ONCE)) {
       await (expiring ??= expireRest())
       if (isClosed) throw closedError()
     }
-    return answer()
+    return run()
   }
 
   async function expireRest(): Promise<void> {
     for (;;) {
       await turns.next()
-      // after `close` nothing is kept
+      // after `close` nothing is left to remove
       if (kept.expireSome(clock.monotonic(), REMOVED_AT_ONCE)) break
     }
     expiring = undefined

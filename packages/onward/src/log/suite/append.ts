@@ -4,17 +4,17 @@ import { check, checkPositions, equal, readAll } from "./check.ts"
 
 export const appendCases: readonly Case[] = [
   {
-    name: "append gives each message a position, rising in the order given",
+    name: "append gives each message a position, in ascending order",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       const one = await log.append(messages("a", 3))
       const two = await log.append(messages("b", 2))
-      equal([one.positions.length, two.positions.length], [3, 2], "there is one position a message")
-      checkPositions([...one.positions, ...two.positions], "positions rise")
+      equal([one.positions.length, two.positions.length], [3, 2], "each message has one position")
+      checkPositions([...one.positions, ...two.positions], "positions ascend")
     },
   },
   {
-    name: "what was appended is read back complete, with its position and time",
+    name: "read returns entries with all fields of their messages, and with position and time",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       const given = [
@@ -24,11 +24,11 @@ export const appendCases: readonly Case[] = [
       ]
       const { positions, time } = await log.append(given)
       const expected = given.map((message, i) => ({ ...message, position: positions[i], time }))
-      equal(await readAll(log), expected, "entries are the messages with position and time, and no other fields")
+      equal(await readAll(log), expected, "an entry is the message with position and time, and no other fields")
     },
   },
   {
-    name: "appending nothing stores nothing",
+    name: "an append without messages stores nothing",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       await log.append(messages("a", 1))
@@ -36,20 +36,20 @@ export const appendCases: readonly Case[] = [
       const { positions, previous } = await log.append([])
       equal(positions, [], "there are no positions")
       equal(previous, before.last, "`previous` is the newest position")
-      equal(await log.bounds(), before, "the log is as before")
+      equal(await log.bounds(), before, "the bounds do not change")
     },
   },
   {
-    name: "positions compare as strings, also where their number gets a digit more",
+    name: "positions sort as strings, also where their number gets one more digit",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       const positions: string[] = [(await log.bounds()).last]
       for (let i = 0; i < 14; i++) positions.push(...(await log.append(messages("a", 100))).positions)
-      checkPositions(positions, "positions rise in byte order")
+      checkPositions(positions, "positions ascend in byte order")
     },
   },
   {
-    name: "positions are never given twice, even when all entries are removed",
+    name: "no position is assigned twice, even after all entries were removed",
     async run({ open }) {
       const log = await open({ retention: { count: 0 } })
       const positions: string[] = []
@@ -57,43 +57,43 @@ export const appendCases: readonly Case[] = [
         positions.push(...(await log.append(messages("a", 2))).positions)
         await log.trim?.()
       }
-      checkPositions(positions, "positions rise")
-      check((await log.bounds()).last === positions.at(-1), "the newest position outlives its entry")
+      checkPositions(positions, "positions ascend")
+      check((await log.bounds()).last === positions.at(-1), "the newest position stays after its entry was removed")
     },
   },
   {
-    name: "previous is the newest position before what the call stored",
+    name: "`previous` is the newest position before the entries of the call",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       const { last: start } = await log.bounds()
       const one = await log.append([message("a", "1", { id: "x" }), message("b", "2")])
-      equal(one.previous, start, "at first it is where the empty log stood")
+      equal(one.previous, start, "at first it is the end of the empty log")
       const two = await log.append([message("a", "again", { id: "x" }), message("c", "3")])
       equal(
         two.previous,
         one.positions[1],
-        "then it is the newest entry, whatever its topic, also behind a repeated message",
+        "then it is the newest entry of any topic, also when the call begins with a repeat",
       )
       const none = await log.append([message("a", "again", { id: "x" })])
-      equal(none.previous, two.positions[1], "when nothing is stored it is the newest position")
+      equal(none.previous, two.positions[1], "when the call stores nothing, it is the newest position")
       equal(
         (await log.append(messages("a", 1))).previous,
         two.positions[1],
-        "and so it stays until something is stored",
+        "and it does not change until an entry is stored",
       )
     },
   },
   {
-    name: "reading after previous gives exactly what the call stored, while nobody else appends",
+    name: "reading after `previous` returns exactly the entries of the call, if there are no other appends",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       await log.append(messages("a", 3))
       const { previous } = await log.append(messages("b", 3))
-      equal(dataOf(await readAll(log, { after: previous })), ["b 1", "b 2", "b 3"], "there is nothing in between")
+      equal(dataOf(await readAll(log, { after: previous })), ["b 1", "b 2", "b 3"], "no other entry is returned")
     },
   },
   {
-    name: "entries get the time of their append",
+    name: "entries have the time of their append",
     needs: ["clock"],
     async run({ open }) {
       const { clock, set } = stoppedClock(1_700_000_000_000)
@@ -101,13 +101,13 @@ export const appendCases: readonly Case[] = [
       const { time } = await log.append(messages("a", 2))
       set(1_700_000_001_234)
       await log.append(messages("a", 1))
-      equal(time, 1_700_000_000_000, "append tells the time")
+      equal(time, 1_700_000_000_000, "append returns the time")
       const times = (await readAll(log)).map((entry) => entry.time)
-      equal(times, [1_700_000_000_000, 1_700_000_000_000, 1_700_000_001_234], "entries hold it")
+      equal(times, [1_700_000_000_000, 1_700_000_000_000, 1_700_000_001_234], "entries have it")
     },
   },
   {
-    name: "time never runs backwards, even when the clock does",
+    name: "times of entries never decrease, even when the clock is set back",
     needs: ["clock"],
     async run({ open }) {
       const times = [5000, 3000, 4999, 6000, 1]
@@ -118,11 +118,11 @@ export const appendCases: readonly Case[] = [
         set(time)
         given.push((await log.append(messages("a", 1))).time)
       }
-      equal(given, [5000, 5000, 5000, 6000, 6000], "append never tells an earlier time than before")
+      equal(given, [5000, 5000, 5000, 6000, 6000], "append never returns an earlier time than before")
       equal(
         (await readAll(log)).map((entry) => entry.time),
         given,
-        "entries hold the same times",
+        "entries have the same times",
       )
     },
   },

@@ -2,12 +2,12 @@ import { systemClock, type Clock } from "../../clock.ts"
 import type { StoredMessage } from "../../message.ts"
 import type { Log, Retention } from "../log.ts"
 
-/** `sharing`: several logs on one store, at once and one after the other. `clock`: the `clock` option. */
+/** A feature that a case needs. `sharing`: several logs on one store, at the same time and one after the other. `clock`: the `clock` option. */
 export type Need = "sharing" | "clock"
 
 export interface OpenLogOptions {
   readonly retention?: Retention
-  /** Gives entries their time, and measures their age. */
+  /** The clock for the time and age of entries. @default the clock of the driver */
   readonly clock?: Clock
 }
 
@@ -17,16 +17,16 @@ export interface Case {
   readonly run: (setting: Setting) => Promise<void>
 }
 
-/** What a case is given: an empty store, and a seed for whatever is random. */
+/** The environment of a case: an empty store, and a seed for random values. */
 export interface Setting {
   readonly seed: number
-  /** How long to wait for what must happen some time, in milliseconds. */
+  /** How long to wait for a wake, in milliseconds. */
   readonly wakeTimeout: number
-  /** Opens a log on the store; it is closed when the case is over. */
+  /** Opens a log on the store. It is closed when the case ends. */
   readonly open: (options?: OpenLogOptions) => Promise<Log>
 }
 
-/** No limits at all, for the cases that are not about them. */
+/** Options without limits, for cases that do not test retention. */
 export const KEEP_ALL: OpenLogOptions = { retention: {} }
 
 export const message = (
@@ -39,7 +39,7 @@ export const message = (
   ...more,
 })
 
-/** A clock that stands still. Setting its time forward lets as much time pass; setting it back lets none pass. */
+/** A clock that advances only by `set`. Setting it forward advances the monotonic time equally; setting it back does not change that. */
 export function stoppedClock(start: number): { readonly clock: Clock; readonly set: (time: number) => void } {
   let now = start
   let passed = 0
@@ -58,5 +58,5 @@ export const messages = (topic: string, count: number, from = 1): StoredMessage[
 
 export const dataOf = (entries: readonly StoredMessage[]): string[] => entries.map(({ data }) => data)
 
-/** Retention takes effect by the next append at the latest; where the log can be told to, now. */
+/** Applies retention now, if the log has `trim`. Other logs apply it with the next append. */
 export const settle = async (log: Log): Promise<void> => log.trim?.()

@@ -4,22 +4,22 @@ import { dataOf, KEEP_ALL, messages } from "./case.ts"
 import { check, equal, pause, readAll, rejects } from "./check.ts"
 
 const rejectsEverything = async (log: Log, after: string): Promise<void> => {
-  await rejects(log.append(messages("a", 1)), "log_closed", "append is refused")
-  await rejects(log.append([]), "log_closed", "appending nothing is refused")
-  await rejects(log.read({ after, limit: 1 }), "log_closed", "read is refused")
-  await rejects(log.bounds(), "log_closed", "bounds is refused")
-  await rejects(log.locate({ last: 1 }), "log_closed", "locate is refused")
+  await rejects(log.append(messages("a", 1)), "log_closed", "append rejects")
+  await rejects(log.append([]), "log_closed", "append without messages rejects")
+  await rejects(log.read({ after, limit: 1 }), "log_closed", "read rejects")
+  await rejects(log.bounds(), "log_closed", "bounds rejects")
+  await rejects(log.locate({ last: 1 }), "log_closed", "locate rejects")
   await rejects(
     log.watch(() => {}),
     "log_closed",
-    "watch is refused",
+    "watch rejects",
   )
-  if (log.trim) await rejects(log.trim(), "log_closed", "trim is refused")
+  if (log.trim) await rejects(log.trim(), "log_closed", "trim rejects")
 }
 
 export const closeCases: readonly Case[] = [
   {
-    name: "a closed log refuses every call with log_closed, and closing again is fine",
+    name: "a closed log rejects every call with log_closed, and can be closed again",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       const { positions } = await log.append(messages("a", 1))
@@ -32,7 +32,7 @@ export const closeCases: readonly Case[] = [
     },
   },
   {
-    name: "calls refuse at once while the log is closing",
+    name: "calls are rejected at once while the log is closing",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       const { last } = await log.bounds()
@@ -42,7 +42,7 @@ export const closeCases: readonly Case[] = [
     },
   },
   {
-    name: "calls under way settle before close does",
+    name: "pending calls settle before `close` resolves",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       const { last } = await log.bounds()
@@ -55,11 +55,11 @@ export const closeCases: readonly Case[] = [
       ]
       const outcomes = Promise.all(calls.map((call) => call.finally(() => (settled += 1))))
       const [, before] = await Promise.all([outcomes, log.close().then(() => settled)])
-      equal(before, calls.length, "every call has settled when close has, none was refused")
+      equal(before, calls.length, "every call has settled when `close` resolves, and none was rejected")
     },
   },
   {
-    name: "a closed log wakes nobody",
+    name: "a closed log calls no watcher",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       let wakes = 0
@@ -68,11 +68,11 @@ export const closeCases: readonly Case[] = [
       await log.close()
       const before = wakes
       await pause(20)
-      equal(wakes, before, "no wake comes after close")
+      equal(wakes, before, "there is no wake after `close`")
     },
   },
   {
-    name: "a log opened again holds everything that was acknowledged, and goes on from there",
+    name: "a log that is opened again has every acknowledged message, and continues in the same epoch",
     needs: ["sharing"],
     async run({ open }) {
       const log = await open(KEEP_ALL)
@@ -86,33 +86,33 @@ export const closeCases: readonly Case[] = [
       equal(
         entries.map((entry) => entry.position),
         positions,
-        "it is the same life of the log, with the same entries",
+        "it has the same epoch and the same entries",
       )
       equal(dataOf(entries), ["0", "1", "2", "3", "4"], "in the same order")
-      equal(await again.locate({ id: "id 3" }), positions[3], "ids are found")
+      equal(await again.locate({ id: "id 3" }), positions[3], "locate finds ids")
       const { previous, positions: later } = await again.append([
         { topic: "a", data: "", idempotencyKey: "key 2" },
         ...messages("a", 1),
       ])
-      equal(later[0], positions[2], "keys still count")
-      check(previous === positions[4] && (later[1] ?? "") > (positions[4] ?? ""), "positions go on")
+      equal(later[0], positions[2], "a repeated idempotency key is still a repeat")
+      check(previous === positions[4] && (later[1] ?? "") > (positions[4] ?? ""), "positions continue")
       const page = await again.read({ after: positions[1] ?? "", limit: 2 })
       equal(
         { data: dataOf(page.entries), lost: page.lost },
         { data: ["2", "3"], lost: undefined },
-        "a reader carries on",
+        "a reader continues at its position",
       )
     },
   },
   {
-    name: "closing one log leaves another on the same store alone",
+    name: "closing one log does not affect another log on the same store",
     needs: ["sharing"],
     async run({ open }) {
       const [one, two] = [await open(KEEP_ALL), await open(KEEP_ALL)]
       await one.append(messages("a", 1))
       await one.close()
       await two.append(messages("a", 1, 2))
-      equal(dataOf(await readAll(two)), ["a 1", "a 2"], "it goes on")
+      equal(dataOf(await readAll(two)), ["a 1", "a 2"], "it continues")
     },
   },
 ]

@@ -15,11 +15,11 @@ interface Call {
 
 export const concurrencyCases: readonly Case[] = [
   {
-    name: "readers who follow many appends at once see every entry once and in order",
+    name: "readers that follow many concurrent appends receive every entry once and in order",
     run: (setting) => followed(setting, 1),
   },
   {
-    name: "readers who follow appends of several logs on one store see every entry once and in order",
+    name: "readers that follow the appends of several logs on one store receive every entry once and in order",
     needs: ["sharing"],
     run: (setting) => followed(setting, 3),
   },
@@ -42,7 +42,7 @@ async function followed({ open, seed, wakeTimeout }: Setting, handles: number): 
       await new Promise((resolve) => void setTimeout(resolve, startsAt))
       const appended = await log.append(messages)
       const after = await readAll(logOf(i + 1), { after: appended.previous })
-      const rule = "once an append has resolved, every log on the store shows its entries after `previous`"
+      const rule = "when an append has resolved, every log on the store returns its entries after `previous`"
       equal(dataOf(after).slice(0, messages.length), dataOf(messages), rule)
       return { messages, appended }
     }),
@@ -55,42 +55,42 @@ async function followed({ open, seed, wakeTimeout }: Setting, handles: number): 
   ])
   const all = await readAll(logOf(0), { after: start })
   checkCalls(calls, all, start)
-  equal(dataOf(wide), dataOf(all), "a reader of large pages sees all")
-  equal(dataOf(narrow), dataOf(all), "a reader of small pages sees all")
-  equal(dataOf(filtered), dataOf(all.filter(({ topic }) => topic !== "b")), "a reader of two topics sees all of them")
+  equal(dataOf(wide), dataOf(all), "a reader of large pages receives all entries")
+  equal(dataOf(narrow), dataOf(all), "a reader of small pages receives all entries")
+  equal(dataOf(filtered), dataOf(all.filter(({ topic }) => topic !== "b")), "a reader of two topics receives all entries of both")
 }
 
-/** Every call's entries lie together, in order, right after its `previous`. */
+/** The entries of every call are adjacent, in order, and directly after its `previous`. */
 function checkCalls(calls: readonly Call[], all: readonly Entry[], start: Position): void {
-  equal(all.length, calls.flatMap(({ messages }) => messages).length, "everything acknowledged is kept, nothing else")
-  const placeOf = new Map(all.map((entry, place) => [entry.position, place]))
+  equal(all.length, calls.flatMap(({ messages }) => messages).length, "the log has all acknowledged messages and no others")
+  const indexOf = new Map(all.map((entry, index) => [entry.position, index]))
   for (const { messages, appended } of calls) {
-    checkPositions(appended.positions, "a call's positions rise")
-    const place = placeOf.get(appended.positions[0] ?? "")
-    check(place !== undefined, "the position an append gave is that of an entry")
-    const entries = all.slice(place, place + messages.length)
+    checkPositions(appended.positions, "the positions of a call ascend")
+    const index = indexOf.get(appended.positions[0] ?? "")
+    check(index !== undefined, "an entry has the position that append returned")
+    const entries = all.slice(index, index + messages.length)
     equal(
       dataOf(entries),
       messages.map(({ data }) => data),
-      "a call's entries stay together and in order",
+      "the entries of a call are adjacent and in order",
     )
     equal(
       entries.map(({ position }) => position),
       appended.positions,
-      "their positions are the ones it was given",
+      "their positions are those that append returned",
     )
-    equal(appended.previous, all[place - 1]?.position ?? start, "`previous` is the entry before them")
-    equal(new Set(entries.map(({ time }) => time)), new Set([appended.time]), "their time is the one it was given")
+    equal(appended.previous, all[index - 1]?.position ?? start, "`previous` is the entry before them")
+    equal(new Set(entries.map(({ time }) => time)), new Set([appended.time]), "their time is the one that append returned")
   }
   const times = all.map(({ time }) => time)
   equal(
     times,
     [...times].sort((a, b) => a - b),
-    "times never fall",
+    "times never decrease",
   )
 }
 
-/** Reads on whenever woken, until it stands at the end of all that was appended. */
+/** Reads after each wake, until it has reached the end of all appends. */
 async function follow(
   log: Log,
   start: Position,
@@ -112,16 +112,16 @@ async function follow(
   const goal: { last?: Position } = {}
   end.then(
     (position) => (goal.last = position),
-    () => (goal.last = ""), // told by who appends
+    () => (goal.last = ""), // the caller awaits `appending` and reports the error
   )
   while (goal.last === undefined || at < goal.last) {
     const woken = new Promise<void>((resolve) => (wake = resolve))
     const { entries, next, lost } = await log.read({ after: at, ...query })
-    check(lost === undefined, "nothing is lost while nothing is removed")
-    checkPositions([at, ...entries.map(({ position }) => position)], "entries come after those already read")
+    check(lost === undefined, "there is no loss while nothing is removed")
+    checkPositions([at, ...entries.map(({ position }) => position)], "entries follow those already read")
     seen.push(...entries)
-    check(Date.now() < deadline, `who reads on whenever woken comes to the end, within ${wakeTimeout} ms`)
-    // once all is appended, no more wakes need to come
+    check(Date.now() < deadline, `a reader that reads after each wake reaches the end, within ${wakeTimeout} ms`)
+    // after the last append, no further wake is required
     if (next === at) await Promise.race([woken, end.then(() => pause(5))])
     at = next
   }

@@ -45,11 +45,11 @@ const oddTopics = [
 
 export const contentCases: readonly Case[] = [
   {
-    name: "any text comes back as it was given",
+    name: "read returns any text unchanged",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       await log.append(oddTexts.map((data) => message("a", data)))
-      equal(dataOf(await readAll(log)), oddTexts, "as data")
+      equal(dataOf(await readAll(log)), oddTexts, "in data")
       await log.append(
         oddTexts.map((text, i) => message("b", String(i), { id: text, idempotencyKey: text, event: text })),
       )
@@ -58,14 +58,14 @@ export const contentCases: readonly Case[] = [
       equal(
         entries.map(({ id, idempotencyKey: key, event }) => [id, key, event]),
         expected,
-        "as id, key and event",
+        "in id, idempotency key and event",
       )
       for (const [i, text] of oddTexts.entries())
-        equal(await log.locate({ id: text }), entries[i]?.position, "ids are found")
+        equal(await log.locate({ id: text }), entries[i]?.position, "locate finds the id")
     },
   },
   {
-    name: "half of a surrogate pair comes back as it was given or as U+FFFD",
+    name: "half of a surrogate pair is read unchanged or as U+FFFD",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       const texts = ["\ud83d", "a\ude00b", "\ude00\ud83d"]
@@ -74,7 +74,7 @@ export const contentCases: readonly Case[] = [
       equal(
         data,
         [...texts, "next"].map((text) => text.toWellFormed()),
-        "which is what is sent for it either way",
+        "because UTF-8 encodes both as U+FFFD",
       )
     },
   },
@@ -85,44 +85,44 @@ export const contentCases: readonly Case[] = [
       await log.append(oddTopics.map((topic) => message(topic, topic)))
       await log.trim?.()
       for (const topic of oddTopics)
-        equal(dataOf(await readAll(log, { topics: [topic] })), [topic], `${topic} holds its own entry`)
-      equal(dataOf(await readAll(log, { topics: oddTopics })), oddTopics, "read together they come in order")
-      equal(dataOf(await readAll(log)), oddTopics, "each counts by itself")
+        equal(dataOf(await readAll(log, { topics: [topic] })), [topic], `${topic} has its own entry`)
+      equal(dataOf(await readAll(log, { topics: oddTopics })), oddTopics, "read together, they are in order")
+      equal(dataOf(await readAll(log)), oddTopics, "limits of topics apply to each")
     },
   },
   {
-    name: "the longest topic names work",
+    name: "topics of the maximum length are stored and read",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       const [one, two] = ["é".repeat(511) + "aa", "é".repeat(511) + "ab"]
       await log.append([message(one, "1"), message(two, "2")])
-      equal(dataOf(await readAll(log, { topics: [one] })), ["1"], "they differ in their last character")
-      equal(dataOf(await readAll(log, { topics: [two] })), ["2"], "and are told apart")
+      equal(dataOf(await readAll(log, { topics: [one] })), ["1"], "the first has its own entry")
+      equal(dataOf(await readAll(log, { topics: [two] })), ["2"], "the second, with another last character, too")
     },
   },
   {
-    name: "entries of a megabyte work",
+    name: "entries of one megabyte are stored and read",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       const large = "é\n123456".repeat(131_072)
       await log.append([message("a", large), message("a", "small"), message("b", large)])
       const entries = await readAll(log)
-      check(entries.length === 3, "all are kept")
-      check(entries[0]?.data === large && entries[2]?.data === large, "they come back as they were given")
-      equal(entries[1]?.data, "small", "what is between them too")
+      check(entries.length === 3, "all entries are kept")
+      check(entries[0]?.data === large && entries[2]?.data === large, "large entries are read unchanged")
+      equal(entries[1]?.data, "small", "and so is the small one between them")
     },
   },
   {
-    name: "a call of thousands of messages works",
+    name: "one append of thousands of messages is stored and read",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       await log.append(messages("a", 5000))
       const data = dataOf(await readAll(log, { limit: 1000 }))
-      equal([data.length, data[0], data[4999]], [5000, "a 1", "a 5000"], "all are kept, in order")
+      equal([data.length, data[0], data[4999]], [5000, "a 1", "a 5000"], "all entries are kept, in order")
     },
   },
   {
-    name: "retry comes back as the number it was",
+    name: "read returns `retry` as the same number",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       const given = [0, 1, 86_400_000, Number.MAX_SAFE_INTEGER]
@@ -130,7 +130,7 @@ export const contentCases: readonly Case[] = [
       equal(
         (await readAll(log)).map((entry) => entry.retry),
         given,
-        "exactly",
+        "each value is unchanged",
       )
     },
   },

@@ -14,37 +14,37 @@ import { watchCases } from "./watch.ts"
 
 export type { Need, OpenLogOptions } from "./case.ts"
 
-/** A place where entries live: a file, a set of tables, a prefix of keys. */
+/** A store for the entries of one log: a file, a set of tables, a prefix of keys. */
 export interface LogStore {
-  /** Opens a log on it. Called again, also while the first one is open, it opens another handle on the same entries. */
+  /** Opens a log on the store. A second call opens another log on the same entries, also while the first one is open. */
   open(options: OpenLogOptions): Log | Promise<Log>
-  /** Removes the place. Called when a case is over and its logs are closed. */
+  /** Removes the store. Called when a case has ended and its logs are closed. */
   remove?(): void | Promise<void>
 }
 
 export interface LogCasesOptions {
-  /** Makes an empty store; every case gets its own. */
+  /** Creates an empty store. Each case gets its own. */
   readonly create: () => LogStore | Promise<LogStore>
-  /** What this driver cannot do, each with the reason: cases that need it are there, with `skip` set. */
+  /** The features that this driver does not have, each with the reason. The cases that need one have `skip` set. */
   readonly lacks?: { readonly [need in Need]?: string }
-  /** Where the randomness starts; a failure names it. @default the time */
+  /** The seed of random values. A failure prints it. @default the time */
   readonly seed?: number
-  /** How long to wait for a wake before calling it lost, in milliseconds. @default 10_000 */
+  /** How long to wait for a wake before the case fails, in milliseconds. @default 10_000 */
   readonly wakeTimeout?: number
 }
 
-/** One promise of the contract as a test. */
+/** A test of one rule of the contract. */
 export interface LogCase {
-  /** A sentence. */
+  /** The rule, as a sentence. */
   readonly name: string
-  /** Why it cannot be run with this driver. */
+  /** Why this driver cannot run the case. */
   readonly skip: string | undefined
-  /** Rejects, saying what was expected, when the log does not keep the promise. Takes seconds at most. */
+  /** Runs the test. Rejects with the broken rule, the expected and the actual value. Takes a few seconds at most. */
   readonly run: () => Promise<void>
 }
 
 /**
- * The contract of {@link Log} as test cases, for any test runner. A driver is done when it passes them all.
+ * Returns the contract of {@link Log} as test cases, for any test runner. A driver is complete when it passes all of them.
  *
  * @example
  * for (const { name, skip, run } of logCases({ create: () => ({ open: (options) => myLog(options) }) })) {

@@ -4,28 +4,28 @@ import { equal, readAll } from "./check.ts"
 
 export const locateCases: readonly Case[] = [
   {
-    name: "an entry is located by its id while it is kept",
+    name: "locate finds an entry by its id while it is kept",
     async run({ open }) {
       const log = await open({ retention: { count: 3 } })
       const { positions } = await log.append([
         message("a", "1", { id: "one" }),
         message("a", "2", { id: "two", idempotencyKey: "k" }),
       ])
-      equal(await log.locate({ id: "one" }), positions[0], "its position is found")
-      equal(await log.locate({ id: "two" }), positions[1], "each by its own id")
-      equal(await log.locate({ id: "three" }), undefined, "an id that was never given is not found")
-      equal(await log.locate({ id: "k" }), undefined, "a key is not an id")
+      equal(await log.locate({ id: "one" }), positions[0], "the position of the first entry")
+      equal(await log.locate({ id: "two" }), positions[1], "the position of the second entry")
+      equal(await log.locate({ id: "three" }), undefined, "an id that no message had is not found")
+      equal(await log.locate({ id: "k" }), undefined, "an idempotency key is not an id")
       equal(await log.locate({ id: positions[0] ?? "" }), undefined, "a position is not an id")
       await log.append(messages("a", 2))
       await settle(log)
-      equal(await log.locate({ id: "one" }), undefined, "once removed it is not found")
-      equal(await log.locate({ id: "two" }), positions[1], "those kept still are")
+      equal(await log.locate({ id: "one" }), undefined, "a removed entry is not found")
+      equal(await log.locate({ id: "two" }), positions[1], "a kept one still is")
       const again = await log.append([message("b", "3", { id: "one" })])
       equal(await log.locate({ id: "one" }), again.positions[0], "stored again, it is found at its new position")
     },
   },
   {
-    name: "an id is located on the topics asked for, and is unknown elsewhere",
+    name: "locate finds an id on the requested topics only",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       const { positions } = await log.append([
@@ -36,39 +36,39 @@ export const locateCases: readonly Case[] = [
       ])
       const isC = (topic: string): boolean => topic.startsWith("c/")
       equal(await log.locate({ id: "x" }), positions[0], "without topics, the oldest entry with this id")
-      equal(await log.locate({ id: "x", topics: ["b"] }), positions[1], "on one topic, its own")
-      equal(await log.locate({ id: "x", topics: ["c/1", "b"] }), positions[1], "on several, the oldest of theirs")
+      equal(await log.locate({ id: "x", topics: ["b"] }), positions[1], "on one topic, its entry")
+      equal(await log.locate({ id: "x", topics: ["c/1", "b"] }), positions[1], "on several, their oldest entry")
       equal(await log.locate({ id: "x", topics: ["b", "b"] }), positions[1], "a topic named twice counts once")
-      equal(await log.locate({ id: "x", topics: ["d"] }), undefined, "on a topic without it, it is unknown")
-      equal(await log.locate({ id: "x", topics: [] }), undefined, "on no topic, too")
-      equal(await log.locate({ id: "only b", topics: ["a"] }), undefined, "another topic's id is unknown")
+      equal(await log.locate({ id: "x", topics: ["d"] }), undefined, "on a topic without the id, it is not found")
+      equal(await log.locate({ id: "x", topics: [] }), undefined, "without any topic, it is not found")
+      equal(await log.locate({ id: "only b", topics: ["a"] }), undefined, "the id of another topic is not found")
       equal(await log.locate({ id: "x", matches: isC }), positions[2], "on the topics that match")
       equal(
         await log.locate({ id: "x", topics: ["b"], matches: isC }),
         positions[1],
-        "on named ones and those that match",
+        "on named topics and those that match",
       )
-      equal(await log.locate({ id: "only b", topics: ["a"], matches: isC }), undefined, "and on no others")
-      equal(await log.locate({ id: "x", matches: () => false }), undefined, "nothing matches")
+      equal(await log.locate({ id: "only b", topics: ["a"], matches: isC }), undefined, "and on no other topics")
+      equal(await log.locate({ id: "x", matches: () => false }), undefined, "if no topic matches, it is not found")
     },
   },
   {
-    name: "an id on many topics is located on those that are named",
+    name: "locate finds an id that is on many topics, on those that are named",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       const topics = Array.from({ length: 1_200 }, (_, i) => `t${i}`)
       const { positions } = await log.append(topics.map((topic) => message(topic, "", { id: "x" })))
-      equal(await log.locate({ id: "x", topics: ["t1199"] }), positions[1_199], "however many others have it")
-      equal(await log.locate({ id: "x", topics: topics.slice(600, 700) }), positions[600], "the oldest of a hundred")
+      equal(await log.locate({ id: "x", topics: ["t1199"] }), positions[1_199], "with one named topic")
+      equal(await log.locate({ id: "x", topics: topics.slice(600, 700) }), positions[600], "with a hundred, the oldest entry")
     },
   },
   {
-    name: "a time is located just before the oldest entry that is not older",
+    name: "locate finds the position just before the first entry since a given time",
     needs: ["clock"],
     async run({ open }) {
       const { clock, set } = stoppedClock(1000)
       const log = await open({ ...KEEP_ALL, clock })
-      equal(await log.locate({ since: 0 }), (await log.bounds()).last, "in an empty log, that is its end")
+      equal(await log.locate({ since: 0 }), (await log.bounds()).last, "in an empty log, it is the end")
       await log.append(messages("a", 2))
       set(2000)
       await log.append(messages("b", 2))
@@ -78,17 +78,17 @@ export const locateCases: readonly Case[] = [
         const after = await log.locate({ since: time })
         return after === undefined ? [] : dataOf(await readAll(log, { after }))
       }
-      equal(await since(0), ["a 1", "a 2", "b 1", "b 2", "c 1"], "before everything")
-      equal(await since(1000), ["a 1", "a 2", "b 1", "b 2", "c 1"], "at the oldest")
-      equal(await since(1001), ["b 1", "b 2", "c 1"], "between two")
-      equal(await since(2000), ["b 1", "b 2", "c 1"], "at one")
-      equal(await since(2999.5), ["c 1"], "just before the newest")
-      equal(await log.locate({ since: 3001 }), (await log.bounds()).last, "after everything it is the newest position")
-      equal(await log.locate({ since: Number.MAX_SAFE_INTEGER }), (await log.bounds()).last, "however far")
+      equal(await since(0), ["a 1", "a 2", "b 1", "b 2", "c 1"], "a time before all entries")
+      equal(await since(1000), ["a 1", "a 2", "b 1", "b 2", "c 1"], "the time of the oldest")
+      equal(await since(1001), ["b 1", "b 2", "c 1"], "a time between two")
+      equal(await since(2000), ["b 1", "b 2", "c 1"], "the time of one")
+      equal(await since(2999.5), ["c 1"], "a time just before the newest")
+      equal(await log.locate({ since: 3001 }), (await log.bounds()).last, "after all entries, it is the newest position")
+      equal(await log.locate({ since: Number.MAX_SAFE_INTEGER }), (await log.bounds()).last, "also for the largest time")
     },
   },
   {
-    name: "a time is located after what was removed just before the entry",
+    name: "the position for a time is after entries that were removed just before it",
     needs: ["clock"],
     async run({ open }) {
       const { clock, set } = stoppedClock(1000)
@@ -99,30 +99,30 @@ export const locateCases: readonly Case[] = [
       set(3000)
       const { previous } = await log.append(messages("b", 1, 2))
       await settle(log)
-      equal(await log.locate({ since: 1500 }), previous, "just before the oldest kept entry that is not older")
-      equal((await log.read({ after: previous, limit: 9 })).lost, undefined, "and nothing is lost after it")
+      equal(await log.locate({ since: 1500 }), previous, "it is just before the first kept entry since then")
+      equal((await log.read({ after: previous, limit: 9 })).lost, undefined, "and a read after it reports no loss")
     },
   },
   {
-    name: "the newest entries are located by their number",
+    name: "locate finds the position before the last n entries",
     async run({ open }) {
       const log = await open(KEEP_ALL)
-      equal(await log.locate({ last: 3 }), (await log.bounds()).first, "in an empty log, that is its beginning")
+      equal(await log.locate({ last: 3 }), (await log.bounds()).first, "in an empty log, it is the beginning")
       await log.append(messages("a", 6))
       const { first, last } = await log.bounds()
       const after = await log.locate({ last: 2 })
-      equal(dataOf(await readAll(log, { after: after ?? "" })), ["a 5", "a 6"], "after it come so many")
-      equal(await log.locate({ last: 0 }), last, "none are after the newest position")
+      equal(dataOf(await readAll(log, { after: after ?? "" })), ["a 5", "a 6"], "n entries follow it")
+      equal(await log.locate({ last: 0 }), last, "for n = 0, it is the newest position")
       equal(await log.locate({ last: 7 }), first, "when fewer are kept, it is `first`")
       equal(
         dataOf(await readAll(log, { after: (await log.locate({ last: 6 })) ?? "" })).length,
         6,
-        "when just so many are kept, all",
+        "when exactly n are kept, all follow it",
       )
     },
   },
   {
-    name: "the newest entries of some topics are located by their number",
+    name: "locate finds the position before the last n entries of some topics",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       for (let i = 1; i <= 5; i++)
@@ -135,25 +135,25 @@ export const locateCases: readonly Case[] = [
         "counted on these topics together",
       )
       const { first } = await log.bounds()
-      equal(await log.locate({ last: 6, topics: ["a", "nobody"] }), first, "when fewer are kept on them, it is `first`")
-      equal(await log.locate({ last: 1, topics: [] }), first, "no topics have no entries")
+      equal(await log.locate({ last: 6, topics: ["a", "none"] }), first, "when fewer are kept on them, it is `first`")
+      equal(await log.locate({ last: 1, topics: [] }), first, "without any topic, it is `first`")
     },
   },
   {
-    name: "landmarks of a log that lost its oldest entries are those of what is kept",
+    name: "locate ignores entries that retention has removed",
     async run({ open }) {
       const log = await open({ retention: { count: 3 } })
       await log.append(messages("a", 10))
       await settle(log)
       const { first } = await log.bounds()
-      equal(await log.locate({ last: 5 }), first, "fewer are kept")
+      equal(await log.locate({ last: 5 }), first, "when fewer are kept, it is `first`")
       const since = await log.locate({ since: 0 })
       equal(
         dataOf(await readAll(log, { after: since ?? "" })),
         ["a 8", "a 9", "a 10"],
-        "since ever means all that is kept",
+        "all kept entries follow the earliest time",
       )
-      equal((await log.read({ after: since ?? "", limit: 1 })).lost, undefined, "nothing is lost after a landmark")
+      equal((await log.read({ after: since ?? "", limit: 1 })).lost, undefined, "a read after it reports no loss")
     },
   },
 ]

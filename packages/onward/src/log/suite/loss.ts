@@ -14,7 +14,7 @@ const trimmed = (marks: Readonly<Record<string, Position | undefined>>): Loss =>
 
 export const lossCases: readonly Case[] = [
   {
-    name: "a reader whom retention has overtaken is told so, and up to where",
+    name: "a read after a removed position reports the loss and the newest removed position",
     async run({ open }) {
       const log = await open({ retention: { count: 4 } })
       const { first } = await log.bounds()
@@ -24,30 +24,30 @@ export const lossCases: readonly Case[] = [
         equal(
           await lossAfter(log, after),
           trimmed({ a: positions[5] }),
-          "before the newest removed entry, something is lost",
+          "after any position before the newest removed one",
         )
-        equal(await lossAfter(log, after, ["a"]), trimmed({ a: positions[5] }), "also when read by topic")
+        equal(await lossAfter(log, after, ["a"]), trimmed({ a: positions[5] }), "also in a read by topic")
       }
-      for (const after of positions.slice(5)) equal(await lossAfter(log, after), undefined, "from it on, nothing is")
+      for (const after of positions.slice(5)) equal(await lossAfter(log, after), undefined, "after it, there is no loss")
       const { entries } = await log.read({ after: first, limit: 2 })
-      equal(dataOf(entries), ["a 7", "a 8"], "the page holds what comes next")
+      equal(dataOf(entries), ["a 7", "a 8"], "the page has the oldest kept entries")
     },
   },
   {
-    name: "reading from `first` misses nothing that the whole log's limits removed",
+    name: "reading after `first` reports no loss from the limits of the log",
     async run({ open }) {
       const log = await open({ retention: { count: 3 } })
       for (let i = 0; i < 4; i++) {
         await log.append(messages("a", 2))
         await settle(log)
         const { first } = await log.bounds()
-        equal(await lossAfter(log, first), undefined, "nothing is lost after `first`")
-        equal((await readAll(log, { after: first })).length, Math.min(3, (i + 1) * 2), "everything kept comes after it")
+        equal(await lossAfter(log, first), undefined, "there is no loss after `first`")
+        equal((await readAll(log, { after: first })).length, Math.min(3, (i + 1) * 2), "all kept entries follow it")
       }
     },
   },
   {
-    name: "a quiet topic that lost nothing has no gap, however much others lost",
+    name: "a read of a topic that lost nothing reports no loss, although other topics lost entries",
     async run({ open }) {
       const log = await open({ retention: { topic: { count: 2 } } })
       const { first } = await log.bounds()
@@ -55,26 +55,26 @@ export const lossCases: readonly Case[] = [
       const { positions } = await log.append(messages("busy", 20))
       await log.append(messages("quiet", 1, 2))
       await settle(log)
-      equal(await lossAfter(log, first, ["quiet"]), undefined, "its reader is told nothing")
+      equal(await lossAfter(log, first, ["quiet"]), undefined, "a read of this topic reports no loss")
       equal(
         dataOf(await readAll(log, { after: first, topics: ["quiet"] })),
         ["quiet 1", "quiet 2"],
-        "because all is there",
+        "because it has all entries",
       )
-      equal(await lossAfter(log, first, ["nobody"]), undefined, "neither is the reader of a topic that never was")
+      equal(await lossAfter(log, first, ["none"]), undefined, "a read of a topic that never existed reports no loss")
       const lost = trimmed({ busy: positions[17] })
-      equal(await lossAfter(log, first, ["busy"]), lost, "a reader of the other topic is told")
-      equal(await lossAfter(log, first, ["busy", "quiet", "nobody"]), lost, "a reader of both is told which one it was")
-      equal(await lossAfter(log, first), lost, "so is a reader of everything")
+      equal(await lossAfter(log, first, ["busy"]), lost, "a read of the other topic reports its loss")
+      equal(await lossAfter(log, first, ["busy", "quiet", "none"]), lost, "a read of both names the topic with the loss")
+      equal(await lossAfter(log, first), lost, "and so does a read of all topics")
       equal(
         await lossAfter(log, positions[17] ?? "", ["busy", "quiet"]),
         undefined,
-        "from the newest removed on, all is there",
+        "after the newest removed position, there is no loss",
       )
     },
   },
   {
-    name: "each topic tells the newest entry it lost",
+    name: "a loss names the newest removed position of each topic",
     async run({ open }) {
       const log = await open({ retention: { count: 3 } })
       const { first } = await log.bounds()
@@ -83,50 +83,50 @@ export const lossCases: readonly Case[] = [
       equal(
         await lossAfter(log, first),
         trimmed({ a: positions[2], b: positions[1], c: positions[3] }),
-        "of all topics",
+        "in a read of all topics",
       )
-      equal(await lossAfter(log, first, ["b", "d"]), trimmed({ b: positions[1] }), "of those asked for")
+      equal(await lossAfter(log, first, ["b", "d"]), trimmed({ b: positions[1] }), "in a read of some topics")
       equal(
         await lossAfter(log, positions[1] ?? ""),
         trimmed({ a: positions[2], c: positions[3] }),
-        "of those that lost after it",
+        "only of topics that lost entries after the position",
       )
-      equal(await lossAfter(log, positions[1] ?? "", ["b"]), undefined, "a topic that lost nothing after it, nothing")
+      equal(await lossAfter(log, positions[1] ?? "", ["b"]), undefined, "a topic that lost nothing after it has no loss")
     },
   },
   {
-    name: "a topic that lost all its entries still tells so",
+    name: "a topic that lost all its entries still reports the loss",
     async run({ open }) {
       const log = await open({ retention: { count: 2 } })
       const { first } = await log.bounds()
       const { positions } = await log.append(messages("gone", 2))
       await log.append(messages("a", 5))
       await settle(log)
-      equal(await lossAfter(log, first, ["gone"]), trimmed({ gone: positions[1] }), "its reader is told")
-      equal(await lossAfter(log, positions[1] ?? "", ["gone"]), undefined, "who had read it all is not")
+      equal(await lossAfter(log, first, ["gone"]), trimmed({ gone: positions[1] }), "a read of the topic reports it")
+      equal(await lossAfter(log, positions[1] ?? "", ["gone"]), undefined, "a reader that had read all entries has no loss")
       await log.append(messages("gone", 1, 3))
       equal(
         await lossAfter(log, first, ["gone"]),
         trimmed({ gone: positions[1] }),
-        "also when the topic has entries again",
+        "a read reports it also when the topic has entries again",
       )
     },
   },
   {
-    name: "a reader between two losses is told the later one only",
+    name: "a reader between two losses receives the later one only",
     async run({ open }) {
       const log = await open({ retention: { topic: { count: 1 } } })
       const { positions } = await log.append(
         ["a", "a", "b", "b", "b", "a"].map((topic, i) => message(topic, String(i))),
       )
       await settle(log)
-      equal(await lossAfter(log, positions[1] ?? ""), trimmed({ b: positions[3] }), "the earlier loss is behind it")
-      equal(await lossAfter(log, positions[1] ?? "", ["a"]), undefined, "it has what it asked for")
-      equal(dataOf(await readAll(log, { after: positions[1] ?? "" })), ["4", "5"], "what is left can be read")
+      equal(await lossAfter(log, positions[1] ?? ""), trimmed({ b: positions[3] }), "the earlier loss is before its position")
+      equal(await lossAfter(log, positions[1] ?? "", ["a"]), undefined, "the topic with the earlier loss has none after it")
+      equal(dataOf(await readAll(log, { after: positions[1] ?? "" })), ["4", "5"], "the kept entries are read")
     },
   },
   {
-    name: "loss by age is told like any other",
+    name: "a loss by age is reported like any other",
     needs: ["clock"],
     async run({ open }) {
       const { clock, set } = stoppedClock(1000)
@@ -136,12 +136,12 @@ export const lossCases: readonly Case[] = [
       set(1200)
       await log.append(messages("b", 1))
       await settle(log)
-      equal(await lossAfter(log, first, ["a"]), trimmed({ a: positions[1] }), "up to the newest removed entry")
-      equal(await lossAfter(log, first, ["b"]), undefined, "only of the topics that lost")
+      equal(await lossAfter(log, first, ["a"]), trimmed({ a: positions[1] }), "it names the newest removed position")
+      equal(await lossAfter(log, first, ["b"]), undefined, "other topics have no loss")
     },
   },
   {
-    name: "what was lost is still known when the log is opened again",
+    name: "a log that is opened again reports the same losses",
     needs: ["sharing"],
     async run({ open }) {
       const retention = { topic: { count: 2 } }
@@ -150,14 +150,14 @@ export const lossCases: readonly Case[] = [
       const { positions } = await log.append([...messages("a", 3), ...messages("quiet", 1), ...messages("b", 3)])
       await settle(log)
       const before = { bounds: await log.bounds(), lost: await lossAfter(log, first) }
-      equal(before.lost, trimmed({ a: positions[0], b: positions[4] }), "there is something to remember")
+      equal(before.lost, trimmed({ a: positions[0], b: positions[4] }), "there is a loss before")
       await log.close()
       const again = await open({ retention })
-      equal(await again.bounds(), before.bounds, "it begins and ends where it did")
-      equal(await lossAfter(again, first), before.lost, "it tells the same losses")
-      equal(await lossAfter(again, first, ["quiet"]), undefined, "and no others")
+      equal(await again.bounds(), before.bounds, "the bounds are the same")
+      equal(await lossAfter(again, first), before.lost, "the losses are the same")
+      equal(await lossAfter(again, first, ["quiet"]), undefined, "there are no others")
       const { previous } = await again.append(messages("c", 1))
-      check(previous === before.bounds.last, "it goes on where it ended")
+      check(previous === before.bounds.last, "positions continue")
     },
   },
 ]

@@ -5,24 +5,24 @@ import { check, equal, readAll } from "./check.ts"
 
 export const readCases: readonly Case[] = [
   {
-    name: "an empty log begins where it ends, and reading it gives nothing",
+    name: "an empty log has equal bounds, and a read returns no entries",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       const { first, last } = await log.bounds()
       equal(first, last, "first is last")
       const page = await log.read({ after: first, limit: 10 })
-      equal(page, { entries: [], next: last }, "the page is empty, stands at the end, and nothing is lost")
+      equal(page, { entries: [], next: last }, "the page is empty, `next` is the end, and there is no loss")
     },
   },
   {
-    name: "pages follow each other without gap or overlap",
+    name: "consecutive pages have no gap and no overlap",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       await log.append(messages("a", 25))
       const expected = dataOf(await readAll(log))
-      equal(expected, dataOf(await readAll(log, { limit: 1 })), "pages of one give the same")
-      equal(expected, dataOf(await readAll(log, { limit: 7 })), "pages of seven give the same")
-      equal(expected.length, 25, "everything is there")
+      equal(expected, dataOf(await readAll(log, { limit: 1 })), "pages of one entry return the same")
+      equal(expected, dataOf(await readAll(log, { limit: 7 })), "pages of seven entries return the same")
+      equal(expected.length, 25, "all entries are returned")
     },
   },
   {
@@ -31,25 +31,25 @@ export const readCases: readonly Case[] = [
       const log = await open(KEEP_ALL)
       const { positions, previous } = await log.append(messages("a", 10))
       const { entries, next } = await log.read({ after: previous, limit: 4 })
-      equal(dataOf(entries), ["a 1", "a 2", "a 3", "a 4"], "the page holds the oldest entries")
+      equal(dataOf(entries), ["a 1", "a 2", "a 3", "a 4"], "the page has the oldest entries")
       equal(next, positions[3], "`next` is the last of them")
     },
   },
   {
-    name: "reading goes on after any entry, and after the newest there is nothing",
+    name: "a read continues after any entry, and returns nothing after the newest",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       const { positions } = await log.append(messages("a", 12))
       const all = dataOf(await readAll(log))
       for (const [i, position] of positions.entries()) {
-        equal(dataOf(await readAll(log, { after: position })), all.slice(i + 1), `after entry ${i + 1} come the others`)
+        equal(dataOf(await readAll(log, { after: position })), all.slice(i + 1), `later entries follow entry ${i + 1}`)
       }
       const page = await log.read({ after: positions.at(-1) as string, limit: 5 })
-      equal(page, { entries: [], next: positions.at(-1) }, "the end is the end, and nothing is lost")
+      equal(page, { entries: [], next: positions.at(-1) }, "the page is empty, and there is no loss")
     },
   },
   {
-    name: "reading by topic gives the entries of exactly these topics, in the order of the log",
+    name: "a read by topic returns the entries of exactly these topics, in the order of the log",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       for (let i = 0; i < 30; i++) await log.append([message(`t${i % 5}`, String(i)), message("noise", "-")])
@@ -67,13 +67,13 @@ export const readCases: readonly Case[] = [
         expected.map(String),
         "a topic named twice counts once",
       )
-      equal(await readAll(log, { topics: ["t"] }), [], "a topic without entries has none")
-      equal(await readAll(log, { topics: [] }), [], "no topics have no entries")
-      check((await log.read({ after: first, topics: ["t1"], limit: 1 })).next < last, "a full page does not run ahead")
+      equal(await readAll(log, { topics: ["t"] }), [], "a topic without entries returns nothing")
+      equal(await readAll(log, { topics: [] }), [], "an empty list of topics returns nothing")
+      check((await log.read({ after: first, topics: ["t1"], limit: 1 })).next < last, "`next` of a full page is not the end")
     },
   },
   {
-    name: "a page without entries still moves on",
+    name: "`next` advances on a page without entries",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       await log.append([...messages("a", 1), ...messages("b", 50)])
@@ -81,16 +81,16 @@ export const readCases: readonly Case[] = [
       const [only] = await readAll(log, { topics: ["a"] })
       let at = only?.position ?? ""
       for (let pages = 0; at !== last; pages++) {
-        check(pages < 100, "reading on from `next` comes to the end")
+        check(pages < 100, "reading on from `next` reaches the end")
         const { entries, next } = await log.read({ after: at, topics: ["a"], limit: 1 })
-        equal(entries, [], "there is nothing more on the topic")
-        check(next > at, "`next` moves on while there are entries on other topics")
+        equal(entries, [], "the topic has no further entries")
+        check(next > at, "`next` advances while there are entries on other topics")
         at = next
       }
     },
   },
   {
-    name: "many topics can be read at once",
+    name: "a read of many topics returns the entries of each",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       const topics = Array.from({ length: 300 }, (_, i) => `user/${i}`)
@@ -98,11 +98,11 @@ export const readCases: readonly Case[] = [
       await log.append(topics.map((topic, i) => message(topic, String(300 + i))))
       const asked = topics.filter((_, i) => i % 2 === 0)
       const expected = Array.from({ length: 300 }, (_, i) => String(i * 2))
-      equal(dataOf(await readAll(log, { topics: asked, limit: 64 })), expected, "every one of them is there, in order")
+      equal(dataOf(await readAll(log, { topics: asked, limit: 64 })), expected, "all entries are returned, in order")
     },
   },
   {
-    name: "a position of another life of the log is told apart, and the page starts at the oldest entry",
+    name: "a read after a position of another epoch reports it and starts at the oldest entry",
     async run({ open }) {
       const log = await open({ retention: { count: 3 } })
       await log.append(messages("a", 5))
@@ -112,25 +112,25 @@ export const readCases: readonly Case[] = [
         const after = formatPosition(createEpoch(), sequence)
         const { entries, lost } = await log.read({ after, limit: 2 })
         equal(dataOf(entries), ["a 3", "a 4"], "the page starts at the oldest entry")
-        equal(lost, { reason: "epoch", to: first }, "it says why, and that reading goes on after `first`")
+        equal(lost, { reason: "epoch", to: first }, "the loss has the reason `epoch`, and `to` is `first`")
       }
       const { entries } = await log.read({ after: formatPosition(createEpoch(), 1), limit: 2, topics: ["b"] })
-      equal(entries, [], "only the topics asked for are given")
+      equal(entries, [], "only entries of the requested topics are returned")
     },
   },
   {
-    name: "a position ahead of the newest is unknown, and the page is empty",
+    name: "a read after a position newer than the newest reports it as unknown and returns an empty page",
     async run({ open }) {
       const log = await open(KEEP_ALL)
       await log.append(messages("a", 2))
       const { last } = await log.bounds()
       const parsed = parsePosition(last)
-      check(parsed !== undefined, "positions are written like every position")
+      check(parsed !== undefined, "the position has the syntax of a position")
       const page = await log.read({ after: formatPosition(parsed.epoch, parsed.sequence + 1000), limit: 10 })
       equal(
         page,
         { entries: [], next: last, lost: { reason: "unknown", to: last } },
-        "it says so, and where the log ends",
+        "the loss has the reason `unknown`, and `to` is the end",
       )
     },
   },

@@ -12,7 +12,7 @@ async function counted(log: Log): Promise<{ count: number; stop: () => Promise<v
 
 export const watchCases: readonly Case[] = [
   {
-    name: "a watcher is woken after every append, and what was appended can be read then",
+    name: "a watcher is called after every append, and the appended entries can then be read",
     async run({ open, wakeTimeout }) {
       const log = await open(KEEP_ALL)
       const { first: after } = await log.bounds()
@@ -33,7 +33,7 @@ export const watchCases: readonly Case[] = [
     },
   },
   {
-    name: "a wake names no position, or one up to which everything can be read",
+    name: "a wake has no position, or one up to which all entries can be read",
     async run({ open, wakeTimeout }) {
       const log = await open(KEEP_ALL)
       const named: (string | undefined)[] = []
@@ -45,36 +45,36 @@ export const watchCases: readonly Case[] = [
         await eventually(
           () => named.some(isEnough),
           wakeTimeout,
-          `a wake after append ${i} names none or at least its last`,
+          `a wake after append ${i} has no position or at least the newest of the append`,
         )
       }
       const { last } = await log.bounds()
       check(
         named.every((newest) => newest === undefined || newest <= last),
-        "no wake names what is not there yet",
+        "no wake has a position that cannot be read yet",
       )
     },
   },
   {
-    name: "every watcher is woken, and one that stops is not woken any more",
+    name: "every watcher is called, and a stopped one is not called again",
     async run({ open, wakeTimeout }) {
       const log = await open(KEEP_ALL)
       const [one, two] = [await counted(log), await counted(log)]
       await log.append(messages("a", 1))
-      await eventually(() => one.count > 0 && two.count > 0, wakeTimeout, "both are woken")
+      await eventually(() => one.count > 0 && two.count > 0, wakeTimeout, "both are called")
       await one.stop()
       const before = one.count
       two.count = 0
       await log.append(messages("a", 1))
-      await eventually(() => two.count > 0, wakeTimeout, "the other is still woken")
+      await eventually(() => two.count > 0, wakeTimeout, "the other is still called")
       await pause(20)
-      equal(one.count, before, "the one that stopped is not")
+      equal(one.count, before, "the stopped one is not called")
       await one.stop()
       await log.append(messages("a", 1))
     },
   },
   {
-    name: "the same function may watch twice, and stops once at a time",
+    name: "the same function can watch twice, and each watch stops separately",
     async run({ open, wakeTimeout }) {
       const log = await open(KEEP_ALL)
       let count = 0
@@ -82,11 +82,11 @@ export const watchCases: readonly Case[] = [
       const [stop] = [await log.watch(wake), await log.watch(wake)]
       await stop()
       await log.append(messages("a", 1))
-      await eventually(() => count > 0, wakeTimeout, "the watch that did not stop is woken")
+      await eventually(() => count > 0, wakeTimeout, "the remaining watch is called")
     },
   },
   {
-    name: "a watcher is woken by what another log on the same store appends",
+    name: "a watcher is called after appends of another log on the same store",
     needs: ["sharing"],
     async run({ open, wakeTimeout }) {
       const [here, there] = [await open(KEEP_ALL), await open(KEEP_ALL)]
@@ -94,13 +94,13 @@ export const watchCases: readonly Case[] = [
       for (let i = 1; i <= 3; i++) {
         watcher.count = 0
         await there.append(messages("a", 1, i))
-        await eventually(() => watcher.count > 0, wakeTimeout, `append ${i} there wakes the watcher here`)
-        equal((await readAll(here)).length, i, "what was appended there can be read here")
+        await eventually(() => watcher.count > 0, wakeTimeout, `append ${i} of one log calls the watcher of the other`)
+        equal((await readAll(here)).length, i, "the other log reads the appended entries")
       }
     },
   },
   {
-    name: "who reads on whenever woken sees everything, once and in order",
+    name: "a reader that reads after each wake receives every entry once and in order",
     async run({ open, wakeTimeout }) {
       const log = await open(KEEP_ALL)
       const { last: start } = await log.bounds()
@@ -122,11 +122,11 @@ export const watchCases: readonly Case[] = [
         expected.push(...batch.map(({ data }) => data))
         await log.append(batch)
       }
-      await eventually(() => seen.length >= expected.length, wakeTimeout, "the last wake comes after the last append")
+      await eventually(() => seen.length >= expected.length, wakeTimeout, "a wake follows the last append")
       await stop()
       await reading
-      equal(seen, expected, "nothing is missed, doubled or out of order")
-      check(at === (await log.bounds()).last, "the reader stands at the end")
+      equal(seen, expected, "no entry is missing, repeated or out of order")
+      check(at === (await log.bounds()).last, "the reader is at the end")
     },
   },
 ]
