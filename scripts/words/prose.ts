@@ -64,6 +64,24 @@ export function proseOfCode(source: string): string {
   return prose.join("")
 }
 
+/** The title of a test, or of a row in a table of tests. */
+const TITLE =
+  /(?<=\b(?:test|it|describe)(?:\.\w+)*\(\s*|\b(?:name|title):\s*)(?:"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`)/g
+
+/** The titles of tests, on their lines; all else is blank. A title without a space is a name, and blank too. */
+export function titlesOfTests(source: string): string {
+  let at = 0
+  let prose = ""
+  for (const { 0: title, index } of source.matchAll(TITLE)) {
+    prose += blank(source.slice(at, index)) + (title.includes(" ") ? titleText(title) : blank(title))
+    at = index + title.length
+  }
+  return prose + blank(source.slice(at))
+}
+
+const titleText = (title: string): string =>
+  title.replaceAll(/\$\{[^}]*\}/g, blank).replaceAll(/\\?`/g, "·")
+
 const LANGUAGES = /^(?:tsx?|m?js)$/
 
 /** A Markdown page, on its lines, without code spans, link targets and code; of a code block its comments are left. */

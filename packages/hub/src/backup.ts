@@ -40,8 +40,8 @@ const INSTEAD: Readonly<Record<string, string>> = {
   memory: "A log in memory is gone when the hub ends",
   redis: "Use the snapshots of Redis",
   rediss: "Use the snapshots of Redis",
-  postgres: "Use pg_dump, and SELECT onward.new_life() after a restore",
-  postgresql: "Use pg_dump, and SELECT onward.new_life() after a restore",
+  postgres: "Use pg_dump, and SELECT onward.new_epoch() after a restore",
+  postgresql: "Use pg_dump, and SELECT onward.new_epoch() after a restore",
   nats: "Use nats stream backup",
 }
 

@@ -21,7 +21,7 @@ test("what waits is refused beyond the limit, and taken again once there is room
   const refused = {
     code: "log_unavailable",
     retryable: true,
-    message: /log events\.db: too much waits .+ Publish more slowly/,
+    message: /log events\.db: pending appends exceed .+ Publish more slowly/,
   }
   const huge = backlog.enter([{ topic: "a", data: "x".repeat(MAX * 2) }])
   assert.throws(() => backlog.enter([{ topic: "a", data: "" }]), refused)

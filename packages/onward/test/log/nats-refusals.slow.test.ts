@@ -48,7 +48,7 @@ test("somebody else's stream is left alone", { skip }, async (t) => {
   await connection.request("$JS.API.STREAM.CREATE.X", JSON.stringify({ name: "X", subjects: ["MINE.*"] }))
   for (const stream of ["ORDERS", "MINE"]) {
     const log = await openLog(t, server.address, { stream })
-    await assert.rejects(refusals(log), { code: "log_corrupt", message: /choose another `stream`/ })
+    await assert.rejects(refusals(log), { code: "log_corrupt", message: /Choose another `stream`/ })
   }
   const { config, state } = (await connection.request("$JS.API.STREAM.INFO.ORDERS")).json<{
     config: { subjects: string[] }

@@ -84,7 +84,7 @@ test(
     const strict = postgresLog(pool, { migrate: false })
     await assert.rejects(strict.bounds(), {
       code: "log_unsupported",
-      message: /older version: run what postgresSchema\(\) gives/,
+      message: /older version of onward created its tables\. Run the SQL of postgresSchema\(\)/,
     })
     await strict.close()
     const next = postgresLog(pool)
@@ -96,6 +96,37 @@ test(
       rows.map(({ indexname }) => indexname),
       ["entries_id_topic", "entries_key_topic", "entries_pkey", "entries_topic"],
     )
+    await next.close()
+  },
+)
+
+test(
+  "tables of version 2 in PostgreSQL are migrated: the function that begins an epoch has its new name",
+  { skip: postgresMissing ?? false },
+  async (t) => {
+    const server = await startPostgres()
+    t.after(() => server.close())
+    const pool = new Pool({ connectionString: server.url })
+    t.after(() => pool.end())
+    const log = postgresLog(pool)
+    const { positions } = await log.append(MESSAGES)
+    await log.close()
+    await pool.query(`
+    ALTER TABLE onward.log RENAME COLUMN relation TO place;
+    ALTER FUNCTION onward.new_epoch() RENAME TO new_life;
+    ALTER FUNCTION onward.check_epoch(onward.log) RENAME TO check_life;
+    COMMENT ON SCHEMA onward IS 'Onward log, version 2'`)
+    const next = postgresLog(pool)
+    await assertAdopted(next, positions)
+    const { rows } = await pool.query<{ proname: string }>(
+      "SELECT proname FROM pg_proc WHERE pronamespace = 'onward'::regnamespace AND proname ~ 'life|epoch' ORDER BY 1",
+    )
+    assert.deepEqual(
+      rows.map(({ proname }) => proname),
+      ["check_epoch", "new_epoch"],
+    )
+    await pool.query("SELECT onward.new_epoch()")
+    assert.equal((await next.read({ after: positions[0] ?? "", limit: 1 })).lost?.reason, "epoch")
     await next.close()
   },
 )

@@ -43,7 +43,7 @@ test("on a full disk nothing is acknowledged, and once there is room the log goe
     await assert.rejects(call, {
       code: "log_full",
       retryable: true,
-      message: /^log filled: the disk of the server is full: make room/,
+      message: /^log filled: the disk of the server is full\. Make room/,
     })
   }
   const read = async (): Promise<string[]> => {

@@ -228,7 +228,7 @@ test("a log whose file another process began anew is told so by every call", asy
   const database = new DatabaseSync(path)
   database.exec("UPDATE log SET epoch = 'another0'")
   database.close()
-  const told = { code: "log_unavailable", message: /another process began a new life of the log/ }
+  const told = { code: "log_unavailable", message: /another process started a new epoch of the log/ }
   await assert.rejects(log.append([{ topic: "a", data: "2" }]), told)
   await assert.rejects(log.read({ after: positions[0] ?? "", limit: 1 }), told)
   await assert.rejects(log.bounds(), told)

@@ -96,7 +96,7 @@ test("a lock of another process is waited for, then told, and appends work once 
   const holder = start("hold-lock", path)
   await output(holder)
   const calls = [log.append([message("one")]), log.append([message("two")])]
-  for (const call of calls) await assert.rejects(call, failure("log_locked", /another process kept it locked/))
+  for (const call of calls) await assert.rejects(call, failure("log_locked", /another process holds a lock/))
   assert.deepEqual(await dataIn(log), ["before"], "reading does not wait for who writes")
   const patient = sqliteLog(path, { timeout: 20_000 })
   const waiting = patient.append([message("after")])
@@ -130,7 +130,7 @@ test("the log of a newer version is refused", async (t) => {
   const database = new DatabaseSync(path)
   database.exec("PRAGMA user_version = 99")
   database.close()
-  assert.throws(() => sqliteLog(path), failure("log_corrupt", /newer version of onward \(schema 99/))
+  assert.throws(() => sqliteLog(path), failure("log_corrupt", /newer version of onward wrote it \(schema 99/))
 })
 
 test("the file of an older version is taken over: its entries keep their positions, and ids belong to their topics", async (t) => {
@@ -214,7 +214,7 @@ test("a folder in place of the file, or no folder around it, is told", (t) => {
   const missing = join(folder, "not", "there")
   assert.throws(
     () => sqliteLog(join(missing, "events.db")),
-    failure("log_unavailable", /there is no folder .*there: create it/),
+    failure("log_unavailable", /the folder .*there does not exist\. Create it/),
   )
   assert.ok(!existsSync(missing))
 })

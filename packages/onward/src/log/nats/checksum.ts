@@ -1,27 +1,27 @@
-/** Length of a seal, in bytes. */
+/** Length of a checksum, in bytes. */
 export const CHECKSUM_BYTES = 8
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
 /**
- * Puts a sum before the bytes, in hexadecimal. NATS has none, and a process that folded one damaged record would part from
- * the others for ever, without anybody noticing.
+ * Prepends a checksum, in hexadecimal. NATS has none. A process that applied a damaged record would have other entries than all
+ * other processes from then on, without an error.
  */
 export function addChecksum(data: Uint8Array): Uint8Array {
-  const sealed = new Uint8Array(CHECKSUM_BYTES + data.length)
-  sealed.set(data, CHECKSUM_BYTES)
-  encoder.encodeInto(sumOf(data), sealed)
-  return sealed
+  const stored = new Uint8Array(CHECKSUM_BYTES + data.length)
+  stored.set(data, CHECKSUM_BYTES)
+  encoder.encodeInto(sumOf(data), stored)
+  return stored
 }
 
-/** The bytes behind a seal; undefined when it does not fit them. */
-export function removeChecksum(sealed: Uint8Array): Uint8Array | undefined {
-  const data = sealed.subarray(CHECKSUM_BYTES)
-  return decoder.decode(sealed.subarray(0, CHECKSUM_BYTES)) === sumOf(data) ? data : undefined
+/** Returns the bytes after a checksum. Undefined when the checksum is wrong. */
+export function removeChecksum(stored: Uint8Array): Uint8Array | undefined {
+  const data = stored.subarray(CHECKSUM_BYTES)
+  return decoder.decode(stored.subarray(0, CHECKSUM_BYTES)) === sumOf(data) ? data : undefined
 }
 
-/** FNV-1a in 32 bits: against accidents, not against anybody. */
+/** FNV-1a with 32 bits: it detects accidental damage, not manipulation. */
 function sumOf(data: Uint8Array): string {
   let sum = 0x811c9dc5
   for (let i = 0; i < data.length; i++) sum = Math.imul(sum ^ (data[i] as number), 0x01000193)

@@ -1,64 +1,64 @@
 import { OnwardError } from "../../errors.ts"
 import type { NatsConnection } from "./connection.ts"
 
-/** Whether the connection is up. */
+/** Watches whether the connection is up. */
 export interface ConnectionMonitor {
-  readonly isAway: boolean
-  /** Settles like `answer`, or rejects when the connection goes down before: a client would wait until it is back. */
-  readonly whileHere: <Answer>(answer: Promise<Answer>) => Promise<Answer>
-  /** What to reject with while it is down. */
-  readonly away: () => OnwardError
+  readonly isDown: boolean
+  /** Settles like `call`, or rejects when the connection goes down first: the client would wait until it has reconnected. */
+  readonly whileUp: <Result>(call: Promise<Result>) => Promise<Result>
+  /** The error of calls while the connection is down. */
+  readonly downError: () => OnwardError
   stop(): void
 }
 
 export function monitorConnection(
   connection: NatsConnection,
   stream: string,
-  { onLeave, onReturn }: { onLeave: () => void; onReturn: () => void },
+  { onDisconnect, onReconnect }: { onDisconnect: () => void; onReconnect: () => void },
 ): ConnectionMonitor {
-  const leaving = new Set<() => void>()
+  const rejections = new Set<() => void>()
   const statuses = connection.status()
-  let isAway = false
-  let isOver = false
+  let isDisconnected = false
+  let isStopped = false
 
   watch().catch(() => {})
 
   async function watch(): Promise<void> {
     for await (const { type } of statuses) {
-      if (isOver) return
+      if (isStopped) return
       if (type === "disconnect") {
-        isAway = true
-        onLeave()
-        for (const leave of leaving) leave()
+        isDisconnected = true
+        onDisconnect()
+        for (const rejectCall of rejections) rejectCall()
       } else if (type === "reconnect") {
-        isAway = false
-        onReturn()
+        isDisconnected = false
+        onReconnect()
       }
     }
   }
 
-  const away = (): OnwardError =>
+  const downError = (): OnwardError =>
     new OnwardError(
       "log_unavailable",
       connection.isClosed()
-        ? `log ${stream}: the connection is closed: give natsLog one that stays open (\`maxReconnectAttempts: -1\`)`
-        : `log ${stream}: NATS is away; the log carries on once it is back`,
+        ? `log ${stream}: the connection is closed. Pass natsLog one that stays open (\`maxReconnectAttempts: -1\`).`
+        : `log ${stream}: the connection to NATS is down. The log continues when the client has reconnected.`,
     )
 
   return {
-    get isAway() {
-      return isAway || connection.isClosed()
+    get isDown() {
+      return isDisconnected || connection.isClosed()
     },
-    whileHere: (answer) =>
+    whileUp: (call) =>
       new Promise((resolve, reject) => {
-        const leave = (): void => reject(away())
-        leaving.add(leave)
-        answer.then(resolve, reject).finally(() => leaving.delete(leave))
+        const rejectCall = (): void => reject(downError())
+        rejections.add(rejectCall)
+        call.then(resolve, reject).finally(() => rejections.delete(rejectCall))
       }),
-    away,
+    downError,
     stop() {
-      isOver = true
-      // an iterator of the client's own kind, which its type does not tell
+      isStopped = true
+      // the iterator has this method, but its type does not
       ;(statuses as { stop?(): void }).stop?.()
     },
   }

@@ -1,4 +1,4 @@
-/** What `natsLog` needs of a connection: that of `@nats-io/transport-node` is one, and so are those of its siblings. */
+/** The methods of a connection that `natsLog` uses. `@nats-io/transport-node` and the other transports of NATS.js provide them. */
 export interface NatsConnection {
   readonly info?: { readonly max_payload: number; readonly version: string } | undefined
   request(subject: string, payload?: string | Uint8Array, options?: { timeout: number }): Promise<NatsMessage>
@@ -11,7 +11,7 @@ export interface NatsConnection {
   isClosed(): boolean
 }
 
-/** What comes by such a connection. */
+/** A message that a connection delivers. */
 export interface NatsMessage {
   readonly subject: string
   readonly reply?: string

@@ -1,6 +1,6 @@
 import { OnwardError, type OnwardErrorCode } from "../../errors.ts"
 
-/** An error that JetStream answered with; `number` is its `err_code`, the list is `server/errors.json` of nats-server. */
+/** An error response of JetStream. `number` is its `err_code`, listed in `server/errors.json` of nats-server. */
 export class JetStreamError extends Error {
   readonly status: number
   readonly number: number
@@ -18,62 +18,71 @@ export interface JetStreamFailure {
   readonly description?: string
 }
 
-/** What JetStream answers when a stream or a message is not there. */
+/** The status of JetStream's response when a stream or a message does not exist. */
 export const NOT_FOUND = 404
 
-const FULL = "the store is full: give it room (`max_file_store`, the account's limits, the stream's), or keep less"
-const OFF = "JetStream is off for this account: start nats-server with --js, and let the account use it"
-const TAKEN = "a stream that is not an Onward log has this name or its subjects: choose another `stream`"
+const FULL =
+  "the store is full. Raise `max_file_store` or the limits of the account or the stream, or lower `retention`"
+export const DISABLED =
+  "JetStream is disabled for this account. Start nats-server with --js, and enable JetStream for the account"
+const TAKEN = "a stream that is not an Onward log has this name or its subjects. Choose another `stream`"
 
 const CODES: Readonly<Record<number, readonly [code: OnwardErrorCode, advice: string]>> = {
   10_023: ["log_full", FULL],
-  10_026: ["log_full", "the account may have no more streams: raise its limit, or remove one"],
+  10_026: ["log_full", "the account has its maximum number of streams. Raise the limit, or remove a stream"],
   10_028: ["log_full", FULL],
-  10_039: ["log_unsupported", OFF],
+  10_039: ["log_unsupported", DISABLED],
   10_047: ["log_full", FULL],
   10_058: ["log_corrupt", TAKEN],
   10_065: ["log_corrupt", TAKEN],
-  10_074: ["log_unsupported", "`replicas` above 1 need a cluster: connect to one, or leave the option out"],
-  10_076: ["log_unsupported", OFF],
+  10_074: ["log_unsupported", "`replicas` above 1 needs a cluster. Connect to a cluster, or leave the option out"],
+  10_076: ["log_unsupported", DISABLED],
   10_077: ["log_full", FULL],
 }
 
-/** True when the server said that nobody listens on the subject. */
-export const isUnheard = (error: unknown): boolean => named(error, "NoResponders", "NoRespondersError") !== undefined
+/** True when the server reported that the subject has no subscriber. */
+export const hasNoResponder = (error: unknown): boolean =>
+  named(error, "NoResponders", "NoRespondersError") !== undefined
 
-/** True when waiting a little and doing the same again may help. */
-export const isPassing = (error: unknown): boolean =>
+/** True when a retry can succeed. */
+export const isRetryable = (error: unknown): boolean =>
   error instanceof JetStreamError
     ? error.status === 503 && CODES[error.number] === undefined
-    : isUnheard(error) || named(error, "TimeoutError") !== undefined
+    : hasNoResponder(error) || named(error, "TimeoutError") !== undefined
 
-/** Turns a failure into the error users see. */
+/** Converts a failure into an `OnwardError`. */
 export function toOnwardError(stream: string, error: unknown): OnwardError {
   if (error instanceof OnwardError) return error
   const fail = (code: OnwardErrorCode, advice: string): OnwardError =>
-    new OnwardError(code, `log ${stream}: ${advice}`, { cause: error })
+    new OnwardError(code, `log ${stream}: ${advice}.`, { cause: error })
   const refused = named(error, "PermissionViolationError")
   if (refused) {
     const { operation = "use", subject = "a subject" } = refused as { operation?: string; subject?: string }
     return fail(
       "log_denied",
-      `the server does not let this user ${operation} ${subject}: docs/nats.md has what it needs`,
+      `the server does not allow this user to ${operation} ${subject}. Add the permissions of docs/nats.md`,
     )
   }
   if (named(error, "AuthorizationError", "UserAuthenticationExpiredError")) {
-    return fail("log_denied", "the server refuses this user: check what the connection authenticates with")
+    return fail("log_denied", "the server refuses this user. Check the credentials of the connection")
   }
   if (error instanceof JetStreamError) {
-    const [code, advice] = CODES[error.number] ?? ["log_unavailable", `JetStream answered "${error.message}"`]
+    const [code, advice] = CODES[error.number] ?? [
+      "log_unavailable",
+      `JetStream reports "${error.message}". Retry later, or read the log of the server`,
+    ]
     return fail(code, advice)
   }
   if (named(error, "ClosedConnectionError", "DrainingConnectionError")) {
-    return fail("log_unavailable", "the connection is closed: give natsLog one that stays open")
+    return fail("log_unavailable", "the connection is closed. Pass natsLog one that stays open")
   }
-  return fail("log_unavailable", "no answer: the server is away, or the stream has no leader just now")
+  return fail(
+    "log_unavailable",
+    "no response: the server cannot be reached, or the stream has no leader. Check the servers, or retry later",
+  )
 }
 
-/** The error or its cause that has one of these names; classes of the user's package, which is not imported. */
+/** The error, or a cause of it, with one of these names. The classes are in the user's package, which is not imported. */
 function named(error: unknown, ...names: readonly string[]): Error | undefined {
   for (let at: unknown = error; at instanceof Error; at = at.cause) if (names.includes(at.name)) return at
   return undefined

@@ -2,13 +2,13 @@ import type { OnwardError } from "../../errors.ts"
 import type { Appended } from "../log.ts"
 import { createSequenceWaiters } from "./sequence-waiters.ts"
 import type { NatsConnection } from "./connection.ts"
-import { follow, isSilent, type Follower } from "./follower.ts"
+import { isSilent, startConsumer, type Consumer } from "./consumer.ts"
 import type { JetStream } from "./jetstream.ts"
 import type { StreamRecord } from "./record.ts"
 import { Replica } from "./replica.ts"
-import { createSieve } from "./sieve.ts"
+import { createRecordFilter } from "./record-filter.ts"
 
-/** How long the follower may be behind what the stream says it has, in milliseconds, before it is thought to be stuck. */
+/** How long the consumer may receive nothing while it is behind the stream, in milliseconds, before it counts as stuck. */
 const STUCK = 1000
 
 export interface FeedOptions {
@@ -17,46 +17,46 @@ export interface FeedOptions {
   readonly inboxPrefix: string
   /** How long a call waits, in milliseconds. */
   readonly timeout: number
-  /** Told of each batch; true when it is one of this process. */
+  /** Called with each batch. Returns true for a batch of this process. */
   readonly onBatch: (writer: string, number: number, appended: readonly Appended[]) => boolean
-  /** Called after a batch of this process, with what the stream had taken before. */
-  readonly onOwn: (replica: Replica, before: number) => void
-  /** Called when there is more to read. */
-  readonly onNews: () => void
-  /** The stream cannot be followed as it was: the feed has stopped. */
+  /** Called after a batch of this process, with `replica.written` before the batch. */
+  readonly onOwnBatch: (replica: Replica, writtenBefore: number) => void
+  /** Called when there are new entries. */
+  readonly onEntries: () => void
+  /** Called when the feed has stopped because the replica cannot continue from this consumer. */
   readonly onEnd: (error?: Error) => void
-  /** Why nothing can come; undefined while it can. */
-  readonly gone: () => OnwardError | undefined
-  /** What to reject with when something should have come, and has not. */
-  readonly away: () => OnwardError
+  /** The reason why no record can arrive. Undefined while records can arrive. */
+  readonly failure: () => OnwardError | undefined
+  /** The error when an expected record has not arrived in time. */
+  readonly lateError: () => OnwardError
 }
 
-/** Brings the stream's records to a replica, in order, each once and whole. */
+/** Delivers the records of the stream to a replica: in order, each once, complete. */
 export interface Feed {
-  /** The one that records go to. */
+  /** The replica that receives the records. */
   readonly replica: Replica
-  /** When the record was stored that the replica is at, in nanoseconds since 1970; undefined for one made of a snapshot. */
+  /** When the newest applied record was stored, in nanoseconds since 1970. Undefined for a replica restored from a snapshot. */
   readonly stamp: string | undefined
-  readonly isOn: boolean
-  /** Whether nothing was heard for so long that the server must have forgotten it. */
+  readonly isRunning: boolean
+  /** Whether the consumer has been silent for so long that the server has removed it. */
   readonly isSilent: boolean
-  /** Makes a new replica, for what is to follow. */
+  /** Replaces the replica by a new one. */
   renew(): Replica
-  /** Follows from where the replica is, and resolves once it has come to `last`, however long that takes while it moves. */
-  follow(last: number): Promise<void>
-  /** Resolves once the replica has come to this place in the stream. */
+  /** Starts a consumer after the newest applied record. Resolves when the replica has reached `last`, without a timeout while records arrive. */
+  start(last: number): Promise<void>
+  /** Resolves when the replica has applied this sequence number of the stream. */
   reach(sequence: number): Promise<void>
-  /** Stops until it is followed again. */
+  /** Stops until the next `start`. */
   stop(): void
-  /** Stops for good. */
+  /** Stops forever. */
   close(): void
 }
 
 export function createFeed(options: FeedOptions): Feed {
-  const { connection, jetstream, timeout, onBatch, onOwn, onNews, onEnd, gone, away } = options
-  const arrivals = createSequenceWaiters()
+  const { connection, jetstream, timeout, onBatch, onOwnBatch, onEntries, onEnd, failure, lateError } = options
+  const waiters = createSequenceWaiters()
   let replica = createReplica()
-  let follower: Follower | undefined
+  let consumer: Consumer | undefined
   let stamp: string | undefined
   let isOwn = false
   let isClosed = false
@@ -68,7 +68,7 @@ export function createFeed(options: FeedOptions): Feed {
   }
 
   async function attach(): Promise<void> {
-    follower?.stop()
+    consumer?.stop()
     const inbox = `${options.inboxPrefix}.${crypto.randomUUID()}`
     const mine = replica
     let isDropped = false
@@ -77,29 +77,29 @@ export function createFeed(options: FeedOptions): Feed {
       isDropped = true
       end()
     }
-    const inOrder = createSieve({
+    const checkRecord = createRecordFilter({
       jetstream,
       take(record, at) {
         if (isDropped || mine !== replica) return
         stamp = at
         take(record)
       },
-      // what was purged is gone for good, and a snapshot has it
-      onMissing: () => drop(forget),
+      // the record was purged, and a snapshot contains it
+      onMissing: () => drop(endReplica),
       onFailure: () => drop(onEnd),
     })
     let newest = mine.at
-    const next = await follow({
-      ...{ connection, jetstream, inbox, from: mine.at + 1, fail: onEnd },
+    const next = await startConsumer({
+      ...{ connection, jetstream, inbox, from: mine.at + 1, onEnd },
       take(record, at) {
         if (isDropped || mine !== replica) return
-        if (record.sequence !== newest + 1) return drop(forget)
+        if (record.sequence !== newest + 1) return drop(endReplica)
         newest = record.sequence
-        inOrder(record, at)
+        checkRecord(record, at)
       },
     })
     if (isClosed || isDropped) next.stop()
-    else follower = next
+    else consumer = next
   }
 
   function take(record: StreamRecord): void {
@@ -107,14 +107,14 @@ export function createFeed(options: FeedOptions): Feed {
     const { last, epoch } = kept
     isOwn = false
     replica.apply(record)
-    if (replica.isOver) return forget()
-    arrivals.reached(record.sequence)
-    if (isOwn) onOwn(replica, written)
-    if (kept.last !== last || kept.epoch !== epoch) onNews()
+    if (replica.isOver) return endReplica()
+    waiters.reached(record.sequence)
+    if (isOwn) onOwnBatch(replica, written)
+    if (kept.last !== last || kept.epoch !== epoch) onEntries()
   }
 
-  /** The replica cannot be carried on: a new one is needed. */
-  function forget(): void {
+  /** Marks the replica as unusable: a new one is needed. */
+  function endReplica(): void {
     replica.isOver = true
     onEnd()
   }
@@ -124,24 +124,24 @@ export function createFeed(options: FeedOptions): Feed {
     let seen = replica.at
     let since = performance.now()
     while (replica.at < sequence) {
-      const why = gone()
-      if (why) throw why
-      if (!follower || performance.now() > deadline) throw away()
-      // nothing came in all this time, though it should have: the consumer must be gone
+      const reason = failure()
+      if (reason) throw reason
+      if (!consumer || performance.now() > deadline) throw lateError()
+      // no expected record arrived in this time, so the server has removed the consumer
       if (replica.at === seen && performance.now() - since > STUCK) {
         onEnd()
-        throw away()
+        throw lateError()
       }
       if (replica.at !== seen) since = performance.now()
       seen = replica.at
-      await arrivals.wait(sequence, STUCK)
+      await waiters.wait(sequence, STUCK)
     }
   }
 
   function stop(): void {
-    follower?.stop()
-    follower = undefined
-    arrivals.releaseAll()
+    consumer?.stop()
+    consumer = undefined
+    waiters.releaseAll()
   }
 
   return {
@@ -151,20 +151,20 @@ export function createFeed(options: FeedOptions): Feed {
     get stamp() {
       return stamp
     },
-    get isOn() {
-      return follower !== undefined
+    get isRunning() {
+      return consumer !== undefined
     },
     get isSilent() {
-      return follower !== undefined && isSilent(follower)
+      return consumer !== undefined && isSilent(consumer)
     },
     renew() {
       stamp = undefined
       replica = createReplica()
       return replica
     },
-    async follow(last) {
+    async start(last) {
       await attach()
-      // a long log takes longer to read than a call may wait; what counts is that it moves
+      // a long log takes longer to read than the timeout of a call
       await reach(last, Infinity)
     },
     reach: (sequence) => reach(sequence),

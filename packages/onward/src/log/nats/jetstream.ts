@@ -3,19 +3,19 @@ import { JetStreamError, NOT_FOUND, type JetStreamFailure } from "./failure.ts"
 import { addChecksum, removeChecksum } from "./checksum.ts"
 
 /**
- * The calls of JetStream's API that a log makes (docs.nats.io, "NATS API Reference"). They are requests with JSON, so
- * no package is needed. Each rejects with a `JetStreamError`, or with what the connection rejects with.
+ * The calls of JetStream's API that a log uses (docs.nats.io, "NATS API Reference"). They are requests with JSON, so
+ * no package is needed. Each rejects with a `JetStreamError` or with the error of the connection.
  */
 export interface JetStream {
   info(): Promise<StreamInfo>
   create(config: object): Promise<StreamInfo>
-  /** A message by its sequence, or the last or next one of a subject; undefined when there is none. */
+  /** Gets a message by its sequence number, or the last or next one of a subject. Undefined when it does not exist. */
   get(query: MessageQuery): Promise<RawMessage | undefined>
-  /** Removes what lies before `sequence`. */
+  /** Removes all messages before `sequence`. */
   purgeBefore(sequence: number): Promise<void>
   createConsumer(config: object): Promise<string>
   deleteConsumer(name: string): Promise<void>
-  /** Publishes into the stream, under a seal; resolves to the sequence it was stored at. */
+  /** Publishes into the stream, with a checksum. Resolves to the sequence number. */
   store(subject: string, payload: Uint8Array, timeout: number): Promise<number>
 }
 
@@ -32,13 +32,13 @@ export type MessageQuery =
 
 export interface RawMessage {
   readonly seq: number
-  /** Without its seal; undefined when that does not fit. */
+  /** Without its checksum. Undefined when the checksum is wrong. */
   readonly data: Uint8Array | undefined
   /** When it was stored: RFC 3339, to the nanosecond. */
   readonly time: string
 }
 
-interface Answer {
+interface Reply {
   readonly error?: JetStreamFailure
 }
 
@@ -51,14 +51,14 @@ export function createJetStream(
 ): JetStream {
   const prefix = domain === undefined ? "$JS.API" : `$JS.${domain}.API`
 
-  async function ask<Result>(subject: string, payload: string | Uint8Array, wait = timeout): Promise<Result> {
+  async function request<Result>(subject: string, payload: string | Uint8Array, wait = timeout): Promise<Result> {
     const { data } = await connection.request(subject, payload, { timeout: wait })
-    const answer = JSON.parse(decoder.decode(data)) as Result & Answer
-    if (answer.error) throw new JetStreamError(answer.error)
-    return answer
+    const reply = JSON.parse(decoder.decode(data)) as Result & Reply
+    if (reply.error) throw new JetStreamError(reply.error)
+    return reply
   }
   const call = <Result>(what: string, body?: object): Promise<Result> =>
-    ask(`${prefix}.${what}`, body ? JSON.stringify(body) : "")
+    request(`${prefix}.${what}`, body ? JSON.stringify(body) : "")
 
   return {
     info: () => call(`STREAM.INFO.${stream}`),
@@ -82,12 +82,12 @@ export function createJetStream(
     },
     deleteConsumer: (name) => call(`CONSUMER.DELETE.${stream}.${name}`),
     async store(subject, payload, wait) {
-      return (await ask<{ seq: number }>(subject, addChecksum(payload), wait)).seq
+      return (await request<{ seq: number }>(subject, addChecksum(payload), wait)).seq
     },
   }
 }
 
-/** A loop, because snapshots come this way, and what calls a function a byte takes five times as long. */
+/** Decodes base64. Uses a loop, because snapshots arrive this way, and a function call for each byte takes five times as long. */
 function fromBase64(text: string): Uint8Array {
   const characters = atob(text)
   const bytes = new Uint8Array(characters.length)
@@ -95,7 +95,7 @@ function fromBase64(text: string): Uint8Array {
   return bytes
 }
 
-/** Nanoseconds since 1970 of an RFC 3339 time, which is how messages by subscription tell it. */
+/** Converts an RFC 3339 time to nanoseconds since 1970, the unit of messages that a subscription delivers. */
 export function nanosecondsOf(time: string): bigint {
   const [, second = "", fraction = "", zone = "Z"] = /^([^.Z+]*)(?:\.(\d+))?(.*)$/.exec(time) ?? []
   return BigInt(Date.parse(second + zone)) * 1_000_000n + BigInt(fraction.padEnd(9, "0"))

@@ -9,7 +9,7 @@ import { createSweeper } from "../driver/sweeper.ts"
 import { timeoutOf } from "../driver/timeout.ts"
 import { createWatchers } from "../driver/watchers.ts"
 import type { NatsConnection } from "./connection.ts"
-import { isUnheard, JetStreamError, NOT_FOUND, toOnwardError } from "./failure.ts"
+import { DISABLED, hasNoResponder, JetStreamError, NOT_FOUND, toOnwardError } from "./failure.ts"
 import { createJetStream, type StreamInfo } from "./jetstream.ts"
 import { encodeJson } from "./record.ts"
 import { CHECKSUM_BYTES } from "./checksum.ts"
@@ -20,13 +20,13 @@ export interface NatsLogOptions {
   /** The name of the JetStream stream, and the prefix of its subjects: letters, digits, `-` and `_`, at most 64. @default "ONWARD" */
   readonly stream?: string
   /**
-   * What is kept. Each process also holds it in memory. It belongs to the log: a process that opens the log with another value changes it
-   * for all. @default 100,000 entries, 64 MiB
+   * The limits on what the log keeps. Each process also keeps it in memory. The limits belong to the log: a process that opens the log
+   * with other limits changes them for all processes. @default 100,000 entries, 64 MiB
    */
   readonly retention?: Retention
-  /** How many servers store the stream, when it is created: 1, or 3 or 5 in a cluster. @default 1 */
+  /** The number of servers that store the stream, used when it is created: 1, or 3 or 5 in a cluster. @default 1 */
   readonly replicas?: number
-  /** Where the servers store the stream, when it is created. @default "file" */
+  /** Where the servers store the stream, used when it is created. @default "file" */
   readonly storage?: "file" | "memory"
   /** How long a call waits for NATS, in milliseconds, before it rejects with `log_unavailable`. @default 5_000 */
   readonly timeout?: number
@@ -50,15 +50,14 @@ const OPTIONS = [
   ...RETENTION_NAMES,
 ]
 
-/** Messages need not be larger, in bytes, even where the server would take them. */
-const LARGEST = 1024 * 1024
-/** How we know our own. */
+/** Maximum size of a message, in bytes, also if the server allows larger ones. */
+const MAX_MESSAGE = 1024 * 1024
+/** The description of the stream, which identifies it as a log. */
 const DESCRIPTION = "Onward log, version 2"
 
 /**
- * A log in a JetStream stream, which any number of processes may share. The order of the stream decides everything: each
- * process follows it, and holds what is kept in its memory. Needs nats-server 2.9 or later. The connection stays yours: the
- * log does not close it.
+ * Creates a log in a JetStream stream, which any number of processes can share. Each process reads the whole stream in order and
+ * keeps all entries of the log in its memory. Needs nats-server 2.9 or later. The log does not close the connection.
  *
  * @example
  * const connection = await connect({ servers: "nats.internal", maxReconnectAttempts: -1 })
@@ -79,18 +78,18 @@ export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}
   if (storage !== "file" && storage !== "memory") throw new TypeError('storage must be "file" or "memory"')
   const limits = limitsOf(retention)
   const jetstream = createJetStream(connection, stream, { domain, timeout })
-  const maxPayload = (): number => Math.min(connection.info?.max_payload ?? LARGEST, LARGEST) - CHECKSUM_BYTES
+  const maxPayload = (): number => Math.min(connection.info?.max_payload ?? MAX_MESSAGE, MAX_MESSAGE) - CHECKSUM_BYTES
 
   const gate = createGate()
   const watchers = createWatchers()
-  let heard = { at: -1, since: 0 }
+  let newest = { at: -1, since: 0 }
   let hasTicked = false
   let wasFound = false
 
   const session = createSession({
     ...{ connection, jetstream, stream, openStream, limits, timeout, inboxPrefix, maxPayload },
-    onBatch: (who, number, appended) => writer.found(who, number, appended),
-    onNews: () => watchers.wakeSoon(() => session.replica.kept.bounds().last),
+    onBatch: (from, number, appended) => writer.found(from, number, appended),
+    onEntries: () => watchers.wakeSoon(() => session.replica.kept.bounds().last),
   })
   const writer = createWriter({ stream, timeout, clock, maxPayload, store: session.store })
 
@@ -99,34 +98,33 @@ export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}
   async function openStream(): Promise<StreamInfo> {
     const [major = 0, minor = 0] = (connection.info?.version ?? "2.9").split(".").map(Number)
     if (major < 2 || (major === 2 && minor < 9)) {
-      throw new OnwardError("log_unsupported", `log ${stream}: nats-server ${major}.${minor} is too old: it takes 2.9`)
+      throw new OnwardError(
+        "log_unsupported",
+        `log ${stream}: nats-server ${major}.${minor} is too old. Use version 2.9 or later.`,
+      )
     }
     try {
       const info = await findStream()
       wasFound = true
       const { description } = info.config
       if (description === DESCRIPTION) return info
-      // each version folds the records by its own rules: processes of two versions would come to different entries
+      // each version applies the records by its own rules: processes of two versions would get different entries
       if (description?.startsWith("Onward log")) throw otherVersion(description)
     } catch (error) {
-      // afterwards it only means that the server, or a leader, is not there yet
-      if (wasFound || !isUnheard(error)) throw error
-      throw new OnwardError(
-        "log_unsupported",
-        `log ${stream}: JetStream is off here: start nats-server with --js, and let the account use it`,
-        { cause: error },
-      )
+      // once the stream was found, this error means that the server, or a leader, is not ready yet
+      if (wasFound || !hasNoResponder(error)) throw error
+      throw new OnwardError("log_unsupported", `log ${stream}: ${DISABLED}.`, { cause: error })
     }
     throw new OnwardError(
       "log_corrupt",
-      `log ${stream}: the stream of this name is not an Onward log: choose another \`stream\``,
+      `log ${stream}: the stream of this name is not an Onward log. Choose another \`stream\`.`,
     )
   }
 
   const otherVersion = (description: string): OnwardError =>
     new OnwardError(
       "log_corrupt",
-      `log ${stream}: its stream is "${description}", and this version of onward knows "${DESCRIPTION}". Choose another \`stream\`, or remove this one.`,
+      `log ${stream}: the stream is "${description}", and this version of onward supports "${DESCRIPTION}". Choose another \`stream\`, or remove this one.`,
     )
 
   async function findStream(): Promise<StreamInfo> {
@@ -139,7 +137,7 @@ export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}
     try {
       return await jetstream.create({ name: stream, description: DESCRIPTION, ...shape })
     } catch (error) {
-      // another process may have been faster, and want another number of replicas
+      // another process has created it, possibly with another number of replicas
       return await jetstream.info().catch(() => Promise.reject(error as Error))
     }
   }
@@ -149,18 +147,18 @@ export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}
       throw reported(toOnwardError(stream, error))
     })
 
-  /** JetStream that was there is not off by configuration: nats-server switches it off when its disk is full. */
+  /** If JetStream was enabled before, this is not a configuration error: nats-server disables JetStream when its disk is full. */
   function reported(error: OnwardError): OnwardError {
     if (!wasFound || error.code !== "log_unsupported") return error
-    const advice = "JetStream has been switched off: look into the server's log, and at its disk"
-    return new OnwardError("log_unavailable", `log ${stream}: ${advice}`, { cause: error })
+    const advice = "the server has disabled JetStream. Check its disk, and read its log"
+    return new OnwardError("log_unavailable", `log ${stream}: ${advice}.`, { cause: error })
   }
 
-  /** Answers from what is kept, once everything that was stored before the call is in it. */
-  const answer = <T>(question: () => T): Promise<T> =>
+  /** Reads the kept entries, after the replica has applied all records that were stored before the call. */
+  const query = <T>(run: () => T): Promise<T> =>
     call(async () => {
       await session.sync()
-      return question()
+      return run()
     })
 
   async function tick(): Promise<void> {
@@ -169,16 +167,16 @@ export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}
     await session.reach(await session.store("tick", encodeJson(time), performance.now() + timeout))
   }
 
-  /** The server's time as its newest record tells it, and what has passed since: this process's clock may be wrong. */
+  /** The time of the server: that of its newest record, plus the time since it arrived. The clock of this process can be wrong. */
   function present(): number {
     const { at, time } = session.replica
-    if (at !== heard.at) heard = { at, since: performance.now() }
-    return time + performance.now() - heard.since
+    if (at !== newest.at) newest = { at, since: performance.now() }
+    return time + performance.now() - newest.since
   }
 
   async function sweep(): Promise<void> {
     const { oldestTime = Infinity } = session.replica.kept
-    // how long ago the newest record of a quiet log was stored, only a first tick tells
+    // the age of the newest record of a quiet log is known only after a first tick
     const isDue = oldestTime < (clock ? clock.now() : present()) - limits.age || (!hasTicked && oldestTime < Infinity)
     if (!isDue) return
     await call(tick)
@@ -186,11 +184,11 @@ export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}
   }
 
   return {
-    // an empty call, too, is stored: its answer is that of its place among the others
+    // an append without messages is stored too, because its result depends on its order among other appends
     append: (messages) => call(() => session.ready().then(() => writer.append(messages))),
-    read: (query) => answer(() => session.replica.kept.read(query)),
-    bounds: () => answer(() => session.replica.kept.bounds()),
-    locate: (landmark) => answer(() => session.replica.kept.locate(landmark)),
+    read: (options) => query(() => session.replica.kept.read(options)),
+    bounds: () => query(() => session.replica.kept.bounds()),
+    locate: (landmark) => query(() => session.replica.kept.locate(landmark)),
     watch: (wake) =>
       call(async () => {
         await session.ready()

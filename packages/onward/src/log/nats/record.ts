@@ -2,12 +2,12 @@ import type { StoredMessage } from "../../message.ts"
 import type { Retention } from "../log.ts"
 import type { Limits } from "../driver/retention.ts"
 
-/** What messages of the stream are, by the last token of their subject. */
+/** The kinds of messages in the stream: the last token of their subject. */
 export const KINDS = ["batch", "part", "settings", "epoch", "tick", "chunk", "snapshot"] as const
 
 export type Kind = (typeof KINDS)[number]
 
-/** One message of the stream as it was stored. */
+/** A message of the stream. */
 export interface StreamRecord {
   readonly kind: Kind
   readonly data: Uint8Array
@@ -16,17 +16,17 @@ export interface StreamRecord {
   readonly time: number
 }
 
-/** Appends that are stored together: all of them or none. */
+/** Appends that are stored together, all or nothing. */
 export interface Batch {
   readonly writer: string
-  /** Rises with every batch of the writer. */
+  /** Increases with every batch of the writer. */
   readonly number: number
-  /** The writer's own time, when it was given a clock. */
+  /** The time of the writer's clock, if the log has one. */
   readonly time?: number
   readonly calls: readonly (readonly StoredMessage[])[]
 }
 
-/** A piece of a batch that is larger than a message may be. */
+/** A piece of a batch that is too large for one message. */
 export interface Part {
   readonly writer: string
   readonly number: number
@@ -34,9 +34,9 @@ export interface Part {
   readonly count: number
 }
 
-/** How the log begins, and what it keeps from now on. */
+/** The settings of the log from this record on. */
 export interface Settings {
-  /** The epoch, if the log has none yet. */
+  /** The first epoch. Ignored if the log has an epoch. */
   readonly epoch: string
   readonly retention: Retention
 }
@@ -50,13 +50,13 @@ export const encodeJson = (value: unknown): Uint8Array => encoder.encode(JSON.st
 
 export const decodeJson = (data: Uint8Array): unknown => JSON.parse(decoder.decode(data))
 
-/** A message as short as it can be written in JSON; what is undefined is left out. */
+/** Converts a message to its shortest form in JSON. Undefined fields are left out. */
 export function toLine({ topic, data, event, id, idempotencyKey: key, retry }: StoredMessage): Line {
   if (event === undefined && id === undefined && key === undefined && retry === undefined) return [topic, data]
   return [topic, data, { event, id, idempotencyKey: key, retry } as Line[2] & object]
 }
 
-/** Throws when it is not written as a line. */
+/** Converts a line back to a message. Throws for other values. */
 export function fromLine([topic, data, more]: Line): StoredMessage {
   if (typeof topic !== "string" || typeof data !== "string") throw new TypeError("not a message")
   if (more === undefined) return { topic, data }
@@ -77,7 +77,7 @@ export function encodeBatch({ calls, ...rest }: Batch): Uint8Array {
   return encodeJson({ ...rest, calls: calls.map((messages) => messages.map(toLine)) })
 }
 
-/** Throws when it is not written as a batch. */
+/** Decodes a batch. Throws for other data. */
 export function decodeBatch(data: Uint8Array): Batch {
   const { calls, ...rest } = decodeJson(data) as Omit<Batch, "calls"> & { calls: readonly (readonly Line[])[] }
   const { writer, number, time } = rest
@@ -85,10 +85,10 @@ export function decodeBatch(data: Uint8Array): Batch {
   return { ...rest, calls: calls.map((lines) => lines.map(fromLine)) }
 }
 
-/** Whether a record's time can be calculated with; a record may have none. */
+/** True for a number or undefined: a record need not have a time. */
 export const isTime = (time: unknown): time is number | undefined => time === undefined || Number.isFinite(time)
 
-/** Cuts a batch into parts of `size` bytes: each a line that says which one it is, then bytes. */
+/** Splits a batch into parts of `size` bytes. Each part is a line of JSON that identifies it, then the bytes. */
 export function cut(writer: string, number: number, batch: Uint8Array, size: number): Uint8Array[] {
   const count = Math.ceil(batch.length / size)
   return Array.from({ length: count }, (_, index) => {
@@ -98,7 +98,7 @@ export function cut(writer: string, number: number, batch: Uint8Array, size: num
   })
 }
 
-/** Reads a part; throws when it is not written as one. */
+/** Decodes a part. Throws for other data. */
 export function readPart(data: Uint8Array): { part: Part; body: Uint8Array } {
   const end = data.indexOf(10)
   return { part: decodeJson(data.subarray(0, end)) as Part, body: data.subarray(end + 1) }
@@ -114,7 +114,7 @@ export function join(pieces: readonly Uint8Array[]): Uint8Array {
   return all
 }
 
-/** Limits in a form that JSON can hold. */
+/** Converts limits to a retention that JSON can represent, without Infinity. */
 export function retentionOf({ count, bytes, age, topicCount, topicBytes }: Limits): Retention {
   const finite = (limits: Readonly<Record<string, number>>) =>
     Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit < Infinity))

@@ -6,9 +6,9 @@ import { nanosecondsOf, type JetStream, type StreamInfo } from "./jetstream.ts"
 import { retentionOf, type Kind } from "./record.ts"
 import { readSnapshot, writeSnapshot } from "./snapshot.ts"
 
-/** Pause before a leader is asked again what it has, in milliseconds. */
+/** Pause before the state of the stream is requested again, in milliseconds. */
 const PAUSE = 200
-/** How often it is asked before what is missing counts as lost. */
+/** Number of requests before missing records count as lost. */
 const TRIES = 6
 
 export interface RecoveryOptions {
@@ -20,17 +20,18 @@ export interface RecoveryOptions {
   readonly limits: Limits
   readonly timeout: number
   readonly maxPayload: () => number
-  /** Stores a record, and resolves once the replica has it. */
+  /** Stores a record, and resolves when the replica has applied it. */
   readonly record: (kind: Kind, value: object) => Promise<void>
 }
 
-/** Brings the replica and the stream together: after a start, a lost connection, a failover, a rollback, a purge. */
+/** Synchronizes the replica with the stream: after a start, a lost connection, a failover, a rollback or a purge. */
 export interface Recovery {
-  /** When the stream was created that the replica was made of. */
+  /** When the stream of the replica was created. */
   readonly created: string | undefined
   /**
-   * Follows the stream as it is now: with the replica, if the stream still holds the record it is at, else with a new one.
-   * @param isFirst whether this process opens the log, and so decides what is kept
+   * Starts the feed from the stream as it is now. Keeps the replica if the stream still has its newest applied record; otherwise creates a
+   * new one.
+   * @param isFirst whether this process opens the log for the first time, so its retention applies
    */
   recover(info: StreamInfo, isFirst: boolean): Promise<void>
 }
@@ -39,24 +40,24 @@ export function createRecovery(options: RecoveryOptions): Recovery {
   const { jetstream, feed, stream, subjectOf, limits, timeout, maxPayload, record } = options
   let created: string | undefined
 
-  const followTo = ({ state }: StreamInfo): Promise<void> => feed.follow(state.last_seq)
+  const catchUp = ({ state }: StreamInfo): Promise<void> => feed.start(state.last_seq)
 
-  /** True when the stream is the one the replica was made of, and still holds the record it is at. */
-  async function isStillThere(info: StreamInfo): Promise<boolean> {
+  /** True when it is the stream of the replica, and still has its newest applied record. */
+  async function hasNewestRecord(info: StreamInfo): Promise<boolean> {
     const { replica, stamp } = feed
     if (replica.isOver || info.created !== created || info.state.first_seq > replica.at) return false
     const newest = await jetstream.get({ seq: replica.at })
     return newest !== undefined && (stamp === undefined || nanosecondsOf(newest.time) === BigInt(stamp))
   }
 
-  /** A new leader may not know yet all that was agreed on: only what is still missing after a while is lost. */
+  /** True when the stream has lost acknowledged records. A new leader can receive them late, so they count as lost only after a while. */
   async function isRolledBack(info: StreamInfo): Promise<boolean> {
     if (info.created !== created) return false
     const { at } = feed.replica
     for (let tries = 1; ; tries++) {
       const { first_seq, last_seq } = (await jetstream.info()).state
       if (first_seq > at) return false
-      if (last_seq >= at || tries === TRIES) return !(await isStillThere(info))
+      if (last_seq >= at || tries === TRIES) return !(await hasNewestRecord(info))
       await new Promise((resolve) => void setTimeout(resolve, PAUSE))
     }
   }
@@ -64,35 +65,35 @@ export function createRecovery(options: RecoveryOptions): Recovery {
   async function startOver(info: StreamInfo, isFirst: boolean): Promise<void> {
     const { replica } = feed
     const before = replica.settings && !replica.isOver ? replica.kept.epoch : undefined
-    const isFenced = before !== undefined && (await isRolledBack(info))
-    if (before !== undefined && !isFenced && (await isStillThere(info))) return followTo(info)
+    const hasLost = before !== undefined && (await isRolledBack(info))
+    if (before !== undefined && !hasLost && (await hasNewestRecord(info))) return catchUp(info)
 
     const { first_seq, last_seq } = info.state
     if (!(await restore(first_seq)) && first_seq > 1) await initialise(last_seq)
     created = info.created
-    await followTo(info)
+    await catchUp(info)
 
     const { settings, kept } = feed.replica
     const own = { epoch: createEpoch(), retention: retentionOf(limits) }
-    const isOther = JSON.stringify(settings?.retention) !== JSON.stringify(own.retention)
-    // whoever comes later and wants other limits decides; who only comes back does not
-    if (!settings || (isFirst && isOther)) await record("settings", own)
-    if (isFenced && kept.epoch === before) await record("epoch", { epoch: createEpoch() })
+    const isDifferent = JSON.stringify(settings?.retention) !== JSON.stringify(own.retention)
+    // a process that opens the log with other limits changes them; a process that reconnects does not
+    if (!settings || (isFirst && isDifferent)) await record("settings", own)
+    if (hasLost && kept.epoch === before) await record("epoch", { epoch: createEpoch() })
   }
 
-  /** Makes a new replica of the newest snapshot; false when there is none. */
+  /** Creates a new replica from the newest snapshot. False when there is no snapshot. */
   const restore = (firstSequence: number): Promise<boolean> =>
     readSnapshot(jetstream, subjectOf("snapshot"), firstSequence, feed.renew())
 
-  /** Begins the log anew in a stream that somebody has emptied. */
+  /** Recreates the log in a stream that was emptied from outside. */
   async function initialise(at: number): Promise<void> {
     const settings = { epoch: createEpoch(), retention: retentionOf(limits) }
-    const nothing = { last: 0, time: 0, newestRemoved: 0, floor: 0, marks: [], topics: [], writers: [] }
-    const how = { chunkSize: maxPayload(), timeout, isBirth: true }
-    await writeSnapshot(jetstream, subjectOf, { ...nothing, epoch: settings.epoch, settings, at }, [], how)
+    const empty = { last: 0, time: 0, newestRemoved: 0, floor: 0, marks: [], topics: [], writers: [] }
+    const options = { chunkSize: maxPayload(), timeout, isInitial: true }
+    await writeSnapshot(jetstream, subjectOf, { ...empty, epoch: settings.epoch, settings, at }, [], options)
     const { state } = await jetstream.info()
     if (await restore(state.first_seq)) return
-    throw new OnwardError("log_unavailable", `log ${stream}: the stream is being emptied: try again`)
+    throw new OnwardError("log_unavailable", `log ${stream}: the stream is being emptied. Retry later.`)
   }
 
   return {
@@ -100,7 +101,7 @@ export function createRecovery(options: RecoveryOptions): Recovery {
       return created
     },
     async recover(info, isFirst) {
-      if (feed.replica.settings && (await isStillThere(info))) await followTo(info)
+      if (feed.replica.settings && (await hasNewestRecord(info))) await catchUp(info)
       else await startOver(info, isFirst)
     },
   }

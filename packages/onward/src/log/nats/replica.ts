@@ -14,50 +14,49 @@ import {
   type StreamRecord,
 } from "./record.ts"
 
-/** Writers whose newest batch is remembered; who was silent for so many others will not repeat one. */
+/** Maximum number of writers whose newest batch number is remembered, to detect repeated batches. The oldest is forgotten first. */
 const MAX_WRITERS = 1000
-/** What a message takes in the stream besides its data, in bytes, roughly. */
+/** Approximate size of a message in the stream besides its data, in bytes. */
 const OVERHEAD = 64
-/** A batch in parts is given up when its end has not come after so many messages of the stream. */
-const MAX_WAIT = 10_000
+/** A batch in parts is dropped if it is incomplete after this number of messages of the stream. */
+const MAX_DISTANCE = 10_000
 
-/** A state of a replica, to be written down. */
+/** The state of a replica, for a snapshot. */
 export interface ReplicaState extends Summary {
   readonly epoch: string
   readonly settings: Settings
   readonly writers: readonly (readonly [writer: string, number: number])[]
-  /** The stream's sequence it is the state after. */
+  /** The sequence number in the stream of the newest applied record. */
   readonly at: number
 }
 
-/** What makes a snapshot count. */
+/** The record that completes a snapshot. */
 export interface SnapshotIndex {
-  /** The sequence in the stream that it is the state after. */
+  /** The sequence number in the stream of the newest record that the snapshot contains. */
   readonly at: number
-  /** Where in the stream its bytes are. */
+  /** The sequence numbers in the stream of its chunks. */
   readonly chunks: readonly number[]
-  /** True when it does not sum up what came before, which is lost, but begins the log anew. */
-  readonly isBirth?: boolean
+  /** True when the earlier records are lost and the snapshot recreates the log. */
+  readonly isInitial?: boolean
 }
 
 /**
- * The log as the order of the stream decides it. Every process folds the same records in the same order, with no clock and
- * no chance of its own, and so comes to the same entries, positions, repeats and losses: nobody needs to lock anything, and a
- * batch needs no answer from anybody but the stream.
+ * The state of the log, computed from the records of the stream. Every process applies the same records in the same order, without
+ * its own clock or random numbers. So all processes have the same entries, positions, repeats and losses, without locks.
  */
 export class Replica {
   readonly kept: KeptEntries = createKeptEntries("", limitsOf({}))
-  /** The newest record's sequence in the stream. */
+  /** The sequence number in the stream of the newest applied record. */
   at = 0
   /** When the server stored it, in milliseconds since 1970 by its clock. */
   time = 0
-  /** Undefined before the log has begun. */
+  /** Undefined before the first settings record. */
   settings: Settings | undefined
-  /** Where in the stream the snapshot lies that it went on from. */
+  /** The sequence number in the stream of the snapshot that this replica was restored from. */
   base = 0
-  /** True when the log was begun anew behind our back: a new replica is needed. */
+  /** True when another process has recreated the log: a new replica is needed. */
   isOver = false
-  /** Bytes that the stream took since its newest snapshot. */
+  /** The size of the stream since its newest snapshot, in bytes. */
   written = 0
   readonly #writers = new Map<string, number>()
   readonly #parts = new Map<string, { number: number; since: number; pieces: Uint8Array[] }>()
@@ -67,23 +66,23 @@ export class Replica {
     this.#onBatch = onBatch
   }
 
-  /** True while a batch has come in part, which a snapshot cannot hold. */
+  /** True while a batch is incomplete. A snapshot cannot contain it. */
   get isBetweenParts(): boolean {
     return this.#parts.size > 0
   }
 
-  /** Takes the next record. What cannot be read was not written by a log: every process passes over it. */
+  /** Applies the next record. A record that cannot be decoded was not written by a log; every process ignores it. */
   apply(record: StreamRecord): void {
     this.at = record.sequence
     this.time = record.time
     this.written += record.data.length + OVERHEAD
     for (const [writer, { since }] of this.#parts) {
-      if (record.sequence - since > MAX_WAIT) this.#parts.delete(writer)
+      if (record.sequence - since > MAX_DISTANCE) this.#parts.delete(writer)
     }
     try {
       this.#take(record)
     } catch {
-      // a stranger's
+      // not written by a log
     }
   }
 
@@ -93,7 +92,7 @@ export class Replica {
     else if (kind === "settings") this.#adopt(decodeJson(data) as Settings)
     else if (kind === "epoch") this.kept.setEpoch(checked((decodeJson(data) as { epoch: string }).epoch))
     else if (kind === "tick") this.#tick((decodeJson(data) as { time?: unknown }).time, time)
-    else if (kind === "snapshot") this.#pass(decodeJson(data) as SnapshotIndex, sequence)
+    else if (kind === "snapshot") this.#noteSnapshot(decodeJson(data) as SnapshotIndex, sequence)
   }
 
   #tick(time: unknown, stored: number): void {
@@ -111,14 +110,14 @@ export class Replica {
     this.kept.setLimits(limits)
   }
 
-  #pass({ at, isBirth }: SnapshotIndex, sequence: number): void {
+  #noteSnapshot({ at, isInitial }: SnapshotIndex, sequence: number): void {
     if (typeof at !== "number") return
     this.written = 0
-    if (isBirth && sequence > this.base) this.isOver = true
+    if (isInitial && sequence > this.base) this.isOver = true
   }
 
   #append({ writer, number, calls, time }: Batch, stored: number): void {
-    // sent twice because the first answer did not come; the same for a late one that its writer has given up
+    // a repeated batch, sent again because the first response did not arrive; or a late one that its writer has abandoned
     if (!this.settings || number <= (this.#writers.get(writer) ?? 0)) return
     this.#writers.delete(writer)
     this.#writers.set(writer, number)
@@ -137,7 +136,7 @@ export class Replica {
       open = { number: part.number, since: sequence, pieces: [] }
       this.#parts.set(part.writer, open)
     }
-    // sent twice, or the beginning was given up
+    // a repeated part, or the first part was dropped
     if (!open || open.number !== part.number || open.pieces.length !== part.index) return
     open.pieces.push(body)
     if (open.pieces.length < part.count) return
@@ -151,7 +150,7 @@ export class Replica {
     return { ...kept.summary(), epoch: kept.epoch, settings, writers: [...this.#writers], at }
   }
 
-  /** Goes on from a state that was written down; must be new. */
+  /** Restores a state from a snapshot. Must be called on a new replica. */
   restore(
     state: ReplicaState,
     entries: Iterable<readonly [sequence: number, time: number, message: StoredMessage]>,
@@ -164,8 +163,8 @@ export class Replica {
   }
 }
 
-/** An epoch that positions can be written with; throws when it is none. */
+/** Returns the epoch if positions can be written with it. Throws otherwise. */
 function checked(epoch: string): string {
   if (parsePosition(formatPosition(epoch, 0))) return epoch
-  throw new TypeError("no epoch")
+  throw new TypeError("not an epoch")
 }

@@ -1,10 +1,10 @@
-/** Those who wait until a replica has come to a place in its stream. */
+/** Waits until a replica has applied a sequence number of its stream. */
 export interface SequenceWaiters {
-  /** Resolves when `sequence` is told, when `stir` is called, or after `patience` milliseconds. */
-  wait(sequence: number, patience: number): Promise<void>
-  /** Tells how far the replica is. */
+  /** Resolves when `sequence` is reached, when `releaseAll` is called, or after `timeout` milliseconds. */
+  wait(sequence: number, timeout: number): Promise<void>
+  /** Reports the newest applied sequence number. */
   reached(at: number): void
-  /** Lets everybody look what has changed. */
+  /** Resolves all waits. */
   releaseAll(): void
 }
 
@@ -14,7 +14,7 @@ export function createSequenceWaiters(): SequenceWaiters {
     for (const { sequence, resolve } of waiting) if (sequence <= at) resolve()
   }
   return {
-    wait: (sequence, patience) =>
+    wait: (sequence, timeout) =>
       new Promise((resolve) => {
         const waiter = {
           sequence,
@@ -24,7 +24,7 @@ export function createSequenceWaiters(): SequenceWaiters {
             resolve()
           },
         }
-        const timer = setTimeout(() => waiter.resolve(), patience)
+        const timer = setTimeout(() => waiter.resolve(), timeout)
         waiting.add(waiter)
       }),
     reached,

@@ -3,23 +3,23 @@ import { OnwardError } from "../../errors.ts"
 import type { Appended } from "../log.ts"
 import type { Limits } from "../driver/retention.ts"
 import type { NatsConnection } from "./connection.ts"
-import { isPassing, isUnheard, JetStreamError, NOT_FOUND, toOnwardError } from "./failure.ts"
+import { hasNoResponder, isRetryable, JetStreamError, NOT_FOUND, toOnwardError } from "./failure.ts"
 import { createFeed } from "./feed.ts"
 import type { JetStream, StreamInfo } from "./jetstream.ts"
 import { monitorConnection } from "./connection-monitor.ts"
 import { encodeJson, type Kind } from "./record.ts"
 import { createRecovery } from "./recovery.ts"
 import type { Replica } from "./replica.ts"
-import { createSummer } from "./snapshot.ts"
+import { createCompactor } from "./snapshot.ts"
 
-/** Pause before what failed is tried again, in milliseconds. */
-const AGAIN = 100
-/** The pause grows to so much while nothing helps, in milliseconds. */
-const LONGEST_PAUSE = 2000
-/** Longest wait for one answer, in milliseconds: an election loses questions, and takes seconds. */
-const ONE_ANSWER = 2000
-/** How often it is looked at whether the server still sends, in milliseconds. */
-const PULSE = 1000
+/** Pause before a retry, in milliseconds. */
+const RETRY_PAUSE = 100
+/** The pause grows up to this value while retries fail, in milliseconds. */
+const MAX_PAUSE = 2000
+/** Maximum wait for one response, in milliseconds: requests are lost during an election, which takes seconds. */
+const RESPONSE_TIMEOUT = 2000
+/** How often the session checks whether the server still sends heartbeats, in milliseconds. */
+const CHECK_INTERVAL = 1000
 
 export interface SessionOptions {
   readonly connection: NatsConnection
@@ -32,70 +32,73 @@ export interface SessionOptions {
   readonly maxPayload: () => number
   readonly onBatch: (writer: string, number: number, appended: readonly Appended[]) => boolean
   /** Called when there may be more to read. */
-  readonly onNews: () => void
+  readonly onEntries: () => void
 }
 
-/** A replica that is kept up with its stream, whatever happens to the connection, the server and the stream. */
+/** Keeps a replica up to date with its stream, through failures of the connection, the server and the stream. */
 export interface Session {
-  /** The replica as it is; call `sync` before, to see what others have stored. */
+  /** The current replica. Call `sync` before, to include what other processes have stored. */
   readonly replica: Replica
-  /** Resolves once the log is open and followed. */
+  /** Resolves when the log is open and its feed runs. */
   ready(): Promise<void>
-  /** Resolves once everything that was in the stream at the time of the call is in the replica. */
+  /** Resolves when the replica has applied all records that were in the stream at the time of the call. */
   sync(): Promise<void>
-  /** Stores a record; what may pass is tried again until `deadline`. */
+  /** Stores a record. Retries failures that can pass, until `deadline`. */
   readonly store: (kind: Kind, data: Uint8Array, deadline: number, isOver?: () => boolean) => Promise<number>
-  /** Resolves once the replica has come to this place in the stream. */
+  /** Resolves when the replica has applied this sequence number of the stream. */
   reach(sequence: number): Promise<void>
   close(): void
 }
 
 export function createSession(options: SessionOptions): Session {
-  const { connection, jetstream, stream, limits, timeout, inboxPrefix, maxPayload, onBatch, onNews } = options
+  const { connection, jetstream, stream, limits, timeout, inboxPrefix, maxPayload, onBatch, onEntries } = options
   const subjectOf = (kind: Kind): string => `${stream}.${kind}`
   let opening: Promise<void> | undefined
-  /** Settles when the newest try to open has ended: never are there two at once. */
-  let lastTry: Promise<unknown> = Promise.resolve()
+  /** Settles when the newest attempt to open has ended. There is never more than one attempt at a time. */
+  let lastAttempt: Promise<unknown> = Promise.resolve()
   let wasOpen = false
   let isClosed = false
-  let delay = AGAIN
+  let delay = RETRY_PAUSE
   let failure: unknown
-  let retry: (() => void) | undefined
+  let cancelRetry: (() => void) | undefined
   let syncing: Promise<void> | undefined
   let nextSync: Promise<void> | undefined
 
-  const presence = monitorConnection(connection, stream, { onLeave: () => lose(), onReturn: () => again(0) })
-  const { whileHere, away } = presence
+  const monitor = monitorConnection(connection, stream, {
+    onDisconnect: () => stopFeed(),
+    onReconnect: () => reopenAfter(0),
+  })
+  const { whileUp, downError } = monitor
   const feed = createFeed({
-    ...{ connection, jetstream, inboxPrefix, timeout, onBatch, onNews, away },
-    onOwn: createSummer(jetstream, subjectOf, { maxPayload, timeout }),
-    onEnd: lose,
-    gone() {
+    ...{ connection, jetstream, inboxPrefix, timeout, onBatch, onEntries, lateError: downError },
+    onOwnBatch: createCompactor(jetstream, subjectOf, { maxPayload, timeout }),
+    onEnd: stopFeed,
+    failure() {
       if (failure !== undefined) return toOnwardError(stream, failure)
-      return presence.isAway || isClosed ? away() : undefined
+      return monitor.isDown || isClosed ? downError() : undefined
     },
   })
   const recovery = createRecovery({
     ...{ jetstream, feed, stream, subjectOf, limits, timeout, maxPayload },
     record: async (kind, value) => feed.reach(await store(kind, encodeJson(value), performance.now() + timeout)),
   })
-  /** The replica that answers: while a new one is being made, the one before. */
-  let shown = feed.replica
+  /** The replica for reads: while a new one is being restored, the previous one. */
+  let current = feed.replica
 
-  const pulse = setInterval(() => {
-    if (feed.isSilent) lose()
-  }, PULSE)
-  ;(pulse as { unref?(): void }).unref?.()
+  const check = setInterval(() => {
+    if (feed.isSilent) stopFeed()
+  }, CHECK_INTERVAL)
+  ;(check as { unref?(): void }).unref?.()
 
   function ready(): Promise<void> {
-    if (presence.isAway) return Promise.reject(away())
+    if (monitor.isDown) return Promise.reject(downError())
     if (opening) return opening
-    const mine = lastTry.then(open).catch((error: unknown) => {
-      const why = failure ?? error
-      if (opening === mine) lose()
-      throw toOnwardError(stream, why)
+    const mine = lastAttempt.then(open).catch((error: unknown) => {
+      const reason = failure ?? error
+      if (opening === mine) stopFeed()
+      throw toOnwardError(stream, reason)
     })
-    lastTry = mine.catch(() => {})
+    lastAttempt = mine.catch(() => {})
     opening = mine
     return mine
   }
@@ -103,32 +106,32 @@ export function createSession(options: SessionOptions): Session {
   async function open(): Promise<void> {
     failure = undefined
     await recovery.recover(await options.openStream(), !wasOpen)
-    if (!feed.isOn) throw away()
-    delay = AGAIN
-    shown = feed.replica
-    if (wasOpen) onNews()
+    if (!feed.isRunning) throw downError()
+    delay = RETRY_PAUSE
+    current = feed.replica
+    if (wasOpen) onEntries()
     wasOpen = true
   }
 
-  /** The stream is not followed any more: the next call, or the next try, opens it again. */
-  function lose(error?: Error): void {
+  /** Stops the feed. The next call, or the next retry, opens it again. */
+  function stopFeed(error?: Error): void {
     failure = error
     opening = undefined
     feed.stop()
-    if (!presence.isAway) again(delay)
-    delay = Math.min(delay * 2, LONGEST_PAUSE)
+    if (!monitor.isDown) reopenAfter(delay)
+    delay = Math.min(delay * 2, MAX_PAUSE)
   }
 
-  function again(after: number): void {
-    retry?.()
+  function reopenAfter(pause: number): void {
+    cancelRetry?.()
     if (isClosed || !wasOpen) return
-    retry = systemClock.after(after, () => {
-      if (presence.isAway || opening || isClosed) return
+    cancelRetry = systemClock.after(pause, () => {
+      if (monitor.isDown || opening || isClosed) return
       ready().catch(() => {})
     })
   }
 
-  /** One question answers all who ask while the one before is on its way. */
+  /** Calls that arrive while a request is pending share the next request. */
   function sync(): Promise<void> {
     nextSync ??= (syncing ?? Promise.resolve()).then(runSync, runSync)
     return nextSync
@@ -137,48 +140,48 @@ export function createSession(options: SessionOptions): Session {
   function runSync(): Promise<void> {
     syncing = nextSync
     nextSync = undefined
-    return ask()
+    return catchUp()
   }
 
-  async function ask(): Promise<void> {
+  async function catchUp(): Promise<void> {
     const deadline = performance.now() + timeout
     for (;;) {
       try {
         await ready()
         const { at } = feed.replica
-        const { created, state } = await whileHere(jetstream.info())
-        // a stream that has nothing left, not even the newest, was emptied by somebody
+        const { created, state } = await whileUp(jetstream.info())
+        // the log never removes its newest record, so this stream was emptied from outside
         const isEmptied = at > 0 && state.last_seq === at && state.first_seq > at
         if (created !== recovery.created || state.last_seq < at || isEmptied) {
-          lose()
+          stopFeed()
           continue
         }
         return await feed.reach(state.last_seq)
       } catch (error) {
-        if (error instanceof JetStreamError && error.status === NOT_FOUND) lose()
-        const isHopeless = presence.isAway || performance.now() > deadline
-        const mayPass =
-          isPassing(error) ||
+        if (error instanceof JetStreamError && error.status === NOT_FOUND) stopFeed()
+        const isLate = monitor.isDown || performance.now() > deadline
+        const canRetry =
+          isRetryable(error) ||
           opening === undefined ||
           (error instanceof OnwardError && error.code === "log_unavailable")
-        if (isHopeless || !mayPass || isClosed) throw toOnwardError(stream, error)
-        await pause(AGAIN)
+        if (isLate || !canRetry || isClosed) throw toOnwardError(stream, error)
+        await pause(RETRY_PAUSE)
       }
     }
   }
 
   async function store(kind: Kind, data: Uint8Array, deadline: number, isOver = () => false): Promise<number> {
     for (;;) {
-      if (presence.isAway) throw away()
+      if (monitor.isDown) throw downError()
       try {
-        const left = Math.min(deadline - performance.now(), ONE_ANSWER)
-        return await whileHere(jetstream.store(subjectOf(kind), data, Math.max(left, 1)))
+        const left = Math.min(deadline - performance.now(), RESPONSE_TIMEOUT)
+        return await whileUp(jetstream.store(subjectOf(kind), data, Math.max(left, 1)))
       } catch (error) {
         if (isOver()) return 0
-        if (!isPassing(error) || performance.now() + AGAIN > deadline) throw toOnwardError(stream, error)
-        // nobody takes it: the stream may be gone, which opening it again finds out
-        if (isUnheard(error)) lose()
-        await pause(AGAIN)
+        if (!isRetryable(error) || performance.now() + RETRY_PAUSE > deadline) throw toOnwardError(stream, error)
+        // the stream can be removed: opening it again recreates it
+        if (hasNoResponder(error)) stopFeed()
+        await pause(RETRY_PAUSE)
         await ready().catch(() => {})
       }
     }
@@ -186,16 +189,16 @@ export function createSession(options: SessionOptions): Session {
 
   return {
     get replica() {
-      return shown
+      return current
     },
     ...{ ready, sync, store },
     reach: (sequence) => feed.reach(sequence),
     close() {
       isClosed = true
-      clearInterval(pulse)
-      retry?.()
+      clearInterval(check)
+      cancelRetry?.()
       feed.close()
-      presence.stop()
+      monitor.stop()
     },
   }
 }

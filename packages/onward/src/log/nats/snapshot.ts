@@ -4,27 +4,27 @@ import type { JetStream, RawMessage } from "./jetstream.ts"
 import { decodeJson, encodeJson, fromLine, join, toLine } from "./record.ts"
 import type { Replica, ReplicaState, SnapshotIndex } from "./replica.ts"
 
-/** A line of a snapshot: an entry and where it is. */
+/** A line of a snapshot: an entry with its sequence number and time. */
 type Row = readonly [sequence: number, time: number, line: Parameters<typeof fromLine>[0]]
 
 const NEWLINE = Uint8Array.of(10)
-/** Least that the stream takes before it is summed up, in bytes. */
-const LEAST_GARBAGE = 8 * 1024 * 1024
+/** Minimum size of the stream before it is compacted, in bytes. */
+const MIN_COMPACTION = 8 * 1024 * 1024
 
 /**
- * Makes what sums up the stream when it has grown too long: called by the process whose batch was just found in it, with what
- * the stream took before. If that process does not live to, the one whose batch makes it another quarter too long does it.
+ * Creates a function that compacts the stream by a snapshot when it has grown too large. The process that wrote the newest batch calls
+ * it, with `replica.written` before that batch. If that process fails, the process whose batch adds another quarter does it.
  */
-export function createSummer(
+export function createCompactor(
   jetstream: JetStream,
   subjectOf: (kind: "chunk" | "snapshot") => string,
   { maxPayload, timeout }: { maxPayload: () => number; timeout: number },
-): (replica: Replica, before: number) => void {
+): (replica: Replica, writtenBefore: number) => void {
   let isBusy = false
-  return (replica, before) => {
-    const enough = Math.max(LEAST_GARBAGE, replica.kept.size * 2)
-    const quarters = (written: number): number => Math.floor((written - enough) / (enough / 4))
-    if (isBusy || replica.written < enough || quarters(before) === quarters(replica.written)) return
+  return (replica, writtenBefore) => {
+    const limit = Math.max(MIN_COMPACTION, replica.kept.size * 2)
+    const quarters = (written: number): number => Math.floor((written - limit) / (limit / 4))
+    if (isBusy || replica.written < limit || quarters(writtenBefore) === quarters(replica.written)) return
     const state = replica.state()
     if (!state) return
     isBusy = true
@@ -36,21 +36,21 @@ export function createSummer(
 }
 
 /**
- * Writes the whole state into the stream, and then removes from the stream what lies before it. A snapshot is bytes in chunks,
- * lines of JSON when joined: the state, then an entry a line; and last an index of the chunks, which is what makes it count.
+ * Writes the whole state into the stream, then removes the earlier records. A snapshot consists of chunks, which joined are lines
+ * of JSON: the state, then one entry in each line. An index of the chunks follows and completes it.
  */
 export async function writeSnapshot(
   jetstream: JetStream,
   subjectOf: (kind: "chunk" | "snapshot") => string,
   state: ReplicaState,
   entries: readonly (readonly [sequence: number, entry: Entry])[],
-  { chunkSize, timeout, isBirth = false }: { chunkSize: number; timeout: number; isBirth?: boolean },
+  { chunkSize, timeout, isInitial = false }: { chunkSize: number; timeout: number; isInitial?: boolean },
 ): Promise<void> {
   const chunks: number[] = []
   for (const chunk of chunksOf(linesOf(state, entries), chunkSize)) {
     chunks.push(await jetstream.store(subjectOf("chunk"), chunk, timeout))
   }
-  const index: SnapshotIndex = { at: state.at, chunks, ...(isBirth && { isBirth }) }
+  const index: SnapshotIndex = { at: state.at, chunks, ...(isInitial && { isInitial }) }
   await jetstream.store(subjectOf("snapshot"), encodeJson(index), timeout)
   await jetstream.purgeBefore(state.at + 1)
 }
@@ -63,7 +63,7 @@ function* linesOf(
   for (const [sequence, entry] of entries) yield encodeJson([sequence, entry.time, toLine(entry)] satisfies Row)
 }
 
-/** Joins lines and cuts them at `size` bytes. */
+/** Joins lines and splits them into chunks of `size` bytes. */
 function* chunksOf(lines: Iterable<Uint8Array>, size: number): Generator<Uint8Array> {
   let pieces: Uint8Array[] = []
   let room = size
@@ -83,8 +83,8 @@ function* chunksOf(lines: Iterable<Uint8Array>, size: number): Generator<Uint8Ar
 }
 
 /**
- * Brings a new replica to the newest snapshot from which the stream is still complete; false when there is none, because
- * the log is young or because somebody has emptied the stream.
+ * Restores a new replica from the newest snapshot after which the stream is complete. False when there is no snapshot: the log
+ * is young, or the stream was emptied from outside.
  */
 export async function readSnapshot(
   jetstream: JetStream,
@@ -99,14 +99,15 @@ export async function readSnapshot(
     if (firstSequence <= 1) return false
     throw new OnwardError(
       "log_corrupt",
-      `log ${subject}: what sums up the log cannot be read: remove the stream to begin anew`,
+      `log ${subject}: the snapshot cannot be read. Remove the stream to create a new log.`,
     )
   }
   const pieces: Uint8Array[] = []
   for (const seq of found.index.chunks) {
     const chunk = await jetstream.get({ seq })
-    // removed for a newer one just now, or damaged on its way
-    if (!chunk?.data) throw new OnwardError("log_unavailable", `log ${subject}: a piece is missing: try again`)
+    // a newer snapshot has just replaced it, or the chunk was damaged in transit
+    if (!chunk?.data)
+      throw new OnwardError("log_unavailable", `log ${subject}: a chunk of the snapshot is missing. Retry later.`)
     pieces.push(chunk.data)
   }
   const lines = linesIn(join(pieces))
@@ -118,8 +119,8 @@ export async function readSnapshot(
 }
 
 /**
- * The newest index is nearly always it. But one that was begun earlier may have ended later, when what it needs was removed for
- * the other, which then lies before it.
+ * Finds the newest index whose snapshot is complete. It is nearly always the newest one. But a snapshot that was started earlier can
+ * finish later, after a faster one has removed its records.
  */
 async function findIndex(
   jetstream: JetStream,
@@ -142,7 +143,7 @@ async function findIndex(
   return best
 }
 
-/** Undefined when it was not written by a log. */
+/** Decodes an index. Undefined when no log wrote it. */
 function indexIn(data: Uint8Array | undefined): SnapshotIndex | undefined {
   if (!data) return undefined
   try {

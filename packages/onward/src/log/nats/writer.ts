@@ -6,45 +6,45 @@ import type { Appended } from "../log.ts"
 import { sizeOf as bytesOf } from "../driver/retention.ts"
 import { cut, encodeBatch } from "./record.ts"
 
-/** Room that the rest of a record takes in a message, in bytes. */
+/** Space for the other parts of a record in a message, in bytes. */
 const HEAD = 512
 
 export interface WriterOptions {
   readonly stream: string
   readonly timeout: number
-  /** Gives batches their time; undefined leaves it to the server. */
+  /** The clock for the time of batches. Undefined: the clock of the server. */
   readonly clock: Clock | undefined
-  /** Largest payload of a message, in bytes. */
+  /** Maximum payload of a message, in bytes. */
   readonly maxPayload: () => number
-  /** Stores a record; rejects when it was refused, or when `deadline` has come. */
+  /** Stores a record. Rejects when it was refused, or at `deadline`. */
   readonly store: (kind: "batch" | "part", data: Uint8Array, deadline: number, isOver: () => boolean) => Promise<number>
 }
 
 export interface Writer {
   append(messages: readonly StoredMessage[]): Promise<Appended>
-  /** Tells that a batch was found in the stream; true when it is one of this writer. */
+  /** Reports a batch that was found in the stream. Returns true for a batch of this writer. */
   found(writer: string, number: number, appended: readonly Appended[]): boolean
 }
 
 /**
- * Writes appends as batches, one at a time: what is given while one is on its way goes into the next. An append is done
- * when its batch comes back by the stream, because only the stream knows what came before it.
+ * Creates a writer, which writes appends in batches, one at a time. Appends that arrive while a batch is being written form the next one.
+ * An append resolves when its batch arrives from the stream, because only the order of the stream decides its result.
  */
 export function createWriter({ stream, timeout, clock, maxPayload, store }: WriterOptions): Writer {
   const writer = crypto.randomUUID().slice(0, 13)
   let number = 0
   let onFound: { readonly number: number; readonly resolve: (appended: readonly Appended[]) => void } | undefined
 
-  const isAway = (): OnwardError =>
+  const lateError = (): OnwardError =>
     new OnwardError(
       "log_unavailable",
-      `log ${stream}: not acknowledged within ${timeout} ms; it may be stored all the same: give messages an \`idempotencyKey\` before trying again`,
+      `log ${stream}: not acknowledged within ${timeout} ms, and possibly stored. Retry with an \`idempotencyKey\`.`,
     )
 
   async function write(batch: readonly PendingAppend[]): Promise<readonly Appended[]> {
-    // that of the newest append: an append that waited for the batch before waits for its own, too
+    // the deadline of the newest append: an append that waited for the previous batch also waits for its own
     const deadline = Math.max(...batch.map(({ since }) => since)) + timeout
-    if (performance.now() > deadline) throw isAway()
+    if (performance.now() > deadline) throw lateError()
     number += 1
     const mine = number
     const time = clock ? { time: clock.now() } : {}
@@ -57,7 +57,7 @@ export function createWriter({ stream, timeout, clock, maxPayload, store }: Writ
     try {
       return await new Promise((resolve, reject) => {
         onFound = { number: mine, resolve }
-        timer = setTimeout(() => reject(isAway()), deadline - performance.now())
+        timer = setTimeout(() => reject(lateError()), deadline - performance.now())
         const send = async (): Promise<void> => {
           for (const piece of pieces) {
             await store(pieces.length === 1 ? "batch" : "part", piece, deadline, () => isOver)
@@ -81,7 +81,7 @@ export function createWriter({ stream, timeout, clock, maxPayload, store }: Writ
   }
 }
 
-/** About what an append takes of a record, in bytes. */
+/** The approximate size of an append in a record, in bytes. */
 function sizeOf(messages: readonly StoredMessage[]): number {
   let size = 0
   for (const { topic, data, event, id, idempotencyKey: key } of messages)

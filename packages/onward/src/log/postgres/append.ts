@@ -8,17 +8,17 @@ import { arrayOf, toText } from "./text.ts"
 
 export interface Append {
   readonly schema: string
-  /** Gives entries their time; undefined leaves it to the server. */
+  /** The clock for the time of entries. Undefined: the clock of the server. */
   readonly clock: Clock | undefined
-  /** Undefined leaves retention to others. */
+  /** Undefined: this append does not apply retention. */
   readonly limits: Limits | undefined
-  /** How long the server waits for others who append, in milliseconds; undefined leaves it as it is. */
-  readonly wait: number | undefined
-  /** Who is told of the append. */
+  /** How long the server waits for other appends, in milliseconds. Undefined: the setting of the connection. */
+  readonly lockTimeout: number | undefined
+  /** The channel of NOTIFY. Undefined: no notification. */
   readonly channel: string | undefined
 }
 
-interface Answer {
+interface AppendResult {
   readonly epoch: string
   readonly previous: number
   readonly last: number
@@ -28,11 +28,11 @@ interface Answer {
   readonly behind: boolean
 }
 
-/** Stores calls in one statement, and tells of each what became of it, and whether retention has more to do. */
+/** Stores calls in one statement. Returns the result of each, the newest position, and whether retention has more to remove. */
 export async function appendTo(
   run: Run,
   calls: readonly (readonly StoredMessage[])[],
-  { schema, clock, limits, wait, channel }: Append,
+  { schema, clock, limits, lockTimeout, channel }: Append,
 ): Promise<{ appended: Appended[]; newest: string; isBehind: boolean }> {
   const messages = calls.flat()
   const texts = (name: "event" | "id" | "idempotencyKey"): string | null => {
@@ -53,19 +53,22 @@ export async function appendTo(
       arrayOf(messages.map(({ topic, data, event, id, idempotencyKey: key }) => sizeOf(topic, data, event, id, key))),
       clock ? String(clock.now()) : null,
       limits ? limitsText(limits) : null,
-      wait === undefined ? null : String(wait),
+      lockTimeout === undefined ? null : String(lockTimeout),
       channel ?? null,
     ],
   )
-  const answer = JSON.parse(row?.[0] as string) as Answer
-  return { appended: split(calls, answer), newest: formatPosition(answer.epoch, answer.last), isBehind: answer.behind }
+  const result = JSON.parse(row?.[0] as string) as AppendResult
+  return { appended: split(calls, result), newest: formatPosition(result.epoch, result.last), isBehind: result.behind }
 }
 
-/** Limits as the functions of the schema take them. */
+/** Encodes limits for the functions of the schema. */
 export const limitsText = ({ count, bytes, age, topicCount, topicBytes }: Limits): string =>
   arrayOf([count, bytes, age, topicCount, topicBytes])
 
-function split(calls: readonly (readonly StoredMessage[])[], { epoch, previous, time, sequences }: Answer): Appended[] {
+function split(
+  calls: readonly (readonly StoredMessage[])[],
+  { epoch, previous, time, sequences }: AppendResult,
+): Appended[] {
   let at = 0
   let last = previous
   return calls.map(({ length }) => {

@@ -1,28 +1,28 @@
 import { kindOf } from "../../kind.ts"
 
-/** A row as an array of its columns, the same from every client, whatever it makes of names. */
+/** A row as an array of its columns: the form that is the same with every client. */
 export type Row = readonly unknown[]
 
-/** Runs one statement whose parameters are all text. */
+/** Runs one statement. All parameters are text. */
 export type Run = (text: string, parameters: readonly (string | null)[]) => Promise<readonly Row[]>
 
-/** What the log does with a client, whichever it is. */
+/** One interface for the clients of both packages. */
 export interface Connection {
   readonly run: Run
   /** Runs several statements without parameters, in one transaction. */
   readonly script: (text: string) => Promise<unknown>
   /**
-   * Hears a channel on a connection of its own. `onNews` is called with each payload, and with none after every reconnect;
-   * `onLost` when it stopped hearing. Absent when the client has no connection to spare.
+   * Listens on a channel with its own connection. Calls `onNotification` with each payload, and without one after every reconnect.
+   * Calls `onLost` when it has stopped listening. Absent when the client has only one connection.
    */
   readonly listen?: (
     channel: string,
-    onNews: (payload?: string) => void,
+    onNotification: (payload?: string) => void,
     onLost: () => void,
   ) => Promise<() => Promise<unknown>>
 }
 
-/** What `postgresLog` needs of a `Pool` of `pg`. */
+/** The members of a `Pool` of `pg` that `postgresLog` uses. */
 export interface PgPool extends PgQueryable {
   readonly totalCount: number
   readonly options?: { readonly max?: number }
@@ -30,7 +30,7 @@ export interface PgPool extends PgQueryable {
   on(event: "error", listener: (error: Error) => void): unknown
 }
 
-/** A client of `pg`, as a transaction of yours has it. */
+/** A client of `pg`, for use in a transaction. */
 export interface PgQueryable {
   query(statement: { text: string; values?: (string | null)[]; rowMode: "array" }): Promise<{ rows: unknown[][] }>
 }
@@ -40,16 +40,16 @@ export interface PgClient extends PgQueryable {
   release(destroy?: boolean): void
 }
 
-/** What `postgresLog` needs of the `sql` of `postgres`. */
+/** The members of the `sql` of `postgres` that `postgresLog` uses. */
 export interface PostgresJs extends PostgresJsQueryable {
   listen(
     channel: string,
-    onNews: (payload: string) => void,
+    onNotification: (payload: string) => void,
     onListen: () => void,
   ): Promise<{ unlisten(): Promise<void> }>
 }
 
-/** The `sql` of `postgres`, as a transaction of yours has it. */
+/** The `sql` of `postgres`, for use in a transaction. */
 export interface PostgresJsQueryable {
   unsafe(text: string, parameters?: (string | null)[], options?: { prepare?: boolean }): PostgresJsQuery
 }
@@ -61,20 +61,20 @@ export interface PostgresJsQuery extends PromiseLike<unknown> {
 /** A client: a `Pool` of `pg`, or the `sql` of `postgres`. */
 export type PostgresClient = PgPool | PostgresJs
 
-/** A transaction of yours: a client of `pg`, or the `sql` that `sql.begin` gives. */
+/** A transaction of your application: a client of `pg`, or the `sql` that `sql.begin` passes. */
 export type PostgresTransaction = PgQueryable | PostgresJsQueryable
 
-const heard = new WeakSet<object>()
+const withListener = new WeakSet<object>()
 
-/** Tells which client it is by what it can do. Throws a `TypeError` when it can be neither. */
+/** Detects the kind of client by its methods. Throws a `TypeError` for other values. */
 export function connectionOf(client: PostgresClient): Connection {
   if ((typeof client !== "object" && typeof client !== "function") || client === null) throw unfit(client)
   if (isPostgresJs(client) && "listen" in client) {
     return {
       run: runOf(client),
       script: async (text) => client.unsafe(text),
-      async listen(channel, onNews) {
-        const listening = await client.listen(channel, onNews, () => onNews())
+      async listen(channel, onNotification) {
+        const listening = await client.listen(channel, onNotification, () => onNotification())
         return () => listening.unlisten()
       },
     }
@@ -82,9 +82,9 @@ export function connectionOf(client: PostgresClient): Connection {
   if (!("query" in client && "connect" in client && typeof client.totalCount === "number")) {
     throw unfit(client)
   }
-  // a pool tells of connections it lost while nobody used them; without a listener that would end the process
-  if (!heard.has(client)) client.on("error", () => {})
-  heard.add(client)
+  // a pool emits an error for a lost idle connection, which without a listener would end the process
+  if (!withListener.has(client)) client.on("error", () => {})
+  withListener.add(client)
   const connection: Connection = {
     run: runOf(client),
     script: (text) => client.query({ text, rowMode: "array" }),
@@ -98,10 +98,10 @@ const unfit = (client: unknown): TypeError =>
     `postgresLog takes a Pool of pg, or the sql of postgres, not ${kindOf(client)}. A single connection does not reconnect, so pass a pool.`,
   )
 
-/** Runs statements by a client or in a transaction. */
+/** Returns a function that runs statements with a client or in a transaction. */
 export function runOf(client: PgQueryable | PostgresJsQueryable): Run {
   if (isPostgresJs(client)) {
-    // prepared it takes one round trip instead of two; a client told `prepare: false` does not
+    // a prepared statement takes one round trip instead of two, unless the client has `prepare: false`
     return async (text, parameters) => client.unsafe(text, [...parameters], { prepare: true }).values()
   }
   return async (text, parameters) => (await client.query({ text, values: [...parameters], rowMode: "array" })).rows
@@ -112,32 +112,32 @@ const isPostgresJs = (client: object): client is PostgresJsQueryable => "unsafe"
 async function listen(
   pool: PgPool,
   channel: string,
-  onNews: (payload?: string) => void,
+  onNotification: (payload?: string) => void,
   onLost: () => void,
 ): Promise<() => Promise<unknown>> {
   const client = await pool.connect()
-  let isOver = false
+  let isStopped = false
   const stop = (): boolean => {
-    if (isOver) return false
-    isOver = true
-    // it listens: nobody else should get it
+    if (isStopped) return false
+    isStopped = true
+    // the connection still listens, so it must not return to the pool
     client.release(true)
     return true
   }
   const lose = (): void => void (stop() && onLost())
   client.on("error", lose)
   client.on("end", lose)
-  // the types of pg cannot say it, but a notification comes with one
-  const hear = ({ payload }: { payload?: string }): void => {
-    if (!isOver) onNews(payload)
+  // the listener receives the notification, which the type here does not declare
+  const notify = ({ payload }: { payload?: string }): void => {
+    if (!isStopped) onNotification(payload)
   }
-  client.on("notification", hear as () => void)
+  client.on("notification", notify as () => void)
   try {
     await client.query({ text: `LISTEN ${channel}`, rowMode: "array" })
   } catch (error) {
     stop()
     throw error
   }
-  onNews()
+  onNotification()
   return async () => stop()
 }

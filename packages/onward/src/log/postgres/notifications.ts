@@ -3,107 +3,112 @@ import { formatPosition } from "../driver/position.ts"
 import { createWatchers } from "../driver/watchers.ts"
 import type { Connection } from "./connection.ts"
 
-/** How long to wait for a connection to hear, or to stop hearing, in milliseconds. */
-const PATIENCE = 3000
+/** How long to wait until a connection listens, or has stopped listening, in milliseconds. */
+const LISTEN_TIMEOUT = 3000
 
 export interface NotificationsOptions {
   readonly connection: Connection
-  /** Undefined when nobody tells of appends, or we cannot hear of them. */
+  /** Undefined when the log does not use NOTIFY. */
   readonly channel: string | undefined
   readonly pollInterval: number | undefined
-  /** Asks for the newest position. */
-  readonly look: () => Promise<Position>
+  /** Reads the newest position. */
+  readonly readNewest: () => Promise<Position>
 }
 
 export interface Notifications {
   watch(wake: (newest?: Position) => void): () => Promise<void>
-  /** Tells all watchers. */
+  /** Wakes all watchers. */
   wake(newest: Position): void
   close(): Promise<void>
 }
 
 /**
- * Wakes watchers. Looking at the newest position now and then is what makes it certain that they are woken; being told by
- * the server only makes it sooner. Neither is done while nobody watches.
+ * Wakes watchers by polling the newest position, which is reliable, and by LISTEN, which is faster. Neither runs while there is no
+ * watcher.
  */
-export function createNotifications({ connection, channel, pollInterval, look }: NotificationsOptions): Notifications {
+export function createNotifications({
+  connection,
+  channel,
+  pollInterval,
+  readNewest,
+}: NotificationsOptions): Notifications {
   const watchers = createWatchers({
     start() {
       listen()
-      plan()
-      return rest
+      schedulePoll()
+      return stop
     },
   })
   let seen: Position | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
-  let looking: Promise<void> | undefined
+  let polling: Promise<void> | undefined
   let listening: Promise<void> | undefined
   let unlisten: (() => Promise<unknown>) | undefined
-  /** Times in a row that looking found what nobody had told. */
-  let untold = 0
-  let wasAway = false
+  /** Number of consecutive polls that found a position without a notification. */
+  let missed = 0
+  let hasFailed = false
 
-  function plan(): void {
+  function schedulePoll(): void {
     clearTimeout(timer)
     if (watchers.size === 0) return
-    timer = setTimeout(() => void (looking = poll()), pollInterval ?? (unlisten ? 1000 : 100))
+    timer = setTimeout(() => void (polling = poll()), pollInterval ?? (unlisten ? 1000 : 100))
     ;(timer as { unref?(): void }).unref?.()
   }
 
   async function poll(): Promise<void> {
     try {
-      const newest = await look()
-      if (wasAway || newest !== seen) {
-        untold = unlisten && !wasAway ? untold + 1 : 0
-        // a client that lost its connection for good does not always say so
-        if (wasAway || untold >= 2) await stopListening()
-        wasAway = false
+      const newest = await readNewest()
+      if (hasFailed || newest !== seen) {
+        missed = unlisten && !hasFailed ? missed + 1 : 0
+        // a client does not always report that it has lost its connection
+        if (hasFailed || missed >= 2) await stopListening()
+        hasFailed = false
         seen = newest
         watchers.wake(newest)
       }
       if (watchers.size > 0) listen()
     } catch {
-      wasAway = true
+      hasFailed = true
     }
-    plan()
+    schedulePoll()
   }
 
   function listen(): void {
     if (channel === undefined || !connection.listen || unlisten || listening) return
-    const hear = (payload?: string): void => {
-      untold = 0
+    const onNotification = (payload?: string): void => {
+      missed = 0
       const [epoch = "", sequence] = payload?.split(" ") ?? []
-      // after a reconnect nobody knows what was missed
+      // without a payload after a reconnect: notifications can be missing
       const newest = sequence === undefined ? undefined : formatPosition(epoch, Number(sequence))
       if (newest !== undefined) seen = newest
       watchers.wake(newest)
     }
-    const lose = (): void => {
+    const onLost = (): void => {
       unlisten = undefined
-      plan()
+      schedulePoll()
     }
-    const mine = connection.listen(channel, hear, lose).then(
-      async (stop) => {
-        if (listening === begun && watchers.size > 0) unlisten = stop
-        else await stop().catch(() => {})
+    const mine = connection.listen(channel, onNotification, onLost).then(
+      async (unlistenNow) => {
+        if (listening === begun && watchers.size > 0) unlisten = unlistenNow
+        else await unlistenNow().catch(() => {})
       },
-      () => {}, // looking is enough, and after the next look it is tried again
+      () => {}, // polling continues, and the next poll tries again
     )
-    // a client may never answer when the server goes at the wrong moment
-    const begun = Promise.race([mine, patience()]).then(() => {
+    // the promise of a client can stay pending if the server stops at this moment
+    const begun = Promise.race([mine, listenTimeout()]).then(() => {
       if (listening === begun) listening = undefined
     })
     listening = begun
   }
 
   async function stopListening(): Promise<void> {
-    const stop = unlisten
+    const unlistenNow = unlisten
     unlisten = undefined
-    untold = 0
-    if (stop) await Promise.race([stop().catch(() => {}), patience()])
+    missed = 0
+    if (unlistenNow) await Promise.race([unlistenNow().catch(() => {}), listenTimeout()])
   }
 
-  async function rest(): Promise<void> {
+  async function stop(): Promise<void> {
     clearTimeout(timer)
     listening = undefined
     await stopListening()
@@ -117,17 +122,17 @@ export function createNotifications({ connection, channel, pollInterval, look }:
     },
     async close() {
       const clearing = watchers.clear()
-      await looking
+      await polling
       await clearing
-      // a look that was under way may have begun to listen
-      await rest()
+      // the last poll can have started to listen
+      await stop()
     },
   }
 }
 
-function patience(): Promise<void> {
+function listenTimeout(): Promise<void> {
   return new Promise((resolve) => {
-    const timer: unknown = setTimeout(resolve, PATIENCE)
+    const timer: unknown = setTimeout(resolve, LISTEN_TIMEOUT)
     ;(timer as { unref?(): void }).unref?.()
   })
 }

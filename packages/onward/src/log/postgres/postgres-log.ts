@@ -10,7 +10,7 @@ import { limitsOf, RETENTION_NAMES } from "../driver/retention.ts"
 import { createSweeper } from "../driver/sweeper.ts"
 import { timeoutOf } from "../driver/timeout.ts"
 import { connectionOf, runOf, type PostgresClient, type PostgresTransaction } from "./connection.ts"
-import { isAway, isGone, isOfOneCall, toOnwardError } from "./failure.ts"
+import { isIncomplete, isOfOneCall, isUnreachable, toOnwardError } from "./failure.ts"
 import { createNotifications } from "./notifications.ts"
 import { openTables } from "./open.ts"
 import { createReader } from "./reader.ts"
@@ -20,7 +20,7 @@ import { appendTo, limitsText } from "./append.ts"
 export interface PostgresLogOptions {
   /** The schema of the log's tables and functions. Each log needs its own. @default "onward" */
   readonly schema?: string
-  /** What is kept. @default 1,000,000 entries, 1 GiB */
+  /** The limits on what the log keeps. @default 1,000,000 entries, 1 GiB */
   readonly retention?: Retention
   /** Whether to create missing tables. Otherwise run the SQL of `postgresSchema` yourself. @default true */
   readonly migrate?: boolean
@@ -34,12 +34,11 @@ export interface PostgresLogOptions {
   readonly clock?: Clock
 }
 
-/** A log that takes part in transactions of yours. */
+/** A log that can append in the transactions of your application. */
 export interface PostgresLog extends Log {
   /**
-   * Appends as part of a transaction of yours: seen by everybody once it commits, and by nobody if it does not. From here to
-   * the end of the transaction all other appends wait, so append last. Rejects with `invalid_message` or `invalid_selector`
-   * what `hub.publish` would refuse.
+   * Appends in your transaction: subscribers receive the messages if it commits. All other appends wait until the transaction ends, so
+   * append last. Rejects with `invalid_message` or `invalid_selector` like `hub.publish`.
    */
   appendIn(transaction: PostgresTransaction, messages: readonly Message[]): Promise<Appended>
 }
@@ -47,12 +46,12 @@ export interface PostgresLog extends Log {
 const OPTIONS = ["schema", "retention", "migrate", "notify", "pollInterval", "timeout", "clock", ...RETENTION_NAMES]
 
 const DEFAULT_RETENTION: Retention = { count: 1_000_000, bytes: 1024 ** 3 }
-/** As large a message as a hub takes, unless told otherwise. */
+/** Maximum size of a message, in bytes: the default of a hub. */
 const MESSAGE_BYTES = 1024 * 1024
 
 /**
- * A log in PostgreSQL (13 or later), which any number of processes may share. `client` is a `Pool` of `pg` or the `sql` of
- * `postgres`; it stays yours: the log does not close it. Errors of the server come with the first call.
+ * Creates a log in PostgreSQL (13 or later), which any number of processes can share. `client` is a `Pool` of `pg` or the `sql` of
+ * `postgres`. The log does not close it. The first call connects, and reports errors of the server.
  *
  * @example
  * const hub = createHub({ log: postgresLog(new Pool({ connectionString: process.env.DATABASE_URL })) })
@@ -75,14 +74,14 @@ export function postgresLog(client: PostgresClient, options: PostgresLogOptions 
 
   const notifications = createNotifications({
     ...{ connection, channel, pollInterval },
-    look: async () => (await ask(() => reader.bounds())).last,
+    readNewest: async () => (await query(() => reader.bounds())).last,
   })
   const append = createBatcher({
     log: schema,
     write: (batch) =>
-      within("write", async () => {
+      withTimeout("write", async () => {
         const calls = batch.map(({ messages }) => messages)
-        const shape = { schema, clock, limits, wait: timeout, channel }
+        const shape = { schema, clock, limits, lockTimeout: timeout, channel }
         const { appended, newest, isBehind } = await appendTo(connection.run, calls, shape)
         if (calls.some(({ length }) => length > 0)) notifications.wake(newest)
         if (isBehind) sweeper.sweep()
@@ -90,24 +89,24 @@ export function postgresLog(client: PostgresClient, options: PostgresLogOptions 
       }),
     isOfOneAppend: (error) => isOfOneCall((error as Error).cause),
   })
-  // a sweep must not hold up closing
+  // a sweep ends early when the log is closing
   const sweeper = createSweeper(limits, () => gate.call(() => trim(() => gate.isClosed)))
 
-  /** Opens the tables first, waits no longer than `timeout`, and fails with what users understand. */
-  async function within<T>(kind: "read" | "write", run: () => Promise<T>): Promise<T> {
+  /** Opens the tables before the first call, applies the timeout, and converts errors. */
+  async function withTimeout<T>(kind: "read" | "write", run: () => Promise<T>): Promise<T> {
     let timer: ReturnType<typeof setTimeout> | undefined
     const late = new Promise<never>((_, reject) => {
       const advice =
         kind === "write"
-          ? "; it may be stored all the same: give messages an `idempotencyKey` before trying again"
-          : ": check the server, its load and the size of the pool"
-      const error = new OnwardError("log_unavailable", `log ${schema}: no answer within ${timeout} ms${advice}`)
+          ? ", and the messages are possibly stored. Retry with an `idempotencyKey`."
+          : ". Check the server, its load and the size of the pool."
+      const error = new OnwardError("log_unavailable", `log ${schema}: no response within ${timeout} ms${advice}`)
       timer = setTimeout(() => reject(error), timeout)
     })
     try {
       return await Promise.race([open().then(run), late])
     } catch (error) {
-      if (isGone(error)) opening = undefined
+      if (isIncomplete(error)) opening = undefined
       throw toOnwardError(schema, error)
     } finally {
       clearTimeout(timer)
@@ -122,10 +121,10 @@ export function postgresLog(client: PostgresClient, options: PostgresLogOptions 
     return opening
   }
 
-  /** A question may be asked twice: a pool does not know which of its connections a restarted server has forgotten. */
-  const ask = <T>(question: () => Promise<T>): Promise<T> =>
-    within("read", () =>
-      question().catch((error: unknown) => (isAway(error) ? question() : Promise.reject(error as Error))),
+  /** Runs a read, and repeats it after a connection error: a pool does not detect that the server has restarted. */
+  const query = <T>(run: () => Promise<T>): Promise<T> =>
+    withTimeout("read", () =>
+      run().catch((error: unknown) => (isUnreachable(error) ? run() : Promise.reject(error as Error))),
     )
 
   async function trim(isOver = (): boolean => false): Promise<void> {
@@ -138,20 +137,20 @@ export function postgresLog(client: PostgresClient, options: PostgresLogOptions 
       ])
       return row?.[0] === true
     }
-    while (await within("read", step)) if (isOver()) return
+    while (await withTimeout("read", step)) if (isOver()) return
   }
 
   return {
     append: (messages) => gate.call(() => append(messages)),
-    read: (query) => gate.call(() => ask(() => reader.read(query))),
-    bounds: () => gate.call(() => ask(() => reader.bounds())),
-    locate: (landmark) => gate.call(() => ask(() => reader.locate(landmark))),
+    read: (options) => gate.call(() => query(() => reader.read(options))),
+    bounds: () => gate.call(() => query(() => reader.bounds())),
+    locate: (landmark) => gate.call(() => query(() => reader.locate(landmark))),
     watch: (wake: (newest?: Position) => void) => gate.call(async () => notifications.watch(wake)),
     trim: () => gate.call(() => trim()),
     appendIn: (transaction, messages) =>
       gate.call(async () => {
         const checked = messages.map((message) => checkMessage(message, MESSAGE_BYTES))
-        const shape = { schema, clock, limits, wait: undefined, channel }
+        const shape = { schema, clock, limits, lockTimeout: undefined, channel }
         try {
           await open()
           const { appended } = await appendTo(runOf(transaction), [checked], shape)

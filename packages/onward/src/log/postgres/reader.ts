@@ -6,7 +6,7 @@ import { formatPosition, parsePosition } from "../driver/position.ts"
 import type { Row, Run } from "./connection.ts"
 import { arrayOf, fromText, toText } from "./text.ts"
 
-/** Bytes and number of entries after which a page ends. */
+/** Maximum number of bytes and entries of a page. */
 const PAGE_BYTES = 2 * 1024 * 1024
 const PAGE_ENTRIES = 4096
 
@@ -14,15 +14,15 @@ interface Head {
   readonly epoch: string
   readonly head: number
   readonly last: number
-  /** What topics without a mark of their own may have lost. */
+  /** The newest sequence number that a topic without its own mark can have lost. */
   readonly floor: number
-  /** Most entries of this page. */
+  /** Maximum number of entries of this page. */
   readonly limit: number
   readonly lost: (readonly [topic: string, to: number])[] | null
 }
 
-/** What is looked for: one of the first three. */
-interface Place {
+/** A landmark: one of the first three fields is set. */
+interface Search {
   readonly id?: string
   readonly since?: number | undefined
   readonly last?: number | undefined
@@ -32,7 +32,7 @@ interface Place {
 interface Located {
   readonly epoch: string
   readonly found: number | null
-  /** Where an id is, on any topic; null when it is nowhere, or on too many. */
+  /** The sequence number of the entry with the id on each topic. Null when no topic has it, or too many. */
   readonly all: (readonly [topic: string, sequence: number])[] | null
 }
 
@@ -42,9 +42,9 @@ export interface Reader {
   locate(landmark: Landmark): Promise<Position | undefined>
 }
 
-/** Answers every question in one round trip. Rejects with what the client rejects with. */
+/** Creates a reader. Each call takes one round trip, or two for an id, and rejects with the errors of the client. */
 export function createReader(run: Run, schema: string): Reader {
-  async function locate({ id, since, last, topics }: Place): Promise<Located> {
+  async function locate({ id, since, last, topics }: Search): Promise<Located> {
     const [row] = await run(`SELECT ${schema}.locate($1::text, $2::text::float8, $3::text::bigint, $4::text::text[])`, [
       id === undefined ? null : toText(id),
       since === undefined ? null : String(since),
@@ -55,15 +55,15 @@ export function createReader(run: Run, schema: string): Reader {
   }
 
   async function withId(id: string, { topics, matches }: IdScope): Promise<Position | undefined> {
-    // what lies on the named topics is found however many others have this id
+    // searched separately, because the search on any topic finds nothing if too many topics have this id
     const named = topics.length > 0 || !matches ? await locate({ id, topics }) : undefined
     const anywhere = matches && (await locate({ id, topics: undefined }))
-    // the log was recreated between the two answers
+    // a new epoch began between the two searches
     if (named && anywhere && named.epoch !== anywhere.epoch) return undefined
-    const fitting = (anywhere?.all ?? []).filter(([topic]) => matches?.(fromText(topic)))
-    const places = [named?.found ?? Infinity, ...fitting.map(([, place]) => place)]
+    const matching = (anywhere?.all ?? []).filter(([topic]) => matches?.(fromText(topic)))
+    const sequences = [named?.found ?? Infinity, ...matching.map(([, sequence]) => sequence)]
     const { epoch } = (anywhere ?? named) as Located
-    const oldest = Math.min(...places)
+    const oldest = Math.min(...sequences)
     return oldest < Infinity ? formatPosition(epoch, oldest) : undefined
   }
 
@@ -82,9 +82,9 @@ export function createReader(run: Run, schema: string): Reader {
         ],
       )
       const head = JSON.parse(first?.[8] as string) as Head
-      const place = readFrom(after, head.epoch, head.head, head.last)
+      const start = readFrom(after, head.epoch, head.head, head.last)
       const removed = [...(head.lost ?? []), ["*", head.floor] as const]
-      const lost = place.lost ?? lossOf(head.epoch, place.from, removed)
+      const lost = start.lost ?? lossOf(head.epoch, start.from, removed)
       return { ...pageOf(head, rows), ...(lost && { lost }) }
     },
     async bounds() {

@@ -1,21 +1,21 @@
-/** Everything an append does, in one call, so that it takes one round trip and one transaction. */
+/** The functions that append. An append is one call, so it takes one round trip and one transaction. */
 export const append = `
--- What a promotion or a restored backup may have lost begins a new life of the log. When commits waited for the standby, nothing was lost.
-CREATE OR REPLACE FUNCTION onward.check_life(p_log onward.log) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
+-- Begins a new epoch after a promotion or a restored backup, which can have lost entries. If commits waited for the standby, none were lost.
+CREATE OR REPLACE FUNCTION onward.check_epoch(p_log onward.log) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
   line integer := onward.timeline();
   here oid := 'onward.log'::regclass;
   name text := p_log.epoch;
 BEGIN
-  IF p_log.place <> here OR (p_log.timeline <> line AND NOT p_log.replicated) THEN
-    name := onward.new_life();
+  IF p_log.relation <> here OR (p_log.timeline <> line AND NOT p_log.replicated) THEN
+    name := onward.new_epoch();
   END IF;
-  UPDATE onward.log SET timeline = line, place = here;
+  UPDATE onward.log SET timeline = line, relation = here;
   RETURN name;
 END
 $$;
 
--- To be called whenever a process opens the log.
+-- Called by each process that opens the log.
 CREATE OR REPLACE FUNCTION onward.open() RETURNS text LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
   l onward.log;
@@ -30,20 +30,20 @@ BEGIN
     here := NULL;
   END;
   SELECT * INTO STRICT l FROM onward.log;
-  IF l.timeline = onward.timeline() AND l.place = 'onward.log'::regclass AND l.system IS NOT DISTINCT FROM coalesce(here, l.system) THEN
+  IF l.timeline = onward.timeline() AND l.relation = 'onward.log'::regclass AND l.system IS NOT DISTINCT FROM coalesce(here, l.system) THEN
     RETURN l.epoch;
   END IF;
   SELECT * INTO STRICT l FROM onward.log FOR UPDATE;
-  l.epoch := onward.check_life(l);
+  l.epoch := onward.check_epoch(l);
   IF l.system <> here THEN
-    l.epoch := onward.new_life();
+    l.epoch := onward.new_epoch();
   END IF;
   UPDATE onward.log SET system = coalesce(here, system);
   RETURN l.epoch;
 END
 $$;
 
--- Stores calls of so many messages each, in order, and answers as JSON. Whoever is in the middle of this holds up the others.
+-- Stores calls, in order. p_calls has the number of messages of each call. Returns the result as JSON. Other appends wait meanwhile.
 CREATE OR REPLACE FUNCTION onward.append(
   p_calls integer[], p_topics text[], p_data text[], p_events text[], p_ids text[], p_keys text[],
   p_retries double precision[], p_sizes integer[], p_now double precision, p_limits double precision[],
@@ -59,9 +59,9 @@ DECLARE
   touched integer[] := '{}';
   sequences bigint[];
   budget integer := 2000 + number;
-  has_twin boolean := false;
+  has_repeat boolean := false;
   is_replicated boolean := onward.is_replicated();
-  twin bigint;
+  same bigint;
   topic_id integer;
   was_empty boolean;
   at integer := 0;
@@ -73,8 +73,8 @@ BEGIN
     PERFORM set_config('synchronous_commit', 'local', true);
   END IF;
   SELECT * INTO STRICT l FROM onward.log FOR UPDATE;
-  IF l.timeline <> onward.timeline() OR l.place <> 'onward.log'::regclass THEN
-    l.epoch := onward.check_life(l);
+  IF l.timeline <> onward.timeline() OR l.relation <> 'onward.log'::regclass THEN
+    l.epoch := onward.check_epoch(l);
   END IF;
   before := l.last;
   present := greatest(l.time, coalesce(p_now, floor(extract(epoch FROM clock_timestamp()) * 1000)));
@@ -84,7 +84,7 @@ BEGIN
       budget := onward.apply_limits(present, touched, p_limits, budget);
       SELECT * INTO STRICT l FROM onward.log;
     END IF;
-    has_twin := EXISTS (
+    has_repeat := EXISTS (
       SELECT FROM unnest(p_ids, p_topics) g(id, name) JOIN onward.topics t ON t.name = g.name COLLATE "C" JOIN onward.entries e
       ON hashtextextended(e.id, 0) = hashtextextended(g.id COLLATE "C", 0) AND e.topic = t.id
         AND e.id = g.id COLLATE "C" AND e.id IS NOT NULL
@@ -101,12 +101,12 @@ BEGIN
     );
   END IF;
 
-  IF NOT has_twin THEN
+  IF NOT has_repeat THEN
     INSERT INTO onward.topics (name, trimmed)
     SELECT DISTINCT g.name COLLATE "C", l.floor FROM unnest(p_topics) g(name)
     WHERE NOT EXISTS (SELECT FROM onward.topics t WHERE t.name = g.name COLLATE "C");
-    GET DIAGNOSTICS twin = ROW_COUNT;
-    l.empty_topics := l.empty_topics + twin;
+    GET DIAGNOSTICS same = ROW_COUNT;
+    l.empty_topics := l.empty_topics + same;
     WITH given AS MATERIALIZED (
       SELECT g.n, t.id AS topic, g.data, g.event, g.id, g.key, g.retry, g.size
       FROM unnest(p_topics, p_data, p_events, p_ids, p_keys, p_retries, p_sizes) WITH ORDINALITY
@@ -129,7 +129,7 @@ BEGIN
     l.bytes := l.bytes + given.size;
     l.empty_topics := l.empty_topics - given.filled;
   ELSE
-    -- one by one: what is stored depends on what came before, and on what that pushed out
+    -- one by one: a message can repeat an earlier one, and storing it can remove older entries
     FOR c IN 1 .. cardinality(p_calls) LOOP
       IF c > 1 AND p_limits IS NOT NULL THEN
         UPDATE onward.log SET last = l.last, time = l.time, count = l.count, bytes = l.bytes, empty_topics = l.empty_topics;
@@ -137,19 +137,19 @@ BEGIN
         SELECT * INTO STRICT l FROM onward.log;
       END IF;
       FOR i IN at + 1 .. at + p_calls[c] LOOP
-        twin := NULL;
+        same := NULL;
         SELECT t.id, t.count = 0 INTO topic_id, was_empty FROM onward.topics t WHERE t.name = p_topics[i];
         IF topic_id IS NOT NULL AND p_ids[i] IS NOT NULL THEN
-          SELECT e.sequence INTO twin FROM onward.entries e
+          SELECT e.sequence INTO same FROM onward.entries e
           WHERE hashtextextended(e.id, 0) = hashtextextended(p_ids[i] COLLATE "C", 0) AND e.topic = topic_id AND e.id = p_ids[i];
         END IF;
-        IF twin IS NULL AND topic_id IS NOT NULL AND p_keys[i] IS NOT NULL THEN
-          SELECT e.sequence INTO twin FROM onward.entries e
+        IF same IS NULL AND topic_id IS NOT NULL AND p_keys[i] IS NOT NULL THEN
+          SELECT e.sequence INTO same FROM onward.entries e
           WHERE hashtextextended(e.key, 0) = hashtextextended(p_keys[i] COLLATE "C", 0) AND e.topic = topic_id AND e.key = p_keys[i];
         END IF;
-        IF twin IS NULL THEN
+        IF same IS NULL THEN
           l.last := l.last + 1;
-          twin := l.last;
+          same := l.last;
           IF topic_id IS NULL THEN
             INSERT INTO onward.topics (name, trimmed) VALUES (p_topics[i], l.floor) RETURNING id INTO topic_id;
             was_empty := false;
@@ -158,14 +158,14 @@ BEGIN
             l.empty_topics := l.empty_topics - 1;
           END IF;
           INSERT INTO onward.entries (sequence, topic, time, size, event, id, key, retry, data)
-          VALUES (twin, topic_id, present, p_sizes[i], p_events[i], p_ids[i], p_keys[i], p_retries[i], p_data[i]);
+          VALUES (same, topic_id, present, p_sizes[i], p_events[i], p_ids[i], p_keys[i], p_retries[i], p_data[i]);
           UPDATE onward.topics t SET count = t.count + 1, bytes = t.bytes + p_sizes[i] WHERE t.id = topic_id;
           l.count := l.count + 1;
           l.bytes := l.bytes + p_sizes[i];
           l.time := present;
           touched := touched || topic_id;
         END IF;
-        sequences := sequences || twin;
+        sequences := sequences || same;
       END LOOP;
       at := at + p_calls[c];
     END LOOP;
@@ -193,7 +193,7 @@ BEGIN
 END
 $$;
 
--- For triggers and other SQL: publishes as part of the transaction, and leaves retention to the processes that have the log open.
+-- For triggers and other SQL: publishes in the transaction. The processes that have the log open apply retention.
 CREATE OR REPLACE FUNCTION onward.publish(topic text, data text, event text DEFAULT NULL)
 RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 BEGIN

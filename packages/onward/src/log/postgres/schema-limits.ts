@@ -1,11 +1,11 @@
-/** Retention. Only called by who holds the row of the log locked. */
+/** The functions that apply retention. The caller must have locked the row of the log. */
 export const limits = (maxMarks: number): string => `
--- Removes entries up to a sequence number, of one topic or of all, and counts them out of their topics.
+-- Removes entries up to a sequence number, of one topic or of all, and subtracts them from the counts of their topics.
 CREATE OR REPLACE FUNCTION onward.remove(
   p_topic integer, p_from bigint, p_upto bigint, OUT removed bigint, OUT weight bigint, OUT emptied bigint
 ) LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-  -- not a loss to be noted: marks say what is removed here
+  -- tells the triggers that this is retention, which stores the newest removed positions itself
   PERFORM set_config('onward.removing', 'on', true);
   IF p_topic IS NULL THEN
     WITH gone AS (
@@ -30,8 +30,8 @@ BEGIN
 END
 $$;
 
--- Removes what is over the limits (count, bytes, age, count and bytes of a topic), oldest first, as far as the budget goes.
--- Returns what is left of the budget: with nothing left, there may be more to remove.
+-- Removes entries over the limits (count, bytes, age, count and bytes of a topic), oldest first, at most as many as the budget.
+-- Returns the rest of the budget. When it is 0 or less, there can be more to remove.
 CREATE OR REPLACE FUNCTION onward.apply_limits(
   p_time double precision, p_topics integer[], p_limits double precision[], p_budget integer
 ) RETURNS integer LANGUAGE plpgsql VOLATILE AS $$
@@ -44,7 +44,7 @@ DECLARE
   cut bigint;
 BEGIN
   SELECT * INTO STRICT l FROM onward.log;
-  -- topics first, because what they remove need not be removed elsewhere
+  -- topics first, because that can bring the log below its own limits
   IF p_limits[4] < 'Infinity' OR p_limits[5] < 'Infinity' THEN
     FOR t IN
       SELECT o.id, o.count, o.bytes, greatest(o.trimmed, l.head) AS from_ FROM onward.topics o
@@ -101,7 +101,7 @@ BEGIN
     SELECT e.sequence FROM onward.entries e WHERE e.sequence > l.head ORDER BY e.sequence LIMIT 1
   ) oldest;
 
-  -- too many topics to remember: the smallest marks become the floor, which stands for every topic without a mark
+  -- too many topics to remember: the smallest marks are merged into the floor, which applies to every topic without a mark
   IF l.empty_topics > ${maxMarks} THEN
     PERFORM set_config('onward.removing', 'on', true);
     WITH smallest AS (
@@ -119,7 +119,7 @@ BEGIN
 END
 $$;
 
--- Applies the limits to the whole log, a bounded step at a time: true when there may be more to do.
+-- Applies the limits to the whole log, in one limited step. True when there can be more to remove.
 CREATE OR REPLACE FUNCTION onward.trim(p_now double precision, p_limits double precision[], p_wait integer)
 RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
 DECLARE

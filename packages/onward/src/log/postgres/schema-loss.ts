@@ -1,6 +1,6 @@
-/** Noticing that entries were removed by other means than retention: readers that are behind must be told. */
+/** The triggers that detect entries removed by other means than retention, so that readers receive a gap. */
 export const loss = `
--- Begins a new life of the log and counts again. Statements that removed nothing change nothing.
+-- Begins a new epoch and recomputes the counts. A statement that removed nothing changes nothing.
 CREATE OR REPLACE FUNCTION onward.note_loss() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   l onward.log;
@@ -22,12 +22,12 @@ BEGIN
     head = coalesce((SELECT min(sequence) - 1 FROM onward.entries), last),
     empty_topics = (SELECT count(*) FROM onward.topics WHERE count = 0),
     trimmed = 0, floor = 0;
-  PERFORM pg_notify('SCHEMA_NAME_news', onward.new_life() || ' ' || l.last);
+  PERFORM pg_notify('SCHEMA_NAME_news', onward.new_epoch() || ' ' || l.last);
   RETURN NULL;
 END
 $$;
 
--- Only what is missing: CREATE TRIGGER waits for every append, and appends of other processes may be waiting for this.
+-- Creates only missing triggers: CREATE TRIGGER waits for every append, and appends of other processes can wait for this script.
 DO $$
 DECLARE
   name text;

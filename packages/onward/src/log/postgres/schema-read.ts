@@ -1,6 +1,6 @@
-/** Questions, each answered from one snapshot: a STABLE function sees the one of the statement that calls it. */
+/** The functions that read. Each uses one snapshot: a STABLE function sees the snapshot of the calling statement. */
 export const read = `
--- The first row is about the log, as JSON in "data"; the others are entries.
+-- The first row has the state of the log as JSON in "data"; the other rows are entries.
 CREATE OR REPLACE FUNCTION onward.read(p_epoch text, p_from bigint, p_topics text[], p_limit integer, p_bytes bigint)
 RETURNS TABLE (sequence bigint, topic text, "time" double precision, size integer, event text, id text, key text,
   retry double precision, data text)
@@ -12,7 +12,7 @@ DECLARE
   lost json;
   ids integer[];
   names text[];
-  most integer := p_limit;
+  page_limit integer := p_limit;
 BEGIN
   SELECT * INTO STRICT l FROM onward.log;
   begin_ := CASE WHEN p_epoch IS DISTINCT FROM l.epoch THEN l.head ELSE least(p_from, l.last) END;
@@ -28,19 +28,19 @@ BEGIN
   IF p_topics IS NOT NULL THEN
     SELECT array_agg(t.id), array_agg(t.name) INTO ids, names FROM onward.topics t
     WHERE t.name IN (SELECT g.name COLLATE "C" FROM unnest(p_topics) g(name)) AND t.count > 0;
-    -- many topics at once look at fewer entries of each
-    most := greatest(1, least(p_limit, 32768 / greatest(1, coalesce(cardinality(ids), 1))));
+    -- with many topics, fewer entries of each are examined
+    page_limit := greatest(1, least(p_limit, 32768 / greatest(1, coalesce(cardinality(ids), 1))));
   END IF;
   RETURN QUERY SELECT NULL::bigint, NULL::text, NULL::double precision, NULL::integer, NULL::text, NULL::text, NULL::text,
     NULL::double precision, json_build_object(
       'epoch', l.epoch, 'head', l.head, 'last', l.last, 'floor', CASE WHEN p_topics IS NULL THEN l.floor ELSE 0 END,
-      'limit', most, 'lost', lost
+      'limit', page_limit, 'lost', lost
     )::text;
   IF p_topics IS NULL THEN
     RETURN QUERY
     SELECT o.sequence, t.name, o.time, o.size, o.event, o.id, o.key, o.retry, o.data FROM (
       SELECT e.*, sum(e.size) OVER (ORDER BY e.sequence) - e.size AS before FROM (
-        SELECT * FROM onward.entries e WHERE e.sequence > greatest(begin_, l.head) ORDER BY e.sequence LIMIT most
+        SELECT * FROM onward.entries e WHERE e.sequence > greatest(begin_, l.head) ORDER BY e.sequence LIMIT page_limit
       ) e
     ) o JOIN onward.topics t ON t.id = o.topic WHERE o.before < p_bytes ORDER BY o.sequence;
   ELSIF ids IS NOT NULL THEN
@@ -49,16 +49,16 @@ BEGIN
       SELECT c.*, sum(c.size) OVER (ORDER BY c.sequence) - c.size AS before FROM (
         SELECT e.sequence, e.size, g.name FROM unnest(ids, names) g(id, name) CROSS JOIN LATERAL (
           SELECT e.sequence, e.size FROM onward.entries e
-          WHERE e.topic = g.id AND e.sequence > greatest(begin_, l.head) ORDER BY e.sequence LIMIT most
-        ) e ORDER BY e.sequence LIMIT most
+          WHERE e.topic = g.id AND e.sequence > greatest(begin_, l.head) ORDER BY e.sequence LIMIT page_limit
+        ) e ORDER BY e.sequence LIMIT page_limit
       ) c
     ) o JOIN onward.entries e ON e.sequence = o.sequence WHERE o.before < p_bytes ORDER BY e.sequence;
   END IF;
 END
 $$;
 
--- The position to read after, as a sequence number; null when there is none. One of the first three is given. An id is looked for on
--- the topics, or on all when there are none to name; "all" is then where it is on each topic, unless that are too many.
+-- Returns the sequence number to read after, or null. One of the first three arguments is set. An id is searched on the given topics.
+-- With p_topics null it is searched on all topics, and "all" has the entry of each topic, or null if there are too many.
 CREATE OR REPLACE FUNCTION onward.locate(p_id text, p_since double precision, p_last bigint, p_topics text[])
 RETURNS text LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
@@ -83,7 +83,7 @@ BEGIN
       WHERE hashtextextended(e.id, 0) = hashtextextended(p_id COLLATE "C", 0) AND e.id = p_id LIMIT MAX_SAME_ID + 1
     ) o JOIN onward.topics t ON t.id = o.topic;
   ELSIF p_since IS NOT NULL THEN
-    -- times never fall, so that halving finds the place without an index
+    -- times never decrease, so a binary search finds the position without an index
     low := l.head + 1;
     high := l.last + 1;
     WHILE low < high LOOP
@@ -95,7 +95,7 @@ BEGIN
         low := entry.sequence + 1;
       END IF;
     END LOOP;
-    -- entries may be missing just before the one that was found
+    -- entries just before the found one can be missing
     SELECT coalesce(min(o.sequence) - 1, l.last) INTO found_ FROM (
       SELECT e.sequence FROM onward.entries e WHERE e.sequence >= low ORDER BY e.sequence LIMIT 1
     ) o;

@@ -5,13 +5,13 @@ import { limits } from "./schema-limits.ts"
 import { loss } from "./schema-loss.ts"
 import { read } from "./schema-read.ts"
 
-/** How we know our own: the comment of the schema. A change of the tables makes it another. */
-export const MARK = "Onward log, version 2"
+/** The comment of the schema, which identifies it as a log. Its version increases with every change of tables or function names. */
+export const MARK = "Onward log, version 3"
 
-/** Schemas of these versions become this one's by running {@link postgresSchema}. */
-export const OLDER_MARKS: readonly string[] = ["Onward log, version 1"]
+/** Comments of older versions, which {@link postgresSchema} migrates. */
+export const OLDER_MARKS: readonly string[] = ["Onward log, version 1", "Onward log, version 2"]
 
-/** Names that need no quotes, so that every way of naming the schema is the same. */
+/** Throws a `TypeError` for a name that needs quotes in SQL. */
 export function checkSchemaName(schema: string): void {
   if (!/^[a-z_][a-z0-9_]{0,40}$/.test(schema) || schema.startsWith("pg_")) {
     throw new TypeError(
@@ -21,8 +21,8 @@ export function checkSchemaName(schema: string): void {
 }
 
 /**
- * The SQL that makes the tables and functions of a log, or leaves them as they are: run it as often as you like, in one
- * transaction. `postgresLog` runs it by itself unless told `migrate: false`.
+ * Returns the SQL that creates or migrates the tables and functions of a log. It can run repeatedly, in one transaction.
+ * `postgresLog` runs it, unless `migrate` is false.
  *
  * @example
  * await writeFile("onward.sql", postgresSchema())
@@ -37,13 +37,12 @@ export function postgresSchema(schema = "onward"): string {
 }
 
 /**
- * Positions are given by `log.last`, whose row an append locks until it commits: that is what makes the order of positions the
- * order of commits. Counts and sizes are kept along with the entries, because counting them would cost more the more there are.
- * Nothing at or below `head` is kept. A topic without kept entries stays for its mark: `trimmed` is how far it was removed,
- * and its own when `own` is true.
+ * An append takes positions from `log.last` and locks its row until it commits, so the order of positions is the order of commits.
+ * Counts and sizes are stored, because computing them would take longer with every entry. All kept entries are after `head`. The row
+ * of a topic without kept entries stays for its newest removed position, `trimmed`. With `own` false, that is an upper bound only.
  */
 const tables = `
--- two processes may come first at once
+-- two processes can create the tables at the same time
 SELECT pg_advisory_xact_lock(hashtext('onward SCHEMA_NAME'));
 CREATE SCHEMA IF NOT EXISTS SCHEMA_NAME;
 COMMENT ON SCHEMA SCHEMA_NAME IS '${MARK}';
@@ -51,11 +50,11 @@ COMMENT ON SCHEMA SCHEMA_NAME IS '${MARK}';
 CREATE TABLE IF NOT EXISTS onward.log (
   one boolean PRIMARY KEY DEFAULT true CHECK (one),
   epoch text NOT NULL,
-  -- which server wrote last: a change means a failover, or a restored backup
+  -- the server and the table of the last write: a change means a failover or a restored backup
   timeline integer NOT NULL,
-  place oid NOT NULL,
+  relation oid NOT NULL,
   system text,
-  -- whether a commit waited for a standby
+  -- whether the last commit waited for a standby
   replicated boolean NOT NULL DEFAULT false,
   last bigint NOT NULL DEFAULT 0,
   head bigint NOT NULL DEFAULT 0,
@@ -88,18 +87,28 @@ CREATE TABLE IF NOT EXISTS onward.entries (
   data text COLLATE "C" NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
 CREATE INDEX IF NOT EXISTS entries_topic ON onward.entries (topic, sequence);
--- by hash, because ids may be longer than what an index can hold; unique they are because appends wait for each other
+-- by hash, because an id can be too long for an index; not UNIQUE, because appends run one after another and check it
 CREATE INDEX IF NOT EXISTS entries_id_topic ON onward.entries (hashtextextended(id, 0), topic) WHERE id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS entries_key_topic ON onward.entries (hashtextextended(key, 0), topic) WHERE key IS NOT NULL;
--- those of version 1
+-- version 1 to 2
 DROP INDEX IF EXISTS onward.entries_id, onward.entries_key;
 
--- A name for one life of the log: positions of another mean nothing. To be called after the database was put back to an earlier time.
-CREATE OR REPLACE FUNCTION onward.new_life() RETURNS text LANGUAGE sql VOLATILE AS $$
+-- version 2 to 3
+DO $$
+BEGIN
+  IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'onward.log'::regclass AND attname = 'place' AND NOT attisdropped) THEN
+    ALTER TABLE onward.log RENAME COLUMN place TO relation;
+  END IF;
+END
+$$;
+DROP FUNCTION IF EXISTS onward.new_life(), onward.check_life(onward.log);
+
+-- Begins a new epoch and returns its name. Call it after the database was restored to an earlier time.
+CREATE OR REPLACE FUNCTION onward.new_epoch() RETURNS text LANGUAGE sql VOLATILE AS $$
   UPDATE onward.log SET epoch = substr(md5(random()::text || clock_timestamp()::text), 1, 8) RETURNING epoch
 $$;
 
--- The timeline of the server: another after every promotion (postgresql.org/docs/current/continuous-archiving.html#BACKUP-TIMELINES).
+-- The timeline of the server, which changes with every promotion (postgresql.org/docs/current/continuous-archiving.html#BACKUP-TIMELINES).
 CREATE OR REPLACE FUNCTION onward.timeline() RETURNS integer LANGUAGE sql VOLATILE AS $$
   SELECT ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer
 $$;
@@ -109,7 +118,7 @@ CREATE OR REPLACE FUNCTION onward.is_replicated() RETURNS boolean LANGUAGE sql S
   SELECT current_setting('synchronous_standby_names') <> '' AND current_setting('synchronous_commit') <> 'local'
 $$;
 
-INSERT INTO onward.log (epoch, timeline, place)
+INSERT INTO onward.log (epoch, timeline, relation)
 SELECT substr(md5(random()::text || clock_timestamp()::text), 1, 8), onward.timeline(), 'onward.log'::regclass
 WHERE NOT EXISTS (SELECT FROM onward.log);
 `

@@ -1,24 +1,24 @@
-/** Stands before what PostgreSQL's text cannot hold, and before itself. */
-const MARK = "\u001a"
-// oxlint-disable-next-line no-control-regex -- control characters are exactly what is looked for
-const ODD = /[\u0000\u001a]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
+/** The escape character before a character that PostgreSQL's text cannot contain, and before itself. */
+const ESCAPE = "\u001a"
+// oxlint-disable-next-line no-control-regex -- the pattern searches for control characters
+const UNSTORABLE = /[\u0000\u001a]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
 // oxlint-disable-next-line no-control-regex -- the same
-const MAY_BE_ODD = /[\u0000\u001a\ud800-\udfff]/
+const MAYBE_UNSTORABLE = /[\u0000\u001a\ud800-\udfff]/
 
-/** Text without NUL and halves of surrogate pairs, neither of which PostgreSQL can keep. Undone by {@link fromText}. */
+/** Escapes NUL and halves of surrogate pairs, which PostgreSQL cannot store. {@link fromText} reverses it. */
 export function toText(given: string): string {
-  if (!MAY_BE_ODD.test(given)) return given
-  return given.replace(ODD, (odd) => MARK + odd.charCodeAt(0).toString(16).padStart(4, "0"))
+  if (!MAYBE_UNSTORABLE.test(given)) return given
+  return given.replace(UNSTORABLE, (found) => ESCAPE + found.charCodeAt(0).toString(16).padStart(4, "0"))
 }
 
-/** The text that {@link toText} was given. */
+/** Reverses {@link toText}. */
 export function fromText(text: string): string {
-  if (!text.includes(MARK)) return text
+  if (!text.includes(ESCAPE)) return text
   // oxlint-disable-next-line no-control-regex -- the same
   return text.replace(/\u001a([0-9a-f]{4})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
 }
 
-/** An array as PostgreSQL writes it (section 8.15.2 of its manual), so that no client has to know the type. */
+/** Encodes an array in PostgreSQL's text format (section 8.15.2 of its manual), so that no client needs to know its type. */
 export function arrayOf(values: readonly (string | number | undefined)[]): string {
   let text = "{"
   for (const [i, value] of values.entries()) {

@@ -1,6 +1,6 @@
 import { kindOf } from "../../kind.ts"
 
-/** What is asked of ioredis: `Redis` (also by Sentinel) and `Cluster`. */
+/** The methods of ioredis that the log uses: of `Redis`, also with Sentinel, and of `Cluster`. */
 export interface IoredisClient {
   readonly status: string
   call(command: string, words: (string | number)[]): Promise<unknown>
@@ -10,11 +10,11 @@ export interface IoredisClient {
   off(event: "error", listener: (error: Error) => void): unknown
 }
 
-/** What is asked of node-redis: `createClient`, `createCluster`, `createSentinel`. */
+/** The methods of node-redis that the log uses: of `createClient`, `createCluster` and `createSentinel`. */
 export interface NodeRedisClient {
   readonly isOpen: boolean
   readonly isReady: boolean
-  /** Its first arguments differ: a cluster asks for the key, a cluster and a sentinel whether it only reads. */
+  /** The arguments before the command differ: a cluster takes the key, a cluster and a sentinel whether the command only reads. */
   sendCommand(...given: never[]): Promise<unknown>
   duplicate(): NodeRedisClient
   connect(): Promise<unknown>
@@ -23,25 +23,25 @@ export interface NodeRedisClient {
   off(event: "error", listener: (error: Error) => void): unknown
 }
 
-/** A client of one of the two packages, made and connected by whoever uses it. */
+/** A client of ioredis or of redis (node-redis), connected or connecting. */
 export type RedisClient = IoredisClient | NodeRedisClient
 
-/** Both packages alike. */
+/** One interface for the clients of both packages. */
 export interface Connection {
-  /** Sends a command that is about one key. */
+  /** Sends a command for one key. */
   send(key: string, words: readonly string[]): Promise<unknown>
   isReady(): boolean
-  /** Whether commands without a key may go to any of several servers. */
+  /** Whether a command without a key can go to any of several servers. */
   readonly hasManyServers: boolean
-  /** Another connection like this one, for what blocks. It never throws; it may not be ready yet. */
+  /** Creates another connection with the same options, for blocking commands. It never throws. It may not be ready yet. */
   duplicate(): Connection
-  /** Calls `listener` with what goes wrong between commands, such as a refused password; returns the undo. */
+  /** Calls `listener` with errors that happen between commands, such as a refused password. Returns a function that stops it. */
   onError(listener: (error: Error) => void): () => void
-  /** Ends it at once. Only for duplicates: the first one belongs to the user. */
+  /** Closes the connection at once. Only for duplicates: the user closes the first one. */
   end(): void
 }
 
-/** Finds out which client it is by what it can do. Throws a `TypeError` when it is neither. */
+/** Detects the kind of client by its methods. Throws a `TypeError` for other values. */
 export function connectionOf(client: RedisClient): Connection {
   const given: unknown = client
   if (typeof given === "object" && given !== null) {
@@ -62,7 +62,7 @@ function ofIoredis(client: IoredisClient): Connection {
     onError: (listener) => listening(client, listener),
     duplicate() {
       const copy = client.duplicate()
-      // what fails is told by the commands that fail
+      // a failing command reports its error
       copy.on("error", () => {})
       return ofIoredis(copy)
     },
@@ -94,7 +94,7 @@ function ofNodeRedis(client: NodeRedisClient, connecting: Promise<unknown> = Pro
       )
     },
     end() {
-      // a cluster that is destroyed while it connects goes on connecting to its nodes
+      // a cluster that is destroyed while it connects would continue to connect to its nodes
       const ending = isCluster ? connecting.then(destroy) : destroy()
       ending.catch(() => {})
     },

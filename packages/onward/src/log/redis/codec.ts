@@ -5,8 +5,8 @@ import { sizeOf } from "../driver/retention.ts"
 const PLUS = 43
 
 /**
- * A message as the script takes it: topic, data, size, and when there is more, a `+` and then event, id, key and retry as JSON,
- * a line each, empty when absent. JSON has no line breaks of its own, so that the script can cut it without reading it.
+ * Encodes a message for the script: topic, data and size. If the message has other fields, a `+`, then event, id, idempotency key and
+ * retry as JSON, one line each, empty when absent. JSON has no line breaks, so the script can split the lines without parsing.
  */
 export function wordsOf({ topic, data, event, id, idempotencyKey: key, retry }: StoredMessage): string[] {
   const isPlain = event === undefined && id === undefined && key === undefined && retry === undefined
@@ -14,12 +14,12 @@ export function wordsOf({ topic, data, event, id, idempotencyKey: key, retry }: 
   return [topic, data, String(sizeOf(topic, data, event, id, key)), more]
 }
 
-/** An id as the script knows it. */
+/** Encodes an id like {@link wordsOf}. */
 export const nameOfId = (id: string): string => JSON.stringify(id)
 
 /**
- * An entry from what the stream holds: one pair, of its topic and one text, because each word of an answer costs its reader.
- * The text is a line of time, size and what {@link wordsOf} made of the rest, and after it the data.
+ * Decodes an entry of the stream. It has one field: the topic and one text, because each element of a reply takes time to parse.
+ * The text is a line with time, size and the other fields by {@link wordsOf}, followed by the data.
  */
 export function entryOf(epoch: string, sequence: number, topic: string, stored: string): Entry {
   const position = formatPosition(epoch, sequence)

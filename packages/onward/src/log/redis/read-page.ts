@@ -6,45 +6,45 @@ import { formatPosition, parsePosition } from "../driver/position.ts"
 import { entryOf } from "./codec.ts"
 import type { Store } from "./store.ts"
 
-/** Most entries and bytes of a page. */
+/** Maximum number of entries and bytes of a page. */
 const PAGE_ENTRIES = 2000
 const PAGE_BYTES = 2 * 1024 * 1024
 
-/** Most entries of a plain page, whose bytes nobody counts on the way. */
+/** Maximum number of entries read without the script, because XRANGE has no limit in bytes. */
 const PLAIN_ENTRIES = 512
 
-/** Reads plainly where what is found proves itself, else by the script, which takes twice as long. */
+/** Reads by XRANGE if its result is certain to be right, otherwise by the script, which takes twice as long. */
 export async function readPage(store: Store, query: ReadQuery): Promise<Page> {
   return (!query.topics && (await readPlainly(store, query))) || readByScript(store, query)
 }
 
 /**
- * Reads without the script, so without its judgement of the server; undefined when that is needed. A place and an epoch name one
- * entry for ever, and the stream has its epoch in its key. So whichever server answers, and whatever became of the log since: what
- * is found after a place without a hole is what comes next. Everything else the script has to explain: a hole, since
- * entries were removed; nothing, since this may be the end or a life that is over; and an end before what was seen already.
+ * Reads without the script, so without its check of the server. Undefined when that check is needed. An epoch and a sequence number
+ * name one entry only, and the key of the stream contains the epoch. So consecutive sequence numbers after the position are the next
+ * entries, on any server and after any failover. The script has to decide in the other cases: a hole, because entries were
+ * removed; no entries, because this is the end or the epoch has ended; and an end before an entry that this process has seen.
  */
 async function readPlainly(store: Store, { after, limit }: ReadQuery): Promise<Page | undefined> {
   const { epoch, last, trimmed, average } = store.known
-  const place = parsePosition(after)
-  if (!place || place.epoch !== epoch || place.sequence < trimmed) return undefined
+  const position = parsePosition(after)
+  if (!position || position.epoch !== epoch || position.sequence < trimmed) return undefined
   const count = Math.min(limit, PLAIN_ENTRIES, Math.max(1, Math.floor(PAGE_BYTES / average)))
-  const found = await store.range(epoch, place.sequence + 1, count)
+  const found = await store.range(epoch, position.sequence + 1, count)
   const newest = Number.parseInt(found.at(-1)?.[0] ?? "0", 10)
-  // places only rise, so as many as fit in between are all of them
-  if (found.length === 0 || newest !== place.sequence + found.length) return undefined
+  // sequence numbers ascend, so this many entries up to `newest` leave no hole
+  if (found.length === 0 || newest !== position.sequence + found.length) return undefined
   if (found.length < count && newest < last) return undefined
   store.see(epoch, newest)
-  const entries = found.map(([, [topic, stored]], i) => entryOf(epoch, place.sequence + 1 + i, topic, stored))
+  const entries = found.map(([, [topic, stored]], i) => entryOf(epoch, position.sequence + 1 + i, topic, stored))
   return { entries, next: formatPosition(epoch, newest) }
 }
 
 async function readByScript(store: Store, { after, topics, limit }: ReadQuery): Promise<Page> {
   const parsed = parsePosition(after)
   const wanted = String(Math.min(limit, PAGE_ENTRIES))
-  const place = [parsed?.epoch ?? "", String(parsed?.sequence ?? 0)]
+  const position = [parsed?.epoch ?? "", String(parsed?.sequence ?? 0)]
   const bounded = [wanted, String(PAGE_BYTES), String(MAX_REMOVED_POSITIONS)]
-  const { epoch, first, last, results } = await store.call("read", [...place, ...bounded, ...wordsOfTopics(topics)])
+  const { epoch, first, last, results } = await store.call("read", [...position, ...bounded, ...wordsOfTopics(topics)])
   const [next, removed, flat] = results as [string, string[], string[]]
   const { from, lost } = readFrom(after, epoch, first, last)
   const loss = lost ?? (removed.length > 0 ? lossOf(epoch, from, pairs(removed)) : undefined)
@@ -56,7 +56,7 @@ async function readByScript(store: Store, { after, topics, limit }: ReadQuery): 
   return { entries, next: formatPosition(epoch, Number(next)), ...(loss && { lost: loss }) }
 }
 
-/** Topics as the script takes them: how many, and which. */
+/** Encodes topics for the script: their number, then the names. */
 export const wordsOfTopics = (topics: readonly string[] | undefined): string[] =>
   topics ? [String(topics.length), ...topics] : ["-1"]
 

@@ -20,7 +20,7 @@ import { createWriter } from "./writer.ts"
 export interface RedisLogOptions {
   /** The log's name in Redis: its keys start with `onward:{name}`. No braces. @default "log" */
   readonly name?: string
-  /** What is kept. Redis holds it in memory. @default 100,000 entries, 64 MiB */
+  /** The limits on what the log keeps. Redis keeps it in memory. @default 100,000 entries, 64 MiB */
   readonly retention?: Retention
   /** How long a call waits for Redis, in milliseconds, before it rejects with `log_unavailable`. @default 5_000 */
   readonly timeout?: number
@@ -29,11 +29,11 @@ export interface RedisLogOptions {
 }
 
 /**
- * A log in Redis 7 or newer, which any number of processes share. `client` is one of ioredis (`Redis`, `Cluster`) or
- * of redis (`createClient`, `createCluster`, `createSentinel`), connected or connecting; the log closes only the connection it
- * adds to wait for news. What an acknowledgement promises depends on the server's settings, see docs/redis.md.
+ * Creates a log in Redis 7 or newer, which any number of processes share. `client` is a client of ioredis (`Redis`, `Cluster`) or
+ * of redis (`createClient`, `createCluster`, `createSentinel`), connected or connecting. The log does not close it; it adds one
+ * connection to wait for new entries. Whether a message survives a failure depends on the settings of the server, see docs/redis.md.
  *
- * Throws a `TypeError` when `client` is neither. What is wrong with the server, its calls tell.
+ * Throws a `TypeError` when `client` is neither. Problems with the server are reported by the calls of the log.
  *
  * @example
  * const hub = createHub({ log: redisLog(new Redis("redis://127.0.0.1")) })
@@ -69,13 +69,13 @@ export function redisLog(client: RedisClient, options: RedisLogOptions = {}): Lo
     onBehind: () => sweeper.sweep(),
   })
 
-  /** Removes in steps, so that others get their turns, until nothing is over its limits. */
+  /** Applies retention in steps, so that the server can run other commands between them. */
   async function sweep(): Promise<void> {
     let cursor = "0"
     for (;;) {
       const { results } = await store.call("sweep", [...limitWords, String(clock?.now() ?? ""), cursor])
       const [next, isBehind] = results as [string, number]
-      // with more to remove, the same topics are looked at again
+      // with more to remove, the next step examines the same topics again
       if (!isBehind) cursor = hasTopicLimits ? next : "0"
       if (!isBehind && cursor === "0") return
     }
@@ -84,12 +84,12 @@ export function redisLog(client: RedisClient, options: RedisLogOptions = {}): Lo
   async function locate(landmark: Landmark): Promise<Position | undefined> {
     const { epoch, results } = await store.call("locate", wordsOfLandmark(landmark))
     const [found, all = []] = results as [string, string[]?]
-    let place = found === "" ? Infinity : Number(found)
+    let sequence = found === "" ? Infinity : Number(found)
     const matches = "id" in landmark ? idScopeOf(landmark).matches : undefined
     for (let i = 0; i < all.length; i += 2) {
-      if (matches?.(all[i] as string)) place = Math.min(place, Number(all[i + 1]))
+      if (matches?.(all[i] as string)) sequence = Math.min(sequence, Number(all[i + 1]))
     }
-    return place === Infinity ? undefined : formatPosition(epoch, place)
+    return sequence === Infinity ? undefined : formatPosition(epoch, sequence)
   }
 
   async function bounds() {

@@ -1,4 +1,4 @@
-/** Reading: pages, marks and places. A page ends early rather than being large or looking at too much. */
+/** Reading: pages, losses and positions. A page ends early, before it gets too large or takes too long. */
 export const READ: string = /* lua */ `
 local function namesFrom(at)
   local count = tonumber(ARGV[at])
@@ -15,7 +15,7 @@ end
 
 local function indexOf(name) return K .. ':topic:' .. state.born .. ':' .. name end
 
--- A topic that has entries has an index: else somebody has removed it, and readers of the topic would miss them.
+-- A topic with entries has an index. Without it, the key was removed from outside, and readers of the topic would miss entries.
 local function checkIndexes(names)
   if not names or state.count == 0 then return end
   for from = 1, #names, 1000 do
@@ -24,16 +24,16 @@ local function checkIndexes(names)
     for i = from, upTo do if rows[i - from + 1] then keys[#keys + 1] = indexOf(names[i]) end end
     if keys[1] and redis.call('EXISTS', unpack(keys)) < #keys then
       repair()
-      settle()
+      renameStream()
       return
     end
   end
 end
 
--- How far each topic was removed beyond a place, of those named or of all: name, place, name, place.
+-- The newest removed sequence numbers after \`from\`, of the named topics or of all: name, number, name, number.
 local function removedAfter(from, names, maxMarks)
   local list = {}
-  local function tell(name, to)
+  local function add(name, to)
     if tonumber(to) > from then
       list[#list + 1] = name
       list[#list + 1] = to
@@ -42,39 +42,39 @@ local function removedAfter(from, names, maxMarks)
   if not names then
     local found = redis.call('ZRANGEBYSCORE', REMOVED, '(' .. text(from), '+inf', 'WITHSCORES', 'LIMIT', 0, maxMarks + 1)
     if #found > maxMarks * 2 then return {'*', text(state.trimmed)} end
-    tell('*', text(state.floor))
-    for i = 1, #found, 2 do tell(found[i], text(tonumber(found[i + 1]))) end
+    add('*', text(state.floor))
+    for i = 1, #found, 2 do add(found[i], text(tonumber(found[i + 1]))) end
     return list
   end
   for _, name in ipairs(names) do
     local own = redis.call('ZSCORE', REMOVED, name)
     local row = not own and redis.call('HGET', TOPICS, name)
-    if own then tell(name, text(tonumber(own)))
-    else tell('*', row and string.match(row, '%d+$') or text(state.floor)) end
+    if own then add(name, text(tonumber(own)))
+    else add('*', row and string.match(row, '%d+$') or text(state.floor)) end
   end
   return list
 end
 
--- The places of the first entries on some topics, and up to where all of them were found.
-local function placesAfter(from, names, wanted)
+-- The sequence numbers of the first entries on some topics, and the number up to which the list is complete.
+local function sequencesAfter(from, names, wanted)
   local each = math.min(wanted, math.max(16, math.ceil(2 * wanted / math.max(1, #names))))
-  local places, upTo = {}, state.last
+  local sequences, upTo = {}, state.last
   for _, name in ipairs(names) do
     local found = redis.call('XRANGE', indexOf(name), text(from + 1), '+', 'COUNT', each)
-    for i, place in ipairs(found) do places[#places + 1] = sequenceOf(place[1]) end
-    if #found == each then upTo = math.min(upTo, places[#places]) end
+    for i, item in ipairs(found) do sequences[#sequences + 1] = sequenceOf(item[1]) end
+    if #found == each then upTo = math.min(upTo, sequences[#sequences]) end
   end
-  table.sort(places)
-  return places, upTo
+  table.sort(sequences)
+  return sequences, upTo
 end
 
 local function read(at)
   local epoch, after, wanted = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
   local maxBytes, maxMarks, names = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), namesFrom(at + 5)
   checkIndexes(names)
-  local isHere = epoch == state.epoch and after <= state.last
-  local from = isHere and after or epoch == state.epoch and state.last or firstOf()
-  local removed = isHere and from < state.trimmed and removedAfter(from, names, maxMarks) or {}
+  local isKnown = epoch == state.epoch and after <= state.last
+  local from = isKnown and after or epoch == state.epoch and state.last or firstOf()
+  local removed = isKnown and from < state.trimmed and removedAfter(from, names, maxMarks) or {}
   local entries, n, bytes, newest = {}, 0, 0, from
   local function take(entry)
     local fields = entry[2]
@@ -93,13 +93,13 @@ local function read(at)
     return state.last
   end
   local function some()
-    local places, upTo = placesAfter(from, names, wanted)
+    local sequences, upTo = sequencesAfter(from, names, wanted)
     local i = 1
-    while places[i] and places[i] <= upTo do
+    while sequences[i] and sequences[i] <= upTo do
       local first = i
-      -- neighbours in one go: a call costs as much as three entries
-      while places[i + 1] == places[i] + 1 and places[i + 1] <= upTo and i - first + 1 < each do i = i + 1 end
-      for _, entry in ipairs(redis.call('XRANGE', ENTRIES, idOf(places[first]), idOf(places[i]))) do
+      -- adjacent entries in one command: a command costs as much as three entries
+      while sequences[i + 1] == sequences[i] + 1 and sequences[i + 1] <= upTo and i - first + 1 < each do i = i + 1 end
+      for _, entry in ipairs(redis.call('XRANGE', ENTRIES, idOf(sequences[first]), idOf(sequences[i]))) do
         if take(entry) then return newest end
       end
       i = i + 1
@@ -111,7 +111,7 @@ local function read(at)
   return text(nextAt), removed, entries
 end
 
--- Times never fall, so that halving finds the place without an index.
+-- Times never decrease, so a binary search finds the position without an index.
 local function beforeTime(since)
   local function entryFrom(sequence) return redis.call('XRANGE', ENTRIES, text(sequence), '+', 'COUNT', 1)[1] end
   local low, high = firstOf() + 1, state.last + 1
@@ -121,7 +121,7 @@ local function beforeTime(since)
     if not entry or timeOf(entry) >= since then high = middle
     else low = sequenceOf(entry[1]) + 1 end
   end
-  -- entries may be missing just before the one that was found
+  -- entries just before the found one can be missing
   local found = entryFrom(low)
   return found and sequenceOf(found[1]) - 1 or state.last
 end
@@ -139,7 +139,7 @@ local function beforeLast(wanted, names)
     local left, at = wanted, '+'
     while left > 0 do
       local found = redis.call('XREVRANGE', source, at, '-', 'COUNT', math.min(left, 128))
-      for _, place in ipairs(found) do newest[#newest + 1] = sequenceOf(place[1]) end
+      for _, item in ipairs(found) do newest[#newest + 1] = sequenceOf(item[1]) end
       if #found < math.min(left, 128) then break end
       left, at = left - #found, '(' .. found[#found][1]
     end
@@ -158,15 +158,15 @@ local function oldestWithId(id, names)
   return oldest
 end
 
--- Topic and place of every entry with this id; none when there are more than so many.
-local function allWithId(id, most)
-  local found = redis.call('ZRANGEBYLEX', IDS, '[' .. id .. '\\n', '(' .. id .. '\\011', 'LIMIT', 0, most + 1)
+-- Topic and sequence number of every entry with this id. Empty when there are more than \`limit\`.
+local function allWithId(id, limit)
+  local found = redis.call('ZRANGEBYLEX', IDS, '[' .. id .. '\\n', '(' .. id .. '\\011', 'LIMIT', 0, limit + 1)
   local list = {}
-  if #found > most then return list end
+  if #found > limit then return list end
   for _, member in ipairs(found) do
-    local topic, place = string.match(string.sub(member, #id + 2), '^(.*)\\n(%d+)$')
+    local topic, sequence = string.match(string.sub(member, #id + 2), '^(.*)\\n(%d+)$')
     list[#list + 1] = topic
-    list[#list + 1] = place
+    list[#list + 1] = sequence
   end
   return list
 end

@@ -1,11 +1,11 @@
 /**
- * Storing, removing, and the marks of what was removed. Of each topic touched there is a row, read once and written once a call.
- * Everything that may be long goes by the budget: a lowered limit must not hold up a server that others use.
+ * Storing and removing entries, and remembering the newest removed positions (marks). Each topic that a call touches has a row, which is
+ * read once and written once. A budget limits long work: after a lowered limit, the server must still be able to run other commands.
  */
 export const WRITE: string = /* lua */ `
--- The server's own time, for all processes alike: one whose clock is wrong must not expire what others share.
+-- The time of the server, the same for all processes: a process with a wrong clock must not expire shared entries.
 local function present(given)
-  return tonumber(given) or math.floor(tonumber(told('server_time_usec')) / 1000)
+  return tonumber(given) or math.floor(tonumber(infoOf('server_time_usec')) / 1000)
 end
 local function limit(i) return tonumber(ARGV[i]) or math.huge end
 local maxCount, maxBytes, maxAge, topicCount, topicBytes, maxMarks =
@@ -22,7 +22,7 @@ local function rowOf(name)
   if raw then
     local bytes, base = string.match(raw, '^(%d+) (%d+)$')
     row.bytes, row.base, row.count = tonumber(bytes), tonumber(base), redis.call('XLEN', row.key)
-    -- it has entries, but somebody has removed its index: the next call makes it again
+    -- the topic has entries, but its index was removed from outside: the next call recreates it
     if row.count == 0 then state.damaged = '1' end
   elseif redis.call('ZREM', EMPTY, name) == 0 then
     row.base = state.floor
@@ -42,8 +42,8 @@ local function store(topic, data, size, more, time)
   return sequence
 end
 
--- Counts out an entry, the oldest of its topic.
-local function countOut(entry)
+-- Subtracts a removed entry, the oldest of its topic, from the counts.
+local function subtract(entry)
   local fields, sequence = entry[2], sequenceOf(entry[1])
   local row, size = rowOf(fields[1]), string.match(fields[2], '^%d+ (%d+)')
   local id, key = namesIn(fields[2])
@@ -69,11 +69,11 @@ local function trimTopic(row)
     local count = math.max(1, math.min(row.count - topicCount, budget, 64))
     local found = redis.call('XRANGE', row.key, text(row.gone + 1), '+', 'COUNT', text(count))
     if not found[1] then break end
-    for _, place in ipairs(found) do
+    for _, item in ipairs(found) do
       if not isOver() then break end
-      local entry = redis.call('XRANGE', ENTRIES, place[1], place[1])[1]
-      hadFirst = countOut(entry) == state.first + 1 or hadFirst
-      redis.call('XDEL', ENTRIES, place[1])
+      local entry = redis.call('XRANGE', ENTRIES, item[1], item[1])[1]
+      hadFirst = subtract(entry) == state.first + 1 or hadFirst
+      redis.call('XDEL', ENTRIES, item[1])
     end
   end
   if hadFirst then findOldest() end
@@ -87,7 +87,7 @@ local function trim(now, touched)
     local count, upTo = math.max(1, math.min(state.count - maxCount, budget, 64)), nil
     for _, entry in ipairs(redis.call('XRANGE', ENTRIES, '-', '+', 'COUNT', text(count))) do
       if not isOver(timeOf(entry)) then break end
-      upTo = countOut(entry)
+      upTo = subtract(entry)
     end
     redis.call('XTRIM', ENTRIES, 'MINID', text(upTo + 1))
     findOldest()
@@ -95,8 +95,8 @@ local function trim(now, touched)
   if state.count > 0 and isOver(state.oldest) then isBehind = true end
 end
 
--- Folds the smallest marks of topics without entries into the floor, a tenth at once.
-local function fold()
+-- Merges the smallest marks of topics without entries into the floor, a tenth at once.
+local function mergeMarks()
   local excess = redis.call('ZCARD', EMPTY) - maxMarks
   if excess <= 0 then return end
   local popped = redis.call('ZPOPMIN', EMPTY, text(excess + math.floor(maxMarks / 10)))
@@ -118,7 +118,7 @@ local function saveAll()
       redis.call('HSET', TOPICS, name, text(row.bytes) .. ' ' .. text(row.base))
     end
   end
-  fold()
+  mergeMarks()
   save()
   isChanged = false
 end
@@ -126,7 +126,7 @@ end
 local function append(at)
   local writer = K .. ':writer:' .. ARGV[at]
   local batch = ARGV[at + 1]
-  -- a client that lost its connection may send again what was done
+  -- a client that lost its connection can send a finished batch again
   local done = redis.call('GET', writer)
   if done then
     local number, results = string.match(done, '^(%d+) (.*)$')
@@ -143,9 +143,9 @@ local function append(at)
       local topic, data, size, more = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
       at = at + 4
       local id, key = namesIn(more)
-      local twin = (id ~= '' and withId(id, topic)) or (key ~= '' and redis.call('HGET', KEYS_OF, keyOf(topic, key)))
-      if twin then
-        sequences[i], isPlain = tonumber(twin), false
+      local same = (id ~= '' and withId(id, topic)) or (key ~= '' and redis.call('HGET', KEYS_OF, keyOf(topic, key)))
+      if same then
+        sequences[i], isPlain = tonumber(same), false
       else
         local sequence = store(topic, data, size, more, time)
         remember(topic, id, key, sequence)
@@ -154,7 +154,7 @@ local function append(at)
     end
     if state.last > previous then state.time = time end
     trim(time, touched)
-    -- the usual call is told in three numbers
+    -- without repeats, the sequence numbers follow \`previous\` and are left out
     results[#results + 1] = {text(previous), text(time), isPlain and 0 or sequences}
   end
   saveAll()
@@ -168,7 +168,7 @@ local function sweep(at)
   if hasTopicLimits then
     local found = redis.call('HSCAN', TOPICS, cursor, 'COUNT', 200)
     for i = 1, #found[2], 2 do touched[rowOf(found[2][i])] = true end
-    -- topics left over their limits are come back to
+    -- the caller repeats this cursor while topics remain over their limits
     cursor = found[1]
   end
   trim(now, touched)

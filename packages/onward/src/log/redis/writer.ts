@@ -6,24 +6,24 @@ import type { Appended } from "../log.ts"
 import { wordsOf } from "./codec.ts"
 import type { Store } from "./store.ts"
 
-/** Most messages and bytes in one call of the script, unless an append alone has more. */
+/** Maximum number of messages and bytes in one call of the script. A single append can have more. */
 const BATCH_MESSAGES = 1_000
 const BATCH_BYTES = 1024 * 1024
 
 export interface WriterOptions {
-  /** The limits, as the script takes them. */
+  /** The limits, encoded for the script. */
   readonly limits: readonly string[]
-  /** Gives entries their time; undefined leaves it to the server. */
+  /** The clock for the time of entries. Undefined: the clock of the server. */
   readonly clock: Clock | undefined
-  /** Called right before appends that stored something resolve. */
+  /** Called just before appends that stored entries resolve. */
   readonly onStored: (newest: Position) => void
-  /** Called when there is more to remove than one call could. */
+  /** Called when retention has more to remove than one call can. */
   readonly onBehind: () => void
 }
 
 /**
- * Creates the `append` of the log, one call of the script at a time. The calls are numbered, so that a call that a client sends
- * twice, because it does not know whether the first arrived, takes effect once.
+ * Creates the `append` function of the log, which calls the script one batch at a time. Batches are numbered: a client that lost its
+ * connection can send a batch twice, and it takes effect once.
  */
 export function createWriter(
   store: Store,
@@ -46,7 +46,7 @@ export function createWriter(
   return createBatcher({ log: store.key, write, maxMessages: BATCH_MESSAGES, maxSize: BATCH_BYTES })
 }
 
-/** The position before the call, its time, and the sequence numbers: 0 when they are those that follow. */
+/** The sequence number before the append, its time, and its sequence numbers: 0 when they directly follow the first. */
 type Outcome = readonly [previous: string, time: string, sequences: 0 | readonly number[]]
 
 function appendedOf(epoch: string, [before, time, sequences]: Outcome, count: number): Appended {

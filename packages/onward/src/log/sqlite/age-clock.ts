@@ -1,29 +1,29 @@
-/** One moment, by both clocks of a process, in milliseconds. */
+/** A moment by both clocks of a process, in milliseconds. */
 export interface Moment {
   /** The time of day, since 1970. */
   readonly wall: number
   readonly monotonic: number
 }
 
-/** What is known of the file's entries at that moment. */
+/** The times of the entries in the file, in milliseconds since 1970. */
 export interface EntryTimes {
   readonly count: number
-  /** That of the newest entry. */
+  /** The time of the newest entry. */
   readonly newest: number
-  /** That of the oldest entry kept. */
+  /** The time of the oldest kept entry. */
   readonly oldest: () => number
 }
 
-/** A clock that is corrected by less, in ms, is simply followed. */
-const STEP = 60_000
+/** A smaller change of the wall clock counts as a correction and not as a jump, in milliseconds. */
+const MIN_JUMP = 60_000
 
 /**
- * Tells what time it is for the age of entries. A file has no clock of its own, so a wall clock that jumps is not believed: neither while the
- * process runs, where the monotonic clock shows the jump, nor when it opens a file, where only the newest entry's time can. Entries from before a
- * jump are then kept until they are too old by the monotonic clock. Once they are gone, the wall clock counts again.
+ * The clock for the age of entries. It ignores a jump of the wall clock: while the process runs, the monotonic clock shows the jump; when
+ * a process opens the file, only the time of the newest entry can. Entries from before a jump expire by the monotonic clock. When they have been
+ * removed, the wall clock is used again.
  */
 export class AgeClock {
-  /** How far the wall clock is taken to be ahead. */
+  /** How far the wall clock is assumed to be ahead, in milliseconds. */
   #ahead = 0
   /** Entries with an earlier time are from before the jump. */
   #since = 0
@@ -34,15 +34,15 @@ export class AgeClock {
     const last = this.#last
     this.#last = moment
     const jump = last ? wall - last.wall - (moment.monotonic - last.monotonic) : count > 0 ? wall - newest : 0
-    if (jump > STEP) {
+    if (jump > MIN_JUMP) {
       this.#ahead += jump
       this.#since = wall
     }
-    // what is set back after it was set ahead is right again; that by which it is set back further only keeps entries for longer
-    if (jump < -STEP) this.#ahead = Math.max(0, this.#ahead + jump)
+    // a clock that was ahead and is set back is right again; if it is set back further, entries are only kept longer
+    if (jump < -MIN_JUMP) this.#ahead = Math.max(0, this.#ahead + jump)
     if (this.#ahead > 0 && (count === 0 || oldest() >= this.#since)) this.#ahead = 0
     const present = wall - this.#ahead
-    // another process's clock may be a little ahead of this one; an entry from far ahead says nothing of the others
-    return newest > present && newest - present <= STEP ? newest : present
+    // the clock of another process can be slightly ahead; an entry from far ahead must not expire the others
+    return newest > present && newest - present <= MIN_JUMP ? newest : present
   }
 }

@@ -10,8 +10,8 @@ import { pathOfWitness } from "./witness.ts"
 const TIMEOUT = 5_000
 
 /**
- * Copies the log in the file `path` to a new file, while processes use it. The copy has everything that was acknowledged before. Blocks this
- * thread until the copy is on disk.
+ * Copies the log in the file `path` to a new file, while processes use it. The copy contains all messages that were acknowledged before.
+ * Blocks this thread until the copy is on disk.
  * @throws OnwardError when `path` is not a log, and when `to` exists or cannot be written
  */
 export function backupSqliteLog(path: string, to: string): void {
@@ -22,7 +22,7 @@ export function backupSqliteLog(path: string, to: string): void {
   const unfinished = `${to}.unfinished`
   try {
     rmSync(unfinished, { force: true })
-    // only reading: the processes that have it open keep a witness of what they acknowledged, which is theirs to write
+    // read-only: only the processes that have the log open write its witness
     const database = new DatabaseSync(path, { readOnly: true, timeout: TIMEOUT })
     try {
       const { application_id: id } = database.prepare("PRAGMA application_id").get() as { application_id: number }
@@ -42,8 +42,8 @@ export function backupSqliteLog(path: string, to: string): void {
 }
 
 /**
- * Puts a copy made by {@link backupSqliteLog} in place of the log in the file `path`, in a new epoch: clients that have seen newer entries
- * than the copy has are told by `stream.gap`. No process may have the log open. Returns where the replaced file is, if there was one.
+ * Restores a copy made by {@link backupSqliteLog} to the file `path`, in a new epoch: clients that have received newer entries
+ * get `stream.gap`. No process may have the log open. Returns the new path of the replaced file, if there was one.
  * @throws OnwardError when `from` is not a log, and when a process has `path` open
  */
 export function restoreSqliteLog(from: string, path: string): string | undefined {
@@ -63,14 +63,14 @@ export function restoreSqliteLog(from: string, path: string): string | undefined
   }
 }
 
-/** Checks that the file is a whole log, and gives it a new epoch. */
+/** Checks that the file is an undamaged log, and starts a new epoch in it. */
 function beginEpoch(path: string): void {
   const { database } = openFile(path, { durability: "full", timeout: TIMEOUT })
   try {
     const { quick_check: found } = database.prepare("PRAGMA quick_check(1)").get() as { readonly quick_check: string }
     if (found !== "ok") throw new OnwardError("log_corrupt", `backup of ${path}: ${found}. Use another backup.`)
     database.prepare("UPDATE log SET epoch = ?").run(createEpoch())
-    // in one file, to be renamed
+    // into one file, which can be renamed
     database.exec("PRAGMA journal_mode = DELETE")
   } finally {
     database.close()
@@ -80,14 +80,14 @@ function beginEpoch(path: string): void {
 /** Renames a log that no process has open. */
 function setAside(path: string): string {
   const replaced = `${path}.replaced-${new Date().toISOString().replaceAll(/[:.]/g, "-")}`
-  closeForOthers(path)
+  checkpoint(path)
   renameSync(path, replaced)
   rmSync(pathOfWitness(path), { force: true })
   return replaced
 }
 
 /** Empties the write-ahead log into the file, which SQLite does only while no other process has it open (sqlite.org/wal.html, section 3). */
-function closeForOthers(path: string): void {
+function checkpoint(path: string): void {
   try {
     const database = new DatabaseSync(path)
     try {
@@ -97,7 +97,7 @@ function closeForOthers(path: string): void {
     }
   } catch (error) {
     if (!isBusy(failureOf(error))) {
-      // a damaged file is what a restore is for
+      // the file is damaged, which is a reason to restore
       for (const suffix of ["-wal", "-shm"]) rmSync(path + suffix, { force: true })
       return
     }

@@ -2,10 +2,10 @@ import { MAX_REMOVED_POSITIONS } from "../driver/removed-positions.ts"
 import type { Limits } from "../driver/retention.ts"
 import type { WriterSql } from "./writer-sql.ts"
 
-/** Positions that this process gave mean nothing there. */
-export const NEW_LIFE = "another process began a new life of the log. Restart what uses it."
+/** The error when another process has started a new epoch: positions of this process are no longer valid. */
+export const NEW_EPOCH = "another process started a new epoch of the log. Restart the processes that use it"
 
-/** Most topics remembered between transactions. */
+/** Maximum number of topics that are cached between transactions. */
 const MAX_CACHED = 10_000
 
 export interface LogRow {
@@ -28,13 +28,13 @@ interface TopicRow {
 }
 
 export interface Topic extends TopicRow {
-  /** `count` as the file has it. */
+  /** `count` in the file. */
   storedCount: number
 }
 
 /**
- * How much is kept and how far it was removed, of the log and of each topic. Remembered from transaction to transaction, so
- * that the usual one reads nothing; read anew when another connection has committed in between.
+ * The counts and the newest removed positions of the log and of each topic. Cached between transactions, so that most transactions
+ * read nothing. Read again when another connection has committed in between.
  */
 export class Counters {
   readonly touched: Set<Topic> = new Set()
@@ -57,11 +57,11 @@ export class Counters {
 
   #readLog(): LogRow {
     const row = this.#sql.readLog.get() as unknown as LogRow & { epoch: string }
-    if (row.epoch !== this.#epoch) throw new Error(NEW_LIFE)
+    if (row.epoch !== this.#epoch) throw new Error(NEW_EPOCH)
     return { ...row }
   }
 
-  /** To be called in each transaction, before anything else. */
+  /** Must be called first in each transaction. */
   begin(): void {
     const version = this.#sql.dataVersion.get()?.["data_version"]
     if (version === this.#version && this.#byName.size < MAX_CACHED) return
@@ -71,7 +71,7 @@ export class Counters {
     this.#byId.clear()
   }
 
-  /** The topic of this name, made if there is none. */
+  /** The topic with this name. Created if it does not exist. */
   topicNamed(name: string): Topic {
     const known = this.#byName.get(name) ?? this.#remember(this.#sql.topicByName.get(name))
     if (known) return known
@@ -80,20 +80,20 @@ export class Counters {
     return this.#remember({ id, name, count: 0, bytes: 0, trimmed: this.log.floor, own: 0 }) as Topic
   }
 
-  /** The topic an entry names. */
+  /** The topic of an entry. */
   topicWithId(id: number): Topic {
     const topic = this.#byId.get(id) ?? this.#remember(this.#sql.topicById.get(id))
-    if (!topic) throw Object.assign(new Error(`an entry names topic ${id}, which is missing`), { errcode: 11 })
+    if (!topic) throw Object.assign(new Error(`topic ${id} of an entry is missing`), { errcode: 11 })
     return topic
   }
 
-  /** Some topics over their limits. */
+  /** At most 100 topics that are over their limits. */
   topicsOver({ topicCount, topicBytes }: Limits): Topic[] {
     const limits = [topicCount, topicBytes].map((limit) => Math.min(limit, Number.MAX_SAFE_INTEGER))
     return this.#sql.topicsOver.all(...limits).map(({ id }) => this.topicWithId(id as number))
   }
 
-  /** Counts a new entry in and returns its sequence number. */
+  /** Adds a new entry to the counts, and returns its sequence number. */
   added(topic: Topic, size: number): number {
     this.log.count += 1
     this.log.bytes += size
@@ -103,7 +103,7 @@ export class Counters {
     return ++this.log.last
   }
 
-  /** Counts a removed entry out: the oldest of its topic. */
+  /** Subtracts a removed entry, the oldest of its topic, from the counts. */
   removed(topic: Topic, sequence: number, size: number): void {
     this.log.count -= 1
     this.log.bytes -= size
@@ -115,7 +115,7 @@ export class Counters {
     this.#touch(topic)
   }
 
-  /** Writes down what has changed. */
+  /** Writes the changes to the file. */
   write(): void {
     if (!this.#hasChanged) return
     for (const topic of this.touched) {
@@ -126,14 +126,14 @@ export class Counters {
       topic.storedCount = count
     }
     this.touched.clear()
-    if (this.log.empty_topics > MAX_REMOVED_POSITIONS) this.#fold()
+    if (this.log.empty_topics > MAX_REMOVED_POSITIONS) this.#mergeMarks()
     const { last, time, count, bytes, trimmed, floor, empty_topics } = this.log
     this.#sql.updateLog.run(last, time, count, bytes, trimmed, floor, empty_topics)
     this.#hasChanged = false
   }
 
-  /** Folds the smallest marks into the floor: see `Marks`. */
-  #fold(): void {
+  /** Merges the smallest marks into the floor, see `RemovedPositions`. */
+  #mergeMarks(): void {
     for (const row of this.#sql.smallestMarks.all(
       this.log.empty_topics - MAX_REMOVED_POSITIONS + MAX_REMOVED_POSITIONS / 10,
     )) {

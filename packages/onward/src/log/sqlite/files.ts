@@ -1,25 +1,25 @@
 import { statSync } from "node:fs"
 import { dirname } from "node:path"
 
-/** Which files a log is made of, whatever their names: the database, its write-ahead log, and the index of that. */
+/** The inodes of the files of a log: the database, its write-ahead log, and the index of the write-ahead log. */
 export type Files = readonly [database: number | undefined, wal: number | undefined, index: number | undefined]
 
 const SUFFIXES = ["", "-wal", "-shm"] as const
 
-/** Entries must not get into files that have taken the place of those that were opened, or that nobody can open any more. */
+/** Returns the inodes of the files of a log. Used to detect that a file was replaced or removed while the log is open. */
 export const filesOf = (path: string): Files =>
   SUFFIXES.map((suffix) => statSync(path + suffix, { throwIfNoEntry: false })?.ino) as unknown as Files
 
-/** A folder whose last change is younger may change again without showing it: clocks of file systems tick every 10 ms at worst. */
-const YOUNG = 50
+/** After a change of a folder, its modification time can miss another change for this time, in milliseconds: file systems have a resolution of 10 ms or better. */
+const MIN_AGE = 50
 
-/** Tells whether the files are still those that were opened; looks at each only when something in their folder has changed. */
+/** Checks whether the files are still those that were opened. Examines each file only after a change in their folder. */
 export class FileCheck {
   readonly #path: string
   readonly #folder: string
   readonly #files: Files
   #changedAt = 0
-  /** The first file that was removed or replaced: once there is one, it stays so. */
+  /** The first file that was removed or replaced. Never reset. */
   #missing: string | undefined
 
   constructor(path: string, files: Files) {
@@ -34,16 +34,16 @@ export class FileCheck {
     const now = filesOf(this.#path)
     const found = SUFFIXES.find((_, i) => now[i] !== this.#files[i])
     if (found !== undefined) this.#missing = this.#path + found
-    this.#changedAt = Date.now() - changedAt > YOUNG ? changedAt : 0
+    this.#changedAt = Date.now() - changedAt > MIN_AGE ? changedAt : 0
     return this.#missing
   }
 
-  /** True when nothing has taken the place of the write-ahead log, and the database is still the one that was opened. */
+  /** True when the write-ahead log was removed but not replaced, and the database is still the one that was opened. */
   canBeSaved(): boolean {
     const [database, wal] = filesOf(this.#path)
     return database === this.#files[0] && wal === undefined
   }
 }
 
-/** Database and write-ahead log in one word. */
+/** Encodes the inodes of database and write-ahead log. */
 export const nameOf = ([database = 0, wal = 0]: Files): string => `${database}:${wal}`

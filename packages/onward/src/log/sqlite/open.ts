@@ -3,12 +3,12 @@ import { dirname } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { OnwardError } from "../../errors.ts"
 import { createEpoch, formatPosition, parsePosition } from "../driver/position.ts"
-import { failureOf, isBusy, toOnwardError } from "./failure.ts"
+import { failureOf, isBusy, NOT_WRITABLE, toOnwardError } from "./failure.ts"
 import { filesOf, nameOf, type Files } from "./files.ts"
 import { APPLICATION_ID, MIGRATIONS, SCHEMA, SCHEMA_VERSION } from "./schema.ts"
 import { bootId, createWitness, isLost, readWitness, type State } from "./witness.ts"
 
-/** Bytes of the write-ahead log after which it is emptied into the file, and cut to if a commit made it larger. */
+/** Size of the write-ahead log, in bytes, at which SQLite copies it into the database, and to which SQLite truncates it. */
 const WAL_LIMIT = 16 * 1024 * 1024
 
 export interface OpenFile {
@@ -22,9 +22,9 @@ export interface OpenOptions {
   readonly timeout: number
 }
 
-/** Opens the file, creates what is missing, and refuses what is not a log. Waits for locks, on this thread. */
+/** Opens the file. Creates or migrates the log, and throws for a file that is not a log. Blocks this thread while it waits for locks. */
 export function openFile(path: string, { durability, timeout }: OpenOptions): OpenFile {
-  checkPlace(path)
+  checkPath(path)
   const deadline = performance.now() + timeout
   for (;;) {
     let database: DatabaseSync | undefined
@@ -33,7 +33,7 @@ export function openFile(path: string, { durability, timeout }: OpenOptions): Op
       database = new DatabaseSync(path)
       prepareFile(database, path)
       const files = filesOf(path)
-      return { database, files, epoch: beginLifeIfLost(database, path, { before, files, durability }) }
+      return { database, files, epoch: beginEpochIfLost(database, path, { before, files, durability }) }
     } catch (error) {
       database?.close()
       if (error instanceof OnwardError) throw error
@@ -48,87 +48,86 @@ export function openFile(path: string, { durability, timeout }: OpenOptions): Op
 export function openForWriting(path: string, durability: "full" | "normal"): DatabaseSync {
   const database = new DatabaseSync(path)
   configure(database)
-  // in WAL mode FULL flushes the write-ahead log with every commit, NORMAL with every checkpoint only
+  // in WAL mode FULL flushes the write-ahead log with every commit, NORMAL only with every checkpoint
   // (sqlite.org/pragma.html#pragma_synchronous)
   database.exec(`PRAGMA synchronous = ${durability === "full" ? "FULL" : "NORMAL"}`)
-  // pages written again and again, as those of the counters are, go into the file once a checkpoint
+  // pages that each commit changes, like those of the counters, are copied into the database once for each checkpoint
   database.exec(`PRAGMA wal_autocheckpoint = ${WAL_LIMIT / 4096}; PRAGMA journal_size_limit = ${WAL_LIMIT}`)
   return database
 }
 
-function checkPlace(path: string): void {
+function checkPath(path: string): void {
   const folder = dirname(path)
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new OnwardError("log_unavailable", `log ${path}: there is no folder ${folder}: create it first`)
+    throw new OnwardError("log_unavailable", `log ${path}: the folder ${folder} does not exist. Create it.`)
   }
   const file = statSync(path, { throwIfNoEntry: false })
   if (file?.isDirectory()) {
-    throw new OnwardError("log_unavailable", `log ${path}: this is a folder: give the path of a file in it`)
+    throw new OnwardError("log_unavailable", `log ${path}: this is a folder. Pass the path of a file in it.`)
   }
-  // SQLite would open a file it cannot write without a word, and fail with the first append
+  // SQLite opens a file that it cannot write without an error, and fails with the first append
   try {
     accessSync(folder, constants.W_OK)
     if (file) accessSync(path, constants.W_OK)
   } catch (cause) {
-    throw new OnwardError(
-      "log_readonly",
-      `log ${path}: it cannot be written: check the permissions of the file and its folder, and how the disk is mounted`,
-      { cause },
-    )
+    throw new OnwardError("log_readonly", `log ${path}: ${NOT_WRITABLE}.`, { cause })
   }
 }
 
-/** Makes a log of an empty file, and checks any other. */
+/** Creates a log in an empty file. Checks and migrates any other file. */
 function prepareFile(database: DatabaseSync, path: string): void {
   configure(database)
   if (isEmpty(database)) {
     database.exec("PRAGMA journal_mode = WAL")
     database.exec("BEGIN IMMEDIATE")
-    // another process may have been quicker
+    // checked again, because another process can have created the log
     if (isEmpty(database)) create(database)
     database.exec("COMMIT")
   }
   const version = pragma(database, "user_version")
   if (pragma(database, "application_id") !== APPLICATION_ID) {
-    throw new OnwardError("log_corrupt", `log ${path}: this is a database of another application: choose another path`)
+    throw new OnwardError(
+      "log_corrupt",
+      `log ${path}: this is a database of another application. Choose another path.`,
+    )
   }
   if (version > SCHEMA_VERSION) {
     throw new OnwardError(
       "log_corrupt",
-      `log ${path}: it was written by a newer version of onward (schema ${version}, this one knows ${SCHEMA_VERSION}): update onward`,
+      `log ${path}: a newer version of onward wrote it (schema ${version}, and this version supports ${SCHEMA_VERSION}). Update onward.`,
     )
   }
   if (version < SCHEMA_VERSION) migrate(database)
-  // a copy that somebody converted would work, but slowly and with readers in the way
+  // without WAL mode, for example after a conversion, commits are slower and readers block them
   database.exec("PRAGMA journal_mode = WAL")
   const epoch = stateOf(database)?.epoch
   if (typeof epoch === "string" && parsePosition(formatPosition(epoch, 0))) return
   throw new OnwardError(
     "log_corrupt",
-    `log ${path}: its epoch is missing or not eight characters of 0-9 and a-z: put back a backup`,
+    `log ${path}: its epoch is missing or not eight characters of 0-9 and a-z. Restore a backup.`,
   )
 }
 
 interface Opening {
-  /** What was there before the file was opened. */
+  /** The files just before this process opened them. */
   readonly before: Files
   readonly files: Files
   readonly durability: "full" | "normal"
 }
 
 /**
- * Begins a new life of the log when acknowledged entries may be gone after an end without `close`: the file has less than a process
- * before has acknowledged, other files are in its place, or the machine went down with commits that were not flushed. Else positions
- * would be given again, to other entries. Returns the epoch.
+ * Begins a new epoch if acknowledged entries can be missing after an end without `close`: the file has fewer entries than an earlier
+ * process has acknowledged, the file was replaced, or the machine stopped before commits were flushed. Otherwise positions would
+ * be assigned to other entries again. Returns the epoch.
  */
-function beginLifeIfLost(database: DatabaseSync, path: string, { before, files, durability }: Opening): string {
+function beginEpochIfLost(database: DatabaseSync, path: string, { before, files, durability }: Opening): string {
   const boot = bootId()
-  // first, because other processes may be appending
+  // before the state, because other processes can append in between
   const seen = readWitness(path)
   let state = stateOf(database) as State
   if (isLost(state, { seen, boot, before })) {
     database.exec("BEGIN IMMEDIATE")
-    // another process may have been quicker
+    // checked again, because another process can have begun the epoch
     state = stateOf(database) as State
     if (isLost(state, { seen, boot, before })) {
       state = { ...state, epoch: createEpoch() }
@@ -136,7 +135,7 @@ function beginLifeIfLost(database: DatabaseSync, path: string, { before, files, 
     }
     database.exec("COMMIT")
   }
-  // a process that flushes less than this one may have the log open
+  // a process with a lower durability can have the log open
   const isNormal = durability === "normal" || (seen?.durability === "normal" && seen.boot === boot)
   createWitness(path, { ...state, boot, durability: isNormal ? "normal" : "full", files: nameOf(files) })
   return state.epoch
@@ -152,11 +151,11 @@ function create(database: DatabaseSync): void {
   database.exec(`PRAGMA application_id = ${APPLICATION_ID}`)
 }
 
-/** Brings the tables up to this version, all at once or not at all. */
+/** Migrates the tables to this version, all or nothing. */
 function migrate(database: DatabaseSync): void {
   database.exec("BEGIN IMMEDIATE")
   try {
-    // another process may have been quicker
+    // read again, because another process can have migrated
     for (let version = pragma(database, "user_version"); version < SCHEMA_VERSION; version++) {
       database.exec(MIGRATIONS[version] as string)
       database.exec(`PRAGMA user_version = ${version + 1}`)
@@ -178,13 +177,13 @@ function pragma(database: DatabaseSync, name: string): number {
 }
 
 function configure(database: DatabaseSync): void {
-  // whoever waits for a lock does so above SQLite: its own waits grow to 100 ms each and starve under load
+  // the callers wait for locks themselves: SQLite's waits grow to 100 ms each and starve under load
   database.exec("PRAGMA busy_timeout = 0")
-  // the file may be anybody's: nothing in its schema may run functions with side effects (sqlite.org/security.html)
+  // the file is untrusted: its schema must not run functions with side effects (sqlite.org/security.html)
   database.exec("PRAGMA trusted_schema = OFF")
 }
 
 const lock = new Int32Array(new SharedArrayBuffer(4))
 
-/** Stops this thread for a while. */
+/** Blocks this thread for a time, in milliseconds. */
 export const sleep = (delay: number): void => void Atomics.wait(lock, 0, 0, delay)

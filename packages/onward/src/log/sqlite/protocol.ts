@@ -4,7 +4,7 @@ import type { Moment } from "./age-clock.ts"
 import type { Failure } from "./failure.ts"
 import type { Files } from "./files.ts"
 
-/** What the writer's thread starts with. */
+/** The options of the writer thread. */
 export interface WriterOptions {
   readonly path: string
   readonly files: Files
@@ -14,7 +14,7 @@ export interface WriterOptions {
   readonly timeout: number
 }
 
-/** An append on its way to the writer. Messages are flat lists of columns: cloning those is several times as quick as objects. */
+/** An append sent to the writer thread. Messages are flat lists of columns, because cloning them is several times as fast as cloning objects. */
 export interface AppendCall {
   readonly ticket: number
   readonly moment: Moment
@@ -23,7 +23,7 @@ export interface AppendCall {
 
 export type Column = string | number | null
 
-/** Columns of a message: topic, data, event, id, key, retry. */
+/** Number of columns of a message: topic, data, event, id, idempotency key, retry. */
 export const WIDTH = 6
 
 export function columnsOf(messages: readonly StoredMessage[]): Column[] {
@@ -39,14 +39,15 @@ export type Request =
   | { readonly kind: "trim"; readonly moment: Moment; readonly ticket?: number }
   | { readonly kind: "close" }
 
-/** What an append did, as sequence numbers. */
+/** The result of an append, as sequence numbers. */
 export interface Stored {
   readonly sequences: readonly number[]
   readonly previous: number
   readonly time: number
 }
 
-export interface Answer {
+/** The response of the writer thread to an append or a trim. */
+export interface Reply {
   readonly ticket: number
   readonly stored?: Stored
   readonly failure?: Failure

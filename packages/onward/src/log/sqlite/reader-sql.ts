@@ -47,7 +47,7 @@ export interface LogState {
   readonly floor: number
 }
 
-/** Bytes where this version of Node cannot read text. */
+/** Bytes if this version of Node cannot read text with NUL. */
 type Text = string | Uint8Array
 
 export interface Row {
@@ -63,7 +63,7 @@ export interface Row {
 }
 
 export function prepareReaderSql(database: DatabaseSync): ReaderSql {
-  // Node 22 reads text up to its first NUL only; as bytes it reads all of it, less quickly
+  // Node 22 reads text up to its first NUL only; it reads bytes completely, but slower
   const isCut = database.prepare("SELECT char(0, 97) AS text").get()?.["text"] === ""
   const texts = sql(isCut ? (column) => `CAST(${column} AS BLOB)` : (column) => column)
   return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, database.prepare(text)])) as ReaderSql

@@ -4,28 +4,28 @@ import type { Bounds, Landmark, Page, ReadQuery } from "../log.ts"
 import { lossOf, readFrom } from "../driver/loss.ts"
 import { MAX_SAME_ID, idScopeOf, type IdScope } from "../driver/id-index.ts"
 import { formatPosition } from "../driver/position.ts"
-import { NEW_LIFE } from "./counters.ts"
+import { NEW_EPOCH } from "./counters.ts"
 import { entryOf, prepareReaderSql, type LogState, type ReaderSql, type Row } from "./reader-sql.ts"
 import { endOfSegment, segmentOf } from "./schema.ts"
 
-/** Bytes and number of entries after which a page ends, so that no read holds up the event loop for long. */
+/** Maximum number of bytes and entries of a page, so that a read blocks the event loop only briefly. */
 const PAGE_BYTES = 2 * 1024 * 1024
 const PAGE_ENTRIES = 4096
-/** Topics times segments after which a page ends, found something or not, for the same reason. */
+/** Maximum number of index searches of a page, one for each topic and segment, for the same reason. */
 const PAGE_SEEKS = 4096
 
-/** What counting the entries of a segment costs, in seeks. */
+/** The cost of counting the entries of a segment, in index searches. */
 const COUNT_SEEKS = 256
 
 export type LastEntries = Extract<Landmark, { last: unknown }>
 
-/** How far a look-back got: the next segment to look at, and how many entries are still to be found. */
+/** The state of an unfinished search for the last entries: the next segment, and the number of entries still to find. */
 export interface LookBack {
   readonly segment: number
   readonly left: number
 }
 
-/** Reads on this thread, each answer in one short read transaction. Throws what SQLite throws. */
+/** Reads on this thread. Each call is one short read transaction, and throws the errors of SQLite. */
 export class Reader {
   readonly #epoch: string
   readonly #sql: ReaderSql
@@ -35,7 +35,7 @@ export class Reader {
     this.#sql = prepareReaderSql(database)
   }
 
-  /** Another number than last time when any other connection, our own writer's too, has committed in between. */
+  /** A number that changes when any other connection has committed, the writer of this process included. */
   dataVersion(): unknown {
     return this.#sql.dataVersion.get()?.["data_version"]
   }
@@ -67,19 +67,19 @@ export class Reader {
     })
   }
 
-  #snapshot<T>(ask: (log: LogState) => T): T {
+  #snapshot<T>(read: (log: LogState) => T): T {
     this.#sql.begin.run()
     try {
       const log = this.#sql.log.get() as unknown as LogState
-      if (log.epoch !== this.#epoch) throw new Error(NEW_LIFE)
-      const answer = ask(log)
+      if (log.epoch !== this.#epoch) throw new Error(NEW_EPOCH)
+      const result = read(log)
       this.#sql.commit.run()
-      return answer
+      return result
     } catch (error) {
       try {
         this.#sql.rollback.run()
       } catch {
-        // SQLite has rolled back by itself
+        // SQLite has already rolled back
       }
       throw error
     }
@@ -87,7 +87,7 @@ export class Reader {
 
   readonly #position = (sequence: number): Position => formatPosition(this.#epoch, sequence)
 
-  /** Just before the oldest kept entry. */
+  /** The sequence number just before the oldest kept entry. */
   #first(log: LogState): number {
     const oldest = this.#sql.oldest.get()?.["sequence"] as number | undefined
     return oldest === undefined ? log.last : oldest - 1
@@ -111,7 +111,7 @@ export class Reader {
     return { entries, next: newest && isFull ? newest.position : this.#position(chosen?.upTo ?? log.last) }
   }
 
-  /** The first `limit` entries on these topics, as far as they were looked for: up to and including `upTo`. */
+  /** The first `limit` entries on these topics. The search is complete up to and including `upTo`. */
   #chosen(
     from: number,
     log: LogState,
@@ -134,7 +134,7 @@ export class Reader {
     return { sequences, upTo: log.last }
   }
 
-  /** Those of the topics that have entries, and how many entries that is. */
+  /** The topics that have entries, and the number of their entries. */
   #kept(topics: readonly string[]): { ids: number[]; count: number } {
     const ids: number[] = []
     let count = 0
@@ -147,7 +147,7 @@ export class Reader {
     return { ids, count }
   }
 
-  /** How far each topic was removed, of those named or of all. */
+  /** The newest removed sequence number of each named topic, or of all topics. */
   *#removed(
     from: number,
     log: LogState,
@@ -166,7 +166,7 @@ export class Reader {
     yield ["*", log.floor]
   }
 
-  /** Times never fall, so that halving finds the place without an index. */
+  /** Times never decrease, so a binary search finds the position without an index. */
   #beforeTime(since: number, log: LogState): number {
     let low = this.#first(log) + 1
     let high = log.last + 1
@@ -176,12 +176,12 @@ export class Reader {
       if (!entry || (entry["time"] as number) >= since) high = middle
       else low = (entry["sequence"] as number) + 1
     }
-    // entries may be missing just before the one that was found
+    // entries just before the found one can be missing
     const found = this.#sql.entryFrom.get(low)
     return found ? (found["sequence"] as number) - 1 : log.last
   }
 
-  /** Where entries with this id are. */
+  /** The sequence numbers of the entries with this id. */
   *#withId(id: string, { topics, matches }: IdScope): Generator<number> {
     for (const topic of topics) {
       const row = this.#sql.withIdOn.get(id, topic)
@@ -193,8 +193,8 @@ export class Reader {
   }
 
   /**
-   * Looks back for the place before the last entries: a stretch of segments, from where the last call got to, newest first. Gives the place,
-   * or how far it got: a look at all segments of a large log would hold up the event loop.
+   * Searches the position before the last entries, segment by segment, newest first. Returns the position, or the state of the search
+   * for the next call: searching a large log at once would block the event loop.
    */
   lookBack({ last: count, topics }: LastEntries, at?: LookBack): Position | LookBack {
     return this.#snapshot((log) => {
@@ -215,7 +215,7 @@ export class Reader {
     })
   }
 
-  /** The place before the newest `count` entries of a segment, or how many it has if they are fewer. */
+  /** The sequence number before the newest `count` entries of a segment. If it has fewer, their number. */
   #newest(segment: number, count: number): { before: number } | number {
     const { rows } = this.#sql.countOf.get(segment) as { rows: number }
     if (rows < count) return rows

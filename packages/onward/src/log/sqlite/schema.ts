@@ -1,41 +1,41 @@
-/** "Onwd", so that `file events.db` and we know our own (sqlite.org/fileformat.html, section 1.3.9). */
+/** "Onwd": identifies the file as a log (sqlite.org/fileformat.html, section 1.3.9). */
 export const APPLICATION_ID = 0x4f6e7764
 
-/** Raised with every change of the tables; a file with a greater one is refused. */
+/** Increased with every change of the tables. A file with a greater version is refused. */
 export const SCHEMA_VERSION = 2
 
 /**
- * Entries of one topic are looked up segment by segment of so many sequence numbers, as bits. An index by topic alone would
- * touch a page for every topic of a commit; this one touches the few pages of the newest segment, which makes a commit of
- * 100 messages on 50 topics a quarter as large.
+ * The size of a segment of sequence numbers, as a power of two. Entries of a topic are searched segment by segment. An index by topic
+ * alone would change a page for every topic of a commit; this one changes the few pages of the newest segment, so a commit of
+ * 100 messages on 50 topics is a quarter as large.
  */
 const SEGMENT_BITS = 12
 
-/** The segment a sequence number is in; `entries_topic` is by the same. */
+/** The segment of a sequence number, the same as in the index `entries_topic`. */
 export const segmentOf = (sequence: number): number => Math.floor(sequence / 2 ** SEGMENT_BITS)
 
 /** The last sequence number of a segment. */
 export const endOfSegment = (segment: number): number => (segment + 1) * 2 ** SEGMENT_BITS - 1
 
-/** The segment of an entry in SQL. */
+/** The SQL expression for the segment of an entry. */
 export const SEGMENT: string = `sequence >> ${SEGMENT_BITS}`
 
-/** An id or a key belongs to its topic. */
+/** Ids and idempotency keys are unique within a topic. */
 const NAMES = `
   CREATE UNIQUE INDEX entries_id ON entries (id, topic) WHERE id IS NOT NULL;
   CREATE UNIQUE INDEX entries_key ON entries (key, topic) WHERE key IS NOT NULL;
 `
 
-/** Makes the tables of each older version those of the next one. */
+/** The SQL that migrates the tables of each older version to the next one. */
 export const MIGRATIONS: Readonly<Record<number, string>> = {
-  /** In version 1 an id or a key was taken for all topics. */
+  /** In version 1, ids and idempotency keys were unique in the whole log. */
   1: `DROP INDEX entries_id; DROP INDEX entries_key; ${NAMES}`,
 }
 
 /**
- * Sequence numbers are given by `log.last`, inside the transaction that stores the entries, and never twice. Counts and
- * sizes are kept along with the entries, because counting them would cost more the more there are. A topic without kept
- * entries stays for its mark: `trimmed` is how far it was removed, and its own when `own` is 1 (see `Mark`).
+ * Sequence numbers are taken from `log.last`, in the transaction that stores the entries, and never twice. Counts and sizes are
+ * stored, because computing them would take longer with every entry. The row of a topic without kept entries stays for its newest
+ * removed position, `trimmed`. With `own` 0, that is an upper bound only (see `RemovedPosition`).
  */
 export const SCHEMA: string = `
   CREATE TABLE log (

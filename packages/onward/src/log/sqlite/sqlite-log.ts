@@ -20,7 +20,7 @@ import { removeWitness } from "./witness.ts"
 import { WriterThread } from "./writer-thread.ts"
 
 export interface SqliteLogOptions {
-  /** What is kept. @default 1,000,000 entries, 1 GiB */
+  /** The limits on what the log keeps. @default 1,000,000 entries, 1 GiB */
   readonly retention?: Retention
   /**
    * `full`: an acknowledged message survives a power failure, if the disk flushes when asked. `normal`: it survives `kill -9`, but a power
@@ -32,7 +32,7 @@ export interface SqliteLogOptions {
   readonly timeout?: number
   /** How often to poll for appends of other processes, in milliseconds, while the log is watched. @default 100 */
   readonly pollInterval?: number
-  /** The clock for the time and age of entries; ages use its monotonic time. In tests, a clock of `onward/testing`. @default the machine's */
+  /** The clock for the time and age of entries; ages use its monotonic time. In tests, a clock of `onward/testing`. @default the system clock */
   readonly clock?: Clock
 }
 
@@ -41,9 +41,9 @@ const OPTIONS = ["retention", "durability", "timeout", "pollInterval", "clock", 
 const DEFAULT_RETENTION: Retention = { count: 1_000_000, bytes: 1024 ** 3 }
 
 /**
- * A log in an SQLite file, which any number of processes of one machine may share. Writing is done by a thread of its own;
- * what is appended while it commits goes into the next commit together. Watchers are woken right before the appends that
- * woke them resolve, and at the latest a `pollInterval` after those of other processes.
+ * Creates a log in an SQLite file, which any number of processes on one machine can share. A thread writes; appends that arrive while
+ * it commits form the next commit. Watchers are woken just before an append resolves, and within a `pollInterval` after appends of
+ * other processes.
  *
  * Throws an `OnwardError` when the file cannot be opened or is not a log. Needs `node:sqlite`.
  *
@@ -79,15 +79,15 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
   let seenVersion: unknown
 
   const sweeper = createSweeper(limits, () => writer.sweep(moment()))
-  // an earlier process may have kept more
+  // an earlier process can have had higher limits
   sweeper.sweep()
 
-  /** Readers hardly ever meet a lock; when they do, they wait without stopping this thread. */
-  async function ask<T>(question: () => T): Promise<T> {
+  /** Runs a read. In the rare case that the file is locked, retries without blocking this thread. */
+  async function query<T>(run: () => T): Promise<T> {
     const deadline = performance.now() + timeout
     for (;;) {
       try {
-        return question()
+        return run()
       } catch (error) {
         const failure = failureOf(error)
         if (!isBusy(failure) || performance.now() > deadline) throw toOnwardError(file, failure)
@@ -96,30 +96,30 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
     }
   }
 
-  /** Step by step, so that a look at all of a large log does not hold up the event loop. */
+  /** Searches in steps, so that a large log does not block the event loop. */
   async function lookBack(landmark: LastEntries): Promise<Position> {
-    for (let found = await ask(() => reader.lookBack(landmark)); ;) {
+    for (let found = await query(() => reader.lookBack(landmark)); ;) {
       if (typeof found === "string") return found
       const reached = found
       if (turns.isOver) await turns.next()
-      found = await ask(() => reader.lookBack(landmark, reached))
+      found = await query(() => reader.lookBack(landmark, reached))
     }
   }
 
-  /** True when somebody has committed since the last time. */
-  function hasNews(): boolean {
+  /** True when a connection has committed since the last call. */
+  function hasCommits(): boolean {
     const version = reader.dataVersion()
     const isNew = version !== seenVersion
     seenVersion = version
     return isNew
   }
 
-  /** Our own commits count as news too: what others committed at the same time must not be taken for them. */
+  /** Also wakes watchers after commits of this process: they cannot be told apart from commits of other processes. */
   function poll(): void {
     try {
-      if (hasNews()) watchers.wake(reader.newest())
+      if (hasCommits()) watchers.wake(reader.newest())
     } catch {
-      // whoever is woken reads, and is told what is wrong
+      // the woken watcher reads, and that call reports the error
       watchers.wake()
     }
   }
@@ -131,10 +131,10 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
         const positions = sequences.map((sequence) => formatPosition(epoch, sequence))
         return { positions, previous: formatPosition(epoch, previous), time }
       }),
-    read: (query) => gate.call(() => ask(() => reader.read(query))),
-    bounds: () => gate.call(() => ask(() => reader.bounds())),
+    read: (options) => gate.call(() => query(() => reader.read(options))),
+    bounds: () => gate.call(() => query(() => reader.bounds())),
     locate: (landmark) =>
-      gate.call(() => ("last" in landmark ? lookBack(landmark) : ask(() => reader.locate(landmark)))),
+      gate.call(() => ("last" in landmark ? lookBack(landmark) : query(() => reader.locate(landmark)))),
     watch: (wake) => gate.call(async () => watchers.add(wake)),
     trim: () => gate.call(() => writer.trim(moment())),
     close: () => gate.close({ stop: () => sweeper.stop(), free }),
@@ -142,7 +142,7 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
 
   async function free(): Promise<void> {
     await watchers.clear()
-    // the writer goes last: the last to close empties the write-ahead log, which may take a while
+    // the writer closes last: the last connection copies the write-ahead log into the database, which can take a while
     database.close()
     await writer.close()
     removeWitness(file)

@@ -2,52 +2,52 @@ import { closeSync, constants, existsSync, fsyncSync, openSync, readFileSync, rm
 import { dirname } from "node:path"
 import type { Files } from "./files.ts"
 
-/** What the processes that have the log open write beside it, so that the next one can tell whether the file lost something. */
+/** A file beside the log, written by the processes that have it open. The next process detects with it whether the log has lost entries. */
 export interface Witness {
   readonly epoch: string
-  /** The newest sequence number that was acknowledged. */
+  /** The newest acknowledged sequence number. */
   readonly last: number
-  /** Which boot of the machine it was; "-" where the system does not tell. */
+  /** The boot id of the machine. "-" if the system has none. */
   readonly boot: string
   readonly durability: "full" | "normal"
   /** The inodes of database and write-ahead log. */
   readonly files: string
 }
 
-/** What a log file says of itself. */
+/** The state in the log file. */
 export interface State {
   readonly epoch: string
-  /** Its newest sequence number. */
+  /** The newest sequence number. */
   readonly last: number
 }
 
 interface Evidence {
   readonly seen: Witness | undefined
   readonly boot: string
-  /** The files as they were just before this process opened them. */
+  /** The files just before this process opened them. */
   readonly before: Files
 }
 
-/** Whether acknowledged entries may be missing from a file: it has less than a witness saw, or it is another file, or it was not flushed. */
+/** True if acknowledged entries can be missing: the file has fewer than the witness, it was replaced, or it was not flushed before a boot. */
 export function isLost({ epoch, last }: State, { seen, boot, before }: Evidence): boolean {
   if (seen?.epoch !== epoch) return false
   if (seen.last > last) return true
-  return seen.boot === boot ? areOthers(before, seen.files) : seen.durability === "normal"
+  return seen.boot === boot ? isReplaced(before, seen.files) : seen.durability === "normal"
 }
 
 /**
- * Whether the files are not those that a process had open. A file that was not there yet is one that another process has created in the same
- * moment; a write-ahead log that is not there any more was emptied into the database.
+ * True if a file was replaced. A missing database was just created by another process. A missing write-ahead log was copied into the
+ * database.
  */
-function areOthers([database, wal]: Files, seen: string): boolean {
+function isReplaced([database, wal]: Files, seen: string): boolean {
   const [seenDatabase, seenWal] = seen.split(":").map(Number)
   return (database !== undefined && database !== seenDatabase) || (wal !== undefined && wal !== seenWal)
 }
 
-/** There is one while the log is open, and after an end without `close`. */
+/** The path of the witness. It exists while the log is open, and after an end without `close`. */
 export const pathOfWitness = (path: string): string => `${path}-seen`
 
-/** Undefined when there is none, or none that can be read: then nothing is known. */
+/** Reads the witness. Undefined when it does not exist or cannot be read. */
 export function readWitness(path: string): Witness | undefined {
   let text: string
   try {
@@ -61,7 +61,7 @@ export function readWitness(path: string): Witness | undefined {
   return { epoch, last: Number(last), boot, durability: durability as "full" | "normal", files }
 }
 
-/** Writes it so that it survives a power failure. Throws what the file system throws. */
+/** Writes a witness that survives a power failure. Throws the errors of the file system. */
 export function createWitness(path: string, witness: Witness): void {
   const file = openSync(pathOfWitness(path), constants.O_RDWR | constants.O_CREAT, 0o600)
   write(file, witness)
@@ -71,12 +71,12 @@ export function createWitness(path: string, witness: Witness): void {
   try {
     fsyncSync(folder)
   } catch {
-    // some file systems cannot flush a folder, and need not
+    // some file systems cannot flush a folder and do not need it
   }
   closeSync(folder)
 }
 
-/** Keeps a witness up to date, at the price of one small write into memory of the system. */
+/** Keeps a witness up to date. Each update is one small write, which the system caches. */
 export class WitnessWriter {
   readonly #file: number
   readonly #witness: Omit<Witness, "last">
@@ -87,7 +87,7 @@ export class WitnessWriter {
     this.#witness = witness
   }
 
-  /** To be called after a commit, before it is acknowledged: so the witness never knows more than a file that lost nothing. */
+  /** Must be called after a commit and before its acknowledgement, so that the witness is never ahead of an undamaged file. */
   see(last: number): void {
     if (last === this.#last) return
     if (this.#last === 0) write(this.#file, { ...this.#witness, last })
@@ -100,7 +100,7 @@ export class WitnessWriter {
   }
 }
 
-/** Removes it once the log was closed, unless another process has the log open: then there is a write-ahead log. */
+/** Removes the witness after the log was closed, unless another process has the log open: then a write-ahead log exists. */
 export function removeWitness(path: string): void {
   if (!existsSync(`${path}-wal`)) rmSync(pathOfWitness(path), { force: true })
 }
@@ -109,11 +109,11 @@ const EPOCH_LENGTH = 8
 
 const digits = (last: number): string => String(last).padStart(16, "0")
 
-/** What it begins with has one length for all, and a line end ends it, so that nothing of an older one is read. */
+/** Writes a line. The epoch and the digits have a fixed length, and the line end separates it from the rest of an older, longer line. */
 const write = (file: number, { epoch, last, boot, durability, files }: Witness): void =>
   void writeSync(file, `${epoch} ${digits(last)} ${boot} ${durability.padEnd(6)} ${files}\n`, 0, "latin1")
 
-/** Linux only: elsewhere a boot cannot be told from another without starting a program. */
+/** Returns the boot id of the machine. Only Linux has one that can be read without starting a program. */
 export function bootId(): string {
   try {
     return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim() || "-"

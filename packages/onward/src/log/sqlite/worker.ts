@@ -1,14 +1,14 @@
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from "node:worker_threads"
 import type { Moment } from "./age-clock.ts"
 import { failureOf, type Failure } from "./failure.ts"
-import type { Answer, AppendCall, Request, WriterOptions } from "./protocol.ts"
+import type { AppendCall, Reply, Request, WriterOptions } from "./protocol.ts"
 import { WIDTH } from "./protocol.ts"
 import { Writer } from "./writer.ts"
 
-/** Most messages in one commit, unless a single call has more. */
+/** Maximum number of messages in one commit. A single append can have more. */
 const MAX_GROUP = 4096
 
-// The thread of the writer. Whatever arrived while it committed goes into the next commit together.
+// The writer thread. Appends that arrive while it commits form the next commit.
 
 const port = parentPort as MessagePort
 const writer = new Writer(workerData as WriterOptions)
@@ -44,14 +44,14 @@ function take(request: Request): void {
   }
 }
 
-/** Does one thing, the most urgent; false when there was nothing to do. */
+/** Does the most urgent task. False when there was nothing to do. */
 function work(): boolean {
   if (calls.length > 0) {
-    answer(writer.append(group()))
+    reply(writer.append(group()))
     mustSweep ||= writer.isBehind
     return true
   }
-  // who closes does not wait for what the next to open can do
+  // closing does not wait for a sweep, which the next process can do
   if (mustSweep && !isClosing) {
     sweep()
     return true
@@ -80,14 +80,14 @@ function sweep(): void {
     writer.sweep(moment)
     mustSweep = writer.isBehind
   } catch (error) {
-    // whoever asked is told; unasked for, it is tried again with the next append or the next time
+    // reported to callers of `trim`; otherwise the next append or sweep tries again
     failure = failureOf(error)
     mustSweep = false
   }
   if (mustSweep) return
-  answer(trims.splice(0).map((ticket) => (failure ? { ticket, failure } : { ticket })))
+  reply(trims.splice(0).map((ticket) => (failure ? { ticket, failure } : { ticket })))
 }
 
-function answer(answers: readonly Answer[]): void {
-  if (answers.length > 0) port.postMessage(answers)
+function reply(replies: readonly Reply[]): void {
+  if (replies.length > 0) port.postMessage(replies)
 }

@@ -4,25 +4,25 @@ import type { StoredMessage } from "../../message.ts"
 import { Backlog } from "../driver/backlog.ts"
 import { failureOf, toOnwardError } from "./failure.ts"
 import type { Moment } from "./age-clock.ts"
-import { columnsOf, type Answer, type AppendCall, type Request, type Stored, type WriterOptions } from "./protocol.ts"
+import { columnsOf, type AppendCall, type Reply, type Request, type Stored, type WriterOptions } from "./protocol.ts"
 
-interface Waiting {
+interface PendingCall {
   readonly weight: number
   readonly resolve: (stored: Stored | undefined) => void
   readonly reject: (error: OnwardError) => void
 }
 
-/** The writer's thread, as the main thread sees it. It does not keep the process alive while nothing waits for it. */
+/** The writer thread, for use by the main thread. It keeps the process alive only while calls are pending. */
 export class WriterThread {
   readonly #options: WriterOptions
   readonly #onStored: (newest: number) => void
-  readonly #waiting = new Map<number, Waiting>()
+  readonly #pending = new Map<number, PendingCall>()
   #worker: Worker | undefined
   #calls: AppendCall[] = []
   #ticket = 0
   readonly #backlog: Backlog
 
-  /** `onStored` is told the newest sequence number of the appends just acknowledged, before their callers go on. */
+  /** `onStored` is called with the newest acknowledged sequence number, before the callers of these appends continue. */
   constructor(options: WriterOptions, onStored: (newest: number) => void) {
     this.#options = options
     this.#backlog = new Backlog(options.path)
@@ -33,7 +33,7 @@ export class WriterThread {
     const weight = this.#backlog.enter(messages)
     const ticket = ++this.#ticket
     const columns = columnsOf(messages)
-    // all that is appended in this turn travels together
+    // appends of the same turn are sent together
     if (this.#calls.length === 0) queueMicrotask(() => this.#send())
     this.#calls.push({ ticket, moment, columns })
     return (await this.#wait(ticket, weight)) as Stored
@@ -46,12 +46,12 @@ export class WriterThread {
     await done
   }
 
-  /** Trims without being waited for. */
+  /** Trims in the background. */
   sweep(moment: Moment): void {
     this.#post({ kind: "trim", moment })
   }
 
-  /** Ends the thread; to be called when nothing waits any more. */
+  /** Ends the thread. Must be called when no call is pending. */
   async close(): Promise<void> {
     const worker = this.#worker
     if (!worker) return
@@ -63,7 +63,7 @@ export class WriterThread {
 
   #wait(ticket: number, weight: number): Promise<Stored | undefined> {
     return new Promise((resolve, reject) => {
-      this.#waiting.set(ticket, { weight, resolve, reject })
+      this.#pending.set(ticket, { weight, resolve, reject })
       this.#running().ref()
     })
   }
@@ -74,7 +74,7 @@ export class WriterThread {
     try {
       this.#post({ kind: "append", calls })
     } catch (error) {
-      // messages that were not checked, and hold what cannot be sent to a thread
+      // a message that was not checked and has a value that cannot be sent to a thread
       const failure = failureOf(error)
       this.#settle(calls.map(({ ticket }) => ({ ticket, failure })))
     }
@@ -93,40 +93,40 @@ export class WriterThread {
     const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
       name: "onward sqlite writer",
       workerData: this.#options,
-      // not this process's flags, some of which no thread may have; Node 22 would warn of node:sqlite a second time
+      // not all flags of this process, some of which a thread must not have; without the first one, Node 22 would repeat its warning about node:sqlite
       execArgv: [
         "--disable-warning=ExperimentalWarning",
         ...process.execArgv.filter((flag) => flag.endsWith("strip-types")),
       ],
     })
     worker.unref()
-    worker.on("message", (answers: readonly Answer[]) => this.#settle(answers))
+    worker.on("message", (replies: readonly Reply[]) => this.#settle(replies))
     worker.on("error", (error) => this.#lose(worker, error))
-    worker.on("exit", (code) => this.#lose(worker, new Error(`the writer's thread ended with code ${code}`)))
+    worker.on("exit", (code) => this.#lose(worker, new Error(`the writer thread ended with code ${code}`)))
     return worker
   }
 
-  #settle(answers: readonly Answer[]): void {
-    for (const { ticket, stored, failure } of answers) {
-      const waiting = this.#waiting.get(ticket)
-      this.#waiting.delete(ticket)
-      this.#backlog.leave(waiting?.weight ?? 0)
-      if (failure) waiting?.reject(toOnwardError(this.#options.path, failure))
-      else waiting?.resolve(stored)
+  #settle(replies: readonly Reply[]): void {
+    for (const { ticket, stored, failure } of replies) {
+      const call = this.#pending.get(ticket)
+      this.#pending.delete(ticket)
+      this.#backlog.leave(call?.weight ?? 0)
+      if (failure) call?.reject(toOnwardError(this.#options.path, failure))
+      else call?.resolve(stored)
     }
-    if (this.#waiting.size === 0) this.#worker?.unref()
-    const newest = Math.max(...answers.map(({ stored }) => stored?.sequences.at(-1) ?? 0))
+    if (this.#pending.size === 0) this.#worker?.unref()
+    const newest = Math.max(...replies.map(({ stored }) => stored?.sequences.at(-1) ?? 0))
     if (newest > 0) this.#onStored(newest)
   }
 
-  /** The thread has died: what waits for it fails, what comes next starts another. */
+  /** Rejects pending calls after the thread has ended unexpectedly. The next call starts another thread. */
   #lose(worker: Worker, cause: unknown): void {
     if (this.#worker !== worker) return
     this.#worker = undefined
     const reason = cause instanceof Error ? cause.message : String(cause)
-    const message = `log ${this.#options.path}: its writer has died, and may have stored this or not: repeat it with a \`key\` (${reason})`
-    for (const { reject } of this.#waiting.values()) reject(new OnwardError("log_unavailable", message, { cause }))
-    this.#waiting.clear()
+    const message = `log ${this.#options.path}: the writer thread stopped unexpectedly (${reason}), and the messages are possibly stored. Retry with an \`idempotencyKey\`.`
+    for (const { reject } of this.#pending.values()) reject(new OnwardError("log_unavailable", message, { cause }))
+    this.#pending.clear()
     this.#backlog.clear()
   }
 }

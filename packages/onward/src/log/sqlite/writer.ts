@@ -6,13 +6,13 @@ import { Counters, type Topic } from "./counters.ts"
 import { failureOf, isBusy, isOfOneCall } from "./failure.ts"
 import { FileCheck, nameOf } from "./files.ts"
 import { openForWriting, sleep } from "./open.ts"
-import { WIDTH, type Answer, type AppendCall, type Column, type Stored, type WriterOptions } from "./protocol.ts"
+import { WIDTH, type AppendCall, type Column, type Reply, type Stored, type WriterOptions } from "./protocol.ts"
 import { segmentOf } from "./schema.ts"
 import { bootId, readWitness, WitnessWriter } from "./witness.ts"
 import { prepareWriterSql, type WriterSql } from "./writer-sql.ts"
 
-/** Most entries removed in one transaction, besides as many as it stores: a lowered limit must not hold up appends. */
-const SWEEP = 2000
+/** Maximum number of entries removed in one transaction, in addition to as many as it stores: a lowered limit must not delay appends. */
+const MAX_REMOVALS = 2000
 
 interface Connection {
   readonly database: DatabaseSync
@@ -21,9 +21,9 @@ interface Connection {
   readonly witness: WitnessWriter
 }
 
-/** The one who writes. It works on its own thread, so it may wait: for the disk, and for writers of other processes. */
+/** Writes to the file. It runs on its own thread, so it may block: for the disk, and for writers of other processes. */
 export class Writer {
-  /** True when there is more to remove than the last transaction could: `sweep` goes on with it. */
+  /** True when retention has more to remove than the last transaction could. `sweep` continues. */
   isBehind = false
   readonly #options: WriterOptions
   readonly #limits: Limits
@@ -31,7 +31,7 @@ export class Writer {
   /** Entries that may still be removed in this transaction. */
   #budget = 0
   readonly #ages = new AgeClock()
-  /** What time it is for the age of entries. */
+  /** The present time for the age of entries. */
   #present = 0
   readonly #files: FileCheck
 
@@ -41,30 +41,30 @@ export class Writer {
     this.#files = new FileCheck(options.path, options.files)
   }
 
-  /** Stores each call's messages, all calls in one commit if possible. Never throws: failures are answers. */
-  append(calls: readonly AppendCall[]): Answer[] {
+  /** Stores the messages of all calls, in one commit if possible. Never throws: replies contain failures. */
+  append(calls: readonly AppendCall[]): Reply[] {
     try {
       return this.#transaction((connection) => {
-        const answers = calls.map((call) => ({ ticket: call.ticket, stored: this.#store(connection, call) }))
+        const replies = calls.map((call) => ({ ticket: call.ticket, stored: this.#store(connection, call) }))
         this.#applyLimits(connection)
-        return answers
+        return replies
       })
     } catch (error) {
       const failure = failureOf(error)
-      // one call's odd data must not fail its neighbours
+      // invalid data of one call must not fail the others
       if (calls.length > 1 && isOfOneCall(failure)) return calls.flatMap((call) => this.append([call]))
       return calls.map(({ ticket }) => ({ ticket, failure }))
     }
   }
 
-  /** Applies retention, as much as fits in one transaction. Throws what SQLite throws. */
+  /** Applies retention, as far as one transaction allows. Throws the errors of SQLite. */
   sweep(moment: Moment): void {
     this.#transaction((connection) => {
       this.#present = this.#read(connection, moment)
       const topics = connection.counters.topicsOver(this.#limits)
       for (const topic of topics) this.#trimTopic(connection, topic)
       this.#applyLimits(connection)
-      // there may be more topics than were looked at
+      // more topics can be over their limits
       if (topics.length > 0) this.isBehind = true
     })
   }
@@ -81,12 +81,12 @@ export class Writer {
       const connection = (this.#connection ??= this.#connect())
       this.#begin(connection.sql)
       connection.counters.begin()
-      this.#budget = SWEEP
+      this.#budget = MAX_REMOVALS
       this.isBehind = false
       const result = work(connection)
       connection.counters.write()
       connection.sql.commit.run()
-      // what was written to a file that is not there any more is not kept
+      // entries written to a removed file are lost
       this.#checkFiles(connection)
       connection.witness.see(connection.counters.log.last)
       isDone = true
@@ -113,24 +113,24 @@ export class Writer {
     }
   }
 
-  /** As long as any process may leave commits to the system, the witness says so. */
+  /** The lowest durability of all processes that have the log open, for the witness. */
   #durabilityOfAll(): "full" | "normal" {
     const { path, durability } = this.#options
     return durability === "normal" ? durability : (readWitness(path)?.durability ?? durability)
   }
 
-  /** Refuses for good once a file was removed or replaced: what is written then, the next process would not find. */
+  /** Throws from then on if a file was removed or replaced: the next process would not find later entries. */
   #checkFiles(connection?: Connection): void {
     const missing = this.#files.missing()
     if (missing === undefined) return
-    // what was acknowledged before is in a file without a name: it still can be moved to where it is found
+    // acknowledged entries are in a removed write-ahead log, from which they can still be copied into the database
     if (connection && this.#files.canBeSaved()) connection.database.exec("PRAGMA wal_checkpoint(PASSIVE)")
     throw new Error(
-      `its file ${missing} was removed or replaced while it was open. Stop what uses the log, and start it again.`,
+      `the file ${missing} was removed or replaced while the log was open. Restart the processes that use the log`,
     )
   }
 
-  /** Waits in short random steps, so that writers of several processes get their turns. */
+  /** Begins a transaction. Waits for locks in short random steps, so that the writers of all processes get their turns. */
   #begin(sql: WriterSql): void {
     const deadline = performance.now() + this.#options.timeout
     for (;;) {
@@ -144,7 +144,7 @@ export class Writer {
     }
   }
 
-  /** Undoes what is under way. What a failed connection is still good for is unknown: the next transaction opens another. */
+  /** Rolls back and closes the connection. The next transaction opens another one, because a failed one can be unusable. */
   #abandon(): void {
     const connection = this.#connection
     this.#connection = undefined
@@ -156,7 +156,7 @@ export class Writer {
       try {
         undo()
       } catch {
-        // SQLite has rolled back or closed by itself; the failure that led here is the one to tell
+        // SQLite has already rolled back or closed; the caller reports the first failure
       }
     }
   }
@@ -167,8 +167,8 @@ export class Writer {
     const previous = log.last
     this.#present = this.#read(connection, moment)
     this.#budget += columns.length / WIDTH
-    // what earlier calls of this commit pushed out is gone for this one, as if they had been committed before it; with limits
-    // of both kinds, what goes depends on when it is looked at
+    // entries that earlier calls of this commit displaced are removed first, as if those calls had been committed before; with
+    // limits of the log and of topics, the result depends on when they are applied
     if (hasNames(columns) || hasTopicLimits(this.#limits)) this.#applyLimits(connection)
     const sequences: number[] = []
     for (let at = 0; at < columns.length; at += WIDTH) sequences.push(this.#storeMessage(connection, columns, at, time))
@@ -192,22 +192,22 @@ export class Writer {
     const key = columns[at + 4] as string | null
     const retry = columns[at + 5] as number | null
     const topic = counters.topicNamed(topicName)
-    const twin =
+    const same =
       topic.count > 0 &&
       ((id !== null && sql.findId.get(id, topic.id)) || (key !== null && sql.findKey.get(key, topic.id)))
-    if (twin) return twin["sequence"] as number
+    if (same) return same["sequence"] as number
     const size = sizeOf(topicName, data, event, id, key)
     const sequence = counters.added(topic, size)
     sql.insert.run(sequence, topic.id, time, size, event, id, key, retry, data)
     return sequence
   }
 
-  /** Removes what is over the limits, oldest first, as far as the budget goes. */
+  /** Removes entries over the limits, oldest first, at most as many as the budget. */
   #applyLimits(connection: Connection): void {
     const { counters, sql } = connection
     const { log } = counters
     const { count, bytes, age } = this.#limits
-    // topics first, because what they remove need not be removed elsewhere
+    // topics first, because that can bring the log below its own limits
     if (hasTopicLimits(this.#limits)) for (const topic of counters.touched) this.#trimTopic(connection, topic)
     const isOver = (time: number): boolean => log.count > count || log.bytes > bytes || time < this.#present - age
     const mayBeOver = (): boolean => log.count > 0 && (age < Infinity || isOver(this.#present))
@@ -229,7 +229,7 @@ export class Writer {
     const { topicCount, topicBytes } = this.#limits
     const isOver = (): boolean => topic.count > topicCount || topic.bytes > topicBytes
     if (!isOver()) return
-    // nothing of a topic is kept below its mark, nor of any topic below the oldest entry
+    // the kept entries of a topic are after its newest removed one, and not before the oldest entry of the log
     const oldest = sql.oldest.get(1)?.["sequence"] as number
     let segment = segmentOf(Math.max(topic.trimmed + 1, oldest))
     const end = segmentOf(counters.log.last)
@@ -254,7 +254,7 @@ export class Writer {
 
 const hasTopicLimits = ({ topicCount, topicBytes }: Limits): boolean => topicCount < Infinity || topicBytes < Infinity
 
-/** True when any of the messages has an id or a key. */
+/** True when any message has an id or an idempotency key. */
 function hasNames(columns: readonly Column[]): boolean {
   for (let at = 0; at < columns.length; at += WIDTH) {
     if (columns[at + 3] !== null || columns[at + 4] !== null) return true

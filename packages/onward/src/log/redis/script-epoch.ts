@@ -1,10 +1,10 @@
 /**
- * Begins every call: reads the log's state, makes it when there is none, and judges whether this server may have lost what
- * was acknowledged. It may have when it is not the process that took the last write (`run_id`), or when it was a replica in
- * between (`master_replid2`), unless it is proven that it came back with everything. Then positions given before may belong to
- * other entries, so the epoch changes and what is kept stays.
+ * The first part of every call: reads the state of the log, creates it if it does not exist, and checks whether this server can
+ * have lost acknowledged entries. It can if it is not the process that took the last write (`run_id`), or if it was a replica in
+ * between (`master_replid2`), unless it has certainly restored everything. Earlier positions could then name other entries, so
+ * a new epoch begins. The kept entries stay.
  */
-export const LIFE: string = /* lua */ `
+export const EPOCH: string = /* lua */ `
 local K = KEYS[1]
 local op, newEpoch = ARGV[1], ARGV[2]
 local NAMES = {'format', 'epoch', 'born', 'last', 'time', 'count', 'bytes', 'trimmed', 'floor', 'first', 'oldest',
@@ -22,25 +22,25 @@ if type(info) == 'table' then
   if string.find(info.err, 'syntax') then return redis.error_reply('UNSUPPORTED this server is older than Redis 7') end
   return info
 end
--- Plain search and then a match in one place: looking for a pattern all through the text takes ten times as long as INFO itself.
-local function told(name)
+-- A plain search, then a match at one index: a pattern search through the whole text takes ten times as long as INFO itself.
+local function infoOf(name)
   local _, before = string.find(info, '\\n' .. name .. ':', 1, true)
   return before and string.match(info, '^%w+', before + 1)
 end
-if told('role') ~= 'master' then return redis.error_reply('READONLY this server is a replica') end
-local run, replid = told('run_id'), told('master_replid')
-local wasPromoted = string.find(told('master_replid2'), '[^0]') ~= nil
-local hasReplicas = told('connected_slaves') ~= '0'
+if infoOf('role') ~= 'master' then return redis.error_reply('READONLY this server is a replica') end
+local run, replid = infoOf('run_id'), infoOf('master_replid')
+local wasPromoted = string.find(infoOf('master_replid2'), '[^0]') ~= nil
+local hasReplicas = infoOf('connected_slaves') ~= '0'
 
 local state, isChanged, values = {}, false, redis.call('HMGET', K, unpack(NAMES))
 for i, name in ipairs(NAMES) do state[name] = values[i] end
--- The id and the key in what is stored, or in what is given of it.
+-- The id and the idempotency key of a stored entry, or of the encoded fields of a message.
 local function namesIn(more)
   local id, key = string.match(more, '^[^\\n]*%+\\n[^\\n]*\\n([^\\n]*)\\n([^\\n]*)')
   return id or '', key or ''
 end
 
--- An id or a key belongs to its topic. JSON has no line break of its own, so that what is before the first is one of them.
+-- Ids and keys are unique within a topic. JSON has no line breaks, so the id or key is the text before the first one.
 local function keyOf(topic, key) return key .. '\\n' .. topic end
 local function idMember(topic, id, sequence) return id .. '\\n' .. topic .. '\\n' .. text(sequence) end
 
@@ -54,7 +54,7 @@ local function forget(topic, id, key, sequence)
   if key ~= '' then redis.call('HDEL', KEYS_OF, keyOf(topic, key)) end
 end
 
--- The place of the entry with this id on a topic; nil when there is none. All members have the same score, so they lie in byte order.
+-- The sequence number of the entry with this id on a topic, or nil. All members have the same score, so they are in byte order.
 local function withId(id, topic)
   local before = id .. '\\n' .. topic .. '\\n'
   local found = redis.call('ZRANGEBYLEX', IDS, '[' .. before, '(' .. before .. ':', 'LIMIT', 0, 1)[1]
@@ -64,7 +64,7 @@ end
 local function streamOf(epoch) return K .. ':entries:' .. epoch end
 local ENTRIES = streamOf(state.stream or '')
 
-local function beginLife()
+local function createLog()
   redis.call('UNLINK', ENTRIES, IDS, KEYS_OF, TOPICS, REMOVED, EMPTY, WAKE)
   for _, name in ipairs({'last', 'time', 'count', 'bytes', 'trimmed', 'floor', 'first', 'oldest'}) do state[name] = 0 end
   state.format, state.epoch, state.born, state.stream = '2', newEpoch, newEpoch, newEpoch
@@ -73,17 +73,17 @@ local function beginLife()
   isChanged = true
 end
 
--- How many of the keys beside the entries there are. Only writes change that: another number means that one was removed.
+-- The number of existing keys besides the entries. Only writes of the log change it: another number means that a key was removed.
 local function partsNow() return text(redis.call('EXISTS', IDS, KEYS_OF, TOPICS, REMOVED, EMPTY)) end
 
-local function settle()
+local function renameStream()
   if state.stream == state.epoch then return end
   if redis.call('EXISTS', ENTRIES) == 1 then redis.call('RENAME', ENTRIES, streamOf(state.epoch)) end
   state.stream, isChanged = state.epoch, true
   ENTRIES = streamOf(state.epoch)
 end
 
--- Makes everything but the entries again, from the entries. Marks of what was removed cannot be, so a new life begins.
+-- Recreates all keys from the entries. The newest removed positions cannot be recreated, so a new epoch begins.
 local function repair()
   local old, sizes, at = K .. ':topic:' .. state.born .. ':', {}, '-'
   local known = redis.call('HKEYS', TOPICS)
@@ -109,8 +109,8 @@ local function repair()
   for topic, size in pairs(sizes) do redis.call('HSET', TOPICS, topic, text(size) .. ' 0') end
 end
 
--- In format 1 an id or a key was taken for all topics. Once, all entries are gone through, about a million a second.
-local function adopt()
+-- In format 1, ids and keys were unique in the whole log. Reads all entries once, about a million a second.
+local function migrate()
   redis.call('UNLINK', IDS, KEYS_OF)
   local at = '-'
   while true do
@@ -125,19 +125,19 @@ local function adopt()
   state.format, isChanged = '2', true
 end
 
-if not state.format and redis.call('EXISTS', K) == 1 then return redis.error_reply('FOREIGN the key holds something else') end
-if state.format and state.format ~= '1' and state.format ~= '2' then return redis.error_reply('UNSUPPORTED a newer Onward wrote this log') end
--- A server without room takes no write that needs some as a script's first, and any after that. So an append fails before it
--- has changed anything, and whatever makes room goes through.
+if not state.format and redis.call('EXISTS', K) == 1 then return redis.error_reply('FOREIGN the key does not hold a log') end
+if state.format and state.format ~= '1' and state.format ~= '2' then return redis.error_reply('UNSUPPORTED a newer version of Onward wrote this log') end
+-- A server without free memory refuses a write that needs memory if it is the first write of a script, and accepts all later ones.
+-- So an append fails before it has changed anything, and calls that free memory succeed.
 if op == 'append' then redis.call('HSET', K, 'format', '2') else redis.call('HDEL', K, 'nothing') end
 if not state.format then
-  beginLife()
+  createLog()
 else
   for _, name in ipairs({'last', 'time', 'count', 'bytes', 'trimmed', 'floor', 'first', 'oldest'}) do
     state[name] = tonumber(state[name])
   end
-  if redis.call('XLEN', ENTRIES) ~= state.count then beginLife() end
-  if state.format == '1' then adopt() end
+  if redis.call('XLEN', ENTRIES) ~= state.count then createLog() end
+  if state.format == '1' then migrate() end
   if state.damaged == '1' or (state.parts and state.parts ~= partsNow()) then repair() end
 end
 
@@ -150,13 +150,13 @@ if state.run ~= run or state.replid ~= replid then
   state.run, state.replid, isChanged = run, replid, true
 end
 if hasReplicas and state.alone == '1' then state.alone, isChanged = '0', true end
--- whoever asks has seen more of this life than there is
+-- the caller has seen entries of this epoch that are missing
 if ARGV[3] == state.epoch and tonumber(ARGV[4]) > state.last then state.epoch = newEpoch end
--- A place and an epoch name one entry for ever. So that this is true of what a plain XRANGE finds, without this judgement, the
--- stream's key has the epoch in its name.
-settle()
+-- An epoch and a sequence number name one entry only. The key of the stream contains the epoch, so that this is also true for a
+-- plain XRANGE without this check.
+renameStream()
 
--- Only what changed: the rest would go to the append-only file and to replicas each time.
+-- Writes only changed fields: the others would go to the append-only file and to replicas with each call.
 local function save()
   state.parts = partsNow()
   local fields = {}

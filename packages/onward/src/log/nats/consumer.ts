@@ -2,39 +2,39 @@ import type { NatsConnection, NatsMessage } from "./connection.ts"
 import type { JetStream } from "./jetstream.ts"
 import { KINDS, type StreamRecord } from "./record.ts"
 
-/** How often the server says that it is still there while there is nothing to deliver, in milliseconds. */
+/** How often the server sends a heartbeat while there is nothing to deliver, in milliseconds. */
 const HEARTBEAT = 2000
-/** A consumer whose reader is gone is removed after so long, in milliseconds. */
+/** How long the server keeps a consumer without a subscriber, in milliseconds. */
 const IDLE = 30_000
 const NANOSECONDS = 1_000_000
 
-export interface Follower {
-  /** When something last came, heartbeats included. */
+export interface Consumer {
+  /** When the last message arrived, heartbeats included, in the time of `performance.now()`. */
   readonly heardAt: number
   stop(): void
 }
 
-export interface FollowerOptions {
+export interface ConsumerOptions {
   readonly connection: NatsConnection
   readonly jetstream: JetStream
   readonly inbox: string
-  /** The stream's sequence to begin at. */
+  /** The first sequence number of the stream to deliver. */
   readonly from: number
-  /** Gets every record from there on, once and in order. `stamp` is its time in nanoseconds. */
+  /** Called with every record from there on, once and in order. `stamp` is its time in nanoseconds since 1970. */
   readonly take: (record: StreamRecord, stamp: string) => void
-  /** Called when it cannot go on: something is missing, or the server said so. */
-  readonly fail: (error?: Error) => void
+  /** Called when the consumer cannot continue: a delivery is missing, or the server ended it. */
+  readonly onEnd: (error?: Error) => void
 }
 
-/** True once nothing was heard for so long that the consumer must be gone. */
-export const isSilent = (follower: Follower): boolean => performance.now() - follower.heardAt > HEARTBEAT * 2.5
+/** True when no message has arrived for so long that the server has removed the consumer. */
+export const isSilent = (consumer: Consumer): boolean => performance.now() - consumer.heardAt > HEARTBEAT * 2.5
 
 /**
- * Follows the stream by an ordered consumer: ephemeral, without acknowledgements, with flow control, its deliveries counted so
- * that one that is missing shows.
+ * Starts an ordered consumer of the stream: ephemeral, without acknowledgements, with flow control. It counts deliveries, so that a
+ * missing one is detected.
  */
-export async function follow(options: FollowerOptions): Promise<Follower> {
-  const { connection, jetstream, inbox, from, take, fail } = options
+export async function startConsumer(options: ConsumerOptions): Promise<Consumer> {
+  const { connection, jetstream, inbox, from, take, onEnd } = options
   let delivered = 0
   let heardAt = performance.now()
   let isOver = false
@@ -46,19 +46,19 @@ export async function follow(options: FollowerOptions): Promise<Follower> {
       if (error) return end(error)
       heardAt = performance.now()
       if ((message.headers?.code ?? 0) > 0) return control(message)
-      const place = placeOf(message.reply)
-      if (!place || place.delivery !== delivered + 1) return end()
-      delivered = place.delivery
+      const delivery = deliveryOf(message.reply)
+      if (!delivery || delivery.number !== delivered + 1) return end()
+      delivered = delivery.number
       const kind = message.subject.slice(message.subject.lastIndexOf(".") + 1)
       const known = KINDS.find((each) => each === kind) ?? "chunk"
-      take({ kind: known, data: message.data, sequence: place.sequence, time: place.time }, place.stamp)
+      take({ kind: known, data: message.data, sequence: delivery.sequence, time: delivery.time }, delivery.stamp)
     },
   })
 
   function end(error?: Error): void {
     if (isOver) return
     stop()
-    fail(error)
+    onEnd(error)
   }
 
   function stop(): void {
@@ -68,7 +68,7 @@ export async function follow(options: FollowerOptions): Promise<Follower> {
     if (name !== undefined) jetstream.deleteConsumer(name).catch(() => {})
   }
 
-  /** 100 is a heartbeat or a question whether we keep up, the rest is the end of the consumer. */
+  /** Status 100 is a heartbeat or a flow control request. Any other status ends the consumer. */
   function control(message: NatsMessage): void {
     const { code = 0, description = "" } = message.headers ?? {}
     if (code !== 100) return end()
@@ -105,15 +105,15 @@ export async function follow(options: FollowerOptions): Promise<Follower> {
 }
 
 /**
- * Reads where a delivery comes from out of its reply subject:
+ * Parses the reply subject of a delivery:
  * `$JS.ACK.[domain.account.]stream.consumer.deliveries.sequence.delivery.nanoseconds.pending[.token]`.
  */
-function placeOf(
+function deliveryOf(
   reply: string | undefined,
-): { sequence: number; delivery: number; time: number; stamp: string } | undefined {
+): { sequence: number; number: number; time: number; stamp: string } | undefined {
   const tokens = reply?.split(".") ?? []
   const at = tokens.length > 9 ? 7 : 5
-  const [sequence, delivery, stamp = ""] = tokens.slice(at, at + 3)
+  const [sequence, number, stamp = ""] = tokens.slice(at, at + 3)
   if (!(Number(sequence) > 0) || stamp.length < 7) return undefined
-  return { sequence: Number(sequence), delivery: Number(delivery), time: Number(stamp.slice(0, -6)), stamp }
+  return { sequence: Number(sequence), number: Number(number), time: Number(stamp.slice(0, -6)), stamp }
 }
