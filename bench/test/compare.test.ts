@@ -6,7 +6,7 @@ import { node, observe } from "../compare/observe.ts"
 import { probes } from "../compare/probes.ts"
 import { headingsOf, insert, MARK, SIZE, tableOf, VECTORS } from "../compare/table.ts"
 
-test("docs/client.md compares the clients by the questions that are asked now", () => {
+test("docs/client.md compares the clients by the current questions", () => {
   const { rows, columns } = headingsOf(readFileSync(new URL("../../docs/client.md", import.meta.url), "utf8"))
   const advice = "npm run compare-clients -- --write"
   assert.deepEqual(rows, [VECTORS, ...probes.map(({ name }) => name), SIZE], advice)
@@ -17,7 +17,7 @@ test("docs/client.md compares the clients by the questions that are asked now", 
   )
 })
 
-test("a table is put between the marks of a document, and its headings are found there again", () => {
+test("a table is written between the marks of a document, and its headings are found again", () => {
   const [probe, client] = [probes[0], clients[0]]
   assert.ok(probe && client)
   const table = tableOf([probe], [client], new Map([[probe.name, new Map([[client.name, "yes"]])]]))
@@ -27,7 +27,7 @@ test("a table is put between the marks of a document, and its headings are found
   assert.deepEqual(headingsOf(document), { rows: [VECTORS, probe.name, SIZE], columns: [client.name] })
 })
 
-test("what a client does is told by a process of its own", async () => {
+test("the program that measures a client reports what it does", async () => {
   const client = clients.find(({ start }) => start === "stream")
   const probe = probes.find(({ name }) => name === "new headers for each attempt")
   assert.ok(client && probe)

@@ -17,7 +17,7 @@ function read(body: string, cut: number): Tally {
   return tally
 }
 
-test("every event is seen wherever the bytes are cut, in whatever form servers write them", () => {
+test("every event is recognized, wherever the bytes are cut and in every form that servers write", () => {
   const body = [
     chunk(": hello\n\nretry: 2000\n\n"),
     chunk(`id: 1\ndata: ${data(1)}\n\n`),
@@ -32,7 +32,7 @@ test("every event is seen wherever the bytes are cut, in whatever form servers w
   }
 })
 
-test("what is lost, repeated, out of order or not numbered is told apart", () => {
+test("lost, repeated, reordered and unnumbered events are told apart", () => {
   const events = (...numbers: number[]): string => numbers.map((number) => `data: ${data(number)}\n\n`).join("")
   const outcome = (body: string): number[] => {
     const { delivered, lost, duplicated, reordered, gaps, skipped, faults } = read(chunk(body), 0)

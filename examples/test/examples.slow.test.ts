@@ -16,7 +16,7 @@ test("README.md shows the examples as they are", async () => {
   await promisify(execFile)(process.execPath, [script, "--check"])
 })
 
-test("01: a live feed reaches curl, and a reconnect carries on after the last event", async () => {
+test("01: a live feed reaches curl, and a reconnect resumes after the last event", async () => {
   const port = await reservePort()
   await running(new Running("01-hello.ts", { PORT: String(port) }), async () => {
     const url = `http://127.0.0.1:${port}/`
@@ -27,7 +27,7 @@ test("01: a live feed reaches curl, and a reconnect carries on after the last ev
   })
 })
 
-test("02: the client prints ticks with their ids, and carries on when the server comes back", async () => {
+test("02: the client prints ticks with their ids, and resumes after the server was restarted", async () => {
   const port = await reservePort()
   const url = `http://127.0.0.1:${port}/`
   await running(new Running("02-client.ts", { URL: url }), async (client) => {
@@ -79,7 +79,7 @@ test("03: notifications survive kill -9 of the server, for all topics of a conne
   }
 })
 
-test("04: an own source resumes where its ids say, ends with stream.end, and then answers 204", async () => {
+test("04: a custom source resumes at its ids, ends with stream.end, and then responds with 204", async () => {
   const port = await reservePort()
   await running(new Running("04-own-source.ts", { PORT: String(port) }), async () => {
     const url = `http://127.0.0.1:${port}/`
@@ -108,7 +108,7 @@ test("06: typed events are checked when published and when they arrive", async (
   await hub.close()
 })
 
-test("08: an answer is asked for by POST, printed as it comes, and over when it ends", async () => {
+test("08: a response requested by POST is printed as it arrives, and ends when it is complete", async () => {
   const port = await reservePort()
   await running(new Running("04-own-source.ts", { PORT: String(port) }), async () => {
     const url = `http://127.0.0.1:${port}/`

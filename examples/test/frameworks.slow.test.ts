@@ -113,7 +113,7 @@ function casesOf(app: App): void {
     }
   })
 
-  test("the head is what an event stream needs, and the first bytes come at once", async () => {
+  test("the head is that of an event stream, and the first bytes arrive at once", async () => {
     const exchange = await built.ask({ path: "/stream/hub" })
     assert.equal(exchange.status, 200)
     assert.equal(exchange.headers["content-type"], "text/event-stream; charset=utf-8")
@@ -127,7 +127,7 @@ function casesOf(app: App): void {
     exchange.leaveBy["closing the connection"]?.()
   })
 
-  test("what is published reaches everyone, in order", async () => {
+  test("published messages reach every client, in order", async () => {
     const exchanges = await Promise.all([1, 2, 3].map(() => built.ask({ path: "/stream/hub" })))
     for (const exchange of exchanges) await exchange.has("id:")
     await built.publish("one")
@@ -139,7 +139,7 @@ function casesOf(app: App): void {
     }
   })
 
-  test("a client carries on where it was, by header or by query", async () => {
+  test("a client resumes after its last event id, given by header or by query", async () => {
     const first = await built.publish("first")
     await built.publish("second")
     const resumes = [
@@ -159,7 +159,7 @@ function casesOf(app: App): void {
     lost.leaveBy["closing the connection"]?.()
   })
 
-  test("a source of one's own is streamed, and its end is the end", async () => {
+  test("a custom source is streamed, and ends the stream when it ends", async () => {
     const exchange = await built.ask({ path: "/stream/words" })
     assert.equal(await exchange.over(), "ended")
     assert.deepEqual(exchange.data, ["one", "two", "three"])
@@ -181,7 +181,7 @@ function casesOf(app: App): void {
   })
 
   for (const way of http1.ways) {
-    test(`a source ends, once, and a hub forgets, when the client goes by ${way}`, async () => {
+    test(`a source ends, once, and a hub removes the subscription, when the client disconnects by ${way}`, async () => {
       const { signals, returns } = await built.fate()
       const hub = await built.ask({ path: "/stream/hub" })
       const own = await built.ask({ path: "/stream/own" })
@@ -195,7 +195,7 @@ function casesOf(app: App): void {
     })
   }
 
-  test("says in some way that a client has left", async (t) => {
+  test("detects in some way that a client has disconnected", async (t) => {
     const told: Record<string, string> = {}
     for (const method of ["GET", "POST"]) {
       const before = await built.fate()
@@ -214,14 +214,14 @@ function casesOf(app: App): void {
     t.diagnostic(`${app.framework} tells by ${GET === POST ? GET : `${GET}, once a POST was read ${POST}`}`)
   })
 
-  test("what throws at once is answered 500, and nobody is told why", async () => {
+  test("an error before the stream is a 500 response, and clients do not learn the reason", async () => {
     const exchange = await built.ask({ path: "/stream/early" })
     assert.equal(exchange.status, 500)
     assert.equal(await exchange.over(), "ended")
     assert.doesNotMatch(exchange.text, /hunter2/)
   })
 
-  test("what throws later is stream.error, and nobody is told why", async () => {
+  test("an error in the stream is stream.error, and clients do not learn the reason", async () => {
     const exchange = await built.ask({ path: "/stream/late" })
     assert.equal(await exchange.over(), "ended")
     assert.match(exchange.text, /data: one\n\nevent: stream\.error\n/)
@@ -239,7 +239,7 @@ function casesOf(app: App): void {
     exchange.leaveBy["closing the connection"]?.()
   })
 
-  test("HEAD has the head and no body, other methods are refused", async () => {
+  test("HEAD has the head and no body, and other methods are refused", async () => {
     const head = await built.ask({ path: "/stream/hub", method: "HEAD" })
     assert.equal(head.status, 200)
     assert.equal(head.headers["content-type"], "text/event-stream; charset=utf-8")
@@ -249,7 +249,7 @@ function casesOf(app: App): void {
     assert.equal(connections, 0)
   })
 
-  test("only listed origins may read, and are told so", async () => {
+  test("only pages of listed origins can read, and their responses say so", async () => {
     for (const origin of ["https://app.example", "https://evil.example"]) {
       const expected = origin.includes("app") ? origin : undefined
       const exchange = await built.ask({ path: "/stream/hub", headers: { origin } })
@@ -264,7 +264,7 @@ function casesOf(app: App): void {
     }
   })
 
-  test("no request ends the process, and the example answers the client's mistakes as such", async () => {
+  test("no request ends the process, and the example reports mistakes of the client as such", async () => {
     // what they say to targets that no browser sends is theirs
     await sendHostileRequests(built.program, Number(new URL(built.origin).port), 599)
     for (const query of ["last=-1", "last=x", "since=never", `last_event_id=${LONG}`]) {
@@ -272,7 +272,7 @@ function casesOf(app: App): void {
     }
   })
 
-  test("a hub that drains ends its streams with a time to come back, and takes no new ones", async () => {
+  test("a hub that drains ends its streams with a reconnection time, and accepts no new ones", async () => {
     const exchanges = await Promise.all([1, 2, 3].map(() => built.ask({ path: "/stream/hub" })))
     for (const exchange of exchanges) await exchange.has("id:")
     await built.drain()
@@ -285,7 +285,7 @@ function casesOf(app: App): void {
     assert.match(late.headers["retry-after"] ?? "", /^[1-5]$/)
   })
 
-  test("SIGTERM ends the streams of its example with a time to come back, and then the process", async () => {
+  test("SIGTERM ends the streams of its example with a reconnection time, and then the process", async () => {
     const exchange = await built.ask({ path: "/events" })
     await exchange.has("data: {}\n\n")
     const exited = built.terminate()

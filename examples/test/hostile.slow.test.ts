@@ -42,7 +42,7 @@ const EXAMPLES: Readonly<Record<string, readonly (readonly [method: string, targ
 }
 
 for (const [example, refused] of Object.entries(EXAMPLES)) {
-  test(`${example}: no request ends the process, and the client's mistakes are answered as such`, async (t) => {
+  test(`${example}: no request ends the process, and mistakes of the client are reported as such`, async (t) => {
     const folder = await mkdtemp(join(tmpdir(), "onward-hostile-"))
     t.after(() => rm(folder, { recursive: true }))
     const file = join(folder, example === "13-log-tail" ? "app.log" : "log.db")

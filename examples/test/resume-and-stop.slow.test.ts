@@ -20,7 +20,7 @@ function waitInPage(text: string): Promise<string> {
 }
 
 test(
-  "25: the page shows the answer from its beginning after a reload and in a second tab, and Stop stops it in both",
+  "25: the page shows the response from its beginning after a reload and in a second tab, and Stop stops it in both",
   { skip: missing("chromium") },
   async (t) => {
     const port = await reservePort()

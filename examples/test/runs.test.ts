@@ -6,7 +6,7 @@ import { test } from "node:test"
 import { reservePort } from "../../packages/onward/test/reserve-port.ts"
 import { fetchSoon, Running, running, take } from "./running.ts"
 
-test("19: an answer goes on without its reader, is stopped from elsewhere, and is there after a restart", async (t) => {
+test("19: a run continues without its viewer, can be stopped by another client, and is kept over a restart", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "onward-example-"))
   t.after(() => rm(folder, { recursive: true }))
   const port = await reservePort()
@@ -30,7 +30,7 @@ test("19: an answer goes on without its reader, is stopped from elsewhere, and i
   })
 })
 
-test("25: a cut answer resumes with the next token, a second tab sees all of it, and DELETE stops it for both", async () => {
+test("25: a response that is cut resumes with the next token, a second tab receives all of it, and DELETE stops it for both", async () => {
   const port = await reservePort()
   await running(new Running("25-resume-and-stop.ts", { PORT: String(port) }), async (example) => {
     const url = `http://127.0.0.1:${port}/answers/one`

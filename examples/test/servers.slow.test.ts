@@ -17,7 +17,7 @@ async function folderFor(t: TestContext): Promise<string> {
 }
 
 for (const example of ["09-express", "10-hono", "11-fastify"]) {
-  test(`${example}: what is posted arrives, a client resumes, and SIGTERM tells it to come back`, async () => {
+  test(`${example}: posted messages arrive, a client resumes, and SIGTERM ends streams with a reconnection time`, async () => {
     const port = await reservePort()
     await running(new Running(`${example}.ts`, { PORT: String(port) }), async ({ process }) => {
       const url = `http://127.0.0.1:${port}/events`
@@ -41,7 +41,7 @@ for (const example of ["09-express", "10-hono", "11-fastify"]) {
   })
 }
 
-test("12: who is known by cookie or token gets what they may, also where they resume after they may less", async () => {
+test("12: a user known by cookie or token receives permitted topics only, also when permissions change before a reconnect", async () => {
   const port = await reservePort()
   await running(new Running("12-users.ts", { PORT: String(port) }), async () => {
     const url = `http://127.0.0.1:${port}/`
@@ -102,7 +102,7 @@ const nginx = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin"]
   .find((path) => existsSync(path))
 
 test(
-  "14: through nginx a live feed arrives and resumes",
+  "14: a live feed arrives through nginx, and resumes",
   { skip: nginx === undefined && "nginx is missing: `npm test` installs it on Debian, as root" },
   async (t) => {
     const folder = await folderFor(t)
@@ -143,7 +143,7 @@ test(
   },
 )
 
-test("18: what a procedure of tRPC publishes arrives on the stream beside it, and a client resumes", async () => {
+test("18: events that a tRPC procedure publishes arrive on the stream beside it, and a client resumes", async () => {
   const port = await reservePort()
   await running(new Running("18-trpc.ts", { PORT: String(port) }), async () => {
     const origin = `http://127.0.0.1:${port}`
@@ -181,7 +181,7 @@ const LEAVING: Readonly<Record<string, Leaving>> = {
 }
 
 for (const [example, { path = "/", headers = {}, before, has, isHubs = false }] of Object.entries(LEAVING)) {
-  test(`${example}: SIGTERM ends its streams without an end, so that clients reconnect, and the process exits`, async (t) => {
+  test(`${example}: SIGTERM ends its streams without stream.end, so that clients reconnect, and the process exits`, async (t) => {
     const port = await reservePort()
     const file = join(await folderFor(t), "file")
     if (example === "13-log-tail") await writeFile(file, "a line\n")

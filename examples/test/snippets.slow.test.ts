@@ -108,7 +108,7 @@ before(async () => {
 })
 after(() => rm(folder, { recursive: true }))
 
-test("what the pages show compiles as it stands, with what the same page imported above it", async () => {
+test("snippets of the pages compile with the imports that the same page shows above them", async () => {
   const files = new Map<string, Snippet>()
   for (const page of pages) {
     const imported = new Map<string, string>()

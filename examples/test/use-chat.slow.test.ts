@@ -65,7 +65,7 @@ const WHOLE =
   "You asked: “why?” This answer is canned. The server writes it even if no page is open. Reload this page or open it in a second tab: the answer continues where it is. The button stops it in every tab."
 
 test(
-  "24: an answer survives a reload of its page, and a second tab sees it: each word once, also after it is complete",
+  "24: a response survives a reload of its page, and a second tab receives it: each word once, also after it is complete",
   { skip: missing("chromium") },
   async (t) => {
     const { origin } = await serve(t)
@@ -89,7 +89,7 @@ test(
 )
 
 test(
-  "24: stopping an answer stops it in every tab, what was written is kept, and the chat goes on",
+  "24: stopping a response stops it in every tab, the written part is kept, and the chat continues",
   { skip: missing("chromium") },
   async (t) => {
     const { origin } = await serve(t)
@@ -113,7 +113,7 @@ test(
 
 const question = (id: string) => ({ id: `q-${id}`, role: "user", parts: [{ type: "text", text: "why?" }] })
 
-test("24: no request ends the process, and the client's mistakes are answered as such", async (t) => {
+test("24: no request ends the process, and mistakes of the client are reported as such", async (t) => {
   const { server, port, origin } = await serve(t)
   await sendHostileRequests(server, port)
   const message = question("a")
@@ -160,7 +160,7 @@ test("24: no request ends the process, and the client's mistakes are answered as
   assert.equal(server.process.exitCode, null)
 })
 
-test("24: a page that was loaded just before the end of its answer still receives it, under the id that is kept", async (t) => {
+test("24: a page that was loaded just before the end of its response still receives it, under the kept id", async (t) => {
   const { origin } = await serve(t)
   const load = async () =>
     (await (await fetch(`${origin}/api/chat/a`)).json()) as {
@@ -190,7 +190,7 @@ test("24: a page that was loaded just before the end of its answer still receive
   assert.equal(isAnswering, false)
 })
 
-test("24: SIGTERM ends an answer as failed, and then the process", async (t) => {
+test("24: SIGTERM ends a response as failed, and then the process", async (t) => {
   const { server, origin } = await serve(t)
   const body = JSON.stringify({ id: "a", message: question("a") })
   const response = await fetch(`${origin}/api/chat`, {

@@ -13,8 +13,8 @@ export interface Hit {
 }
 
 const WITH_TEXT = /\.md$|^packages\/\w+\/(?:src|page|test)\/|^(?:scripts|examples|site|\.github)\//
-/** The rules themselves, and files without text. */
-const WITHOUT_TEXT = /^scripts\/words\/|\.(?:json|svg|css|sql)$/
+/** The rules themselves, their test, and files without text. */
+const WITHOUT_TEXT = /^scripts\/words\/|\/house\/words\.test\.ts$|\.(?:json|svg|css|sql)$/
 const TEST = /\/test\//
 const CODE = /\.(?:tsx?|m?js)$/
 

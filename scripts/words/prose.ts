@@ -79,8 +79,7 @@ export function titlesOfTests(source: string): string {
   return prose + blank(source.slice(at))
 }
 
-const titleText = (title: string): string =>
-  title.replaceAll(/\$\{[^}]*\}/g, blank).replaceAll(/\\?`/g, "·")
+const titleText = (title: string): string => title.replaceAll(/\$\{[^}]*\}/g, blank).replaceAll(/\\?`/g, "·")
 
 const LANGUAGES = /^(?:tsx?|m?js)$/
 

@@ -55,7 +55,7 @@ test("a request is a line: time, address, request, status, duration, user agent"
   assert.match(readFileSync(path, "utf8"), line)
 })
 
-test("nothing a client sends can begin a line, end a quote or reach a terminal", async (t) => {
+test("no request can start a line, end a quote or send control characters in the access log", async (t) => {
   const { path, send } = await logged(t)
   const agents = [
     '"quoted" \\ back',
@@ -80,7 +80,7 @@ test("nothing a client sends can begin a line, end a quote or reach a terminal",
   )
 })
 
-test("what may be secret in a query is not written down", async (t) => {
+test("the access log does not contain query parameters that can be secret", async (t) => {
   const { path, send } = await logged(t)
   await send(
     request(
@@ -109,7 +109,7 @@ const SECRETS = [
   "/events?topic=a&Topic=s3cret",
 ]
 
-test("what may be secret in a path, a parameter, a fragment or a user's name is not written down", async (t) => {
+test("the access log does not contain secrets of a path, a parameter, a fragment or a user name", async (t) => {
   const { path, send } = await logged(t)
   for (const target of SECRETS) await send(request(target))
   const lines = linesOf(path)
@@ -118,13 +118,13 @@ test("what may be secret in a path, a parameter, a fragment or a user's name is 
   assert.match(lines[3] ?? "", /"GET \/events\?topic=a;\*\*\*"/)
 })
 
-test("a request's length does not decide that of its line", async (t) => {
+test("the length of a log line is limited, independent of the request", async (t) => {
   const { path, send } = await logged(t)
   await send(request(`/${"x".repeat(8_000)}`, `User-Agent: ${"\u00e4".repeat(4_000)}\r\n`))
   assert.ok(statSync(path).size < 8_000)
 })
 
-test("the log is rotated when it is full, also when it was full before, and one old one is kept", async (t) => {
+test("the log is rotated when it is full, also when it was full at the start, and one old file is kept", async (t) => {
   const { path, send, errors } = await logged(t, { maxBytes: 300 }, "old\n".repeat(100))
   await send(request("/first"))
   assert.equal(readFileSync(`${path}.1`, "utf8"), "old\n".repeat(100))

@@ -172,40 +172,43 @@ for (const setup of [nginx, caddy]) {
             )
           })
 
-          await t.test("a URL of 20 kB is a stream", async () => {
+          await t.test("a URL of 20 kB opens a stream", async () => {
             const topics = Array.from({ length: 100 }, (_, at) => `topic=${String(at).padStart(200, "x")}`)
             const res = await ask({ path: `/events?${topics.join("&")}&last=1`, isSecure, port })
             assert.equal(res.statusCode, 200)
             res.destroy()
           })
 
-          await t.test("a health check by an address is answered", async () => {
+          await t.test("a health check by IP address gets a response", async () => {
             const res = await ask({ path: "/healthz", isSecure, port })
             assert.equal(res.statusCode, 200)
             res.destroy()
           })
 
-          await t.test("a page of the hub's origin publishes and reads, and a foreign page does neither", async (t) => {
-            const foreign = createServer((_, res) => res.setHeader("content-type", "text/html").end("<p>foreign"))
-            foreign.listen(0, "127.0.0.1")
-            t.after(() => void foreign.close().closeAllConnections())
-            await once(foreign, "listening")
-            const context = (await (await browser)?.createBrowserContext()) ?? assert.fail("Chromium is missing")
-            t.after(() => context.close())
-            const page = await context.newPage()
-            await page.goto(`${origin}/healthz`)
-            assert.equal(await page.evaluate(publishAndRead, origin, "own"), "200 read own")
-
-            for (const name of ["evil.example", "evil.example.com"]) {
-              const watched = await ask({ path: "/events?topic=shared&since=1h", isSecure, port })
-              await page.goto(`http://${name}:${(foreign.address() as AddressInfo).port}/`)
-              assert.equal(await page.evaluate(publishAndRead, origin, name), "refused closed", name)
+          await t.test(
+            "a page of the hub's origin publishes and reads, and a page of another origin does neither",
+            async (t) => {
+              const foreign = createServer((_, res) => res.setHeader("content-type", "text/html").end("<p>foreign"))
+              foreign.listen(0, "127.0.0.1")
+              t.after(() => void foreign.close().closeAllConnections())
+              await once(foreign, "listening")
+              const context = (await (await browser)?.createBrowserContext()) ?? assert.fail("Chromium is missing")
+              t.after(() => context.close())
+              const page = await context.newPage()
               await page.goto(`${origin}/healthz`)
-              assert.equal(await page.evaluate(publishAndRead, origin, `after ${name}`), `200 read after ${name}`)
-              const told = await readUntil(watched, `data: after ${name}`)
-              assert.ok(!told.includes(`data: ${name}`), "the foreign page's message would have come before")
-            }
-          })
+              assert.equal(await page.evaluate(publishAndRead, origin, "own"), "200 read own")
+
+              for (const name of ["evil.example", "evil.example.com"]) {
+                const watched = await ask({ path: "/events?topic=shared&since=1h", isSecure, port })
+                await page.goto(`http://${name}:${(foreign.address() as AddressInfo).port}/`)
+                assert.equal(await page.evaluate(publishAndRead, origin, name), "refused closed", name)
+                await page.goto(`${origin}/healthz`)
+                assert.equal(await page.evaluate(publishAndRead, origin, `after ${name}`), `200 read after ${name}`)
+                const told = await readUntil(watched, `data: after ${name}`)
+                assert.ok(!told.includes(`data: ${name}`), "the foreign page's message would have come before")
+              }
+            },
+          )
         },
       )
     }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { checkBlocks } from "../../onward/test/check-blocks.ts"
 import { publish, testServer } from "./server.ts"
 
-test("onward serve sends no block without data, on none of its streams, drained or asked for in pieces", async (t) => {
+test("onward serve sends no block without data on any of its streams, drained or by long polling", async (t) => {
   const { url, close } = await testServer(t, { demo: true, presence: ["*"] })
   const paths = ["/events?topic=a", "/events?topic=*", "/presence/events?topic=a", "/demo/log"]
   const texts = await Promise.all(

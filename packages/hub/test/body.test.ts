@@ -50,7 +50,7 @@ const half = (req: ClientRequest, bytes: number): void => {
   req.write(Buffer.alloc(bytes, 0x20))
 }
 
-test("half-sent bodies of one caller leave room for the others'", async (t) => {
+test("incomplete bodies of one caller leave room for bodies of others", async (t) => {
   const { begin } = await reading(t, { maxBytes: 1_000, totalBytes: 4_000 })
   const greedy = Array.from({ length: 17 }, () => begin("127.0.0.2"))
   const refusals = greedy.map(answerTo)
@@ -62,7 +62,7 @@ test("half-sent bodies of one caller leave room for the others'", async (t) => {
   assert.deepEqual(await answerTo(other), { status: 200, length: 1_000 })
 })
 
-test("a half-sent body gives way to one that needs its room, once it has stalled", async (t) => {
+test("a stalled incomplete body is dropped when another body needs its room", async (t) => {
   const { begin } = await reading(t, { maxBytes: 1_000, totalBytes: 1_000, graceTimeout: 0 })
   const stalled = begin("127.0.0.2")
   const refused = answerTo(stalled)
@@ -79,7 +79,7 @@ test("a half-sent body gives way to one that needs its room, once it has stalled
   }
 })
 
-test("what bodies held is given back, however they end", async (t) => {
+test("the room of bodies is released, however they end", async (t) => {
   let fail = false
   const { begin } = await reading(t, { maxBytes: 1_000, totalBytes: 1_000 }, async () => {
     if (fail) throw new Error("on purpose")
@@ -102,7 +102,7 @@ test("what bodies held is given back, however they end", async (t) => {
   }
 })
 
-test("a body in chunks of a byte each is read whole", async (t) => {
+test("a body in chunks of one byte each is read completely", async (t) => {
   const { begin } = await reading(t, {})
   const req = begin()
   for (let i = 0; i < 5_000; i++) req.write("é")

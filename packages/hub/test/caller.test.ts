@@ -11,7 +11,7 @@ const SAME: readonly (readonly string[])[] = [
   [""],
 ]
 
-test("an IPv6 client counts by its /64 network, and an IPv4 client by its address however it is written", () => {
+test("an IPv6 client is counted by its /64 network, and an IPv4 client by its address in any notation", () => {
   for (const addresses of SAME) assert.equal(new Set(addresses.map(callerAt)).size, 1, addresses.join(" "))
   const callers = [...SAME.map(([address = ""]) => address), "192.0.2.2", "2001:db8:1:3::", "2001:db8:0:1::1"]
   assert.equal(new Set(callers.map(callerAt)).size, callers.length)

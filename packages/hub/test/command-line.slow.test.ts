@@ -124,7 +124,7 @@ const understood: [args: string, env: Record<string, string>, config: object][] 
 ]
 
 for (const [args, env, config] of understood) {
-  test(`"onward ${args}" is understood with ${JSON.stringify(env)}`, async () => {
+  test(`"onward ${args}" is accepted with ${JSON.stringify(env)}`, async () => {
     assert.partialDeepStrictEqual(await load(args.split(" "), env), config)
   })
 }
@@ -142,7 +142,7 @@ const others: [args: string, command: object][] = [
 ]
 
 for (const [args, command] of others) {
-  test(`"onward ${args}" is understood`, () => assert.deepEqual(readCommandLine(args.split(" ")), command))
+  test(`"onward ${args}" is accepted`, () => assert.deepEqual(readCommandLine(args.split(" ")), command))
 }
 
 const refused: [args: string[], message: RegExp][] = [
@@ -226,13 +226,13 @@ for (const [args, message] of refused) {
 /** What a terminal shows. */
 const TEXT = ["--log-format", "text"]
 
-test("a command line that makes no sense ends with exit code 2", async (t) => {
+test("an invalid command line ends with exit code 2", async (t) => {
   const onward = runOnward(t, ["serve", "--prot", "1"])
   assert.equal(await onward.ended, 2)
   assert.equal(onward.printed(), 'onward: There is no option "--prot". Did you mean --port?\n')
 })
 
-test("a pattern that is none is one line and exit code 2", async (t) => {
+test("an invalid pattern is one line and exit code 2", async (t) => {
   const onward = runOnward(t, ["serve", "--port", "0", "--data", temporaryFolder(t), "--presence", "room/**"])
   assert.equal(await onward.ended, 2)
   assert.match(onward.printed(), /^onward: --presence: a pattern knows [^\n]*\n$/)
@@ -265,7 +265,7 @@ test("a busy admin port is one line that names its option", async (t) => {
   )
 })
 
-test("onward check finds a certificate that cannot be used, and prints how many settings are set", async (t) => {
+test("onward check reports a certificate that cannot be used, and prints how many settings are set", async (t) => {
   const folder = temporaryFolder(t)
   const { cert, key } = makeCertificate(folder)
   const [good, bad] = [
@@ -277,7 +277,7 @@ test("onward check finds a certificate that cannot be used, and prints how many 
   assert.match(bad.printed(), /^onward: The certificate .* cannot be used: .* Check tls\.cert and tls\.key\.\n$/)
 })
 
-test("a data folder that cannot be one is one line and exit code 1", async (t) => {
+test("a data folder that cannot be created is one line and exit code 1", async (t) => {
   const folder = temporaryFolder(t)
   const file = join(folder, "file")
   writeFileSync(file, "")
@@ -300,7 +300,7 @@ test("a data folder that cannot be written is one line and exit code 1", async (
   }
 })
 
-test("a log whose folder cannot be is one line that names it, and exit code 1", async (t) => {
+test("a log whose folder cannot be created is one line that names it, and exit code 1", async (t) => {
   const folder = temporaryFolder(t)
   writeFileSync(join(folder, "file"), "")
   const path = join(folder, "file", "events.db")
@@ -310,13 +310,13 @@ test("a log whose folder cannot be is one line that names it, and exit code 1", 
   assert.equal(onward.printed(), line)
 })
 
-test("a log's address in the environment is named as such when it is none", async (t) => {
+test("an invalid log address in the environment is reported with the name of its variable", async (t) => {
   const onward = runOnward(t, ["serve"], { ONWARD_LOG: "events.db" })
   assert.equal(await onward.ended, 2)
   assert.match(onward.printed(), /^onward: Invalid value for ONWARD_LOG: "events\.db"\. Use sqlite:<path>, [^\n]*\n$/)
 })
 
-test("a log that is damaged is one line with its code and exit code 1", async (t) => {
+test("a damaged log is one line with its code and exit code 1", async (t) => {
   const folder = temporaryFolder(t)
   writeFileSync(join(folder, "events.db"), "this is no database, however long it may be. ".repeat(100))
   const onward = runOnward(t, ["serve", "--port", "0", "--data", folder])
@@ -343,13 +343,13 @@ for (const host of ["0.0.0.0", "::"]) {
   })
 }
 
-test("a hub that other machines would reach does not start by accident", async (t) => {
+test("a hub that other machines can reach does not start by accident", async (t) => {
   const onward = runOnward(t, ["serve", "--host", "0.0.0.0", "--port", "0", "--data", temporaryFolder(t)])
   assert.equal(await onward.ended, 2)
   assert.match(onward.printed(), /^onward: --host 0\.0\.0\.0 opens the hub [^\n]*--insecure\.\n$/)
 })
 
-test("what it prints to try works as it is", async (t) => {
+test("the printed example commands work", async (t) => {
   const onward = await serveOnward(t, { data: temporaryFolder(t), args: TEXT })
   const listen = /curl -N "([^"]+)"/.exec(onward.printed())?.[1] ?? ""
   assert.equal(listen, `${onward.url}/events?topic=hello`)
@@ -364,7 +364,7 @@ test("what it prints to try works as it is", async (t) => {
 })
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  test(`${signal} ends it with exit code 0, streams and all`, async (t) => {
+  test(`${signal} ends it with exit code 0, including open streams`, async (t) => {
     const onward = await serveOnward(t, { data: temporaryFolder(t) })
     const streams = await Promise.all(["/events?topic=a", "/demo/log"].map((path) => fetch(onward.url + path)))
     onward.child.kill(signal)

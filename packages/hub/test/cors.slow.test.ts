@@ -9,7 +9,7 @@ import { launchChromium } from "../../onward/test/client/browsers/puppeteer.ts"
 import { testServer } from "./server.ts"
 
 test(
-  "in Chromium a page of a listed origin publishes, reads and sees why it is refused, and another page does not",
+  "in Chromium, a page of a listed origin publishes, reads and learns why a request is refused, and another page does not",
   { skip: missing("chromium") },
   async (t) => {
     const app = createServer((_, res) => res.setHeader("content-type", "text/html").end("<p>app")).listen(

@@ -14,7 +14,7 @@ const post = (url: string, headers: Record<string, string>): Promise<Response> =
 const allowed = ({ headers }: Response): (string | null)[] =>
   ["access-control-allow-origin", "access-control-allow-credentials", "vary"].map((name) => headers.get(name))
 
-test("a page of a listed origin publishes and reads, and is told why it is refused", async (t) => {
+test("a page of a listed origin publishes and reads, and learns why a request is refused", async (t) => {
   const { url } = await listed(t)
   const headers = { origin: APP, "sec-fetch-site": "cross-site" }
   const published = await post(url, headers)
@@ -30,13 +30,13 @@ test("a page of a listed origin publishes and reads, and is told why it is refus
   }
 })
 
-test("cookies come from listed origins only when credentials are on", async (t) => {
+test("cookies of listed origins are accepted only with credentials enabled", async (t) => {
   const { url } = await listed(t, true)
   assert.deepEqual(allowed(await post(url, { origin: APP })), [APP, "true", "Origin"])
   assert.deepEqual(allowed(await post(url, { origin: OTHER })), [null, null, "Origin"])
 })
 
-test("a preflight request of a listed origin is answered, and of another one refused", async (t) => {
+test("a preflight request of a listed origin gets a response, and one of another origin is refused", async (t) => {
   const { url } = await listed(t)
   const preflight = (origin: string): Promise<Response> =>
     fetch(`${url}/publish`, { method: "OPTIONS", headers: { origin, "access-control-request-method": "POST" } })
@@ -55,7 +55,7 @@ test("every origin is allowed by *, without cookies", async (t) => {
   )
 })
 
-test("a page of an origin that is not listed opens no stream, also when its browser sends no Sec-Fetch-Site", async (t) => {
+test("a page of an unlisted origin opens no stream, also when its browser sends no Sec-Fetch-Site", async (t) => {
   for (const { url } of [await testServer(t), await listed(t)]) {
     for (const origin of [OTHER, "null"]) {
       const refused = await fetch(`${url}/events?topic=a`, { headers: { origin } })

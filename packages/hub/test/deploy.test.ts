@@ -35,7 +35,7 @@ test("the configuration in the Kubernetes manifest is valid, and opens the hub o
   assert.ok(Number(at(pod, "terminationGracePeriodSeconds")) * 1_000 > delay + duration + 2_500)
 })
 
-test("the Kubernetes manifest runs the hub without rights, and asks each probe for its own path", () => {
+test("the Kubernetes manifest runs the hub without privileges, and each probe requests its own path", () => {
   assert.equal(at(pod, "securityContext", "runAsNonRoot"), true)
   assert.equal(at(container, "securityContext", "readOnlyRootFilesystem"), true)
   assert.deepEqual(at(container, "securityContext", "capabilities", "drop"), ["ALL"])

@@ -45,7 +45,7 @@ const requests: [what: string, sent: Sent, client: string][] = [
   ["both, one of them by the client", { xff: CLIENT, forwarded: `for=${ATTACKER}` }, "10.0.0.1"],
 ]
 
-test("behind trusted proxies a client counts by the address that it cannot make up", () => {
+test("behind trusted proxies a client is counted by an address that it cannot forge", () => {
   const isTrusted = trustProxies(TRUSTED)
   for (const [what, { from = "10.0.0.1", xff, forwarded }, client] of requests) {
     const headers = {
@@ -57,7 +57,7 @@ test("behind trusted proxies a client counts by the address that it cannot make 
   }
 })
 
-test("a network holds its addresses, in both ways of writing them, and no others", () => {
+test("a network contains its addresses, in both notations, and no others", () => {
   const isTrusted = trustProxies(["192.0.2.128/25", "::ffff:198.51.100.0/120", "2001:db8::/64", "203.0.113.0/32"])
   for (const address of ["192.0.2.128", "192.0.2.255", "198.51.100.9", "2001:db8::9", "203.0.113.0"]) {
     assert.ok(isTrusted(address), address)
@@ -67,7 +67,7 @@ test("a network holds its addresses, in both ways of writing them, and no others
   }
 })
 
-test("what is neither an address nor a network is refused", () => {
+test("text that is neither an address nor a network is refused", () => {
   for (const entry of [
     "",
     "proxy.example",

@@ -66,7 +66,7 @@ const visits: Readonly<Record<string, readonly [times: number, visit: (server: T
 }
 
 for (const [name, [times, visit]] of Object.entries(visits)) {
-  test(`a server has what it had before, after ${name}`, async (t) => {
+  test(`a server has released everything after ${name}`, async (t) => {
     // more than visit at once, and fewer than visit in all
     const limits = { presenceStreams: 200, streams: 100 }
     const settings = { presence: ["*"], presenceGrace: 0, publishRate: 0, limits, admin: { port: 0 } }
@@ -117,7 +117,7 @@ const maps: Readonly<Record<string, () => (name: string) => void>> = {
 }
 
 for (const [name, create] of Object.entries(maps)) {
-  test(`20,000 ${name} are not all remembered`, () => {
+  test(`memory does not grow with 20,000 ${name}`, () => {
     const use = create()
     let made = 0
     return assertGivesBack(20_000, () => {

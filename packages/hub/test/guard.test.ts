@@ -39,7 +39,7 @@ const hosts: [host: string, status: number][] = [
   ["[::ffff:127.0.0.1]:PORT", 403],
 ]
 
-test("a hub for this machine only answers to this machine's names, on every path", async (t) => {
+test("a hub for this machine only accepts names of this machine, on every path", async (t) => {
   const { port } = await testServer(t, { demo: true })
   for (const [host, status] of hosts) {
     for (const path of ["/", "/events?topic=a"]) {
@@ -51,7 +51,7 @@ test("a hub for this machine only answers to this machine's names, on every path
 
 const FORM = { "content-type": "application/x-www-form-urlencoded" }
 
-test("a health check is answered by whatever name it comes", async (t) => {
+test("a health check works with any Host", async (t) => {
   const { port } = await testServer(t)
   for (const host of ["10.1.2.3:PORT", "onward-0.onward", "hub.example"]) {
     assert.equal(await statusOf(port, "GET", "/healthz", { host }), 200, host)
@@ -86,7 +86,7 @@ const publicPosts: [headers: Record<string, string>, status: number][] = [
   [{ host: "hub.example." }, 403],
 ]
 
-test("a page of a public URL may publish, whatever Host the proxy sends on, and no other page", async (t) => {
+test("a page of a public URL can publish with any Host from the proxy, and no other page can", async (t) => {
   for (const host of ["127.0.0.1", "0.0.0.0"]) {
     const { port } = await testServer(t, { host, publicUrls: PUBLIC })
     for (const [headers, status] of publicPosts) {
@@ -96,7 +96,7 @@ test("a page of a public URL may publish, whatever Host the proxy sends on, and 
   }
 })
 
-test("a hub for other machines with public URLs answers to these, to addresses, and to no other name", async (t) => {
+test("a hub for other machines with public URLs accepts these, addresses, and no other name", async (t) => {
   const { port } = await testServer(t, { host: "0.0.0.0", publicUrls: ["https://hub.example", "http://hub:4000"] })
   const path = "/events?topic=a"
   for (const [host, status] of [
@@ -111,7 +111,7 @@ test("a hub for other machines with public URLs answers to these, to addresses, 
   }
 })
 
-test("a hub for other machines answers to any name", async (t) => {
+test("a hub for other machines accepts any name", async (t) => {
   const { port } = await testServer(t, { host: "0.0.0.0" })
   assert.equal(await statusOf(port, "GET", "/healthz", { host: "hub.example" }), 200)
 })
@@ -135,7 +135,7 @@ const posts: [headers: Record<string, string>, status: number][] = [
   [{ origin: "http://127.0.0.1:PORT", "sec-fetch-site": "cross-site" }, 403],
 ]
 
-test("another site cannot make a browser publish", async (t) => {
+test("a page of another site cannot publish with the user's browser", async (t) => {
   const { port } = await testServer(t)
   for (const [headers, status] of posts) {
     const sent = { host: "127.0.0.1:PORT", ...FORM, ...headers }
@@ -143,7 +143,7 @@ test("another site cannot make a browser publish", async (t) => {
   }
 })
 
-test("another site can link to the page, but read no stream and embed nothing", async (t) => {
+test("a page of another site can link to the page, but can read no stream and embed nothing", async (t) => {
   const { port } = await testServer(t, { demo: true })
   const host = "127.0.0.1:PORT"
   const cross = { host, "sec-fetch-site": "cross-site" }
@@ -153,7 +153,7 @@ test("another site can link to the page, but read no stream and embed nothing", 
   assert.equal(await statusOf(port, "POST", "/publish", { ...cross, ...FORM, "sec-fetch-mode": "navigate" }), 403)
 })
 
-test("the page runs and shows only its own files, and in no frame", async (t) => {
+test("the page runs and shows only its own files, and cannot be framed", async (t) => {
   const { url } = await testServer(t, { demo: true })
   const { headers } = await fetch(`${url}/`)
   const policy = headers.get("content-security-policy") ?? ""

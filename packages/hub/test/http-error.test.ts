@@ -9,7 +9,7 @@ const documented = readFileSync(new URL("../../../docs/errors.md", import.meta.u
 )
 
 for (const [, code = "", status] of documented) {
-  test(`${code} is answered with ${status}, as docs/errors.md says`, () => {
+  test(`${code} has the status ${status}, as docs/errors.md says`, () => {
     const error = new OnwardError(code as OnwardErrorCode, "about the disk /dev/s3cret")
     const answer = toHttpError(error)
     assert.deepEqual([answer.status, answer.code], [Number(status), code])
@@ -19,12 +19,12 @@ for (const [, code = "", status] of documented) {
   })
 }
 
-test("what nobody foresaw is not described to clients", () => {
+test("clients do not receive details of unexpected errors", () => {
   const { status, code, message } = toHttpError(new Error("s3cret"))
   assert.deepEqual([status, code, message.includes("s3cret")], [500, "internal_error", false])
 })
 
-test("an answer that is an error stays as it is", () => {
+test("an error that is already an HTTP response stays unchanged", () => {
   const error = new HttpError(418, "teapot", "short and stout")
   assert.equal(toHttpError(error), error)
 })

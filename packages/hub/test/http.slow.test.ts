@@ -16,7 +16,7 @@ const published = async (response: Response): Promise<string> => ((await respons
 const post = (url: string, body: string | Uint8Array, headers: Record<string, string> = JSON_TYPE): Promise<Response> =>
   fetch(`${url}/publish`, { method: "POST", body: body as BodyInit, headers })
 
-test("what is published as a form, as JSON, in a batch and in lines arrives in order with the ids that were answered", async (t) => {
+test("messages published as a form, as JSON, in a batch and in lines arrive in order with the returned ids", async (t) => {
   const { url } = await testServer(t)
   const ids = [
     await publish(url, { topic: "news/a", data: "1 & 2 = ä", event: "tick", retry: "5000" }),
@@ -47,7 +47,7 @@ test("what is published as a form, as JSON, in a batch and in lines arrives in o
   )
 })
 
-test("a batch is stored whole or not at all", async (t) => {
+test("a batch is stored all or nothing", async (t) => {
   const { url } = await testServer(t)
   const response = await post(url, '[{"topic":"a","data":"1"},{"topic":"","data":"2"}]')
   assert.equal(response.status, 400)
@@ -58,7 +58,7 @@ test("a batch is stored whole or not at all", async (t) => {
   )
 })
 
-test("a key makes a repeat harmless", async (t) => {
+test("a repeat with the same idempotency key is harmless", async (t) => {
   const { url } = await testServer(t)
   const ids = [
     await publish(url, { topic: "a", data: "1", idempotencyKey: "k" }),
@@ -67,7 +67,7 @@ test("a key makes a repeat harmless", async (t) => {
   assert.equal(ids[0], ids[1])
 })
 
-test("ids and history outlive a restart, and a reader carries on where it was", async (t) => {
+test("ids and history survive a restart, and a reader resumes", async (t) => {
   const first = await testServer(t)
   const ids: string[] = []
   for (const data of ["1", "2", "3"]) ids.push(await publish(first.url, { topic: "a", data }))
@@ -81,7 +81,7 @@ test("ids and history outlive a restart, and a reader carries on where it was", 
   )
 })
 
-test("JSON arrives with its numbers as they were written and with nothing polluted", async (t) => {
+test("JSON arrives with its numbers unchanged and without prototype pollution", async (t) => {
   const { url } = await testServer(t)
   const data = '{"big":12345678901234567890,"small":1.0e-7,"__proto__":{"polluted":true},"constructor":{"prototype":1}}'
   await post(url, `{"topic":"a","data":${data}}`)
@@ -194,7 +194,7 @@ test("reading refuses", async (t) => {
   }
 })
 
-test("other methods are refused with those that are allowed", async (t) => {
+test("other methods are refused, with a list of allowed ones", async (t) => {
   const { url } = await testServer(t)
   for (const [path, method, allow] of [
     ["/publish", "GET", "POST"],
@@ -209,7 +209,7 @@ test("other methods are refused with those that are allowed", async (t) => {
   }
 })
 
-test("a body without end is refused while it is read, and the connection is closed", async (t) => {
+test("an endless body is refused while it is read, and the connection is closed", async (t) => {
   const { url } = await testServer(t)
   const req = request(`${url}/publish`, { method: "POST", headers: JSON_TYPE })
   req.on("error", () => {})
@@ -231,7 +231,7 @@ test("a body without end is refused while it is read, and the connection is clos
   assert.ok(sent < 1024 ** 3)
 })
 
-test("a body that is announced too large is refused before it is sent", async (t) => {
+test("a body with a Content-Length over the limit is refused before it is sent", async (t) => {
   const { url } = await testServer(t)
   const req = request(`${url}/publish`, {
     method: "POST",
@@ -245,7 +245,7 @@ test("a body that is announced too large is refused before it is sent", async (t
   req.destroy()
 })
 
-test("a body that waits to be asked for is asked for", async (t) => {
+test("a body with Expect: 100-continue is requested", async (t) => {
   const { url } = await testServer(t)
   const req = request(`${url}/publish`, { method: "POST", headers: { ...FORM, expect: "100-continue" } })
   req.flushHeaders()
@@ -264,7 +264,7 @@ async function rawAnswer(port: number, head: string): Promise<string> {
   return text
 }
 
-test("a target may be an absolute address, whose host counts instead of the header's", async (t) => {
+test("a target can be an absolute URL, whose host overrides the Host header", async (t) => {
   const { url, port, data } = await testServer(t)
   await publish(url, { topic: "a", data: "b" })
   for (const target of [`http://localhost:${port}/healthz`, `HTTP://user:s3cret@127.0.0.1:${port}/healthz?x#y`]) {
@@ -284,7 +284,7 @@ test("a target may be an absolute address, whose host counts instead of the head
   assert.ok(!readFileSync(join(data, "access.log"), "utf8").includes("s3cret"))
 })
 
-test("a target that is no path is refused", async (t) => {
+test("a target that is not a path is refused", async (t) => {
   const { port } = await testServer(t)
   const socket = connect(port, "127.0.0.1")
   socket.end(`OPTIONS * HTTP/1.1\r\nHost: localhost:${port}\r\nConnection: close\r\n\r\n`)
@@ -293,7 +293,7 @@ test("a target that is no path is refused", async (t) => {
   assert.match(text, /^HTTP\/1\.1 400 /)
 })
 
-test("one address may not take all the connections", async (t) => {
+test("one address cannot use all connections", async (t) => {
   const { url } = await testServer(t, { limits: { streamsPerAddress: 100 } })
   const leaving = new AbortController()
   t.after(() => leaving.abort())
@@ -306,7 +306,7 @@ test("one address may not take all the connections", async (t) => {
   assert.equal((await fetch(`${url}/healthz`)).status, 200)
 })
 
-test("the admin port tells how many streams are connected, and the public port does not", async (t) => {
+test("the admin port reports the number of streams, and the public port does not", async (t) => {
   const { url, adminUrl } = await testServer(t, { admin: { port: 0 } })
   const health = async (base: string): Promise<unknown> => (await fetch(`${base}/healthz`)).json()
   const before = (await health(adminUrl)) as object
@@ -324,14 +324,14 @@ test("the admin port tells how many streams are connected, and the public port d
   leaving.abort()
 })
 
-test("without the demo there is no page, and nothing of the demo", async (t) => {
+test("without the demo there is no page and no endpoint of the demo", async (t) => {
   const { url } = await testServer(t)
   for (const path of ["/", "/main.js", "/demo/log", "/demo/stats", "/onward/protocol/index.js"]) {
     assert.equal((await fetch(url + path)).status, 404, path)
   }
 })
 
-test("a repeat is answered as one, and what another topic has is not told", async (t) => {
+test("a repeat is reported as such, and messages of other topics are not revealed", async (t) => {
   const { url } = await testServer(t)
   const send = async (body: unknown) => (await post(url, JSON.stringify(body))).json()
   const message = { topic: "a", data: "1", id: "CREATE" }

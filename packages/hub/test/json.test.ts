@@ -53,7 +53,7 @@ const PIECES = [
   ],
 ]
 
-test("the reader takes what JSON.parse takes, and refuses what it refuses", () => {
+test("the reader accepts and refuses the same texts as JSON.parse", () => {
   const below = chanceOf(7)
   let valid = 0
   for (let i = 0; i < 30_000; i++) {
@@ -65,7 +65,7 @@ test("the reader takes what JSON.parse takes, and refuses what it refuses", () =
   assert.ok(valid > 800, `${valid} valid`)
 })
 
-test("JSON that is changed in one place is read or refused as JSON.parse does", () => {
+test("JSON changed at one position is read or refused like by JSON.parse", () => {
   const whole = '{"a": [1, -2.5e-7, {"b": "x\\n\\u0041", "c": null}], "d": true, "é": ["", [], {}]}'
   assert.ok(isRead(whole))
   for (let at = 0; at <= whole.length; at++) {
@@ -78,7 +78,7 @@ test("JSON that is changed in one place is read or refused as JSON.parse does", 
   }
 })
 
-test("white space between parts goes, and everything else stays as it was written", () => {
+test("white space between tokens is removed, and everything else is unchanged", () => {
   assert.equal(
     compact('{ "a b" :\t[ 1.10 ,\r\n 123456789.123456789 , "\\" \\\\" , " é🦊\\n" ] }'),
     '{"a b":[1.10,123456789.123456789,"\\" \\\\"," é🦊\\n"]}',
@@ -91,7 +91,7 @@ test("white space between parts goes, and everything else stays as it was writte
   }
 })
 
-test("depth and number of values are counted before anything is built", (t) => {
+test("depth and number of values are counted before any value is created", (t) => {
   const parse = t.mock.method(JSON, "parse")
   for (const text of [
     "[".repeat(1_000_000),

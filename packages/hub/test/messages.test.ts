@@ -18,7 +18,7 @@ const WRITTEN = [
   "true",
 ]
 
-test("data that is not a string stays as it was written, in a message, a batch and lines", () => {
+test("data that is not a string is kept as it was written, in a message, a batch and lines", () => {
   for (const data of WRITTEN) {
     const text = `{"topic":"a","data": ${data} }`
     for (const [type, body] of [
@@ -55,7 +55,7 @@ const TOO_MUCH: Record<string, [type: string, body: string, status: number, code
 }
 
 for (const [name, [type, body, status, code]] of Object.entries(TOO_MUCH)) {
-  test(`${name}: counted before it is built`, (t) => {
+  test(`${name}: counted before values are created`, (t) => {
     const parse = t.mock.method(JSON, "parse")
     const decode = t.mock.method(TextDecoder.prototype, "decode")
     let answer: readonly [number, string] = [200, ""]
@@ -72,7 +72,7 @@ for (const [name, [type, body, status, code]] of Object.entries(TOO_MUCH)) {
   })
 }
 
-test("a form is decoded as URLSearchParams decodes it, or refused", () => {
+test("a form is decoded like by URLSearchParams, or refused", () => {
   const decoded = (value: string) => readMessages(FORM, `data=${value}`).messages[0]?.data
   for (const value of ["a+b%20c", "%C3%A9é🦊%f0%9f%a6%8a", "%2B%26%3d", "%EF%BB%BFx", "x=y=z", "%00"]) {
     assert.equal(decoded(value), new URLSearchParams(`data=${value}`).get("data"), value)

@@ -29,7 +29,7 @@ async function until(what: string, isSo: () => boolean | Promise<boolean>): Prom
   assert.fail(`${what} did not happen`)
 }
 
-test("a hub that is told to end is not ready at once, serves on for the delay, and then spreads the closes", async (t) => {
+test("a hub that is told to end becomes not ready at once, serves during the delay, and then spreads the closes", async (t) => {
   const args = ["--drain-delay", "1500", "--drain", "300", "--no-demo"]
   const { url, child, ended } = await serveOnward(t, { data: temporaryFolder(t), args })
   const streams = await Promise.all([1, 2, 3].map(() => fetch(`${url}/events?topic=a`)))
@@ -47,7 +47,7 @@ test("a hub that is told to end is not ready at once, serves on for the delay, a
 })
 
 for (const workers of [1, 2]) {
-  test(`SIGHUP applies a changed file, tells what needs a restart, and keeps streams, with ${workers} workers`, async (t) => {
+  test(`SIGHUP applies a changed file, reports which settings need a restart, and keeps streams, with ${workers} workers`, async (t) => {
     const folder = temporaryFolder(t)
     const file = join(folder, "onward.yaml")
     const write = (rate: number, more = ""): void =>
@@ -88,7 +88,7 @@ for (1 .. 2) {
 }
 `
 
-test("with a socket of systemd a restart refuses no connection, and keeps what was published", async (t) => {
+test("with a systemd socket a restart refuses no connection, and keeps published messages", async (t) => {
   const args = ["serve", "--data", temporaryFolder(t), "--no-demo"]
   const systemd = spawn("perl", ["-e", SYSTEMD, ...program, ...args], { stdio: ["ignore", "pipe", "pipe"] })
   let printed = ""

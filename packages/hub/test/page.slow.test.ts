@@ -97,7 +97,7 @@ const SCRIPTS = [
   "\u003cimg src=x onerror=owned=1\u003e",
 ]
 
-test("all four streams move, and a message arrives in two tabs as it was typed", { skip }, async (t) => {
+test("all four streams are live, and a message arrives unchanged in two tabs", { skip }, async (t) => {
   const { hub, tabs, errors } = await open(t, 2)
   const [one, two] = tabs as [Page, Page]
   for (const page of [one, two]) {
@@ -158,7 +158,7 @@ test("all four streams move, and a message arrives in two tabs as it was typed",
   assert.deepEqual(errors, [])
 })
 
-test("the commands to try are copied, and the page's own requests stay out of its log", { skip }, async (t) => {
+test("the example commands can be copied, and requests of the page stay out of its log", { skip }, async (t) => {
   const { hub, tabs, errors } = await open(t)
   const [page] = tabs as [Page]
   await page
@@ -190,7 +190,7 @@ test("the commands to try are copied, and the page's own requests stay out of it
   assert.deepEqual(errors, [])
 })
 
-test("each link to the documentation, and each link there, leads to a page", { skip }, async (t) => {
+test("each link to the documentation, and each link in it, leads to a page", { skip }, async (t) => {
   const { hub, tabs } = await open(t)
   const [page] = tabs as [Page]
   const seen = new Set<string>()
@@ -209,7 +209,7 @@ test("each link to the documentation, and each link there, leads to a page", { s
   assert.ok(seen.size > 20, [...seen].join(" "))
 })
 
-test("a cut connection carries on: everything once, in an answer too", { skip }, async (t) => {
+test("a cut connection resumes: every event once, in a response too", { skip }, async (t) => {
   const { hub, tabs, errors } = await open(t)
   const [page] = tabs as [Page]
   await waitForText(page, "#machine-note", /sample \d+/)
@@ -241,38 +241,34 @@ test("a cut connection carries on: everything once, in an answer too", { skip },
   assert.deepEqual(errors, [])
 })
 
-test(
-  "a tab that stops reading is not buffered for, and receives everything once it reads again",
-  { skip },
-  async (t) => {
-    const { hub, tabs, errors } = await open(t)
-    const [page] = tabs as [Page]
-    await waitForText(page, "#log-state", /^Following\.$/)
-    await click(page, "#slow")
-    await waitForText(page, "#slow-tab", /^not reading$/)
-    await click(page, "#burst")
-    await waitForText(page, "#slow-result", /^Published 3,000 events, 12 MiB\.$/)
-    await waitForText(page, "#slow-hub", /^full: waiting$/)
-    const waiting = Number((await textOf(page, "#slow-waiting")).replace(/\D/g, ""))
-    assert.ok(waiting < 1024, `${waiting} KiB wait in the hub, of 12 MiB`)
-    assert.match(await textOf(page, "#slow-received"), /^0 of 3,000$/)
-    // others are not held up
-    await publish(hub.url, { topic: "hello", data: "meanwhile" })
-    await waitForText(page, "#notes .text", /^meanwhile$/)
-    // and a cut while it is full costs nothing either
-    await click(page, "#cut")
-    await waitForText(page, "#proof-result", /^Resumed: every event arrived exactly once\.$/)
-    await click(page, "#slow")
-    await waitForText(page, "#slow-result", /^Caught up: 3,000 of 3,000 events, in order, each once\.$/)
-    assert.equal(await textOf(page, "#slow-missing"), "0")
-    assert.equal(await textOf(page, "#slow-twice"), "0")
-    await waitForText(page, "#log-state", /^Following\.$/)
-    assert.deepEqual(errors, [])
-  },
-)
+test("a tab that stops reading is not buffered, and receives everything when it reads again", { skip }, async (t) => {
+  const { hub, tabs, errors } = await open(t)
+  const [page] = tabs as [Page]
+  await waitForText(page, "#log-state", /^Following\.$/)
+  await click(page, "#slow")
+  await waitForText(page, "#slow-tab", /^not reading$/)
+  await click(page, "#burst")
+  await waitForText(page, "#slow-result", /^Published 3,000 events, 12 MiB\.$/)
+  await waitForText(page, "#slow-hub", /^full: waiting$/)
+  const waiting = Number((await textOf(page, "#slow-waiting")).replace(/\D/g, ""))
+  assert.ok(waiting < 1024, `${waiting} KiB wait in the hub, of 12 MiB`)
+  assert.match(await textOf(page, "#slow-received"), /^0 of 3,000$/)
+  // others are not held up
+  await publish(hub.url, { topic: "hello", data: "meanwhile" })
+  await waitForText(page, "#notes .text", /^meanwhile$/)
+  // and a cut while it is full costs nothing either
+  await click(page, "#cut")
+  await waitForText(page, "#proof-result", /^Resumed: every event arrived exactly once\.$/)
+  await click(page, "#slow")
+  await waitForText(page, "#slow-result", /^Caught up: 3,000 of 3,000 events, in order, each once\.$/)
+  assert.equal(await textOf(page, "#slow-missing"), "0")
+  assert.equal(await textOf(page, "#slow-twice"), "0")
+  await waitForText(page, "#log-state", /^Following\.$/)
+  assert.deepEqual(errors, [])
+})
 
 test(
-  "killed and started again, the hub carries on with both tabs, nothing missing and nothing twice",
+  "a hub that is killed and restarted continues with both tabs, without missing or repeated events",
   { skip },
   async (t) => {
     const { hub, data, tabs, errors } = await open(t, 2)
@@ -328,41 +324,45 @@ test(
   },
 )
 
-test("an answer survives a reload, is there in a second tab, and is stopped from it for both", { skip }, async (t) => {
-  const { tabs, errors } = await open(t)
-  const [one] = tabs as [Page]
-  await click(one, "#chat-send")
-  await waitForText(one, ".said", /sends it word by word/)
-  await one.reload()
-  await waitForText(one, ".how-state", /^Writing$/)
-  await waitForText(one, ".said", /^This is a canned text[^]*Every word/)
+test(
+  "a response survives a reload, is shown in a second tab, and can be stopped there for both",
+  { skip },
+  async (t) => {
+    const { tabs, errors } = await open(t)
+    const [one] = tabs as [Page]
+    await click(one, "#chat-send")
+    await waitForText(one, ".said", /sends it word by word/)
+    await one.reload()
+    await waitForText(one, ".how-state", /^Writing$/)
+    await waitForText(one, ".said", /^This is a canned text[^]*Every word/)
 
-  const two = await openTab(one.browserContext(), one.url(), errors)
-  await waitForText(two, ".said", /^This is a canned text[^]*reload while/)
-  assert.equal(await two.$eval("#chat-send", (button) => (button as HTMLElement).hidden), true)
-  await click(two, "#chat-stop")
-  for (const page of [one, two]) {
-    await waitForText(page, ".how-state", /^Stopped\. The text written until then was kept\.$/)
-    assert.equal(await page.$eval("#chat-send", (button) => (button as HTMLElement).hidden), false)
-  }
-  const said = await textOf(one, ".said")
-  assert.ok(!said.includes("on this machine too"), "it was stopped before its end")
-  assert.equal(await textOf(two, ".said"), said)
+    const two = await openTab(one.browserContext(), one.url(), errors)
+    await waitForText(two, ".said", /^This is a canned text[^]*reload while/)
+    assert.equal(await two.$eval("#chat-send", (button) => (button as HTMLElement).hidden), true)
+    await click(two, "#chat-stop")
+    for (const page of [one, two]) {
+      await waitForText(page, ".how-state", /^Stopped\. The text written until then was kept\.$/)
+      assert.equal(await page.$eval("#chat-send", (button) => (button as HTMLElement).hidden), false)
+    }
+    const said = await textOf(one, ".said")
+    assert.ok(!said.includes("on this machine too"), "it was stopped before its end")
+    assert.equal(await textOf(two, ".said"), said)
 
-  // and the chat goes on, in both
-  await two.$eval("#chat input", (input) => void (input.value = ""))
-  await two.type("#chat input", "And <b>now</b>?")
-  await click(two, "#chat-send")
-  for (const page of [one, two]) {
-    await waitForText(page, ".turn:nth-child(2) .asked", /^And <b>now<\/b>\?$/)
-    await waitForText(page, ".turn:nth-child(2) .said", /^This is a canned text/)
-  }
-  await Promise.all([one.waitForNavigation(), click(one, "#chat-new")])
-  await waitForText(one, "#turns", /^Nothing asked yet\.$/)
-  assert.deepEqual(errors, [])
-})
+    // and the chat goes on, in both
+    await two.$eval("#chat input", (input) => void (input.value = ""))
+    await two.type("#chat input", "And <b>now</b>?")
+    await click(two, "#chat-send")
+    for (const page of [one, two]) {
+      await waitForText(page, ".turn:nth-child(2) .asked", /^And <b>now<\/b>\?$/)
+      await waitForText(page, ".turn:nth-child(2) .said", /^This is a canned text/)
+    }
+    await Promise.all([one.waitForNavigation(), click(one, "#chat-new")])
+    await waitForText(one, "#turns", /^Nothing asked yet\.$/)
+    assert.deepEqual(errors, [])
+  },
+)
 
-test("an answer whose hub is killed is marked as incomplete, and keeps what was written", { skip }, async (t) => {
+test("a response whose hub is killed is marked as incomplete, and keeps the written part", { skip }, async (t) => {
   const { hub, data, tabs } = await open(t)
   const [page] = tabs as [Page]
   await waitForText(page, "#chat-kill", new RegExp(`^kill -9 ${hub.child.pid}$`))

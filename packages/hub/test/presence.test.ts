@@ -32,7 +32,7 @@ async function listen(url: string, query: string): Promise<() => void> {
   return () => leaving.abort()
 }
 
-test("who is on topics is told: streams are counted, people are named once", async (t) => {
+test("presence reports the number of streams on topics, and each user id once", async (t) => {
   const { url } = await testServer(t, { presence: ["room/*"] })
   const leave = [
     await listen(url, "topic=room/7&userId=bob"),
@@ -50,7 +50,7 @@ test("who is on topics is told: streams are counted, people are named once", asy
   ])
 })
 
-test("a stream of presence tells how it is now, then each change", async (t) => {
+test("a stream of presence has the present state, then each change", async (t) => {
   const { url } = await testServer(t, { presence: ["*"] })
   const leave = await listen(url, "topic=room&userId=ada")
   const told: Told[] = []
@@ -72,7 +72,7 @@ test("a stream of presence tells how it is now, then each change", async (t) => 
   ;(await leaveToo)()
 })
 
-test("those on another hub with the same log are counted too", async (t) => {
+test("streams on another hub with the same log are counted too", async (t) => {
   const log = `sqlite:${join(temporaryFolder(t), "events.db")}`
   const one = await testServer(t, { log, presence: ["*"] })
   const two = await testServer(t, { log, presence: ["*"] })
@@ -82,7 +82,7 @@ test("those on another hub with the same log are counted too", async (t) => {
   leave()
 })
 
-test("a hub that is closed ends its streams of presence, for readers to come back", async (t) => {
+test("a hub that closes ends its streams of presence, so that readers reconnect", async (t) => {
   const { url, close } = await testServer(t, { presence: ["*"] })
   const stream = await fetch(`${url}/presence/events?topic=room`)
   const text = stream.text()
@@ -91,7 +91,7 @@ test("a hub that is closed ends its streams of presence, for readers to come bac
   assert.ok(!(await text).includes("stream.end"))
 })
 
-test("presence is not there unless it is asked for, and streams may say who they are all the same", async (t) => {
+test("presence is off by default, and streams can pass a user id even then", async (t) => {
   const { url } = await testServer(t)
   const leave = await listen(url, "topic=room&userId=ada")
   for (const path of ["/presence?topic=room", "/presence/events?topic=room"]) {
@@ -129,7 +129,7 @@ test("presence refuses, with 400", async (t) => {
   )
 })
 
-test("one address may not take all the streams of presence, and gives back what it had", async (t) => {
+test("one address cannot use all streams of presence, and releases what it used", async (t) => {
   const { url } = await testServer(t, { presence: ["*"] })
   const leaving = new AbortController()
   const open = (): Promise<Response> => fetch(`${url}/presence/events?topic=a`, { signal: leaving.signal })
@@ -142,7 +142,7 @@ test("one address may not take all the streams of presence, and gives back what 
   while ((await fetch(`${url}/presence/events?topic=a`, { method: "HEAD" })).status !== 200);
 })
 
-test("of a crowd a thousand are named, and the others counted", async (t) => {
+test("of many users a thousand are listed, and the others are counted", async (t) => {
   const hub = createHub({ presence: true })
   for (let i = 0; i < 1_200; i++) {
     const sink = { owner: undefined, write: () => true, writeText: () => true, close: () => {} }

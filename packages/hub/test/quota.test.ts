@@ -4,7 +4,7 @@ import { createQuota } from "../src/quota.ts"
 
 const KIB = 1_024
 
-test("a body that brings too little in ten seconds is refused, and one that moves is not", (t) => {
+test("a body with too little progress in ten seconds is refused, and one with progress is not", (t) => {
   t.mock.timers.enable({ apis: ["setInterval"] })
   let now = 0
   const quota = createQuota({ totalBytes: 1_024 * KIB, shareBytes: 1_024 * KIB, now: () => now })
@@ -24,7 +24,7 @@ test("a body that brings too little in ten seconds is refused, and one that move
   whole.release()
 })
 
-test("when a caller's share is full, its own stalled bodies give way, and nobody else's", () => {
+test("when a caller's share is full, its own stalled bodies are dropped, and no other caller's", () => {
   let now = 0
   const quota = createQuota({ totalBytes: 100 * KIB, shareBytes: 40 * KIB, now: () => now })
   const refused: string[] = []
@@ -46,7 +46,7 @@ test("when a caller's share is full, its own stalled bodies give way, and nobody
   assert.throws(() => open("d", "fourth").take(11 * KIB), { status: 503, code: "busy" })
 })
 
-test("a body that has arrived whole is not refused, however long it is worked on", () => {
+test("a complete body is not refused, however long its handling takes", () => {
   let now = 0
   const quota = createQuota({ totalBytes: 10, shareBytes: 10, now: () => now })
   const whole = quota.open("a", () => assert.fail("was refused"))
@@ -56,7 +56,7 @@ test("a body that has arrived whole is not refused, however long it is worked on
   assert.throws(() => quota.open("a", () => {}).take(1), { status: 429 })
 })
 
-test("whatever order bodies are given back in, twice too, the quota is empty in the end", () => {
+test("after all bodies are released, in any order and twice too, the quota is empty", () => {
   const quota = createQuota({ totalBytes: 10_000, shareBytes: 10_000 })
   const accounts = Array.from({ length: 10 }, () => quota.open("a", () => {}))
   for (let round = 0; round < 100; round++) {

@@ -21,7 +21,7 @@ async function hold(t: { after(undo: () => void): void }, url: string): Promise<
 }
 
 for (const path of ["/events?topic=a", "/presence/events?topic=a"]) {
-  test(`an EventSource that is refused ${path} gets an empty stream with a time to ask again`, async (t) => {
+  test(`a refused EventSource at ${path} gets an empty stream with a reconnection time`, async (t) => {
     const server = await testServer(t, { presence: ["*"], limits: { streamsPerAddress: 1, presenceStreams: 1 } })
     const url = server.url + path
     await hold(t, url)
@@ -52,7 +52,7 @@ test("with --refuse status an EventSource gets the status too", async (t) => {
   assert.equal(((await hard.json()) as { error: { code: string } }).error.code, "too_many_connections_for_key")
 })
 
-test("what will not be different later is refused with a status, and publishing always", async (t) => {
+test("a permanent refusal has a status, and a refusal of a publish always has one", async (t) => {
   const { url } = await testServer(t, { publishRate: 1 })
   for (const path of ["/events", "/events?topic=", "/events?topic=a&last=x", "/nothing"]) {
     const { status } = await fetch(url + path, { headers: STREAM })
@@ -75,7 +75,7 @@ const limited: [limits: Partial<HubLimits>, paths: readonly string[], status: nu
 ]
 
 for (const [limits, paths, status, told] of limited) {
-  test(`${JSON.stringify(limits)} is kept, and its refusal names the option to the operator`, async (t) => {
+  test(`${JSON.stringify(limits)} is enforced, and its refusal names the option to the operator`, async (t) => {
     const server = await testServer(t, { presence: ["*"], limits })
     for (const path of paths.slice(0, -1)) await hold(t, server.url + path)
     const refused = await fetch(server.url + paths.at(-1))
@@ -92,7 +92,7 @@ test("a body beyond --max-body is refused, and its refusal names the option", as
   assert.match(toldBy(server).join(), /larger than 1024 bytes\. .* raise --max-body\.$/)
 })
 
-test("a request's head may have --max-head bytes", async (t) => {
+test("a request's head can have --max-head bytes", async (t) => {
   const topics = (count: number): string =>
     Array.from({ length: count }, (_, at) => `topic=${String(at).padStart(50, "x")}`).join("&")
   const { url } = await testServer(t, { limits: { topics: 1_000 } })
@@ -102,7 +102,7 @@ test("a request's head may have --max-head bytes", async (t) => {
   assert.match(toldBy(small).join(), /received 431\. Raise --max-head to allow more\.$/)
 })
 
-test("a name or an origin that is refused tells the operator of --public-url, and the client nothing of it", async (t) => {
+test("a refused name or origin tells the operator about --public-url, and the client nothing", async (t) => {
   const server = await testServer(t)
   const headers = { origin: "https://events.example.com" }
   const refused = await fetch(`${server.url}/publish`, {

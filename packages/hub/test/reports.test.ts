@@ -6,7 +6,7 @@ import { limitReports } from "../src/reports.ts"
 
 const textOf = (error: unknown): string => (error as Error).message
 
-test("a thousand refusals of a kind are one line at once, and one line every ten seconds", (t) => {
+test("a thousand refusals of one kind are one line at once, and one line every ten seconds", (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] })
   const reported: unknown[] = []
   const report = limitReports((error) => reported.push(error))
@@ -29,7 +29,7 @@ test("a thousand refusals of a kind are one line at once, and one line every ten
   assert.equal(reported.length, 5)
 })
 
-test("errors that differ each time are reported a hundred times in ten seconds at most", (t) => {
+test("errors that all differ are reported at most a hundred times in ten seconds", (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] })
   const reported: unknown[] = []
   const report = limitReports((error) => reported.push(error))

@@ -22,7 +22,7 @@ async function open(port: number, text: string): Promise<Socket> {
   return socket
 }
 
-test("clients that stop in the middle of what they do, fifty of each kind, hold up nobody", async (t) => {
+test("fifty stalled clients of each kind do not delay other clients", async (t) => {
   const slow: Socket[] = []
   // before the hub closes, which would wait for them
   t.after(() => slow.forEach((socket) => socket.destroy()))

@@ -17,7 +17,7 @@ async function openSource(url: string): Promise<number> {
 
 for (const refuse of ["soft", "status"] as const) {
   const what = refuse === "soft" ? "asks again and gets its stream" : "gives up"
-  test(`an EventSource of Chromium that is refused for now (${refuse}) ${what}`, { skip }, async (t) => {
+  test(`a temporarily refused EventSource of Chromium (${refuse}) ${what}`, { skip }, async (t) => {
     // the shortest wait of those a server draws: five seconds
     t.mock.method(Math, "random", () => 0)
     const { url } = await testServer(t, { refuse, limits: { streamsPerAddress: 1 } })

@@ -5,7 +5,7 @@ import { test } from "node:test"
 import { readEvents } from "./read-events.ts"
 import { publish, testServer } from "./server.ts"
 
-test("while another process holds the log, publishing is refused for now, and nothing acknowledged is lost", async (t) => {
+test("while another process locks the log, publishing is refused temporarily, and no acknowledged message is lost", async (t) => {
   const { url, data, errors } = await testServer(t)
   const ids = [await publish(url, { topic: "a", data: "before" })]
   const other = new DatabaseSync(join(data, "events.db"))

@@ -67,7 +67,7 @@ for (const { name, missing, start, wrong } of engines) {
   before(async () => void (missing === undefined && (store = await start())))
   after(() => store?.close())
 
-  test(`hubs share a log in ${name}, and wait for it while it is away`, { skip: missing }, async (t) => {
+  test(`hubs share a log in ${name}, and wait for it while it is unavailable`, { skip: missing }, async (t) => {
     const folder = temporaryFolder(t)
     const args = ["--log", store.address]
     const one = await serveOnward(t, { data: join(folder, "one"), args })
@@ -100,7 +100,7 @@ for (const { name, missing, start, wrong } of engines) {
   })
 
   test(
-    `a user who is revoked at one hub is disconnected at another one, with a log in ${name}`,
+    `a user revoked at one hub is disconnected at another one, with a log in ${name}`,
     { skip: missing },
     async (t) => {
       const one = await testServer(t, { auth: ADMIN_AUTH, log: store.address })
@@ -120,7 +120,7 @@ for (const { name, missing, start, wrong } of engines) {
     },
   )
 
-  test(`what is wrong with an address of ${name} is one line and exit code 1`, { skip: missing }, async (t) => {
+  test(`an invalid address of ${name} is one line and exit code 1`, { skip: missing }, async (t) => {
     const data = temporaryFolder(t)
     const denied = runOnward(t, ["serve", "--port", "0", "--data", data, "--log", wrong(store.port)])
     assert.equal(await denied.ended, 1)

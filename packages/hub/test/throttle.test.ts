@@ -9,7 +9,7 @@ async function admitted(throttle: Throttle, caller: string, count: number): Prom
   return answers.filter(({ status }) => status === "fulfilled").length
 }
 
-test("each caller has its own rate, and what it saved up in two seconds", async () => {
+test("each caller has its own rate, with a burst of two seconds", async () => {
   let now = 0
   const throttle = createThrottle({ rate: 100, now: () => now, wait: async () => {} })
   assert.equal(await admitted(throttle, "a", 1_000), 200)
@@ -20,7 +20,7 @@ test("each caller has its own rate, and what it saved up in two seconds", async 
   assert.equal(await admitted(throttle, "a", 1_000), 200)
 })
 
-test("what a request holds is spent too, into debt of two seconds at most", async () => {
+test("the messages of a request are charged too, into a debt of at most two seconds", async () => {
   let now = 0
   const throttle = createThrottle({ rate: 100, now: () => now, wait: async () => {} })
   throttle.spend("a", 1_000_000)
@@ -29,7 +29,7 @@ test("what a request holds is spent too, into debt of two seconds at most", asyn
   assert.equal(await admitted(throttle, "a", 10), 1)
 })
 
-test("a refusal is held back, up to a thousand of them", async () => {
+test("a refusal is delayed, for up to a thousand callers", async () => {
   const waits: (() => void)[] = []
   const throttle = createThrottle({ rate: 1, now: () => 0, wait: () => new Promise((resolve) => waits.push(resolve)) })
   const answers: unknown[] = []
@@ -41,13 +41,13 @@ test("a refusal is held back, up to a thousand of them", async () => {
   assert.equal(answers.length, 1_498)
 })
 
-test("without a rate nobody is refused", async () => {
+test("without a rate no caller is refused", async () => {
   const throttle = createThrottle({ rate: 0 })
   throttle.spend("a", 1e9)
   assert.equal(await admitted(throttle, "a", 10_000), 10_000)
 })
 
-test("a caller in ten thousand is remembered, however many come after it", async () => {
+test("ten thousand callers are remembered, and older ones are forgotten", async () => {
   const throttle = createThrottle({ rate: 1, now: () => 0, wait: async () => {} })
   await admitted(throttle, "first", 2)
   for (let i = 0; i < 5_000; i++) throttle.spend(`caller ${i}`, 1)
@@ -57,7 +57,7 @@ test("a caller in ten thousand is remembered, however many come after it", async
   assert.equal(await admitted(throttle, "first", 3), 2)
 })
 
-test("a flooding publisher is answered 429 with Retry-After, and its batches count by their messages", async (t) => {
+test("a flooding publisher gets 429 with Retry-After, and its batches are charged by their messages", async (t) => {
   const { url, errors } = await testServer(t, { log: "memory:", publishRate: 5 })
   await publish(url, { topic: "a", data: "1" })
   const batch = Array.from({ length: 1_000 }, () => ({ topic: "a" }))

@@ -41,7 +41,7 @@ async function ask(
   return [head[":status"], text]
 }
 
-test("with a certificate one port answers HTTP/2 and HTTP/1.1: publish, streams, refusals", async (t) => {
+test("with a certificate one port serves HTTP/2 and HTTP/1.1: publish, streams, refusals", async (t) => {
   const server = await testServer(t, { tls: makeCertificate(temporaryFolder(t)), limits: { bodyBytes: 1_024 } })
   const session = openSession(t, server.port)
   const form = { ":method": "POST", ":path": "/publish", "content-type": "application/x-www-form-urlencoded" }
@@ -94,7 +94,7 @@ test("the gateway answers over HTTP/2, without headers that only HTTP/1.1 has", 
   )
 })
 
-test("a hub with HTTP/2 ends its streams and then itself", async (t) => {
+test("a hub with HTTP/2 ends its streams and then its process", async (t) => {
   const server = await testServer(t, { tls: makeCertificate(temporaryFolder(t)) })
   const session = openSession(t, server.port)
   const streams = Array.from({ length: 8 }, () => ask(session, { ":path": "/events?topic=a" }))
@@ -134,7 +134,7 @@ async function serveWithCertificate(t: TestContext, folder: string, checkInterva
   return { http, tls, errors, fingerprint }
 }
 
-test("a changed certificate is used for new connections, and one that does not fit its key is not", async (t) => {
+test("a changed certificate is used for new connections, and one that does not match its key is not", async (t) => {
   const folder = temporaryFolder(t)
   const { http, tls, fingerprint } = await serveWithCertificate(t, folder, 3_600_000)
   const next = makeCertificate(folder, "next")

@@ -74,7 +74,7 @@ async function startAgingHub(t: TestContext, env: NodeJS.ProcessEnv) {
 
 const options = { skip: missing, timeout: 300_000 }
 
-test("onward serve goes on when its wall clock is set back 10 minutes or ahead a day", options, async (t) => {
+test("onward serve continues when its wall clock is set back 10 minutes or ahead a day", options, async (t) => {
   const folder = temporaryFolder(t)
   const clock = createSettableClock(folder)
   const hub = await serveOnward(t, { data: join(folder, "data"), env: clock.env })

@@ -14,7 +14,7 @@ function workersOf(pid: number | undefined): number[] {
   return children.trim().split(" ").filter(Boolean).map(Number)
 }
 
-test("workers listen together: each stream gets what any of them was given, also when one is killed and replaced", async (t) => {
+test("workers share the port: each stream receives the messages of all workers, also when one is killed and replaced", async (t) => {
   const onward = await serveOnward(t, { data: join(temporaryFolder(t), "data"), args: ["--workers", "3"] })
   const { url, child } = onward
   assert.match(onward.printed(), /with 3 workers, its log is in .*events\.db/)
@@ -49,7 +49,7 @@ test("workers listen together: each stream gets what any of them was given, also
   assert.equal(await onward.ended, 0)
 })
 
-test("workers that cannot start say why, once, and end with exit code 1", async (t) => {
+test("workers that cannot start print the reason once, and end with exit code 1", async (t) => {
   const first = await serveOnward(t, { data: join(temporaryFolder(t), "data") })
   const data = join(temporaryFolder(t), "data")
   const second = runOnward(t, ["serve", "--port", String(first.port), "--data", data, "--workers", "2"])

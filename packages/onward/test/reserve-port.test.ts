@@ -4,7 +4,7 @@ import { connect, createServer } from "node:net"
 import { test } from "node:test"
 import { reservePort, reservePorts } from "./reserve-port.ts"
 
-test("a port is given once, and whoever it was given can listen there, leave, and come back", async () => {
+test("a port is reserved once, and its owner can listen, close, and listen again", async () => {
   const ports = await reservePorts(50)
   assert.equal(new Set(ports).size, 50)
   const [port = 0] = ports
@@ -15,7 +15,7 @@ test("a port is given once, and whoever it was given can listen there, leave, an
   }
 })
 
-test("a port is none that a system gives to an outgoing connection", async () => {
+test("a reserved port is outside the range for outgoing connections", async () => {
   const port = await reservePort()
   const server = createServer().listen(0, "127.0.0.1")
   await once(server, "listening")

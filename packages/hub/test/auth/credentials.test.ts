@@ -35,7 +35,7 @@ const post = (server: TestServer, path: string, headers: Record<string, string>,
 
 const serve = (t: TestContext, auth: AuthOptions): Promise<TestServer> => testServer(t, { auth, log: "memory:" })
 
-test("a page reads and publishes by the token in its cookie", async (t) => {
+test("a page reads and publishes with the token in its cookie", async (t) => {
   const server = await serve(t, { ...AUTH, cookie: {} })
   const cookie = `other=1; __Host-onward=${await signToken({ onward: { publish: ["a"], subscribe: ["a"] } })}`
   for (const from of [{ origin: server.url }, { "sec-fetch-site": "same-origin" }] as Record<string, string>[]) {
@@ -44,7 +44,7 @@ test("a page reads and publishes by the token in its cookie", async (t) => {
   assert.equal((await readEvents(`${server.url}/events?topic=a&last=1`, 1, { cookie })).length, 1)
 })
 
-test("another site cannot make a browser publish by its cookie", async (t) => {
+test("a page of another site cannot publish with the cookie of a browser", async (t) => {
   const server = await serve(t, { ...AUTH, cookie: { origins: ["https://app.example.com"] } })
   const cookie = `__Host-onward=${await signToken({ onward: { publish: ["a"] } })}`
   const fields = { topic: "a", data: "x" }
@@ -65,7 +65,7 @@ test("another site cannot make a browser publish by its cookie", async (t) => {
   assert.equal((await post(server, "/publish", listed, fields)).status, 200)
 })
 
-test("a cookie holds a token only, counts once, and is not read unless that is configured", async (t) => {
+test("a cookie can have a token only, only once, and is read only if that is configured", async (t) => {
   const server = await serve(t, { ...AUTH, cookie: { name: "token" } })
   const token = await signToken({ onward: { subscribe: ["a"] } })
   const key = await ask(server, "/events?topic=a", { headers: { cookie: `token=${PUBLISH_KEY}` } })
@@ -76,7 +76,7 @@ test("a cookie holds a token only, counts once, and is not read unless that is c
   assert.equal((await ask(off, "/events?topic=a", { headers: { cookie: `__Host-onward=${token}` } })).status, 401)
 })
 
-test("a header that cannot be read is refused, whatever the cookie says", async (t) => {
+test("an invalid Authorization header is refused, also beside a valid cookie", async (t) => {
   const server = await serve(t, { ...AUTH, cookie: { name: "token" }, anonymous: { subscribe: ["a"] } })
   const cookie = `token=${await signToken({ onward: { subscribe: ["a"] } })}`
   for (const authorization of ["", "Bearer", "Bearer ", "Basic YTpi", "Bearer a b", "bearer ok_wrong"]) {
@@ -113,7 +113,7 @@ test("a backend with an admin key gets a ticket for a user", async (t) => {
   assert.equal((await post(server, "/auth/tickets", bearer(ADMIN_KEY), { topic: "a" })).status, 400)
 })
 
-test("a ticket may be used again with Last-Event-ID when that is configured, so that EventSource reconnects", async (t) => {
+test("a ticket can be used again with Last-Event-ID if that is configured, so that EventSource reconnects", async (t) => {
   const { secret } = TICKETS.tickets as NonNullable<AuthOptions["tickets"]>
   const server = await serve(t, { ...TICKETS, tickets: { secret, reconnect: true, expiresIn: 10_000 } })
   const id = await publish(server.url, { topic: "a", data: "1" }, bearer(PUBLISH_KEY))
@@ -127,7 +127,7 @@ test("a ticket may be used again with Last-Event-ID when that is configured, so 
   assert.equal((await ask(server, path)).status, 401)
 })
 
-test("a ticket that comes late, of another hub, or that is changed is refused", async (t) => {
+test("a ticket that has expired, belongs to another hub or was changed is refused", async (t) => {
   const { secret } = TICKETS.tickets as NonNullable<AuthOptions["tickets"]>
   const late = await serve(t, { ...TICKETS, tickets: { secret, expiresIn: 0 } })
   const foreign = await serve(t, { ...TICKETS, tickets: { secret: `another ${secret}` } })
@@ -163,7 +163,7 @@ async function application(
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/session`
 }
 
-test("the application says what a session may do, and is asked once for many requests", async (t) => {
+test("the application decides on the permissions of a session, and is asked once for many requests", async (t) => {
   const asked: unknown[] = []
   const url = await application(t, (req, res) => {
     void text(req).then((body) => {
@@ -190,7 +190,7 @@ test("the application says what a session may do, and is asked once for many req
   assert.equal((await post(server, "/publish", { cookie, origin: server.url }, fields)).status, 200)
 })
 
-test("while the application does not answer, or not as it should, nothing is allowed", async (t) => {
+test("while the application does not respond, or responds incorrectly, nothing is allowed", async (t) => {
   const answers = ["", "{", "[]", '{"subscribe":"a"}', '{"subscribe":["a{"],"userId":1}', '{"expiresIn":-1}', "500"]
   let answer = ""
   const url = await application(t, (_, res) => void (answer === "500" ? res.writeHead(500).end() : res.end(answer)))

@@ -69,7 +69,7 @@ async function keySet(t: TestContext): Promise<{ url: string; asked: string[] }>
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked }
 }
 
-test("no forged token is accepted, and each real one is", async (t) => {
+test("forged tokens are refused, and valid ones are accepted", async (t) => {
   const keys = await keySet(t)
   const auth: AuthOptions = {
     issuers: [
@@ -225,7 +225,7 @@ test("no forged token is accepted, and each real one is", async (t) => {
   for (const reason of reasons) assert.doesNotMatch(reason, /\p{Cc}/u)
 })
 
-test("options that would verify nothing, or by the wrong key, are refused at the start", async (t) => {
+test("options that would verify nothing, or with the wrong key, are refused at the start", async (t) => {
   const issuer = { issuer: "a", audience: "b" }
   const wrong: [options: AuthOptions, message: RegExp][] = [
     [{ issuers: [issuer] }, /exactly one of secret, publicKey and jwks/],

@@ -9,7 +9,7 @@ const answer = ({ req, res }: Call): void => {
   res.end(JSON.stringify({ id: "resp_1", asked: req.headers.authorization ?? null }))
 }
 
-test("with authentication, the gateway's own key is used for those only that may publish to `gateway`", async (t) => {
+test("with authentication, the gateway's own key is used only for clients that can publish to `gateway`", async (t) => {
   const provider = await createProvider(t, answer)
   const server = await testServer(t, {
     auth: { ...AUTH, anonymous: { publish: ["chat"], subscribe: ["*"] } },
@@ -43,7 +43,7 @@ test("with authentication, the gateway's own key is used for those only that may
   assert.equal((await ask("/responses/resp_1", PUBLISH_KEY)).status, 404)
 })
 
-test("with authentication, requests with a provider's key of the client are passed on as they are", async (t) => {
+test("with authentication, requests with the client's own provider key are passed through unchanged", async (t) => {
   const provider = await createProvider(t, answer)
   const server = await testServer(t, { auth: AUTH, log: "memory:", upstream: { url: provider.url } })
   const response = await fetch(`${server.url}/v1/models`, { headers: bearer("sk-of-the-client") })

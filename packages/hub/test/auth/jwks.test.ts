@@ -118,7 +118,7 @@ test("a flood of unknown key ids makes the hub read the keys at most once in 30 
   await verify(bench, await idp.sign())
 })
 
-test("while the keys cannot be read, those known are used for an hour, and without any the hub says 503", async (t) => {
+test("while the keys cannot be read, known keys are used for an hour, and without any the hub responds with 503", async (t) => {
   const bench = await setUp(t)
   const { clock, idp, errors } = bench
   idp.status = 500
@@ -150,7 +150,7 @@ test("a key set is not read through a redirect", async (t) => {
   assert.equal(bench.idp.asked(), 1)
 })
 
-test("a key set that is no key set is refused, and so is one that is too large", async (t) => {
+test("an invalid key set is refused, and so is one that is too large", async (t) => {
   let body = ""
   const server = createServer((_, res) => res.end(body)).listen(0, "127.0.0.1")
   await once(server, "listening")
@@ -188,7 +188,7 @@ const PRIVATE = [
   ...["0xa9fea9fe", "[::ffff:a9fe:a9fe]", "198.18.0.1", "192.0.2.1", "203.0.113.9", "224.0.0.1", "255.255.255.255"],
 ]
 
-test("a key set at a private address is not read, however the address is written", async (t) => {
+test("a key set at a private address is not read, in any notation of the address", async (t) => {
   let requests = 0
   const server = createServer((_, res) => {
     requests++

@@ -63,7 +63,7 @@ test("a stream ends when its token expires, and its client is refused with that 
   assert.equal((await fetch(`${server.url}/events?topic=room/7`, { headers: bearer(token) })).status, 401)
 })
 
-test("a stream is renewed by a new token of its user, and goes on beyond the old one", async (t) => {
+test("a stream is renewed with a new token of its user, and continues after the old one has expired", async (t) => {
   const server = await testServer(t, { auth: ADMIN_AUTH, log: "memory:" })
   const grants = { onward: { subscribe: ["room/*"] } }
   const stream = await listen(t, server, await signToken({ ...grants, exp: inSeconds(2) }))
@@ -106,7 +106,7 @@ test("a stream is renewed at another hub of the same log", async (t) => {
   assert.equal(await isOpen(stream), true)
 })
 
-test("a revoked user's streams end at every hub, and tokens issued before are refused, after a restart too", async (t) => {
+test("a revoked user's streams end at every hub, and earlier tokens are refused, also after a restart", async (t) => {
   const [first, second, log] = await twoHubs(t)
   const token = await signToken({ onward: { subscribe: ["room/*"] } })
   const other = await signToken({ sub: "bob", onward: { subscribe: ["room/*"] } })
@@ -124,7 +124,7 @@ test("a revoked user's streams end at every hub, and tokens issued before are re
   }
 })
 
-test("a token is revoked by its id, and the user's other tokens are not", async (t) => {
+test("a token is revoked by its id, and other tokens of the user stay valid", async (t) => {
   const server = await testServer(t, { auth: ADMIN_AUTH, log: "memory:" })
   const grants = { onward: { subscribe: ["room/*"] } }
   const lost = await listen(t, server, await signToken({ ...grants, jti: "lost" }))
@@ -134,7 +134,7 @@ test("a token is revoked by its id, and the user's other tokens are not", async 
   assert.equal(await isOpen(kept), true)
 })
 
-test("only a key with admin may revoke", async (t) => {
+test("only a key with admin can revoke", async (t) => {
   const server = await testServer(t, { auth: ADMIN_AUTH, log: "memory:" })
   for (const token of [PUBLISH_KEY, await signToken({ onward: { subscribe: ["*"] } })]) {
     assert.equal(await post(`${server.url}/auth/revoke`, token, { userId: "ada" }), 403)
@@ -144,7 +144,7 @@ test("only a key with admin may revoke", async (t) => {
   }
 })
 
-test("one user may have a number of streams, and others are not affected", async (t) => {
+test("the number of streams of one user is limited, and other users are not affected", async (t) => {
   const server = await testServer(t, { auth: { ...ADMIN_AUTH, streamsPerUser: 2 }, log: "memory:" })
   const token = await signToken({ onward: { subscribe: ["room/*"] } })
   await listen(t, server, token)

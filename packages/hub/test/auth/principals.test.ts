@@ -40,7 +40,7 @@ test("a backend publishes by its key, and a user reads by a token what the token
   assert.equal(event?.data, "x")
 })
 
-test("without a credential nothing is published or read, and the log says why", async (t) => {
+test("without a credential nothing can be published or read, and the log has the reason", async (t) => {
   const server = await serve(t)
   for (const path of ["/events?topic=a", "/presence?topic=a", "/presence/events?topic=a"]) {
     const refused = await ask(server.url + path)
@@ -111,7 +111,7 @@ test("presence takes the user id from the token, not from the query", async (t) 
   leaving.abort()
 })
 
-test("what anonymous may do needs no credential, and a wrong credential is refused even so", async (t) => {
+test("anonymous permissions need no credential, and an invalid credential is refused even then", async (t) => {
   const server = await serve(t, { ...AUTH, anonymous: { subscribe: ["public/*"] } })
   await send(server.url, "public/news", bearer(PUBLISH_KEY))
   assert.equal((await readEvents(`${server.url}/events?topic=public/news&last=1`, 1)).length, 1)
@@ -123,7 +123,7 @@ test("what anonymous may do needs no credential, and a wrong credential is refus
   assert.equal(reasonFor(server, wrong), "the key is not one of auth.keys")
 })
 
-test("the log says why a token is refused, and the client does not learn it", async (t) => {
+test("the log has the reason why a token is refused, and the client does not learn it", async (t) => {
   const server = await serve(t)
   const now = Math.floor(Date.now() / 1_000)
   const cases: [token: string, reason: RegExp][] = [
@@ -160,7 +160,7 @@ test("two keys are accepted at once, so that one can replace the other", async (
   assert.equal((await send(url, "b", bearer(other))).status, 403)
 })
 
-test("a flood of refusals is printed up to a number of lines", async (t) => {
+test("after many refusals, only a limited number of lines is printed", async (t) => {
   const server = await serve(t)
   for (let i = 0; i < 300; i++) await ask(`${server.url}/events?topic=a`)
   assert.ok(server.errors.length < 300, `${server.errors.length} lines`)

@@ -63,7 +63,7 @@ test("at SIGHUP keys are replaced, and a stream that is no longer granted ends",
 })
 
 for (const args of [[], ["--workers", "2"]]) {
-  test(`a SIGHUP that comes while the hub starts ${args.join(" ")} is followed once it listens`, async (t) => {
+  test(`a SIGHUP that arrives while the hub starts ${args.join(" ")} is handled when it listens`, async (t) => {
     const data = temporaryFolder(t)
     const file = join(data, "onward.yaml")
     writeFileSync(file, JSON.stringify({ auth: optionsWith(PUBLISH_KEY, []) }))
@@ -77,7 +77,7 @@ for (const args of [[], ["--workers", "2"]]) {
   })
 }
 
-test("a configuration of authentication that cannot be used changes nothing at SIGHUP", async (t) => {
+test("an invalid configuration of authentication changes nothing at SIGHUP", async (t) => {
   const { url, reload, printed } = await serve(t, optionsWith(PUBLISH_KEY, []), ["--workers", "2"])
   await reload({ ...optionsWith(NEW_KEY, []), permissions: [{ subscribe: ["a/{}"] }] })
   assert.match(printed(), /was not reloaded\. The hub keeps the previous one\. auth\.permissions\[0\]/)

@@ -34,7 +34,7 @@ function configured(t: TestContext, auth: object): string {
 
 const SHARED = { issuers: [{ issuer: ISSUER, audience: AUDIENCE, secret: SECRET }] }
 
-test("a token that the command created is one that it accepts, with its grants", async (t) => {
+test("a token that the command created is accepted by the command, with its grants", async (t) => {
   const folder = configured(t, SHARED)
   const create = ["token", "create", "--user", "ada", "--subscribe", "room/*", "--publish", "chat", "--ttl", "5m"]
   const created = await run(folder, create)
@@ -49,7 +49,7 @@ test("a token that the command created is one that it accepts, with its grants",
   assert.match(more.out, /^BAD {3}may not subscribe "room\*"$/m)
 })
 
-test("the command says why a token is refused", async (t) => {
+test("the command prints why a token is refused", async (t) => {
   const folder = configured(t, SHARED)
   const expired = await run(
     folder,
@@ -61,7 +61,7 @@ test("the command says why a token is refused", async (t) => {
   assert.match(expired.out, /^BAD {3}the token of .* expired 6\d s ago$/m)
 })
 
-test("a token is signed by a private key for an issuer with a public one", async (t) => {
+test("the command signs a token with a private key for an issuer with its public key", async (t) => {
   const { publicKey, privateKey } = generateKeyPairSync("ed25519")
   const pem = publicKey.export({ type: "spki", format: "pem" })
   const folder = configured(t, { issuers: [{ issuer: "a", audience: "b", publicKey: pem }] })
@@ -71,7 +71,7 @@ test("a token is signed by a private key for an issuer with a public one", async
   assert.equal((await run(folder, ["token", "check", "-"], created.out)).code, 0)
 })
 
-test("a publish key is printed with the lines that make a hub accept it", async (t) => {
+test("a publish key is printed with the configuration that makes a hub accept it", async (t) => {
   const folder = temporaryFolder(t)
   const { out: key, err } = await run(folder, ["token", "create", "--publish-key", "--name", "shop"])
   assert.match(key, /^ok_[\w-]{43}\n$/)
@@ -82,7 +82,7 @@ test("a publish key is printed with the lines that make a hub accept it", async 
   assert.match(checked.out, /^ok {4}key "shop", does not expire$/m)
 })
 
-test("what the command cannot do is one line that says what to do", async (t) => {
+test("a failure of the command is one line that says what to do", async (t) => {
   const folder = configured(t, SHARED)
   const cases: [args: string[], message: RegExp][] = [
     [["create", "--issuer", "other"], /There is no issuer "other"\. Use one of "https:/],

@@ -28,7 +28,7 @@ const errorOf = async (t: TestContext, sources: Sources): Promise<string> => {
   return error.message.replaceAll(/\/\S*\/(?=hub\.yaml)/g, "")
 }
 
-test("an option counts more than a variable, a variable more than the file, and the file more than the default", async (t) => {
+test("an option overrides a variable, a variable overrides the file, and the file overrides the default", async (t) => {
   const file = "heartbeat: 20s\nlimits:\n  streams: 20\n  topics: 20\n  patterns: 20\n"
   const env = { ONWARD_LIMITS_TOPICS: "30", ONWARD_LIMITS_PATTERNS: "30" }
   const { config, origins } = await load(t, { file, env, args: ["--max-patterns", "40"] })
@@ -42,7 +42,7 @@ test("an option counts more than a variable, a variable more than the file, and 
   )
 })
 
-test("every setting has a variable and a place in the file, and all names differ", () => {
+test("every setting has a variable and a key in the file, and all names differ", () => {
   for (const key of ["name", "env", "option"] as const) {
     const names = settings.flatMap((setting) => setting[key] ?? [])
     assert.deepEqual(names, [...new Set(names)])
@@ -69,7 +69,7 @@ function sampleOf({ name, expects, isBoolean, default: standard }: (typeof setti
   return samples[name] ?? (/^a (number|time|size)/.test(expects) ? "8000" : "some")
 }
 
-test("a variable and the file set the same thing, for every setting", async (t) => {
+test("a variable and the file set the same value, for every setting", async (t) => {
   for (const setting of settings.filter(
     ({ name }) => !/^(?:workers|auth\.(?:keys|issuers|permissions|forward|tickets)|tls)/.test(name),
   )) {
@@ -131,14 +131,14 @@ const mistakes: [sources: Sources, message: RegExp | string][] = [
 ]
 
 for (const [sources, message] of mistakes) {
-  test(`${JSON.stringify(sources)} is refused, with what to do`, async (t) => {
+  test(`${JSON.stringify(sources)} is refused, with advice`, async (t) => {
     const told = await errorOf(t, sources)
     if (typeof message === "string") assert.equal(told, message)
     else assert.match(told, message)
   })
 }
 
-test("each wrong value is told at once, one line each", async (t) => {
+test("each invalid value is reported at once, in one line each", async (t) => {
   const told = await errorOf(t, { file: "port: x\nheartbeat: y\n", env: { ONWARD_DEMO: "z" } })
   assert.deepEqual(
     told.split("\n").map((line) => /for (\S+):/.exec(line)?.[1]),
@@ -146,7 +146,7 @@ test("each wrong value is told at once, one line each", async (t) => {
   )
 })
 
-test("a variable of another program is told, and does not end the start", async (t) => {
+test("an unknown ONWARD_ variable is reported, and does not prevent the start", async (t) => {
   const env = { ONWARD_RUNNING_FILES: "x", ONWARD_HUB_ADDRESS: "y", ONWARD_UPSTREAM_KEY: "z", ONWARD_EMPTY: "" }
   assert.deepEqual((await load(t, { env })).ignored, ["ONWARD_RUNNING_FILES", "ONWARD_HUB_ADDRESS"])
 })
@@ -173,7 +173,7 @@ for (const page of ["hub-config", "hub-operations"]) {
   })
 }
 
-test("a secret comes from a file, by a variable and by the configuration file", async (t) => {
+test("a secret can be read from a file, by a variable and by the configuration file", async (t) => {
   const secret = join(temporaryFolder(t), "secret")
   writeFileSync(secret, "redis://me:pass@store:6379\n")
   const byVariable = await load(t, { env: { ONWARD_LOG_FILE: secret } })
@@ -182,13 +182,13 @@ test("a secret comes from a file, by a variable and by the configuration file", 
   assert.equal(byFile.config.log, "redis://me:pass@store:6379")
 })
 
-test("${NAME} in the file is replaced by text that is never read as YAML", async (t) => {
+test("${NAME} in the file is replaced by text that is not parsed as YAML", async (t) => {
   const file = "data: ${A}/${B:-b}/$${C}\nport: ${PORT_OF_HUB}\npresence: ['${LIST}']\n"
   const { config } = await load(t, { file, env: { A: "x: [", PORT_OF_HUB: "5000", LIST: "a" } })
   assert.deepEqual([config.data, config.port, config.presence], ["x: [/b/${C}", 5_000, ["a"]])
 })
 
-test("authentication is on once one of its settings is set, and its parts are as createAuth takes them", async (t) => {
+test("authentication is on if one of its settings is set, and its parts are options of createAuth", async (t) => {
   assert.equal((await load(t, {})).config.auth, undefined)
   const file = `auth:
   keys:
@@ -213,7 +213,7 @@ test("authentication is on once one of its settings is set, and its parts are as
   assert.match(await errorOf(t, { file: "auth:\n  forward:\n    cache: 1s\n" }), /^auth\.forward\.url is missing\./)
 })
 
-test("what onward config prints is a configuration that means the same, tells origins and hides secrets", async (t) => {
+test("onward config prints an equivalent configuration with the origin of each value, and hides secrets", async (t) => {
   const file = "log: redis://me:s3cret@store:6379\nretention:\n  topic:\n    age: 90m\n"
   const env = { ONWARD_UPSTREAM_KEY: "s3cret", ONWARD_PUBLIC_URLS: "https://a.example,https://b.example" }
   const loaded = await load(t, { file, env, args: ["--upstream", "http://a.example", "--max-body", "8MiB"] })

@@ -16,7 +16,7 @@ const ask = (url: string, prompt: unknown, chat: unknown = "a-chat-01"): Promise
     body: JSON.stringify({ chat, prompt }),
   })
 
-test("the page is there, with its modules, and the codec without its types", async (t) => {
+test("the page is served with its modules, and the codec without its types", async (t) => {
   const { url } = await testServer(t, { demo: true })
   for (const [path, type, text] of [
     ["/", "text/html", /<title>Onward/],
@@ -51,7 +51,7 @@ test("every module that the page imports is served", async (t) => {
   assert.ok(seen.size > 30, `${seen.size} modules`)
 })
 
-test("nothing else of the library or the disk is served", async (t) => {
+test("no other file of the library or the disk is served", async (t) => {
   const { url } = await testServer(t, { demo: true })
   for (const path of [
     "/onward/protocol/nothing.js",
@@ -69,7 +69,7 @@ test("nothing else of the library or the disk is served", async (t) => {
   }
 })
 
-test("samples are numbered on, also after a restart, and nothing is written while nobody looks", async (t) => {
+test("samples are numbered consecutively, also after a restart, and nothing is written without viewers", async (t) => {
   const first = await testServer(t, { demo: true })
   const samples = await readEvents(`${first.url}/events?topic=demo/machine&tab=one`, 2)
   await first.close()
@@ -83,7 +83,7 @@ test("samples are numbered on, also after a restart, and nothing is written whil
   )
 })
 
-test("a tab that is cut is cut at once, and others are not", async (t) => {
+test("a tab that is cut is cut at once, and other tabs are not", async (t) => {
   const { url } = await testServer(t, { demo: true })
   const [mine, other] = await Promise.all(["one", "two"].map((tab) => fetch(`${url}/events?topic=a&tab=${tab}`)))
   const cut = await fetch(`${url}/demo/cut?tab=one`, { method: "POST" })
@@ -99,7 +99,7 @@ test("a tab that is cut is cut at once, and others are not", async (t) => {
   }
 })
 
-test("one burst at a time", async (t) => {
+test("only one burst runs at a time", async (t) => {
   const { url } = await testServer(t, { demo: true })
   const statuses = await Promise.all(
     [1, 2, 3].map(() => fetch(`${url}/demo/burst`, { method: "POST" }).then(({ status }) => status)),
@@ -110,7 +110,7 @@ test("one burst at a time", async (t) => {
   )
 })
 
-test("prompts are limited, and so are runs", async (t) => {
+test("the number of prompts and of runs is limited", async (t) => {
   const { url, close } = await testServer(t, { demo: true })
   for (const prompt of ["", "  ", undefined, null, 1, {}, "x".repeat(2_001)]) {
     const response = await ask(url, prompt)
@@ -134,7 +134,7 @@ test("prompts are limited, and so are runs", async (t) => {
   await close()
 })
 
-test("a model's answer is a run: readable from anywhere in it, and its failure has a name and no secret", async (t) => {
+test("a model's response is a run: it can be read from any position, and its failure has a name and no secret", async (t) => {
   const asked: string[] = []
   const model = createServer((req, res) => {
     void req.toArray().then((chunks) => {
@@ -192,7 +192,7 @@ test("a model's answer is a run: readable from anywhere in it, and its failure h
   )
 })
 
-test("a chat has its questions in order, after a restart too, and an answer that was cut off by it says so", async (t) => {
+test("a chat has its questions in order, also after a restart, and a response that the restart interrupted is marked", async (t) => {
   const first = await testServer(t, { demo: true })
   const isEnd = ({ event }: { event: string }): boolean => event === "end"
   const stopped = (await (await ask(first.url, "one")).json()) as Turn

@@ -18,7 +18,7 @@ async function take(path: string, last: string, id?: string): Promise<Line[]> {
 
 const texts = (lines: readonly Line[]): string[] => lines.map(({ data }) => data)
 
-test("every id is a place from which the rest follows, exactly", async (t) => {
+test("a reader resumes exactly at every id", async (t) => {
   const path = join(temporaryFolder(t), "log")
   const written = ["one", "zwei ä€😀", "", "four", "end"]
   writeFileSync(path, written.map((line) => `${line}\n`).join(""))
@@ -29,7 +29,7 @@ test("every id is a place from which the rest follows, exactly", async (t) => {
   }
 })
 
-test("what is appended follows, and half a line waits for its other half", async (t) => {
+test("appended lines follow, and an incomplete line waits for its end", async (t) => {
   const path = join(temporaryFolder(t), "log")
   writeFileSync(path, "one\nha")
   const leaving = new AbortController()
@@ -43,7 +43,7 @@ test("what is appended follows, and half a line waits for its other half", async
   assert.equal((await lines.next()).done, true)
 })
 
-test("a new reader is shown the last lines, beginning with a whole one", async (t) => {
+test("a new reader receives the last lines, beginning with a complete one", async (t) => {
   const path = join(temporaryFolder(t), "log")
   const written = Array.from({ length: 1_000 }, (_, i) => `line ${i}`)
   writeFileSync(path, `${written.join("\n")}\n`)
@@ -52,7 +52,7 @@ test("a new reader is shown the last lines, beginning with a whole one", async (
   assert.deepEqual(got, written.slice(-got.length))
 })
 
-test("a rotation loses nothing, whether the reader is there or comes back later", async (t) => {
+test("a rotation loses nothing, for a connected reader and for one that reconnects later", async (t) => {
   const path = join(temporaryFolder(t), "log")
   writeFileSync(path, "1\n2\n3\n")
   const leaving = new AbortController()
@@ -69,7 +69,7 @@ test("a rotation loses nothing, whether the reader is there or comes back later"
   assert.deepEqual(texts(await take(path, "6", first.id)), ["2", "3", "4", "5", "6"])
 })
 
-test("an id that means nothing here shows the last lines", async (t) => {
+test("an unknown id starts with the last lines", async (t) => {
   const path = join(temporaryFolder(t), "log")
   writeFileSync(path, "1\nend\n")
   for (const id of ["", "nonsense", "abc.3", "../etc/passwd.1", "1.99999999999999999999"]) {

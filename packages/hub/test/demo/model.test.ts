@@ -36,7 +36,7 @@ test("a model is used when its server and its name are set", () => {
   assert.equal(modelFrom({ OPENAI_BASE_URL: "http://x/v1", MODEL: "m" })?.model, "m")
 })
 
-test("the model is asked as OpenAI's protocol says, and answers piece by piece", async (t) => {
+test("the request to the model follows OpenAI's protocol, and the response arrives in pieces", async (t) => {
   let seen: unknown
   const pieces = await asked(t, async (res, req) => {
     const body: unknown = JSON.parse(Buffer.concat(await req.toArray()).toString())
@@ -73,7 +73,7 @@ const failures: [name: string, code: ModelError["code"], answer: Answer][] = [
 ]
 
 for (const [name, code, answer] of failures) {
-  test(`${name} is ${code}, in one sentence without the server's words`, async (t) => {
+  test(`${name} is ${code}, in one sentence without the words of the server`, async (t) => {
     await assert.rejects(asked(t, answer), (error: ModelError) => {
       assert.equal(error.code, code)
       assert.match(error.message, /^[A-Z][^\n]{10,80}\.$/)
@@ -83,7 +83,7 @@ for (const [name, code, answer] of failures) {
   })
 }
 
-test("a server that is not there is model_unreachable", async () => {
+test("a server that cannot be reached is model_unreachable", async () => {
   const pieces = askModel(
     { baseUrl: "http://127.0.0.1:1/v1", model: "m", apiKey: undefined },
     WHY,

@@ -98,7 +98,7 @@ for (const [what, [answer, bad, options]] of Object.entries(patients)) {
   })
 }
 
-test("the doctor finds no problem with a hub's stream, and shows whose it is", async (t) => {
+test("the doctor finds no problem with a stream of a hub, and shows its server", async (t) => {
   const hub = createHub({ heartbeat: 100 })
   t.after(() => hub.close())
   let seen: unknown
@@ -118,7 +118,7 @@ test("the doctor finds no problem with a hub's stream, and shows whose it is", a
   assert.equal(seen, "Bearer x")
 })
 
-test("where nothing streams, the doctor tries pieces", async (t) => {
+test("if streams are buffered, the doctor tries long polling", async (t) => {
   const hub = createHub({ heartbeat: 100 })
   t.after(() => hub.close())
   const url = await serve(t, (req, res) => {
@@ -129,7 +129,7 @@ test("where nothing streams, the doctor tries pieces", async (t) => {
   assert.match(findings.at(-1)?.text ?? "", /^long polling works/)
 })
 
-test("onward doctor prints what it finds, and ends with 0 or 1", async (t) => {
+test("onward doctor prints its findings, and ends with 0 or 1", async (t) => {
   const hub = createHub()
   t.after(() => hub.close())
   const well = await serve(t, (req, res) => sse(req, res, hub.subscribe({ topics: ["a"] })))
@@ -145,7 +145,7 @@ test("onward doctor prints what it finds, and ends with 0 or 1", async (t) => {
 /** What a terminal obeys: a colour, a title, a bell, a line of its own, text from right to left. */
 const CONTROLS = "\u001b[31m\u001b]0;owned\u0007\u009b2J\u0085\u007f"
 
-test("nothing that a server says reaches the terminal as it is", async (t) => {
+test("text of a server is escaped before it is printed to the terminal", async (t) => {
   const bytes = Buffer.from(Buffer.from(CONTROLS, "latin1").filter((byte) => byte >= 0x80 || byte === 0x09))
   const hostile = `x${bytes.toString("latin1")}y`
   const heads: Record<string, string>[] = [
@@ -166,14 +166,14 @@ test("nothing that a server says reaches the terminal as it is", async (t) => {
   }
 })
 
-test("text of another machine is printed without what a terminal obeys", () => {
+test("text of another machine is printed without control sequences of terminals", () => {
   assert.equal(
     printable(`a${CONTROLS}\n\u202eb\u2028🦊é`).replaceAll(/\\u\{[\da-f]+\}/g, "."),
     "a.[31m.]0;owned..2J....b.🦊é",
   )
 })
 
-test("the pages that the doctor names have the sections that it names", () => {
+test("the pages that the doctor links have the linked sections", () => {
   const root = new URL("../../../../", import.meta.url)
   const source = readFileSync(new URL("packages/hub/src/doctor/examine.ts", root), "utf8")
   const named = [...source.matchAll(/(docs\/[\w-]+\.md), "([^"]+)"/g)]

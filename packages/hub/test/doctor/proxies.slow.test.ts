@@ -7,7 +7,7 @@ import { examine } from "../../src/doctor/examine.ts"
 import type { Finding } from "../../src/doctor/finding.ts"
 
 test(
-  "the doctor names lighttpd when that holds a stream, and is content once it is told not to",
+  "the doctor reports lighttpd when it buffers a stream, and finds no problem after its configuration is fixed",
   { skip: missing(lighttpd) },
   async (t) => {
     const origin = await createOrigin()

@@ -48,7 +48,7 @@ async function start(t: TestContext): Promise<{ provider: Provider; url: string 
   return { provider, url: (await serveOnward(t, { data: temporaryFolder(t), args })).url }
 }
 
-test("the AI SDK streams, resumes and stops what it asks of a gateway", async (t) => {
+test("the AI SDK streams, resumes and stops its requests to a gateway", async (t) => {
   const { provider, url } = await start(t)
   for (const { name, sdk, createOpenAI } of versions) {
     for (const { path, model, begin } of kinds) {

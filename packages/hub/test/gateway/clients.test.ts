@@ -11,7 +11,7 @@ const make = (url: string, apiKey = "ann's"): Anthropic => new Anthropic({ apiKe
 const textOf = (event: Anthropic.RawMessageStreamEvent): string =>
   event.type === "content_block_delta" && event.delta.type === "text_delta" ? event.delta.text : ""
 
-test("a message is a run to the official client of Anthropic: streamed, resumed, shared", async (t) => {
+test("a message is a run for the official client of Anthropic: streamed, resumed, shared", async (t) => {
   const provider = await createProvider(t)
   const server = await testServer(t, { upstream: { url: provider.url } })
   const client = make(server.url)
@@ -52,7 +52,7 @@ test("a message is a run to the official client of Anthropic: streamed, resumed,
   await assert.rejects(make(server.url, "bob's").get(location, { stream: true }), { status: 404 })
 })
 
-test("a message is read whole by the official client's helper, and stopped by DELETE", async (t) => {
+test("a message is read completely by the helper of the official client, and stopped by DELETE", async (t) => {
   const provider = await createProvider(t)
   const server = await testServer(t, { upstream: { url: provider.url } })
   const client = make(server.url)
@@ -79,7 +79,7 @@ test("a message is read whole by the official client's helper, and stopped by DE
   await second.gone
 })
 
-test("what is not a message stream of Anthropic's passes: a refusal, an answer, counting, batches", async (t) => {
+test("requests that are not message streams of Anthropic pass through: a refusal, a response, counting, batches", async (t) => {
   const provider = await createProvider(t, ({ req, res }) => {
     const isRefused = req.headers.authorization === "Bearer bad"
     res.writeHead(isRefused ? 401 : 200, { "content-type": "application/json" })
@@ -95,7 +95,7 @@ test("what is not a message stream of Anthropic's passes: a refusal, an answer, 
   assert.equal(provider.calls.at(-1)?.req.url, "/api/v1/messages/batches/msgbatch_1")
 })
 
-test("a page of a listed origin may ask, read and stop; one of another may not", async (t) => {
+test("a page of a listed origin can request, read and stop; a page of another origin cannot", async (t) => {
   const provider = await createProvider(t, ({ res }) => {
     begin(res)
     chat.say(res, { content: "Once" })

@@ -36,7 +36,7 @@ function curl(t: TestContext, args: readonly string[]) {
 }
 
 for (const version of ["--http1.1", "--http2"]) {
-  test(`curl ${version} reads each token as it comes, uploads 2 MB, resumes and stops`, { skip }, async (t) => {
+  test(`curl ${version} reads each token as it arrives, uploads 2 MB, resumes and stops`, { skip }, async (t) => {
     const provider = await createProvider(t)
     const folder = temporaryFolder(t)
     const { cert, key } = makeCertificate(folder)

@@ -190,13 +190,13 @@ function assertListed(rows: readonly string[]): void {
   assert.deepEqual(missing, [], "copy these rows into the table of the page")
 }
 
-test("docs/gateway.md lists what a client sees of each failure of a provider", async (t) => {
+test("docs/gateway.md lists what a client receives for each failure of a provider", async (t) => {
   const rows: string[] = []
   for (const failure of failures) rows.push(`| ${failure.what} | ${await seen(t, failure)} |`)
   assertListed(rows)
 })
 
-test("docs/gateway.md lists what a client sees of what happens at the gateway", async (t) => {
+test("docs/gateway.md lists what a client receives for each failure of the gateway", async (t) => {
   const rows: string[] = []
   for (const { what, seen } of incidents) rows.push(`| ${what} | ${await seen(t)} |`)
   assertListed(rows)

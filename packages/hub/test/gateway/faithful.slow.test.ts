@@ -148,7 +148,7 @@ const flushing: readonly (readonly [coding: string, make: () => Transform & zlib
 ]
 
 for (const [coding, make, flush] of flushing) {
-  test(`each event of a stream in ${coding} is with the client before the next one is made`, async (t) => {
+  test(`each event of a stream in ${coding} reaches the client before the next one is produced`, async (t) => {
     const provider = await createProvider(t)
     const server = await testServer(t, { upstream: { url: provider.url } })
     const client = new OpenAI({ apiKey: "a", baseURL: `${server.url}/v1`, maxRetries: 0 })
@@ -198,7 +198,7 @@ test("the gateway loads where Node has no zstd", { skip: !hasZstd || !("register
   }
 })
 
-test("a 200 that is JSON is passed on as it is, digit by digit, compressed or not", async (t) => {
+test("a JSON response with status 200 is passed through digit by digit, compressed or not", async (t) => {
   const body = '{ "id": "c", "big": 12345678901234567890.10, "choices": [ ] }'
   for (const [headers, sent] of [
     [{ "content-type": "application/json" }, body],
@@ -220,7 +220,7 @@ test("a 200 that is JSON is passed on as it is, digit by digit, compressed or no
   }
 })
 
-test("a coding that nobody can read, and a bomb, end in an error and not in the process", async (t) => {
+test("an unknown content coding and a decompression bomb are errors, and the process continues", async (t) => {
   const bomb = gzipSync(Buffer.concat([Buffer.from("data: "), Buffer.alloc(64 * 1024 ** 2, "a")]))
   for (const [coding, sent, code] of [
     ["compress", STREAM, /bad_content_type/],
@@ -239,7 +239,7 @@ test("a coding that nobody can read, and a bomb, end in an error and not in the 
   }
 })
 
-test("an answer as large as pictures are passes, whole and as a stream, and one beyond the limit says which", async (t) => {
+test("a response as large as images passes, complete and as a stream, and one over the limit names the option", async (t) => {
   const picture = "A".repeat(25 * 1024 ** 2)
   const answer = ({ res, body }: Call): void => {
     if (!body.includes("stream"))
@@ -265,7 +265,7 @@ test("an answer as large as pictures are passes, whole and as a stream, and one 
   assert.match(await (await fetch(`${small.url}/v1/responses`, ASKED)).text(), /--upstream-max-answer/)
 })
 
-test("a request of 60 MB holds up nobody while it is read, and reaches the provider byte by byte", async (t) => {
+test("a request of 60 MB does not delay other clients while it is read, and reaches the provider byte by byte", async (t) => {
   let length = 0
   const provider = await createProvider(t, ({ res, body }) => {
     length = body.length
@@ -293,7 +293,7 @@ test("a request of 60 MB holds up nobody while it is read, and reaches the provi
   }
 })
 
-test("a provider that sends more than a turn's work at once lets others have their turn", async (t) => {
+test("a provider that sends a large burst does not delay other providers", async (t) => {
   const provider = await createProvider(t, ({ res }) => {
     res.writeHead(200, { "content-type": "text/event-stream" })
     res.end(`${"data: {}\n\n".repeat(200_000)}${STREAM}`)

@@ -50,7 +50,7 @@ for (const expect of ["", "expect: 100-continue\r\n"]) {
   }
 }
 
-test("a request whose framing can be read in two ways never reaches the provider", async (t) => {
+test("a request with ambiguous framing never reaches the provider", async (t) => {
   const upstream = await rawUpstream(t)
   const server = await testServer(t, { upstream: { url: upstream.url } })
   for (const lines of [
@@ -78,7 +78,7 @@ test("a request whose framing can be read in two ways never reaches the provider
   assert.deepEqual(upstream.received.join(""), "")
 })
 
-test("a header that says who asks, or where, must not come twice", async (t) => {
+test("a header that identifies the caller or the target must not occur twice", async (t) => {
   const upstream = await rawUpstream(t)
   const server = await testServer(t, { upstream: { url: upstream.url } })
   for (const name of ["authorization", "x-api-key", "api-key", "host"]) {
@@ -110,7 +110,7 @@ test("trailers, and headers that the client named in Connection, end at the gate
   assert.doesNotMatch(upstream.received.join(""), /x-end: 1|Bearer/)
 })
 
-test("a connection is not upgraded, whoever wishes it", async (t) => {
+test("a connection is never upgraded", async (t) => {
   const upstream = await rawUpstream(t, {
     answer: ({ line }) =>
       line.includes("switch") ? "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n" : ok(),
@@ -137,7 +137,7 @@ test("a connection is not upgraded, whoever wishes it", async (t) => {
   assert.equal((await fetch(`${server.url}/v1/models`)).status, 200)
 })
 
-test("an answer that comes before the body is passed on at once, and nothing of the body is taken for a request", async (t) => {
+test("a response that arrives before the body is passed on at once, and no part of the body is parsed as a request", async (t) => {
   const upstream = await rawUpstream(t, {
     early: (line) => (line.includes("files") ? `HTTP/1.1 413 Too Large\r\ncontent-length: 3\r\n\r\nno.` : undefined),
   })
@@ -155,7 +155,7 @@ test("an answer that comes before the body is passed on at once, and nothing of 
   assert.equal(upstream.requests.at(-1)?.line, "GET /v1/models HTTP/1.1")
 })
 
-test("a body that breaks off does not look whole to the provider", async (t) => {
+test("an incomplete body is incomplete for the provider, too", async (t) => {
   const upstream = await rawUpstream(t)
   const server = await testServer(t, { upstream: { url: upstream.url } })
   for (const [at, header] of ["content-length: 1000000", "transfer-encoding: chunked"].entries()) {
@@ -169,7 +169,7 @@ test("a body that breaks off does not look whole to the provider", async (t) => 
   assert.equal(upstream.requests.length, 0)
 })
 
-test("methods that are for connections and proxies are refused", async (t) => {
+test("methods for connections and proxies are refused", async (t) => {
   const upstream = await rawUpstream(t)
   const server = await testServer(t, { upstream: { url: upstream.url } })
   for (const method of ["TRACE", "PROPFIND"]) {
@@ -183,7 +183,7 @@ test("methods that are for connections and proxies are refused", async (t) => {
   assert.equal(upstream.received.join(""), "")
 })
 
-test("a connection that the provider closed while it was idle costs no request an error", async (t) => {
+test("a connection that the provider closed while it was idle causes no error", async (t) => {
   // closes each connection as the next request comes, before it says a word
   const counts = new Map<object, number>()
   const upstream = await rawUpstream(t, {
@@ -205,7 +205,7 @@ test("a connection that the provider closed while it was idle costs no request a
   assert.deepEqual(server.errors, [])
 })
 
-test("a provider that closes new connections, too, is asked no third time", async (t) => {
+test("a provider that also closes new connections gets no third attempt", async (t) => {
   let count = 0
   const upstream = await rawUpstream(t, {
     answer(_request, socket) {

@@ -13,7 +13,7 @@ const textOf = (events: readonly OpenAI.Responses.ResponseStreamEvent[]): string
 
 const contentOf = (chunk: OpenAI.ChatCompletionChunk): string => chunk.choices[0]?.delta.content ?? ""
 
-test("each token is with the client before the provider makes the next one", async (t) => {
+test("each token reaches the client before the provider produces the next one", async (t) => {
   const { provider, client } = await start(t)
   const asking = client.chat.completions.create(QUESTION)
   const { res, req } = await provider.call()
@@ -33,7 +33,7 @@ test("each token is with the client before the provider makes the next one", asy
   assert.equal((await iterator.next()).done, true)
 })
 
-test("a client that is killed resumes a response with the next event, and a second viewer sees all of it", async (t) => {
+test("a client that is killed resumes a response with the next event, and a second viewer receives all of it", async (t) => {
   const { provider, client } = await start(t)
   const asking = client.responses.create({ model: "m", input: "?", stream: true })
   const { res, gone } = await provider.call()
@@ -69,7 +69,7 @@ test("a client that is killed resumes a response with the next event, and a seco
   assert.equal(provider.calls.length, 1, "the provider was asked once")
 })
 
-test("at any number of a response, resuming gives exactly the rest", async (t) => {
+test("a client resumes exactly at any number of a response", async (t) => {
   const { provider, client } = await start(t)
   const asking = client.responses.create({ model: "m", input: "?", stream: true })
   const response = writeResponse((await provider.call()).res, "resp_1")
@@ -99,7 +99,7 @@ test("at any number of a response, resuming gives exactly the rest", async (t) =
   }
 })
 
-test("a provider that numbers its responses anew mixes nobody's up", async (t) => {
+test("a provider that restarts its response numbers does not mix the runs of clients", async (t) => {
   const { provider, client } = await start(t)
   const runs: string[] = []
   for (const word of ["first", "second"]) {
@@ -121,7 +121,7 @@ test("a provider that numbers its responses anew mixes nobody's up", async (t) =
   assert.equal(textOf(again), "second")
 })
 
-test("a chat is resumed by its run's id, after the event that came last", async (t) => {
+test("a chat is resumed by its run's id, after the last received event", async (t) => {
   const { provider, server } = await start(t)
   const headers = { authorization: "Bearer ann's", "content-type": "application/json" }
   const aborter = new AbortController()
@@ -158,7 +158,7 @@ test("a chat is resumed by its run's id, after the event that came last", async 
   }
 })
 
-test("a response is stopped from elsewhere: everybody is told, and the provider is let go", async (t) => {
+test("a response stopped by another client ends for every viewer, and its provider request is aborted", async (t) => {
   const { provider, client } = await start(t)
   const asking = client.responses.create({ model: "m", input: "?", stream: true })
   const { res, gone } = await provider.call()
@@ -178,7 +178,7 @@ test("a response is stopped from elsewhere: everybody is told, and the provider 
   assert.ok(!types.includes("response.completed"))
 })
 
-test("a response is deleted here and at the provider: nobody gets it again, and who watches it is told", async (t) => {
+test("a deleted response is deleted at the provider too, cannot be read again, and its viewers are told", async (t) => {
   const { provider, client, other } = await start(t)
   for (const [id, status] of [
     ["resp_1", 200],
@@ -211,7 +211,7 @@ test("a response is deleted here and at the provider: nobody gets it again, and 
   }
 })
 
-test("a provider that goes on in the background is told of a stop, and has the last word", async (t) => {
+test("a provider that continues in the background is told of a stop, and decides the final status", async (t) => {
   const { provider, client } = await start(t)
   const asking = client.responses.create({ model: "m", input: "?", stream: true, background: true })
   const response = writeResponse((await provider.call()).res, "resp_1", { background: true })
@@ -227,7 +227,7 @@ test("a provider that goes on in the background is told of a stop, and has the l
   for await (const event of stream) assert.notEqual(event.type, "response.completed")
 })
 
-test("a gateway that is closed tells its viewers that the answer is not whole", async (t) => {
+test("a gateway that closes tells viewers that the response is incomplete", async (t) => {
   const { provider, client, server } = await start(t)
   const asking = client.chat.completions.create(QUESTION)
   const { res } = await provider.call()
@@ -265,7 +265,7 @@ test("a chat is stopped by DELETE", async (t) => {
   }, /The response was stopped/)
 })
 
-test("a run tells its state, what its provider counted and how fast it came, while it runs and after", async (t) => {
+test("a run reports its state, the provider's usage and its speed, while it runs and afterwards", async (t) => {
   const { provider, client, server } = await start(t)
   const asking = client.chat.completions.create(QUESTION).withResponse()
   const { res } = await provider.call()
@@ -289,7 +289,7 @@ test("a run tells its state, what its provider counted and how fast it came, whi
   assert.equal((await fetch(url, { headers: { authorization: "Bearer bob's" } })).status, 404)
 })
 
-test("a run is nobody's but the caller's", async (t) => {
+test("a run can be read by its caller only", async (t) => {
   const { provider, client, other, server } = await start(t)
   const asking = client.chat.completions.create(QUESTION).withResponse()
   const { res } = await provider.call()
@@ -319,7 +319,7 @@ test("a run is nobody's but the caller's", async (t) => {
   }
 })
 
-test("a provider that breaks off is told in the format of the answer, after what has come", async (t) => {
+test("a provider that stops in the middle is reported in the format of the response, after the received part", async (t) => {
   const { provider, client } = await start(t)
   const asking = client.chat.completions.create(QUESTION)
   const { res } = await provider.call()
@@ -339,7 +339,7 @@ test("a provider that breaks off is told in the format of the answer, after what
   assert.equal(text, "Once")
 })
 
-test("a provider that sends no stream where one was asked for is told in the format of the answer", async (t) => {
+test("a provider that sends no stream for a stream request is reported in the format of the response", async (t) => {
   const { server, client } = await start(t, {
     answer: ({ res }) => res.writeHead(200, { "content-type": "text/html" }).end("<p>"),
   })

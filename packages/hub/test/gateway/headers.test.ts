@@ -55,7 +55,7 @@ const REWRITTEN = {
   "content-security-policy": ["default-src *", "sandbox; default-src 'none'; frame-ancestors 'none'"],
 } as const
 
-test("of an answer's headers, those for the client stay, and those that act on an origin or a proxy do not", async (t) => {
+test("response headers for the client stay, and those that affect an origin or a proxy are removed", async (t) => {
   const said = Object.entries(REWRITTEN).map(([name, [value]]) => [name, value])
   const provider = await createProvider(t, ({ res }) =>
     res.writeHead(200, { connection: "X-Hop", ...KEPT, ...REMOVED, ...Object.fromEntries(said) }).end("{}"),
@@ -70,7 +70,7 @@ test("of an answer's headers, those for the client stay, and those that act on a
   }
 })
 
-test("a page, a script or a drawing of a provider's is a file to a browser, and not a page of the hub's", async (t) => {
+test("HTML, scripts and SVG of a provider are downloads in a browser, not pages of the hub's origin", async (t) => {
   const types = [
     "text/html",
     "application/xhtml+xml",
@@ -96,7 +96,7 @@ test("a page, a script or a drawing of a provider's is a file to a browser, and 
   }
 })
 
-test("a redirect within the provider leads to where that is at the gateway, and no other leads anywhere", async (t) => {
+test("a redirect within the provider is rewritten to the gateway, and other redirects are not followed", async (t) => {
   let location = ""
   const provider = await createProvider(t, ({ res }) => res.writeHead(307, { location }).end())
   const server = await testServer(t, { upstream: { url: provider.url } })
@@ -116,7 +116,7 @@ test("a redirect within the provider leads to where that is at the gateway, and 
   }
 })
 
-test("of a request's headers, the provider gets what clients tell it, and nothing of the hub's origin", async (t) => {
+test("the provider receives the client's request headers, and none of the hub's origin", async (t) => {
   const provider = await createProvider(t, ({ res }) => res.end("{}"))
   const server = await testServer(t, { upstream: { url: provider.url } })
   const headers = {
@@ -141,7 +141,7 @@ test("of a request's headers, the provider gets what clients tell it, and nothin
   for (const name of Object.keys(removed)) assert.equal(got[name], undefined, name)
 })
 
-test("the gateway's own key stands for all that a client sends as one, under the name its provider has for it", async (t) => {
+test("the gateway's own key replaces all keys of the client, under the header name of its provider", async (t) => {
   const provider = await createProvider(t, ({ res }) =>
     res.writeHead(200, { "content-type": "application/json" }).end("{}"),
   )

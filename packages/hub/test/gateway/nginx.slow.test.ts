@@ -13,7 +13,7 @@ const ONE_BY_ONE = WORDS.flatMap((word) => [`said${word}`, `has${word}`])
 
 for (const use of ["plain", "compressing"] as const) {
   test(
-    `behind nginx (${use}), a gateway's tokens are with the official client one by one`,
+    `behind nginx (${use}), tokens of a gateway reach the official client one by one`,
     {
       skip: missing(nginx),
     },

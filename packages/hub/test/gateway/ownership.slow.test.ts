@@ -47,7 +47,7 @@ const post = (headers: Record<string, string>, body: object): RequestInit => ({
   body: JSON.stringify(body),
 })
 
-test("by the gateway's own key, a response is its caller's only, however it is asked for", async (t) => {
+test("with the gateway's own key, only its caller can access a response, by any request", async (t) => {
   const { server, provider } = await start(t, "sk")
   await ask(server, "/responses", post(ann, { model: "m", input: "?", stream: true }))
   await ask(server, "/responses", post(ann, { model: "m", input: "?", id: "resp_json" }))
@@ -126,7 +126,7 @@ test("by the gateway's own key, a response is its caller's only, however it is a
   }
 })
 
-test("by the gateway's own key, what a caller made is no other caller's, and all other endpoints reach the provider", async (t) => {
+test("with the gateway's own key, callers cannot access resources of others, and all other endpoints reach the provider", async (t) => {
   const { server, provider } = await start(t, "sk")
   for (const [path, id] of [
     ["/chat/completions", "chatcmpl-json"],
@@ -168,7 +168,7 @@ test("by the gateway's own key, what a caller made is no other caller's, and all
   }
 })
 
-test("by the clients' own keys, the provider decides, and gets what is asked of it", async (t) => {
+test("with the clients' own keys, the provider decides, and receives the requests", async (t) => {
   const { server, provider } = await start(t)
   for (const path of [
     "/chat/completions/chatcmpl-1",
@@ -181,7 +181,7 @@ test("by the clients' own keys, the provider decides, and gets what is asked of 
   }
 })
 
-test("a run's id is its caller's alone: another can neither take it nor find out that it is there", async (t) => {
+test("a run's id is private to its caller: others can neither use it nor detect it", async (t) => {
   const { server } = await start(t)
   // who asks first for an id, with a provider that says what it is told to
   for (const [first, second] of [
@@ -202,7 +202,7 @@ test("a run's id is its caller's alone: another can neither take it nor find out
   }
 })
 
-test("keys in a query and in any header of credentials tell callers apart", async (t) => {
+test("keys in a query and in any credential header distinguish callers", async (t) => {
   const { server } = await start(t)
   for (const [mine, others] of [
     [{ headers: { "x-goog-api-key": "a" } }, { headers: { "x-goog-api-key": "b" } }],

@@ -32,7 +32,7 @@ test("the defaults of the configuration are those of the gateway", () => {
   assert.deepEqual({ ...limits, abandonAfter: Infinity }, LIMITS)
 })
 
-test("docs/gateway.md lists endpoints that the gateway answers itself", () => {
+test("docs/gateway.md lists endpoints that the gateway handles itself", () => {
   const listed = rowsBelow("Endpoints").flatMap(([, request = ""]) => [
     ...request.matchAll(/`(GET|POST|DELETE) \/v1\/([^`?]*)/g),
   ])

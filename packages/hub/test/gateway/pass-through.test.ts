@@ -4,7 +4,7 @@ import { testServer } from "../server.ts"
 import type { createProvider } from "./provider.ts"
 import { QUESTION, start } from "./start.ts"
 
-test("a refusal is passed on as it is, and makes no run", async (t) => {
+test("a refusal is passed through unchanged, and creates no run", async (t) => {
   for (const status of [401, 429, 500]) {
     const body = JSON.stringify({ error: { message: "No.", type: "t", code: `c${status}` } })
     const answer: Parameters<typeof createProvider>[1] = ({ res }) =>
@@ -20,7 +20,7 @@ test("a refusal is passed on as it is, and makes no run", async (t) => {
   }
 })
 
-test("what is no stream is passed through untouched", async (t) => {
+test("a response that is not a stream is passed through unchanged", async (t) => {
   const { server, provider } = await start(t, {
     answer: ({ req, res, body }) =>
       res
@@ -45,7 +45,7 @@ test("what is no stream is passed through untouched", async (t) => {
   assert.equal(provider.calls.length, asked.length)
 })
 
-test("a key of the gateway's own replaces the client's, and never shows", async (t) => {
+test("the gateway's own key replaces the client's, and is never exposed", async (t) => {
   const { server, provider } = await start(t, { key: "sk-gateway", answer: ({ res }) => res.end("{}") })
   const answer = await fetch(`${server.url}/v1/models`, { headers: { authorization: "Bearer ann's" } })
   assert.equal(provider.calls[0]?.req.headers.authorization, "Bearer sk-gateway")
@@ -55,7 +55,7 @@ test("a key of the gateway's own replaces the client's, and never shows", async 
   assert.equal(provider.calls.length, 1)
 })
 
-test("a provider that is away is 502, without saying where it is", async (t) => {
+test("an unreachable provider is 502, without its address", async (t) => {
   const server = await testServer(t, { upstream: { url: "http://127.0.0.1:1/v1" } })
   const answer = await fetch(`${server.url}/v1/models`)
   assert.equal(answer.status, 502)

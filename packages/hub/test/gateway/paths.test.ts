@@ -43,7 +43,7 @@ const REFUSED = [
   "/v1/",
 ]
 
-test("a path that could be read in two ways is refused", async (t) => {
+test("an ambiguous path is refused", async (t) => {
   const upstream = await rawUpstream(t)
   const server = await testServer(t, { upstream: { url: upstream.url } })
   for (const path of REFUSED) {
@@ -55,7 +55,7 @@ test("a path that could be read in two ways is refused", async (t) => {
   assert.equal(upstream.received.join(""), "")
 })
 
-test("other paths reach the provider as they were written, with their query", async (t) => {
+test("other paths reach the provider unchanged, with their query", async (t) => {
   const upstream = await rawUpstream(t)
   const server = await testServer(t, { upstream: { url: `${upstream.url}/base/` } })
   for (const path of [

@@ -13,7 +13,7 @@ import { begun, connect, nats, postgres, readAll, redis, share, sqlite } from ".
 describe("several gateways", { concurrency: 3 }, () => {
   for (const { name, missing, start } of [sqlite, redis]) {
     test(
-      `two processes share runs in ${name}: one resumes and stops what the other began, and ends it when the other is killed`,
+      `two processes share runs in ${name}: one resumes and stops a run of the other, and ends it when the other is killed`,
       { skip: missing },
       async (t) => {
         const provider = await createProvider(t)
@@ -34,7 +34,7 @@ describe("several gateways", { concurrency: 3 }, () => {
     )
   }
 
-  test("by the gateway's own key, what a caller made at one gateway is no other caller's at another one", async (t) => {
+  test("with the gateway's own key, resources of a caller are private at other gateways too", async (t) => {
     let id = 0
     const provider = await createProvider(t, ({ req, res, body }) => {
       if (body.includes('"stream":true')) {
@@ -78,7 +78,7 @@ describe("several gateways", { concurrency: 3 }, () => {
     for (const { req } of provider.calls) assert.equal(req.headers.authorization, "Bearer own")
   })
 
-  test("after a gateway was killed and started again, what came is there, and is told to be all there is", async (t) => {
+  test("after a gateway was killed and restarted, the received part is kept and marked as incomplete", async (t) => {
     const provider = await createProvider(t)
     const data = temporaryFolder(t)
     const args = ["--upstream", provider.url, "--no-demo"]
@@ -129,7 +129,7 @@ describe("several gateways", { concurrency: 3 }, () => {
 
   for (const { name, missing, start } of [postgres, nats]) {
     test(
-      `two gateways share runs in ${name}: one resumes and stops what the other began`,
+      `two gateways share runs in ${name}: one resumes and stops a run of the other`,
       { skip: missing },
       async (t) => {
         const provider = await createProvider(t)
@@ -146,7 +146,7 @@ describe("several gateways", { concurrency: 3 }, () => {
   }
 
   test(
-    "while the store is away, streams are refused, and the provider is asked for none",
+    "while the store is unavailable, streams are refused without a request to the provider",
     { skip: redisMissing },
     async (t) => {
       const provider = await createProvider(t)
@@ -169,7 +169,7 @@ describe("several gateways", { concurrency: 3 }, () => {
     },
   )
 
-  test("whichever worker is asked, it knows the run, and may stop it", async (t) => {
+  test("every worker knows a run, and can stop it", async (t) => {
     const provider = await createProvider(t)
     const args = ["--upstream", provider.url, "--workers", "2"]
     const { url } = await serveOnward(t, { data: temporaryFolder(t), args })

@@ -19,7 +19,7 @@ const ask = (server: TestServer, path: string, signal?: AbortSignal): Promise<Re
   })
 
 for (const path of PATHS) {
-  test(`while the provider says nothing at all, ${path} has a head, a first comment and a run`, async (t) => {
+  test(`while the provider sends nothing, ${path} has a head, a first comment and a run`, async (t) => {
     const provider = await createProvider(t)
     const server = await testServer(t, { upstream: { url: provider.url }, gateway: { limits: { headAfter: 20 } } })
     const response = await ask(server, path)
@@ -37,7 +37,7 @@ for (const path of PATHS) {
   })
 }
 
-test("a client whose proxy gave up finds the run that it asked for, although the provider had said nothing", async (t) => {
+test("a client whose proxy timed out finds the run of its request, although the provider had sent nothing", async (t) => {
   const provider = await createProvider(t)
   const server = await testServer(t, { upstream: { url: provider.url }, gateway: { limits: { headAfter: 20 } } })
   const client = new OpenAI({ apiKey: "ann's", baseURL: `${server.url}/v1`, maxRetries: 0 })
@@ -74,7 +74,7 @@ test("a client whose proxy gave up finds the run that it asked for, although the
   await assert.rejects(other.responses.retrieve(run, { stream: true }), { status: 404 })
 })
 
-test("a refusal that comes late is told in the stream, in the provider's own words", async (t) => {
+test("a late refusal is reported in the stream, in the words of the provider", async (t) => {
   const error = { message: "No more.", type: "rate_limit_error", code: "rate_limit_exceeded", param: null }
   for (const [path, pattern] of [
     ["chat/completions", /data: \{"error":\{"message":"No more\."/],
@@ -92,7 +92,7 @@ test("a refusal that comes late is told in the stream, in the provider's own wor
   }
 })
 
-test("each wait has a limit of its own, and what it ends says which option that is", async (t) => {
+test("each wait has its own limit, and the error names its option", async (t) => {
   const provider = await createProvider(t)
   const start = (limits: object): Promise<TestServer> =>
     testServer(t, { upstream: { url: provider.url }, gateway: { limits } })
@@ -130,7 +130,7 @@ test("each wait has a limit of its own, and what it ends says which option that 
   await assert.rejects(async () => (await passing).text())
 })
 
-test("an upload may take as long as it needs, as long as it moves", async (t) => {
+test("an upload can take any time while it makes progress", async (t) => {
   const provider = await createProvider(t, ({ res, body }) => res.end(String(body.length)))
   const server = await testServer(t, { upstream: { url: provider.url }, gateway: { limits: { uploadTimeout: 200 } } })
   const upload = (pause: number): Promise<{ status: number; text: string }> =>
@@ -162,7 +162,7 @@ test("an upload may take as long as it needs, as long as it moves", async (t) =>
   assert.equal(provider.calls.length, 1)
 })
 
-test("heartbeats go on while a provider thinks", async (t) => {
+test("heartbeats continue while a provider is silent", async (t) => {
   const provider = await createProvider(t)
   const server = await testServer(t, {
     upstream: { url: provider.url },

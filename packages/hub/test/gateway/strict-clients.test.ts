@@ -11,7 +11,7 @@ function eachOf(text: string): { readonly type?: string; readonly sequence_numbe
   return blocks.slice(0, end < 0 ? undefined : end).map(({ data }) => JSON.parse(data))
 }
 
-test("a client that reads JSON from every block can read a response to its end, and each rest of it", async (t) => {
+test("a client that parses the data of every block as JSON can read a response to its end, and each part of it", async (t) => {
   const { server } = await start(t, {
     answer({ res }) {
       const response = writeResponse(res, "resp_1")
@@ -31,7 +31,7 @@ test("a client that reads JSON from every block can read a response to its end, 
   }
 })
 
-test("a client that reads JSON from every block can read a chat completion to its end", async (t) => {
+test("a client that parses the data of every block as JSON can read a chat completion to its end", async (t) => {
   const { server } = await start(t, {
     answer({ res }) {
       begin(res)

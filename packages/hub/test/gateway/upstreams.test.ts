@@ -15,7 +15,7 @@ const echo = ({ req, res, body }: Call): void =>
     .writeHead(200, { "content-type": "application/json" })
     .end(JSON.stringify({ id: "x", path: req.url, key: req.headers.authorization ?? req.headers["x-api-key"], body }))
 
-test("a model, the beginning of models and a path each choose a provider, which is sent its own key", async (t) => {
+test("a model, a prefix of models and a path each select a provider, which receives its own key", async (t) => {
   const [general, claude, exact, local] = await Promise.all([1, 2, 3, 4].map(() => createProvider(t, echo)))
   assert.ok(general && claude && exact && local)
   const server = await testServer(t, {
@@ -52,7 +52,7 @@ test("a model, the beginning of models and a path each choose a provider, which 
   assert.match(await unknown.text(), /model_not_found/)
 })
 
-test("what is asked of a response goes to the provider that made it", async (t) => {
+test("requests about a response go to the provider that created it", async (t) => {
   const answer = (call: Call): void => {
     if (!call.body.includes("stream")) return echo(call)
     const response = writeResponse(call.res, "resp_1")
@@ -72,7 +72,7 @@ test("what is asked of a response goes to the provider that made it", async (t) 
   assert.equal(general.calls.length, 0)
 })
 
-test("before the first byte of an answer, the same provider is asked again, or the next one is", async (t) => {
+test("before the first byte of a response, the request is retried at the same provider or sent to the next one", async (t) => {
   let refusals = 2
   const flaky = await createProvider(t, (call) => {
     if (refusals-- > 0) return void call.res.writeHead(503, { "content-type": "application/json" }).end("{}")
@@ -104,7 +104,7 @@ test("before the first byte of an answer, the same provider is asked again, or t
   assert.equal((await fetch(`${none.url}/v1/models`)).status, 503)
 })
 
-test("a provider's Retry-After is waited for before the same provider is asked again", async (t) => {
+test("a provider's Retry-After is respected before a retry at the same provider", async (t) => {
   for (const [name, value, least] of [
     ["retry-after", "1", 900],
     ["retry-after-ms", "600", 500],
@@ -123,7 +123,7 @@ test("a provider's Retry-After is waited for before the same provider is asked a
   }
 })
 
-test("a Retry-After that is too long is the client's, and another provider is asked at once", async (t) => {
+test("a Retry-After that is too long is passed to the client, or another provider is used at once", async (t) => {
   const later = new Date(Date.now() + 3_600_000).toUTCString()
   for (const headers of [{ "retry-after": "31" }, { "retry-after": later }, { "x-should-retry": "false" }]) {
     const busy = await createProvider(t, ({ res }) => res.writeHead(429, headers).end("{}"))
@@ -147,7 +147,7 @@ test("a Retry-After that is too long is the client's, and another provider is as
   }
 })
 
-test("a stream that has begun is never asked for again", async (t) => {
+test("a stream that has started is never requested again", async (t) => {
   const provider = await createProvider(t, ({ res }) => {
     begin(res)
     chat.say(res, { content: "Once" }, null)
@@ -159,7 +159,7 @@ test("a stream that has begun is never asked for again", async (t) => {
   assert.equal(provider.calls.length, 1)
 })
 
-test("a run that nothing watches any more is stopped after its grace period, and the provider let go", async (t) => {
+test("a run without viewers is stopped after its grace period, and its provider request is aborted", async (t) => {
   const provider = await createProvider(t)
   const server = await testServer(t, { upstream: { url: provider.url }, gateway: { limits: { abandonAfter: 80 } } })
   const asked = post({ model: "m", stream: true })

@@ -9,7 +9,7 @@ const MIB = 1_048_576
 const CHUNKS = 24
 
 for (const rig of rigs) {
-  test(`${rig.name}: a source is not pulled while its client does not read, and goes on when it does`, async () => {
+  test(`${rig.name}: a source is not pulled while its client does not read, and continues afterwards`, async () => {
     let pulled = 0
     let isDone = false
     await withServer(
@@ -41,7 +41,7 @@ for (const rig of rigs) {
 
 // one for each kind of sink
 for (const rig of rigs.filter(({ name }) => ["node:http", "node:http2 secure", "web"].includes(name))) {
-  test(`${rig.name}: a client that takes nothing for the stall timeout is closed, and its source returned`, async () => {
+  test(`${rig.name}: a client that reads nothing for the stall timeout is closed, and its source returned`, async () => {
     let returns = 0
     let signals = 0
     const source: Source = async function* ({ signal }) {

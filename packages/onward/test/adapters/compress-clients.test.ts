@@ -46,7 +46,7 @@ async function publishTo(hub: Hub, readers: readonly (() => string)[]): Promise<
 for (const query of ["", "?end"]) {
   const how = query ? "a stream of its own that ends by its rule" : "a stream like others', that ends with its server"
 
-  test(`Node's fetch reads each event as it comes, and a clean end: ${how}`, async () => {
+  test(`Node's fetch reads each event as it arrives, and a clean end: ${how}`, async () => {
     await serving(async (url, hub) => {
       const texts = ["", "", ""]
       const reading = texts.map(async (_, i) => {
@@ -63,7 +63,7 @@ for (const query of ["", "?end"]) {
     })
   })
 
-  test(`DecompressionStream, which forgives nothing, reads it: ${how}`, async () => {
+  test(`the strict DecompressionStream reads it: ${how}`, async () => {
     await serving(async (url, hub) => {
       let text = ""
       const response = await new Promise<http.IncomingMessage>((resolve) =>
@@ -86,7 +86,7 @@ for (const query of ["", "?end"]) {
 
   const curl = spawnSync("curl", ["--version"]).status === 0 ? false : "curl is missing"
 
-  test(`curl --compressed reads it and is content with its end: ${how}`, { skip: curl }, async () => {
+  test(`curl --compressed reads it without an error at its end: ${how}`, { skip: curl }, async () => {
     await serving(async (url, hub) => {
       const child = spawn("curl", ["-sSN", "--compressed", "--noproxy", "*", url + query], {
         stdio: ["ignore", "pipe", "inherit"],
@@ -101,7 +101,7 @@ for (const query of ["", "?end"]) {
   })
 }
 
-test("our client in Node reads it when it is told to ask for it", async () => {
+test("our client in Node reads it when it sends Accept-Encoding", async () => {
   await serving(async (url, hub) => {
     const opened = stream(url, { headers: { "accept-encoding": "gzip" } })
     let text = ""
@@ -114,7 +114,7 @@ test("our client in Node reads it when it is told to ask for it", async () => {
   })
 })
 
-test("a client that stalls gets everything once it reads, and it decodes", async () => {
+test("a stalled client receives everything when it reads again, and can decode it", async () => {
   await serving(async (url, hub) => {
     const response = await new Promise<http.IncomingMessage>((resolve) =>
       http.get(url, { headers: { "accept-encoding": "gzip" }, agent: false }, resolve),
@@ -142,7 +142,7 @@ test("a client that stalls gets everything once it reads, and it decodes", async
   })
 })
 
-test("over HTTP/1.0, which proxies still speak, the end is the connection's and the sum is right", async () => {
+test("over HTTP/1.0, used by some proxies, the stream ends with the connection and has the right checksum", async () => {
   await serving(async (url, hub) => {
     const socket = connect(Number(new URL(url).port), "127.0.0.1")
     socket.write("GET /?end HTTP/1.0\r\nAccept-Encoding: gzip\r\n\r\n")

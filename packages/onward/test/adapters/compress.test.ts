@@ -9,7 +9,7 @@ const event = (n: number): string =>
   JSON.stringify({ n, status: "shipped", note: "the same in every event, or nearly" })
 
 for (const rig of rigs) {
-  test(`${rig.name}: ${rig.isNode ? "compressed once for all" : "asked to compress, it does not"}, and everybody gets every event at once`, async () => {
+  test(`${rig.name}: ${rig.isNode ? "events are compressed once for all clients" : "nothing is compressed with the option"}, and each client receives every event at once`, async () => {
     await using hub = createHub()
     await withServer(
       rig,
@@ -44,7 +44,7 @@ for (const rig of rigs) {
 
 const [nodeHttp] = rigs
 
-test("without the option nothing is compressed", async () => {
+test("without the option, nothing is compressed", async () => {
   assert.ok(nodeHttp)
   await using hub = createHub()
   await withServer(
@@ -58,7 +58,7 @@ test("without the option nothing is compressed", async () => {
   )
 })
 
-test("HEAD says what GET would", async () => {
+test("HEAD has the headers of GET", async () => {
   assert.ok(nodeHttp)
   await using hub = createHub()
   await withServer(

@@ -6,7 +6,7 @@ import { rigs, withServer } from "./rigs.ts"
 const APP = "https://app.example"
 
 for (const rig of rigs) {
-  test(`${rig.name}: only listed origins may read the stream, and are told so beforehand`, async () => {
+  test(`${rig.name}: only pages of listed origins can read the stream, and their preflights say so`, async () => {
     const cors = { origins: [APP], credentials: true }
     await withServer(
       rig,
@@ -44,7 +44,7 @@ for (const rig of rigs) {
 }
 
 for (const rig of rigs) {
-  test(`${rig.name}: a page of another origin reconnects without a preflight, and reads the headers it needs`, async () => {
+  test(`${rig.name}: a page of another origin reconnects without a preflight, and reads the headers that it needs`, async () => {
     const cors = { origins: [APP] }
     const hub = createHub()
     const headers = { "content-location": "/events/1", "X-Mine": "yes", "set-cookie": "a=b" }

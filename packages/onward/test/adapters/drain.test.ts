@@ -6,7 +6,7 @@ import { createHub } from "onward"
 import { rigs, withServer } from "./rigs.ts"
 
 for (const rig of rigs) {
-  test(`${rig.name}: a hub that drains ends its streams with a time to come back, and takes no new ones`, async (t) => {
+  test(`${rig.name}: a hub that drains ends its streams with a reconnection time, and accepts no new ones`, async (t) => {
     const hub = createHub()
     t.after(() => hub.close())
     await withServer(
@@ -28,7 +28,7 @@ for (const rig of rigs) {
   })
 }
 
-test("a server with a hundred streams drains, closes, and its process ends by itself", async () => {
+test("a server with a hundred streams drains, closes, and its process ends", async () => {
   const program = new URL("programs/drain-and-exit.ts", import.meta.url).pathname
   const { stdout, stderr } = await promisify(execFile)(process.execPath, ["--conditions=onward-source", program], {
     timeout: 20_000,

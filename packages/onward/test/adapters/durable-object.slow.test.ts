@@ -9,7 +9,7 @@ import { startWorkerd } from "../client/runtime/workerd.ts"
 import { runtimeOf } from "../../../../scripts/runtime.ts"
 
 test(
-  "examples/15: in workerd, clients of a Durable Object get what others publish there, and resume",
+  "examples/15: in workerd, clients of a Durable Object receive messages of other clients, and resume",
   { skip: missing("workerd") },
   async (t) => {
     const folder = mkdtempSync(join(tmpdir(), "onward-worker-"))

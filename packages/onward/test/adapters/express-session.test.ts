@@ -50,15 +50,15 @@ async function sessionsAfterLogout(resave: boolean): Promise<readonly string[]> 
   }
 }
 
-test("express-session with resave: false: a stream that ends after a logout does not bring the session back", async () => {
+test("express-session with resave: false: a stream that ends after a logout does not restore the session", async () => {
   assert.deepEqual(await sessionsAfterLogout(false), [])
 })
 
-test("express-session with resave: true writes the session of a stream back when it ends, as docs/adapters.md warns", async () => {
+test("express-session with resave: true saves the session of a stream again when it ends, as docs/adapters.md warns", async () => {
   assert.equal((await sessionsAfterLogout(true)).length, 1)
 })
 
-test("express-session saves what the handler of a stream changed, once the stream ends, as docs/adapters.md warns", async () => {
+test("express-session saves changes by the handler of a stream when the stream ends, as docs/adapters.md warns", async () => {
   const hub = createHub()
   const store = new session.MemoryStore()
   const app = express()

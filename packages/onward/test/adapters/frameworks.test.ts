@@ -66,7 +66,7 @@ async function withApp(app: FastifyInstance, use: (ask: Running["ask"]) => Promi
   }
 }
 
-test("express: what middleware set goes out with the stream, and compression leaves it alone", async () => {
+test("express: headers of middleware are sent with the stream, and compression does not buffer it", async () => {
   const app = express()
   app.use(compression({ threshold: 0 }))
   app.use((_req, res, next) => {
@@ -86,7 +86,7 @@ test("express: what middleware set goes out with the stream, and compression lea
   })
 })
 
-test("express: a body that express.json has read is there for the source", async () => {
+test("express: a source can read a body that express.json has parsed", async () => {
   const app = express()
   app.use(express.json())
   app.post("/ask", (req: express.Request<object, unknown, { prompt: string }>, res) => {
@@ -102,7 +102,7 @@ test("express: a body that express.json has read is there for the source", async
   })
 })
 
-test("hono: what c.header and middleware set goes out with the stream, and compress leaves it alone", async () => {
+test("hono: headers of c.header and middleware are sent with the stream, and compress does not buffer it", async () => {
   const app = new Hono<{ Variables: { user: string } }>()
   app.use(compress({ threshold: 0 }))
   app.use(cors({ origin: "https://app.example" }))
@@ -132,7 +132,7 @@ test("hono: what c.header and middleware set goes out with the stream, and compr
   })
 })
 
-test("hono: a runtime that would close what is silent is told to leave the stream open", async () => {
+test("hono: a runtime that closes silent responses keeps the stream open", async () => {
   const app = new Hono()
   app.get("/", (c) => honoSse(c, one))
   for (const wrap of [(server: object) => server, (server: object) => ({ server })]) {
@@ -144,7 +144,7 @@ test("hono: a runtime that would close what is silent is told to leave the strea
   }
 })
 
-test("hono: nothing is logged for a client that leaves", async (t) => {
+test("hono: nothing is logged when a client disconnects", async (t) => {
   const logged: unknown[] = []
   for (const kind of ["error", "info", "warn"] as const) {
     t.mock.method(console, kind, (...args: unknown[]) => logged.push(args))
@@ -225,7 +225,7 @@ test("fastify: a route with the option `sse` streams what its handler returns", 
   })
 })
 
-test("fastify: an app that closes drains its streams first, of a hub and of their own", async (t) => {
+test("fastify: an app that closes first drains its streams, from a hub and from custom sources", async (t) => {
   const hub = createHub()
   t.after(() => hub.close())
   const app = fastify()
@@ -255,7 +255,7 @@ test("fastify: an app that closes drains its streams first, of a hub and of thei
   await eventually("the source was returned", () => returns === 1)
 })
 
-test("koa: what ctx.set set is kept, and failures are the app's `error` event", async () => {
+test("koa: headers of ctx.set are kept, and failures are the app's `error` event", async () => {
   const errors: unknown[] = []
   const app = new Koa()
   app.on("error", (error: unknown) => errors.push(error))
@@ -273,7 +273,7 @@ test("koa: what ctx.set set is kept, and failures are the app's `error` event", 
   assert.deepEqual(errors.map(String), [`Error: ${SECRET}`])
 })
 
-test("h3: what was set on event.res goes out with the stream", async () => {
+test("h3: headers on event.res are sent with the stream", async () => {
   const app = new H3()
   app.use((event) => void event.res.headers.set("x-before", "kept"))
   app.get("/events", (event) => h3Sse(event, one))
@@ -286,7 +286,7 @@ test("h3: what was set on event.res goes out with the stream", async () => {
   })
 })
 
-test("a misuse is answered by the framework itself, and leaves no request hanging", async () => {
+test("the framework responds to a misuse, and no request hangs", async () => {
   const misuse = { heartbeats: 1 } as object
   const expressed = express()
   expressed.get("/", (req, res) => expressSse(req, res, one, misuse))

@@ -47,7 +47,7 @@ function reading(stream: ClientHttp2Stream): () => string {
 }
 
 for (const kind of ["secure", "in cleartext"] as const) {
-  test(`node:http2 ${kind}: a hundred streams share one connection, and each gets its own events in order`, async (t) => {
+  test(`node:http2 ${kind}: a hundred streams share one connection, and each receives its own events in order`, async (t) => {
     const { hub, session } = await connected(t, kind)
     const texts = Array.from({ length: STREAMS }, (_, i) => reading(session.request({ ":path": `/topic${i}` })))
     await eventually("all are live", () => hub.stats().live === STREAMS)
@@ -61,7 +61,7 @@ for (const kind of ["secure", "in cleartext"] as const) {
     }
   })
 
-  test(`node:http2 ${kind}: a stream that is not read holds up no other, has no queue, and gets everything later`, async (t) => {
+  test(`node:http2 ${kind}: a stream that is not read does not block others, has no queue, and receives everything later`, async (t) => {
     const { hub, session } = await connected(t, kind)
     const stalled = session.request({ ":path": "/a" })
     await new Promise((resolve) => stalled.once("response", resolve))
@@ -85,7 +85,7 @@ for (const kind of ["secure", "in cleartext"] as const) {
     await eventually("it is live again", () => hub.stats().live === 2)
   })
 
-  test(`node:http2 ${kind}: a connection that breaks takes all its streams with it`, async (t) => {
+  test(`node:http2 ${kind}: a connection that breaks ends all its streams`, async (t) => {
     const { hub, session } = await connected(t, kind)
     for (let i = 0; i < STREAMS; i++) session.request({ ":path": "/a" }).on("error", () => {})
     await eventually("all are live", () => hub.stats().live === STREAMS)

@@ -38,7 +38,7 @@ const sources: Readonly<Record<string, (hub: Hub) => { source: Source; begun: ()
   }
 
 for (const [name, make] of Object.entries(sources)) {
-  test(`node:http: ${name} is let go when the client left before its request was answered`, async (t) => {
+  test(`node:http: ${name} is released when the client disconnected before its response`, async (t) => {
     const hub = createHub()
     t.after(() => hub.close())
     const { source, isOver } = make(hub)
@@ -65,7 +65,7 @@ for (const [name, make] of Object.entries(sources)) {
     }
   })
 
-  test(`node:http2: ${name} is let go when the client left before its request was answered`, async (t) => {
+  test(`node:http2: ${name} is released when the client disconnected before its response`, async (t) => {
     const hub = createHub()
     t.after(() => hub.close())
     const { source, isOver } = make(hub)
@@ -98,7 +98,7 @@ for (const [name, make] of Object.entries(sources)) {
   })
 }
 
-test("publishing to a client that is just leaving is no error of the server's", async (t) => {
+test("publishing to a client that is disconnecting is not an error", async (t) => {
   const hub = createHub()
   t.after(() => hub.close())
   const errors: unknown[] = []
@@ -134,7 +134,7 @@ test("publishing to a client that is just leaving is no error of the server's", 
 const closesSessions = Number(process.versions.node.split(".")[0]) >= 24
 const skip = closesSessions ? false : "the HTTP/2 server of this Node does not close idle sessions"
 
-test("an HTTP/2 server closes after a drain, though its clients keep their connections", { skip }, async (t) => {
+test("an HTTP/2 server closes after a drain, although clients keep their connections", { skip }, async (t) => {
   const hub = createHub()
   t.after(() => hub.close())
   const server = http2.createServer((req, res) => sse(req, res, hub.subscribe({ topics: ["a"] })))
@@ -170,7 +170,7 @@ function starting(): { source: Source; state: () => string } {
   return { source, state: () => state }
 }
 
-test("web: a source function that is still starting is told when its client leaves", async () => {
+test("web: a source function that is still starting is told when its client disconnects", async () => {
   const { source, state } = starting()
   const gone = new AbortController()
   const responding = webSse(new Request("http://localhost/", { signal: gone.signal }), source)
@@ -180,7 +180,7 @@ test("web: a source function that is still starting is told when its client leav
   await responding
 })
 
-test("node: a source function that is still starting is told when its client leaves", async () => {
+test("node: a source function that is still starting is told when its client disconnects", async () => {
   const { source, state } = starting()
   const server = http.createServer((req, res) => sse(req, res, source))
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
@@ -196,7 +196,7 @@ test("node: a source function that is still starting is told when its client lea
   }
 })
 
-test("an HTTP/2 client that leaves while its source starts is noticed", async () => {
+test("an HTTP/2 client that disconnects while its source starts is detected", async () => {
   let signals = 0
   let starts = 0
   let returns = 0
@@ -237,7 +237,7 @@ test("an HTTP/2 client that leaves while its source starts is noticed", async ()
   }
 })
 
-test("web: a hub forgets a request that is aborted already", async (t) => {
+test("web: a hub releases a request that is already aborted", async (t) => {
   const hub = createHub()
   t.after(() => hub.close())
   const request = new Request("http://localhost/", { signal: AbortSignal.abort() })
@@ -246,7 +246,7 @@ test("web: a hub forgets a request that is aborted already", async (t) => {
   await response?.body?.cancel().catch(() => {})
 })
 
-test("web: a source is not begun for a request that is aborted already, or is told at once", async () => {
+test("web: a source is not started for a request that is already aborted, or is told at once", async () => {
   let isTold = true
   const source: Source = async ({ signal }) => {
     isTold = signal.aborted

@@ -115,7 +115,7 @@ for (const rig of rigs) {
     for (const [moment, { make, begun, reads }] of Object.entries(moments)) {
       // what was not read yet keeps a half-closed connection open: the client may still want it
       if (way === "a half-close" && !reads) continue
-      test(`${rig.name}: a source that is ${moment} ends, once, when its client goes by ${way}`, async () => {
+      test(`${rig.name}: a source that is ${moment} ends, once, when its client disconnects by ${way}`, async () => {
         const use = async (exchange: Exchange, fate: Fate) => {
           if (begun) await exchange.has(begun)
           else await settled(() => fate.pulled)
@@ -128,7 +128,7 @@ for (const rig of rigs) {
     }
   }
 
-  test(`${rig.name}: the client of a POST whose body was read can leave too`, async () => {
+  test(`${rig.name}: a client can disconnect after its POST body was read`, async () => {
     const { make } = moments["waiting for its signal"] as (typeof moments)[string]
     for (const way of rig.client.ways) {
       const use = async (exchange: Exchange, fate: Fate) => {
@@ -141,7 +141,7 @@ for (const rig of rigs) {
     }
   })
 
-  test(`${rig.name}: an iterable of one's own is returned once when its client leaves`, async () => {
+  test(`${rig.name}: a custom iterable is returned once when its client disconnects`, async () => {
     const make: Make = (fate) => iterable(fate, async () => (fate.pulled++ === 0 ? "begun" : new Promise(() => {})))
     const use = async (exchange: Exchange, fate: Fate) => {
       await exchange.has("data: begun")
@@ -152,7 +152,7 @@ for (const rig of rigs) {
     assert.deepEqual([fate.pulled, fate.returns, fate.errors], [2, 1, []])
   })
 
-  test(`${rig.name}: a ReadableStream is cancelled once when its client leaves`, async () => {
+  test(`${rig.name}: a ReadableStream is cancelled once when its client disconnects`, async () => {
     const make: Make = (fate) =>
       new ReadableStream<string>({
         start: (controller) => controller.enqueue("begun"),
@@ -167,7 +167,7 @@ for (const rig of rigs) {
     assert.deepEqual([fate.returns, fate.errors], [1, []])
   })
 
-  test(`${rig.name}: what a request does not use is disposed of, once`, async () => {
+  test(`${rig.name}: sources that a request does not use are disposed of, once`, async () => {
     const refusals: Asked[] = [
       { method: "HEAD" },
       { method: "OPTIONS" },

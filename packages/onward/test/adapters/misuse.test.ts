@@ -48,7 +48,7 @@ const calls: Readonly<Record<string, (source: Source, options?: SseOptions) => u
 }
 
 for (const [name, call] of Object.entries(calls)) {
-  test(`${name}: what is no source throws at once, and says what was received and what to pass`, async (t) => {
+  test(`${name}: an invalid source throws at once, and the error names the value and valid sources`, async (t) => {
     const hub = hubFor(t)
     const locked = new ReadableStream()
     locked.getReader()
@@ -75,7 +75,7 @@ for (const [name, call] of Object.entries(calls)) {
     }
   })
 
-  test(`${name}: options that are misspelt, wrong or without effect throw at once`, (t) => {
+  test(`${name}: options that are misspelt, invalid or without effect throw at once`, (t) => {
     const subscription = hubFor(t).subscribe({ topics: ["a"] })
     const mistakes: [source: Source, options: unknown, message: RegExp][] = [
       [words, { heartBeat: 1 }, /no option "heartBeat"\. Did you mean "heartbeat"\?/],
@@ -107,14 +107,14 @@ for (const [name, call] of Object.entries(calls)) {
     }
   })
 
-  test(`${name}: a value that no header can hold is answered 400, since a client may have sent it`, async () => {
+  test(`${name}: a value that no header can contain gets a 400 response, because a client can have sent it`, async () => {
     for (const value of ["a\r\nset-cookie: b", "a\0", "東京"]) {
       const response = await call(words, { headers: { "x-user": value } })
       if (response instanceof Response) assert.equal(response.status, 400)
     }
   })
 
-  test(`${name}: origins that would allow nobody, or others than they say, throw at once`, () => {
+  test(`${name}: origins that would allow no page, or others than intended, throw at once`, () => {
     const mistakes: [cors: unknown, message: RegExp][] = [
       [{ origins: "https://a.example" }, /not "https:\/\/a\.example"\. Pass for instance \["https:\/\/a\.example"\]/],
       [{ origins: ["https://a.example/"] }, /is not an origin\. Pass https:\/\/a\.example, as/],
@@ -147,7 +147,7 @@ for (const [name, call] of Object.entries(calls)) {
   })
 }
 
-test("arguments in the wrong order throw, and so does what is of another framework", () => {
+test("arguments in the wrong order throw, and so do those of another framework", () => {
   const { req, res } = createNodeExchange()
   const request = new Request("http://localhost/")
   const wrong =
@@ -173,7 +173,7 @@ test("arguments in the wrong order throw, and so does what is of another framewo
   for (const [call, message] of mistakes) assert.throws(call, { name: "TypeError", message }, String(message))
 })
 
-test("a response that was begun already, or is streamed already, throws", async (t) => {
+test("a response that has already started or is already streamed throws", async (t) => {
   const hub = hubFor(t)
   const begun = /has already been started\. Call sse once/
   for (const first of [
@@ -196,7 +196,7 @@ test("a response that was begun already, or is streamed already, throws", async 
   }
 })
 
-test("what a source function gives is checked as well, and told to onError", async () => {
+test("the result of a source function is checked too, and passed to onError", async () => {
   const wrong: [given: unknown, message: RegExp][] = [
     [["one"], /must return an async iterable, a ReadableStream or null, not an array/],
     ["one", /not "one"/],

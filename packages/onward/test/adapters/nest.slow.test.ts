@@ -115,7 +115,7 @@ for (const [platform, create] of Object.entries(platforms)) {
     return { hub, ask }
   }
 
-  test(`nest on ${platform}: what a handler returns is streamed and resumed, at once, later or observed`, async (t) => {
+  test(`nest on ${platform}: the result of a handler is streamed and resumed, at once, later or as an observable`, async (t) => {
     const { hub, ask } = await serving(t)
     const first = await hub.publish({ topic: "news", data: "first" })
     await hub.publish({ topic: "news", data: "second" })
@@ -128,7 +128,7 @@ for (const [platform, create] of Object.entries(platforms)) {
     assert.ok(seen.includes("before"))
   })
 
-  test(`nest on ${platform}: guards and exceptions answer before the first byte, with their own status`, async (t) => {
+  test(`nest on ${platform}: guards and exceptions respond before the first byte, with their own status`, async (t) => {
     const { ask } = await serving(t)
     assert.equal((await ask({ path: "/missing" })).status, 404)
     assert.equal((await ask({ path: "/forbidden" })).status, 403)
@@ -167,7 +167,7 @@ for (const [platform, hook] of [
   })
 }
 
-test("nest: nothing is kept of a request whose client has left", async () => {
+test("nest: nothing is kept of a request whose client has disconnected", async () => {
   const program = new URL("programs/nest-released.ts", import.meta.url).pathname
   const flags = ["--expose-gc", "--conditions=onward-source"]
   const { stdout } = await promisify(execFile)(process.execPath, [...flags, program], { timeout: 30_000 })

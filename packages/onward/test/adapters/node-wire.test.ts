@@ -50,7 +50,7 @@ const texts = [
 
 const framed = texts.map((text) => `data: ${text.replace(/\r\n?|\n/g, "\ndata: ")}\n\n`.toWellFormed()).join("")
 
-test("what a source yields is, below the response, chunked coding to the letter", async () => {
+test("events of a source are exact chunked coding on the wire", async () => {
   const listener: RequestListener = (req, res) =>
     sse(req, res, async function* () {
       for (const data of texts) yield { data }
@@ -69,7 +69,7 @@ test("what a source yields is, below the response, chunked coding to the letter"
   })
 })
 
-test("what a hub publishes is, below the response, chunked coding to the letter", async (t) => {
+test("events of a hub are exact chunked coding on the wire", async (t) => {
   const hub = createHub()
   t.after(() => hub.close())
   await wired(
@@ -96,7 +96,7 @@ test("what a hub publishes is, below the response, chunked coding to the letter"
   )
 })
 
-test("the head and the first events leave the server together", async (t) => {
+test("the head and the first events are sent together", async (t) => {
   const hub = createHub()
   t.after(() => hub.close())
   await hub.publish({ topic: "a", data: "history" })
@@ -114,7 +114,7 @@ test("the head and the first events leave the server together", async (t) => {
   )
 })
 
-test("a client of HTTP/1.0 gets the bare stream, ended by the end of the connection", async (t) => {
+test("an HTTP/1.0 client receives the stream without chunks, ended by the end of the connection", async (t) => {
   const hub = createHub()
   t.after(() => hub.close())
   await wired(
@@ -137,7 +137,7 @@ test("a client of HTTP/1.0 gets the bare stream, ended by the end of the connect
   )
 })
 
-test("a stream that was asked for behind another request of the same connection follows its response", async (t) => {
+test("the stream of a pipelined request follows the earlier response", async (t) => {
   const hub = createHub()
   t.after(() => hub.close())
   await wired(
@@ -185,7 +185,7 @@ test("a second stream on one connection is never mixed into the first", async (t
   )
 })
 
-test("a middleware that wraps the response sees every byte, and is flushed after each write", async (t) => {
+test("a middleware that wraps the response receives every byte, and is flushed after each write", async (t) => {
   const hub = createHub()
   t.after(() => hub.close())
   const seen: Buffer[] = []
@@ -235,7 +235,7 @@ test("a middleware that wraps the response sees every byte, and is flushed after
   )
 })
 
-test("the connection is probed sooner than heartbeats could hide that its peer is dead", async (t) => {
+test("TCP keep-alive probes the connection before heartbeats would hide a dead peer", async (t) => {
   const probes: unknown[][] = []
   const hub = createHub()
   t.after(() => hub.close())
@@ -259,7 +259,7 @@ test("the connection is probed sooner than heartbeats could hide that its peer i
   )
 })
 
-test("a server's timeout for silent connections is not for streams", async () => {
+test("a server's timeout for idle connections does not apply to streams", async () => {
   const hub = createHub()
   await wired(
     (req, res) => sse(req, res, hub.subscribe({ topics: ["a"] })),
@@ -279,7 +279,7 @@ test("a server's timeout for silent connections is not for streams", async () =>
   await hub.close()
 })
 
-test("a reader that stalls costs no more than one buffer and one write, and gets everything when it wakes", async (t) => {
+test("a stalled client costs at most one buffer and one write, and receives everything when it reads again", async (t) => {
   const hub = createHub()
   t.after(() => hub.close())
   const sockets: Socket[] = []
@@ -316,7 +316,7 @@ test("a reader that stalls costs no more than one buffer and one write, and gets
   )
 })
 
-test("a stalled reader is closed after the stall timeout", async (t) => {
+test("a stalled client is closed after the stall timeout", async (t) => {
   const hub = createHub({ stallTimeout: 500, heartbeat: 500 })
   t.after(() => hub.close())
   await wired(

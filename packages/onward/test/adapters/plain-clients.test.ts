@@ -144,7 +144,7 @@ for (const [name, listen] of Object.entries(CLIENTS)) {
     assert.ok(received.some(({ event }) => event === "stream.checkpoint"))
   })
 
-  test(`${name} hears no message without data from a source of the caller`, async (t) => {
+  test(`${name} receives no message without data from a custom source`, async (t) => {
     const { url } = await serve(t)
     const leaving = new AbortController()
     t.after(() => leaving.abort())
@@ -159,7 +159,7 @@ for (const [name, listen] of Object.entries(CLIENTS)) {
   })
 }
 
-test("the bytes of a source of the caller hold no block without data", async (t) => {
+test("the bytes of a custom source contain no block without data", async (t) => {
   const { url } = await serve(t)
   const text = await (await fetch(`${url}/own`)).text()
   checkBlocks(text)

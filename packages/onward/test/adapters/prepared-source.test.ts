@@ -24,7 +24,7 @@ async function* waits({ signal }: SourceContext): AsyncGenerator<string> {
 const request = (headers: Record<string, string> = {}): Request => new Request("http://localhost/", { headers })
 
 for (const rig of rigs) {
-  test(`${rig.name}: a prepared source brings its options, and the caller's come on top`, async () => {
+  test(`${rig.name}: a prepared source brings its options, and the caller's are added`, async () => {
     const source = prepared(
       { headers: { "x-own": "a", "x-both": "a" }, ignoreAccept: true, end: false, retry: 5 },
       word,
@@ -44,7 +44,7 @@ for (const rig of rigs) {
   })
 }
 
-test("options that a prepared source sets cannot be given again", async () => {
+test("options that a prepared source sets cannot be set again", async () => {
   await using runs = createRuns({ format: text() })
   await using hub = createHub()
   for (const source of [runs.source("a"), resume(hub, { session: "a" })]) {
@@ -58,7 +58,7 @@ test("options that a prepared source sets cannot be given again", async () => {
   assert.throws(() => sse(request(), runs as never), /Pass runs\.source\(id\)/)
 })
 
-test("a prepared source ends by its own signal, and by the caller's", async () => {
+test("a prepared source ends by its own signal and by the caller's", async () => {
   for (const isOwn of [true, false]) {
     const own = new AbortController()
     const given = new AbortController()
@@ -70,7 +70,7 @@ test("a prepared source ends by its own signal, and by the caller's", async () =
   }
 })
 
-test("errors go to the caller's onError, else to the prepared source's", async () => {
+test("errors go to the caller's onError, or to the prepared source's", async () => {
   async function* fails(): AsyncGenerator<string> {
     yield "one"
     throw new Error("wrong")
@@ -84,7 +84,7 @@ test("errors go to the caller's onError, else to the prepared source's", async (
   assert.deepEqual(told, ["own", "given", "own"])
 })
 
-test("each kind of source has options of its own type", async () => {
+test("each kind of source has its own option type", async () => {
   await using hub = createHub()
   await using runs = createRuns({ hub, format: text() })
   const never = (): void => {

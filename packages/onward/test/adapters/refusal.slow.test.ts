@@ -22,7 +22,7 @@ async function serving(
 }
 
 for (const rig of rigs) {
-  test(`${rig.name}: a start that is none, or a cursor that is too long, is refused before the stream`, async () => {
+  test(`${rig.name}: an invalid start point, or a cursor that is too long, is refused before the stream`, async () => {
     await serving(rig, async (ask) => {
       const refused = [
         { path: "/?last=-1" },
@@ -43,7 +43,7 @@ for (const rig of rigs) {
     })
   })
 
-  test(`${rig.name}: topics, patterns and keys that are invalid are answered 400`, async (t) => {
+  test(`${rig.name}: invalid topics, patterns and keys get a 400 response`, async (t) => {
     const hub = createHub({ limits: { topics: 2 } })
     t.after(() => hub.close())
     const invalid: SubscribeOptions[] = [
@@ -100,7 +100,7 @@ for (const rig of rigs) {
     })
   })
 
-  test(`${rig.name}: a full hub answers 503, a busy key 429, each with a time to come back`, async (t) => {
+  test(`${rig.name}: a full hub responds with 503, a full limit key with 429, each with a time to retry`, async (t) => {
     const hub = createHub({ limits: { connections: 3, connectionsPerKey: 1 } })
     t.after(() => hub.close())
     await withServer(
@@ -124,7 +124,7 @@ for (const rig of rigs) {
     )
   })
 
-  test(`${rig.name}: a hub with too many patterns in use answers 503`, async (t) => {
+  test(`${rig.name}: a hub with too many patterns in use responds with 503`, async (t) => {
     const hub = createHub({ limits: { patterns: 1 } })
     t.after(() => hub.close())
     let patterns = ["a*"]
@@ -143,7 +143,7 @@ for (const rig of rigs) {
   })
 }
 
-test("the time to come back differs from client to client", async (t) => {
+test("the time to retry differs from client to client", async (t) => {
   const hub = createHub({ limits: { connections: 0 } })
   t.after(() => hub.close())
   const rig = rigs.find(({ name }) => name === "web") as (typeof rigs)[number]
@@ -158,7 +158,7 @@ test("the time to come back differs from client to client", async (t) => {
   assert.ok(times.size >= 3, [...times].join())
 })
 
-test("web: requests of one turn cannot pass a limit together", async (t) => {
+test("web: requests of one turn cannot exceed a limit together", async (t) => {
   const hub = createHub({ limits: { connections: 3 } })
   t.after(() => hub.close())
   const responses = await Promise.all(
@@ -168,7 +168,7 @@ test("web: requests of one turn cannot pass a limit together", async (t) => {
   assert.equal(responses.filter(({ status }) => status === 503).length, 7)
 })
 
-test("web: a HEAD that is refused has no body", async () => {
+test("web: a refused HEAD has no body", async () => {
   const response = await sse(
     new Request("http://localhost/", { method: "HEAD", headers: { accept: "text/html" } }),
     () => null,

@@ -15,30 +15,26 @@ for (const [runtime, frameworks] of Object.entries(FRAMEWORKS)) {
   for (const framework of frameworks) {
     const start = (t: TestContext): Promise<RuntimeServer> => serving(t, runtime, framework)
 
-    test(
-      `${framework} on ${runtime}: everyone gets what is published, and carries on where it was`,
-      { skip },
-      async (t) => {
-        const { ask, publish } = await start(t)
-        for (const method of ["GET", "POST"]) {
-          const exchange = await ask({ path: "/stream/hub", method, ...(method === "POST" && { body: "{}" }) })
-          assert.equal(exchange.status, 200)
-          assert.equal(exchange.headers["content-type"], "text/event-stream; charset=utf-8")
-          assert.equal(exchange.headers["cache-control"], "no-store, no-transform")
-          await exchange.has("id:")
-          const first = await publish("first")
-          await publish("größe 🦊")
-          await exchange.has("🦊")
-          assert.deepEqual(exchange.data, ["first", "größe 🦊"])
-          const resumed = await ask({ path: "/stream/hub", headers: { "last-event-id": first } })
-          await resumed.has("🦊")
-          assert.deepEqual(resumed.data, ["größe 🦊"])
-        }
-      },
-    )
+    test(`${framework} on ${runtime}: every client receives the published events, and resumes`, { skip }, async (t) => {
+      const { ask, publish } = await start(t)
+      for (const method of ["GET", "POST"]) {
+        const exchange = await ask({ path: "/stream/hub", method, ...(method === "POST" && { body: "{}" }) })
+        assert.equal(exchange.status, 200)
+        assert.equal(exchange.headers["content-type"], "text/event-stream; charset=utf-8")
+        assert.equal(exchange.headers["cache-control"], "no-store, no-transform")
+        await exchange.has("id:")
+        const first = await publish("first")
+        await publish("größe 🦊")
+        await exchange.has("🦊")
+        assert.deepEqual(exchange.data, ["first", "größe 🦊"])
+        const resumed = await ask({ path: "/stream/hub", headers: { "last-event-id": first } })
+        await resumed.has("🦊")
+        assert.deepEqual(resumed.data, ["größe 🦊"])
+      }
+    })
 
     test(
-      `${framework} on ${runtime}: a client can leave in every way, and its source ends once`,
+      `${framework} on ${runtime}: a client can disconnect in every way, and its source ends once`,
       { skip },
       async (t) => {
         const { ask, fate, ways } = await start(t)
@@ -54,7 +50,7 @@ for (const [runtime, frameworks] of Object.entries(FRAMEWORKS)) {
       },
     )
 
-    test(`${framework} on ${runtime}: errors, HEAD and CORS are what they are on Node`, { skip }, async (t) => {
+    test(`${framework} on ${runtime}: errors, HEAD and CORS are the same as on Node`, { skip }, async (t) => {
       const { ask } = await start(t)
       const early = await ask({ path: "/stream/early" })
       assert.equal(early.status, 500)
@@ -100,7 +96,7 @@ for (const [runtime, frameworks] of Object.entries(FRAMEWORKS)) {
 
 for (const framework of ["web", "hono", "h3"]) {
   const skip = missing("bun")
-  test(`${framework} on bun: a silent stream is left open, where Bun closes a silent response`, { skip }, async (t) => {
+  test(`${framework} on bun: a silent stream stays open, where Bun closes a silent response`, { skip }, async (t) => {
     const { ask, publish } = await serving(t, "bun", framework)
     const stream = await ask({ path: "/stream/hub" })
     const plain = await ask({ path: "/silent" })
@@ -113,7 +109,7 @@ for (const framework of ["web", "hono", "h3"]) {
 }
 
 test(
-  "in a Worker itself, sources of one's own stream, and a hub reaches nobody but who asks it",
+  "in a Worker itself, custom sources stream, and a hub reaches only clients of the same request",
   { skip: missing("workerd") },
   async (t) => {
     const { ask, fate, origin } = await serving(t, "workerd", "web")

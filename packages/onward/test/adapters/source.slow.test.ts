@@ -59,7 +59,7 @@ const sources: Readonly<Record<string, () => Source>> = {
 
 for (const rig of rigs) {
   for (const [name, make] of Object.entries(sources)) {
-    test(`${rig.name}: ${name} is streamed, and its end is the end`, async () => {
+    test(`${rig.name}: ${name} is streamed, and ends the stream when it ends`, async () => {
       await streamed(rig, make, async (exchange, errors) => {
         assert.equal(exchange.status, 200)
         assert.equal(await exchange.over(), "ended")
@@ -75,7 +75,7 @@ for (const rig of rigs) {
     })
   }
 
-  test(`${rig.name}: a source says its messages in full, with what it knows of the client`, async () => {
+  test(`${rig.name}: a source yields complete messages, and knows the client's position`, async () => {
     const asked = { headers: { "last-event-id": Buffer.from("größe").toString("latin1") } }
     const source: Source = async function* ({ lastEventId, signal }) {
       yield { event: "hello", id: "7", retry: 1_000, data: { lastEventId, aborted: signal.aborted } }
@@ -98,7 +98,7 @@ for (const rig of rigs) {
     await streamed(rig, () => source, use, { asked, end: false, retry: 99 })
   })
 
-  test(`${rig.name}: a function with nothing to stream is answered 204`, async () => {
+  test(`${rig.name}: a function that returns nothing gets a 204 response`, async () => {
     for (const nothing of [null, undefined]) {
       for (const source of [() => nothing, async () => nothing] as Source[]) {
         await streamed(
@@ -114,7 +114,7 @@ for (const rig of rigs) {
     }
   })
 
-  test(`${rig.name}: what throws at once is answered 500, and says nothing of why`, async () => {
+  test(`${rig.name}: an error before the stream is a 500 response without the reason`, async () => {
     const failing: Source[] = [
       () => {
         throw new Error(SECRET)
@@ -143,7 +143,7 @@ for (const rig of rigs) {
     }
   })
 
-  test(`${rig.name}: what throws later is stream.error, and says nothing of why`, async () => {
+  test(`${rig.name}: an error in the stream is stream.error without the reason`, async () => {
     let signals = 0
     const source: Source = async function* ({ signal }) {
       signal.addEventListener("abort", () => signals++)
@@ -167,7 +167,7 @@ for (const rig of rigs) {
     )
   })
 
-  test(`${rig.name}: a source of one's own can be ended from outside, for its client to come back`, async () => {
+  test(`${rig.name}: a custom source can be ended from outside, and its client reconnects`, async () => {
     const closing = new AbortController()
     let [signals, returns] = [0, 0]
     const source: Source = async function* ({ signal }) {
@@ -199,7 +199,7 @@ for (const rig of rigs) {
     await streamed(rig, () => late, useLate, { signal: closing.signal })
   })
 
-  test(`${rig.name}: a source that yields nonsense is stream.error, and is returned`, async () => {
+  test(`${rig.name}: a source that yields an invalid value is stream.error, and is returned`, async () => {
     for (const nonsense of [7, null, undefined, {}, new Uint8Array(4), { id: "a\nb" }, { event: "a" }, { data: 1n }]) {
       const errors: unknown[] = []
       let returns = 0

@@ -22,7 +22,7 @@ async function serving(
 }
 
 for (const rig of rigs) {
-  test(`${rig.name}: the head is what an event stream needs, and the first bytes come at once`, async () => {
+  test(`${rig.name}: the head is that of an event stream, and the first bytes arrive at once`, async () => {
     await serving(rig, async (ask) => {
       const exchange = await ask()
       assert.equal(exchange.status, 200)
@@ -49,7 +49,7 @@ for (const rig of rigs) {
     })
   })
 
-  test(`${rig.name}: what is published reaches everyone, in order`, async () => {
+  test(`${rig.name}: published messages reach every client, in order`, async () => {
     await serving(rig, async (ask, hub) => {
       const exchanges = [await ask(), await ask(), await ask()]
       for (const exchange of exchanges) await exchange.has("id: life0000~10")
@@ -66,7 +66,7 @@ for (const rig of rigs) {
     })
   })
 
-  test(`${rig.name}: a client carries on where it was, by header or by query`, async () => {
+  test(`${rig.name}: a client resumes after its last event id, given by header or by query`, async () => {
     await serving(rig, async (ask, hub) => {
       const ids = []
       for (const [i, id] of [undefined, "größe 🦊", undefined].entries()) {
@@ -102,7 +102,7 @@ for (const rig of rigs) {
     })
   })
 
-  test(`${rig.name}: a stream that has its end says so, and closes`, async (t) => {
+  test(`${rig.name}: a stream with an end says so, and closes`, async (t) => {
     const hub = createHub()
     t.after(() => hub.close())
     await withServer(
@@ -127,7 +127,7 @@ for (const rig of rigs) {
     )
   })
 
-  test(`${rig.name}: a hub forgets a client, whichever way it goes`, async () => {
+  test(`${rig.name}: a hub removes a subscription in each way a client can disconnect`, async () => {
     await serving(rig, async (ask, hub) => {
       for (const way of rig.client.ways) {
         const exchange = await ask()

@@ -19,7 +19,7 @@ function tableOf(command: string): { header: string[]; rows: string[][] } {
   return { header, rows }
 }
 
-test("docs/adapters.md has a row for each server that is tested, claims no more than its clients do, and no failure", () => {
+test("docs/adapters.md has a row for each tested server, with no more claims than its clients pass, and no failure", () => {
   const { header, rows } = tableOf("npm run adapters")
   assert.deepEqual(
     rows.map(([name]) => name),
@@ -41,7 +41,7 @@ test("docs/adapters.md has a row for each server that is tested, claims no more 
   }
 })
 
-test("docs/adapters.md has a row for each framework that is built, in the version its example has", async () => {
+test("docs/adapters.md has a row for each built framework, in the version of its example", async () => {
   const { header, rows } = tableOf("npm run frameworks")
   const nest = `Nest ${NEST["@nestjs/core"]}`
   const expected = [`${nest} on Express`, `${nest} on Fastify`]

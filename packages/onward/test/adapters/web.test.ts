@@ -12,7 +12,7 @@ const ask = (init?: RequestInit): Request =>
 
 const listeners = (request: Request): number => getEventListeners(request.signal, "abort").length
 
-test("a request's signal is let go of when its stream ends, however it ends", async (t) => {
+test("a request's signal is released when its stream ends, in any way", async (t) => {
   const hub = createHub()
   t.after(() => hub.close())
   const generator: Source = async function* () {
@@ -48,7 +48,7 @@ test("a request's signal is let go of when its stream ends, however it ends", as
   assert.equal(hub.stats().connections, 0)
 })
 
-test("a body is written ahead of its reader up to 64 KiB, counted in bytes, and one frame", async () => {
+test("a body is written ahead of its reader by at most 64 KiB, counted in bytes, and one frame", async () => {
   let pulled = 0
   const response = await sse(ask(), async function* () {
     for (;;) {
@@ -66,7 +66,7 @@ test("a body is written ahead of its reader up to 64 KiB, counted in bytes, and 
   await reader?.cancel()
 })
 
-test("a stalled body of a hub's stream holds one part, and gets everything when it is read", async (t) => {
+test("a stalled body of a hub's stream holds one part, and delivers everything when it is read", async (t) => {
   const hub = createHub()
   t.after(() => hub.close())
   const response = await sse(ask(), hub.subscribe({ topics: ["a"] }))
@@ -89,7 +89,7 @@ test("a stalled body of a hub's stream holds one part, and gets everything when 
   assert.equal(hub.stats().connections, 0)
 })
 
-test("a reader is told by an error when its stream is dropped, by an end when it is over", async () => {
+test("a reader receives an error when its stream is dropped, and an end when it is complete", async () => {
   const hub = createHub({ stallTimeout: 500, heartbeat: 500 })
   const stalled = await sse(ask(), hub.subscribe({ topics: ["a"] }))
   const healthy = await sse(ask(), hub.subscribe({ topics: ["b"] }))
@@ -132,7 +132,7 @@ test("a source whose cleanup fails is reported once", async () => {
   assert.deepEqual(errors.map(String), ["Error: in cleaning up"])
 })
 
-test("a stream is told that its client left even when nobody else keeps its request", async () => {
+test("a stream is told that its client disconnected, also when nothing else references its request", async () => {
   const program = new URL("programs/collected-request.ts", import.meta.url).pathname
   const flags = ["--expose-gc", "--conditions=onward-source"]
   const { stdout } = await promisify(execFile)(process.execPath, [...flags, program])

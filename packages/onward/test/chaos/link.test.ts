@@ -38,13 +38,13 @@ const closed = (response: IncomingMessage): Promise<void> => new Promise((resolv
 
 const chunk = async (response: IncomingMessage): Promise<string> => String((await once(response, "data"))[0])
 
-test("a link passes bytes on, however small the pieces", async (t) => {
+test("a link forwards bytes in pieces of any size", async (t) => {
   const { link } = await linked(t)
   link.weather = { latency: 1, bandwidth: 1_000_000, slice: 50 }
   assert.equal(await chunk(await open(link)), "data: 1\n\n")
 })
 
-test("a cut breaks at least one connection, and the next one is as good as new", async (t) => {
+test("a cut breaks at least one connection, and the next one works", async (t) => {
   const { link } = await linked(t)
   for (let seed = 1; seed <= 6; seed++) {
     const response = await open(link)
@@ -55,7 +55,7 @@ test("a cut breaks at least one connection, and the next one is as good as new",
   assert.equal(await chunk(await open(link)), "data: 1\n\n")
 })
 
-test("a request that is cut is not answered", async (t) => {
+test("a request that is cut gets no response", async (t) => {
   const { link, server } = await linked(t)
   for (let seed = 1; seed <= 12; seed++) {
     const socket = connect({ port: link.port, host: "127.0.0.1" }).on("error", () => {})
@@ -71,7 +71,7 @@ test("a request that is cut is not answered", async (t) => {
   }
 })
 
-test("nothing passes a link that is stalled, and everything once it is not", async (t) => {
+test("a stalled link forwards nothing, and everything afterwards", async (t) => {
   const { link, streams } = await linked(t)
   const response = await open(link)
   await chunk(response)
@@ -83,7 +83,7 @@ test("nothing passes a link that is stalled, and everything once it is not", asy
   assert.ok(isOver, "it came only when the link was good again")
 })
 
-test("what is spoiled, HTTP itself notices: nobody is handed an event that was not sent", async (t) => {
+test("HTTP itself detects damaged bytes: no client receives an event that was not sent", async (t) => {
   const { link, streams } = await linked(t)
   const response = await open(link)
   let text = ""
@@ -101,7 +101,7 @@ test("what is spoiled, HTTP itself notices: nobody is handed an event that was n
   assert.equal(await head, 1)
 })
 
-test("a link that leads nowhere refuses by a reset", async (t) => {
+test("a link without a target refuses by a reset", async (t) => {
   const link = await createLink(() => undefined)
   t.after(() => link[Symbol.asyncDispose]())
   const socket = connect({ port: link.port, host: "127.0.0.1" })

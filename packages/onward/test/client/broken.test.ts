@@ -9,7 +9,7 @@ import { TRANSPORTS } from "./transports.ts"
 import { createStage, take, watch } from "./watch.ts"
 
 for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
-  test(`nothing that comes in place of a head is more than a failed attempt, over ${transport}`, async (t) => {
+  test(`an invalid head is only a failed attempt, over ${transport}`, async (t) => {
     const heads = [
       "",
       "HTTP/1.1 200 O",
@@ -41,7 +41,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.deepEqual([said.data, said.opens], [["hi"], 1])
   })
 
-  test(`a server that cannot be reached is tried again, ever more rarely, over ${transport}`, async (t) => {
+  test(`a server that cannot be reached is retried with growing pauses, over ${transport}`, async (t) => {
     const { clock } = await createStage(t, () => {})
     // not one that was free a moment ago: others listen on those
     const url = `http://127.0.0.1:${await reservePort()}/`
@@ -57,7 +57,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.equal(given.ending, "network_error")
   })
 
-  test(`each flush of a compressed stream is an event at once, and a cut inside is no end, over ${transport}`, async (t) => {
+  test(`each flush of a compressed stream delivers its events at once, and a cut inside is not an end, over ${transport}`, async (t) => {
     const data: string[] = []
     const server = await serveFaults(t, async (exchange) => {
       const { index } = exchange
@@ -77,7 +77,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.deepEqual(ids, [undefined, "0b", "1b"])
   })
 
-  test(`a compressed stream that is damaged is a failed attempt, over ${transport}`, async (t) => {
+  test(`a damaged compressed stream is a failed attempt, over ${transport}`, async (t) => {
     const server = await serveFaults(t, async (exchange) => {
       const zipped = gzipSync("data: hi\n\n")
       zipped.fill(0xff, 10) // where the blocks begin: of a type that there is not
@@ -87,7 +87,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     await assert.rejects(stream(server.url, { fetch, retry: false }).next(), { code: "network_error" })
   })
 
-  test(`a character may be split anywhere, and bytes that are none are replaced, over ${transport}`, async (t) => {
+  test(`a character can be split anywhere, and invalid UTF-8 is replaced, over ${transport}`, async (t) => {
     const bytes = Buffer.concat([Buffer.from("\ufeffdata: é火🦊"), Buffer.of(0xff, 0xe2, 0x82), Buffer.from("\n\n")])
     const stage = await createStage(t, async (exchange) => {
       await exchange.open()

@@ -7,7 +7,7 @@ import { createStage, take, watch } from "./watch.ts"
 const CHECKPOINT = "event: stream.checkpoint\nid: 7\ndata: {}\n\n"
 
 for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
-  test(`a stream resumes after a checkpoint, and hands none out, over ${transport}`, async (t) => {
+  test(`a stream resumes after a checkpoint, and does not deliver it, over ${transport}`, async (t) => {
     const { server, clock } = await createStage(t, async (exchange) => {
       await exchange.open()
       if (exchange.index > 0) return exchange.write("id: 8\ndata: last\n\nevent: stream.end\ndata: {}\n\n")
@@ -21,7 +21,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.equal(server.requests[1]?.headers["last-event-id"], "7")
   })
 
-  test(`a checkpoint is not the event that an eventTimeout waits for, over ${transport}`, async (t) => {
+  test(`a checkpoint does not end the wait of an eventTimeout, over ${transport}`, async (t) => {
     const { server, clock } = await createStage(t, async (exchange) => {
       await exchange.open()
       while (!exchange.isOver) {
@@ -44,7 +44,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.deepEqual(failures, ["event_timeout"])
   })
 
-  test(`an EventSource fires a checkpoint as the event that it is named, over ${transport}`, async (t) => {
+  test(`an EventSource fires a checkpoint as an event of that name, over ${transport}`, async (t) => {
     const { server, clock } = await createStage(t, async (exchange) => {
       await exchange.open()
       await exchange.write(CHECKPOINT)

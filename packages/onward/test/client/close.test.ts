@@ -29,7 +29,7 @@ const PHASES: Record<string, { answer: (exchange: FaultExchange) => void | Promi
 
 for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
   for (const [phase, { answer, after }] of Object.entries(PHASES)) {
-    test(`close ${phase} is the end: no event, no request, no connection, over ${transport}`, async (t) => {
+    test(`after close ${phase} there is no event, no request and no connection, over ${transport}`, async (t) => {
       const stage = await createStage(t, answer)
       const { server, clock } = stage
       const source = new EventSource(server.url, { clock, fetch, retry: true })
@@ -46,7 +46,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
       assert.equal(clock.timers, 0)
     })
 
-    test(`a signal ${phase} ends an EventSource the same way, over ${transport}`, async (t) => {
+    test(`a signal ${phase} closes an EventSource the same way, over ${transport}`, async (t) => {
       const stage = await createStage(t, answer)
       const { server, clock } = stage
       const aborting = new AbortController()
@@ -95,7 +95,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     })
   }
 
-  test(`close in any handler is the end, even of what came with it, over ${transport}`, async (t) => {
+  test(`close in any handler is the end, also of events in the same chunk, over ${transport}`, async (t) => {
     for (const [type, expected] of [
       ["open", { data: [], errors: [], opens: 1 }],
       ["message", { data: ["1"], errors: [], opens: 1 }],
@@ -114,7 +114,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     }
   })
 
-  test(`close inside headers, body, onStatus, until or resume is heeded, over ${transport}`, async (t) => {
+  test(`close inside headers, body, onStatus, until or resume takes effect, over ${transport}`, async (t) => {
     const closers: Record<string, (close: () => void) => object> = {
       headers: (close) => ({ headers: () => (close(), {}) }),
       body: (close) => ({ body: () => (close(), "") }),
@@ -133,7 +133,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     }
   })
 
-  test(`close while events pour in stops them at once, over ${transport}`, async (t) => {
+  test(`close during a flood of events stops them at once, over ${transport}`, async (t) => {
     const server = await serveFaults(t, play([{ ...head, flood: 1e9 }]))
     const source = new EventSource(server.url, { fetch })
     const { data } = watch(source)
@@ -149,7 +149,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.equal(data.length, 5_000)
   })
 
-  test(`leaving the loop closes the connection, however it is left, over ${transport}`, async (t) => {
+  test(`leaving the loop in any way closes the connection, over ${transport}`, async (t) => {
     const server = await serveFaults(t, play([{ ...head, flood: 1e9 }]))
     for await (const { data } of stream(server.url, { fetch })) if (data === "5") break
     await (
@@ -172,7 +172,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.equal(server.requests.length, 3)
   })
 
-  test(`a signal that was aborted before makes no request, over ${transport}`, async (t) => {
+  test(`a signal that is already aborted prevents the request, over ${transport}`, async (t) => {
     const stage = await createStage(t, play([{ ...head, body: [TWO] }]))
     const { server, clock } = stage
     const signal = AbortSignal.abort(new Error("mine"))
@@ -184,7 +184,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
   })
 }
 
-test("over a fetch that knows no signals nothing is asked once it is closed, and what is answered late is let go", async (t) => {
+test("with a fetch that ignores signals there is no request after close, and a late response is cancelled", async (t) => {
   const stage = await createStage(t, async (exchange) => {
     await exchange.wait(1_000)
     await exchange.head(exchange.request.path === "/404" ? 404 : 200, { "content-type": "text/event-stream" })

@@ -66,7 +66,7 @@ const CUTS: Record<string, (exchange: FaultExchange, bytes: Buffer) => Promise<v
 
 for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
   for (const [how, cut] of Object.entries(CUTS)) {
-    test(`wherever ${how} cuts a stream, each event comes once, over ${transport}`, async (t) => {
+    test(`cut by ${how} at any byte, a stream delivers each event once, over ${transport}`, async (t) => {
       const counts = new Map<string, number>()
       const { server, clock } = await createStage(t, async (exchange) => {
         const { path } = exchange.request

@@ -24,7 +24,7 @@ async function talk(url: string, request: string): Promise<{ text: string; endin
 
 const GET = "GET /a?b=c HTTP/1.1\r\nHost: x\r\nLast-Event-ID: …\r\nX: 1\r\nx: 2\r\n\r\n"
 
-test("a request is recorded as it was sent, its header bytes included", async (t) => {
+test("a request is recorded as it was sent, with its header bytes", async (t) => {
   const server = await serveFaults(t, async (exchange) => {
     await exchange.head(200, { "content-length": "2" })
     await exchange.write("ok")
@@ -44,7 +44,7 @@ test("a request is recorded as it was sent, its header bytes included", async (t
   assert.deepEqual([second.method, `${second.origin}/`, second.body.toString()], ["POST", server.otherUrl, "abcd"])
 })
 
-test("a body can be whole, cut or reset, and the client can tell which", async (t) => {
+test("a body can be complete, cut or reset, and the client can tell which", async (t) => {
   const body = "HTTP/1.1 200 Status\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n"
   for (const [ending, text, how] of [
     ["END", `${body}0\r\n\r\n`, "closed"],
@@ -59,7 +59,7 @@ test("a body can be whole, cut or reset, and the client can tell which", async (
   }
 })
 
-test("a complete response leaves the connection for the next request, an attempt each, and the last for ever", async (t) => {
+test("a complete response keeps the connection for the next request; each attempt gets its response, and later ones the last", async (t) => {
   const server = await serveFaults(
     t,
     play([
@@ -100,7 +100,7 @@ test("each part of a compressed body can be read when it was written", async (t)
   assert.equal((await reader?.read())?.done, true)
 })
 
-test("it is told when the client leaves, and what was to come after that does not hold it up", async (t) => {
+test("it reports when the client disconnects, and later steps do not block it", async (t) => {
   const clock = createClock({ quiet })
   const server = await serveFaults(
     t,
@@ -121,7 +121,7 @@ test("it is told when the client leaves, and what was to come after that does no
   }
 })
 
-test("pages of other origins may ask for anything when it says so, preflights apart", async (t) => {
+test("pages of other origins can request anything when it is enabled, preflights apart", async (t) => {
   const server = await serveFaults(t, play([{ status: 200, body: ["x", { do: "END" }] }]), { cors: true })
   const asking = {
     origin: "http://page",
@@ -138,7 +138,7 @@ test("pages of other origins may ask for anything when it says so, preflights ap
   assert.deepEqual([server.preflights.length, server.requests.length], [1, 1])
 })
 
-test("an answer that fails is not swallowed", async () => {
+test("a failing response is reported", async () => {
   const server = await createFaultServer(() => {
     throw new Error("mine")
   })

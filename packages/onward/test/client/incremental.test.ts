@@ -22,7 +22,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
       await exchange.end()
     })
 
-  test(`a stream that a proxy refuses to hand on comes in pieces, over ${transport}`, async (t) => {
+  test(`a stream that a proxy refuses to stream is received by long polling, over ${transport}`, async (t) => {
     const { server, clock } = await stageOf(t)
     const given = take(stream(`${server.url}events?topic=a#x`, { clock, fetch }))
     await clock.pass(60_000)
@@ -36,7 +36,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.ok((times.at(-1) as number) - (times[0] as number) < 10_000, "and does not back off from pieces")
   })
 
-  test(`an EventSource goes on in pieces too, over ${transport}`, async (t) => {
+  test(`an EventSource continues by long polling too, over ${transport}`, async (t) => {
     const { server, clock } = await stageOf(t)
     const source = new EventSource(server.url, { clock, fetch })
     const said = watch(source)
@@ -45,7 +45,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.deepEqual(said.data, ["1", "2", "3"])
   })
 
-  test(`pollingFetch asks for pieces at once when a proxy refuses, over ${transport}`, async (t) => {
+  test(`pollingFetch polls at once when a proxy refuses, over ${transport}`, async (t) => {
     const { server, clock } = await stageOf(t)
     const polling = pollingFetch({ clock, fetch })
     const given = take(stream(server.url, { clock, fetch: polling }))
@@ -54,7 +54,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.equal(server.requests.length, 5)
   })
 
-  test(`a refused POST fails as any refusal does, over ${transport}`, async (t) => {
+  test(`a refused POST fails like any refusal, over ${transport}`, async (t) => {
     const { server, clock } = await stageOf(t)
     const given = take(stream(server.url, { clock, fetch, body: "x" }))
     await clock.pass(60_000)
@@ -62,7 +62,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
   })
 }
 
-test("requests ask proxies to hand streams on, unless that is switched off or goes to another origin", async (t) => {
+test("requests ask proxies not to buffer, unless that is switched off or they go to another origin", async (t) => {
   const sent: (string | undefined)[] = []
   const fetch: FetchLike = (_, init) => {
     sent.push(init.headers["incremental"])

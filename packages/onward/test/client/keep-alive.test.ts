@@ -28,7 +28,7 @@ async function serve(
 const until = (n: number, last: number): string =>
   `id: ${n}\ndata: ${n}\n\n${n < last ? "" : "event: stream.end\ndata:\n\n"}`
 
-test("requests in Node say who asks, unless the program does", async (t) => {
+test("requests in Node have a User-Agent, unless the program sets one", async (t) => {
   const { url, seen } = await serve(t, () => until(1, 1))
   for await (const _ of stream(url));
   for await (const _ of stream(url, { headers: { "User-Agent": "mine" } }));
@@ -41,7 +41,7 @@ test("requests in Node say who asks, unless the program does", async (t) => {
   )
 })
 
-test("a reconnect goes over the connection that is there, and a POST over one of its own", async (t) => {
+test("a reconnect uses the existing connection, and a POST its own", async (t) => {
   const { url, seen } = await serve(t, (_, n) => until(n, 3))
   for await (const _ of stream(url, { retry: { base: 1 } }));
   assert.deepEqual(
@@ -56,7 +56,7 @@ test("a reconnect goes over the connection that is there, and a POST over one of
   assert.notEqual(first?.socket, second?.socket)
 })
 
-test("a kept connection that its server closes just then costs no failure", async (t) => {
+test("a kept connection that its server closes at that moment causes no failure", async (t) => {
   let requests = 0
   const server = createTcpServer((socket) => {
     let isFirst = true

@@ -82,7 +82,7 @@ for (const transport of Object.keys(TRANSPORTS)) {
       })
     }
 
-    test("events, comments and unknown fields of 256 MiB leave nothing behind", async (t) => {
+    test("events, comments and unknown fields of 256 MiB leave no memory behind", async (t) => {
       const line = (start: string, length: number): string => `${start}${"y".repeat(length - start.length - 2)}\n\n`
       const part = Buffer.from(line("data: ", 1_000).repeat(20) + line(": ", 22_768) + line("unknown: ", 22_768))
       const server = await serveFaults(t, async (exchange) => {
@@ -98,7 +98,7 @@ for (const transport of Object.keys(TRANSPORTS)) {
       }
     })
 
-    test("what nobody takes stays with the server", async (t) => {
+    test("events that the program does not read stay at the server", async (t) => {
       let poured = 0
       const server = await serveFaults(t, async (exchange) => {
         await exchange.open()

@@ -7,7 +7,7 @@ import { createStage, watch } from "./watch.ts"
 const head = { status: 200, headers: { "content-type": "text/event-stream" } }
 const THREE = "data: 1\n\ndata: 2\n\nevent: other\ndata: 3\n\n"
 
-test("a listener that throws harms no other, nor the stream, nor the process, and is told of", async (t) => {
+test("a listener that throws affects neither other listeners nor the stream nor the process, and is reported", async (t) => {
   const { server, clock } = await createStage(t, play([{ ...head, body: [THREE, { do: "END" }] }]))
   const errors: unknown[] = []
   const source = new EventSource(server.url, { clock, onError: (error) => errors.push(error) })
@@ -47,7 +47,7 @@ test("a listener that throws harms no other, nor the stream, nor the process, an
   ])
 })
 
-test("listeners are added once, called in order, and removed by what they were added as", async (t) => {
+test("listeners are added once, called in order, and removed with the same options", async (t) => {
   const { server, clock } = await createStage(t, play([{ ...head, body: [THREE] }]))
   const heard: string[] = []
   const source = new EventSource(server.url, { clock })

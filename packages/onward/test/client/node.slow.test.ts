@@ -34,7 +34,7 @@ const head = { "content-type": "text/event-stream" }
 for (const transport of Object.keys(TRANSPORTS)) {
   suite(`over ${transport}`, { concurrency: true }, () => {
     for (const client of CLIENTS) {
-      test(`a process that only follows a stream waits for its server, and ends when it closes it: ${client}`, async (t) => {
+      test(`a process that only reads a stream waits for its server, and ends when it closes it: ${client}`, async (t) => {
         const port = await reservePort()
         const url = `http://127.0.0.1:${port}/`
         const child = spawn(process.execPath, [...flags, programOf("follow"), client, transport, url])
@@ -55,7 +55,7 @@ for (const transport of Object.keys(TRANSPORTS)) {
         assert.match(output, /came\nexit 0\n$/)
       })
 
-      test(`${RECONNECTS} reconnects leave nothing behind: ${client}`, async (t) => {
+      test(`${RECONNECTS} reconnects leave no memory behind: ${client}`, async (t) => {
         const server = createServer((_, res) => res.writeHead(200, head).end("data: x\n\n"))
         const url = `http://127.0.0.1:${await listen(t, server)}/`
         const args = [...flags, "--expose-gc", programOf("reconnect"), client, transport, url, String(RECONNECTS)]
@@ -66,7 +66,7 @@ for (const transport of Object.keys(TRANSPORTS)) {
       })
     }
 
-    test("a certificate that Node is told to trust is trusted, and no other", async (t) => {
+    test("a certificate that Node is configured to trust is trusted, and no other", async (t) => {
       const { key, cert } = selfSigned()
       const folder = mkdtempSync(join(tmpdir(), "onward-ca-"))
       t.after(() => rmSync(folder, { recursive: true }))

@@ -26,7 +26,7 @@ const ENCODINGS: Readonly<Record<string, () => Gzip>> = {
 }
 
 for (const [encoding, createEncoder] of Object.entries(ENCODINGS)) {
-  test(`events compressed by ${encoding}, unasked, come one by one`, async (t) => {
+  test(`events compressed by ${encoding}, without a request for it, arrive one by one`, async (t) => {
     let carryOn = (): void => {}
     let accepted: string | undefined
     const url = await serve(t, (req, res) => {
@@ -47,7 +47,7 @@ for (const [encoding, createEncoder] of Object.entries(ENCODINGS)) {
   })
 }
 
-test("requests go over node:http, which ends no quiet stream, unless a fetch is given", async (t) => {
+test("requests use node:http, which ends no quiet stream, unless a fetch is given", async (t) => {
   const { fetch } = globalThis
   t.after(() => (globalThis.fetch = fetch))
   let calls = 0
@@ -66,7 +66,7 @@ test("requests go over node:http, which ends no quiet stream, unless a fetch is 
   }
 })
 
-test("a closed stream lets its socket go at once, so that nothing holds up the process", async (t) => {
+test("a closed stream releases its socket at once, so that the process can end", async (t) => {
   const url = await serve(t, (_, res) => void res.writeHead(200, head).write("data: x\n\n"))
   const sockets = (): number => process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length
   const gone = async (): Promise<void> => {
@@ -86,7 +86,7 @@ test("a closed stream lets its socket go at once, so that nothing holds up the p
   await gone()
 })
 
-test("a signal that outlives what it was given to holds none of it", async (t) => {
+test("a long-lived signal holds no references to ended streams", async (t) => {
   const url = await serve(t, (_, res) => void res.writeHead(200, head).write("data: x\n\n"))
   const { signal } = new AbortController()
   const source = new EventSource(url, { signal })

@@ -72,13 +72,13 @@ async function oneByOne(hub: Hub, events: AsyncIterable<{ readonly data: string 
   assert.deepEqual(got, texts)
 }
 
-test("where streams arrive they stay streams", async (t) => {
+test("if streams arrive, the client does not poll", async (t) => {
   const { hub, url, asked } = await begin(t)
   await oneByOne(hub, stream(`${url}/events`, { fetch: pollingFetch() }))
   assert.deepEqual(asked, ["/events"])
 })
 
-test("behind a proxy that holds responses, each event arrives before the next is published", async (t) => {
+test("behind a proxy that buffers responses, each event arrives before the next is published", async (t) => {
   const { hub, url, asked } = await begin(t)
   const states: StreamStatus["state"][] = []
   const fetch = pollingFetch({ streamTimeout: 50 })
@@ -94,14 +94,14 @@ test("behind a proxy that holds responses, each event arrives before the next is
   assert.ok(asked.every((path) => path === "/events?transport=poll"))
 })
 
-test("with a fetch that gives a body only as a whole, each event arrives before the next is published", async (t) => {
+test("with a fetch that returns only complete bodies, each event arrives before the next is published", async (t) => {
   const { hub, url, asked } = await begin(t)
   const events = stream(`${url}/events`, { fetch: pollingFetch({ fetch: wholeFetch, streamTimeout: 50 }) })
   await oneByOne(hub, events, () => asked.at(-1)?.includes("poll") === true)
   await oneByOne(hub, stream(`${url}/events`, { fetch: pollingFetch({ fetch: wholeFetch, streamTimeout: 0 }) }))
 })
 
-test("pieces that a proxy cuts short cost a reconnect, and no event is lost, doubled or joined to another", async (t) => {
+test("responses that a proxy cuts short cost a reconnect, and no event is lost, repeated or merged", async (t) => {
   const { hub, url } = await begin(t)
   let pieces = 0
   const proxy = await holding(t, url, (body) => (++pieces % 3 === 0 ? body.subarray(0, -1 - (pieces % 7)) : body))
@@ -129,7 +129,7 @@ test("pieces that a proxy cuts short cost a reconnect, and no event is lost, dou
   assert.deepEqual(got, [...sent, "last"])
 })
 
-test("a stream that is quiet stays one stream, whose pieces end with heartbeats", async (t) => {
+test("a quiet stream stays one stream, whose poll responses end with heartbeats", async (t) => {
   const hub = createHub({ heartbeat: 300 })
   t.after(() => hub.close())
   let pieces = 0
@@ -145,7 +145,7 @@ test("a stream that is quiet stays one stream, whose pieces end with heartbeats"
   assert.deepEqual(states, ["connecting", "open"])
 })
 
-test("a refusal is told as without pieces, first or later", async (t) => {
+test("a refusal is reported like without polling, at the first poll or later", async (t) => {
   const { hub, url } = await begin(t)
   await assert.rejects(stream(`${url}/gone`, { fetch: pollingFetch({ streamTimeout: 0 }) }).next(), { status: 403 })
 
@@ -170,7 +170,7 @@ test("a refusal is told as without pieces, first or later", async (t) => {
   )
 })
 
-test("leaving ends the piece that is waited for", async (t) => {
+test("closing aborts the pending poll", async (t) => {
   const { hub, url } = await begin(t)
   const fetch = pollingFetch({ streamTimeout: 0 })
   for (const leave of ["close", "abort"] as const) {

@@ -79,7 +79,7 @@ function createFetch() {
   return { fetch, asked }
 }
 
-test("a stream works with what React Native up to 0.86 has, over cuts, silence and an abort", async () => {
+test("a stream works with the features of React Native up to 0.86, over cuts, silence and an abort", async () => {
   const { fetch, asked } = createFetch()
   // loaded when they are first used, which takes an EventTarget
   void [Headers, Request]

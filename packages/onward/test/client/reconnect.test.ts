@@ -5,7 +5,7 @@ import { TRANSPORTS } from "./transports.ts"
 import { createStage, take } from "./watch.ts"
 
 for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
-  test(`a reconnect that is over within a second is not reported, over ${transport}`, async (t) => {
+  test(`a reconnect that takes less than a second is not reported, over ${transport}`, async (t) => {
     const { server, clock } = await createStage(t, async (exchange) => {
       await exchange.open()
       await exchange.write(`retry: 500\nid: ${exchange.index}\ndata: ${exchange.index}\n\n`)
@@ -24,7 +24,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.deepEqual(states, ["connecting", "open", "open", "open", "ended"])
   })
 
-  test(`one that takes longer is reported, with where it stands by then, over ${transport}`, async (t) => {
+  test(`a longer reconnect is reported, with its present state, over ${transport}`, async (t) => {
     const { server, clock } = await createStage(t, async (exchange) => {
       if (exchange.index > 0 && exchange.index < 4) return exchange.reset()
       await exchange.open()
@@ -78,7 +78,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.deepEqual([server.requests.length, given.ending], [3, "end"])
   })
 
-  test(`reconnect() leaves a POST alone that could not be carried on, over ${transport}`, async (t) => {
+  test(`reconnect() does not replace a POST that cannot resume, over ${transport}`, async (t) => {
     const { server, clock } = await createStage(t, async (exchange) => {
       await exchange.open()
       await exchange.write("data: a\n\n")

@@ -31,7 +31,7 @@ function assertKept({ server }: Stage, how: string): void {
 
 for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
   for (const status of [301, 302, 303, 307, 308]) {
-    test(`${status} is followed, at the same origin with all headers, to another without authorization, over ${transport}`, async (t) => {
+    test(`${status} is followed, to the same origin with all headers, to another without authorization, over ${transport}`, async (t) => {
       for (const to of ["same", "other"] as const) {
         for (const Kind of ["EventSource", "stream"]) {
           const stage = await stageOf(t, status, to)
@@ -54,7 +54,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
       }
     })
 
-    test(`custom headers never follow ${status} to another origin, over ${transport}`, async (t) => {
+    test(`custom headers are never sent to another origin by ${status}, over ${transport}`, async (t) => {
       for (const name of ["x-api-key", "cookie", "proxy-authorization", "api-token"]) {
         for (const to of ["same", "other"] as const) {
           const stage = await stageOf(t, status, to)
@@ -87,7 +87,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     })
   }
 
-  test(`what is said of a body goes with it, however the method is written, over ${transport}`, async (t) => {
+  test(`headers about a body are dropped with it, in any spelling of the method, over ${transport}`, async (t) => {
     const stage = await stageOf(t, 302, "same")
     const headers = { "content-language": "de" }
     const asked = stream(`${stage.server.url}start`, {
@@ -109,7 +109,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.deepEqual(given.data, ["hi"])
   })
 
-  test(`a redirect that comes with a resume takes nothing along either, and the next attempt begins at the first URL, over ${transport}`, async (t) => {
+  test(`a redirect of a resumed request drops headers too, and the next attempt starts at the first URL, over ${transport}`, async (t) => {
     const stage = await createStage(t, async (exchange) => {
       const { path } = exchange.request
       if (path === "/start" && exchange.index > 0) {
@@ -139,7 +139,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     ])
   })
 
-  test(`what was dropped on the way out does not come back on the way home, over ${transport}`, async (t) => {
+  test(`headers dropped by a redirect to another origin are not sent again on the way back, over ${transport}`, async (t) => {
     const stage = await createStage(t, async (exchange) => {
       const { path } = exchange.request
       if (path === "/end") return greet(exchange)
@@ -160,7 +160,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     )
   })
 
-  test(`a redirect that leads nowhere is an error, not an event and not a loop, over ${transport}`, async (t) => {
+  test(`a redirect without a target is an error, not an event and not a loop, over ${transport}`, async (t) => {
     for (const location of [
       "javascript:alert(1)",
       "file:///etc/passwd",
@@ -182,7 +182,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     }
   })
 
-  test(`a Location may be relative, and hold UTF-8, over ${transport}`, async (t) => {
+  test(`a Location can be relative, and contain UTF-8, over ${transport}`, async (t) => {
     const stage = await createStage(t, async (exchange) => {
       const { path } = exchange.request
       if (path.startsWith("/a/")) {
@@ -196,7 +196,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.deepEqual([data, server.requests[1]?.path], [["hi"], "/b?c=%C3%A9"])
   })
 
-  test(`an EventSource's messages are from where the redirects led, over ${transport}`, async (t) => {
+  test(`messages of an EventSource have the origin of the redirect's target, over ${transport}`, async (t) => {
     const stage = await stageOf(t, 307, "other")
     const { server, clock } = stage
     const source = new EventSource(`${server.url}start`, { clock, fetch })
@@ -207,7 +207,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.deepEqual(origins, [server.otherUrl])
   })
 
-  test(`where to resume may be another URL, by GET, without the body and at another origin without headers, over ${transport}`, async (t) => {
+  test(`a resume can use another URL, by GET, without the body and at another origin without headers, over ${transport}`, async (t) => {
     const stage = await createStage(t, async (exchange) => {
       await greet(exchange)
       await exchange.wait(5)
@@ -229,7 +229,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
   })
 }
 
-test("credentials of a URL stay with its origin, and are no part of where events are from", async (t) => {
+test("credentials of a URL are sent to its origin only, and are not part of an event's origin", async (t) => {
   for (const to of ["same", "other"] as const) {
     const stage = await stageOf(t, 302, to)
     const { server, clock } = stage

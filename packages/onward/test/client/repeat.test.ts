@@ -76,7 +76,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     })
   }
 
-  test(`each attempt has the whole body, whatever it is made of, over ${transport}`, async (t) => {
+  test(`each attempt sends the whole body, of any type, over ${transport}`, async (t) => {
     const form = new FormData()
     form.set("a", "é")
     const bodies: [StreamOptions["body"], string, RegExp][] = [
@@ -104,7 +104,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     }
   })
 
-  test(`after 401 headers are asked for once more, at once, over ${transport}`, async (t) => {
+  test(`after a 401, headers are requested once more, at once, over ${transport}`, async (t) => {
     const asked: [number, number | undefined][] = []
     const headers: StreamOptions["headers"] = ({ number, error }) => {
       asked.push([number, error?.status])
@@ -129,7 +129,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.deepEqual([fixed.ending, fixed.requests.length], ["bad_status", 1])
   })
 
-  test(`headers that cannot be had now may be had later, over ${transport}`, async (t) => {
+  test(`headers that are unavailable now are requested again later, over ${transport}`, async (t) => {
     const headers = ({ number }: { number: number }): Promise<HeadersInit> =>
       number < 2 ? Promise.reject(new Error("no token")) : Promise.resolve({ authorization: "t" })
     const { data, requests } = await run(t, [end], { headers })
@@ -138,7 +138,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
 
   const ODD_IDS = ["a\u0001b", "\u007f", "\t", "\ta", "a\t", "  a", "a ", "é".repeat(200_000), "x".repeat(3_000_000)]
 
-  test(`after an id that no header can carry a stream resumes after the last one that can, over ${transport}`, async (t) => {
+  test(`after an id that no header can carry, a stream resumes after the last one that can, over ${transport}`, async (t) => {
     for (const id of ODD_IDS) {
       const body = [`id: good\ndata: a\n\nid: ${id}\ndata: b\n\n`, { do: "END" } as const]
       const { data, ids, ending, requests } = await run(t, [{ ...head, body }, end], { retry: { attempts: 5 } })
@@ -152,7 +152,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     }
   })
 
-  test(`without any other id it is sent in the query, or not at all when it is too long, over ${transport}`, async (t) => {
+  test(`without any other id it is sent in the query, or not at all if it is too long, over ${transport}`, async (t) => {
     for (const id of ODD_IDS) {
       const body = [`id:${id}\ndata: b\n\n`, { do: "END" } as const]
       const { data, ids, ending, requests } = await run(t, [{ ...head, body }, end], { retry: { attempts: 5 } })
@@ -163,19 +163,19 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     }
   })
 
-  test(`a POST is not carried on by an id that cannot be sent, over ${transport}`, async (t) => {
+  test(`a POST is not resumed with an id that cannot be sent, over ${transport}`, async (t) => {
     const body = [`id: ${"x".repeat(3_000_000)}\ndata: a\n\n`, { wait: 1 }, { do: "RESET" } as const]
     const { ending, requests } = await run(t, [{ ...head, body }, end], { body: "x" })
     assert.deepEqual([ending, requests.length], ["not_repeatable", 1])
   })
 
-  test(`an id of 4,000 bytes of any kind is sent as it is, over ${transport}`, async (t) => {
+  test(`an id of 4,000 bytes of any kind is sent unchanged, over ${transport}`, async (t) => {
     const id = "é火".repeat(800)
     const { data, requests } = await run(t, [{ ...head, body: [`id: ${id}\ndata: a\n\n`, { do: "END" }] }, end], {})
     assert.deepEqual([data, utf8(requests[1]?.headers["last-event-id"])], [["a", "z"], id])
   })
 
-  test(`what ends a stream from the server's side is its end, or an error with a name, over ${transport}`, async (t) => {
+  test(`a stream that the server ends has ended, or has an error with a code, over ${transport}`, async (t) => {
     const events = (text: string): ScriptAttempt[] => [{ ...head, body: [text] }]
     for (const [text, options, data, ending] of [
       ["data: a\n\nevent: stream.end\ndata:\n\ndata: no\n\n", {}, ["a"], "end"],

@@ -6,7 +6,7 @@ import { TRANSPORTS } from "./transports.ts"
 import { createStage, take } from "./watch.ts"
 
 for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
-  test(`Retry-After is waited for, in seconds or until a date, and never undercut, over ${transport}`, async (t) => {
+  test(`Retry-After is respected, in seconds or as a date, over ${transport}`, async (t) => {
     for (const [value, least] of [
       ["7", 7_000],
       ["date", 9_000],
@@ -32,7 +32,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     }
   })
 
-  test(`a Retry-After of centuries is no loop, over ${transport}`, async (t) => {
+  test(`a Retry-After of centuries does not cause a loop, over ${transport}`, async (t) => {
     const stage = await createStage(t, async (exchange) => {
       if (exchange.request.path === "/retry") {
         await exchange.open()
@@ -55,7 +55,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.ok(server.requests.length - 50 >= 9 && server.requests.length - 50 <= 11, `${server.requests.length - 50}`)
   })
 
-  test(`failures in a row are tried ever more rarely, and a stream that lived begins again, over ${transport}`, async (t) => {
+  test(`consecutive failures are retried with growing pauses, and a stream that was open starts with a short one, over ${transport}`, async (t) => {
     const stage = await createStage(t, async (exchange) => {
       if (exchange.index === 8) {
         await exchange.open()
@@ -81,7 +81,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.deepEqual([given.data, given.ending, given.status], [["hi"], "bad_status", 503])
   })
 
-  test(`a server that sends an event and ends is asked ever more rarely, unless it lets a second pass, over ${transport}`, async (t) => {
+  test(`a server that sends an event and ends is requested with growing pauses, unless it waits a second, over ${transport}`, async (t) => {
     const stage = await createStage(t, async (exchange) => {
       const [retry = 0, lives = 0] = exchange.request.path.slice(1).split("-").map(Number)
       await exchange.open()
@@ -119,7 +119,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     }
   })
 
-  test(`without retry the first failure is thrown, whatever it is, over ${transport}`, async (t) => {
+  test(`without retry, the first failure of any kind is thrown, over ${transport}`, async (t) => {
     const stage = await createStage(t, async (exchange) => {
       if (exchange.request.path === "/503") await exchange.head(503)
       else if (exchange.request.path === "/cut") {
@@ -143,7 +143,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
   })
 }
 
-test("however long a server is away, its clients keep to what it asked for", () => {
+test("clients respect the requested pause for as long as a server is unavailable", () => {
   for (const failures of [0, 1, 30, 1_000, 1_024, 1e6]) {
     assert.equal(delayOf({ base: 0 }, failures, 5_000, 0.5), 5_000)
     assert.equal(delayOf({ base: 1_000, max: 30_000 }, failures, 5_000, 0), 5_000)

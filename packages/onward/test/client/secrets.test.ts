@@ -34,7 +34,7 @@ const troubles: Readonly<Record<string, (exchange: FaultExchange) => Promise<voi
 const transports: Readonly<Record<string, FetchLike | undefined>> = { "node:http": undefined, fetch }
 
 for (const [transport, carrier] of Object.entries(transports)) {
-  test(`no error, status or log of the client holds a token, wherever it was put, over ${transport}`, async (t) => {
+  test(`no error, status or log of the client contains a token, in any position, over ${transport}`, async (t) => {
     const said: unknown[] = []
     t.mock.method(console, "error", (...args: unknown[]) => said.push(...args))
     t.mock.method(console, "warn", (...args: unknown[]) => said.push(...args))

@@ -62,7 +62,7 @@ function browse(t: TestContext) {
   return { server, open, goOn }
 }
 
-test("a tab that takes nothing more while it leads holds up no other, and has everything once it takes it", async (t) => {
+test("a leading tab that stops reading does not block others, and receives everything when it reads again", async (t) => {
   const { server, open, goOn } = browse(t)
   const leading = await open()
   const other = await open()
@@ -81,7 +81,7 @@ test("a tab that takes nothing more while it leads holds up no other, and has ev
   assert.equal(server.open.size, 1)
 })
 
-test("a tab that takes nothing and leads alone lets one lead that joins", async (t) => {
+test("a leading tab that does not read hands over to a tab that joins", async (t) => {
   const { server, open, goOn } = browse(t)
   const leading = await open()
   await goOn({ isPublishing: true })

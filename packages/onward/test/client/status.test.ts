@@ -26,7 +26,7 @@ const stageOf = (t: TestContext, statusOf: (path: string, count: number) => numb
 }
 
 for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
-  test(`any status but 200 ends an EventSource for good, and its error tells which, over ${transport}`, async (t) => {
+  test(`any status but 200 ends an EventSource, and its error has the status, over ${transport}`, async (t) => {
     const stage = await stageOf(t, (path) => Number(path.slice(1)))
     const { server, clock } = stage
     const all = STATUSES.map((status) => {
@@ -47,7 +47,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     }
   })
 
-  test(`a stream tries again after 408, 425, 429 and 5xx, and fails with any other status, over ${transport}`, async (t) => {
+  test(`a stream retries after 408, 425, 429 and 5xx, and fails with any other status, over ${transport}`, async (t) => {
     const stage = await stageOf(t, (path, count) => (count < 2 ? Number(path.slice(1)) : 200))
     const { server, clock } = stage
     const all = STATUSES.map((status) => ({
@@ -67,7 +67,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     }
   })
 
-  test(`an EventSource tries again after the same when it is asked to, over ${transport}`, async (t) => {
+  test(`an EventSource retries after the same statuses if \`retry\` is set, over ${transport}`, async (t) => {
     const stage = await stageOf(t, (path, count) => (count < 2 ? Number(path.slice(1)) : 200))
     const { server, clock } = stage
     for (const status of [408, 425, 429, 500, 503, 599, 404]) {
@@ -80,7 +80,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     }
   })
 
-  test(`204 is the end, at once or later, and no error, over ${transport}`, async (t) => {
+  test(`204 is the end, at once or later, and not an error, over ${transport}`, async (t) => {
     const stage = await stageOf(t, (path, count) => (path === "/now" || count > 0 ? 204 : 200))
     const { server, clock } = stage
     for (const [path, data] of [
@@ -101,7 +101,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.equal(server.requests.length, 5)
   })
 
-  test(`interim answers are passed over, over ${transport}`, async (t) => {
+  test(`informational responses are skipped, over ${transport}`, async (t) => {
     const stage = await createStage(t, async (exchange) => {
       await exchange.raw("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n")
       await exchange.open()
@@ -114,7 +114,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.deepEqual([said.data, said.opens], [["hi"], 1])
   })
 
-  test(`whatever is no event stream fails at once, HTML above all, over ${transport}`, async (t) => {
+  test(`a response that is not an event stream fails at once, like HTML, over ${transport}`, async (t) => {
     const types = [
       "text/html",
       "",
@@ -145,7 +145,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     }
   })
 
-  test(`the type of an event stream may be written in any case, with any parameters, over ${transport}`, async (t) => {
+  test(`the content type of an event stream can have any case and any parameters, over ${transport}`, async (t) => {
     for (const type of [
       "Text/Event-Stream",
       "text/event-stream ; a=b",

@@ -7,7 +7,7 @@ import { simulate } from "./tabs/simulation.ts"
 const SEEDS = 3_000
 
 // in a process of its own, as the hub's simulation
-test(`in ${SEEDS} simulated browsers no tab loses, doubles or reorders an event, whatever becomes of the others`, async () => {
+test(`in ${SEEDS} simulated browsers no tab loses, repeats or reorders an event, with any failures of other tabs`, async () => {
   const simulator = new URL("tabs/simulate.ts", import.meta.url).pathname
   const args = [...process.execArgv, simulator, "--seeds", String(SEEDS)]
   const { stdout } = await promisify(execFile)(process.execPath, args)
@@ -20,6 +20,6 @@ test(`in ${SEEDS} simulated browsers no tab loses, doubles or reorders an event,
   )
 })
 
-test("a simulated browser replays bit for bit", async () => {
+test("a simulated browser replays exactly", async () => {
   for (let seed = 1; seed <= 5; seed++) assert.deepEqual(await simulate(seed), await simulate(seed))
 })

@@ -43,7 +43,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     return { failures, given, requests: server.requests }
   }
 
-  test(`a head that does not come is given up, and asked for again, over ${transport}`, async (t) => {
+  test(`a head that does not arrive in time is aborted and requested again, over ${transport}`, async (t) => {
     const { failures, requests } = await failuresOf(t, () => {}, { connectTimeout: 5_000 }, 12_000)
     assert.deepEqual(failures, [
       ["connect_timeout", 5],
@@ -52,7 +52,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.equal(requests.length, 3)
   })
 
-  test(`a head that comes in time begins another count, over ${transport}`, async (t) => {
+  test(`the timeout of the head ends when it arrives, over ${transport}`, async (t) => {
     const late = async (exchange: FaultExchange): Promise<void> => {
       await exchange.wait(4_900)
       await silent(exchange)
@@ -61,7 +61,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.deepEqual([failures, given.data], [[], ["0"]])
   })
 
-  test(`without a byte for the idle time the connection is replaced, which carries on by the last id, over ${transport}`, async (t) => {
+  test(`without a byte for the idle timeout, the connection is replaced and resumes at the last id, over ${transport}`, async (t) => {
     const { failures, given, requests } = await failuresOf(t, silent, { idleTimeout: 20_000 }, 50_000)
     assert.deepEqual(failures, [
       ["idle_timeout", 20],
@@ -74,7 +74,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     )
   })
 
-  test(`any byte keeps a connection from being idle, but only an event from being without events, over ${transport}`, async (t) => {
+  test(`any byte resets the idle timeout, but only an event resets the event timeout, over ${transport}`, async (t) => {
     for (const byte of [":\n", "x", "\n"]) {
       const { failures } = await failuresOf(t, every(15_000, byte), { idleTimeout: 20_000 }, 100_000)
       assert.deepEqual(failures, [], JSON.stringify(byte))
@@ -88,7 +88,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.deepEqual([eventful.failures, eventful.given.data], [[], ["0", "x", "x", "x"]])
   })
 
-  test(`a server that says how often it beats is given twice that, and no more, over ${transport}`, async (t) => {
+  test(`a server that announces its heartbeat may be silent for two intervals, over ${transport}`, async (t) => {
     const announcing = (ms: number) => async (exchange: FaultExchange) => {
       await exchange.open()
       await exchange.write(": heartbeat 15000\n\nretry: 0\n\n")
@@ -108,7 +108,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.deepEqual(told.failures, [])
   })
 
-  test(`silence is no one's fault while nobody takes what came, over ${transport}`, async (t) => {
+  test(`the idle timeout does not run while the program does not read, over ${transport}`, async (t) => {
     const stage = await createStage(t, async (exchange) => {
       await exchange.open()
       await exchange.write(`retry: 0\n\nid: ${exchange.index}\ndata: a\n\ndata: b\n\n`)
@@ -127,7 +127,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     events.close()
   })
 
-  test(`an EventSource knows no timeouts by itself, and all when told, over ${transport}`, async (t) => {
+  test(`an EventSource has no timeouts by default, and all of them by options, over ${transport}`, async (t) => {
     const stage = await createStage(t, silent)
     const { server, clock } = stage
     const patient = new EventSource(server.url, { clock, fetch })

@@ -47,7 +47,7 @@ const text = (...pairs: readonly (readonly [string, string])[]): string =>
 const GOOD = ["tick", '{"symbol":"ACME","price":12.5}'] as const
 const BAD = ["tick", '{"symbol":"ACME","price":"high"}'] as const
 
-test("what is published under a contract arrives under it, and the event's name tells what its data is", async (t) => {
+test("events published with a contract arrive with its types, and the event's name determines the type of its data", async (t) => {
   const hub = createHub({ events })
   t.after(() => hub.close())
   const url = await serve(t, (req, res) => sse(req, res, hub.subscribe({ topics: ["all"], from: "earliest" })))
@@ -72,7 +72,7 @@ test("what is published under a contract arrives under it, and the event's name 
   assert.deepEqual(seen, ["12.50", "TWO\nLINES"])
 })
 
-test("the types refuse what the contract does not have", () => {
+test("the types refuse events and data that are not in the contract", () => {
   const ofEverything = async (): Promise<void> => {
     for await (const arrived of stream("/", { events })) {
       // @ts-expect-error -- an event that is not in the contract
@@ -97,23 +97,23 @@ test("the types refuse what the contract does not have", () => {
   void ofEverything
 })
 
-test("data is checked when asked, and is what its schema makes of it", async (t) => {
+test("with validation, data is the output of its schema", async (t) => {
   const published = text(["tick", '{"symbol":"ACME","price":"12.5"}'])
   assert.deepEqual(await read(t, published, { validate: true }), [["tick", { symbol: "ACME", price: 12.5 }]])
 })
 
-test("data is believed when it is not asked to be checked", async (t) => {
+test("without validation, data is not checked", async (t) => {
   assert.deepEqual(await read(t, text(BAD)), [["tick", { symbol: "ACME", price: "high" }]])
 })
 
-test("events that the contract does not name are passed over, whatever objects inherit", async (t) => {
+test("events that are not in the contract are skipped, also names of inherited properties", async (t) => {
   const others = ["tock", "message", "toString", "__proto__", "stream.custom"].map((name) => [name, "{}"] as const)
   for (const validate of [true, false]) {
     assert.deepEqual(await read(t, text(...others, GOOD), { validate }), [["tick", { symbol: "ACME", price: 12.5 }]])
   }
 })
 
-test("checked, a text that looks like JSON arrives as the text it was", async (t) => {
+test("with validation, a text that looks like JSON arrives as text", async (t) => {
   const published = text(["note", "42"], ["note", "null"], ["note", '{"a":1}'], ["note", '"quoted"'], ["note", ""])
   assert.deepEqual(await read(t, published, { validate: true }), [
     ["note", "42"],
@@ -124,7 +124,7 @@ test("checked, a text that looks like JSON arrives as the text it was", async (t
   ])
 })
 
-test("unchecked, text stays text too, and data of the wrong shape is handed on", async (t) => {
+test("without validation, text stays text too, and data of the wrong shape is delivered", async (t) => {
   const published = text(["note", "42"], ["note", "true"], ["note", '{"a":1}'], ["note", "no JSON"], GOOD, BAD)
   assert.deepEqual(await read(t, published), [
     ["note", "42"],
@@ -136,7 +136,7 @@ test("unchecked, text stays text too, and data of the wrong shape is handed on",
   ])
 })
 
-test("data that does not fit ends the stream with an error that says what is wrong", async (t) => {
+test("invalid data ends the stream with an error that says what is wrong", async (t) => {
   let isOpen = false
   const url = await serve(t, (_, res) => {
     isOpen = true
@@ -159,13 +159,13 @@ test("data that does not fit ends the stream with an error that says what is wro
   await until("the connection is closed", () => !isOpen)
 })
 
-test("data that does not fit is skipped when asked", async (t) => {
+test("invalid data is skipped with the option for it", async (t) => {
   const published = text(BAD, GOOD, ["tick", "no JSON"], GOOD)
   const good = ["tick", { symbol: "ACME", price: 12.5 }]
   assert.deepEqual(await read(t, published, { validate: true, onInvalid: "skip" }), [good, good])
 })
 
-test("data that does not fit is handed to a function, as it came, and the stream goes on", async (t) => {
+test("invalid data is passed unchanged to a function, and the stream continues", async (t) => {
   const refused: unknown[] = []
   const onInvalid = (error: unknown, { event, data, id }: StreamEvent) => refused.push([error, event, data, id])
   const all = await read(t, text(GOOD, BAD, GOOD), { validate: true, onInvalid })
@@ -175,7 +175,7 @@ test("data that does not fit is handed to a function, as it came, and the stream
   assert.equal((error as { code: string }).code, "validation_failed")
 })
 
-test("a function that throws for data that does not fit ends the stream with what it threw", async (t) => {
+test("a function that throws for invalid data ends the stream with its error", async (t) => {
   const thrown = new Error("enough")
   const onInvalid = (): void => {
     throw thrown
@@ -183,7 +183,7 @@ test("a function that throws for data that does not fit ends the stream with wha
   await assert.rejects(read(t, text(BAD, GOOD), { validate: true, onInvalid }), thrown)
 })
 
-test("what was missed for good arrives in order as a gap, though no contract names it", async (t) => {
+test("a loss arrives in order as a gap, which no contract needs to name", async (t) => {
   const gap = { reason: "retention", from: "1", to: "5" }
   const published = text(GOOD, ["stream.gap", JSON.stringify(gap)], GOOD)
   const tick = ["tick", { symbol: "ACME", price: 12.5 }]

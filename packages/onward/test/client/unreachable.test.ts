@@ -24,7 +24,7 @@ const failureOf = async (url: string, options: StreamOptions = {}): Promise<Onwa
 }
 
 for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
-  test(`an error says why there is no connection, over ${transport}`, async () => {
+  test(`an error says why the connection failed, over ${transport}`, async () => {
     const port = await reservePort()
     for (const host of ["127.0.0.1", "localhost"]) {
       const error = await failureOf(`http://${host}:${port}/`, { fetch })
@@ -70,7 +70,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.equal(statuses.filter((state) => state === "reconnecting").length, 2)
   })
 
-  test(`a POST that was never sent is repeated, unless that is forbidden, over ${transport}`, async (t) => {
+  test(`a POST that was never sent is repeated, unless that is disabled, over ${transport}`, async (t) => {
     const stage = await createStage(t, async (exchange) => {
       await exchange.open()
       await exchange.write("data: a\n\nevent: stream.end\ndata:\n\n")
@@ -91,7 +91,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     assert.match(never.message, /ECONNREFUSED/)
   })
 
-  test(`a URL that cannot work is refused with advice and not tried again, over ${transport}`, async (t) => {
+  test(`an invalid URL is refused with advice and not retried, over ${transport}`, async (t) => {
     const { clock } = await createStage(t, () => {})
     for (const url of [
       "localhost:3000",
@@ -119,7 +119,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
     }
   })
 
-  test(`options that no request can have are refused and not tried again, over ${transport}`, async () => {
+  test(`invalid request options are refused and not retried, over ${transport}`, async () => {
     const wrong: StreamOptions[] = [
       { headers: { "no spaces": "x" } },
       { headers: { x: "a\nb" } },
@@ -140,7 +140,7 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
   })
 }
 
-test("no error about a URL or a header tells what may be secret", async () => {
+test("no error about a URL or a header contains possible secrets", async () => {
   const SECRET = "s3cr3t"
   const said: string[] = []
   for (const url of [
@@ -167,7 +167,7 @@ test("no error about a URL or a header tells what may be secret", async () => {
   for (const text of said) assert.ok(!text.includes(SECRET), text)
 })
 
-test("a user and a password in the URL are refused where fetch refuses them, and sent where it does not", async (t) => {
+test("a user and a password in the URL are refused where fetch refuses them, and sent otherwise", async (t) => {
   const { server, clock } = await createStage(t, async (exchange) => {
     await exchange.open()
     await exchange.write("data: a\n\nevent: stream.end\ndata:\n\n")
@@ -182,7 +182,7 @@ test("a user and a password in the URL are refused where fetch refuses them, and
   assert.match(server.requests[0]?.headers["authorization"] ?? "", /^Basic /)
 })
 
-test("a fetch that returns no web stream is refused with advice and not asked again", async (t) => {
+test("a fetch that returns no web stream is refused with advice and not called again", async (t) => {
   const { clock } = await createStage(t, () => {})
   const head = { status: 200, url: "", headers: new Headers({ "content-type": "text/event-stream" }) }
   const answers: unknown[] = [
@@ -227,7 +227,7 @@ test("a fetch gets its headers as a plain object, so that spreading them keeps t
   })
 })
 
-test("what the client finds wrong itself has no status", async () => {
+test("errors that the client detects itself have no status", async () => {
   const fetch: FetchLike = () =>
     Promise.resolve(new Response(`data: ${"x".repeat(100)}\n\n`, { headers: { "content-type": "text/event-stream" } }))
   const long = await failureOf("http://a.example/", { fetch, maxEventChars: 10 })

@@ -14,7 +14,7 @@ function goOnline(t: TestContext): () => void {
   return () => self.dispatchEvent(new Event("online"))
 }
 
-test("back on a network it tries at once, and should that be too soon, shortly after", async (t) => {
+test("back on a network it reconnects at once, and if that is too soon, shortly after", async (t) => {
   const { server, clock } = await createStage(t, async (exchange) => exchange.reset())
   clock.random = () => 1
   const delays: number[] = []
@@ -44,7 +44,7 @@ const createDeadStage = (t: TestContext): ReturnType<typeof createStage> =>
     await exchange.wait(1e9)
   })
 
-test("a machine that slept replaces its connection within a second, where the monotonic clock counts sleep", async (t) => {
+test("after the machine slept, it replaces its connection within a second, where the monotonic clock counts sleep", async (t) => {
   const stage = await createDeadStage(t)
   let slept = 0
   const clock: Clock = {
@@ -63,7 +63,7 @@ test("a machine that slept replaces its connection within a second, where the mo
   events.close()
 })
 
-test("a machine that slept does not wait for two heartbeats, where the monotonic clock stands still, too", async (t) => {
+test("after the machine slept, it does not wait for two heartbeats, also where the monotonic clock stops during sleep", async (t) => {
   const stage = await createDeadStage(t)
   const events = stream(stage.server.url, { clock: stage.clock, retry: { base: 0 } })
   const given = take(events)
@@ -93,7 +93,7 @@ test("a page that is shown again after the machine slept replaces its connection
 })
 
 for (const [how, step] of Object.entries({ back: -3_600_000, ahead: 3_600_000, "ahead a little": 8_000 })) {
-  test(`a time of day that is set ${how} again and again cuts no stream whose server is there`, async (t) => {
+  test(`repeated changes of the wall clock ${how} cut no stream of a running server`, async (t) => {
     const stage = await createStage(t, async (exchange) => {
       await exchange.open()
       await exchange.write(": heartbeat 15000\n\n")
@@ -113,7 +113,7 @@ for (const [how, step] of Object.entries({ back: -3_600_000, ahead: 3_600_000, "
     events.close()
   })
 
-  test(`a time of day that is set ${how} again and again hides no silence`, async (t) => {
+  test(`repeated changes of the wall clock ${how} hide no silence`, async (t) => {
     const stage = await createDeadStage(t)
     const events = stream(stage.server.url, { clock: stage.clock, idleTimeout: 30_000, retry: { base: 0 } })
     take(events)
@@ -127,7 +127,7 @@ for (const [how, step] of Object.entries({ back: -3_600_000, ahead: 3_600_000, "
   })
 }
 
-test("what cannot be asked for again is not given up because the network changed: it may have survived that", async (t) => {
+test("a request that cannot be repeated is not aborted because the network changed: it can have survived", async (t) => {
   const online = goOnline(t)
   for (const options of [{ body: { prompt: "?" } }, { retry: false }, { repeat: "never" }] as const) {
     const stage = await createStage(t, async (exchange) => {
@@ -146,7 +146,7 @@ test("what cannot be asked for again is not given up because the network changed
   }
 })
 
-test("a connection lost while nobody took what came is replaced before it is read on", async (t) => {
+test("a connection lost while the program did not read is replaced before reading continues", async (t) => {
   const online = goOnline(t)
   const { server, clock } = await createStage(t, async (exchange) => {
     await exchange.open()
@@ -167,7 +167,7 @@ test("a connection lost while nobody took what came is replaced before it is rea
   events.close()
 })
 
-test("a clock that is set back makes no client wait for longer than the silence that is allowed", async (t) => {
+test("a clock that is set back makes no client wait longer than the allowed silence", async (t) => {
   const stage = await createStage(t, async (exchange) => {
     await exchange.open()
     await exchange.write(`id: ${exchange.index}\ndata: ${exchange.index}\n\n`)

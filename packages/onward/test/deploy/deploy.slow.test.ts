@@ -14,7 +14,7 @@ const runs = [
 ] as const
 
 for (const { what, signal, isFresh } of runs) {
-  test(`${what} loses nothing for its streams, and the log is not asked by each of them`, async (t) => {
+  test(`${what} loses no event of its streams, and does not read the log for each of them`, async (t) => {
     const file = join(temporaryFolder(t), "events.db")
     const { wrong, reads, published } = await runDeploy(
       signal,

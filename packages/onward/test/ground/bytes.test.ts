@@ -18,7 +18,7 @@ async function withoutBuffer(): Promise<typeof byteLength> {
 
 const UNITS = ["a", "\u007f", "\u0080", "\u07ff", "\u0800", "\uffff", "\ud7ff", "\ue000", "🦊", "\ud83e", "\udd8a"]
 
-test("text has the length in bytes that encoders write, with and without Buffer", async () => {
+test("the byte length of text is that of encoders, with and without Buffer", async () => {
   const counted = await withoutBuffer()
   assert.notEqual(counted, byteLength)
   const encoder = new TextEncoder()

@@ -6,7 +6,7 @@ import { createHub, memoryLog } from "../../src/index.ts"
 import { createRuns } from "../../src/runs/index.ts"
 import { text } from "../../src/runs/formats/text.ts"
 
-test("the machine's clock tells the time of day, and durations by another that is never set", (t) => {
+test("the system clock returns the time of day, and measures durations by a monotonic clock", (t) => {
   const [day, moment] = [systemClock.now(), systemClock.monotonic()]
   assert.ok(Math.abs(day - Date.now()) < 60_000)
   t.mock.method(Date, "now", () => day - 3_600_000)

@@ -20,7 +20,7 @@ test("an id that a client can send back unchanged has no fault", () => {
   for (const id of good) assert.equal(idFaultOf(id), undefined, JSON.stringify(id))
 })
 
-test("an id that changes on its way has a fault, and the fault says which", () => {
+test("an id that changes in transit has a fault, and the fault says which", () => {
   const bad: readonly (readonly [id: unknown, says: RegExp])[] = [
     ["", /non-empty/],
     [7, /non-empty string/],
@@ -46,12 +46,12 @@ test("an id that changes on its way has a fault, and the fault says which", () =
   assert.match(idFaultOf("éé", 3) ?? "no fault", /3 bytes/)
 })
 
-test("the end, the beginning and everything under stream. are control words", () => {
+test("ids for the end, the beginning and all that start with stream. are control words", () => {
   for (const id of ["stream.end", "stream.", "stream.checkpoint", "earliest"]) assert.ok(isControlWord(id), id)
   for (const id of ["streams", "Earliest", "mystream.end", "latest"]) assert.ok(!isControlWord(id), id)
 })
 
-test("a header carries an id as UTF-8 bytes, and gives it back", () => {
+test("a header carries an id as UTF-8 bytes, and returns it unchanged", () => {
   for (const id of ["plain", "größe", "東京 🦊", "\u{feff}a", ""]) {
     assert.equal(idToHeader(id), Buffer.from(id).toString("latin1"))
     assert.equal(idFromHeader(idToHeader(id)), id)

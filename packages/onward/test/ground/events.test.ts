@@ -6,12 +6,12 @@ import { note, tick } from "./standard-schema.ts"
 const events = defineEvents({ tick, note })
 const refused = { name: "OnwardError", code: "validation_failed" }
 
-test("data that fits its schema becomes what the schema makes of it", async () => {
+test("data that fits its schema becomes the output of the schema", async () => {
   assert.deepEqual(await events.validate("tick", { symbol: "ACME", price: "12.5" }), { symbol: "ACME", price: 12.5 })
   assert.equal(await events.validate("note", "hello"), "hello")
 })
 
-test("data that does not fit is refused, saying where and why", async () => {
+test("invalid data is refused, with the field and the reason", async () => {
   await assert.rejects(events.validate("tick", { price: 1 }), { ...refused, message: /"tick".*symbol: must be text/ })
   await assert.rejects(events.validate("tick", { symbol: "A", price: "x" }), {
     ...refused,
@@ -20,13 +20,13 @@ test("data that does not fit is refused, saying where and why", async () => {
   await assert.rejects(events.validate("note", 7), { ...refused, message: /"note": must be text/ })
 })
 
-test("an event that is not in the contract is refused, whatever objects inherit", async () => {
+test("an event that is not in the contract is refused, also names of inherited properties", async () => {
   for (const name of ["other", "message", "", "toString", "__proto__", "constructor"]) {
     await assert.rejects(events.validate(name, {}), refused, name)
   }
 })
 
-test("an event is read back into its typed form", async () => {
+test("an event is decoded to its typed form", async () => {
   assert.deepEqual(await events.parse({ event: "tick", data: '{"symbol":"ACME","price":12.5}' }), {
     event: "tick",
     data: { symbol: "ACME", price: 12.5 },
@@ -36,20 +36,20 @@ test("an event is read back into its typed form", async () => {
   await assert.rejects(events.parse({ event: "other", data: "1" }), refused)
 })
 
-test("a text that looks like JSON is read back as the text it was", async () => {
+test("a text that looks like JSON is decoded as text", async () => {
   for (const text of ["42", "true", "null", '"quoted"', "{}"]) {
     assert.deepEqual(await events.parse({ event: "note", data: text }), { event: "note", data: text })
   }
 })
 
-test("with validation off the shape is believed", async () => {
+test("without validation, the shape of data is not checked", async () => {
   assert.deepEqual(await events.parse({ event: "tick", data: '{"price":"x"}' }, { validate: false }), {
     event: "tick",
     data: { price: "x" },
   })
 })
 
-test("what is no Standard Schema is refused when it is declared, by name", () => {
+test("an invalid Standard Schema is refused when it is declared, by name", () => {
   for (const wrong of [undefined, null, {}, { "~standard": {} }, () => true]) {
     assert.throws(() => defineEvents({ tick, broken: wrong as never }), { name: "TypeError", message: /"broken"/ })
   }

@@ -14,7 +14,7 @@ for (const text of texts) {
   })
 }
 
-test("a frame is turned into bytes once, whoever asks for them", () => {
+test("a frame is encoded once, for all its readers", () => {
   const frame = new Frame("data: shared\n\n")
   assert.equal(frame.bytes, frame.bytes)
   assert.equal(frame.chunk, frame.chunk)

@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { idOf, serialize } from "../../src/message.ts"
 
-test("strings travel raw, everything else as JSON, nothing as the empty string", () => {
+test("strings are sent unchanged, everything else as JSON, undefined as the empty string", () => {
   assert.equal(serialize("plain\ntext"), "plain\ntext")
   assert.equal(serialize(""), "")
   assert.equal(serialize(undefined), "")
@@ -14,7 +14,7 @@ test("strings travel raw, everything else as JSON, nothing as the empty string",
   assert.equal(serialize(new Date(0)), '"1970-01-01T00:00:00.000Z"')
 })
 
-test("what JSON cannot hold is refused, with what it is and why", () => {
+test("values that JSON cannot represent are refused, with the value and the reason", () => {
   const cyclic: Record<string, unknown> = {}
   cyclic.self = cyclic
   const refused = { name: "OnwardError", code: "invalid_message" }
@@ -26,7 +26,7 @@ test("what JSON cannot hold is refused, with what it is and why", () => {
   assert.ok(cause instanceof TypeError, "the reason is kept")
 })
 
-test("an entry's SSE id is its publisher's when there is one, else its position", () => {
+test("an entry's SSE id is its publisher's if it has one, else its position", () => {
   const entry = { topic: "a", data: "", position: "life0000~11", time: 0 }
   assert.equal(idOf(entry), "life0000~11")
   assert.equal(idOf({ ...entry, id: "mine" }), "mine")

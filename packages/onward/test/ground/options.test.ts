@@ -4,7 +4,7 @@ import { createHub } from "../../src/hub/index.ts"
 import { durationOf } from "../../src/options.ts"
 import { answerStream } from "../../src/server/index.ts"
 
-test("an option that does not exist is a TypeError that says which there are", () => {
+test("an unknown option is a TypeError that lists the known ones", () => {
   const hub = createHub()
   const slips: [() => unknown, RegExp][] = [
     [
@@ -29,7 +29,7 @@ test("an option that does not exist is a TypeError that says which there are", (
   for (const [slip, message] of slips) assert.throws(slip, { name: "TypeError", message })
 })
 
-test("a duration that is none is a TypeError, and one that is not given is the default", () => {
+test("an invalid duration is a TypeError, and an absent one is the default", () => {
   for (const wrong of [Number.NaN, 0, -1, "1", null]) {
     assert.throws(() => durationOf("heartbeat", wrong as number, 1), { name: "TypeError" })
     assert.throws(() => createHub({ heartbeat: wrong as number }), { name: "TypeError" })

@@ -20,7 +20,7 @@ function slowClock(): Clock & { turns: number } {
   return clock
 }
 
-test("a long loop gives the event loop back again and again", async () => {
+test("a long loop yields to the event loop repeatedly", async () => {
   const clock = slowClock()
   const turns = new Turns(clock)
   let beats = 0
@@ -33,7 +33,7 @@ test("a long loop gives the event loop back again and again", async () => {
   assert.ok(beats >= 100, `${beats} turns of others`)
 })
 
-test("a loop with time left never waits, and costs one turn at most", async () => {
+test("a loop with time left never waits, and takes one turn at most", async () => {
   const clock = { ...slowClock(), monotonic: () => 7 }
   const turns = new Turns(clock)
   for (let i = 0; i < 100_000; i++) assert.equal(turns.isOver, false)
@@ -41,7 +41,7 @@ test("a loop with time left never waits, and costs one turn at most", async () =
   assert.ok(clock.turns <= 1)
 })
 
-test("loops take turns in the order they asked, whether they wait or are called", async () => {
+test("loops take turns in the order of their requests, whether they wait or are called", async () => {
   const turns = new Turns(slowClock())
   const order: string[] = []
   async function loop(name: string): Promise<void> {
@@ -65,7 +65,7 @@ test("loops take turns in the order they asked, whether they wait or are called"
   assert.equal(new Set(order.slice(0, 3)).size, 3, order.join(""))
 })
 
-test("a hundred thousand pieces put off are all done, and the queue is empty", async () => {
+test("a hundred thousand deferred tasks all run, and the queue is empty", async () => {
   const turns = new Turns({ ...systemClock })
   let done = 0
   for (let i = 0; i < 100_000; i++) turns.later(() => done++)

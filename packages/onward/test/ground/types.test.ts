@@ -67,7 +67,7 @@ async function reading(): Promise<void> {
   void (event.event === "tock")
 }
 
-test("a contract's types tell events and their data apart", () => {
+test("a contract's types distinguish events and their data", () => {
   holds<Equal<EventInput<Events>["event"], "tick" | "note">>()
   holds<Equal<Extract<EventOutput<Events>, { event: "tick" }>["data"], { symbol: string; price: number }>>()
   holds<Equal<Message["data"], unknown>>()

@@ -19,7 +19,7 @@ class Member implements Beating {
   }
 }
 
-test("members are visited when they asked to be, to half a second, never later", async () => {
+test("members are visited when they requested it, up to half a second early, never late", async () => {
   const clock = createClock()
   const start = clock.monotonic()
   const wheel = new TimerWheel(clock)
@@ -39,7 +39,7 @@ test("members are visited when they asked to be, to half a second, never later",
   }
 })
 
-test("a wait shorter than a tick takes one tick, one longer than the ring is visited early", async () => {
+test("a wait shorter than a tick takes one tick, and one longer than the ring is visited early", async () => {
   const clock = createClock()
   const wheel = new TimerWheel(clock, { slots: 8 })
   const short = new Member(1)
@@ -51,7 +51,7 @@ test("a wait shorter than a tick takes one tick, one longer than the ring is vis
   assert.equal(long.visits.length, 1)
 })
 
-test("there is one timer however many members there are, and none when there are none", async () => {
+test("there is one timer for any number of members, and none without members", async () => {
   const clock = createClock()
   const wheel = new TimerWheel(clock)
   assert.equal(clock.timers, 0)
@@ -67,7 +67,7 @@ test("there is one timer however many members there are, and none when there are
   assert.equal(clock.timers, 0)
 })
 
-test("a member that is gone is not visited, even when it goes while the wheel turns", async () => {
+test("a removed member is not visited, also when it is removed during a tick", async () => {
   const clock = createClock()
   const wheel = new TimerWheel(clock)
   const victim = new Member(1_000)
@@ -89,7 +89,7 @@ test("a member that is gone is not visited, even when it goes while the wheel tu
   assert.equal(wheel.size, 0, "leaving twice counts once")
 })
 
-test("a member that comes while the wheel turns is visited in its time", async () => {
+test("a member that is added during a tick is visited in its time", async () => {
   const clock = createClock()
   const wheel = new TimerWheel(clock)
   const late = new Member(1_000)
@@ -104,7 +104,7 @@ test("a member that comes while the wheel turns is visited in its time", async (
   assert.equal(late.visits.length, 3)
 })
 
-test("late timers do not add up: a busy process keeps long waits to about a tick", async () => {
+test("late timers do not add up: in a busy process long waits are late by about a tick", async () => {
   const clock = createClock()
   const wheel = new TimerWheel({ ...clock, after: (delay, run) => clock.after(delay + 45, run) })
   const start = clock.monotonic()
@@ -115,7 +115,7 @@ test("late timers do not add up: a busy process keeps long waits to about a tick
   assert.ok((member.visits[0] as number) - start >= 59_500)
 })
 
-test("after a standstill every member that is due is visited once, and waits its time again", async () => {
+test("after a standstill every due member is visited once, and waits its time again", async () => {
   const clock = createClock()
   let standstill = 0
   const wheel = new TimerWheel({

@@ -59,7 +59,7 @@ test("docs/errors.md gives the HTTP statuses that adapters answer with", () => {
   }
 })
 
-test("docs/errors.md marks the codes worth trying again, and no other", () => {
+test("docs/errors.md marks the retryable codes, and no other", () => {
   for (const [, code = "", text] of read("docs/errors.md").matchAll(/^## `(\w+)`\n([^#]*)/gm)) {
     const isMarked = text?.includes("*try again later*")
     assert.equal(isMarked, new OnwardError(code as OnwardErrorCode, "").retryable, code)
@@ -82,7 +82,7 @@ test("every dependency is pinned to one version", () => {
   assert.deepEqual(loose, [])
 })
 
-test("the lockfile names the native parts of every platform, or npm ci would refuse it", () => {
+test("the lockfile names the native parts of every platform, which npm ci needs", () => {
   const { packages } = JSON.parse(read("package-lock.json")) as { packages: Record<string, Locked> }
   const missing = Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
     Object.keys(optionalDependencies).filter(
@@ -92,12 +92,12 @@ test("the lockfile names the native parts of every platform, or npm ci would ref
   assert.deepEqual(missing, [], "npm run lock adds them")
 })
 
-test("no file knows the machine it was written on", () => {
+test("no file contains a path of the machine on which it was written", () => {
   const machinePath = /(?<![\w.~)\]}/-])\/(?:work|root|home)(?=\/\w|[\s"'`]|$)/
   assert.deepEqual(find(machinePath, repositoryFiles()), [])
 })
 
-test("no file names a package registry, and the lock files no address to fetch from", () => {
+test("no file names a package registry, and the lock files no download address", () => {
   assert.deepEqual(find(/\bregistry\.(?:npmjs|yarnpkg|npmmirror)\b|\/\/[\w.-]*registry[\w-]*\./, repositoryFiles()), [])
   assert.deepEqual(find(/"resolved": "https?:/, LOCK_FILES), [])
 })
@@ -106,7 +106,7 @@ test("no file has the marks of a merge conflict", () => {
   assert.deepEqual(find(/^(?:<{7}|>{7}) /, repositoryFiles()), [])
 })
 
-test("every link between the documents leads somewhere", () => {
+test("every link between the documents has a target", () => {
   const documents = repositoryFiles().filter((file) => file.endsWith(".md"))
   const dead = documents.flatMap((file) =>
     [...read(file).matchAll(/\]\((?!\w+:|#)([^)#\s]+)[^)]*\)/g)].flatMap(([, link = ""]) =>
@@ -116,7 +116,7 @@ test("every link between the documents leads somewhere", () => {
   assert.deepEqual(dead, [])
 })
 
-test("every link to a heading of a document finds it", () => {
+test("every link to a heading of a document has a target", () => {
   const documents = repositoryFiles().filter((file) => file.endsWith(".md"))
   const anchors = (file: string): string[] =>
     [...read(file).matchAll(/^#+ (.*)$/gm)].map((match) => anchorOf(match[1] ?? ""))
@@ -136,7 +136,7 @@ test("README.md leads to every page of the documentation", () => {
   assert.deepEqual(unlinked, [])
 })
 
-test("docs/threats.md has each threat, and names tests that there are", () => {
+test("docs/threats.md has each threat, and names existing tests", () => {
   const page = read("docs/threats.md")
   const rows = [...page.matchAll(/^\| (S\d+(?:, S\d+)*) \|/gm)].flatMap(([, ids = ""]) => ids.split(", "))
   assert.deepEqual(
@@ -149,7 +149,7 @@ test("docs/threats.md has each threat, and names tests that there are", () => {
   assert.deepEqual(gone, [])
 })
 
-test("docs/threats.md names attacks of npm run attack, and all of them", () => {
+test("docs/threats.md names the attacks of npm run attack, and all of them", () => {
   const folder = join(repositoryRoot, "packages/hub/test/attack/attacks")
   const attacks = globSync("*.ts", { cwd: folder }).map((file) => file.replace(/\.ts$/, ""))
   const page = read("docs/threats.md").replaceAll(/"[^"]*"/g, "")
@@ -169,7 +169,7 @@ test("each file and folder that ARCHITECTURE.md names exists", () => {
   assert.deepEqual(gone, [])
 })
 
-test("ARCHITECTURE.md can be read in one sitting", () => {
+test("ARCHITECTURE.md has at most 120 lines", () => {
   const lines = read("ARCHITECTURE.md").trimEnd().split("\n").length
   assert.ok(lines <= 120, `${lines} lines; 120 are enough`)
 })

@@ -19,7 +19,7 @@ const entries = Object.entries(manifest.exports).flatMap(([path, conditions]) =>
   typeof conditions === "string" ? [] : [{ name: join("onward", path), conditions }],
 )
 
-test("onward has no dependencies, and peers only for those who have them anyway", () => {
+test("onward has no dependencies, and only optional peers", () => {
   const kinds = Object.keys(manifest).filter((field) => /dependencies$/i.test(field))
   assert.deepEqual(kinds, ["peerDependencies"])
   const optional = Object.entries(manifest.peerDependenciesMeta).filter(([, { optional }]) => optional)
@@ -29,7 +29,7 @@ test("onward has no dependencies, and peers only for those who have them anyway"
   )
 })
 
-test("installing onward runs nothing", () => {
+test("installing onward runs no script", () => {
   const run = Object.keys(manifest.scripts ?? {}).filter((script) => /^(?:pre|post)?(?:install|prepare)$/.test(script))
   assert.deepEqual(run, [])
 })
@@ -52,7 +52,7 @@ function pairsOf(conditions: Conditions): { source: string; types: string | unde
 }
 
 for (const { name, conditions } of entries) {
-  test(`${name} has a source file, and its build lies where the source says`, () => {
+  test(`${name} has a source file, and its build is at the matching path`, () => {
     for (const { source, types, built } of pairsOf(conditions)) {
       assert.ok(existsSync(join(packageRoot, source)), `${source} does not exist`)
       const path = source.replace("./src/", "./dist/").replace(/\.tsx?$/, "")

@@ -58,7 +58,7 @@ function partOf(file: string): string | undefined {
 const say = ({ from, to }: Import): string => `${from} imports ${to}`
 const inside = (): Import[] => imports().filter((each) => !each.bare)
 
-test("imports are found however they are written", () => {
+test("imports are found in every syntax", () => {
   const source = [
     'import { a } from "./a.ts"',
     'import type {\n  B,\n  C,\n} from "./b.ts"',
@@ -85,7 +85,7 @@ test("no layer imports a layer that is not below it, types included", () => {
   assert.deepEqual(wrong.map(say), [], "move what is shared down to a layer that both import")
 })
 
-test("adapters and drivers do not know each other", () => {
+test("adapters and drivers do not import each other", () => {
   const wrong = inside().filter(({ from, to }) => {
     const [here, there] = [partOf(from), partOf(to)]
     if (here === there || there === undefined) return false
@@ -95,7 +95,7 @@ test("adapters and drivers do not know each other", () => {
   assert.deepEqual(wrong.map(say), [], "move what they share down to the layer below")
 })
 
-test("a folder is entered through its index.ts, and the ground file by file", () => {
+test("a folder is imported through its index.ts, and the ground file by file", () => {
   const wrong = inside().filter(({ from, to }) => {
     const there = layerOf(to)
     return there !== layerOf(from) && there !== "ground" && to !== `${there}/index.ts`
@@ -104,7 +104,7 @@ test("a folder is entered through its index.ts, and the ground file by file", ()
 })
 
 for (const [name, folder] of [["onward", src] as const, ["onward-hub", hubSrc] as const]) {
-  test(`nothing in ${name} imports in a circle, types included`, () => {
+  test(`no imports in ${name} form a cycle, types included`, () => {
     const graph = Map.groupBy(
       imports(folder).filter((each) => !each.bare),
       ({ from }) => from,
@@ -132,7 +132,7 @@ test("the hub and the examples use the library through its public entries", () =
   assert.deepEqual(wrong.filter((each) => !isOfTests(each)).map(say), [])
 })
 
-test("only drivers and adapters that need Node import it, and nothing imports a package but an optional peer", () => {
+test("only drivers and adapters that need Node import it, and the only packages imported are optional peers", () => {
   const wrong = imports().filter(
     ({ from, to, bare }) => bare && !(to.startsWith("node:") && NEEDS_NODE.test(from)) && !PEERS[to]?.test(from),
   )

@@ -177,7 +177,7 @@ const SSE: readonly [object, string][] = [
 const OWNER: readonly [object, string][] = [[{ ownr: "ada" }, "owner"]]
 
 for (const [name, call] of Object.entries(CALLS)) {
-  test(`${name} refuses what it does not know, and says what was meant`, async () => {
+  test(`${name} refuses unknown options, with a suggestion`, async () => {
     const slips = SLIPS[name] ?? (name.startsWith("sse") ? SSE.slice(0, name.endsWith("nest") ? 1 : 2) : OWNER)
     for (const [options, meant] of slips) {
       await assert.rejects(
@@ -236,7 +236,7 @@ const WITHOUT = new Set([
   "restoreSqliteLog",
 ])
 
-test("every function of every public entry is looked at here", async () => {
+test("every function of every public entry is checked here", async () => {
   const manifest = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as { exports: object }
   const unknown = new Set<string>()
   for (const [path, conditions] of Object.entries(manifest.exports)) {

@@ -76,12 +76,12 @@ test("each tarball holds its licence, its README and its build, and no tests", (
   }
 })
 
-test("the SQL for PostgreSQL lies in the package as a file, and is what postgresSchema() gives", () => {
+test("the package contains the SQL for PostgreSQL as a file, equal to postgresSchema()", () => {
   const file = readFileSync(join(project, "node_modules/onward/sql/postgres.sql"), "utf8")
   assert.equal(file, postgresSchema())
 })
 
-test("every map leads to a source that is in the tarball", () => {
+test("every source map names a source in the tarball", () => {
   for (const { files } of tarballs) {
     const paths = new Set(files.map((file) => file.path))
     const built = [...paths].filter((path) => path.startsWith("dist/") && path.endsWith(".map"))
@@ -101,7 +101,7 @@ for (const entry of entries) {
   })
 }
 
-test("programs of CommonJS can require every entry", () => {
+test("CommonJS programs can require every entry", () => {
   const script = `for (const entry of ${JSON.stringify(entries)}) if (Object.keys(require(entry)).length === 0) throw entry`
   run(process.execPath, ["--input-type=commonjs", "--eval", script], project)
 })
@@ -175,7 +175,7 @@ test("with Fastify installed, its routes have the option `sse`", () => {
   assert.equal(compile("fastify.ts", source), "")
 })
 
-test("onward-hub says what to install for a log whose client is not there", () => {
+test("onward-hub says what to install for a log whose client is missing", () => {
   const clients = { redis: "ioredis", postgres: "pg", nats: "@nats-io/transport-node" }
   for (const [scheme, client] of Object.entries(clients)) {
     const args = ["node_modules/.bin/onward", "serve", "--port", "0", "--log", `${scheme}://127.0.0.1`]
@@ -185,7 +185,7 @@ test("onward-hub says what to install for a log whose client is not there", () =
   }
 })
 
-test("onward-hub finds the client of a log also in the folder it is started in, as npx keeps it elsewhere", () => {
+test("onward-hub finds the client of a log also in the folder in which it is started, because npx installs it elsewhere", () => {
   const elsewhere = join(folder, "elsewhere")
   mkdirSync(join(elsewhere, "node_modules"), { recursive: true })
   symlinkSync(join(repositoryRoot, "node_modules/pg"), join(elsewhere, "node_modules/pg"))
@@ -195,7 +195,7 @@ test("onward-hub finds the client of a log also in the folder it is started in, 
   assert.equal(status, 1)
 })
 
-test("onward-hub brings the command `onward`, which npx finds under both names", () => {
+test("onward-hub has the command `onward`, which npx finds under both names", () => {
   for (const name of ["onward", "onward-hub"]) {
     assert.match(run("npx", ["--no", "--", name, "--help"], project), /onward serve/, name)
   }

@@ -6,16 +6,16 @@ import { CONFIG_PAGE, configPage, CONFIG_SCHEMA, configSchema } from "../../../.
 import { referencePage } from "../../../../scripts/reference/page.ts"
 import { repositoryRoot } from "./imports.ts"
 
-test("docs/reference.md has the options that the types have: npm run reference writes it", () => {
+test("docs/reference.md has the options of the types: npm run reference writes it", () => {
   assert.equal(readFileSync(join(repositoryRoot, "docs/reference.md"), "utf8"), referencePage())
 })
 
-test("docs/hub-config.md and the JSON Schema have the settings that the hub has: npm run reference writes them", () => {
+test("docs/hub-config.md and the JSON Schema have the settings of the hub: npm run reference writes them", () => {
   assert.equal(readFileSync(join(repositoryRoot, CONFIG_PAGE), "utf8"), configPage())
   assert.equal(readFileSync(join(repositoryRoot, CONFIG_SCHEMA), "utf8"), configSchema())
 })
 
-test("each option in docs/reference.md says what it is for", () => {
+test("each option in docs/reference.md has a description", () => {
   const silent = referencePage()
     .split("\n")
     .filter((line) => /\| *\|$/.test(line))

@@ -26,7 +26,7 @@ const workflow = (name: string): Workflow => parse(read(`.github/workflows/${nam
 const workflows = globSync("*.yml", { cwd: join(repositoryRoot, ".github/workflows") }).map((file) => file.slice(0, -4))
 const commandsOf = ({ steps }: Job): string[] => steps.flatMap(({ run }) => run?.split("\n") ?? [])
 
-test("each YAML file of .github can be parsed, without a warning", () => {
+test("each YAML file of .github is valid, without a warning", () => {
   assert.ok(yamlFiles.length >= 5)
   for (const file of yamlFiles) assert.ok(parse(read(file), { logLevel: "error", strict: true }) !== null, file)
 })
@@ -41,7 +41,7 @@ test("each npm script that a workflow runs exists", () => {
   assert.deepEqual(missing, [])
 })
 
-test("each workflow may read the repository and nothing else, and names a version of each action", () => {
+test("each workflow can only read the repository, and pins the version of each action", () => {
   for (const name of workflows) {
     assert.deepEqual(workflow(name).permissions, { contents: "read" }, name)
     const actions = Object.values(workflow(name).jobs).flatMap(({ steps }) => steps.flatMap(({ uses }) => uses ?? []))
@@ -93,7 +93,7 @@ const release = {
   ],
 } satisfies Parameters<typeof releaseComplaints>[0]
 
-test("a release whose packages agree with the tag, the changelog and the repository has no complaints", () => {
+test("a release is accepted if its packages agree with the tag, the changelog and the repository", () => {
   assert.deepEqual(releaseComplaints(release), [])
 })
 
@@ -147,7 +147,7 @@ test("jsr.json has the entries that need neither Node nor a package, in the vers
   assert.deepEqual(jsr.exports, neutralEntries())
 })
 
-test("both packages say that importing them has no effect by itself, so that bundlers leave out what is not used", () => {
+test("both packages declare no side effects, so that bundlers remove unused code", () => {
   for (const name of ["onward", "hub"]) {
     const { sideEffects } = json(join("packages", name, "package.json")) as { readonly sideEffects?: unknown }
     assert.notEqual(sideEffects, undefined, name)

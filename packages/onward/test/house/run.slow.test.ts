@@ -37,7 +37,7 @@ test("npm scripts run on the pinned Node, from source, with their arguments", as
 })
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  test(`${signal} reaches the program once, which may take its time`, async () => {
+  test(`${signal} reaches the program once, and the program can take its time`, async () => {
     const child = start(`
       let count = 0
       const alive = setInterval(() => {}, 1000)
@@ -59,7 +59,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   })
 }
 
-test("every npm script that starts a program replaces its shell, which npm would signal instead", () => {
+test("every npm script that starts a program replaces its shell, because npm sends signals to the shell", () => {
   const wrong = Object.entries(scripts).filter(([, script]) => /^(?!exec ).*scripts\/run\.mjs/.test(script))
   assert.deepEqual(wrong, [])
 })
@@ -89,7 +89,7 @@ function writeTests(name: string, programs: Readonly<Record<string, string>>): s
   })
 }
 
-test("the files of a folder share a process, and neither hooks nor failures", async (t) => {
+test("the files of a folder share a process, but neither hooks nor failures", async (t) => {
   const pid = (file: string) => `import { writeFileSync } from "node:fs"
     writeFileSync(${JSON.stringify(join(folder, `pid-${file}`))}, String(process.pid))`
   const files = writeTests("shared", {
@@ -113,19 +113,19 @@ test("the files of a folder share a process, and neither hooks nor failures", as
   assert.notEqual(pidOf("first"), pidOf("globals"))
 })
 
-test("the files that are to start first are there", () => {
+test("the files that start first exist", () => {
   assert.deepEqual(
     LONGEST.filter((file) => !existsSync(join(repositoryRoot, file))),
     [],
   )
 })
 
-test("a file that cannot be loaded fails the run, beside others too", async (t) => {
+test("a file that cannot be loaded fails the run, also beside others", async (t) => {
   const files = writeTests("broken", { broken: `throw new Error("no test yet")`, whole: `test("one", () => {})` })
   assert.match(await runFast(t, files), /\{"passed":1,"failed":1,/)
 })
 
-test("a test that ends the process fails the run, which names the files that did not run to their end", async (t) => {
+test("a test that ends the process fails the run, which names the unfinished files", async (t) => {
   const files = writeTests("exit", {
     first: `test("one", () => {})`,
     second: `test("two", () => process.exit(0))`,
@@ -137,7 +137,7 @@ test("a test that ends the process fails the run, which names the files that did
   assert.match(output, /"failed":[23],/)
 })
 
-test("a test that never ends ends the run, which names its file and not those it shares the process with", async (t) => {
+test("a test that never ends ends the run, which names its file and not others of the same process", async (t) => {
   const files = writeTests("endless", {
     first: `test("one", () => {})`,
     second: `test("two", { timeout: 120_000 }, () => new Promise((resolve) => setTimeout(resolve, 120_000)))`,

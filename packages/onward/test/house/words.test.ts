@@ -6,7 +6,9 @@ import { proseOfCode, proseOfPage, titlesOfTests } from "../../../../scripts/wor
 const wordsIn = (prose: string): string[] => findWords(prose).map(({ line, words }) => `${line}: ${words}`)
 
 test("texts and test titles use the words of CONTRIBUTING.md", () => {
-  const hits = allHits().filter(({ file }) => !file.includes("/test/")).map(({ file, line, words, instead }) => `${file}:${line}: "${words}": write ${instead}`)
+  const hits = allHits()
+    .filter(({ file }) => !file.includes("/test/"))
+    .map(({ file, line, words, instead }) => `${file}:${line}: "${words}": write ${instead}`)
   assert.deepEqual(hits, [])
 })
 
@@ -34,7 +36,7 @@ test("words are found in comments and texts, over line ends, and not in code", (
   ])
 })
 
-test("words are found in a page's text and in the comments of its code", () => {
+test("words are found in the text of a page and in the comments of its code", () => {
   const page = [
     "Ask [who](whoever.md) `nobody`, as",
     "it asks.",

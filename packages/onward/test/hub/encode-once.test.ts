@@ -40,7 +40,7 @@ async function missedEvents() {
   return { ...here, live, first, encoded }
 }
 
-test("1,000 clients that resume encode no event twice, nor one that live streams got", async () => {
+test("1,000 clients that resume encode no event twice, and no event that live streams have received", async () => {
   const { hub, live, first, encoded, connect } = await missedEvents()
   assert.equal(live.data.length, MISSED + 1)
   assert.equal(encoded(), MISSED + 1, "for the live stream")
@@ -54,7 +54,7 @@ test("1,000 clients that resume encode no event twice, nor one that live streams
   await hub.close()
 })
 
-test("what a stream missed is encoded when it resumes, and not before", async () => {
+test("missed events are encoded when a stream resumes, and not before", async () => {
   const clock = createClock()
   const { log, encoded } = countingLog(memoryLog({ clock, epoch: "life0000" }))
   const { hub, another, connect } = await stage({ log, clock })

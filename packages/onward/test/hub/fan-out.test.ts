@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { stage } from "./stage.ts"
 
-test("everything published within one turn is one write a connection", async () => {
+test("events published within one turn are one write for each connection", async () => {
   const { clock, connect, hub } = await stage()
   const clients = [
     await connect({ topics: ["a"] }),
@@ -20,7 +20,7 @@ test("everything published within one turn is one write a connection", async () 
   )
 })
 
-test("a turn with more than a socket buffers is a few writes, none much larger than that", async () => {
+test("a turn larger than a socket buffer is a few writes, none much larger than it", async () => {
   const { clock, connect, hub } = await stage()
   const client = await connect({ topics: ["a"] })
   const before = client.frames.length
@@ -32,7 +32,7 @@ test("a turn with more than a socket buffers is a few writes, none much larger t
   assert.equal(client.data.length, 300)
 })
 
-test("connections that get the same entries share one frame, whatever they asked for", async () => {
+test("connections that receive the same entries share one frame, with any selectors", async () => {
   const { clock, connect, hub } = await stage()
   const clients = [
     await connect({ topics: ["a"] }),
@@ -61,7 +61,7 @@ test("connections that get the same entries share one frame, whatever they asked
   assert.deepEqual(clients[2]?.data, ["a", "a", "a", "a", "a", "b", "a"])
 })
 
-test("what several selectors of one stream match is delivered once", async () => {
+test("an entry that several selectors of one stream match is delivered once", async () => {
   const { clock, connect, hub } = await stage()
   const options = { topics: ["users/1", "news"], patterns: ["users/:id", "users/*", "*"] }
   const live = await connect(options)
@@ -77,7 +77,7 @@ test("what several selectors of one stream match is delivered once", async () =>
   assert.deepEqual((await connect(options, { last: 3 })).data, ["2", "3", "4"])
 })
 
-test("patterns and topics deliver what they match and nothing else", async () => {
+test("patterns and topics deliver what they match, and nothing else", async () => {
   const { connect, publish } = await stage()
   const exact = await connect({ topics: ["users/1"] })
   const pattern = await connect({ patterns: ["users/:id"] })
@@ -90,7 +90,7 @@ test("patterns and topics deliver what they match and nothing else", async () =>
   assert.deepEqual(all.data, ["1", "2", "3"])
 })
 
-test("a pattern that comes later matches topics that were published before", async () => {
+test("a new pattern matches topics that were published before", async () => {
   const { connect, publish } = await stage()
   await connect({ patterns: ["a/*"] })
   await publish("b/1", "0")
@@ -99,7 +99,7 @@ test("a pattern that comes later matches topics that were published before", asy
   assert.deepEqual(late.data, ["1"])
 })
 
-test("ten thousand topics that came and went leave nothing behind", async () => {
+test("ten thousand short-lived topics leave no memory behind", async () => {
   const { clock, hub, publish } = await stage()
   const { Recorder } = await import("./recorder.ts")
   const recorders = Array.from({ length: 10_000 }, (_, i) => {
@@ -124,7 +124,7 @@ test("ten thousand topics that came and went leave nothing behind", async () => 
   assert.ok(recorders.every(({ data }) => data.length === 0))
 })
 
-test("leaving twice counts once", async () => {
+test("removing a cursor twice counts once", async () => {
   const { connect, hub } = await stage()
   const one = await connect({ topics: ["a"], limitKey: "k" })
   await connect({ topics: ["a"], limitKey: "k" })
@@ -133,7 +133,7 @@ test("leaving twice counts once", async () => {
   assert.deepEqual([hub.stats().connections, hub.stats().topics], [1, 1])
 })
 
-test("stats tell who is connected, who is live, and what is in memory", async () => {
+test("stats report the connections, the live ones, and the memory in use", async () => {
   const { connect, hub, publish } = await stage()
   const none = { connections: 0, live: 0, reading: 0, full: 0, lag: 0, labels: {} }
   assert.deepEqual(hub.stats(), { ...none, topics: 0, window: { entries: 0, chars: 0 } })
@@ -146,7 +146,7 @@ test("stats tell who is connected, who is live, and what is in memory", async ()
   assert.deepEqual(hub.stats(), { ...states, topics: 2, window: { entries: 2, chars: 10 } })
 })
 
-test("the window keeps no more entries and characters than it may", async () => {
+test("the window keeps at most its maximum of entries and characters", async () => {
   const { hub, publish } = await stage({ window: { maxEntries: 5, maxChars: 100 } })
   await publish("a", ...Array.from({ length: 20 }, () => "12345"))
   assert.deepEqual(hub.stats().window, { entries: 5, chars: 25 })

@@ -18,7 +18,7 @@ function follow(hub: Hub, start: TopicStart, receiver: Partial<TopicReceiver> = 
   return { ...followed, seen, refresh: () => followed.refresh(), resume: () => followed.resume() }
 }
 
-test("a receiver gets the topic's history, what is published here and elsewhere, and the hub's end", async () => {
+test("a receiver gets the topic's history, messages published here and elsewhere, and the hub's end", async () => {
   const { clock, hub, another, publish } = await stage()
   await publish("a", "1", "2")
   const { seen } = follow(hub, "earliest")
@@ -77,7 +77,7 @@ test("a receiver that goes live while an entry is delivered gets that entry once
   await hub.close()
 })
 
-test("a refresh resolves when everything stored before it was received, and rejects while the store is away", async () => {
+test("a refresh resolves when everything stored before it was received, and rejects while the store is unavailable", async () => {
   const log = faultyLog()
   // the hub is not told that there is more
   const { clock, hub } = await stage({ log: { ...log, watch: async () => async () => {} } })
@@ -97,7 +97,7 @@ test("a refresh resolves when everything stored before it was received, and reje
   await assert.rejects(refresh(), { code: "hub_closed" })
 })
 
-test("what retention removed before it was received is reported once, before what follows", async () => {
+test("entries that retention removed before they were received are reported once, before later ones", async () => {
   const { clock, hub, publish } = await stage({ window: { maxEntries: 1 }, retention: { count: 3 } })
   await publish("a", "1", "2", "3", "4", "5")
   const { seen } = follow(hub, "earliest")

@@ -18,7 +18,7 @@ test("entries that retention removed after the cursor are announced before those
   assert.equal(client.gaps.length, 1)
 })
 
-test("a gap names the place as the client gave it, a publisher's id too", async () => {
+test("a gap has the client's cursor unchanged, a publisher's id too", async () => {
   const { connect, hub, publish } = await stage({ window, retention: { topic: { count: 1 } } })
   await hub.publish({ topic: "marks", data: "", id: "mark" })
   await publish("a", "1", "2", "3")
@@ -27,7 +27,7 @@ test("a gap names the place as the client gave it, a publisher's id too", async 
   assert.deepEqual(client.data, ["3"])
 })
 
-test("a quiet topic has no gap, however much of the others was removed", async () => {
+test("a quiet topic has no gap, although other topics lost entries", async () => {
   const { connect, publish } = await stage({ window, retention: { count: 3 } })
   await publish("quiet", "once")
   const client = await connect({ topics: ["quiet"] })
@@ -42,7 +42,7 @@ test("a quiet topic has no gap, however much of the others was removed", async (
   assert.deepEqual(pattern.gaps, [{ reason: "trimmed", from: place, to: at(4) }])
 })
 
-test("a cursor at the very edge of what is kept has no gap", async () => {
+test("a cursor just before the oldest kept entry has no gap", async () => {
   const { connect, publish } = await stage({ window, retention: { count: 3 } })
   await publish("a", "1", "2", "3", "4", "5", "6")
   const client = await connect({ topics: ["a"] }, { after: at(3) })
@@ -50,7 +50,7 @@ test("a cursor at the very edge of what is kept has no gap", async () => {
   assert.deepEqual(client.data, ["4", "5", "6"])
 })
 
-test("what the log removed and this process still has in its window is delivered, without a gap", async () => {
+test("entries that the log removed and the window still has are delivered, without a gap", async () => {
   const { connect, publish } = await stage({ retention: { count: 1 } })
   await publish("a", "1", "2", "3", "4")
   const client = await connect({ topics: ["a"] }, { after: at(1) })
@@ -58,7 +58,7 @@ test("what the log removed and this process still has in its window is delivered
   assert.deepEqual(client.data, ["2", "3", "4"])
 })
 
-test("a cursor of another life of the log is a gap, and everything kept follows", async () => {
+test("a cursor of another epoch is a gap, and all kept entries follow", async () => {
   const { connect, publish } = await stage()
   await publish("a", "1", "2")
   const client = await connect({ topics: ["a"] }, { after: "otherlif~15" })
@@ -67,7 +67,7 @@ test("a cursor of another life of the log is a gap, and everything kept follows"
   assert.deepEqual(client.events[0]?.event, "stream.gap")
 })
 
-test("an id that nobody gave out is a gap, and everything kept follows", async () => {
+test("an unknown id is a gap, and all kept entries follow", async () => {
   const { connect, publish } = await stage()
   await publish("a", "1", "2")
   const client = await connect({ topics: ["a"] }, { after: "who knows" })
@@ -75,7 +75,7 @@ test("an id that nobody gave out is a gap, and everything kept follows", async (
   assert.deepEqual(client.data, ["1", "2"])
 })
 
-test("a position ahead of the log is a gap, and news follow", async () => {
+test("a position newer than the log is a gap, and new entries follow", async () => {
   const { connect, publish } = await stage()
   await publish("a", "1", "2")
   const client = await connect({ topics: ["a"] }, { after: at(999) })
@@ -84,7 +84,7 @@ test("a position ahead of the log is a gap, and news follow", async () => {
   assert.deepEqual(client.data, ["3"])
 })
 
-test("a log that starts anew under a running hub is told to the streams that are open", async () => {
+test("open streams receive a gap when a log begins a new epoch under a running hub", async () => {
   let current = memoryLog({ epoch: "life0000" })
   const wakes = new Set<() => void>()
   const log: typeof current = {
@@ -109,7 +109,7 @@ test("a log that starts anew under a running hub is told to the streams that are
   assert.deepEqual(client.data, ["1", "2", "3"])
 })
 
-test("control events carry no id, except the one after which nothing comes", async () => {
+test("control events have no id, except the one at the end", async () => {
   const { connect, publish, hub, clock } = await stage({ window, retention: { count: 1 } })
   await publish("a", "1", "2", "3")
   const client = await connect({ topics: ["a"], until: ({ data }) => data === "end" }, { after: at(1) })

@@ -33,7 +33,7 @@ const ends: Readonly<Record<string, (stage: Stage, streams: readonly Recorder[])
 
 for (const [kind, optionsOf] of Object.entries(kinds)) {
   for (const [end, over] of Object.entries(ends)) {
-    test(`streams with ${kind} leave nothing behind once ${end}`, async () => {
+    test(`streams with ${kind} leave nothing behind after ${end}`, async () => {
       const limits = { connections: STREAMS, connectionsPerKey: STREAMS, patterns: STREAMS }
       const here = await stage({ limits, presence: { grace: 1_000 } })
       const { hub, clock } = here
@@ -58,7 +58,7 @@ for (const [kind, optionsOf] of Object.entries(kinds)) {
   }
 }
 
-test("20,000 streams, each with a topic, pattern, key, person and signal of its own, leave no memory behind", async () => {
+test("20,000 streams, each with its own topic, pattern, limit key, user and signal, leave no memory behind", async () => {
   const { hub, clock } = await stage({ presence: true, window: { maxEntries: 10 }, retention: { count: 10 } })
   let made = 0
   await assertGivesBack(20_000, async () => {

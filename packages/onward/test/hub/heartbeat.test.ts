@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { at, stage } from "./stage.ts"
 
-test("a silent stream has a comment, at the latest every heartbeat", async () => {
+test("a silent stream gets a comment within every heartbeat interval", async () => {
   const { clock, connect } = await stage({ heartbeat: 15_000 })
   const client = await connect({ topics: ["a"] })
   const before = client.blocks.length
@@ -19,7 +19,7 @@ test("a silent stream has a comment, at the latest every heartbeat", async () =>
   assert.ok(beats.every(({ comment, id }) => comment === "" && id === undefined))
 })
 
-test("a heartbeat moves the resume point, silently, when the log moved on without this stream", async () => {
+test("a heartbeat is a checkpoint if the log has advanced without this stream", async () => {
   const { clock, connect, publish } = await stage()
   const client = await connect({ topics: ["quiet"] })
   await publish("busy", "1", "2", "3")
@@ -31,7 +31,7 @@ test("a heartbeat moves the resume point, silently, when the log moved on withou
   assert.deepEqual(client.blocks.slice(2), [{ comment: "" }], "once is enough")
 })
 
-test("a stream that gets events has no heartbeats between them", async () => {
+test("a stream with events gets no heartbeats between them", async () => {
   const { clock, connect, publish } = await stage()
   const client = await connect({ topics: ["a"] })
   for (let i = 0; i < 20; i++) {
@@ -45,7 +45,7 @@ test("a stream that gets events has no heartbeats between them", async () => {
   assert.equal(client.data.length, 20)
 })
 
-test("after its own events a stream's heartbeat is a comment, not a checkpoint it was shown already", async () => {
+test("after its own events a stream's heartbeat is a comment, not a repeated checkpoint", async () => {
   const { clock, connect, publish } = await stage()
   const client = await connect({ topics: ["a"] })
   await publish("a", "1")
@@ -53,7 +53,7 @@ test("after its own events a stream's heartbeat is a comment, not a checkpoint i
   assert.deepEqual(client.blocks.at(-1), { comment: "" })
 })
 
-test("a checkpoint never overtakes the events of its own turn", async () => {
+test("a checkpoint never overtakes events of its turn", async () => {
   const { clock, connect, hub } = await stage()
   const client = await connect({ topics: ["a"] })
   await clock.pass(13_000)
@@ -67,7 +67,7 @@ test("a checkpoint never overtakes the events of its own turn", async () => {
   assert.deepEqual(client.data, ["1", "3", "5", "7", "9"])
 })
 
-test("streams that connected together do not beat together for ever", async () => {
+test("heartbeats of streams that connected together spread over time", async () => {
   const { clock, connect } = await stage()
   const clients = []
   for (let i = 0; i < 50; i++) clients.push(await connect({ topics: ["a"] }))

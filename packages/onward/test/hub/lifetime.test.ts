@@ -5,7 +5,7 @@ import { memoryLog } from "../../src/log/index.ts"
 import { Recorder } from "./recorder.ts"
 import { at, stage } from "./stage.ts"
 
-test("a drain closes streams evenly over its time, each with another time to come back", async () => {
+test("a drain closes streams evenly over its duration, each with a different reconnection time", async () => {
   const { clock, connect, hub } = await stage()
   const clients: Recorder[] = []
   for (let i = 0; i < 1_000; i++) clients.push(await connect({ topics: [`topic ${i}`] }))
@@ -26,7 +26,7 @@ test("a drain closes streams evenly over its time, each with another time to com
   assert.ok(new Set(retries).size > 500, "spread out")
 })
 
-test("a stream that is closed for its client to reconnect says exactly where, in a block with data", async () => {
+test("a stream that is closed for a reconnect has its exact position, in a block with data", async () => {
   const { clock, connect, hub, publish } = await stage()
   await publish("a", "1")
   const live = await connect({ topics: ["a"] })
@@ -42,7 +42,7 @@ test("a stream that is closed for its client to reconnect says exactly where, in
   }
 })
 
-test("a draining hub lets nobody in, and goes on publishing to those who are there", async () => {
+test("a draining hub accepts no streams, and continues to publish to open ones", async () => {
   const { clock, connect, hub, publish } = await stage()
   const client = await connect({ topics: ["a"] })
   await connect({ topics: ["a"] })
@@ -54,13 +54,13 @@ test("a draining hub lets nobody in, and goes on publishing to those who are the
   assert.equal(client.closed, "ended")
 })
 
-test("a drain without streams, or a second one, is done at once", async () => {
+test("a drain without streams, or a second one, resolves at once", async () => {
   const { hub } = await stage()
   await hub.drain()
   await hub.drain({ duration: 0 })
 })
 
-test("a drain that may take no time closes everything now", async () => {
+test("a drain with a duration of 0 closes all streams now", async () => {
   const { connect, hub } = await stage()
   const clients = [await connect({ topics: ["a"] }), await connect({ topics: ["a"] })]
   await hub.drain({ duration: 0 })
@@ -70,7 +70,7 @@ test("a drain that may take no time closes everything now", async () => {
   )
 })
 
-test("what was published just before a drain or a close still goes out", async () => {
+test("messages published just before a drain or a close are still sent", async () => {
   for (const how of ["drain", "close"] as const) {
     const { connect, hub } = await stage()
     const client = await connect({ topics: ["a"] })
@@ -85,7 +85,7 @@ test("what was published just before a drain or a close still goes out", async (
   }
 })
 
-test("both of two who drain at once are told when it is done", async () => {
+test("two concurrent drains both resolve", async () => {
   const { clock, connect, hub } = await stage()
   await connect({ topics: ["a"] })
   let done = 0
@@ -94,7 +94,7 @@ test("both of two who drain at once are told when it is done", async () => {
   assert.equal(done, 2)
 })
 
-test("streams that leave during a drain do not hold it up, and full ones are dropped", async () => {
+test("streams that disconnect during a drain do not delay it, and full ones are dropped", async () => {
   const { clock, connect, hub, publish } = await stage()
   const leaving = await connect({ topics: ["a"] })
   const full = await connect({ topics: ["a"] })
@@ -108,7 +108,7 @@ test("streams that leave during a drain do not hold it up, and full ones are dro
   assert.equal(full.closed, "aborted")
 })
 
-test("closing ends every stream and the log, and nothing can be published any more", async () => {
+test("closing ends every stream and the log, and publishing rejects afterwards", async () => {
   const { clock, connect, hub, log } = await stage()
   const client = await connect({ topics: ["a"] })
   await hub.close()
@@ -123,7 +123,7 @@ test("closing ends every stream and the log, and nothing can be published any mo
   await hub.drain()
 })
 
-test("a hub can be disposed of by its scope", async () => {
+test("a hub can be disposed of with `await using`", async () => {
   const { connect, hub } = await stage()
   const client = await connect({ topics: ["a"] })
   // what leaving the block of an `await using` does
@@ -131,7 +131,7 @@ test("a hub can be disposed of by its scope", async () => {
   assert.equal(client.closed, "ended")
 })
 
-test("an aborted signal ends its streams, all of them, and only them", async () => {
+test("an aborted signal ends all of its streams, and only them", async () => {
   const { clock, connect, hub } = await stage()
   const controller = new AbortController()
   const mine = [
@@ -157,7 +157,7 @@ test("an aborted signal ends its streams, all of them, and only them", async () 
   assert.equal(hub.stats().connections, 1)
 })
 
-test("a stream ends with stream.end after the entry its subscriber waits for, live", async () => {
+test("a live stream ends with stream.end after the entry that its `until` accepts", async () => {
   const { clock, connect, hub } = await stage()
   const client = await connect({ topics: ["a"], until: ({ event }) => event === "done" })
   const other = await connect({ topics: ["a"] })
@@ -175,7 +175,7 @@ test("a stream ends with stream.end after the entry its subscriber waits for, li
 })
 
 for (const entries of [1, 100]) {
-  test(`a stream ends with stream.end after the entry its subscriber waits for, in history, window of ${entries}`, async () => {
+  test(`a stream that reads history ends with stream.end after the entry that its \`until\` accepts, window of ${entries}`, async () => {
     const { connect, hub, publish } = await stage({ window: { maxEntries: entries } })
     await publish("a", "1", "2", "done", "3")
     const client = await connect({ topics: ["a"], until: ({ data }) => data === "done" }, "earliest")
@@ -192,7 +192,7 @@ for (const [maxAge, heartbeat] of [
   [25_000, 60_000],
   [600_000, 15_000],
 ] as const) {
-  test(`a stream ends within its maxAge of ${maxAge} ms, not at a later heartbeat of ${heartbeat} ms`, async () => {
+  test(`a stream ends within its maxStreamAge of ${maxAge} ms, not at a later heartbeat of ${heartbeat} ms`, async () => {
     const { clock, connect, publish } = await stage({ maxStreamAge: maxAge, heartbeat, stallTimeout: 3_600_000 })
     const opened = new Map<Recorder, number>()
     // opened at any moment between two ticks; half of them busy, some of those full
@@ -221,7 +221,7 @@ for (const [maxAge, heartbeat] of [
 }
 
 for (const start of ["earliest", { last: 1 }, { after: at(1) }, { since: 0 }] as const) {
-  test(`a client that leaves the moment its stream begins with ${JSON.stringify(start)} gets nothing more`, async () => {
+  test(`a client that disconnects when its stream starts with ${JSON.stringify(start)} receives nothing more`, async () => {
     const { clock, connect, hub, publish } = await stage({ window: { maxEntries: 1 } })
     await publish("a", "1", "2", "3")
     const other = await connect({ topics: ["a"] })
@@ -239,7 +239,7 @@ for (const start of ["earliest", { last: 1 }, { after: at(1) }, { since: 0 }] as
   })
 }
 
-test("a hub that is closed the moment a stream begins ends it, and writes nothing after that", async () => {
+test("a hub that is closed when a stream starts ends it, and writes nothing afterwards", async () => {
   const { clock, hub, publish } = await stage()
   await publish("a", "1", "2", "3")
   const client = new Recorder()
@@ -253,7 +253,7 @@ test("a hub that is closed the moment a stream begins ends it, and writes nothin
   assert.deepEqual(client.data, [])
 })
 
-test("a signal that outlives its streams holds nothing of them", async () => {
+test("a long-lived signal holds no references to ended streams", async () => {
   const { connect } = await stage()
   const { signal } = new AbortController()
   const clients = [await connect({ topics: ["a"], signal }), await connect({ topics: ["b"], signal })]
@@ -262,7 +262,7 @@ test("a signal that outlives its streams holds nothing of them", async () => {
   assert.equal(getEventListeners(signal, "abort").length, 0)
 })
 
-test("a drain ends a stream that was let in before it and began after it", async () => {
+test("a drain ends a stream that was accepted before it and started after it", async () => {
   const { clock, hub } = await stage()
   const opening = hub.subscribe({ topics: ["a"] }).open()
   let isDone = false
@@ -274,7 +274,7 @@ test("a drain ends a stream that was let in before it and began after it", async
   assert.ok(isDone)
 })
 
-test("publishing while the hub closes is refused as closed", async () => {
+test("publishing while the hub closes rejects as closed", async () => {
   const { another, clock } = await stage({ log: memoryLog({ epoch: "life0000" }) })
   const hub = another()
   const published = hub.publish({ topic: "a" })
@@ -284,7 +284,7 @@ test("publishing while the hub closes is refused as closed", async () => {
   await refused
 })
 
-test("a few streams are drained over the whole time too", async () => {
+test("a few streams are drained over the whole duration too", async () => {
   const { clock, connect, hub } = await stage()
   const clients: Recorder[] = []
   for (let i = 0; i < 10; i++) clients.push(await connect({ topics: ["a"] }))

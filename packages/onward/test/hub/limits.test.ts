@@ -4,7 +4,7 @@ import { createHub } from "../../src/hub/index.ts"
 import { Recorder } from "./recorder.ts"
 import { stage } from "./stage.ts"
 
-test("one connection too many is refused before it begins, and there is room when another has gone", async () => {
+test("a connection over the limit is refused before it starts, and accepted after another has ended", async () => {
   const { connect, hub } = await stage({ limits: { connections: 2 } })
   const one = await connect({ topics: ["a"] })
   await connect({ topics: ["a"] })
@@ -18,7 +18,7 @@ test("one connection too many is refused before it begins, and there is room whe
   await connect({ topics: ["a"] })
 })
 
-test("one connection too many under a key is refused, other keys and none are not", async () => {
+test("a connection over the limit of its limit key is refused, and those with other keys or none are not", async () => {
   const { connect } = await stage({ limits: { connectionsPerKey: 2 } })
   const options = { topics: ["a"], limitKey: "ann" }
   const one = await connect(options)
@@ -41,7 +41,7 @@ test("a subscription with too many topics and patterns is refused, repeats not c
   })
 })
 
-test("a cursor longer than any that was given out is refused, counted in bytes", async () => {
+test("a cursor longer than any issued one is refused, counted in bytes", async () => {
   const { hub } = await stage({ limits: { cursorBytes: 10 } })
   const subscription = hub.subscribe({ topics: ["a"] })
   subscription.open({ after: "1234567890" })
@@ -52,7 +52,7 @@ test("a cursor longer than any that was given out is refused, counted in bytes",
   assert.throws(() => subscription.open({ after: "x".repeat(65_536) }), refused)
 })
 
-test("a message larger than the limit is refused, and stored nowhere", async () => {
+test("a message over the limit is refused, and not stored", async () => {
   const { hub, connect } = await stage({ limits: { messageBytes: 100 } })
   const refused = { name: "OnwardError", code: "message_too_large" }
   await hub.publish({ topic: "a", data: "x".repeat(99) })
@@ -63,7 +63,7 @@ test("a message larger than the limit is refused, and stored nowhere", async () 
   assert.equal((await connect({ topics: ["a"] }, "earliest")).data.length, 1)
 })
 
-test("a client may ask for so many of the last entries, and no more", async () => {
+test("a client can request a limited number of the last entries", async () => {
   const { hub } = await stage({ limits: { last: 20 } })
   const subscription = hub.subscribe({ topics: ["a"] })
   subscription.open({ last: 20 })
@@ -75,7 +75,7 @@ test("a client may ask for so many of the last entries, and no more", async () =
   }
 })
 
-test("limits that do not exist or are none are refused when the hub is made, by name", () => {
+test("unknown and invalid limits are refused when the hub is created, by name", () => {
   assert.throws(() => createHub({ limits: { conections: 1 } as never }), {
     name: "TypeError",
     message: /conections.*connections/s,
@@ -88,7 +88,7 @@ test("limits that do not exist or are none are refused when the hub is made, by 
   }
 })
 
-test("a subscription to nothing, or with a start that is none, is refused", async () => {
+test("a subscription without selectors, or with an invalid start point, is refused", async () => {
   const { hub } = await stage()
   assert.throws(() => hub.subscribe({}), TypeError)
   for (const from of ["latest", "earlist", null, 5, {}, { lst: 3 }, { last: 3, since: 1 }, new Date()]) {
@@ -96,7 +96,7 @@ test("a subscription to nothing, or with a start that is none, is refused", asyn
   }
 })
 
-test("what a client can bring about makes no subscription throw: opening it does", async () => {
+test("invalid input of a client makes no subscription throw: opening it does", async () => {
   const { hub } = await stage()
   const invalid = { name: "OnwardError", code: "invalid_selector" }
   const opening = (options: object): (() => unknown) => {
@@ -120,7 +120,7 @@ test("what a client can bring about makes no subscription throw: opening it does
   assert.throws(opening({ topics: ["a"], from: { after: "x".repeat(2_000) } }), { code: "cursor_too_long" })
 })
 
-test("one key cannot take all patterns, and gets back what its streams gave back", async () => {
+test("one limit key cannot use all patterns, and can use again what its streams released", async () => {
   const { connect, hub } = await stage({ limits: { patterns: 5, patternsPerKey: 2 } })
   const refused = { code: "too_many_patterns_for_key", status: 429, retryable: true }
   const first = await connect({ patterns: ["a/*"], limitKey: "ada" })
@@ -136,7 +136,7 @@ test("one key cannot take all patterns, and gets back what its streams gave back
   assert.throws(() => open("c/*", "d/*", "e/*"), refused)
 })
 
-test("too many different patterns are refused before the stream begins", async () => {
+test("too many different patterns are refused before the stream starts", async () => {
   const { connect, hub } = await stage({ limits: { patterns: 2 } })
   const one = await connect({ patterns: ["a/*", "b/*"] })
   await connect({ patterns: ["b/*"] })
@@ -148,7 +148,7 @@ test("too many different patterns are refused before the stream begins", async (
     .start(new Recorder())
 })
 
-test("a message's size is counted in bytes, whatever field holds them", async () => {
+test("a message's size is counted in bytes, in all fields", async () => {
   const { hub } = await stage({ limits: { messageBytes: 100 } })
   const refused = { code: "message_too_large" }
   await assert.rejects(hub.publish({ topic: "é".repeat(60) }), refused)
@@ -157,7 +157,7 @@ test("a message's size is counted in bytes, whatever field holds them", async ()
   await assert.rejects(hub.publish({ topic: "a", idempotencyKey: "é".repeat(60) }), refused)
 })
 
-test("topics that are no list are refused, instead of being taken apart into letters", async () => {
+test("topics that are not a list are refused, instead of being split into letters", async () => {
   const { hub } = await stage()
   assert.throws(() => hub.subscribe({ topics: "news" as never }), TypeError)
   assert.throws(() => hub.subscribe({ patterns: "news*" as never }), TypeError)

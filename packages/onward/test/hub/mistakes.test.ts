@@ -8,7 +8,7 @@ import { serialize } from "../../src/message.ts"
 
 const invalid = { name: "OnwardError", code: "invalid_message" }
 
-test("data that JSON would lose is refused, at any depth, and says where it is", async () => {
+test("data that JSON would lose is refused, at any depth, with its path", async () => {
   await using hub = createHub()
   const lost: [data: unknown, message: RegExp][] = [
     [Promise.resolve(1), /a promise, which JSON cannot hold\. Await it first/],
@@ -41,7 +41,7 @@ test("data that JSON would lose is refused, at any depth, and says where it is",
   assert.equal(hub.stats().window.entries, 0)
 })
 
-test("data that is plain, or says itself what JSON is to have, is published as ever", () => {
+test("plain data, and data with toJSON, is published as before", () => {
   class Point {
     x = 1
   }
@@ -62,7 +62,7 @@ test("data that is plain, or says itself what JSON is to have, is published as e
   }
 })
 
-test("fields that do not exist are refused, with the one that was probably meant", async () => {
+test("unknown fields are refused, with a suggestion", async () => {
   await using hub = createHub()
   const message = /no field "(?:dta|evnt|iid)"\. Did you mean "(?:data|event|id)"\?/
   for (const field of ["dta", "evnt", "iid"]) {
@@ -83,7 +83,7 @@ test("events named like those that an EventSource fires itself are refused", asy
   for (const event of ["message", "errors", "close"]) await hub.publish({ topic: "a", event })
 })
 
-test("what is no log, contract or format is refused before anything is asked of it", () => {
+test("an invalid log, contract or format is refused before its first use", () => {
   const wrong = (options: object) => () => createHub(options)
   const mistakes: [call: () => unknown, message: RegExp][] = [
     [
@@ -144,7 +144,7 @@ function breakable(name: "bounds" | "read" | "watch") {
   return { log, state }
 }
 
-test("a log that fails with a programming error is told of once, and not asked again", async () => {
+test("a log that fails with a programming error is reported once, and not called again", async () => {
   for (const name of ["bounds", "read", "watch"] as const) {
     const clock = createClock()
     const told: unknown[] = []
@@ -168,7 +168,7 @@ test("a log that fails with a programming error is told of once, and not asked a
   }
 })
 
-test("an id that a client made up is refused with its own status, by every method of runs", async () => {
+test("an invalid run id from a client is refused with its own status, by every method of runs", async () => {
   await using runs = createRuns({ format: text() })
   for (const id of ["", "x".repeat(600), "a*", "a/:b", "a\nb", "a\0", "\ud800"]) {
     await assert.rejects(

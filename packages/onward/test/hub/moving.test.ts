@@ -31,7 +31,7 @@ async function comeBack(s: Stage, id: string, count: number): Promise<Recorder> 
   return recorder
 }
 
-test("moved to another log, a client with a place in the old one is told of one gap, and gets all that is kept", async (t) => {
+test("moved to another log, a client with a position of the old one receives one gap, and all kept entries", async (t) => {
   const old = await stage({ presence: true })
   const [place = ""] = await old.publish("a", "1", "2")
   await old.hub.publish({ topic: "a", data: "3", id: "mine" })

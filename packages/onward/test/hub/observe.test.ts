@@ -175,7 +175,7 @@ test("a slow client is seen to fall behind, and to catch up", async () => {
   assert.deepEqual([info?.state, info?.lag, info?.behindSince, info?.entries], ["live", 0, undefined, 3])
 })
 
-test("bytes and entries of a stream are what it was sent, whichever way it went", async () => {
+test("bytes and entries of a stream count everything it was sent, from the window, the log and live", async () => {
   const { clock, connect, hub, publish } = await observed({ window: { maxEntries: 3 } })
   const clients: Recorder[] = []
   for (let i = 0; i < 3; i++) {

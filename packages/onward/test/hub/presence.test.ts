@@ -24,7 +24,7 @@ const COUNT = { grace: 0 }
 
 const on = (hub: Hub, topic = "room"): number => hub.presence.of(topic).streams
 
-test("streams and distinct people are counted over all processes: here at once, elsewhere a second later", async () => {
+test("streams and distinct users are counted over all processes: here at once, elsewhere a second later", async () => {
   const s = await stage({ presence: COUNT })
   const two = join(s).hub
   await s.clock.pass(1_000)
@@ -45,7 +45,7 @@ test("streams and distinct people are counted over all processes: here at once, 
   for (const hub of [s.hub, two]) assert.deepEqual(hub.presence.of("room"), { streams: 2, userIds: ["ada"] })
 })
 
-test("a process that comes later is told everything, however much it is", async () => {
+test("a process that starts later receives the whole presence, of any size", async () => {
   const s = await stage({ presence: COUNT })
   const topics = Array.from({ length: 90 }, (_, i) => `room/${i}/${"x".repeat(900)}`)
   for (let i = 0; i < 3; i++) await s.connect({ topics: topics.slice(i * 30, (i + 1) * 30) })
@@ -57,7 +57,7 @@ test("a process that comes later is told everything, however much it is", async 
   assert.equal(two.presence.of("crowd").userIds.length, 450)
 })
 
-test("a process that says goodbye counts no more, one that falls silent after three beats", async () => {
+test("a process that closes is no longer counted, and one that becomes silent is not after three beats", async () => {
   const s = await stage({ presence: COUNT })
   const two = join(s)
   const three = join(s)
@@ -78,7 +78,7 @@ test("a process that says goodbye counts no more, one that falls silent after th
   assert.equal(s.errors.length, 1)
 })
 
-test("while the log is away nobody is forgotten", async () => {
+test("while the log is unavailable no process is removed", async () => {
   const s = await stage()
   const all = [join(s), join(s)]
   const [one, two] = all as [(typeof all)[0], (typeof all)[0]]
@@ -109,7 +109,7 @@ test("processes that had lost each other find each other again", async () => {
   assert.deepEqual([on(one.hub), on(two.hub)], [2, 2])
 })
 
-test("a process that is alone writes one entry, and a quiet one of several one each five seconds", async () => {
+test("a single process writes one entry, and a quiet one of several one every five seconds", async () => {
   const s = await stage({ presence: COUNT })
   await s.connect({ topics: ["room"] })
   await s.clock.pass(60_000)
@@ -125,7 +125,7 @@ test("a process that is alone writes one entry, and a quiet one of several one e
   assert.equal((await count()) - before, 24)
 })
 
-test("no pattern sees what processes tell each other, and no user may write or read there", async () => {
+test("no pattern matches the presence topic, and users can neither write nor read it", async () => {
   const s = await stage({ presence: COUNT })
   const two = join(s).hub
   const everything = await s.connect({ patterns: ["*"] }, "earliest")
@@ -138,7 +138,7 @@ test("no pattern sees what processes tell each other, and no user may write or r
   assert.throws(() => s.hub.subscribe({ topics: ["stream.presence"] }).open(), reserved)
 })
 
-test("what somebody else writes there is passed over", async () => {
+test("invalid records of other programs on the presence topic are ignored", async () => {
   const s = await stage({ presence: COUNT })
   for (const data of ["", "null", "[]", '{"from":1}', '{"from":"x","anew":true,"changes":1}']) {
     await s.log.append([{ topic: "stream.presence", data }])
@@ -149,7 +149,7 @@ test("what somebody else writes there is passed over", async () => {
   assert.deepEqual(s.errors, [])
 })
 
-test("who follows a topic is given each change in any process, the newest only, until the signal", async () => {
+test("a follower of a topic receives each change in any process, the newest only, until the signal", async () => {
   const s = await stage({ presence: COUNT })
   const two = join(s).hub
   await s.clock.pass(2_000)
@@ -170,7 +170,7 @@ test("who follows a topic is given each change in any process, the newest only, 
   assert.deepEqual(got, [0, 1, 4, 3])
 })
 
-test("only the topics asked for are counted, and others are told of no more than the limit", async () => {
+test("only requested topics are counted, and at most the limit of user ids is reported", async () => {
   const s = await stage({ presence: { patterns: ["room/*"], maxReported: 3 } })
   const two = join(s).hub
   await s.clock.pass(1_000)
@@ -186,7 +186,7 @@ test("only the topics asked for are counted, and others are told of no more than
   )
 })
 
-test("asking a hub that does not count says how to turn it on", async () => {
+test("presence of a hub without it throws, and says how to enable it", async () => {
   const { hub } = await stage()
   assert.throws(() => hub.presence.of("room"), /createHub\(\{ presence: true \}\)/)
   assert.throws(() => hub.subscribe({ topics: ["room"], userId: "" }).open(), /`userId` must be/)

@@ -82,7 +82,7 @@ for (const [name, { missing }] of Object.entries(STORES)) {
   const kind = name as keyof typeof STORES
 
   test(
-    `${kind}: processes come and go while all publish, and every reader gets everything once and in order`,
+    `${kind}: processes start and stop while all publish, and every reader receives everything once and in order`,
     { skip: missing },
     async (t) => {
       t.diagnostic(`SEED=${SEED}`)

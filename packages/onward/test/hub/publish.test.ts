@@ -21,7 +21,7 @@ test("a publish resolves to the SSE id that subscribers see", async () => {
   )
 })
 
-test("every field arrives as it was given", async () => {
+test("every field arrives unchanged", async () => {
   const { clock, connect, hub } = await stage()
   const client = await connect({ topics: ["größe/東京"] })
   await hub.publish({
@@ -57,7 +57,7 @@ for (const field of ["event", "id", "idempotencyKey"] as const) {
   })
 }
 
-test("event names of the server's own are refused", async () => {
+test("event names that the server uses are refused", async () => {
   const { hub } = await stage()
   for (const event of ["stream.gap", "stream.end", "stream.error", "stream.", "stream.anything"]) {
     await assert.rejects(hub.publish({ topic: "a", event, data: "" }), refused, event)
@@ -95,7 +95,7 @@ const disguises: readonly ((name: string) => string)[] = [
   (name) => Buffer.from(name).toString("latin1"),
 ]
 
-test("no disguise of a reserved name arrives as one", async () => {
+test("no variant of a reserved name arrives as a reserved name", async () => {
   const { clock, connect, hub } = await stage()
   const client = await connect({ topics: ["a"] })
   let accepted = 0
@@ -121,7 +121,7 @@ test("no disguise of a reserved name arrives as one", async () => {
   }
 })
 
-test("ids that mean something to Onward are refused", async () => {
+test("ids with a meaning in Onward are refused", async () => {
   const { hub } = await stage()
   for (const id of [at(1), "abcdefgh~15", "earliest", "stream.end", "stream.gap"]) {
     await assert.rejects(hub.publish({ topic: "a", id }), refused, id)
@@ -131,20 +131,20 @@ test("ids that mean something to Onward are refused", async () => {
   }
 })
 
-test("a field that does not exist is named, with those that do", async () => {
+test("an unknown field is named, with the known ones", async () => {
   const { hub } = await stage()
   await assert.rejects(hub.publish({ topic: "a", evnt: "x" } as Message), { ...refused, message: /"evnt".*event/ })
   await assert.rejects(hub.publish({ topics: ["a"] } as never), { ...refused, message: /"topics".*topic/ })
 })
 
-test("topics that are none are refused", async () => {
+test("invalid topics are refused", async () => {
   const { hub } = await stage()
   for (const topic of ["", "*", "user:*", "a/:id", "a\nb", "a".repeat(1_025), undefined, null, 7]) {
     await assert.rejects(hub.publish({ topic } as Message), { name: "OnwardError", code: "invalid_selector" })
   }
 })
 
-test("data that is no text and no JSON is refused", async () => {
+test("data that is neither text nor JSON is refused", async () => {
   const { hub } = await stage()
   const cyclic: unknown[] = []
   cyclic.push(cyclic)
@@ -170,7 +170,7 @@ test("a reconnection time is at least half a second and at most an hour", async 
   assert.deepEqual(sent, [500, 500, 500, 3_600_000, 3_600_000, 3_600_000])
 })
 
-test("an id is never longer than the cursor that a client of this hub may send", async () => {
+test("an id is never longer than the last event id that this hub accepts", async () => {
   const { hub, another } = await stage()
   await hub.publish({ topic: "a", id: "é".repeat(512) })
   await assert.rejects(hub.publish({ topic: "a", id: "東".repeat(342) }), { ...refused, message: /1024 bytes/ })
@@ -193,7 +193,7 @@ test("an id in the log that clients cannot send back is not sent to them: they g
   )
 })
 
-test("a repeated key or id is stored and delivered once, and resolves to the same id", async () => {
+test("a repeated idempotency key or id is stored and delivered once, and resolves to the same id", async () => {
   const { clock, connect, hub } = await stage()
   const client = await connect({ topics: ["a"] })
   const first = await hub.publish({ topic: "a", data: "1", idempotencyKey: "k" })
@@ -212,7 +212,7 @@ test("a repeated key or id is stored and delivered once, and resolves to the sam
   assert.deepEqual(client.data, ["1", "2", "3"])
 })
 
-test("messages published together are stored all or none, next to each other", async () => {
+test("messages published together are stored all or nothing, next to each other", async () => {
   const { clock, connect, hub } = await stage()
   const client = await connect({ patterns: ["*"] })
   await assert.rejects(
@@ -232,7 +232,7 @@ test("messages published together are stored all or none, next to each other", a
   assert.deepEqual(client.data, ["x1", "x2", "x3", "y1", "y2", "y3", "z1", "z2", "z3"])
 })
 
-test("under a contract data becomes what its schema makes of it, and what does not fit is not published", async () => {
+test("with a contract, data becomes the output of its schema, and invalid data is not published", async () => {
   const { clock, connect } = await stage()
   const hub = createHub({ events: defineEvents({ tick, note }), clock })
   const client = await connect({ topics: ["a"] }, undefined, hub as never)
@@ -273,13 +273,13 @@ test("hostile data is text like any other", async () => {
   assert.ok(client.events.every(({ event }) => event === undefined))
 })
 
-test("a topic with half a surrogate pair is refused: no store could keep it", async () => {
+test("a topic with half a surrogate pair is refused, because no store can keep it", async () => {
   const { hub } = await stage()
   await assert.rejects(hub.publish({ topic: "a\ud800" }), { code: "invalid_selector" })
   assert.throws(() => hub.subscribe({ topics: ["a\udc00b"] }).open(), { code: "invalid_selector" })
 })
 
-test("a repeat by key resolves to an id that is in the log, whatever id it was given", async () => {
+test("a repeat by idempotency key resolves to an id that is in the log, also if it has another id", async () => {
   const { connect, hub } = await stage()
   await hub.publish({ topic: "a", data: "1", id: "first", idempotencyKey: "k" })
   await hub.publish({ topic: "a", data: "2" })
@@ -289,7 +289,7 @@ test("a repeat by key resolves to an id that is in the log, whatever id it was g
   assert.deepEqual(client.data, ["2"])
 })
 
-test("a repeat is told apart from what was stored, and is not delivered whatever it says", async () => {
+test("a repeat is reported as such, and is not delivered, also with other data", async () => {
   const { clock, connect, hub } = await stage()
   const client = await connect({ topics: ["a", "b"] })
   const given = [
@@ -322,7 +322,7 @@ test("a repeat is told apart from what was stored, and is not delivered whatever
   assert.deepEqual(client.data, ["1", "3", "4", "5", "8"])
 })
 
-test("what another topic keeps is not known by the answer to a publish", async () => {
+test("the result of a publish does not reveal messages of other topics", async () => {
   const { hub } = await stage()
   await hub.publish({ topic: "private", data: "secret", id: "id", idempotencyKey: "key" })
   const answers = await hub.publishResults([

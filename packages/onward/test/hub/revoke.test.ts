@@ -5,7 +5,7 @@ import { stage } from "./stage.ts"
 
 const STREAMS = 1_000
 
-test("of a thousand streams under load those whose login ends get not one event more, the others every one", async () => {
+test("of a thousand streams under load, those whose login ends receive no further event, and the others every one", async () => {
   const { connect, hub, clock, publish } = await stage()
   const login = new AbortController()
   const isRevoked = (i: number): boolean => i % 2 === 0
@@ -31,7 +31,7 @@ test("of a thousand streams under load those whose login ends get not one event 
   assert.equal(hub.stats().connections, STREAMS / 2)
 })
 
-test("a session that is revoked by an entry on a topic of its own ends in every process, behind what came before", async () => {
+test("a session that is revoked by an entry on its own topic ends in every process, after earlier entries", async () => {
   const { connect, another, hub, clock, publish } = await stage()
   const other = another()
   const session = (name: string): SubscribeOptions => ({

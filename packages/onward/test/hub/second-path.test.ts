@@ -9,7 +9,7 @@ const isDone = ({ data }: { data: string }): boolean => data === "done"
 for (const window of [{ maxEntries: 0 }, { maxChars: 0 }, { maxEntries: 2 }, {}]) {
   const having = `with window ${JSON.stringify(window)}`
 
-  test(`${having}, a stream resumes after each entry, with what came after it`, async () => {
+  test(`${having}, a stream resumes after each entry, with the entries after it`, async () => {
     const { connect, publish } = await stage({ window })
     const data = ["1", "2", "3", "4", "5"]
     const ids = await publish("a", ...data)
@@ -25,7 +25,7 @@ for (const window of [{ maxEntries: 0 }, { maxChars: 0 }, { maxEntries: 2 }, {}]
     }
   })
 
-  test(`${having}, the last entries are those asked for`, async () => {
+  test(`${having}, the last entries are the requested ones`, async () => {
     const { connect, publish } = await stage({ window })
     await publish("a", "1", "2", "3")
     await publish("b", "x")
@@ -40,7 +40,7 @@ for (const window of [{ maxEntries: 0 }, { maxChars: 0 }, { maxEntries: 2 }, {}]
     }
   })
 
-  test(`${having}, a stream that was full when its last entry came ends with it, and gets nothing after it`, async () => {
+  test(`${having}, a stream that was full when its last entry arrived ends with it, and gets nothing after it`, async () => {
     const { clock, connect, publish } = await stage({ window })
     const client = await connect({ topics: ["a"], until: isDone })
     client.room = 0
@@ -56,7 +56,7 @@ for (const window of [{ maxEntries: 0 }, { maxChars: 0 }, { maxEntries: 2 }, {}]
     assert.equal(client.closed, "ended")
   })
 
-  test(`${having}, a repeat of the newest entry is delivered to none, live, full or resuming`, async () => {
+  test(`${having}, a repeat of the newest entry is delivered to no stream, live, full or resuming`, async () => {
     const { clock, connect, hub } = await stage({ window })
     const live = await connect({ topics: ["a"] })
     const full = await connect({ topics: ["a"] })
@@ -74,7 +74,7 @@ for (const window of [{ maxEntries: 0 }, { maxChars: 0 }, { maxEntries: 2 }, {}]
     for (const client of [live, full]) assert.deepEqual(client.data, ["1", "1"])
   })
 
-  test(`${having}, a repeat beside new entries moves none of them`, async () => {
+  test(`${having}, a repeat beside new entries changes the order of none`, async () => {
     const { clock, connect, hub } = await stage({ window })
     const client = await connect({ topics: ["a"] })
     await hub.publish({ topic: "a", data: "1", idempotencyKey: "once" })

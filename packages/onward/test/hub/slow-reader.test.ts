@@ -5,7 +5,7 @@ import { at, stage } from "./stage.ts"
 
 const numbers = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => String(from + i))
 
-test("a connection that is full gets nothing more, and is not live", async () => {
+test("a full connection receives nothing more, and is not live", async () => {
   const { connect, hub, publish } = await stage()
   const client = await connect({ topics: ["a"] })
   client.room = 10
@@ -30,7 +30,7 @@ test("with room again it catches up from the window, each entry once, and is liv
   assert.deepEqual(client.data, numbers(0, 51))
 })
 
-test("when the window has moved on it catches up from the log", async () => {
+test("when the window has advanced, it catches up from the log", async () => {
   const { clock, connect, hub, publish } = await stage({ window: { maxEntries: 3 } })
   const client = await connect({ patterns: ["a*"] })
   client.room = 10
@@ -45,7 +45,7 @@ test("when the window has moved on it catches up from the log", async () => {
   assert.equal(hub.stats().live, 1)
 })
 
-test("one that takes a little at a time gets everything once, whatever is published meanwhile", async () => {
+test("a connection that reads slowly receives everything once, also what is published meanwhile", async () => {
   const { clock, connect, publish } = await stage({ window: { maxEntries: 20 } })
   const client = await connect({ topics: ["a"] })
   client.room = 0
@@ -61,7 +61,7 @@ test("one that takes a little at a time gets everything once, whatever is publis
   assert.deepEqual(client.gaps, [])
 })
 
-test("what the log removed meanwhile is announced, and the rest follows", async () => {
+test("entries that the log removed meanwhile are announced, and the rest follows", async () => {
   const { clock, connect, publish } = await stage({ window: { maxEntries: 3 }, retention: { count: 5 } })
   const client = await connect({ topics: ["a"] })
   client.room = 10
@@ -75,7 +75,7 @@ test("what the log removed meanwhile is announced, and the rest follows", async 
 })
 
 for (const maxEntries of [1, 40]) {
-  test(`one that reads the history from the earliest entry is told what the log removed before it got there, with a window of ${maxEntries}`, async () => {
+  test(`a connection that reads from the earliest entry is told what the log removed before it got there, with a window of ${maxEntries}`, async () => {
     const { publish, clock, hub } = await stage({ window: { maxEntries }, retention: { count: 40 } })
     const texts = Array.from({ length: 70 }, (_, i) => String(i + 1).padEnd(10_000))
     await publish("a", ...texts.slice(0, 40))
@@ -96,7 +96,7 @@ for (const maxEntries of [1, 40]) {
   })
 }
 
-test("one that is full after the gap of an unknown id gets nothing more until it has room", async () => {
+test("a connection that is full after the gap of an unknown id receives nothing more until it has room", async () => {
   const { publish, clock, hub } = await stage()
   await publish("a", "1", "2")
   const recorder = new Recorder()
@@ -112,7 +112,7 @@ test("one that is full after the gap of an unknown id gets nothing more until it
   assert.deepEqual([recorder.gaps.length, recorder.data], [1, ["1", "2"]])
 })
 
-test("one that takes nothing for the stall timeout is closed, at once, and others are not", async () => {
+test("a connection that reads nothing for the stall timeout is closed, at once, and others are not", async () => {
   const { clock, connect, hub, publish } = await stage({ stallTimeout: 60_000 })
   const stalled = await connect({ topics: ["a"] })
   const healthy = await connect({ topics: ["a"] })
@@ -126,7 +126,7 @@ test("one that takes nothing for the stall timeout is closed, at once, and other
   assert.equal(hub.stats().connections, 1)
 })
 
-test("a stall timeout shorter than the heartbeat is kept to a tick, whenever the connection fills up", async () => {
+test("a stall timeout shorter than the heartbeat is exact to a tick, whenever the connection fills up", async () => {
   for (const stallTimeout of [1_000, 4_000, 10_000]) {
     const { clock, connect, publish } = await stage({ stallTimeout, heartbeat: 15_000 })
     for (let offset = 0; offset < 3_000; offset += 210) {
@@ -142,7 +142,7 @@ test("a stall timeout shorter than the heartbeat is kept to a tick, whenever the
   }
 })
 
-test("one that takes something now and then is not closed", async () => {
+test("a connection that reads something periodically is not closed", async () => {
   const { clock, connect, publish } = await stage({ stallTimeout: 60_000 })
   const slow = await connect({ topics: ["a"] })
   for (let i = 0; i < 20; i++) {
@@ -166,7 +166,7 @@ test("a full connection gets no heartbeats", async () => {
   assert.equal(client.frames.length, written)
 })
 
-test("a connection that goes while it is full leaves nothing behind", async () => {
+test("a connection that ends while it is full leaves nothing behind", async () => {
   const { clock, connect, hub, publish } = await stage()
   const client = await connect({ topics: ["a"] })
   client.room = 10

@@ -4,7 +4,7 @@ import type { SubscribeOptions } from "../../src/hub/index.ts"
 import { faultyLog } from "./faulty-log.ts"
 import { at, stage } from "./stage.ts"
 
-test("a live stream carries what is published from now on, and begins with a checkpoint", async () => {
+test("a live stream receives what is published from now on, and begins with a checkpoint", async () => {
   const { connect, publish } = await stage()
   await publish("a", "before")
   const client = await connect({ topics: ["a"] })
@@ -16,7 +16,7 @@ test("a live stream carries what is published from now on, and begins with a che
   ])
 })
 
-test("a stream opened in the same breath as its hub gets what is published next", async () => {
+test("a stream opened right after its hub receives what is published next", async () => {
   const { another, clock, connect } = await stage()
   const hub = another()
   const opening = connect({ topics: ["a"] }, undefined, hub)
@@ -26,7 +26,7 @@ test("a stream opened in the same breath as its hub gets what is published next"
   assert.deepEqual((await opening).data, ["first"])
 })
 
-test("a stream carries on after a position, for all its topics at once", async () => {
+test("a stream resumes after a position, for all its topics at once", async () => {
   const { connect, publish } = await stage()
   for (const text of ["1", "2", "3"]) for (const topic of ["a", "b", "c"]) await publish(topic, topic + text)
   const client = await connect({ topics: ["a", "b"] }, { after: at(4) })
@@ -36,7 +36,7 @@ test("a stream carries on after a position, for all its topics at once", async (
   assert.deepEqual(client.data.at(-1), "b4")
 })
 
-test("a stream carries on after its publisher's own id", async () => {
+test("a stream resumes after its publisher's own id", async () => {
   const { connect, hub } = await stage()
   for (const n of [1, 2, 3]) await hub.publish({ topic: "a", data: String(n), id: `order-${n}` })
   const client = await connect({ topics: ["a"] }, { after: "order-1" })
@@ -47,7 +47,7 @@ test("a stream carries on after its publisher's own id", async () => {
   assert.deepEqual(client.gaps, [])
 })
 
-test("a stream from the earliest entry has everything kept, and no gap for what was removed before", async () => {
+test("a stream from the earliest entry has all kept entries, and no gap for earlier ones", async () => {
   const { connect, publish } = await stage({ retention: { count: 3 } })
   await publish("a", "1", "2", "3", "4", "5")
   const client = await connect({ topics: ["a"] }, "earliest")
@@ -55,7 +55,7 @@ test("a stream from the earliest entry has everything kept, and no gap for what 
   assert.deepEqual(client.gaps, [])
 })
 
-test("a stream since a time begins with the oldest entry that is not older", async () => {
+test("a stream since a time begins with the first entry since then", async () => {
   const { clock, connect, publish } = await stage()
   await publish("a", "old")
   await clock.pass(60_000)
@@ -85,7 +85,7 @@ const tails: readonly (readonly [selector: string, last: number, expected: reado
 ]
 
 for (const where of ["the window", "the log"] as const) {
-  test(`the last n entries, from ${where}, are exactly that many of what was asked for`, async () => {
+  test(`the last n entries, from ${where}, are exactly n of the requested ones`, async () => {
     const { another, clock, connect, publish } = await stage()
     const topics = ["a", "n/", "n/x", "z"]
     for (const text of ["1", "2", "3", "4", "5"])
@@ -104,7 +104,7 @@ for (const where of ["the window", "the log"] as const) {
   })
 }
 
-test("the last n are what is kept of them when retention removed the others, without a gap", async () => {
+test("the last n entries are those still kept when retention removed the others, without a gap", async () => {
   const { another, clock, connect, publish } = await stage({ retention: { topic: { count: 2 } } })
   await publish("a", "1", "2", "3")
   const hub = another()
@@ -116,7 +116,7 @@ test("the last n are what is kept of them when retention removed the others, wit
   }
 })
 
-test("the subscription's own beginning counts when the client names no place, and only then", async () => {
+test("the start point of the subscription applies when the client names none, and only then", async () => {
   const { connect, publish } = await stage()
   await publish("a", "1", "2", "3")
   assert.deepEqual((await connect({ topics: ["a"], from: "earliest" })).data, ["1", "2", "3"])
@@ -125,7 +125,7 @@ test("the subscription's own beginning counts when the client names no place, an
   assert.deepEqual((await connect({ topics: ["a"], from: "earliest" }, { last: 2 })).data, ["2", "3"])
 })
 
-test("without history a client resumes, but chooses no beginning", async () => {
+test("without history a client resumes, but cannot choose a start point", async () => {
   const { connect, publish } = await stage()
   await publish("a", "1", "2", "3")
   const options = { topics: ["a"], from: { last: 1 }, allowHistory: false } as const
@@ -135,7 +135,7 @@ test("without history a client resumes, but chooses no beginning", async () => {
   assert.deepEqual((await connect(options, { after: at(1) })).data, ["2", "3"])
 })
 
-test("history and news meet without a seam while others publish", async () => {
+test("history and new entries are continuous while others publish", async () => {
   const { clock, connect, hub, publish } = await stage({ window: { maxEntries: 5 } })
   await publish("a", ...Array.from({ length: 200 }, (_, i) => String(i)))
   const connecting = connect({ topics: ["a"] }, "earliest")
@@ -149,7 +149,7 @@ test("history and news meet without a seam while others publish", async () => {
   )
 })
 
-test("a new process serves what streams missed lately without asking the log for each of them", async () => {
+test("a new process serves recently missed entries without reading the log for each stream", async () => {
   const first = await stage()
   const begin = await first.publish("a", "0")
   for (let i = 1; i <= 50; i++) await first.publish(`topic ${i}`, "1", "2", "3")
@@ -173,7 +173,7 @@ test("a new process serves what streams missed lately without asking the log for
 })
 
 for (const window of [{}, { maxEntries: 0 }]) {
-  test(`an id of a topic outside the subscription is answered as one that was never given, with ${JSON.stringify(window)}`, async () => {
+  test(`an id of a topic outside the subscription is treated like an unknown one, with ${JSON.stringify(window)}`, async () => {
     const { connect, hub } = await stage({ window })
     for (const topic of ["news/a", "private", "news/b"]) await hub.publish({ topic, data: topic, id: `on ${topic}` })
     const selections = [
@@ -195,7 +195,7 @@ for (const window of [{}, { maxEntries: 0 }]) {
     assert.deepEqual(known.data, ["news/b"])
   })
 
-  test(`an id that several topics gave resumes on the topics subscribed to, at the oldest, with ${JSON.stringify(window)}`, async () => {
+  test(`an id that several topics have resumes on the subscribed topics, at the oldest entry, with ${JSON.stringify(window)}`, async () => {
     const { connect, hub } = await stage({ window })
     for (const topic of ["a", "b", "c/1", "c/2"]) {
       await hub.publish({ topic, data: `${topic} 1`, id: "1" })
@@ -210,7 +210,7 @@ for (const window of [{}, { maxEntries: 0 }]) {
   })
 }
 
-test("a foreign id and an unknown one ask the log the same questions", async () => {
+test("a foreign id and an unknown one send the same requests to the log", async () => {
   const log = faultyLog()
   const { connect, hub } = await stage({ log })
   await hub.publish({ topic: "private", data: "", id: "foreign" })
@@ -225,7 +225,7 @@ test("a foreign id and an unknown one ask the log the same questions", async () 
   }
 })
 
-test("a start that is misspelt is refused with the one that was probably meant, whether it is a word or a key", async () => {
+test("a misspelt start point is refused with a suggestion, as a word and as a key", async () => {
   const { hub } = await stage()
   for (const [start, meant] of [
     ["earlest", "earliest"],

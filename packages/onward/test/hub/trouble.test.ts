@@ -5,7 +5,7 @@ import { faultyLog, unavailable } from "./faulty-log.ts"
 import type { Recorder } from "./recorder.ts"
 import { at, stage } from "./stage.ts"
 
-test("a publish that the store refuses rejects with the store's error, and reaches nobody", async () => {
+test("a publish that the store refuses rejects with the store's error, and is not delivered", async () => {
   const log = faultyLog()
   const { clock, connect, hub, publish, errors } = await stage({ log })
   const client = await connect({ topics: ["a"] })
@@ -19,7 +19,7 @@ test("a publish that the store refuses rejects with the store's error, and reach
   assert.deepEqual(errors, [], "its caller was told, so nobody else is")
 })
 
-test("a hub made while its store is away fails publishes at once, keeps its streams, and starts when the store is back", async () => {
+test("a hub created while its store is unavailable rejects publishes at once, keeps its streams, and starts when the store is available", async () => {
   const log = faultyLog()
   log.failure = unavailable
   const { clock, connect, hub, publish, errors } = await stage({ log })
@@ -38,7 +38,7 @@ test("a hub made while its store is away fails publishes at once, keeps its stre
   assert.deepEqual(client.data, ["1"])
 })
 
-test("the same trouble is reported once in ten seconds, however many streams have it", async () => {
+test("the same problem is reported once in ten seconds, for any number of streams", async () => {
   const log = faultyLog()
   const { clock, connect, publish, errors } = await stage({ log, window: { maxEntries: 1 } })
   await publish("a", "1", "2", "3")
@@ -54,7 +54,7 @@ test("the same trouble is reported once in ten seconds, however many streams hav
   for (const client of clients) assert.deepEqual(client.data, ["1", "2", "3"])
 })
 
-test("another kind of trouble is reported by itself", async () => {
+test("another kind of problem is reported separately", async () => {
   const log = faultyLog()
   const { clock, connect, errors } = await stage({ log })
   log.failure = unavailable
@@ -65,7 +65,7 @@ test("another kind of trouble is reported by itself", async () => {
   assert.deepEqual(errors.slice(0, 2), [unavailable, other])
 })
 
-test("a stream that leaves while the store is away stops asking", async () => {
+test("a stream that disconnects while the store is unavailable stops reading", async () => {
   const log = faultyLog()
   const { clock, connect, publish, hub } = await stage({ log, window: { maxEntries: 1 } })
   await publish("a", "1", "2", "3")
@@ -79,7 +79,7 @@ test("a stream that leaves while the store is away stops asking", async () => {
   assert.deepEqual([hub.stats().connections, clock.timers], [0, 0])
 })
 
-test("a hub can be closed while its store is away", async () => {
+test("a hub can be closed while its store is unavailable", async () => {
   const log = faultyLog()
   log.failure = unavailable
   const { clock, connect, hub } = await stage({ log })
@@ -90,7 +90,7 @@ test("a hub can be closed while its store is away", async () => {
   assert.equal(clock.timers, 0)
 })
 
-test("entries of another process arrive, in order, with one's own among them", async () => {
+test("entries of another process arrive in order, with this process's own among them", async () => {
   const { another, clock, connect, publish } = await stage()
   const other = another()
   await clock.settle()
@@ -149,7 +149,7 @@ const hostile = [
   "x".repeat(1_024),
 ] as const
 
-test("no cursor, however hostile, breaks a stream: it is a gap at most, and news arrive", async () => {
+test("no hostile cursor breaks a stream: it is at most a gap, and new entries arrive", async () => {
   const { clock, connect, publish, errors, hub } = await stage()
   await publish("a", "1", "2", "3")
   const clients: [string, Recorder][] = []
@@ -171,7 +171,7 @@ test("no cursor, however hostile, breaks a stream: it is a gap at most, and news
   assert.deepEqual(errors, [])
 })
 
-test("a cursor opens no topic that was not asked for", async () => {
+test("a cursor opens no topic that was not requested", async () => {
   const { another, clock, connect, publish, hub } = await stage({ window: { maxEntries: 4 } })
   await hub.publish({ topic: "private/ann", data: "secret 0", id: "ann-0" })
   for (let i = 1; i <= 6; i++) {
@@ -204,7 +204,7 @@ test("a cursor opens no topic that was not asked for", async () => {
   }
 })
 
-test("a stolen id of a topic that a client may not read is answered like one that was never given", async () => {
+test("a stolen id of a topic that a client cannot read is treated like an unknown one", async () => {
   const log = memoryLog({ epoch: "life0000" })
   const { connect, hub, publish } = await stage({ log })
   await publish("mine", "1")

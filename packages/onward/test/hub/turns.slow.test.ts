@@ -83,7 +83,7 @@ async function live(hub: Hub, count = 1): Promise<void> {
 const many = (count: number, topic: (i: number) => string): string[] =>
   Array.from({ length: count }, (_, i) => topic(i))
 
-test("a look back for a pattern that matches nothing gives the event loop back", async (t) => {
+test("a look-back for a pattern without matches yields to the event loop", async (t) => {
   const { hub, connect } = await scene(
     t,
     many(20_000, (i) => `topic/${i}`),
@@ -94,7 +94,7 @@ test("a look back for a pattern that matches nothing gives the event loop back",
   assert.ok(heart.beats > 100, `${heart.beats} turns`)
 })
 
-test("a look back stops when its stream has ended", async (t) => {
+test("a look-back stops when its stream has ended", async (t) => {
   const { hub, connect, read } = await scene(
     t,
     many(20_000, (i) => `topic/${i}`),
@@ -109,7 +109,7 @@ test("a look back stops when its stream has ended", async (t) => {
   assert.equal(hub.stats().connections, 0)
 })
 
-test("sixty equal look-backs at once are two", async (t) => {
+test("sixty equal concurrent look-backs are two", async (t) => {
   const one = await scene(
     t,
     many(5_000, (i) => `topic/${i}`),
@@ -143,7 +143,7 @@ test("look-backs find the same entries in the window, in the log, and between th
   }
 })
 
-test("a stream that reads from the window gives the event loop back, and misses nothing of what comes meanwhile", async (t) => {
+test("a stream that reads from the window yields to the event loop, and misses no new entries", async (t) => {
   const { hub, connect } = await scene(
     t,
     many(1_000, (i) => (i % 100 === 0 ? `a/${i}` : `b/${i}`)),
@@ -162,7 +162,7 @@ test("a stream that reads from the window gives the event loop back, and misses 
   assert.ok(heart.beats > 20, `${heart.beats} turns`)
 })
 
-test("a batch that many patterns are tried for gives the event loop back, and arrives whole and in order", async (t) => {
+test("a batch that many patterns are matched for yields to the event loop, and arrives complete and in order", async (t) => {
   const { hub, connect } = await scene(t, [])
   const recorder = connect({ patterns: ["*"] }, "live")
   await live(hub)
@@ -175,7 +175,7 @@ test("a batch that many patterns are tried for gives the event loop back, and ar
   assert.ok(heart.beats > 50, `${heart.beats} turns`)
 })
 
-test("what was removed from ten thousand topics is matched over many turns", async (t) => {
+test("losses of ten thousand topics are matched over many turns", async (t) => {
   const inner = memoryLog({ epoch: "life0000", retention: { count: 10 } })
   await inner.append([{ topic: "first", data: "" }])
   const { last } = await inner.bounds()

@@ -7,7 +7,7 @@ const failing = () => {
   throw new Error("a bug in until")
 }
 
-test("an `until` that throws ends its own stream, is reported, and costs nobody else an event", async () => {
+test("an `until` that throws ends its own stream, is reported, and affects no other stream", async () => {
   const { clock, connect, hub, errors } = await stage()
   const before = await connect({ topics: ["a"] })
   const broken = await connect({ topics: ["a"], until: failing })
@@ -24,7 +24,7 @@ test("an `until` that throws ends its own stream, is reported, and costs nobody 
   assert.notEqual(broken.closed, undefined)
 })
 
-test("an `until` that throws at history ends its stream and is reported", async () => {
+test("an `until` that throws on history ends its stream and is reported", async () => {
   const { clock, hub, publish, errors } = await stage()
   await publish("a", "1")
   const client = new Recorder()
@@ -43,7 +43,7 @@ test("an `until` that throws at history ends its stream and is reported", async 
 })
 
 for (const entries of [1, 100]) {
-  test(`who was cut right behind the last entry, and resumes there, is told the end, window of ${entries}`, async () => {
+  test(`a client that was cut right after the last entry, and resumes there, receives the end, window of ${entries}`, async () => {
     const { connect, hub, publish } = await stage({ window: { maxEntries: entries } })
     const [, last = ""] = await publish("a", "1", "done", "2")
     await hub.publish({ topic: "a", data: "done", id: "chosen" })
@@ -57,7 +57,7 @@ for (const entries of [1, 100]) {
   })
 }
 
-test("who resumes behind another entry, or another's last, waits for its own", async () => {
+test("a client that resumes after another entry, or another stream's last, waits for its own", async () => {
   const { connect, publish } = await stage()
   const [first = "", last = ""] = await publish("a", "1", "done")
   const until = ({ data }: { data: string }): boolean => data === "done"

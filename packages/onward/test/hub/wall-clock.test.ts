@@ -15,7 +15,7 @@ const STEPS = {
 }
 
 for (const [how, step] of Object.entries(STEPS)) {
-  test(`when the wall clock is set ${how}, heartbeats go on and no stream ends`, async () => {
+  test(`when the wall clock is set ${how}, heartbeats continue and no stream ends`, async () => {
     const { clock, connect, publish } = await stage({ heartbeat: 15_000, maxStreamAge: HOUR, stallTimeout: 60_000 })
     const idle = await connect({ topics: ["a"] })
     const full = await connect({ topics: ["b"] })
@@ -39,7 +39,7 @@ for (const [how, step] of Object.entries(STEPS)) {
     assert.equal(idle.closed, "ended", "after its maxAge")
   })
 
-  test(`when the wall clock is set ${how} during a drain, the drain takes its time`, async () => {
+  test(`when the wall clock is set ${how} during a drain, the drain takes its duration`, async () => {
     const { clock, connect, hub } = await stage()
     const clients: Recorder[] = []
     for (let i = 0; i < 100; i++) clients.push(await connect({ topics: ["a"] }))
@@ -54,7 +54,7 @@ for (const [how, step] of Object.entries(STEPS)) {
     await draining
   })
 
-  test(`when the wall clock is set ${how}, a source of the caller has its heartbeats, and its stalled client its time`, async () => {
+  test(`when the wall clock is set ${how}, a custom source has its heartbeats, and its stalled client its timeout`, async () => {
     const clock = createClock()
     const reader = await connectTo((req, res) =>
       sse(
@@ -77,7 +77,7 @@ for (const [how, step] of Object.entries(STEPS)) {
   })
 }
 
-test("a store's trouble is reported once in ten seconds, whatever happens to the wall clock", async () => {
+test("a problem with the store is reported once in ten seconds, also when the wall clock changes", async () => {
   const { clock, connect, errors, log } = await stage({ window: { maxEntries: 0, maxChars: 0 } })
   let tries = 0
   Object.assign(log, {
@@ -118,7 +118,7 @@ for (const [step, how] of [
   })
 }
 
-test("a wall clock that is corrected by a minute at most is not reported, however often", async () => {
+test("a correction of the wall clock by at most a minute is not reported, also when repeated", async () => {
   const { clock, connect, errors } = await stage()
   await connect({ topics: ["a"] })
   for (let i = 0; i < 20; i++) {

@@ -164,7 +164,7 @@ test("a walk from the newest entry ends where entries were dropped meanwhile, an
   assert.equal(other.next().done, true)
 })
 
-test("a window in which 40,000 topics came once keeps nothing of them", () => {
+test("a window keeps nothing of 40,000 topics that each had one entry", () => {
   const window = new Window({ maxEntries: 10, maxChars: 1_000 }, formatPosition("life0000", 0))
   let sequence = 0
   return assertGivesBack(40_000, () => {
@@ -175,7 +175,7 @@ test("a window in which 40,000 topics came once keeps nothing of them", () => {
   })
 })
 
-test("a window keeps no more text than data, however often its entries are encoded", () => {
+test("a window keeps no more text than data, with any number of encodings of its entries", () => {
   const window = new Window({ maxEntries: 100, maxChars: 1_000 }, formatPosition("life0000", 0))
   for (let sequence = 1; sequence <= 500; sequence++) {
     const position = formatPosition("life0000", sequence)

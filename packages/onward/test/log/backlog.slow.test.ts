@@ -8,7 +8,7 @@ import { temporaryFolder } from "./temporary-folder.ts"
 const MAX = 64 * 1024 * 1024
 const long = "x".repeat(512)
 
-test("every field of a waiting message counts, and so do the message and its append", () => {
+test("the size of a pending append includes every field, each message and the call", () => {
   const empty = weightOf([{ topic: "a", data: "" }])
   assert.ok(empty > 1_200)
   for (const field of ["data", "event", "id", "idempotencyKey"] as const)
@@ -16,7 +16,7 @@ test("every field of a waiting message counts, and so do the message and its app
   assert.equal(weightOf([{ topic: long, data: "" }]), empty + 511)
 })
 
-test("what waits is refused beyond the limit, and taken again once there is room", () => {
+test("an append over the limit of pending bytes is refused, and accepted again when there is room", () => {
   const backlog = new Backlog("events.db")
   const refused = {
     code: "log_unavailable",

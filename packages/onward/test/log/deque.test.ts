@@ -3,7 +3,7 @@ import { test } from "node:test"
 import { Deque } from "../../src/log/driver/deque.ts"
 import { randomFrom, SEED } from "./compare.ts"
 
-test(`a deque is an array, over 20,000 pushes and as many shifts (ONWARD_SEED=${SEED})`, () => {
+test(`a deque behaves like an array, over 20,000 pushes and as many shifts (ONWARD_SEED=${SEED})`, () => {
   const { below, chance } = randomFrom(SEED)
   const deque = new Deque<number>()
   let items: number[] = []

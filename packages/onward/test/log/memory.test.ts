@@ -16,7 +16,7 @@ for (const { name, skip, run } of cases) if (skip === undefined) test(name, run)
 
 const message = (data: string) => ({ topic: "a", data })
 
-test("watchers are woken before the caller of append goes on, once for all appends of a turn", async () => {
+test("watchers are called before the caller of append continues, once for all appends of a turn", async () => {
   const log = memoryLog()
   const order: string[] = []
   await log.watch(() => order.push("woken"))
@@ -26,7 +26,7 @@ test("watchers are woken before the caller of append goes on, once for all appen
   assert.equal(order.length, 3, "nothing stored, nobody woken")
 })
 
-test("no read shows what is too old, though nothing was appended", async () => {
+test("reads do not return entries that are too old, also without an append", async () => {
   const clock = createClock()
   const log = memoryLog({ retention: { age: 100 }, clock })
   const { positions } = await log.append([message("1")])
@@ -37,7 +37,7 @@ test("no read shows what is too old, though nothing was appended", async () => {
   assert.deepEqual(await log.bounds(), { first: positions[0], last: positions[0] })
 })
 
-test("what is done to a message after it was appended changes nothing", async () => {
+test("changing a message after it was appended does not change the entry", async () => {
   const log = memoryLog()
   const given = { topic: "a", data: "as given" }
   const { previous } = await log.append([given])
@@ -45,7 +45,7 @@ test("what is done to a message after it was appended changes nothing", async ()
   assert.equal((await log.read({ after: previous, limit: 1 })).entries[0]?.data, "as given")
 })
 
-test("two memory logs are two lives, unless they are given the same epoch", async () => {
+test("two memory logs have different epochs, unless they have the same `epoch` option", async () => {
   const { last } = await memoryLog().bounds()
   assert.equal((await memoryLog().read({ after: last, limit: 1 })).lost?.reason, "epoch")
   assert.deepEqual(await memoryLog({ epoch: "0000abcd" }).bounds(), { first: "0000abcd~10", last: "0000abcd~10" })
@@ -61,7 +61,7 @@ test("by default a memory log keeps 100,000 entries and 64 MiB", async () => {
   assert.equal((await log.read({ after: last, limit: 200_000 })).entries.length, 64)
 })
 
-test("a retention that makes no sense is a TypeError", () => {
+test("an invalid retention is a TypeError", () => {
   assert.throws(() => memoryLog({ retention: { count: -1 } }), /retention.count must be a number/)
   assert.throws(() => memoryLog({ retention: { topic: { bytes: Number.NaN } } }), /retention.topic.bytes/)
   assert.throws(
@@ -70,7 +70,7 @@ test("a retention that makes no sense is a TypeError", () => {
   )
 })
 
-test("a wall clock that is set expires nothing, and keeps nothing for longer", async () => {
+test("setting the wall clock neither expires entries nor keeps them longer", async () => {
   for (const step of [-24 * 3_600_000, -600_000, 3_600_000, 365 * 24 * 3_600_000]) {
     const clock = createClock()
     const log = memoryLog({ clock, retention: { age: 3_600_000 } })

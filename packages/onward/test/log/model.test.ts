@@ -5,10 +5,10 @@ import { sqliteLog } from "../../src/log/sqlite/index.ts"
 import { compare, compareMany, SEED } from "./compare.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
 
-test(`a memory log answers like a naive one, whatever is done to it (seed ${SEED})`, () =>
+test(`a memory log returns the same as a naive one, over random operations (seed ${SEED})`, () =>
   compareMany(60, (seed) => compare(seed, 100, memoryLog, false)))
 
-test(`an SQLite log answers like a naive one, whatever is done to it (seed ${SEED})`, async (t) => {
+test(`an SQLite log returns the same as a naive one, over random operations (seed ${SEED})`, async (t) => {
   const folder = temporaryFolder(t)
   await compareMany(4, (seed) => compare(seed, 120, (options) => sqliteLog(join(folder, `${seed}.db`), options), true))
 })

@@ -12,7 +12,7 @@ const everythingIn = async (log: Log, after: string): Promise<unknown> => ({
   lost: (await log.read({ after, limit: 1 })).lost,
 })
 
-test("the stream does not grow for ever, and who comes later finds the same log", { skip }, async (t) => {
+test("the size of the stream is limited, and a process that starts later finds the same log", { skip }, async (t) => {
   const server = await startNats()
   t.after(() => server.close())
   const retention = { count: 100, topic: { count: 40 } }
@@ -43,7 +43,7 @@ test("the stream does not grow for ever, and who comes later finds the same log"
   assert.equal(positions[0], await log.locate({ id: "quiet 1" }), "what is kept is still known by its key")
 })
 
-test("an entry larger than a message of NATS may be is stored whole, and alone or not at all", { skip }, async (t) => {
+test("an entry larger than a message of NATS is stored all or nothing", { skip }, async (t) => {
   const server = await startNats({ configuration: "max_payload: 64KB" })
   t.after(() => server.close())
   const log = await openLog(t, server.address)

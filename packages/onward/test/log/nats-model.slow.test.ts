@@ -5,7 +5,7 @@ import { natsMissing, startNats } from "../stores/nats.ts"
 import { compare, compareMany, SEED } from "./compare.ts"
 
 test(
-  `a NATS log answers like a naive one, whatever is done to it (seed ${SEED})`,
+  `a NATS log returns the same as a naive one, over random operations (seed ${SEED})`,
   { skip: natsMissing ?? false },
   async (t) => {
     const server = await startNats()

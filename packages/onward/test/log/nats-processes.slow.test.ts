@@ -10,7 +10,7 @@ import { start as startProgram } from "./program.ts"
 const skip = natsMissing ?? false
 
 test(
-  "several processes append to one stream, each call in one piece, and a shared key is stored once",
+  "several processes append to one stream, each call's entries together, and a shared key is stored once",
   { skip },
   async (t) => {
     const server = await startNats()
@@ -42,7 +42,7 @@ test(
 )
 
 test(
-  "in a cluster of three nothing acknowledged is lost, doubled or out of order when the leader is killed",
+  "in a cluster of three no acknowledged message is lost, repeated or reordered when the leader is killed",
   { skip },
   async (t) => {
     const cluster = await startNatsCluster()

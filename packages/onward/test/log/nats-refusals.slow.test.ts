@@ -10,7 +10,7 @@ const skip = natsMissing ?? false
 const refusals = async (log: Log): Promise<void[]> =>
   Promise.all([log.append([{ topic: "a", data: "" }]), log.bounds(), log.watch(() => {})]).then(() => [])
 
-test("options that make no sense are a TypeError", { skip }, async (t) => {
+test("invalid options are a TypeError", { skip }, async (t) => {
   const server = await startNats()
   t.after(() => server.close())
   const connection = await connectTo(t, server.address)
@@ -26,7 +26,7 @@ test("options that make no sense are a TypeError", { skip }, async (t) => {
   assert.throws(() => natsLog(undefined as never), TypeError)
 })
 
-test("a server without JetStream is told apart from one that is away", { skip }, async (t) => {
+test("a server without JetStream is told apart from one that is unavailable", { skip }, async (t) => {
   const server = await startNats({ jetstream: false })
   t.after(() => server.close())
   const log = await openLog(t, server.address)
@@ -40,7 +40,7 @@ test("three replicas need a cluster", { skip }, async (t) => {
   await assert.rejects(refusals(log), { code: "log_unsupported", message: /cluster/ })
 })
 
-test("somebody else's stream is left alone", { skip }, async (t) => {
+test("a stream of another program is not changed", { skip }, async (t) => {
   const server = await startNats()
   t.after(() => server.close())
   const connection = await connectTo(t, server.address)
@@ -57,42 +57,46 @@ test("somebody else's stream is left alone", { skip }, async (t) => {
   assert.deepEqual([config.subjects, state.messages], [["orders.*"], 0])
 })
 
-test("a user who may not is told what it may not, and the user of docs/nats.md may", { skip }, async (t) => {
-  const grants = [
-    "ONWARD.*",
-    "$JS.API.STREAM.*.ONWARD",
-    "$JS.API.STREAM.MSG.GET.ONWARD",
-    "$JS.API.CONSUMER.CREATE.ONWARD",
-    "$JS.API.CONSUMER.DELETE.ONWARD.>",
-    "$JS.FC.>",
-  ]
-  const permissions = (publish: readonly string[], subscribe: readonly string[]): string =>
-    `permissions: { publish: ${JSON.stringify(publish)}, subscribe: ${JSON.stringify(subscribe)} }`
-  const server = await startNats({
-    configuration: `authorization { users: [
+test(
+  "a user without permissions is told which are missing, and those of docs/nats.md are enough",
+  { skip },
+  async (t) => {
+    const grants = [
+      "ONWARD.*",
+      "$JS.API.STREAM.*.ONWARD",
+      "$JS.API.STREAM.MSG.GET.ONWARD",
+      "$JS.API.CONSUMER.CREATE.ONWARD",
+      "$JS.API.CONSUMER.DELETE.ONWARD.>",
+      "$JS.FC.>",
+    ]
+    const permissions = (publish: readonly string[], subscribe: readonly string[]): string =>
+      `permissions: { publish: ${JSON.stringify(publish)}, subscribe: ${JSON.stringify(subscribe)} }`
+    const server = await startNats({
+      configuration: `authorization { users: [
       { user: full, password: p, ${permissions(grants, ["_INBOX.>"])} }
       { user: none, password: p, ${permissions(["other"], ["_INBOX.>"])} }
       { user: reader, password: p, ${permissions(grants.slice(1), ["_INBOX.>"])} }
     ] }`,
-  })
-  t.after(() => server.close())
-  const logOf = async (user: string): Promise<Log> => {
-    const log = natsLog(await connectTo(t, server.address, { user, pass: "p" }), { retention: {}, timeout: 2000 })
-    t.after(() => log.close())
-    return log
-  }
-  const log = await logOf("full")
-  await log.append([{ topic: "a", data: "1" }])
-  await assert.rejects((await logOf("none")).bounds(), {
-    code: "log_denied",
-    message: /publish \$JS\.API\.STREAM\.INFO\.ONWARD/,
-  })
-  const reader = await logOf("reader")
-  assert.equal((await reader.read({ after: (await reader.bounds()).first, limit: 9 })).entries.length, 1)
-  await assert.rejects(reader.append([{ topic: "a", data: "2" }]), { code: "log_denied", message: /ONWARD\.batch/ })
-})
+    })
+    t.after(() => server.close())
+    const logOf = async (user: string): Promise<Log> => {
+      const log = natsLog(await connectTo(t, server.address, { user, pass: "p" }), { retention: {}, timeout: 2000 })
+      t.after(() => log.close())
+      return log
+    }
+    const log = await logOf("full")
+    await log.append([{ topic: "a", data: "1" }])
+    await assert.rejects((await logOf("none")).bounds(), {
+      code: "log_denied",
+      message: /publish \$JS\.API\.STREAM\.INFO\.ONWARD/,
+    })
+    const reader = await logOf("reader")
+    assert.equal((await reader.read({ after: (await reader.bounds()).first, limit: 9 })).entries.length, 1)
+    await assert.rejects(reader.append([{ topic: "a", data: "2" }]), { code: "log_denied", message: /ONWARD\.batch/ })
+  },
+)
 
-test("a stream that may not grow says that it is full, and what is there can be read", { skip }, async (t) => {
+test("a full stream is reported as such, and its entries can be read", { skip }, async (t) => {
   const server = await startNats()
   t.after(() => server.close())
   const log = await openLog(t, server.address)
@@ -104,7 +108,7 @@ test("a stream that may not grow says that it is full, and what is there can be 
   assert.equal((await log.read({ after: (await log.bounds()).first, limit: 9 })).entries.length, 1)
 })
 
-test("a connection that was closed is said to be so", { skip }, async (t) => {
+test("a closed connection is reported as such", { skip }, async (t) => {
   const server = await startNats()
   t.after(() => server.close())
   const connection = await connectTo(t, server.address)
@@ -115,7 +119,7 @@ test("a connection that was closed is said to be so", { skip }, async (t) => {
   await log.close()
 })
 
-test("what strangers publish to the stream's subjects is passed over", { skip }, async (t) => {
+test("messages that other programs publish to the stream's subjects are ignored", { skip }, async (t) => {
   const server = await startNats()
   t.after(() => server.close())
   const log = await openLog(t, server.address)

@@ -7,7 +7,7 @@ import { connectTo, dataOf, openLog } from "./nats-stage.ts"
 
 const skip = natsMissing ?? false
 
-test("who opens the log with another retention changes it for everybody", { skip }, async (t) => {
+test("a process that opens the log with another retention changes it for all processes", { skip }, async (t) => {
   const server = await startNats()
   t.after(() => server.close())
   const log = await openLog(t, server.address, { retention: { count: 5 } })
@@ -19,7 +19,7 @@ test("who opens the log with another retention changes it for everybody", { skip
   for (const each of [strict, log]) assert.deepEqual(await dataOf(each), ["5", "6"])
 })
 
-test("what is too old goes by itself, for everybody, while nobody appends", { skip }, async (t) => {
+test("entries that are too old are removed for all processes, also without an append", { skip }, async (t) => {
   const server = await startNats()
   t.after(() => server.close())
   const retention = { age: 5_000 }
@@ -36,7 +36,7 @@ test("what is too old goes by itself, for everybody, while nobody appends", { sk
   }
 })
 
-test("a thousand who read at once cost the store one or two questions", { skip }, async (t) => {
+test("a thousand concurrent reads are one or two requests to the store", { skip }, async (t) => {
   const server = await startNats()
   t.after(() => server.close())
   const connection = await connectTo(t, server.address)

@@ -42,7 +42,7 @@ async function assertAdopted(log: Log, positions: readonly Position[]): Promise<
 }
 
 test(
-  "a log of format 1 in Redis is taken over, and the version before refuses it from then on",
+  "a log of format 1 in Redis is migrated, and the older version then refuses it",
   { skip: redisMissing ?? false },
   async (t) => {
     const server = await startRedis()
@@ -66,7 +66,7 @@ test(
 )
 
 test(
-  "tables of version 1 in PostgreSQL are taken over, unless they may not be changed",
+  "tables of version 1 in PostgreSQL are migrated, unless `migrate` is false",
   { skip: postgresMissing ?? false },
   async (t) => {
     const server = await startPostgres()
@@ -131,7 +131,7 @@ test(
   },
 )
 
-test("a stream of another version in NATS is refused, and left as it is", { skip: natsMissing ?? false }, async (t) => {
+test("a stream of another version in NATS is refused and not changed", { skip: natsMissing ?? false }, async (t) => {
   const server = await startNats()
   t.after(() => server.close())
   const connection = await connectTo(t, server.address)

@@ -17,7 +17,7 @@ test("every log takes a clock, and no log takes `now`", (t) => {
   }
 })
 
-test("a timeout that no timer can wait is a TypeError that names it", (t) => {
+test("a timeout longer than a timer can wait is a TypeError that names it", (t) => {
   const { memoryLog: _, ...stores } = logsIn(temporaryFolder(t))
   for (const [name, open] of Object.entries(stores)) {
     for (const timeout of [0, -1, Number.NaN, Infinity, 2 ** 31, "5s", null]) {

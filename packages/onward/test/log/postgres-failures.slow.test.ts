@@ -50,44 +50,48 @@ async function until(what: string, isSo: () => boolean | Promise<boolean>): Prom
   }
 }
 
-test("what a transaction appends is seen once it commits, and never when it is rolled back", { skip }, async () => {
-  const log = postgresLog(pool, { schema: "outbox" })
-  let wakes = 0
-  const stop = await log.watch(() => void wakes++)
-  await log.append([{ topic: "a", data: "before" }])
+test(
+  "messages appended in a transaction are delivered when it commits, and never after a rollback",
+  { skip },
+  async () => {
+    const log = postgresLog(pool, { schema: "outbox" })
+    let wakes = 0
+    const stop = await log.watch(() => void wakes++)
+    await log.append([{ topic: "a", data: "before" }])
 
-  const client = await pool.connect()
-  await client.query("BEGIN")
-  await log.appendIn(client, [{ topic: "a", data: "rolled back" }])
-  assert.deepEqual(await dataOf(log), ["before"])
-  await client.query("ROLLBACK")
-  await client.query("BEGIN")
-  const { positions } = await log.appendIn(client, [{ topic: "a", data: { id: 7 } }])
-  wakes = 0
-  await client.query("COMMIT")
-  client.release()
-  await until("a wake", () => wakes > 0)
-  assert.equal((await log.bounds()).last, positions[0])
+    const client = await pool.connect()
+    await client.query("BEGIN")
+    await log.appendIn(client, [{ topic: "a", data: "rolled back" }])
+    assert.deepEqual(await dataOf(log), ["before"])
+    await client.query("ROLLBACK")
+    await client.query("BEGIN")
+    const { positions } = await log.appendIn(client, [{ topic: "a", data: { id: 7 } }])
+    wakes = 0
+    await client.query("COMMIT")
+    client.release()
+    await until("a wake", () => wakes > 0)
+    assert.equal((await log.bounds()).last, positions[0])
 
-  await sql.begin(async (transaction) => log.appendIn(transaction, [{ topic: "a", data: "by the other client" }]))
-  const refused = sql.begin(async (transaction) => {
-    await log.appendIn(transaction, [{ topic: "a", data: "rolled back, too" }])
-    throw new Error("no")
-  })
-  await assert.rejects(refused, /no/)
-  assert.deepEqual(await dataOf(log), ["before", '{"id":7}', "by the other client"])
-  await stop()
-  await log.close()
-})
+    await sql.begin(async (transaction) => log.appendIn(transaction, [{ topic: "a", data: "by the other client" }]))
+    const refused = sql.begin(async (transaction) => {
+      await log.appendIn(transaction, [{ topic: "a", data: "rolled back, too" }])
+      throw new Error("no")
+    })
+    await assert.rejects(refused, /no/)
+    assert.deepEqual(await dataOf(log), ["before", '{"id":7}', "by the other client"])
+    await stop()
+    await log.close()
+  },
+)
 
-test("a message that could break a stream is refused inside a transaction, too", { skip }, async () => {
+test("a message that could break a stream is refused in a transaction too", { skip }, async () => {
   const log = postgresLog(pool, { schema: "outbox" })
   await assert.rejects(log.appendIn(pool, [{ topic: "a", event: "a\nb" }]), { code: "invalid_message" })
   await assert.rejects(log.appendIn(pool, [{ topic: "a/*" }]), { code: "invalid_selector" })
   await log.close()
 })
 
-test("a trigger publishes what is written to a table", { skip }, async () => {
+test("a trigger publishes rows that are written to a table", { skip }, async () => {
   const log = postgresLog(pool, { schema: "tailed" })
   await log.bounds()
   const recipe = readFileSync(new URL("../../../../docs/recipes/tail-a-table.md", import.meta.url), "utf8")
@@ -111,7 +115,7 @@ test("a trigger publishes what is written to a table", { skip }, async () => {
   await log.close()
 })
 
-test("an append that a transaction of somebody else holds up says so, and stores nothing", { skip }, async () => {
+test("an append that another transaction blocks rejects with the reason, and stores nothing", { skip }, async () => {
   const log = postgresLog(pool, { schema: "held", timeout: 20_000 })
   const impatient = postgresLog(sql, { schema: "held", timeout: 300 })
   await log.append([{ topic: "a", data: "1" }])
@@ -165,7 +169,7 @@ async function failsWith(url: string, code: string, isRetryable: boolean): Promi
   await end()
 }
 
-test("a wrong password, a missing privilege and a server that is not there are told apart", { skip }, async () => {
+test("a wrong password, a missing privilege and an unreachable server are told apart", { skip }, async () => {
   await failsWith(
     urlWith((url) => (url.password = "open-barley")),
     "log_denied",
@@ -184,7 +188,7 @@ test("a wrong password, a missing privilege and a server that is not there are t
   )
 })
 
-test("who may only read reads, and who may use the tables need not own them", { skip }, async () => {
+test("a read-only user can read, and a user of the tables need not own them", { skip }, async () => {
   const owner = postgresLog(pool, { schema: "shared" })
   await owner.append([{ topic: "a", data: "1" }])
   await server.command(`
@@ -206,7 +210,7 @@ test("who may only read reads, and who may use the tables need not own them", { 
   await owner.close()
 })
 
-test("tables of somebody else are left alone", { skip }, async () => {
+test("tables of another program are not changed", { skip }, async () => {
   await server.command("CREATE SCHEMA theirs; CREATE TABLE theirs.log AS SELECT 1 AS a")
   const log = postgresLog(pool, { schema: "theirs" })
   await assert.rejects(log.append([{ topic: "a", data: "" }]), { code: "log_corrupt", retryable: false })
@@ -214,7 +218,7 @@ test("tables of somebody else are left alone", { skip }, async () => {
   await log.close()
 })
 
-test("without `migrate` the tables must be there, and the SQL that makes them may run twice", { skip }, async () => {
+test("without `migrate` the tables must exist, and the SQL that creates them can run twice", { skip }, async () => {
   const log = postgresLog(pool, { schema: "by_hand", migrate: false })
   await assert.rejects(log.bounds(), { code: "log_unsupported" })
   await pool.query(postgresSchema("by_hand"))
@@ -244,7 +248,7 @@ test("behind PgBouncer a log works without NOTIFY", { skip: skip || (pgbouncerMi
 })
 
 test(
-  "nothing acknowledged is lost when the server is killed again and again, and a hub carries on",
+  "no acknowledged message is lost when the server is killed repeatedly, and a hub continues",
   { skip },
   async () => {
     const { clients, end } = clientsOf(server.url)
@@ -299,44 +303,40 @@ test(
   },
 )
 
-test(
-  "after a failover that may have lost commits a new life begins, and after one that cannot the old one goes on",
-  { skip },
-  async () => {
-    for (const isSynchronous of [false, true]) {
-      const primary = await startPostgres()
-      const standby = await startStandby(primary)
-      if (isSynchronous) {
-        await primary.command("ALTER SYSTEM SET synchronous_standby_names = '*'")
-        await primary.command("SELECT pg_reload_conf()")
-        await until("the setting", async () => (await primary.command("SHOW synchronous_standby_names")) === "*")
-      }
-      const [before, after] = [new Pool({ connectionString: primary.url }), new Pool({ connectionString: standby.url })]
-      const old = postgresLog(before)
-      const { positions } = await old.append([{ topic: "a", data: "1" }])
-      const [position = ""] = positions
-      const log = postgresLog(after)
-      await until("the standby to have it", async () => {
-        const { last } = await log.bounds().catch(() => ({ last: "" }))
-        return last === position
-      })
-      await assert.rejects(log.append([{ topic: "a", data: "no" }]), { code: "log_unavailable" })
-      assert.deepEqual(await dataOf(log), ["1"])
-      await primary.kill()
-      await standby.promote()
-      await log.append([{ topic: "a", data: "2" }])
-      const { lost, entries } = await log.read({ after: position, limit: 10 })
-      assert.equal(lost?.reason, isSynchronous ? undefined : "epoch")
-      assert.deepEqual(
-        entries.map(({ data }) => data),
-        isSynchronous ? ["2"] : ["1", "2"],
-      )
-      await old.close()
-      await log.close()
-      await before.end()
-      await after.end()
-      await primary.close()
-      await standby.close()
+test("a failover that can have lost commits begins a new epoch, and one that cannot does not", { skip }, async () => {
+  for (const isSynchronous of [false, true]) {
+    const primary = await startPostgres()
+    const standby = await startStandby(primary)
+    if (isSynchronous) {
+      await primary.command("ALTER SYSTEM SET synchronous_standby_names = '*'")
+      await primary.command("SELECT pg_reload_conf()")
+      await until("the setting", async () => (await primary.command("SHOW synchronous_standby_names")) === "*")
     }
-  },
-)
+    const [before, after] = [new Pool({ connectionString: primary.url }), new Pool({ connectionString: standby.url })]
+    const old = postgresLog(before)
+    const { positions } = await old.append([{ topic: "a", data: "1" }])
+    const [position = ""] = positions
+    const log = postgresLog(after)
+    await until("the standby to have it", async () => {
+      const { last } = await log.bounds().catch(() => ({ last: "" }))
+      return last === position
+    })
+    await assert.rejects(log.append([{ topic: "a", data: "no" }]), { code: "log_unavailable" })
+    assert.deepEqual(await dataOf(log), ["1"])
+    await primary.kill()
+    await standby.promote()
+    await log.append([{ topic: "a", data: "2" }])
+    const { lost, entries } = await log.read({ after: position, limit: 10 })
+    assert.equal(lost?.reason, isSynchronous ? undefined : "epoch")
+    assert.deepEqual(
+      entries.map(({ data }) => data),
+      isSynchronous ? ["2"] : ["1", "2"],
+    )
+    await old.close()
+    await log.close()
+    await before.end()
+    await after.end()
+    await primary.close()
+    await standby.close()
+  }
+})

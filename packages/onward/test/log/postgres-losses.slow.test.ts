@@ -49,7 +49,7 @@ const losses: readonly (readonly [what: string, sql: string, kept: readonly stri
 ]
 
 for (const [i, [what, sql, kept]] of losses.entries()) {
-  test(`${what} by somebody is a gap for every reader, and the log goes on`, { skip }, async () => {
+  test(`${what} from outside is a gap for every reader, and the log continues`, { skip }, async () => {
     const schema = `lost${i}`
     const log = postgresLog(pool, { schema, retention: { count: 6, topic: { count: 5 } } })
     const { positions } = await log.append(MESSAGES)
@@ -75,7 +75,7 @@ for (const [i, [what, sql, kept]] of losses.entries()) {
   })
 }
 
-test("retention, and a DELETE that removes nothing, begin no new life", { skip }, async () => {
+test("retention, and a DELETE that removes nothing, begin no new epoch", { skip }, async () => {
   const log = postgresLog(pool, { schema: "calm", retention: { count: 3, topic: { count: 2 } } })
   const { positions } = await log.append(MESSAGES)
   for (let i = 0; i < 20; i++) await log.append([{ topic: `t${i}`, data: "" }])
@@ -87,7 +87,7 @@ test("retention, and a DELETE that removes nothing, begin no new life", { skip }
   await log.close()
 })
 
-test("what is deleted in a transaction that had published before is noted, too", { skip }, async () => {
+test("a DELETE in a transaction that has published before is detected too", { skip }, async () => {
   const log = postgresLog(pool, { schema: "bothx", retention: { count: 2 } })
   const { positions } = await log.append(MESSAGES)
   const client = await pool.connect()

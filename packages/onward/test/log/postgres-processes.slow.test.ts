@@ -12,7 +12,7 @@ interface Call extends Appended {
 }
 
 test(
-  "several processes append at once, and a follower sees all once, in the order of commits",
+  "several processes append at once, and a follower receives all entries once, in the order of commits",
   { skip: postgresMissing ?? false },
   async (t) => {
     const server = await startPostgres()

@@ -28,7 +28,7 @@ after(async () => {
 
 const text = (bytes: number): string => randomBytes(bytes / 2).toString("hex")
 
-test("on a full disk nothing is acknowledged, and once there is room the log goes on", { skip }, async (t) => {
+test("on a full disk nothing is acknowledged, and with free space the log continues", { skip }, async (t) => {
   const disk = smallDisk(t)
   if (!disk) return
   const log = postgresLog(pool, { schema: "filled" })
@@ -60,7 +60,7 @@ test("on a full disk nothing is acknowledged, and once there is room the log goe
   await server.command("DROP TABLESPACE small")
 })
 
-test("a server that says it is PostgreSQL 12 is told to be too old, and nothing is made in it", { skip }, async () => {
+test("PostgreSQL 12 is refused as too old, and nothing is created in it", { skip }, async () => {
   // there is none here, so this one is made to say so
   await server.command(`
     CREATE SCHEMA old;
@@ -78,7 +78,7 @@ test("a server that says it is PostgreSQL 12 is told to be too old, and nothing 
   await client.end()
 })
 
-test("what psql makes of the SQL, run twice, is a log", { skip }, async (t) => {
+test("the SQL, run twice by psql, creates a log", { skip }, async (t) => {
   const file = join(temporaryFolder(t), "onward.sql")
   writeFileSync(file, postgresSchema())
   const log = postgresLog(pool, { migrate: false })

@@ -39,7 +39,7 @@ const pause = (): Promise<void> => new Promise((done) => void setTimeout(done, 1
 
 const message = { topic: "a", data: "1" }
 
-test("what is no client of Redis is refused at once", () => {
+test("a value that is not a Redis client is refused at once", () => {
   for (const wrong of [undefined, "redis://127.0.0.1", {}, { url: "" }]) {
     assert.throws(() => redisLog(wrong as unknown as RedisClient), /takes a client of ioredis or of redis/)
   }
@@ -49,7 +49,7 @@ test("what is no client of Redis is refused at once", () => {
   assert.throws(() => redisLog(client, { nmae: "x" } as object), /no option "nmae"/)
 })
 
-test("a server that is not there fails a call after `timeout`, which may be retried", { skip }, async (t) => {
+test("an unreachable server fails a call after `timeout`, and the call can be retried", { skip }, async (t) => {
   const server = await serverFor(t)
   await server.kill()
   const nodeRedis = createClient({ url: server.url, socket: { reconnectStrategy: 50 } })
@@ -76,22 +76,18 @@ test("a server that hangs fails a call after `timeout`", { skip }, async (t) => 
   await log.close()
 })
 
-test(
-  "a process that stood still for longer than `timeout` does not take it for the server's silence",
-  { skip },
-  async (t) => {
-    const server = await serverFor(t)
-    const log = redisLog(clientOf(t, server.url), { timeout: 100 })
-    t.after(() => log.close())
-    // until it is connected, however slow this machine is
-    while (!(await log.bounds().catch(() => undefined))) await pause()
-    const asking = log.bounds()
-    // what was asked is on its way by now, and the answer comes while nobody can look
-    for (let i = 0; i < 20; i++) await Promise.resolve()
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
-    await asking
-  },
-)
+test("a process that was blocked for longer than `timeout` does not report a silent server", { skip }, async (t) => {
+  const server = await serverFor(t)
+  const log = redisLog(clientOf(t, server.url), { timeout: 100 })
+  t.after(() => log.close())
+  // until it is connected, however slow this machine is
+  while (!(await log.bounds().catch(() => undefined))) await pause()
+  const asking = log.bounds()
+  // what was asked is on its way by now, and the answer comes while nobody can look
+  for (let i = 0; i < 20; i++) await Promise.resolve()
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
+  await asking
+})
 
 test("a missing password, a wrong user and a missing privilege are log_denied", { skip }, async (t) => {
   const server = await serverFor(t, {
@@ -131,7 +127,7 @@ test("the ACL rule of docs/redis.md is enough", { skip }, async (t) => {
   await log.close()
 })
 
-test("another program's key is left alone, and is log_corrupt", { skip }, async (t) => {
+test("a key of another program is not changed, and is log_corrupt", { skip }, async (t) => {
   const server = await serverFor(t)
   const log = redisLog(clientOf(t, server.url))
   await server.command("set", "onward:{log}", "mine")
@@ -143,7 +139,7 @@ test("another program's key is left alone, and is log_corrupt", { skip }, async 
   await log.close()
 })
 
-test("a log of a newer Onward is log_unsupported", { skip }, async (t) => {
+test("a log of a newer version of Onward is log_unsupported", { skip }, async (t) => {
   const server = await serverFor(t)
   const log = redisLog(clientOf(t, server.url))
   await server.command("hset", "onward:{log}", "format", "3")
@@ -151,7 +147,7 @@ test("a log of a newer Onward is log_unsupported", { skip }, async (t) => {
   await log.close()
 })
 
-test("without memory appends are log_full, and what was there can be read and removed", { skip }, async (t) => {
+test("without memory appends are log_full, and entries can be read and removed", { skip }, async (t) => {
   const server = await serverFor(t)
   const client = clientOf(t, server.url)
   const log = redisLog(client, { retention: {} })
@@ -168,7 +164,7 @@ test("without memory appends are log_full, and what was there can be read and re
   await Promise.all([log.close(), smaller.close()])
 })
 
-test("a replica takes nothing: log_unavailable", { skip }, async (t) => {
+test("a replica refuses calls: log_unavailable", { skip }, async (t) => {
   const master = await serverFor(t)
   const server = await serverFor(t, { configuration: [`replicaof 127.0.0.1 ${master.port}`] })
   const log = redisLog(clientOf(t, server.url))
@@ -207,27 +203,31 @@ test("a client that loses its connection and sends again stores once", { skip },
   await log.close()
 })
 
-test("while Redis is away a hub's publishes fail and its subscribers stay, and carry on", { skip }, async (t) => {
-  const server = await serverFor(t, { appendfsync: "always" })
-  const hub = createHub({ log: redisLog(clientOf(t, server.url), { timeout: 200 }), onError: () => {} })
-  t.after(() => hub.close())
-  const reader = await connect((req, res) => sse(req, res, hub.subscribe({ topics: ["a"] })), { timeout: 10_000 })
-  // a busy machine may take longer than the log waits
-  const publish = async (data: string): Promise<void> => {
-    while (!(await hub.publish({ topic: "a", data, idempotencyKey: data }).then(Boolean, () => false))) continue
-  }
-  await publish("before")
-  assert.equal((await reader.next()).data, "before")
-  while ((await server.command("hget", "onward:{log}", "safe")) === "") await pause()
-  await server.kill()
-  await assert.rejects(hub.publish({ topic: "a", data: "unsure" }), { code: "log_unavailable", retryable: true })
-  await server.restart()
-  await publish("after")
-  // what was on its way when Redis went may have been stored
-  while ((await reader.next()).data !== "after") continue
-  assert.deepEqual(
-    reader.events.map(({ data }) => data).filter((data) => data !== "unsure"),
-    ["before", "after"],
-  )
-  await reader.cut()
-})
+test(
+  "while Redis is unavailable a hub's publishes fail and its subscribers stay, and continue afterwards",
+  { skip },
+  async (t) => {
+    const server = await serverFor(t, { appendfsync: "always" })
+    const hub = createHub({ log: redisLog(clientOf(t, server.url), { timeout: 200 }), onError: () => {} })
+    t.after(() => hub.close())
+    const reader = await connect((req, res) => sse(req, res, hub.subscribe({ topics: ["a"] })), { timeout: 10_000 })
+    // a busy machine may take longer than the log waits
+    const publish = async (data: string): Promise<void> => {
+      while (!(await hub.publish({ topic: "a", data, idempotencyKey: data }).then(Boolean, () => false))) continue
+    }
+    await publish("before")
+    assert.equal((await reader.next()).data, "before")
+    while ((await server.command("hget", "onward:{log}", "safe")) === "") await pause()
+    await server.kill()
+    await assert.rejects(hub.publish({ topic: "a", data: "unsure" }), { code: "log_unavailable", retryable: true })
+    await server.restart()
+    await publish("after")
+    // what was on its way when Redis went may have been stored
+    while ((await reader.next()).data !== "after") continue
+    assert.deepEqual(
+      reader.events.map(({ data }) => data).filter((data) => data !== "unsure"),
+      ["before", "after"],
+    )
+    await reader.cut()
+  },
+)

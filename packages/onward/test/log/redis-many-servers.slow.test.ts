@@ -50,7 +50,7 @@ for (const [what, connect] of [
   for (const { name, run } of cases) test(`on a cluster with ${what}, ${name}`, { skip }, run)
 }
 
-test("with Sentinel both clients go on after a failover, with a gap", { skip }, async (t) => {
+test("with Sentinel both clients continue after a failover, with a gap", { skip }, async (t) => {
   const sentinels = await startSentinels()
   t.after(() => sentinels.close())
   const nodes = sentinels.ports.map((port) => ({ host: "127.0.0.1", port }))

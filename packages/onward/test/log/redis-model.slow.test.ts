@@ -5,7 +5,7 @@ import { redisMissing, startRedis } from "../stores/redis.ts"
 import { compare, compareMany, SEED } from "./compare.ts"
 
 test(
-  `a Redis log answers like a naive one, whatever is done to it (seed ${SEED})`,
+  `a Redis log returns the same as a naive one, over random operations (seed ${SEED})`,
   { skip: redisMissing ?? false },
   async (t) => {
     const server = await startRedis({ appendfsync: "none" })

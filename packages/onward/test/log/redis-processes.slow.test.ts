@@ -14,7 +14,7 @@ interface Call extends Appended {
 }
 
 test(
-  "several processes append at once, also over a kill -9 of Redis, and a follower sees all once and in order",
+  "several processes append at once, also over a kill -9 of Redis, and a follower receives all entries once and in order",
   { skip },
   async (t) => {
     const server = await startRedis()

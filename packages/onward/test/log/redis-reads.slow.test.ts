@@ -54,7 +54,7 @@ async function readAll(log: Log, after: string, limit: number): Promise<string[]
   }
 }
 
-test("reading on costs Redis no script, but at the end", { skip }, async (t) => {
+test("consecutive reads run no script, except at the end", { skip }, async (t) => {
   const server = await serverFor(t)
   const writer = redisLog(clientOf(t, server.url), options)
   const { first } = await writer.bounds()
@@ -70,26 +70,30 @@ test("reading on costs Redis no script, but at the end", { skip }, async (t) => 
   assert.equal((await callsOf(server, "xrange")) - ranges, 11)
 })
 
-test("who reads where entries were removed is told, whether or not it had heard of that", { skip }, async (t) => {
-  const server = await serverFor(t)
-  const retention = { count: 4 }
-  const writer = redisLog(clientOf(t, server.url), { ...options, retention })
-  const reader = redisLog(clientOf(t, server.url), { ...options, retention })
-  const { positions } = await writer.append(["1", "2", "3", "4"].map(message))
-  const [one = "", two = ""] = positions
-  assert.equal((await reader.read({ after: one, limit: 2 })).next, positions[2])
-  await writer.append([message("5"), message("6"), message("7")])
-  for (const after of [one, two]) {
-    const { entries, lost } = await reader.read({ after, limit: 2 })
-    assert.equal(lost?.reason, "trimmed")
-    assert.deepEqual(
-      entries.map(({ data }) => data),
-      ["4", "5"],
-    )
-  }
-})
+test(
+  "a reader of removed entries receives a loss, also if its process had not heard of the removal",
+  { skip },
+  async (t) => {
+    const server = await serverFor(t)
+    const retention = { count: 4 }
+    const writer = redisLog(clientOf(t, server.url), { ...options, retention })
+    const reader = redisLog(clientOf(t, server.url), { ...options, retention })
+    const { positions } = await writer.append(["1", "2", "3", "4"].map(message))
+    const [one = "", two = ""] = positions
+    assert.equal((await reader.read({ after: one, limit: 2 })).next, positions[2])
+    await writer.append([message("5"), message("6"), message("7")])
+    for (const after of [one, two]) {
+      const { entries, lost } = await reader.read({ after, limit: 2 })
+      assert.equal(lost?.reason, "trimmed")
+      assert.deepEqual(
+        entries.map(({ data }) => data),
+        ["4", "5"],
+      )
+    }
+  },
+)
 
-test("large entries come in small pages", { skip }, async (t) => {
+test("large entries are read in small pages", { skip }, async (t) => {
   const server = await serverFor(t)
   const log = redisLog(clientOf(t, server.url), { ...options, retention: {} })
   const { first } = await log.bounds()
@@ -99,7 +103,7 @@ test("large entries come in small pages", { skip }, async (t) => {
   assert.equal((await readAll(log, first, 1000)).length, 40)
 })
 
-test("pages are read alike whatever a client was told to do with commands and answers", { skip }, async (t) => {
+test("pages are equal with any options of a client for commands and replies", { skip }, async (t) => {
   const server = await serverFor(t)
   const nodeRedis = [2, 3].map((RESP) => createClient({ url: server.url, RESP: RESP as 2 | 3 }))
   t.after(() => nodeRedis.map((client) => client.destroy()))
@@ -123,7 +127,7 @@ test("pages are read alike whatever a client was told to do with commands and an
   assert.equal(await callsOf(server, "xrange"), clients.length)
 })
 
-test("a life that is begun by hand keeps what is there, and readers are told", { skip }, async (t) => {
+test("an epoch that is begun by hand keeps the entries, and readers receive a gap", { skip }, async (t) => {
   const server = await serverFor(t)
   const log = redisLog(clientOf(t, server.url), options)
   const { positions } = await log.append(["1", "2", "3"].map(message))
@@ -140,7 +144,7 @@ test("a life that is begun by hand keeps what is there, and readers are told", {
 })
 
 test(
-  "a server that came back without its newest entries: who saw them is told at once, who did not is told before anything else comes",
+  "after a restart without its newest entries, readers that had them are told at once, and others before the next entry",
   { skip },
   async (t) => {
     const server = await serverFor(t)
@@ -171,7 +175,7 @@ test(
  * replica that took over from it are both alive, both take appends, and which of them answers is left to chance.
  */
 test(
-  `whichever server answers, a position never stands for two entries, and none is skipped (seed ${SEED})`,
+  `with any server responding, a position never names two entries, and none is skipped (seed ${SEED})`,
   { skip },
   async (t) => {
     const { below, chance } = randomFrom(SEED)

@@ -10,7 +10,7 @@ import { redisMissing, startRedis } from "../stores/redis.ts"
 const folder = fileURLToPath(new URL("../../../..", import.meta.url))
 
 test(
-  "docs/recipes/redis-keyspace.md puts changes of keys into the log, and what changed before it listened",
+  "docs/recipes/redis-keyspace.md appends changes of keys to the log, also those before it listened",
   { skip: redisMissing ?? false },
   async (t) => {
     const server = await startRedis({ appendfsync: "none" })

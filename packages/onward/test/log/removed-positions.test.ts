@@ -18,7 +18,7 @@ async function lossAfter(log: Log, after: Position, topics?: readonly string[]):
 }
 
 for (const [name, create] of Object.entries(logs)) {
-  test(`a ${name} log that has lost more topics than it remembers tells so of any topic, and of no topic falsely after that`, async (t) => {
+  test(`a ${name} log that has lost more topics than it remembers reports a loss for any topic, and no false one afterwards`, async (t) => {
     const log = create(t, { count: 2, topic: { count: 1 } })
     const { first: start } = await log.bounds()
     const positions: Position[] = []

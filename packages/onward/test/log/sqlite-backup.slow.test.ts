@@ -27,7 +27,7 @@ async function read(hub: Hub, lastEventId: string, count: number): Promise<[even
   return events.map(({ event, data }) => [event, data])
 }
 
-test("a backup that is made while a hub publishes has all that was acknowledged before", async (t) => {
+test("a backup made while a hub publishes has all messages acknowledged before", async (t) => {
   const path = join(folder(t), "events.db")
   const hub = createHub({ log: sqliteLog(path) })
   t.after(() => hub.close())
@@ -40,7 +40,7 @@ test("a backup that is made while a hub publishes has all that was acknowledged 
   assert.deepEqual(events, [["message", "1"]])
 })
 
-test("a restored log begins a new epoch: a client that is ahead is told, and then gets what is kept", async (t) => {
+test("a restored log begins a new epoch: a client that is ahead receives a gap, and then the kept entries", async (t) => {
   const path = join(folder(t), "events.db")
   await publish(path, [1, 2])
   backupSqliteLog(path, `${path}.backup`)
@@ -61,7 +61,7 @@ test("a restored log begins a new epoch: a client that is ahead is told, and the
   assert.deepEqual(left, [])
 })
 
-test("a log that a process has open is not replaced", async (t) => {
+test("a log that is open in a process is not replaced", async (t) => {
   const path = join(folder(t), "events.db")
   await publish(path, [1])
   backupSqliteLog(path, `${path}.backup`)
@@ -71,7 +71,7 @@ test("a log that a process has open is not replaced", async (t) => {
   await hub.publish({ topic: "a", data: 3 })
 })
 
-test("a damaged log is replaced, and kept aside", async (t) => {
+test("a damaged log is replaced, and renamed", async (t) => {
   const path = join(folder(t), "events.db")
   await publish(path, [1])
   backupSqliteLog(path, `${path}.backup`)
@@ -89,7 +89,7 @@ const codeOf = (action: () => unknown): string => {
   return "done"
 }
 
-test("what is not a log is neither backed up nor restored, and no file is overwritten", async (t) => {
+test("a file that is not a log is neither backed up nor restored, and no file is overwritten", async (t) => {
   const path = join(folder(t), "events.db")
   const other = join(folder(t), "other.db")
   writeFileSync(other, "this is not a database. ".repeat(100))

@@ -60,7 +60,7 @@ for (const step of [-DAY, -600_000, 600_000, 2 * HOUR, DAY]) {
   })
 }
 
-test("what was too old when a file is opened after a pause has gone at the latest an age later", async (t) => {
+test("entries that were too old when a file is opened after a pause are removed within the maximum age", async (t) => {
   const path = join(temporaryFolder(t), "events.db")
   const clock = createClock()
   const before = open(t, path, { clock })

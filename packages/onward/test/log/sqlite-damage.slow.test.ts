@@ -81,7 +81,7 @@ const newest = (acknowledged: readonly Acknowledged[]): Position =>
     .at(-1) ?? ""
 
 for (const durability of ["full", "normal"] as const) {
-  test(`${durability}: a killed process begins no new life of the log, and everything acknowledged is there`, async (t) => {
+  test(`${durability}: a killed process begins no new epoch, and all acknowledged messages are kept`, async (t) => {
     const path = pathFor(t)
     const acknowledged = await leaveBehind(t, path, durability)
     const log = sqliteLog(path, { retention: {}, durability })
@@ -93,7 +93,7 @@ for (const durability of ["full", "normal"] as const) {
     assert.deepEqual(readdirSync(dirname(path)), ["events.db"], "closed, it is one file")
   })
 
-  test(`${durability}: commits that were acknowledged and are gone begin a new life, which readers are told`, async (t) => {
+  test(`${durability}: lost acknowledged commits begin a new epoch, and readers receive a gap`, async (t) => {
     const path = pathFor(t)
     const acknowledged = await leaveBehind(t, path, durability)
     // as a power failure leaves it, when nothing since the last checkpoint was flushed
@@ -108,7 +108,7 @@ for (const durability of ["full", "normal"] as const) {
     await log.close()
   })
 
-  test(`${durability}: an older copy of the file that is put back begins a new life`, async (t) => {
+  test(`${durability}: an older copy of the file begins a new epoch`, async (t) => {
     const path = pathFor(t)
     const process = publisher(t, path, durability)
     await process.published(100)
@@ -124,7 +124,7 @@ for (const durability of ["full", "normal"] as const) {
     await log.close()
   })
 
-  test(`${durability}: an older copy of the whole folder that is put back begins a new life`, async (t) => {
+  test(`${durability}: an older copy of the whole folder begins a new epoch`, async (t) => {
     const folder = temporaryFolder(t)
     const path = join(folder, "log", "events.db")
     mkdirSync(dirname(path))
@@ -140,7 +140,7 @@ for (const durability of ["full", "normal"] as const) {
     await log.close()
   })
 
-  test(`${durability}: once its write-ahead log is removed a process refuses, and what it acknowledged is kept`, async (t) => {
+  test(`${durability}: after its write-ahead log was removed a process refuses appends, and its acknowledged messages are kept`, async (t) => {
     const path = pathFor(t)
     const process = publisher(t, path, durability)
     await process.published(200)
@@ -162,7 +162,7 @@ function reboot(path: string): void {
   writeFileSync(`${path}-seen`, [epoch, last, "0".repeat(boot.length), ...rest].join(" "))
 }
 
-test("normal: after the machine went down with the log open, a new life begins, once", async (t) => {
+test("normal: after the machine stopped with the log open, a new epoch begins, once", async (t) => {
   const path = pathFor(t)
   const acknowledged = await leaveBehind(t, path, "normal")
   reboot(path)
@@ -176,7 +176,7 @@ test("normal: after the machine went down with the log open, a new life begins, 
   await again.close()
 })
 
-test("full: after the machine went down with the log open, the log goes on", async (t) => {
+test("full: after the machine stopped with the log open, the epoch continues", async (t) => {
   const path = pathFor(t)
   const acknowledged = await leaveBehind(t, path, "full")
   reboot(path)
@@ -185,7 +185,7 @@ test("full: after the machine went down with the log open, the log goes on", asy
   await log.close()
 })
 
-test("full beside normal: the note says normal as long as either has the log open", async (t) => {
+test("full beside normal: the witness says normal while either has the log open", async (t) => {
   const path = pathFor(t)
   const normal = sqliteLog(path, { durability: "normal" })
   const full = sqliteLog(path)
@@ -203,7 +203,7 @@ for (const suffix of ["", "-wal", "-shm"]) {
     ["removed", (path: string) => rmSync(path)],
     ["replaced", (path: string) => (copyFileSync(path, `${path}.copy`), renameSync(`${path}.copy`, path))],
   ] as const) {
-    test(`when events.db${suffix} is ${what} under it, a log refuses from the next append on`, async (t) => {
+    test(`when events.db${suffix} is ${what} while the log is open, it refuses all later appends`, async (t) => {
       const path = pathFor(t)
       const log = sqliteLog(path)
       await log.append([{ topic: "a", data: "1" }])
@@ -221,7 +221,7 @@ for (const suffix of ["", "-wal", "-shm"]) {
   }
 }
 
-test("a log whose file another process began anew is told so by every call", async (t) => {
+test("every call reports that another process began a new epoch in the file", async (t) => {
   const path = pathFor(t)
   const log = sqliteLog(path)
   const { positions } = await log.append([{ topic: "a", data: "1" }])

@@ -40,7 +40,7 @@ async function dataIn(log: Log): Promise<string[]> {
   return entries.map(({ data }) => data)
 }
 
-test("on a full disk nothing is acknowledged, and once there is room the log goes on", async (t) => {
+test("on a full disk nothing is acknowledged, and with free space the log continues", async (t) => {
   const disk = smallDisk(t)
   if (!disk) return
   const log = sqliteLog(join(disk, "events.db"))
@@ -63,7 +63,7 @@ test("a log cannot be created on a full disk", (t) => {
   assert.throws(() => sqliteLog(join(disk, "events.db")), failure("log_full", /disk is full/))
 })
 
-test("a read-only disk is refused, and the log is intact once it can be written again", async (t) => {
+test("a read-only disk is refused, and the log is intact when it can be written again", async (t) => {
   const disk = smallDisk(t)
   if (!disk) return
   const path = join(disk, "events.db")
@@ -89,7 +89,7 @@ if (process.getuid?.() !== 0) {
   })
 }
 
-test("a lock of another process is waited for, then told, and appends work once it is gone", async (t) => {
+test("a lock of another process is waited for, then reported, and appends work when it is released", async (t) => {
   const path = join(temporaryFolder(t), "events.db")
   const log = sqliteLog(path, { timeout: 100 })
   await log.append([message("before")])
@@ -107,14 +107,14 @@ test("a lock of another process is waited for, then told, and appends work once 
   await Promise.all([log.close(), patient.close()])
 })
 
-test("what is no database is refused", (t) => {
+test("a file that is not a database is refused", (t) => {
   const path = join(temporaryFolder(t), "events.db")
   writeFileSync(path, randomBytes(100_000))
   assert.throws(() => sqliteLog(path), failure("log_corrupt", /not an SQLite database/))
   assert.equal(statSync(path).size, 100_000, "and left as it was")
 })
 
-test("the database of another application is refused and left as it was", (t) => {
+test("the database of another application is refused and not changed", (t) => {
   const path = join(temporaryFolder(t), "events.db")
   const database = new DatabaseSync(path)
   database.exec("CREATE TABLE accounts (id INTEGER PRIMARY KEY)")
@@ -133,7 +133,7 @@ test("the log of a newer version is refused", async (t) => {
   assert.throws(() => sqliteLog(path), failure("log_corrupt", /newer version of onward wrote it \(schema 99/))
 })
 
-test("the file of an older version is taken over: its entries keep their positions, and ids belong to their topics", async (t) => {
+test("the file of an older version is migrated: its entries keep their positions, and ids belong to their topics", async (t) => {
   const path = join(temporaryFolder(t), "events.db")
   const log = sqliteLog(path)
   const { positions } = await log.append([{ topic: "a", data: "1", id: "x", idempotencyKey: "k" }, message("2")])
@@ -193,13 +193,13 @@ async function writtenLog(folder: string): Promise<string> {
   return path
 }
 
-test("a file cut short is told to be damaged", async (t) => {
+test("a truncated file is reported as damaged", async (t) => {
   const path = await writtenLog(temporaryFolder(t))
   truncateSync(path, Math.floor(statSync(path).size / 8192) * 4096)
   await assertTold(path)
 })
 
-test("pages overwritten with garbage are told to be damaged", async (t) => {
+test("pages overwritten with random bytes are reported as damaged", async (t) => {
   const path = await writtenLog(temporaryFolder(t))
   const file = openSync(path, "r+")
   const { size } = statSync(path)
@@ -208,7 +208,7 @@ test("pages overwritten with garbage are told to be damaged", async (t) => {
   await assertTold(path)
 })
 
-test("a folder in place of the file, or no folder around it, is told", (t) => {
+test("a folder in place of the file, or a missing folder around it, is reported", (t) => {
   const folder = temporaryFolder(t)
   assert.throws(() => sqliteLog(folder), failure("log_unavailable", /this is a folder/))
   const missing = join(folder, "not", "there")
@@ -219,7 +219,7 @@ test("a folder in place of the file, or no folder around it, is told", (t) => {
   assert.ok(!existsSync(missing))
 })
 
-test("nothing is acknowledged once the file is removed or replaced", async (t) => {
+test("nothing is acknowledged after the file was removed or replaced", async (t) => {
   const folder = temporaryFolder(t)
   const path = join(folder, "events.db")
   const log = sqliteLog(path)
@@ -237,7 +237,7 @@ test("nothing is acknowledged once the file is removed or replaced", async (t) =
   await log.close()
 })
 
-test("odd data fails its own append and none of its neighbours", async (t) => {
+test("invalid data fails its own append and no others", async (t) => {
   const log = sqliteLog(join(temporaryFolder(t), "events.db"))
   const odd = { topic: "a", data: { not: "text" } as unknown as string }
   const calls = [log.append([message("1")]), log.append([message("half"), odd]), log.append([message("2")])]
@@ -251,7 +251,7 @@ test("odd data fails its own append and none of its neighbours", async (t) => {
   await log.close()
 })
 
-test("a restored backup that is given a new epoch tells old cursors so", async (t) => {
+test("after a restored backup got a new epoch, old cursors receive a gap", async (t) => {
   const path = join(temporaryFolder(t), "events.db")
   const log = sqliteLog(path)
   const { positions } = await log.append([message("1")])
@@ -270,7 +270,7 @@ test("a restored backup that is given a new epoch tells old cursors so", async (
   await restored.close()
 })
 
-test("options that make no sense are TypeErrors", (t) => {
+test("invalid options are TypeErrors", (t) => {
   const path = join(temporaryFolder(t), "events.db")
   assert.throws(() => sqliteLog(""), TypeError)
   assert.throws(() => sqliteLog(":memory:"), /memoryLog/)

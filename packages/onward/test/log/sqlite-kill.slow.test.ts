@@ -28,7 +28,7 @@ async function round(path: string, name: string): Promise<{ position: string; da
   })
 }
 
-test(`whatever was acknowledged is there after ${ROUNDS * 2} kills, in order, and the file is whole`, async (t) => {
+test(`all acknowledged messages are kept after ${ROUNDS * 2} kills, in order, and the file is undamaged`, async (t) => {
   const path = join(temporaryFolder(t), "events.db")
   const acknowledged: { position: string; data: string }[] = []
   // two relays on the same file, so that one publisher is killed while another one writes

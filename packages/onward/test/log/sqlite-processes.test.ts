@@ -12,7 +12,7 @@ interface Call extends Appended {
   readonly data: readonly string[]
 }
 
-test("several processes append to one file, and a follower in another sees every entry once and in order", async (t) => {
+test("several processes append to one file, and a follower in another receives every entry once and in order", async (t) => {
   const path = join(temporaryFolder(t), "events.db")
   const programs = ["one", "two", "three"].map((name) => start("append-many", path, name, "40"))
   const outputs = programs.map((program) => text(program.stdout))
@@ -71,7 +71,7 @@ test("several processes append to one file, and a follower in another sees every
   await log.close()
 })
 
-test("a process ends by itself when nothing is under way, with its appends acknowledged and without close", async (t) => {
+test("a process ends by itself when no call is pending, with its appends acknowledged and without close", async (t) => {
   const path = join(temporaryFolder(t), "events.db")
   const program = start("append-and-leave", path)
   const [code] = (await once(program, "exit")) as [number]

@@ -29,7 +29,7 @@ async function entriesOf(log: Log): Promise<readonly Entry[]> {
   return (await log.read({ after: (await log.bounds()).first, limit: 1000 })).entries
 }
 
-test("a path may be a file URL, and a relative one", async (t) => {
+test("a path can be a file URL, or relative", async (t) => {
   const path = join(temporaryFolder(t), "events.db")
   const log = sqliteLog(pathToFileURL(path))
   await log.append([{ topic: "a", data: "" }])
@@ -37,7 +37,7 @@ test("a path may be a file URL, and a relative one", async (t) => {
   assert.ok(existsSync(path))
 })
 
-test("a closed log leaves one file, and the write-ahead log stays small while it is open", async (t) => {
+test("a closed log is one file, and the write-ahead log stays small while it is open", async (t) => {
   const path = join(temporaryFolder(t), "events.db")
   const log = sqliteLog(path, { durability: "normal" })
   for (let i = 0; i < 80; i++) await log.append([{ topic: "a", data: "x".repeat(500_000) }])
@@ -47,7 +47,7 @@ test("a closed log leaves one file, and the write-ahead log stays small while it
   assert.ok(!existsSync(`${path}-shm`))
 })
 
-test("the file does not grow for ever: what retention removes makes room for what comes", async (t) => {
+test("the size of the file is limited: removed entries make room for new ones", async (t) => {
   const path = join(temporaryFolder(t), "events.db")
   const log = sqliteLog(path, { durability: "normal", retention: { count: 200, topic: { count: 20 } } })
   const append = () =>
@@ -65,7 +65,7 @@ test("the file does not grow for ever: what retention removes makes room for wha
   await log.close()
 })
 
-test("a limit lowered while the log was closed is applied when it is opened, and appends do not wait for it", async (t) => {
+test("a limit lowered while the log was closed is applied when it is opened, without delaying appends", async (t) => {
   const path = join(temporaryFolder(t), "events.db")
   const log = sqliteLog(path, { retention: {} })
   const batch = Array.from({ length: 5000 }, (_, i) => ({ topic: `t${i % 7}`, data: "" }))
@@ -80,7 +80,7 @@ test("a limit lowered while the log was closed is applied when it is opened, and
   await lowered.close()
 })
 
-test("what is too old goes by itself, while nobody appends", async (t) => {
+test("entries that are too old are removed without an append", async (t) => {
   let now = 1000
   const log = sqliteLog(join(temporaryFolder(t), "events.db"), {
     retention: { age: 500 },
@@ -96,7 +96,7 @@ test("what is too old goes by itself, while nobody appends", async (t) => {
   await log.close()
 })
 
-test("what waits to be written is bounded, and the log goes on", async (t) => {
+test("the size of pending appends is limited, and the log continues", async (t) => {
   const log = sqliteLog(join(temporaryFolder(t), "events.db"), { durability: "normal" })
   const large = log.append([{ topic: "a", data: "x".repeat(60 * 1024 * 1024) }])
   await assert.rejects(log.append([{ topic: "a", data: "x".repeat(10 * 1024 * 1024) }]), {
@@ -108,7 +108,7 @@ test("what waits to be written is bounded, and the log goes on", async (t) => {
   await log.close()
 })
 
-test("a page of large entries ends early, and reading on gives the rest", async (t) => {
+test("a page of large entries ends early, and reading on returns the rest", async (t) => {
   const log = sqliteLog(join(temporaryFolder(t), "events.db"), { durability: "normal" })
   const { previous } = await log.append(
     Array.from({ length: 9 }, (_, i) => ({ topic: "a", data: String(i).repeat(1_000_000) })),
@@ -173,7 +173,7 @@ test("topics are read, located and limited across segments of the log", async (t
   await limited.close()
 })
 
-test("a reader of very many topics gets pages that end early, and comes to the end", async (t) => {
+test("a reader of very many topics gets pages that end early, and reaches the end", async (t) => {
   const log = sqliteLog(join(temporaryFolder(t), "events.db"), { durability: "normal", retention: {} })
   const topics = Array.from({ length: 4500 }, (_, i) => `user/${i}`)
   const { previous } = await log.append(topics.map((topic, i) => ({ topic, data: String(i) })))
@@ -188,7 +188,7 @@ test("a reader of very many topics gets pages that end early, and comes to the e
   await log.close()
 })
 
-test("what is appended while the log commits goes into one commit", async (t) => {
+test("appends that arrive while the log commits are one commit", async (t) => {
   const path = join(temporaryFolder(t), "events.db")
   const log = sqliteLog(path)
   await log.append([{ topic: "a", data: "" }])

@@ -137,12 +137,12 @@ const faults: Record<string, (log: Log, options: OpenLogOptions) => Partial<Log>
   }),
 }
 
-test("the suite accepts a log that keeps the contract", async () => {
+test("the suite accepts a log that follows the contract", async () => {
   assert.equal(await firstFailure(() => ({})), undefined)
 })
 
 for (const [fault, breakLog] of Object.entries(faults)) {
-  test(`the suite catches a log that ${fault}`, async (t) => {
+  test(`the suite rejects a log that ${fault}`, async (t) => {
     const name = await firstFailure(breakLog)
     assert.ok(name !== undefined)
     t.diagnostic(name)

@@ -18,7 +18,7 @@ const retentions: Readonly<Record<string, Retention>> = {
 }
 
 for (const [name, retention] of Object.entries(retentions)) {
-  test(`after 3,000 entries, a log with ${name} answers as a naive one does (ONWARD_SEED=${SEED})`, async () => {
+  test(`after 3,000 entries, a log with ${name} returns the same as a naive one (ONWARD_SEED=${SEED})`, async () => {
     const { below, chance, pick } = randomFrom(SEED)
     const epoch = "life0000"
     let now = 1_000
@@ -62,7 +62,7 @@ for (const [name, retention] of Object.entries(retentions)) {
   })
 }
 
-test("a log in which 40,000 topics, ids and keys came once keeps nothing of them", async () => {
+test("a log keeps nothing of 40,000 topics, ids and keys that each occurred once", async () => {
   const log = memoryLog({ retention: { count: 10 } })
   let sent = 0
   // more topics than a log remembers the marks of, so that what it remembers does not grow

@@ -27,7 +27,7 @@ test("the driver of the page passes the suite", async (t) => {
   for (const { name, skip, run } of cases) if (skip === undefined) await t.test(name, run)
 })
 
-test("the driver of the page keeps its entries and its epoch when it is opened again, also after half a write", async (t) => {
+test("the driver of the page keeps its entries and its epoch when it is opened again, also after an incomplete write", async (t) => {
   const path = join(temporaryFolder(t), "events.jsonl")
   const log = await jsonLinesLog(path)
   await log.append(["1", "2"].map((data) => ({ topic: "a", data })))

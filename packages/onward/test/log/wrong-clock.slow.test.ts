@@ -55,7 +55,7 @@ for (const [store, [open, missing]] of Object.entries(STORES)) {
   const skip = missing ?? false
 
   test(
-    `a process whose clock is a day ahead expires nothing in ${store}, and dates nothing wrong`,
+    `a process whose clock is a day ahead expires nothing in ${store}, and gives entries the right time`,
     { skip },
     async (t) => {
       const log = await open(t, { age: HOUR })
@@ -70,7 +70,7 @@ for (const [store, [open, missing]] of Object.entries(STORES)) {
   )
 
   test(
-    `a process whose clock is a day behind lets go what is too old in ${store}, while nobody appends`,
+    `a process whose clock is a day behind removes old entries in ${store}, also without an append`,
     { skip },
     async (t) => {
       const day = Date.now()

@@ -29,7 +29,7 @@ function unsteady(log: Log, chance: Chance, most: number): Log {
 for (const store of stores) {
   for (const line of lines) {
     test(
-      `${store.name}, ${line.name}: clients sent away again and again, and back to any node, lose and double nothing`,
+      `${store.name}, ${line.name}: clients that are repeatedly disconnected and reconnect to any node lose and repeat nothing`,
       { skip: store.missing ?? false },
       async (t) => {
         const chance = new Chance(seed)

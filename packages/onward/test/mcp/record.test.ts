@@ -11,7 +11,7 @@ const TOPIC = "stream.mcp/ann"
 const recordWith = (data: unknown, id: string = `${TOPIC}/m1/s`) =>
   recordOf(TOPIC, { id, data: typeof data === "string" ? data : JSON.stringify(data) })
 
-test("of what a store holds on a session's topic only whole records are used", () => {
+test("of the entries on a session's topic, only valid records are used", () => {
   assert.deepEqual(recordWith({ stream: "s", message: { a: 1 } }), { id: "m1/s", stream: "s", message: { a: 1 } })
   for (const data of [
     "",
@@ -49,13 +49,13 @@ test("a response has an id and a result or an error, and no method", () => {
   assert.deepEqual([isPriming({}), isPriming({ jsonrpc: "2.0" })], [true, false])
 })
 
-test("an event id may make the log's id 512 bytes long, and no longer", () => {
+test("an event id can make the log's id 512 bytes long, and no longer", () => {
   const room = 512 - TOPIC.length - 1
   assert.equal(logIdOf(TOPIC, "x".repeat(room))?.length, 512)
   assert.equal(logIdOf(TOPIC, "x".repeat(room + 1)), undefined)
 })
 
-test("options that do not exist are refused by name", () => {
+test("unknown options are refused by name", () => {
   const wrong = { session: "ann", sesion: "bob" }
   assert.throws(() => eventStore(memoryLog(), wrong), /sesion/)
   assert.throws(() => resume(memoryLog(), wrong), /sesion/)
@@ -80,7 +80,7 @@ function countedLog(): { readonly log: Log; readonly watching: () => number } {
   return { log, watching: () => watching }
 }
 
-test("a resumed stream reads page after page, and lets go of the log however it ends", async () => {
+test("a resumed stream reads page after page, and releases the log in every way it ends", async () => {
   const { log, watching } = countedLog()
   const store = eventStore(log, { session: "ann" })
   const first = await store.storeEvent("s", {})
@@ -121,7 +121,7 @@ test("a resumed stream reads page after page, and lets go of the log however it 
   assert.deepEqual(more, [note(4), note(5)])
 })
 
-test("a resumed stream gets what came before a loss, and then fails", () => {
+test("a resumed stream receives the entries before a loss, and then fails", () => {
   const topic = topicOf("ann") ?? ""
   const inbox = createInbox(topic, "s")
   const entry = (data: number): Entry => {
@@ -136,7 +136,7 @@ test("a resumed stream gets what came before a loss, and then fails", () => {
   assert.throws(() => inbox.take(), { code: "invalid_start" })
 })
 
-test("a resumed stream whose client takes nothing stops reading after 64 KiB", () => {
+test("a resumed stream whose client reads nothing stops reading after 64 KiB", () => {
   const topic = topicOf("ann") ?? ""
   const inbox = createInbox(topic, "s")
   const message = { jsonrpc: "2.0", method: "note", params: { data: "x".repeat(10_000) } }
@@ -151,7 +151,7 @@ test("a resumed stream whose client takes nothing stops reading after 64 KiB", (
   assert.equal(inbox.take(), undefined)
 })
 
-test("a session that nothing is kept of is unknown, one that lies behind others' messages is not", async () => {
+test("a session without kept records is unknown, and one behind records of others is not", async () => {
   const hub = createHub()
   const bob = eventStore(hub, { session: "bob" })
   for (let i = 0; i < 5; i++) await bob.storeEvent("s", { i })
@@ -173,7 +173,7 @@ test("a session that nothing is kept of is unknown, one that lies behind others'
   await hub.close()
 })
 
-test("a session is found in a store that looks through a few entries at a time, and finds nothing among most of them", async () => {
+test("a session is found in a store that searches a few entries at a time, and finds nothing in most pages", async () => {
   const inner = memoryLog()
   const log: Log = {
     ...inner,

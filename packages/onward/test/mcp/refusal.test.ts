@@ -15,7 +15,7 @@ async function replay(store: EventStore, eventId: string): Promise<object[]> {
   return sent
 }
 
-test("two sessions see nothing of each other, though both have a stream of the same name", async () => {
+test("two sessions receive nothing of each other, although both have a stream of the same name", async () => {
   const log = memoryLog()
   const ann = eventStore(log, { session: "ann" })
   const bob = eventStore(log, { session: "bob" })
@@ -26,7 +26,7 @@ test("two sessions see nothing of each other, though both have a stream of the s
   await assert.rejects(replay(bob, first), { code: "invalid_start" })
 })
 
-test("no name of a session reaches into another, whatever characters it has", async () => {
+test("no session name with any characters gives access to another session", async () => {
   const log = memoryLog()
   const names = ["a", "a/b", "a%2Fb", "*", ":a", "a*", "\u{1F600}", "%2A"]
   const kept = await Promise.all(
@@ -49,7 +49,7 @@ test("no name of a session reaches into another, whatever characters it has", as
   }
 })
 
-test("only the stream that is resumed is replayed, without the record that only gave its first id", async () => {
+test("only the resumed stream is replayed, without the record that only has its first id", async () => {
   const store = eventStore(memoryLog(), { session: "ann" })
   const first = await store.storeEvent("one", {})
   await store.storeEvent("two", {})
@@ -60,7 +60,7 @@ test("only the stream that is resumed is replayed, without the record that only 
   assert.deepEqual(await replay(store, first), [message(1), response(7)])
 })
 
-test("a thousand messages come back in the order in which they were stored", async () => {
+test("a thousand messages are replayed in the order in which they were stored", async () => {
   const store = eventStore(memoryLog(), { session: "ann" })
   const first = await store.storeEvent("one", {})
   const all = Array.from({ length: 1_200 }, (_, i) => message(i))
@@ -68,14 +68,14 @@ test("a thousand messages come back in the order in which they were stored", asy
   assert.deepEqual(await replay(store, first), all)
 })
 
-test("an id whose event is no longer kept is refused, not carried on from somewhere else", async () => {
+test("an id whose event is no longer kept is refused, and not resumed from another position", async () => {
   const store = eventStore(memoryLog({ retention: { count: 2 } }), { session: "ann" })
   const first = await store.storeEvent("one", message(1))
   for (const data of [2, 3, 4]) await store.storeEvent("one", message(data))
   await assert.rejects(replay(store, first), { code: "invalid_start" })
 })
 
-test("a store that is away fails the call that needs it, and the next one is served again", async () => {
+test("an unavailable store fails the call that needs it, and the next one works again", async () => {
   const log = faultyLog()
   const store = eventStore(log, { session: "ann" })
   const first = await store.storeEvent("one", {})
@@ -87,7 +87,7 @@ test("a store that is away fails the call that needs it, and the next one is ser
   assert.deepEqual(await replay(store, first), [message(2)])
 })
 
-test("a session's name must be text that can be a topic, a stream's one line", async () => {
+test("a session name must be text that can be a topic, and a stream name one line", async () => {
   for (const session of ["", "x".repeat(300), "\ud800"]) {
     assert.throws(() => eventStore(memoryLog(), { session }), TypeError)
   }
@@ -114,7 +114,7 @@ const start = (t: TestContext, line: Line, log: Log) =>
   })
 
 for (const line of lines) {
-  test(`${line.name}: ids that were never given are refused, sessions that never were are 404, at every node`, async (t) => {
+  test(`${line.name}: unknown ids are refused, unknown sessions are 404, at every node`, async (t) => {
     const log = memoryLog()
     const [here, there] = [await start(t, line, log), await start(t, line, log)]
     const ann = await line.connect(here.url)
@@ -138,7 +138,7 @@ for (const line of lines) {
     assert.equal((await ask(there.url, ann.session, undefined)).status, 400)
   })
 
-  test(`${line.name}: who has had the response has had everything, at another node too`, async (t) => {
+  test(`${line.name}: a client that has the response has received all messages, at another node too`, async (t) => {
     const log = memoryLog()
     const [here, there] = [await start(t, line, log), await start(t, line, log)]
     const { headers } = await post(here.url, { id: 1, method: "initialize", params: HELLO })
@@ -154,7 +154,7 @@ for (const line of lines) {
   })
 }
 
-test("a resumed stream outlasts a store that is away, which new ones do not get past", async (t) => {
+test("a resumed stream survives an unavailable store, and new ones wait for it", async (t) => {
   const faulty = faultyLog()
   let ring = (): void => {}
   const log: Log = {

@@ -33,7 +33,7 @@ function hubOn(t: TestContext, log: Log): Hub {
 }
 
 for (const line of lines) {
-  test(`${line.name}: a tool call whose connection is cut goes on, and its client misses nothing`, async (t) => {
+  test(`${line.name}: a tool call whose connection is cut continues, and its client misses nothing`, async (t) => {
     const node = await startNode(t, line, memoryLog(), async ({ notify }, { cut }) => {
       for (const step of upTo(30)) {
         await notify(step)
@@ -46,7 +46,7 @@ for (const line of lines) {
     assert.deepEqual(client.steps, upTo(30))
   })
 
-  test(`${line.name}: a server that sends its clients away to come back loses and doubles nothing, however slow its store`, async (t) => {
+  test(`${line.name}: a server that closes streams for reconnects loses and repeats nothing, with a store of any speed`, async (t) => {
     const node = await startNode(t, line, slowly(memoryLog(), 15), async ({ notify, closeStream }) => {
       for (const step of upTo(30)) {
         await notify(step)
@@ -60,7 +60,7 @@ for (const line of lines) {
     assert.deepEqual(client.steps, upTo(30))
   })
 
-  test(`${line.name}: what is stored while nobody is connected is there when the client comes back`, async (t) => {
+  test(`${line.name}: messages stored while no client is connected are delivered when the client reconnects`, async (t) => {
     const node = await startNode(t, line, memoryLog(), async ({ notify, closeStream }) => {
       await notify(0)
       closeStream()
@@ -72,7 +72,7 @@ for (const line of lines) {
   })
 
   for (const kind of ["log", "hub"]) {
-    test(`${line.name}: a client carries on at another node with the same ${kind}, in the middle of a call`, async (t) => {
+    test(`${line.name}: a client continues at another node with the same ${kind}, in the middle of a call`, async (t) => {
       const log = memoryLog()
       const place = (): Log | Hub => (kind === "log" ? log : hubOn(t, log))
       const resumed = Promise.withResolvers<void>()
@@ -101,7 +101,7 @@ for (const line of lines) {
 }
 
 for (const line of lines) {
-  test(`${line.name}: a client that is cut off at another node before anything came carries on all the same`, async (t) => {
+  test(`${line.name}: a client that is disconnected before the first message continues at another node`, async (t) => {
     const log = memoryLog()
     const twice = Promise.withResolvers<void>()
     const here = await startNode(t, line, log, async ({ notify, closeStream }) => {
@@ -126,7 +126,7 @@ for (const line of lines) {
 }
 
 for (const line of lines) {
-  test(`${line.name}: a client whose connection died without the server being told gets the result of its call`, async (t) => {
+  test(`${line.name}: a client whose connection died silently receives the result of its call`, async (t) => {
     const resumed = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     const node = await startNode(t, line, memoryLog(), async ({ notify }) => {
       await notify(0)

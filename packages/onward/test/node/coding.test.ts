@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { acceptsGzip, negotiate } from "../../src/node/coding.ts"
 
-test("gzip goes to who asks for it, and to nobody else", () => {
+test("a client receives gzip if it accepts it, and only then", () => {
   for (const accept of ["gzip", "gzip, deflate, br, zstd", "br;q=1, GZIP;q=0.2", "x-gzip", "*", "gzip, identity"]) {
     assert.equal(acceptsGzip(accept), true, accept)
   }
@@ -22,7 +22,7 @@ test("gzip goes to who asks for it, and to nobody else", () => {
   }
 })
 
-test("a stream whose coding was negotiated says so beside whatever else it varies by", () => {
+test("a stream with a negotiated coding has Vary: Accept-Encoding beside other values", () => {
   assert.deepEqual(negotiate({ vary: "Origin", a: "1" }, "gzip"), {
     headers: { a: "1", vary: "Origin, Accept-Encoding", "content-encoding": "gzip" },
     isGzip: true,

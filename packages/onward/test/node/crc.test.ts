@@ -3,7 +3,7 @@ import { test } from "node:test"
 import { crc32 } from "node:zlib"
 import { joinCrc, shiftOf } from "../../src/node/crc.ts"
 
-test("the CRC of two stretches is that of both read as one, however long they are", () => {
+test("the CRC of two parts equals that of both together, for any lengths", () => {
   for (const [first, second] of [
     [0, 0],
     [0, 1],

@@ -17,7 +17,7 @@ const event = (n: number): string =>
 
 const news = { topics: ["news"] }
 
-test("events that came before make those that follow small", async () => {
+test("earlier events make later ones smaller", async () => {
   const on = await stage()
   const stream = await connect(on, news)
   for (let n = 0; n < 50; n++) await on.publish("news", event(n))
@@ -25,7 +25,7 @@ test("events that came before make those that follow small", async () => {
   assert.ok(stream.bytes.length < stream.text.length / 2, `${stream.bytes.length} of ${stream.text.length} bytes`)
 })
 
-test("who got the same is sent the same bytes, made once", async () => {
+test("clients with the same history receive the same bytes, compressed once", async () => {
   const on = await stage()
   const streams = [await connect(on, news), await connect(on, news), await connect(on, news)]
   for (let n = 0; n < 20; n++) await on.publish("news", event(n))
@@ -33,7 +33,7 @@ test("who got the same is sent the same bytes, made once", async () => {
   for (const parts of others) for (const [i, part] of parts.entries()) assert.equal(part, first?.[i])
 })
 
-test("who joins late gets what others get by the time that many events have come", async () => {
+test("a client that joins later receives shared bytes after a limited number of events", async () => {
   const on = await stage()
   const early = await Promise.all(Array.from({ length: 500 }, () => connect(on, news)))
   await on.publish("news", event(0), event(1))
@@ -44,7 +44,7 @@ test("who joins late gets what others get by the time that many events have come
   assert.equal(late.out.parts.at(-1), early[0]?.out.parts.at(-1))
 })
 
-test("streams for different topics share no history, and those of one person no more than its own", async () => {
+test("streams for different topics share no history, and private events stay in their stream's history", async () => {
   const on = await stage()
   const both = await connect(on, { topics: ["news", "private"] })
   const one = await connect(on, news)
@@ -58,7 +58,7 @@ test("streams for different topics share no history, and those of one person no 
   assert.notEqual(both.out.parts.at(-1), one.out.parts.at(-1))
 })
 
-test("a stream that ends is whole: its sum and length are right, whatever it consisted of", async () => {
+test("a stream that ends is complete: its checksum and length are right, for any content", async () => {
   const on = await stage()
   const early = await connect(on, { ...news, until: ({ data }) => data === "last" })
   const others = [await connect(on, news), await connect(on, news)]
@@ -73,7 +73,7 @@ test("a stream that ends is whole: its sum and length are right, whatever it con
   }
 })
 
-test("whatever happens to whom, every stream decodes to what it would have been", async () => {
+test("over random operations, every stream decodes to its uncompressed content", async () => {
   for (let seed = 1; seed <= 60; seed++) {
     const random = new Chance(seed)
     const on = await stage({ retention: { count: 40 }, window: { maxEntries: 20 } })

@@ -95,7 +95,7 @@ for (const kind of Object.keys(makers)) {
   })
 }
 
-test("a request and its response of a stream report its end as those of a plain response do", async (t) => {
+test("a request and its response of a stream report its end like those of a plain response", async (t) => {
   const parsers = countParsers(t)
   let events: string[] = []
   const note = (req: IncomingMessage, res: ServerResponse): void => {
@@ -190,7 +190,7 @@ test("the parser stays while the body of a request arrives", async (t) => {
   await eventually("the event arrives", () => text().includes("data: news"))
 })
 
-test("a stream works where the socket has no parser of the expected shape, or a reader of its own", async (t) => {
+test("a stream works when the socket has no parser of the expected shape, or another reader", async (t) => {
   const changes: Readonly<Record<string, (socket: Socket & { readonly parser?: object }) => void>> = {
     // Node's server calls the other methods itself when the connection closes
     "/no-method": ({ parser }) => void Object.assign(parser ?? {}, { close: undefined }),

@@ -9,7 +9,7 @@ test("a block has comment, event, retry, id and data, in this order, and a blank
   assert.equal(text, ": note\nevent: tick\nretry: 100\nid: 7\ndata: d\n\n")
 })
 
-test("strings travel raw, everything else as JSON", () => {
+test("strings are written unchanged, everything else as JSON", () => {
   assert.equal(encode({ data: '{"a":' }), 'data: {"a":\n\n')
   assert.equal(encode({ data: { a: [1, "x\ny"] } }), 'data: {"a":[1,"x\\ny"]}\n\n')
   assert.equal(encode({ data: 0 }), "data: 0\n\n")
@@ -17,7 +17,7 @@ test("strings travel raw, everything else as JSON", () => {
   assert.equal(encode({ data: JSON.stringify({ a: 1 }, null, 1) }), 'data: {\ndata:  "a": 1\ndata: }\n\n')
 })
 
-test("each line of data and of a comment becomes a line, whatever ended it", () => {
+test("each line of data and of a comment becomes a line, for any line ending", () => {
   assert.equal(encode({ data: "a\nb\r\nc\rd" }), "data: a\ndata: b\ndata: c\ndata: d\n\n")
   assert.equal(encode({ data: "\n" }), "data: \ndata: \n\n")
   assert.equal(encode({ data: "\r\r\n\n" }), "data: \ndata: \ndata: \ndata: \n\n")
@@ -25,7 +25,7 @@ test("each line of data and of a comment becomes a line, whatever ended it", () 
   assert.equal(encodeComment(""), ": \n")
 })
 
-test("empty data is an event, absent data a checkpoint: no block is without data", () => {
+test("empty data is an event, absent data a checkpoint: every block has data", () => {
   assert.equal(encode({ data: "" }), "data: \n\n")
   assert.equal(encode({ id: "7", data: undefined }), "event: stream.checkpoint\nid: 7\ndata: {}\n\n")
   assert.equal(encode({ retry: 0 }), "event: stream.checkpoint\nretry: 0\ndata: {}\n\n")
@@ -35,23 +35,23 @@ test("empty data is an event, absent data a checkpoint: no block is without data
   )
 })
 
-test("what is only a comment is no block, and has no blank line", () => {
+test("a comment alone is not a block, and has no blank line", () => {
   assert.equal(encode({ comment: "hi" }), ": hi\n")
   assert.equal(encode({ comment: "a\nb", event: "", data: undefined }), ": a\n: b\n")
 })
 
-test("a reconnection time alone is a line of the block that follows", () => {
+test("a reconnection time alone is a line of the next block", () => {
   assert.equal(encodeRetry(1_000) + encode({ data: "x" }), "retry: 1000\ndata: x\n\n")
   for (const retry of [-1, 0.5, NaN, Infinity, "100", null]) assert.throws(() => encodeRetry(retry as number), refused)
 })
 
-test("an empty event name is none, an empty id takes the id back", () => {
+test("an empty event name is left out, and an empty id resets the id", () => {
   assert.equal(encode({ event: "", data: "x" }), "data: x\n\n")
   assert.equal(encode({ event: "", id: "1" }), "event: stream.checkpoint\nid: 1\ndata: {}\n\n")
   assert.equal(encode({ id: "", data: "x" }), "id: \ndata: x\n\n")
 })
 
-test("a block that nobody would notice is refused: nothing at all, or an event without data", () => {
+test("a block without effect is refused: an empty one, or an event without data", () => {
   assert.throws(() => encode({}), refused)
   assert.throws(() => encode({ event: "" }), refused)
   assert.throws(() => encode({ event: "tick" }), refused)
@@ -59,7 +59,7 @@ test("a block that nobody would notice is refused: nothing at all, or an event w
   assert.throws(() => encode("text" as unknown as WireMessage), refused)
 })
 
-test("event and id cannot hold what would end a line, be ignored or not come back", () => {
+test("event and id cannot contain characters that end a line, are ignored or change in transit", () => {
   for (const bad of ["\n", "\r", "\r\n", "\0", "\ud83e", "\udd8a"]) {
     for (const text of [bad, `x${bad}`, `${bad}x`, `x${bad}x`, "x".repeat(100) + bad, `é${bad}`]) {
       assert.throws(() => encode({ event: text, data: "" }), refused, JSON.stringify(text))
@@ -68,14 +68,14 @@ test("event and id cannot hold what would end a line, be ignored or not come bac
   }
 })
 
-test("a name that was refused is refused again, and one that was good stays good", () => {
+test("a refused name is refused again, and a valid one stays valid", () => {
   assert.equal(encode({ event: "good", data: "" }), "event: good\ndata: \n\n")
   assert.throws(() => encode({ event: "bad\n", data: "" }), refused)
   assert.throws(() => encode({ event: "bad\n", data: "" }), refused)
   assert.equal(encode({ event: "good", data: "" }), "event: good\ndata: \n\n")
 })
 
-test("what looks like a line end and is none is left alone", () => {
+test("characters that look like line ends are not changed", () => {
   const text = "\u000b\f\u0085\u2028\u2029🦊"
   assert.equal(encode({ event: text, id: text, data: text }), `event: ${text}\nid: ${text}\ndata: ${text}\n\n`)
 })
@@ -87,7 +87,7 @@ test("retry is a whole number of milliseconds", () => {
   }
 })
 
-test("wrong types are refused, not written", () => {
+test("values of wrong types are refused and not written", () => {
   for (const wrong of [1, null, {}, ["\n"], { length: 1, charCodeAt: () => 65, toString: () => "\n" }]) {
     assert.throws(() => encode({ event: wrong, data: "" } as unknown as WireMessage), refused)
     assert.throws(() => encode({ id: wrong, data: "" } as unknown as WireMessage), refused)
@@ -97,7 +97,7 @@ test("wrong types are refused, not written", () => {
   for (const data of [() => {}, Symbol("x"), 10n]) assert.throws(() => encode({ data }), refused)
 })
 
-test("no field of a message can bring in a line of its own", () => {
+test("no field of a message can add a line of its own", () => {
   const attacks = [
     "x\ndata: forged",
     "x\r\n\r\ndata: forged\r\n\r\n",

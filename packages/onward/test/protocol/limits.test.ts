@@ -6,7 +6,7 @@ import { bytesOf, cutTo, feed } from "./feed.ts"
 const tooLarge = { name: "OnwardError", code: "event_too_large" }
 const MIB = 1024 * 1024
 
-test("an event may be as large as the limit to the byte, and no larger", () => {
+test("an event can be exactly as large as the limit, and not larger", () => {
   for (const stream of [
     `data: ${"x".repeat(994)}\n\n`,
     `data: ${"火".repeat(331)}é\n\n`.replace("é", "x"),
@@ -21,7 +21,7 @@ test("an event may be as large as the limit to the byte, and no larger", () => {
   }
 })
 
-test("the data lines of an event count together, each with its line end, and anew for the next event", () => {
+test("the data lines of an event count together, each with its line end, and start at 0 for the next event", () => {
   const event = `${"data: 123456789\n".repeat(10)}\n`
   const bytes = bytesOf(event.repeat(50))
   for (const size of [1, 16, 150, 4_096]) {
@@ -30,13 +30,13 @@ test("the data lines of an event count together, each with its line end, and ane
   }
 })
 
-test("sixteen mebibytes are the limit when none is given", () => {
+test("the default limit is 16 MiB", () => {
   const line = (size: number): Uint8Array => bytesOf(`data: ${"x".repeat(size - 6)}\n\n`)
   assert.equal(feed([line(16 * MIB)]).events.length, 1)
   assert.throws(() => feed([line(16 * MIB + 1)]), tooLarge)
 })
 
-test("events before the one that is too large are handed out, and it stays too large until reset", () => {
+test("events before the one that is too large are delivered, and the parser fails until reset", () => {
   const events: ParsedEvent[] = []
   const parser = createParser({ onEvent: (event) => events.push(event) }, { maxEventBytes: 100 })
   const large = `data: ${"x".repeat(200)}`
@@ -52,7 +52,7 @@ test("events before the one that is too large are handed out, and it stays too l
   )
 })
 
-test("the error of a handler is not lost behind an event that is too large", () => {
+test("the error of a handler is not lost after an event that is too large", () => {
   const parser = createParser(
     {
       onEvent: () => {
@@ -65,7 +65,7 @@ test("the error of a handler is not lost behind an event that is too large", () 
   assert.throws(() => parser.feed("\n"), tooLarge)
 })
 
-test("comments that nobody listens to and fields that nobody knows do not count, however long", () => {
+test("comments without a listener and unknown fields do not count, of any length", () => {
   const parser = createParser({ onEvent: ({ data }) => events.push(data) }, { maxEventBytes: 50 })
   const events: string[] = []
   for (const line of [": ", "foo: ", "dat", "data2: ", "Data: ", " data: "]) {
@@ -79,13 +79,13 @@ test("comments that nobody listens to and fields that nobody knows do not count,
   assert.deepEqual(events, Array.from({ length: 6 }, () => ["a\nb", "c"]).flat())
 })
 
-test("a comment counts when it is listened to", () => {
+test("a comment counts if there is a listener", () => {
   const onComment = (): void => {}
   assert.throws(() => feed([`:${"x".repeat(1_000)}`], { maxEventBytes: 1_000, onComment }), tooLarge)
   feed([`:${"x".repeat(999)}`], { maxEventBytes: 1_000, onComment })
 })
 
-test("a line of 8 MiB may come byte by byte", () => {
+test("a line of 8 MiB can arrive byte by byte", () => {
   let length = 0
   const parser = createParser({ onEvent: ({ data }) => void (length += data.length) })
   const byte = bytesOf("x")
@@ -95,7 +95,7 @@ test("a line of 8 MiB may come byte by byte", () => {
   assert.equal(length, 8 * MIB)
 })
 
-test("characters stay whole wherever a long line is cut", () => {
+test("characters stay complete wherever a long line is cut", () => {
   const text = "aé火🦊".repeat(8_000)
   const bytes = bytesOf(`data: ${text}\n\n`)
   for (const size of [1, 3, 1_021, 16_384, 16_385, 30_001]) assert.equal(feed(cutTo(bytes, size)).events[0]?.data, text)

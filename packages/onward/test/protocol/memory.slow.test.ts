@@ -46,7 +46,7 @@ for (const { name: parser } of PARSERS) {
     ["tiny data lines", MIB],
     ["tiny data lines, one by one", 4_096],
   ] as const) {
-    test(`a stream that never ends an event is refused within the limit: ${parser}, ${name}`, async () => {
+    test(`a stream that never ends an event is refused at the limit: ${parser}, ${name}`, async () => {
       const { most, after, error } = await measure(name, parser)
       assert.equal(error, "event_too_large")
       assert.ok(most < limit + MIB, `${most} bytes held`)
@@ -66,7 +66,7 @@ for (const { name: parser } of PARSERS) {
     })
   }
 
-  test(`a million fields of one event that are not data cost nothing: ${parser}`, async () => {
+  test(`a million fields of one event that are not data need no memory: ${parser}`, async () => {
     const { after } = await measure("tiny id lines", parser)
     assert.ok(after < MIB, `${after} bytes held`)
   })

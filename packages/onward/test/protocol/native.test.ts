@@ -28,7 +28,7 @@ const BYTES = [
   10, 13, 97, 0x80, 0xc3, 0xa9, 0xe2, 0x82, 0xac, 0xf0, 0x9f, 0xa6, 0x8a, 0xef, 0xbb, 0xbf, 0xed, 0xa0, 0xff,
 ]
 
-test("text and places are the same with Buffer, without it, and with one that does otherwise", async () => {
+test("text and positions are the same with Buffer, without it, and with one that behaves differently", async () => {
   const others = [await withBuffer(undefined, "none"), await withBuffer(WRONG, "wrong")]
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
   for (let i = 0; i < 5_000; i++) {

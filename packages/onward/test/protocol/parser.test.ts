@@ -10,7 +10,7 @@ function listen(handlers: Partial<ParserHandlers> = {}, lastEventId?: string): {
   return { parser: createParser({ onEvent, ...handlers }, { lastEventId }), data }
 }
 
-test("handlers hear events, ids, reconnection times and comments in the order of the stream", () => {
+test("handlers receive events, ids, reconnection times and comments in the order of the stream", () => {
   const heard: unknown[] = []
   const parser = createParser({
     onEvent: (event) => heard.push(event),
@@ -33,7 +33,7 @@ test("handlers hear events, ids, reconnection times and comments in the order of
   assert.equal(parser.retry, 5)
 })
 
-test("handlers are called as methods, so that they may be those of a class", () => {
+test("handlers are called as methods, so that they can be those of a class", () => {
   class Counter {
     count = 0
     onEvent(): void {
@@ -55,7 +55,7 @@ test("a checkpoint moves the last event id without an event", () => {
   assert.deepEqual(data, [])
 })
 
-test("an id counts once its block is whole", () => {
+test("an id takes effect when its block is complete", () => {
   const { parser } = listen({}, "6")
   parser.feed("id: 7\ndata: x\n")
   assert.equal(parser.lastEventId, "6")
@@ -63,13 +63,13 @@ test("an id counts once its block is whole", () => {
   assert.equal(parser.lastEventId, "7")
 })
 
-test("the last event id to begin with goes with events that have none", () => {
+test("the initial last event id applies to events that have none", () => {
   const events: ParsedEvent[] = []
   createParser({ onEvent: (event) => events.push(event) }, { lastEventId: "41" }).feed("data: x\n\n")
   assert.deepEqual(events, [{ event: "message", data: "x", id: "41" }])
 })
 
-test("a reconnection time too large for a number is the largest one, and what is no number is none", () => {
+test("a reconnection time too large for a number is the largest one, and invalid ones are ignored", () => {
   const { parser } = listen()
   parser.feed(`retry: ${"9".repeat(400)}\n`)
   assert.equal(parser.retry, Number.MAX_SAFE_INTEGER)
@@ -77,7 +77,7 @@ test("a reconnection time too large for a number is the largest one, and what is
   assert.equal(parser.retry, Number.MAX_SAFE_INTEGER)
 })
 
-test("reset is for the next stream: what was unfinished is gone, id and reconnection time stay, and a BOM is dropped again", () => {
+test("reset prepares for the next stream: incomplete data is dropped, id and reconnection time stay, and a BOM is skipped again", () => {
   const { parser, data } = listen()
   parser.feed("\ufeffretry: 9\nid: 1\ndata: a\n\nid: 2\nevent: t\ndata: lost\nda")
   parser.reset()
@@ -92,7 +92,7 @@ test("reset is for the next stream: what was unfinished is gone, id and reconnec
   assert.equal(parser.lastEventId, "1")
 })
 
-test("after the end nothing may come but reset", () => {
+test("after the end only reset is allowed", () => {
   const { parser, data } = listen()
   parser.feed("data: a\n\ndata: unfinished\n")
   parser.end()
@@ -107,7 +107,7 @@ for (const [what, leave] of [
   ["resets", (parser: Parser) => parser.reset()],
   ["ends", (parser: Parser) => parser.end()],
 ] as const) {
-  test(`a handler that ${what} the parser gets nothing more of the chunk`, () => {
+  test(`a handler that ${what} the parser receives nothing more of the chunk`, () => {
     for (const lineEnd of ["\n", "\r\n", "\r"]) {
       for (const handler of ["onEvent", "onId", "onRetry", "onComment"] as const) {
         let calls = 0
@@ -130,7 +130,7 @@ for (const [what, leave] of [
   })
 }
 
-test("a handler that throws loses nothing: the chunk is parsed to its end, then push throws the first error", () => {
+test("a handler that throws loses nothing: the chunk is parsed to its end, then feed throws the first error", () => {
   const seen: string[] = []
   const parser = createParser({
     onEvent: ({ data }) => {
@@ -148,7 +148,7 @@ test("a handler that throws loses nothing: the chunk is parsed to its end, then 
   assert.deepEqual(seen, ["a", "bad 1", "b", "bad 2", "c", "half"])
 })
 
-test("push cannot be called by a handler", () => {
+test("feed cannot be called by a handler", () => {
   let thrown: unknown
   const { parser, data } = listen({
     onComment: () => {
@@ -164,7 +164,7 @@ test("push cannot be called by a handler", () => {
   assert.deepEqual(data, ["outer"])
 })
 
-test("strings and bytes may be mixed, and a half of a surrogate pair that stays alone is U+FFFD", () => {
+test("strings and bytes can be mixed, and an incomplete surrogate pair is U+FFFD", () => {
   const { parser, data } = listen()
   parser.feed("data: \ud83e")
   parser.feed("\udd8a\n\ndata: \ud83e")
@@ -173,7 +173,7 @@ test("strings and bytes may be mixed, and a half of a surrogate pair that stays 
   assert.deepEqual(data, ["🦊", "\ufffd", "\ufffd"])
 })
 
-test("a chunk may be used again once it was pushed", () => {
+test("a chunk can be reused after feed", () => {
   const { parser, data } = listen()
   const chunk = new Uint8Array(8)
   const stream = bytesOf(`data: ${"0123456789".repeat(30)}\n\n`)
@@ -193,7 +193,7 @@ test("views into larger memory are read within their bounds", () => {
   assert.deepEqual(feed([Buffer.from(memory).subarray(14, 22), Buffer.from(memory).subarray(22, 26)]).events.length, 1)
 })
 
-test("an event of very many lines is joined like one of few", () => {
+test("an event of many lines is joined like one of few", () => {
   for (const count of [31, 32, 33, 34, 1_055, 1_056, 1_057, 5_000]) {
     const lines = Array.from({ length: count }, (_, i) => `line ${i}`)
     const stream = bytesOf(`${lines.map((line) => `data: ${line}\n`).join("")}\ndata: next\n\n`)
@@ -205,7 +205,7 @@ test("an event of very many lines is joined like one of few", () => {
   }
 })
 
-test("misuse is told", () => {
+test("misuse is reported", () => {
   assert.throws(() => createParser((() => {}) as unknown as ParserHandlers), { name: "TypeError", message: /onEvent/ })
   assert.throws(() => createParser(undefined as unknown as ParserHandlers), { name: "TypeError", message: /onEvent/ })
   const handlers = { onEvent: () => {} }

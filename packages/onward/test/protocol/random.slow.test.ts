@@ -28,7 +28,7 @@ function cuts(length: number): number[] {
 }
 
 for (const { name, feed } of PARSERS)
-  test(`any bytes, cut anywhere, mean what the standard says: ${name}`, () => {
+  test(`bytes cut anywhere are parsed as the standard says: ${name}`, () => {
     for (let i = 0; i < 2_500; i++) {
       const bytes = stream()
       const at = cuts(bytes.length)
@@ -40,7 +40,7 @@ for (const { name, feed } of PARSERS)
     }
   })
 
-test("whether an event is too large depends on its bytes alone, not on how they are cut", () => {
+test("whether an event is too large depends on its bytes only, not on the chunks", () => {
   for (let i = 0; i < 2_500; i++) {
     const bytes = Buffer.from(Buffer.from(stream()).toString())
     const at = cuts(bytes.length)
@@ -52,7 +52,7 @@ test("whether an event is too large depends on its bytes alone, not on how they 
   }
 })
 
-test("the small parser takes what is within its limit, whole lines included, and refuses data beyond it, however they are cut", () => {
+test("the small parser accepts data within its limit, and refuses data beyond it, in any chunks", () => {
   for (let i = 0; i < 2_500; i++) {
     const bytes = Buffer.from(Buffer.from(stream()).toString())
     const at = cuts(bytes.length)
@@ -65,7 +65,7 @@ test("the small parser takes what is within its limit, whole lines included, and
   }
 })
 
-test("text in strings means the same as its bytes, even cut inside a surrogate pair", () => {
+test("text in strings is parsed like its bytes, even cut inside a surrogate pair", () => {
   for (let i = 0; i < 2_000; i++) {
     const text = Buffer.from(stream()).toString().slice(0, 500)
     const at = cuts(text.length)

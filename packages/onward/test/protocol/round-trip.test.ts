@@ -40,7 +40,7 @@ function expected({ event, id, data, retry }: WireMessage): ParsedEvent[] {
   ]
 }
 
-test("a message comes back as it was sent, or encode refuses it", () => {
+test("a message is parsed as it was encoded, or encode refuses it", () => {
   let refusals = 0
   for (let i = 0; i < 20_000; i++) {
     const sent = message()
@@ -62,7 +62,7 @@ test("a message comes back as it was sent, or encode refuses it", () => {
   assert.ok(refusals > 2_000 && refusals < 18_000, `SEED=${seed}, ${refusals} refusals`)
 })
 
-test("nothing in one message changes the next", () => {
+test("no field of one message changes the next", () => {
   for (let i = 0; i < 3_000; i++) {
     const sent = message()
     try {

@@ -14,7 +14,7 @@ function listen(handlers: Partial<Pick<ParserHandlers, "onEvent" | "onComment">>
   return { parser, data, push: (text: string): void => parser.feed(bytesOf(text)) }
 }
 
-test("handlers hear events and comments in the order of the stream", () => {
+test("handlers receive events and comments in the order of the stream", () => {
   const heard: unknown[] = []
   const { parser, push } = listen({
     onEvent: (event) => heard.push(event),
@@ -40,7 +40,7 @@ test("a reconnection time is known, and one too large for a number is the larges
   assert.equal(parser.retry, Number.MAX_SAFE_INTEGER)
 })
 
-test("after a reset in any handler nothing more of the chunk is heard, and the next stream begins afresh", () => {
+test("after a reset in any handler the rest of the chunk is skipped, and the next stream starts fresh", () => {
   for (const handler of ["onEvent", "onComment"] as const) {
     const heard: string[] = []
     let reset = (): void => {}
@@ -59,7 +59,7 @@ test("after a reset in any handler nothing more of the chunk is heard, and the n
   }
 })
 
-test("what a handler throws comes out of push, and after a reset the stream can be another", () => {
+test("an error of a handler is thrown by feed, and after a reset another stream can be parsed", () => {
   const { parser, push } = listen({
     onEvent: ({ data }) => {
       throw new Error(data)
@@ -71,7 +71,7 @@ test("what a handler throws comes out of push, and after a reset the stream can 
   assert.throws(() => push("data: after\n\n"), { message: "after" })
 })
 
-test("sixteen mebi characters are the limit when none is given, in one chunk or in many", () => {
+test("the default limit is 16 mebi characters, in one chunk or in many", () => {
   const text = "x".repeat(16 * MIB)
   for (const size of [Infinity, 65_536]) {
     const feed = (value: string): number =>
@@ -81,7 +81,7 @@ test("sixteen mebi characters are the limit when none is given, in one chunk or 
   }
 })
 
-test("an event too large inside one chunk is refused after those before it were heard", () => {
+test("an event too large inside one chunk is refused after the events before it were delivered", () => {
   const { parser, data, push } = listen({}, 100)
   assert.throws(() => push(`id: 1\ndata: a\n\nid: 2\ndata: ${"x".repeat(100)}\n\ndata: b\n\n`), tooLarge)
   assert.deepEqual(data, ["a"])
@@ -91,7 +91,7 @@ test("an event too large inside one chunk is refused after those before it were 
   assert.deepEqual(data, ["a", "c"])
 })
 
-test("data lines count together, each with its line end, and anew for the next event", () => {
+test("data lines count together, each with its line end, and start at 0 for the next event", () => {
   const bytes = bytesOf(`${"data: 123456789\n".repeat(10)}\n`.repeat(50))
   for (const size of [1, 16, 150, 4_096]) {
     assert.equal(feedSmall(cutTo(bytes, size), { maxEventChars: 106 }).events.length, 50)
@@ -99,7 +99,7 @@ test("data lines count together, each with its line end, and anew for the next e
   }
 })
 
-test("a line that never ends is refused whatever it is, even a comment", () => {
+test("an endless line of any kind is refused, even a comment", () => {
   for (const start of ["data: ", "id: ", "event: ", ": ", "foo: ", ""]) {
     const { push } = listen({}, MIB)
     push(start)
@@ -112,7 +112,7 @@ test("a line that never ends is refused whatever it is, even a comment", () => {
   }
 })
 
-test("a line of 2 MiB may come byte by byte, which would take for ever if time were quadratic", () => {
+test("a line of 2 MiB can arrive byte by byte, in linear time", () => {
   const { parser, data, push } = listen()
   const byte = bytesOf("x")
   push("data: ")
@@ -121,7 +121,7 @@ test("a line of 2 MiB may come byte by byte, which would take for ever if time w
   assert.equal(data[0]?.length, 2 * MIB)
 })
 
-test("characters stay whole wherever a long line is cut, and what is no UTF-8 is replaced", () => {
+test("characters stay complete wherever a long line is cut, and invalid UTF-8 is replaced", () => {
   const text = "aé火🦊".repeat(8_000)
   const bytes = bytesOf(`data: ${text}\n\n`)
   for (const size of [1, 3, 1_021, 16_384, 30_001]) assert.equal(feedSmall(cutTo(bytes, size)).events[0]?.data, text)

@@ -36,7 +36,7 @@ async function all(events: AsyncIterable<ParsedEvent>): Promise<ParsedEvent[]> {
   return list
 }
 
-test("parse gives the events of a web stream, of an iterable and of a response", async () => {
+test("parse returns the events of a web stream, of an iterable and of a response", async () => {
   assert.deepEqual(await all(parse(source(CHUNKS).body)), EVENTS)
   assert.deepEqual(await all(parse(generate(CHUNKS))), EVENTS)
   const { body } = new Response("data: x\n\n")
@@ -44,7 +44,7 @@ test("parse gives the events of a web stream, of an iterable and of a response",
   assert.deepEqual(await all(parse(body)), [{ event: "message", data: "x", id: "" }])
 })
 
-test("parse reads no further than its reader", async () => {
+test("parse reads no further than its caller", async () => {
   const { state, body } = source(CHUNKS)
   const events = parse(body)
   assert.equal(state.taken, 0)
@@ -70,7 +70,7 @@ test("leaving the loop cancels the body", async () => {
   assert.ok(left)
 })
 
-test("return ends a read that waits", async () => {
+test("return ends a pending read", async () => {
   const body = new ReadableStream<Uint8Array>({}, { highWaterMark: 0 })
   const events = parse(body)
   const waiting = events.next()
@@ -79,7 +79,7 @@ test("return ends a read that waits", async () => {
   assert.deepEqual(await events.next(), { done: true, value: undefined })
 })
 
-test("calls of next that do not wait for each other are served in order", async () => {
+test("concurrent calls of next are served in order", async () => {
   const events = parse(source(CHUNKS).body)
   const results = await Promise.all([1, 2, 3, 4, 5].map(() => events.next()))
   assert.deepEqual(
@@ -88,7 +88,7 @@ test("calls of next that do not wait for each other are served in order", async 
   )
 })
 
-test("a failure of the body comes after the events before it, once", async () => {
+test("a failure of the body is thrown after the events before it, once", async () => {
   const events = parse(source([...CHUNKS.slice(0, 2), new Error("reset")]).body)
   assert.equal((await events.next()).value?.data, "a")
   assert.equal((await events.next()).value?.data, "b")
@@ -104,7 +104,7 @@ test("an event that is too large ends the iteration and cancels the body", async
   assert.deepEqual(state, { taken: 1, cancelled: true })
 })
 
-test("parse takes the options of a parser and its other handlers", async () => {
+test("parse accepts the options of a parser and its other handlers", async () => {
   const heard: unknown[] = []
   const events = parse(generate([bytesOf(": c\nretry: 5\nid: 8\n\ndata: x\n\n")]), {
     lastEventId: "7",
@@ -116,7 +116,7 @@ test("parse takes the options of a parser and its other handlers", async () => {
   assert.deepEqual(heard, ["c", 5, "8"])
 })
 
-test("what a handler throws ends the iteration", async () => {
+test("an error of a handler ends the iteration", async () => {
   const events = parse(source([bytesOf("data: a\n\n: c\ndata: b\n\n"), ...CHUNKS]).body, {
     onComment() {
       throw new Error("mine")
@@ -142,7 +142,7 @@ test("createParserStream waits for its reader", async () => {
   assert.ok(state.cancelled)
 })
 
-test("createParserStream fails with what fails", async () => {
+test("createParserStream fails with the error of its source", async () => {
   const large = source([bytesOf(`data: ${"x".repeat(200)}`)])
   await assert.rejects(all(large.body.pipeThrough(createParserStream({ maxEventBytes: 100 }))), {
     code: "event_too_large",

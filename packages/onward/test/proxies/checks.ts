@@ -14,7 +14,7 @@ const MOST_WRITES = 4
 
 /** The head and the opening comment come before there is any event, and each event before the next one is published. */
 export const oneByOne: Check = {
-  title: "each event comes before the next is published",
+  title: "each event arrives before the next is published",
   use: "plain",
   async run(stage) {
     const { origin, proxy } = stage
@@ -66,7 +66,7 @@ const heartbeats: Check = {
 }
 
 const leaving: Check = {
-  title: "the server sees that a client left",
+  title: "the server detects that a client disconnected",
   use: "plain",
   async run(stage) {
     const { origin, proxy } = stage

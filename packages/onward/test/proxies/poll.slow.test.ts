@@ -6,7 +6,7 @@ import { lighttpd } from "./setups/lighttpd.ts"
 import { missing, start } from "./start.ts"
 
 test(
-  "through lighttpd as it comes, which holds every response, polling delivers each event before the next is published",
+  "through lighttpd with its default buffering, polling delivers each event before the next is published",
   { skip: missing(lighttpd) },
   async (t) => {
     const origin = await createOrigin()

@@ -8,7 +8,7 @@ import { readColumn } from "./table.ts"
 // a proxy mostly waits for its limits, so all of them may do it at once
 suite("proxies", { concurrency: true }, () => {
   for (const setup of setups) {
-    test(`${setup.name} does with streams what docs/production.md says`, { skip: missing(setup) }, async () => {
+    test(`${setup.name} treats streams as docs/production.md says`, { skip: missing(setup) }, async () => {
       const findings = await examine(setup, ({ isLong = false }) => !isLong)
       const column = readColumn(setup)
       const said = new Map([...findings.keys()].map((title) => [title, column.get(title)]))

@@ -8,7 +8,7 @@ import { mount } from "./page.ts"
 
 const numbers = (props: NumbersProps) => createElement(ShowNumbers, props)
 
-test("a component shows what came before it and what comes, each event once", async (t) => {
+test("a component shows earlier and new events, each once", async (t) => {
   const site = await servePage(t)
   await site.publish(2)
   const place = mount(t, numbers({ url: `${site.origin}/events` }))
@@ -17,7 +17,7 @@ test("a component shows what came before it and what comes, each event once", as
   await until("news is shown", () => place.text === "open: 1 2 3")
 })
 
-test("StrictMode, which mounts everything twice, opens one connection, and asks for one token", async (t) => {
+test("StrictMode, which mounts everything twice, opens one connection, and requests one token", async (t) => {
   const site = await servePage(t)
   let tokens = 0
   const headers = () => ({ authorization: `token ${++tokens}` })
@@ -35,7 +35,7 @@ test("unmounting closes the connection", async (t) => {
   await until("the server sees it go", () => open(site) === 0)
 })
 
-test("another URL is another stream, which begins with nothing", async (t) => {
+test("another URL is another stream, which starts empty", async (t) => {
   const site = await servePage(t)
   const place = mount(t, numbers({ url: `${site.origin}/events?a` }))
   await site.publish(2)
@@ -57,7 +57,7 @@ test("another key is another stream of the same URL", async (t) => {
   await until("it begins anew", () => place.text === "open: 1 2")
 })
 
-test("options that differ at every render keep the connection, and their functions are those of the latest", async (t) => {
+test("options that change with every render keep the connection, and the latest functions are called", async (t) => {
   const site = await servePage(t)
   const url = `${site.origin}/events`
   const heard: string[] = []
@@ -75,7 +75,7 @@ test("options that differ at every render keep the connection, and their functio
   assert.deepEqual(heard, ["first", "third"])
 })
 
-test("without a URL nothing is asked, and the one that was open is closed", async (t) => {
+test("without a URL nothing is requested, and an open connection is closed", async (t) => {
   const site = await servePage(t)
   const place = mount(t, numbers({ url: null }))
   await until("it is rendered", () => place.text === "idle:")
@@ -86,7 +86,7 @@ test("without a URL nothing is asked, and the one that was open is closed", asyn
   await until("it is closed", () => place.text === "idle:" && open(site) === 0)
 })
 
-test("a part of the page that is hidden has no connection; shown again, it carries on where it was", async (t) => {
+test("a hidden part of the page has no connection, and resumes when it is shown again", async (t) => {
   const site = await servePage(t)
   const url = `${site.origin}/events`
   const shown = (mode: "visible" | "hidden") =>
@@ -103,7 +103,7 @@ test("a part of the page that is hidden has no connection; shown again, it carri
   assert.notEqual(site.requests[1]?.lastEventId, undefined)
 })
 
-test("lastEventId, kept beside the data, is where a later component carries on", async (t) => {
+test("a lastEventId kept beside the data is where a later component resumes", async (t) => {
   const site = await servePage(t)
   const url = `${site.origin}/events`
   let kept = ""

@@ -23,7 +23,7 @@ function createQueries(t: TestContext): { provide(...children: ReactNode[]): Rea
   return { provide: (...children) => strict(createElement(QueryClientProvider, { client }, ...children)) }
 }
 
-test("docs/react.md shows the recipes that run here, letter by letter", () => {
+test("docs/react.md shows exactly the recipes that run here", () => {
   const page = readFileSync(join(repositoryRoot, "docs/react.md"), "utf8")
   const blocks = new Set([...page.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code))
   const files = globSync("*.ts", { cwd: join(repositoryRoot, RECIPES) })
@@ -33,7 +33,7 @@ test("docs/react.md shows the recipes that run here, letter by letter", () => {
   }
 })
 
-test("a query that is a stream shows what comes, and carries on when it is shown again", async (t) => {
+test("a query of a stream shows its events, and resumes when it is shown again", async (t) => {
   const market = await openMarket(t)
   const queries = createQueries(t)
   let failure: unknown
@@ -60,7 +60,7 @@ test("a query that is a stream shows what comes, and carries on when it is shown
   assert.equal(failure, null)
 })
 
-test("queries are kept up to date by a stream, and asked for anew when events were missed", async (t) => {
+test("queries are updated by a stream, and fetched again after a gap", async (t) => {
   const market = await openMarket(t)
   const queries = createQueries(t)
   const failures: unknown[] = []

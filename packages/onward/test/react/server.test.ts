@@ -7,7 +7,7 @@ import { until } from "../client/browsers/until.ts"
 import { ShowNumbers } from "./numbers.ts"
 import { mount } from "./page.ts"
 
-test("a server renders what is there before any event, and asks for nothing", async (t) => {
+test("a server renders the state before any event, and requests nothing", async (t) => {
   const site = await servePage(t)
   assert.equal(renderToString(createElement(ShowNumbers, { url: `${site.origin}/events` })), "<p>connecting:</p>")
   assert.equal(renderToString(createElement(ShowNumbers, { url: null })), "<p>idle:</p>")
@@ -17,7 +17,7 @@ test("a server renders what is there before any event, and asks for nothing", as
   assert.equal(site.requests.length, 0)
 })
 
-test("a page takes over what the server rendered, and goes on from there", async (t) => {
+test("a page hydrates the server's output, and continues from there", async (t) => {
   const site = await servePage(t)
   await site.publish(2)
   const node = createElement(ShowNumbers, { url: `${site.origin}/events` })

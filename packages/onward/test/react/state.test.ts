@@ -11,7 +11,7 @@ import { mount } from "./page.ts"
 
 const numbers = (props: NumbersProps) => createElement(ShowNumbers, props)
 
-test("a burst of 1,000 events is rendered as a whole, and nothing of it is lost", async (t) => {
+test("a burst of 1,000 events is rendered together, and none is lost", async (t) => {
   const clock = createClock()
   const site = await servePage(t)
   let renders = 0
@@ -35,7 +35,7 @@ test("a burst of 1,000 events is rendered as a whole, and nothing of it is lost"
   assert.ok(renders <= 3, `${renders} renders`)
 })
 
-test("a component that selects renders when what it selected changes, and only then", async (t) => {
+test("a component with a selector renders when the selected value changes, and only then", async (t) => {
   const site = await servePage(t)
   const seen: unknown[] = []
   let reduced = 0
@@ -72,7 +72,7 @@ test("without reduce, data is the latest event", async (t) => {
   await until("the latest is shown", () => place.text === "message 3")
 })
 
-test("while the server is away the error is told, and afterwards nothing is missing", async (t) => {
+test("while the server is unavailable the error is shown, and afterwards nothing is missing", async (t) => {
   const site = await servePage(t)
   const states: Numbers[] = []
   const url = `${site.origin}/events`
@@ -90,7 +90,7 @@ test("while the server is away the error is told, and afterwards nothing is miss
   assert.ok(error instanceof OnwardError && ["network_error", "stream_ended"].includes(error.code), String(error))
 })
 
-test("a stream that failed says why, and stays so until it is told to reconnect", async (t) => {
+test("a failed stream has its error, until it is told to reconnect", async (t) => {
   const site = await servePage(t)
   let isMissing = true
   let asked = 0
@@ -111,7 +111,7 @@ test("a stream that failed says why, and stays so until it is told to reconnect"
   assert.equal(asked, 2)
 })
 
-test("a stream that ended keeps its data, and is not asked for again", async (t) => {
+test("a stream that ended keeps its data, and is not requested again", async (t) => {
   const site = await servePage(t)
   let asked = 0
   site.on("/short", (_, res) => {
@@ -132,7 +132,7 @@ test("a stream that ended keeps its data, and is not asked for again", async (t)
   assert.equal(asked, 1)
 })
 
-test("a stream is closed and opened again by hand, and carries on", async (t) => {
+test("a stream that is closed and opened again by the program resumes", async (t) => {
   const site = await servePage(t)
   let latest: Numbers | undefined
   const place = mount(t, numbers({ url: `${site.origin}/events`, onRender: (state) => (latest = state) }))
@@ -149,7 +149,7 @@ test("a stream is closed and opened again by hand, and carries on", async (t) =>
   await until("nothing is lost or doubled", () => place.text === "open: 1 2 3 4")
 })
 
-test("a reduce that throws fails the stream with what it threw, and closes the connection", async (t) => {
+test("a reduce that throws fails the stream with its error, and closes the connection", async (t) => {
   const site = await servePage(t)
   const broken = new Error("no such case")
   function Broken(): ReactNode {

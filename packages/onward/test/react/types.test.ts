@@ -17,7 +17,7 @@ type Arrived = TypedStreamEvent<typeof events.schemas>
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const holds = <Claim extends true>(claim?: Claim): void => void claim
 
-test("data has the type of what it is made of", () => {
+test("the type of data follows from the options", () => {
   function Typed(): ReactNode {
     const latest = useEventStream("/")
     holds<Equal<typeof latest.data, StreamEvent | undefined>>()

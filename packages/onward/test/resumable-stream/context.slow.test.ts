@@ -26,7 +26,7 @@ for (const store of stores) {
   }
 
   test(
-    `${store.name}: a stream that is stopped elsewhere ends for everybody, and its source is cancelled`,
+    `${store.name}: a stream that is stopped elsewhere ends for all readers, and its source is cancelled`,
     { skip },
     async (t) => {
       const [here, there] = await open(t)
@@ -48,23 +48,27 @@ for (const store of stores) {
     },
   )
 
-  test(`${store.name}: a stream whose source fails fails for everybody, after what it gave`, { skip }, async (t) => {
-    const [here, there] = await open(t)
-    const pen = createPen("so far")
-    const stream = await here.resumableStream("failing", pen.make)
-    const joined = await there.resumeExistingStream("failing")
-    const reader = stream?.getReader()
-    assert.equal((await reader?.read())?.value, "so far")
-    pen.fail(new Error("the model's secret"))
-    await assert.rejects(reader?.read() ?? Promise.resolve(), (error: Error) => {
-      assert.doesNotMatch(error.message, /secret/)
-      return "code" in error && error.code === "source_failed"
-    })
-    await assert.rejects(all(joined), { code: "source_failed" })
-    assert.equal(await there.hasExistingStream("failing"), "DONE")
-  })
+  test(
+    `${store.name}: a stream whose source fails fails for all readers, after its last chunk`,
+    { skip },
+    async (t) => {
+      const [here, there] = await open(t)
+      const pen = createPen("so far")
+      const stream = await here.resumableStream("failing", pen.make)
+      const joined = await there.resumeExistingStream("failing")
+      const reader = stream?.getReader()
+      assert.equal((await reader?.read())?.value, "so far")
+      pen.fail(new Error("the model's secret"))
+      await assert.rejects(reader?.read() ?? Promise.resolve(), (error: Error) => {
+        assert.doesNotMatch(error.message, /secret/)
+        return "code" in error && error.code === "source_failed"
+      })
+      await assert.rejects(all(joined), { code: "source_failed" })
+      assert.equal(await there.hasExistingStream("failing"), "DONE")
+    },
+  )
 
-  test(`${store.name}: a stream whose process closes is not taken for complete`, { skip }, async (t) => {
+  test(`${store.name}: a stream whose process closes does not count as complete`, { skip }, async (t) => {
     const [here, there] = await open(t)
     await here.resumableStream("closed", createPen("so far").make)
     const joined = await there.resumeExistingStream("closed")
@@ -73,7 +77,7 @@ for (const store of stores) {
   })
 }
 
-test("a stream whose process is frozen or gone fails for its readers once its lease is over", async (t) => {
+test("a stream whose process is frozen or killed fails for its readers after its lease", async (t) => {
   const log = { ...memoryLog(), close: async () => {} }
   const clock = createClock()
   const gone = createResumableStreamContext({ log, clock: createClock() })
@@ -87,7 +91,7 @@ test("a stream whose process is frozen or gone fails for its readers once its le
   assert.equal(await there.hasExistingStream("gone"), "DONE")
 })
 
-test("a finished stream is forgotten after `retention`, and not written anew while the log knows of it", async (t) => {
+test("a finished stream is forgotten after `retention`, and not created again while the log has it", async (t) => {
   const clock = createClock()
   const context = createResumableStreamContext({ clock, retention: 60_000 })
   t.after(() => context.close())
@@ -104,7 +108,7 @@ test("a finished stream is forgotten after `retention`, and not written anew whi
   await assert.rejects(context.resumableStream("id", pen.make), { code: "run_expired" })
 })
 
-test("streams live in a hub's log, beside its topics", async (t) => {
+test("streams are stored in a hub's log, beside its topics", async (t) => {
   const hub = createHub()
   t.after(() => hub.close())
   const context = createResumableStreamContext({ hub })
@@ -116,7 +120,7 @@ test("streams live in a hub's log, beside its topics", async (t) => {
   assert.match(await hub.publish({ topic: "news" }), /~/)
 })
 
-test("waitUntil is given a promise that lasts as long as the stream is written", async (t) => {
+test("waitUntil receives a promise that is pending while the stream is written", async (t) => {
   const waits: Promise<unknown>[] = []
   const context = createResumableStreamContext({ waitUntil: (wait) => void waits.push(wait) })
   t.after(() => context.close())
@@ -129,7 +133,7 @@ test("waitUntil is given a promise that lasts as long as the stream is written",
   assert.equal(await all(stream), "text")
 })
 
-test("what is no text fails the stream instead of becoming some", async (t) => {
+test("a chunk that is not text fails the stream", async (t) => {
   const errors: unknown[] = []
   const context = createResumableStreamContext({ onError: (error) => errors.push(error) })
   t.after(() => context.close())
@@ -139,7 +143,7 @@ test("what is no text fails the stream instead of becoming some", async (t) => {
   assert.match(String(errors[0]), /TextDecoderStream/)
 })
 
-test("options that are none are refused by name", () => {
+test("unknown options are refused by name", () => {
   const options = { publisher: {} } as object
   assert.throws(() => createResumableStreamContext(options), /publisher/)
 })

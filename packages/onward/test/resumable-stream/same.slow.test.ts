@@ -41,13 +41,13 @@ async function answers(parts: Readonly<Record<string, Part>>, contexts: Contexts
   return given
 }
 
-test("a program for the package gets the same answers from ours", { skip }, async (t) => {
+test("a program for the package gets the same results from ours", { skip }, async (t) => {
   assert.deepEqual(await answers(program, await theirs(t)), expected)
   assert.deepEqual(await answers(program, ours(t)), expected)
   assert.deepEqual(await answers(program, ours(t, "null")), expected)
 })
 
-test("where ours answers otherwise, it is what docs/runs.md lists", { skip }, async (t) => {
+test("the differences are those that docs/runs.md lists", { skip }, async (t) => {
   assert.deepEqual(await answers(differences, await theirs(t)), [[null, null], "67890", ["mine", "yours"]])
   assert.deepEqual(await answers(differences, ours(t)), [["all of it", "of it"], "90", ["mine", "mine"]])
   assert.deepEqual(await answers(differences, ours(t, "null")), [[null, null], "90", ["mine", "mine"]])

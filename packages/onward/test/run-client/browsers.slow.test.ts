@@ -33,7 +33,7 @@ async function readInPage(method: string, lastEventId: string, most: number): Pr
 // what is below, `stream`, is tested in all of them; Firefox takes its time to start
 for (const engine of ENGINES.filter((name) => name !== "firefox")) {
   test(
-    `in ${engine}, an answer is carried on over a cut and over a reload of its page`,
+    `in ${engine}, a response resumes over a cut and over a reload of its page`,
     { skip: missing(engine) },
     async (t) => {
       const words = Array.from({ length: 60 }, (_, n) => `${n} `)

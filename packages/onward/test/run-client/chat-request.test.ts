@@ -58,7 +58,7 @@ async function send(t: TestContext, options: Options, more: object = {}): Promis
   return asked[0] as Asked
 }
 
-test("a body of the transport is sent with each request, given as it is or by a function", async (t) => {
+test("the transport's body is sent with each request, as a value or by a function", async (t) => {
   for (const body of [{ someData: true }, () => ({ someData: true }), () => Promise.resolve({ someData: true })]) {
     const asked = await send(t, { body })
     assert.equal(asked.line, "POST /api/chat")
@@ -69,7 +69,7 @@ test("a body of the transport is sent with each request, given as it is or by a 
   assert.deepEqual(asked.body, { a: 1, b: 2, ...BODY })
 })
 
-test("headers of the transport are sent, and those of a request over them", async (t) => {
+test("the transport's headers are sent, and those of a request override them", async (t) => {
   for (const headers of [
     { "X-A": "1", "X-B": "1" },
     () => ({ "X-A": "1", "X-B": "1" }),
@@ -120,7 +120,7 @@ test("a request is what prepareSendMessagesRequest makes of it", async (t) => {
   assert.deepEqual([headers["x-mine"], headers["x-base"], headers["x-its"]], ["1", undefined, undefined])
 })
 
-test("an answer is found again, and stopped, where prepareReconnectToStreamRequest says", async (t) => {
+test("a response is found again, and stopped, where prepareReconnectToStreamRequest says", async (t) => {
   const { api, asked } = await serve(t)
   const plain = chatTransport({ api, format, headers: { "x-a": "1" } })
   await drain((await plain.reconnectToStream({ chatId: "c/1", headers: { "x-b": "2" } })) ?? [])
@@ -156,7 +156,7 @@ const failureOf = (promise: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   )
 
-test("what the server says when it refuses is the message of the error", async (t) => {
+test("the error of a refusal has the message of the server", async (t) => {
   for (const status of [400, 401, 404, 500]) {
     const { api } = await serve(t, { status, text: "Your quota is used up. é" })
     const error = await failureOf(chatTransport({ api, format }).sendMessages(request))
@@ -171,7 +171,7 @@ test("what the server says when it refuses is the message of the error", async (
   assert.equal(error.message.length, 16_384)
 })
 
-test("a connection that is lost for good is an error by which the AI SDK says isDisconnect", async (t) => {
+test("a connection that is lost permanently is an error for which the AI SDK reports isDisconnect", async (t) => {
   const isDisconnect = (error: unknown): boolean => error instanceof TypeError && error.message.includes("network")
   const away = `http://127.0.0.1:${await reservePort()}/api/chat`
   const unreached = await failureOf(

@@ -130,14 +130,14 @@ const partsOf = ({ messages }: { readonly messages: readonly UIMessage[] }): unk
 
 let whole: unknown
 
-test("an answer without trouble", { skip }, async () => {
+test("a response without a failure", { skip }, async () => {
   await askUntil("whole", 0)
   gates.get("whole")?.resolve()
   whole = partsOf(await tab.evaluate(waitInPage, progressAfter(ANSWER.length), "ready"))
   assert.match(JSON.stringify(whole), /Streams are .*"is":"so".*Because networks do. 🌊\\nAlways\./)
 })
 
-test("useChat has the same answer when it is cut at any part, and sees each part once", { skip }, async () => {
+test("useChat has the same response when it is cut at any part, and receives each part once", { skip }, async () => {
   for (let at = 1; at < ANSWER.length; at++) {
     const id = `cut-${at}`
     await askUntil(id, at)
@@ -152,7 +152,7 @@ test("useChat has the same answer when it is cut at any part, and sees each part
   }
 })
 
-test("useChat has the same answer when its page is reloaded at any part", { skip }, async () => {
+test("useChat has the same response when its page is reloaded at any part", { skip }, async () => {
   for (let at = 1; at < ANSWER.length; at++) {
     const id = `reload-${at}`
     await askUntil(id, at)
@@ -165,7 +165,7 @@ test("useChat has the same answer when its page is reloaded at any part", { skip
   }
 })
 
-test("stopping ends the answer for everybody, and after it there is nothing to resume", { skip }, async () => {
+test("stopping ends the response for all viewers, and afterwards there is nothing to resume", { skip }, async () => {
   await askUntil("stop", 14)
   await tab.evaluate(stopInPage)
   const chat = await tab.evaluate(waitInPage, 0, "ready|error")

@@ -11,7 +11,7 @@ import { aiSdk, createRuns } from "../../src/runs/index.ts"
 const format = aiSdk<UIMessageChunk>()
 const request = { trigger: "submit-message", chatId: "a", messageId: undefined, messages: [] }
 
-test("who aborts only leaves, headers of both sides are sent, and a refusal is an error", async (t) => {
+test("an abort only disconnects, headers of both sides are sent, and a refusal is an error", async (t) => {
   await using runs = createRuns({ format })
   const asked: (string | undefined)[] = []
   const server = createServer((req, res) => {
@@ -50,7 +50,7 @@ test("who aborts only leaves, headers of both sides are sent, and a refusal is a
   })
 })
 
-test("an answer that broke off, and that its server knows nothing more of, is an error and no end", async (t) => {
+test("a response that was interrupted, and is unknown to its server, is an error and not an end", async (t) => {
   const server = createServer((req, res) => {
     if (req.method !== "POST") return void res.writeHead(req.method === "GET" ? 204 : 404).end()
     res.writeHead(200, { "content-type": "text/event-stream", "content-location": "/api/chat/a/stream" })

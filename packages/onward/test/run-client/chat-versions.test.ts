@@ -169,7 +169,7 @@ function openChat({ open }: Line, api: string) {
 }
 
 for (const line of lines) {
-  test(`${line.name}: a chat that is cut in the middle of an answer has each word of it once, and no error`, async (t) => {
+  test(`${line.name}: a chat that is cut in the middle of a response has each word once, and no error`, async (t) => {
     const { api, goOn, cut } = await serve(t, line)
     const { chat, answers, shows } = openChat(line, api)
     const asking = chat.sendMessage({ text: "?" })
@@ -182,7 +182,7 @@ for (const line of lines) {
     assert.deepEqual(answers(), ["Once upon a time"])
   })
 
-  test(`${line.name}: a chat that is opened anew finds the answer that is being written, and nothing once it is over`, async (t) => {
+  test(`${line.name}: a chat that is opened again finds the running response, and nothing after its end`, async (t) => {
     const { api, goOn } = await serve(t, line)
     const first = openChat(line, api)
     const asking = first.chat.sendMessage({ text: "?" })
@@ -199,7 +199,7 @@ for (const line of lines) {
     assert.deepEqual([third.chat.status, third.answers()], ["ready", []])
   })
 
-  test(`${line.name}: a chat that is stopped by its transport keeps what came, and its model is let go`, async (t) => {
+  test(`${line.name}: a chat that its transport stops keeps the received part, and its model is aborted`, async (t) => {
     const { api, runs, aborted } = await serve(t, line)
     const { chat, answers, shows, stop } = openChat(line, api)
     const asking = chat.sendMessage({ text: "?" })

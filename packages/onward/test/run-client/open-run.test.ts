@@ -56,7 +56,7 @@ async function* told(): AsyncGenerator<string> {
   }
 }
 
-test("a run is asked for once, carried on where it was cut, and known to be whole", async (t) => {
+test("a run is requested once, resumed after a cut, and known to be complete", async (t) => {
   await using runs = createRuns({ format, flush: { interval: 1 } })
   const { url, asked } = await serving(t, runs)
   const run = openRun({ url: `${url}/runs?cut`, body: { prompt: "hi" }, format })
@@ -70,7 +70,7 @@ test("a run is asked for once, carried on where it was cut, and known to be whol
   assert.deepEqual(asked.slice(0, 2), ["POST /runs", "GET /runs/42"])
 })
 
-test("leaving detaches and stops nothing, and a page that is loaded again carries on", async (t) => {
+test("disconnecting stops nothing, and a reloaded page resumes", async (t) => {
   await using runs = createRuns({ format, flush: { interval: 1 } })
   const { url } = await serving(t, runs)
   const run = openRun({ url: `${url}/runs`, method: "POST", format })
@@ -86,7 +86,7 @@ test("leaving detaches and stops nothing, and a page that is loaded again carrie
   assert.equal(text, WORDS.join("") + "[completed]")
 })
 
-test("stop ends the run for everybody, and is told as what it is", async (t) => {
+test("stop ends the run for all viewers, with its own status", async (t) => {
   await using runs = createRuns({ format, flush: { interval: 1 } })
   const { url, asked } = await serving(t, runs)
   const run = openRun({ url: `${url}/runs`, method: "POST", format })
@@ -100,7 +100,7 @@ test("stop ends the run for everybody, and is told as what it is", async (t) => 
   assert.equal((await runs.status("42")).status, "stopped")
 })
 
-test("a format that does not tell its end has the server asked", async (t) => {
+test("with a format that does not mark its end, the client asks the server", async (t) => {
   await using runs = createRuns({ format: lines, flush: { interval: 1 } })
   const { url, asked } = await serving(t, runs)
   const run = openRun({ url: `${url}/runs`, method: "POST", format: lines })
@@ -109,7 +109,7 @@ test("a format that does not tell its end has the server asked", async (t) => {
   assert.ok(asked.includes("HEAD /runs/42"))
 })
 
-test("a run that is unknown is an error at the first frame", async (t) => {
+test("an unknown run is an error at the first frame", async (t) => {
   await using runs = createRuns({ format })
   const { url } = await serving(t, runs)
   const run = openRun({ url: `${url}/runs/7`, format })
@@ -118,7 +118,7 @@ test("a run that is unknown is an error at the first frame", async (t) => {
   await assert.rejects(openRun({ url: `${url}/runs/7`, format }).stop(), { code: "bad_status", status: 404 })
 })
 
-test("stop reaches a run that was left, or that is over, before its server answered", async (t) => {
+test("stop works after a disconnect and after the end, before its server responded", async (t) => {
   const asked: string[] = []
   const url = await serve(t, (req, res) => {
     asked.push(`${req.method} ${req.url}`)
@@ -136,7 +136,7 @@ test("stop reaches a run that was left, or that is over, before its server answe
   assert.ok(asked.includes("DELETE /silent") && asked.includes("DELETE /over"), String(asked))
 })
 
-test("a server that cannot be reached is an error with a code, also to stop", async () => {
+test("an unreachable server is an error with a code, also for stop", async () => {
   const run = openRun({ url: "http://127.0.0.1:9/runs/1", format, retry: false })
   await assert.rejects(run.stop(), { name: "OnwardError", code: "network_error", status: 0 })
 })

@@ -7,7 +7,7 @@ import { lines } from "./lines.ts"
 const WORDS = ["Once ", "upon ", "a ", "time"]
 
 for (const rig of rigs) {
-  test(`${rig.name}: a run's words arrive one by one, and a client that comes back gets the rest`, async () => {
+  test(`${rig.name}: a run's words arrive one by one, and a client that reconnects receives the rest`, async () => {
     // each is said only once the client has the one before: what is held back until more comes never comes
     const has = WORDS.map(() => Promise.withResolvers<void>())
     await using runs = createRuns({ format: { ...lines, headers: { "x-format": "lines" } } })

@@ -75,7 +75,7 @@ test("one run is read by the official clients of Anthropic, OpenAI and the AI SD
   assert.equal(last?.parts.map((part) => (part.type === "text" ? part.text : "")).join(""), SAID)
 })
 
-test("streams of the official clients of OpenAI and Anthropic are sources, and are merged like any other", async () => {
+test("streams of the official clients of OpenAI and Anthropic are sources, and are merged like others", async () => {
   const recorded = (name: string) => () =>
     Promise.resolve(answered(readFileSync(new URL(`fixtures/${name}.sse`, import.meta.url), "utf8")))
   const messages = [{ role: "user" as const, content: "?" }]
@@ -109,7 +109,7 @@ test("streams of the official clients of OpenAI and Anthropic are sources, and a
   }
 })
 
-test("what the AI SDK makes of a model is a source", async () => {
+test("a result of the AI SDK is a source", async () => {
   const model = new MockLanguageModelV4({
     doStream: {
       stream: simulateReadableStream({

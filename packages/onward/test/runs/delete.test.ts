@@ -25,7 +25,7 @@ async function* told(): AsyncGenerator<string> {
   }
 }
 
-test("a run that is deleted while it is written is stopped for those who watch, and gone for everybody", async () => {
+test("a run that is deleted while it is written is stopped for its viewers, and removed for all", async () => {
   const log = memoryLog()
   await using one = createRuns({ log, format: lines })
   await using two = createRuns({ log, format: lines })
@@ -53,7 +53,7 @@ test("a run that is deleted while it is written is stopped for those who watch, 
   }
 })
 
-test("who is still reading an answer that is deleted once it was whole gets no more of it, and does not take it for whole", async () => {
+test("a viewer of a complete response that is deleted receives no more of it, and no end", async () => {
   await using runs = createRuns({ format: { ...lines, merge: () => undefined }, flush: { maxChars: 1 } })
   const { ended } = await runs.start("a", told)
   const slow = runs.attach("a")
@@ -66,7 +66,7 @@ test("who is still reading an answer that is deleted once it was whole gets no m
 })
 
 for (const format of [openaiResponses(), openaiChat(), anthropic(), aiSdk(), agUi(), text()]) {
-  test(`${format.name}: who was behind when a whole answer was deleted is told that it is over, and nothing more of it`, async () => {
+  test(`${format.name}: a viewer that was behind when a complete response was deleted receives an end without the rest`, async () => {
     await using runs = createRuns({ format: openaiResponses(), formats: [format] })
     const content = [{ type: "output_text", text: "First Secret", annotations: [] }]
     const message = { id: "m", type: "message", role: "assistant", status: "completed", content }
@@ -98,7 +98,7 @@ for (const format of [openaiResponses(), openaiChat(), anthropic(), aiSdk(), agU
   })
 }
 
-test("only its owner can delete a run, and only one that there is", async () => {
+test("only its owner can delete a run, and only an existing one", async () => {
   await using runs = createRuns({ format: lines })
   await runs.start("a", told, { owner: "ada" })
   assert.equal(await runs.delete("a", { owner: "eve" }), "unknown")
@@ -112,7 +112,7 @@ test("only its owner can delete a run, and only one that there is", async () => 
   assert.equal(await textOf(runs.attach("b")), "Once upon a time[completed]", "another run's id is no matter")
 })
 
-test("whenever a run is deleted, each viewer has seen a part and a stop, or all of it, or nothing", async () => {
+test("in any order of events, each viewer of a deleted run has received a part and a stop, or all of it, or nothing", async () => {
   const log = memoryLog()
   await using one = createRuns({ log, format: lines, flush: { interval: 1 } })
   await using two = createRuns({ log, format: lines, flush: { interval: 1 } })

@@ -19,7 +19,7 @@ import { serve } from "./serve.ts"
 const formats = [agUi(), aiSdk(), anthropic(), openaiChat(), openaiResponses(), text()] as Format[]
 const folder = join(import.meta.dirname, "fixtures")
 
-test("the strict reader refuses what strict clients fail on, and skips what they skip", () => {
+test("the strict reader refuses blocks on which strict clients fail, and skips those that they skip", () => {
   assert.deepEqual(everyBlock(": heartbeat\nid: 1\nevent: a\ndata: {\ndata: }\n\n:\ndata: x\n\nid: 2\n"), [
     { id: "1", event: "a", data: "{\n}" },
     { data: "x" },
@@ -34,7 +34,7 @@ for (const file of readdirSync(folder)) {
   const blocks = readFileSync(join(folder, file), "utf8").split(/(?<=\n\n)/)
 
   for (const how of ["completed", "failed", "stopped"] as const) {
-    test(`${file}, ${how}: every block of every view has data, and the last one's id is the end`, async (t) => {
+    test(`${file}, ${how}: every block in every format has data, and the last one's id is the end`, async (t) => {
       await using runs = createRuns({ format: native, formats, onError: () => {} })
       const origin = await serve(t, (req, res) => {
         const { searchParams, pathname } = new URL(req.url ?? "", "http://a")

@@ -60,7 +60,7 @@ for (const [how, end] of [
   ["a cut", cutAfter],
   ["the end of the stream", (body: string) => body],
 ] as const) {
-  test(`a reason to finish with every chunk, then ${how}, is not a whole answer; with [DONE] it is`, async (t) => {
+  test(`a finish reason with every chunk, then ${how}, is not a complete response; with [DONE] it is`, async (t) => {
     const all = ["Once ", "upon ", "a time"].map((content) => block(chunk({ content }, "stop"))).join("")
     assert.equal((await ask(t, openaiChat() as Format, end(all))).status, "failed")
     const { status, view } = await ask(t, openaiChat() as Format, end(all + block("[DONE]")))
@@ -76,7 +76,7 @@ for (const file of readdirSync(folder)) {
   if (native.name === "text") continue
   const recorded = readFileSync(join(folder, file), "utf8").split(/(?<=\n\n)/)
 
-  test(`${file}: frames that cannot be decoded do not end it, and are told once`, async (t) => {
+  test(`${file}: frames that cannot be decoded do not end it, and are reported once`, async (t) => {
     const strange = ["", "ping", "null", "<html>", '"text"', "[1]", "{", "3"].map((data) => block(data))
     const named = [block("", "ping"), block("x", "keepalive"), ":\n", ": ping\n\n"]
     const more = [...strange, ...named].join("")
@@ -91,7 +91,7 @@ for (const file of readdirSync(folder)) {
   })
 }
 
-test("a source that sends nothing but what is not its format ends", async (t) => {
+test("a source that sends only data of another format ends", async (t) => {
   const { status, code } = await ask(t, openaiChat() as Format, (res) => {
     const more = (): void => void (res.destroyed || res.write(block("ping").repeat(1_000), () => setImmediate(more)))
     more()
@@ -99,7 +99,7 @@ test("a source that sends nothing but what is not its format ends", async (t) =>
   assert.deepEqual([status, code], ["failed", "source_failed"])
 })
 
-test("names of events survive, in merged frames too", async (t) => {
+test("names of events are kept, in merged frames too", async (t) => {
   const body =
     block({ id: "x" }, "metadata") +
     ["Once ", "upon ", "a time"].map((content) => block(chunk({ content }), "chunk")).join("") +
@@ -184,7 +184,7 @@ test("numbers in frames keep their digits, in the log, late and live", async (t)
   )
 })
 
-test("calls that run in parallel stay apart, whether they share an index or have none", async (t) => {
+test("parallel calls stay separate, with the same index or without one", async (t) => {
   const call = (more: object, name: string | undefined, input: string): object => ({
     ...more,
     type: "function",
@@ -297,7 +297,7 @@ function callsIn(format: string, frames: readonly Frame[]): string[] {
   return [...calls.values()]
 }
 
-test("calls of Responses and of messages stay apart too, without or with one index", async (t) => {
+test("calls of Responses and of messages stay separate too, with the same index or without one", async (t) => {
   const item = (id: string, more: object) => ({
     item: { type: "function_call", id, call_id: `c_${id}`, name: "add", arguments: "" },
     ...more,
@@ -338,7 +338,7 @@ const agRun = (runId: string, delta: string, output: number): string =>
     .map((event) => block(event))
     .join("")
 
-test("a stream of AG-UI may hold several runs, and is whole when its last one is", async (t) => {
+test("a stream of AG-UI can contain several runs, and is complete when its last one is", async (t) => {
   const both = agRun("1", "Once ", 2) + agRun("2", "upon", 3)
   for (const end of [both, cutAfter(both)]) {
     const { status, view } = await ask(t, agUi() as Format, end)
@@ -364,7 +364,7 @@ test("a stream of AG-UI may hold several runs, and is whole when its last one is
   assert.deepEqual([(await ask(t, agUi() as Format, wrong)).code], ["x"])
 })
 
-test("a stream of the AI SDK without a finish is whole when its source returns, or says [DONE], and not when it is cut", async (t) => {
+test("a stream of the AI SDK without a finish is complete when its source returns or sends [DONE], and not when it is cut", async (t) => {
   const parts = [
     { type: "start" },
     { type: "text-start", id: "1" },

@@ -10,7 +10,7 @@ for (const [what, data] of [
   ["deltas without text", '{"choices":[{"index":0,"delta":{}}]}'],
   ["pings", "ping"],
 ] as const) {
-  test(`a provider that sends ${what} as fast as it can ends as failed, in 256 MB, and lets other work be done`, () => {
+  test(`a provider that sends ${what} as fast as possible ends as failed, in 256 MB, and other work continues`, () => {
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
       ["--max-old-space-size=256", ...process.execArgv, program, data],

@@ -6,7 +6,7 @@ import { openaiResponses, type Format } from "../../src/runs/index.ts"
 import { temporaryFolder } from "../log/temporary-folder.ts"
 import { ask, block, jsonOf } from "./provider.ts"
 
-test("an image of 25 MB passes, to a file as well, and a limit is named in the error that it makes", async (t) => {
+test("an image of 25 MB passes, to a file too, and the error of a limit names it", async (t) => {
   const image = "A".repeat(Math.ceil(26_214_400 / 3) * 4)
   const done = { type: "image_generation_call", id: "ig_1", status: "completed", result: image }
   const events = [

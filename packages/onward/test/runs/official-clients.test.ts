@@ -44,7 +44,7 @@ async function serving(t: TestContext, runs: Runs<object | string>, upstream: st
 
 const ask = { model: "canned", stream: true as const, messages: [] }
 
-test("OpenAI's own client watches a run, twice, and its usage is in the run's metrics", async (t) => {
+test("OpenAI's own client reads a run, twice, and its usage is in the run's metrics", async (t) => {
   await using runs = createRuns({ format: openaiChat(), formats: [text()] })
   const go = Promise.withResolvers<void>()
   const client = await serving(t, runs, await provider(t, go.promise))

@@ -66,16 +66,20 @@ async function read(port: number, seen: () => void): Promise<string> {
   return `${text} (cut)`
 }
 
-test("behind a middleware that compresses, each token arrives before the next is made", async (t) => {
+test("behind a middleware that compresses, each token arrives before the next is produced", async (t) => {
   const { port, seen } = await serve(t)
   assert.equal(await read(port, seen), WORDS.join(""))
 })
 
 for (const use of ["plain", "compressing"] as const) {
-  test(`behind nginx (${use}) too, each token arrives before the next is made`, { skip: missing(nginx) }, async (t) => {
-    const { port, seen } = await serve(t)
-    const proxy = await start(nginx, use, port)
-    t.after(() => proxy.close())
-    assert.equal(await read(proxy.port, seen), WORDS.join(""))
-  })
+  test(
+    `behind nginx (${use}) too, each token arrives before the next is produced`,
+    { skip: missing(nginx) },
+    async (t) => {
+      const { port, seen } = await serve(t)
+      const proxy = await start(nginx, use, port)
+      t.after(() => proxy.close())
+      assert.equal(await read(proxy.port, seen), WORDS.join(""))
+    },
+  )
 }

@@ -40,7 +40,7 @@ async function watchInTwo(runs: Runs<string>, id: string): Promise<string> {
 
 for (const { name, missing = false, open } of stores) {
   test(
-    `${name}: in ${RACES} races of two starts, a stop and four viewers, all get the same, whoever wins`,
+    `${name}: in ${RACES} races of two starts, a stop and four viewers, all viewers receive the same`,
     { skip: missing },
     async (t) => {
       const log = await open(t)

@@ -27,7 +27,7 @@ async function* told(): AsyncGenerator<string> {
 const entriesOf = async (log: Log) => (await log.read({ after: (await log.bounds()).first, limit: 100 })).entries
 
 for (const events of [undefined, contract]) {
-  test(`nothing that is published reaches a run${events ? ", under a contract that allows such events" : ""}`, async () => {
+  test(`no published message reaches a run${events ? ", with a contract that allows such events" : ""}`, async () => {
     const log = memoryLog()
     const hub = createHub({ log, ...(events && { events }) })
     await using runs = createRuns({ hub, format: lines })
@@ -69,7 +69,7 @@ for (const events of [undefined, contract]) {
   })
 }
 
-test("an id that one owner has chosen neither blocks nor reveals that of another", async () => {
+test("a run id of one owner neither blocks nor reveals that of another", async () => {
   await using runs = createRuns({ format: lines })
   const owners = [undefined, "", "ada", "eve", "-", "=ada", "ada/a", "a/d a", "a*", ":a", "%61da", "\u{1F600}", "ADA"]
   const who = owners.map((owner) => (owner === undefined ? {} : { owner }))
@@ -93,7 +93,7 @@ test("an id that one owner has chosen neither blocks nor reveals that of another
   assert.equal((await runs.status("c", { owner: "ada/b" })).status, "unknown")
 })
 
-test("an owner that is not text, and a prefix that cannot be part of a topic, are errors of the program", async () => {
+test("an owner that is not text, and a prefix that cannot be part of a topic, are programming errors", async () => {
   await using runs = createRuns({ format: lines })
   for (const owner of [42, null, {}, "\ud800", "x".repeat(257)] as string[]) {
     await assert.rejects(runs.start("a", told, { owner }), TypeError)
@@ -104,7 +104,7 @@ test("an owner that is not text, and a prefix that cannot be part of a topic, ar
   }
 })
 
-test("records that are not what this version writes count for nothing", async () => {
+test("records of another version are ignored", async () => {
   const log = memoryLog()
   await using runs = createRuns({ log, format: lines })
   let next = (): void => {}

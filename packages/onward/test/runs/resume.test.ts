@@ -44,7 +44,7 @@ for (const file of readdirSync(folder)) {
   const native = formats.find(({ name }) => file.startsWith(name)) as Format
   const recorded = readFileSync(join(folder, file), "utf8")
 
-  test(`${file}: watched in each format, and carried on after each frame, nothing is lost or comes twice`, async () => {
+  test(`${file}: read in each format, and resumed after each frame, nothing is lost or repeated`, async () => {
     // no merging, so that every frame is there to carry on after
     const exact = formats.map((format) => ({ ...format, merge: () => undefined }))
     await using runs = createRuns({ format: exact.find(({ name }) => name === native.name) as Format, formats: exact })
@@ -60,7 +60,7 @@ for (const file of readdirSync(folder)) {
     }
   })
 
-  test(`${file}: a client that is cut again and again gets what one gets that stays, as far as its format can tell`, async () => {
+  test(`${file}: a client that is cut repeatedly receives the same as one that stays connected, as far as its format allows`, async () => {
     await using runs = createRuns({ format: native, formats, flush: { interval: 1 } })
     const blocks = recorded.split(/(?<=\n\n)/)
     await runs.start("a", () => {

@@ -21,7 +21,7 @@ const textOf = async (items: AsyncIterable<{ frame?: string; end?: string }>): P
   return text
 }
 
-test("a run is watched from its beginning to its end", async () => {
+test("a run is read from its beginning to its end", async () => {
   await using runs = createRuns({ format: lines })
   const { isNew, ended } = await runs.start("a", told)
   assert.equal(isNew, true)
@@ -33,7 +33,7 @@ test("a run is watched from its beginning to its end", async () => {
   assert.equal(await textOf(runs.attach("a")), "Once upon a time[completed]")
 })
 
-test("starting a run twice starts it once, and both watch it", async () => {
+test("starting a run twice starts it once, and both callers read it", async () => {
   const log = memoryLog()
   await using one = createRuns({ log, format: lines })
   await using two = createRuns({ log, format: lines })
@@ -48,7 +48,7 @@ test("starting a run twice starts it once, and both watch it", async () => {
   ])
 })
 
-test("a fetch handler answers with the run, and a client that is back after its end gets 204", async () => {
+test("a fetch handler responds with the run, and a client that reconnects after its end gets 204", async () => {
   await using runs = createRuns({ format: lines })
   await runs.start("a", told)
   const handler = { fetch: (request: Request) => runs.respond(request, "a") }
@@ -60,7 +60,7 @@ test("a fetch handler answers with the run, and a client that is back after its 
   assert.equal(again.status, 204)
 })
 
-test("a producer that is quiet for minutes, but alive, is not given up", async () => {
+test("a producer that is silent for minutes, but running, is not lost", async () => {
   const clock = createClock()
   const log = memoryLog({ clock })
   await using one = createRuns({ log, format: lines, clock })
@@ -78,7 +78,7 @@ test("a producer that is quiet for minutes, but alive, is not given up", async (
   assert.equal(await watching, "Once more[completed]")
 })
 
-test("a silent producer has its whole lease and hardly more, whatever happens to the wall clock", async () => {
+test("a silent producer has its whole lease and hardly more, also when the wall clock changes", async () => {
   for (const [silentFor, step] of [
     [0, 0],
     [1_234, -3_600_000],
@@ -111,7 +111,7 @@ test("a silent producer has its whole lease and hardly more, whatever happens to
   }
 })
 
-test("a run that nobody watches is given up after three leases at most", async () => {
+test("a run without viewers is marked lost after at most three leases", async () => {
   for (let offset = 0; offset < 10_000; offset += 1_700) {
     const clock = createClock()
     const log = memoryLog({ clock })
@@ -129,7 +129,7 @@ test("a run that nobody watches is given up after three leases at most", async (
   }
 })
 
-test("a producer that stands still is given up by whoever watches, and writes to nobody when it wakes", async () => {
+test("a blocked producer is marked lost by viewers, and writes nothing when it continues", async () => {
   const frozen = createClock()
   const clock = createClock()
   const log = memoryLog({ clock })
@@ -153,7 +153,7 @@ test("a producer that stands still is given up by whoever watches, and writes to
   assert.equal(isAborted, true)
 })
 
-test("runs share a hub with what else it carries, and leave it open", async () => {
+test("runs share a hub with other topics, and leave it open", async () => {
   const tick = { "~standard": { version: 1, vendor: "test", validate: (value: unknown) => ({ value }) } } as const
   await using hub = createHub({ events: defineEvents({ tick }) })
   const runs = createRuns({ hub, format: lines })
@@ -165,7 +165,7 @@ test("runs share a hub with what else it carries, and leave it open", async () =
   assert.throws(() => createRuns({ hub, log: memoryLog(), format: lines }), TypeError)
 })
 
-test("a run nobody watches is given up all the same", async () => {
+test("a lost run is detected also without viewers", async () => {
   const clock = createClock()
   const log = memoryLog({ clock })
   await using one = createRuns({ log, format: lines, clock: createClock() })
@@ -178,7 +178,7 @@ test("a run nobody watches is given up all the same", async () => {
   assert.equal((await one.status("a")).status, "lost")
 })
 
-test("a stop from another process ends the run for everybody, and its source is told", async () => {
+test("a stop from another process ends the run for all viewers, and aborts its source", async () => {
   const log = memoryLog()
   await using one = createRuns({ log, format: lines })
   await using two = createRuns({ log, format: lines })
@@ -196,7 +196,7 @@ test("a stop from another process ends the run for everybody, and its source is 
   assert.equal(await one.stop("b"), "unknown")
 })
 
-test("a run with an owner is unknown to everybody else", async () => {
+test("a run with an owner is unknown to other owners", async () => {
   await using runs = createRuns({ format: lines })
   await runs.start("a", told, { owner: "ada" })
   assert.equal((await runs.status("a")).status, "unknown")

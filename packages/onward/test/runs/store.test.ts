@@ -22,7 +22,7 @@ const told = (events: readonly { data: string }[]): string =>
   events.map(({ data }) => JSON.parse(data) as string).join("")
 
 for (const requireStored of [false, true]) {
-  test(`${requireStored ? "requireStored" : "by default"}: a store that is away for a while costs nothing but time`, async () => {
+  test(`${requireStored ? "requireStored" : "by default"}: a store that is unavailable for a while only delays a run`, async () => {
     const clock = createClock()
     const log = faultyLog()
     const errors: unknown[] = []
@@ -44,7 +44,7 @@ for (const requireStored of [false, true]) {
   })
 }
 
-test("a store that stays away ends the run for those who watch here, as failed, and aborts its source", async () => {
+test("a store that stays unavailable ends the run for viewers here, as failed, and aborts its source", async () => {
   const clock = createClock()
   const log = faultyLog()
   const events: RunEvent[] = []
@@ -72,7 +72,7 @@ test("a store that stays away ends the run for those who watch here, as failed, 
   await runs.close()
 })
 
-test("an append that was stored although it failed is not told twice", async () => {
+test("an append that was stored although it failed is not delivered twice", async () => {
   const clock = createClock()
   const log = faultyLog()
   const { append } = log
@@ -114,7 +114,7 @@ test("a start that failed although it was stored starts when it is repeated", as
   assert.equal(await watching, "Once upon a time[completed]")
 })
 
-test("who cannot read the log declares nobody lost", async () => {
+test("a process that cannot read the log marks no producer lost", async () => {
   const clock = createClock()
   const frozen = createClock()
   const log = faultyLog()
@@ -132,7 +132,7 @@ test("who cannot read the log declares nobody lost", async () => {
   assert.equal(await watching, "Once upon a time[completed]")
 })
 
-test("a run that takes longer, or says more, than it may ends as failed", async () => {
+test("a run that exceeds its duration or its size ends as failed", async () => {
   const clock = createClock()
   await using runs = createRuns({ format: lines, clock, maxDuration: 2_500, maxChars: 20, onError: () => {} })
   await runs.start("a", slow(clock))
@@ -147,7 +147,7 @@ test("a run that takes longer, or says more, than it may ends as failed", async 
   assert.equal(await textOf(runs.attach("a")), "Once upon a [failed run_too_long]")
 })
 
-test("a server that closes says so to those who watch its runs elsewhere", async () => {
+test("a server that closes ends its runs for viewers at other servers", async () => {
   const clock = createClock()
   const log = faultyLog()
   const one = createRuns({ log: { ...log, close: async () => {} }, format: lines, clock })
@@ -160,7 +160,7 @@ test("a server that closes says so to those who watch its runs elsewhere", async
   await assert.rejects(one.start("b", slow(clock)), { code: "hub_closed" })
 })
 
-test("a server that closes while its store is away waits two seconds for it, then tells those who watch here", async () => {
+test("a server that closes while its store is unavailable waits two seconds for it, then ends the runs of viewers here", async () => {
   const clock = createClock()
   const shared = memoryLog({ clock })
   const log = faultyLog({ ...shared, close: async () => {} })
@@ -182,7 +182,7 @@ test("a server that closes while its store is away waits two seconds for it, the
   assert.equal(await there, "Once [lost producer_lost]")
 })
 
-test("a server that closes does not wait for a store that never answers", async () => {
+test("a server that closes does not wait for a store that never responds", async () => {
   const clock = createClock()
   const inner = memoryLog({ clock })
   let isSilent = false
@@ -201,7 +201,7 @@ test("a server that closes does not wait for a store that never answers", async 
   assert.equal(await watching, "Once [failed hub_closed]")
 })
 
-test("the end tells how fast it was, and who counted", async () => {
+test("the end has the speed of the run and the number of viewers", async () => {
   const clock = createClock()
   const events: RunEvent[] = []
   const failure = new Error("no such counter")
@@ -243,7 +243,7 @@ test("the end tells how fast it was, and who counted", async () => {
   assert.deepEqual(errors, [failure])
 })
 
-test("the end counts those who watched in other processes, too", async () => {
+test("the number of viewers includes those of other processes", async () => {
   const clock = createClock()
   const shared = memoryLog({ clock })
   const open = () => createRuns({ log: { ...shared, close: async () => {} }, format: lines, clock })
@@ -262,7 +262,7 @@ test("the end counts those who watched in other processes, too", async () => {
   assert.equal(records.filter(({ event }) => event === "run.seen").length, 1, "who comes together is told together")
 })
 
-test("viewers that come and go are no sign of life of a producer that is gone", async () => {
+test("viewers that connect and disconnect do not renew the lease of a lost producer", async () => {
   const clock = createClock()
   const shared = memoryLog({ clock })
   const open = (its: typeof clock) =>

@@ -28,7 +28,7 @@ function heartbeat(t: TestContext): { readonly beats: number } {
   return heart
 }
 
-test("a viewer of a long run gives the event loop back, and gets all of it", async (t) => {
+test("a viewer of a long run yields to the event loop, and receives all of it", async (t) => {
   const hub = createHub({ clock: slowMachine() })
   t.after(() => hub.close())
   await using runs = createRuns({ hub, format: lines })
@@ -43,7 +43,7 @@ test("a viewer of a long run gives the event loop back, and gets all of it", asy
   assert.ok(heart.beats > 10, `${heart.beats} turns`)
 })
 
-test("a source that never waits gives the event loop back, although its client takes all", async (t) => {
+test("a source that never waits yields to the event loop, although its client reads everything", async (t) => {
   const heart = heartbeat(t)
   let yielded = 0
   const recorder = new Recorder()

@@ -38,7 +38,7 @@ async function ask(t: TestContext, provider: RequestListener): Promise<{ text: s
   return { text: await textOf(runs.attach("a")), errors }
 }
 
-test("an answer of a provider arrives, and is complete", async (t) => {
+test("a response of a provider arrives, and is complete", async (t) => {
   const { text, errors } = await ask(t, (_req, res) => {
     res.writeHead(200, stream)
     res.write(frame("Hello "))
@@ -49,7 +49,7 @@ test("an answer of a provider arrives, and is complete", async (t) => {
 })
 
 for (const status of [401, 429, 500]) {
-  test(`a provider that answers ${status} is a failed run that says so, and nothing of what the provider said`, async (t) => {
+  test(`a provider that responds with ${status} is a failed run with that status, without the provider's text`, async (t) => {
     const { text, errors } = await ask(t, (_req, res) => {
       res.writeHead(status, { "content-type": "application/json" })
       res.end('{"error":{"message":"your key sk-123 is over its limit"}}')
@@ -59,7 +59,7 @@ for (const status of [401, 429, 500]) {
   })
 }
 
-test("a provider whose answer is no event stream is a failed run", async (t) => {
+test("a provider whose response is not an event stream is a failed run", async (t) => {
   const { text } = await ask(t, (_req, res) => {
     res.writeHead(200, { "content-type": "text/html" })
     res.end("<h1>Sign in</h1>")
@@ -79,14 +79,14 @@ for (const type of [undefined, "text/plain", "application/json", "text/html", "a
   })
 }
 
-test("a body that is not an event stream is a failed run, also when it is short, empty or without a type", async (t) => {
+test("a body that is not an event stream is a failed run, also if it is short, empty or without a type", async (t) => {
   for (const body of ["", "{}", "dat", '{"error":{"message":"no"}}', " ".repeat(10_000), "database: down"]) {
     const { text } = await ask(t, (_req, res) => res.end(body))
     assert.equal(text, "[failed bad_content_type]", body)
   }
 })
 
-test("a provider that is cut off in the middle of a token keeps what came, marked as failed", async (t) => {
+test("a provider that is cut off in the middle of a token keeps the received part, marked as failed", async (t) => {
   const { text } = await ask(t, (_req, res) => {
     res.writeHead(200, stream)
     res.write(frame("Hello ") + 'data: "wor', () => setImmediate(() => res.destroy()))
@@ -94,7 +94,7 @@ test("a provider that is cut off in the middle of a token keeps what came, marke
   assert.equal(text, "Hello [failed stream_ended]")
 })
 
-test("a provider that ends as if all were well, but without its last word, is a failed run", async (t) => {
+test("a provider that ends normally, but without its last frame, is a failed run", async (t) => {
   const { text } = await ask(t, (_req, res) => {
     res.writeHead(200, stream)
     res.end(frame("Hello "))
@@ -102,7 +102,7 @@ test("a provider that ends as if all were well, but without its last word, is a 
   assert.equal(text, "Hello [failed stream_ended]")
 })
 
-test("a provider that cannot be reached is a failed run, and no unhandled rejection", async () => {
+test("an unreachable provider is a failed run, and no unhandled rejection", async () => {
   const errors: unknown[] = []
   await using runs = createRuns({ format: lines, onError: (error) => errors.push(error) })
   await runs.start("a", ({ signal }) => fetch("http://127.0.0.1:1/", { signal }))
@@ -110,7 +110,7 @@ test("a provider that cannot be reached is a failed run, and no unhandled reject
   assert.equal(errors.length, 1)
 })
 
-test("what a source throws is told to the operator, and not to viewers", async () => {
+test("an error of a source is reported to the operator, and not to viewers", async () => {
   const errors: unknown[] = []
   await using runs = createRuns({ format: lines, onError: (error) => errors.push(error) })
   const failure = new Error("password=secret")
@@ -169,7 +169,7 @@ test("a stream of frames, a promise of one and a generator are sources as well",
   await assert.rejects(async () => runs.start("", readable()), { code: "invalid_selector" })
 })
 
-test("a frame its format cannot write fails its own run, alone or merged, and nothing else", async () => {
+test("a frame that its format cannot write fails its own run, alone or merged, and nothing else", async () => {
   const errors: unknown[] = []
   const encode = (frame: string) => {
     if (frame.includes("bad")) throw new TypeError("no such frame")

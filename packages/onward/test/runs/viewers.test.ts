@@ -34,7 +34,7 @@ function words() {
 
 const told = (events: readonly { data: string }[]): string[] => events.map(({ data }) => JSON.parse(data) as string)
 
-test("the first word is there at once, and the others within 20 ms, together", async () => {
+test("the first word arrives at once, and the others within 20 ms, together", async () => {
   const clock = createClock()
   await using runs = createRuns({ format: lines, clock })
   const { say, source } = words()
@@ -50,7 +50,7 @@ test("the first word is there at once, and the others within 20 ms, together", a
   assert.deepEqual(told(reader.events), ["Once ", "upon a "])
 })
 
-test("a viewer may leave and come back at any frame, and has each once", async () => {
+test("a viewer can disconnect and reconnect at any frame, and receives each once", async () => {
   const clock = createClock()
   await using runs = createRuns({ format: { ...lines, merge: () => undefined }, clock })
   const { say, end, source } = words()
@@ -77,7 +77,7 @@ test("a viewer may leave and come back at any frame, and has each once", async (
   await assert.rejects(textOf(runs.attach("a", { lastEventId: "nonsense" })), { code: "invalid_start" })
 })
 
-test("a viewer that is slow gets what has piled up as one frame, and nothing is lost", async () => {
+test("a slow viewer receives pending frames as one, and nothing is lost", async () => {
   await using runs = createRuns({ format: lines, flush: { interval: 1 } })
   const { say, end, source } = words()
   await runs.start("a", source)
@@ -99,7 +99,7 @@ test("a viewer that is slow gets what has piled up as one frame, and nothing is 
   assert.ok(frames.length < exact.length / 2, `${frames.length} frames instead of ${exact.length}`)
 })
 
-test("a client that leaves ends nothing, and finds the rest when it is back", async () => {
+test("a client that disconnects ends nothing, and receives the rest when it reconnects", async () => {
   await using runs = createRuns({ format: lines })
   const { say, end, source } = words()
   await runs.start("a", source)
@@ -116,7 +116,7 @@ test("a client that leaves ends nothing, and finds the rest when it is back", as
   assert.equal((await again.reconnect()).status, 204)
 })
 
-test("a run can be watched in another format while it runs, and carried on in it", async () => {
+test("a run can be read in another format while it runs, and resumed in it", async () => {
   const loud = { ...lines, name: "loud" }
   await using runs = createRuns({ format: { ...lines, headers: { "x-plain": "1" } }, formats: [loud] })
   const { say, end, source } = words()
@@ -137,7 +137,7 @@ test("a run can be watched in another format while it runs, and carried on in it
   assert.throws(() => runs.source("a", { format: "none" }), TypeError)
 })
 
-test("a word is never left behind, however soon it follows those that were stored", async () => {
+test("a word is never skipped, however soon it follows stored ones", async () => {
   for (let turns = 0; turns < 40; turns++) {
     const clock = createClock()
     await using runs = createRuns({ format: lines, clock, flush: { maxChars: 1 } })
@@ -165,7 +165,7 @@ test("a quiet run keeps its viewers' connections alive", async () => {
   assert.equal(reader.events.length, 0)
 })
 
-test("over HTTP, HEAD says how a run stands, DELETE stops it, and what is unknown, another's or gone says so", async () => {
+test("over HTTP, HEAD reports the state of a run, DELETE stops it, and unknown, foreign or removed ones are reported", async () => {
   const clock = createClock()
   await using runs = createRuns({ format: lines, clock, retention: 60_000 })
   const { say, source } = words()
@@ -203,7 +203,7 @@ test("over HTTP, HEAD says how a run stands, DELETE stops it, and what is unknow
   await assert.rejects(runs.start("a", source, { owner: "ada" }), { code: "run_expired" })
 })
 
-test("a page of another origin may watch, ask and stop, if it is listed", async () => {
+test("a page of another origin can read, ask and stop, if it is listed", async () => {
   await using runs = createRuns({ format: lines })
   const { source } = words()
   await runs.start("a", source)
@@ -223,7 +223,7 @@ test("a page of another origin may watch, ask and stop, if it is listed", async 
   }
 })
 
-test("a server that closes lets those go who watch a run of another one, without an end, for them to come back", async () => {
+test("a server that closes ends streams of another server's runs without an end, so that viewers reconnect", async () => {
   const log = memoryLog()
   await using elsewhere = createRuns({ log: { ...log, close: async () => {} }, format: lines })
   const closing = createRuns({ log: { ...log, close: async () => {} }, format: lines })

@@ -26,7 +26,7 @@ async function tell(runs: Runs<string>, id: string): Promise<void> {
 const statusOf = async (runs: Runs<string>, id: string): Promise<string> => (await runs.status(id)).status
 
 for (const step of [-DAY, -HOUR, HOUR, DAY, 365 * DAY]) {
-  test(`a run can be read for as long as it is kept when the wall clock is set by ${step / HOUR} hours`, async () => {
+  test(`a run can be read for its whole retention when the wall clock is set by ${step / HOUR} hours`, async () => {
     const clock = createClock()
     await using runs = open(memoryLog({ clock }), clock)
     await tell(runs, "before")
@@ -45,7 +45,7 @@ for (const step of [-DAY, -HOUR, HOUR, DAY, 365 * DAY]) {
     assert.equal(await statusOf(runs, "after"), "expired")
   })
 
-  test(`a process whose wall clock is ${step / HOUR} hours off tells of a run what the others tell`, async () => {
+  test(`a process whose wall clock is ${step / HOUR} hours off reports the same state of a run as others`, async () => {
     const right = createClock()
     const wrong = createClock({ now: right.now() + step })
     const log = memoryLog({ clock: right })
@@ -66,7 +66,7 @@ for (const step of [-DAY, -HOUR, HOUR, DAY, 365 * DAY]) {
   })
 }
 
-test("a process that opens a log a day later tells of its runs, and at the latest after their time no more", async () => {
+test("a process that opens a log a day later reports its runs, until their retention ends", async () => {
   const clock = createClock()
   const log = memoryLog({ clock })
   const before = open(log, clock)
@@ -79,7 +79,7 @@ test("a process that opens a log a day later tells of its runs, and at the lates
   assert.equal(await statusOf(runs, "a"), "expired")
 })
 
-test("a log that stands still for a time and goes on does not make its runs older", async () => {
+test("a log that is stopped for a time and continues does not make its runs older", async () => {
   const clock = createClock()
   await using runs = open(memoryLog({ clock }), clock)
   await tell(runs, "a")

@@ -104,7 +104,7 @@ async function passUntil(clock: TestClock, done: Promise<unknown>): Promise<void
   throw new Error("it hangs")
 }
 
-test(`in ${WORLDS} worlds with a store that fails one call in five, every viewer gets the truth, each word once`, async (t) => {
+test(`in ${WORLDS} worlds with a store that fails one call in five, every viewer receives the right content, each word once`, async (t) => {
   const endings = new Map<string, number>()
   for (let seed = FIRST; seed < FIRST + WORLDS; seed++) {
     const { views, truth } = await world(seed).catch((cause: unknown) => {

@@ -111,12 +111,12 @@ async function toldOf(source: Source): Promise<Record<string, unknown[]>> {
 }
 
 for (const [name, shape] of Object.entries(shapes)) {
-  test(`nothing is reported when a client leaves: ${name}`, async (t) => {
+  test(`nothing is reported when a client disconnects: ${name}`, async (t) => {
     assert.deepEqual(await toldOf(shape(await endless(t))), { node: [], web: [] })
   })
 }
 
-test("nothing is reported of a source that hears by the signal of its request that the client has left", async () => {
+test("nothing is reported for a source that its request's signal aborts", async () => {
   const told: unknown[] = []
   const reader = await connect({
     fetch: (request) =>
@@ -176,7 +176,7 @@ function onceThenNever(): () => Promise<IteratorResult<string>> {
 }
 
 for (const [name, source] of Object.entries(failing)) {
-  test(`a real error is reported although the client has left: ${name}`, async () => {
+  test(`a real error is reported although the client has disconnected: ${name}`, async () => {
     const told: unknown[] = []
     const reader = await connect((req, res) => nodeSse(req, res, source, { onError: (error) => told.push(error) }))
     await reader.next()
@@ -188,7 +188,7 @@ for (const [name, source] of Object.entries(failing)) {
   })
 }
 
-test("an abort is reported while the client is still there", async () => {
+test("an abort is reported while the client is still connected", async () => {
   const told: unknown[] = []
   const source: Source = async function* () {
     yield "one"
@@ -199,7 +199,7 @@ test("an abort is reported while the client is still there", async () => {
   assert.match(String(told[0]), /The model was aborted/)
 })
 
-test("nothing is reported of a function that was still making its source when the client left", async (t) => {
+test("nothing is reported for a function that was still creating its source when the client disconnected", async (t) => {
   for (const fails of [false, true]) {
     const told: unknown[] = []
     const asked = Promise.withResolvers<SourceContext>()
@@ -229,7 +229,7 @@ test("nothing is reported of a function that was still making its source when th
   }
 })
 
-test("an error is an abort when nothing else is in it", () => {
+test("an error is an abort if it contains no other error", () => {
   const reason = new Error("over")
   const abort = new DOMException("This operation was aborted.", "AbortError")
   const circle = new Error("circle")

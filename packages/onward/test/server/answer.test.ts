@@ -43,14 +43,14 @@ const accepts: readonly (readonly [accept: string | undefined, status: number])[
   ["text/event-stream;q=high", 406],
 ]
 
-test("a stream is answered to those who accept one, by the most specific range", async () => {
+test("a client that accepts event streams receives one, by the most specific range", async () => {
   for (const [accept, status] of accepts) {
     const given = await answered("GET", accept === undefined ? {} : { accept })
     assert.equal(given.status, status, String(accept))
   }
 })
 
-test("there are five methods, and the others are told which", async () => {
+test("there are five methods, and others are told which", async () => {
   for (const method of ["GET", "HEAD", "QUERY", "POST"]) assert.equal((await answered(method)).status, 200, method)
   assert.equal((await answered("OPTIONS")).status, 204)
   for (const method of ["PUT", "DELETE", "PATCH", "TRACE", "get", "query"]) {
@@ -61,7 +61,7 @@ test("there are five methods, and the others are told which", async () => {
   }
 })
 
-test("a stream asks proxies to hand it on as it comes, unless that is switched off, or it comes in pieces", async () => {
+test("a stream asks proxies not to buffer, unless that is switched off, or it is long polling", async () => {
   const incrementalOf = async (...asked: Parameters<typeof answered>): Promise<string | undefined> =>
     (await answered(...asked)).headers["incremental"]
   for (const method of ["GET", "QUERY", "POST", "HEAD"]) assert.equal(await incrementalOf(method), "?1")
@@ -96,7 +96,7 @@ const headersOf = ({ headers }: StreamAnswer): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => name.startsWith("access-control-") || name === "vary"))
 
 for (const credentials of [false, true]) {
-  test(`listed origins may read, others get nothing, ${credentials ? "with" : "without"} credentials`, async () => {
+  test(`listed origins can read, others get no header, ${credentials ? "with" : "without"} credentials`, async () => {
     const cors = { origins: [APP, "https://two.example"], credentials }
     for (const origin of cors.origins) {
       for (const method of ["GET", "POST", "HEAD", "OPTIONS"]) {
@@ -115,13 +115,13 @@ for (const credentials of [false, true]) {
   })
 }
 
-test("a list that holds null does not open the stream to sandboxes and files", async () => {
+test("a list that contains null does not open the stream to sandboxes and files", async () => {
   await assert.rejects(answered("GET", { origin: "null" }, { cors: { origins: ["null"] } }), TypeError)
   const given = await answered("GET", { origin: "null" }, { cors: { origins: [] } })
   assert.deepEqual(headersOf(given), { vary: "Origin" })
 })
 
-test("a preflight is told what EventSource and fetch need, for ten minutes", async () => {
+test("a preflight allows what EventSource and fetch need, for ten minutes", async () => {
   const { status, headers } = await answered("OPTIONS", { origin: APP }, { cors: { origins: [APP] } })
   assert.equal(status, 204)
   assert.equal(headers["access-control-allow-methods"], "GET, HEAD, QUERY, POST, OPTIONS")
@@ -129,7 +129,7 @@ test("a preflight is told what EventSource and fetch need, for ten minutes", asy
   assert.equal(headers["access-control-max-age"], "600")
 })
 
-test("everyone may be let in, but never with credentials", async () => {
+test("all origins can be allowed, but never with credentials", async () => {
   const cors = { origins: "*" } as const
   for (const origin of [APP, "null", undefined]) {
     assert.deepEqual(headersOf(await answered("GET", origin === undefined ? {} : { origin }, { cors })), {
@@ -140,7 +140,7 @@ test("everyone may be let in, but never with credentials", async () => {
   await assert.rejects(answered("GET", { origin: APP }, { cors: { ...cors, credentials: true } }), TypeError)
 })
 
-test("without a list there is no such header, and an answer that is no stream has them too", async () => {
+test("without a list there is no such header, and responses that are not streams have them too", async () => {
   assert.deepEqual(headersOf(await answered("GET", { origin: APP })), {})
   assert.deepEqual(headersOf(await answered("OPTIONS", { origin: APP })), {})
   const cors = { origins: [APP] }
@@ -199,7 +199,7 @@ const statuses: Readonly<Record<OnwardErrorCode, number>> = {
   session_unknown: 404,
 }
 
-test("every error has its status, and what is not the client's fault is not described to it", () => {
+test("every error has its status, and clients do not learn details of server errors", () => {
   for (const [code, status] of Object.entries(statuses) as [OnwardErrorCode, number][]) {
     const error = new OnwardError(code, "the reason: /var/lib/secret.db")
     assert.equal(error.status, status, code)

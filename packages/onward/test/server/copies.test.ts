@@ -8,7 +8,7 @@ import type * as Library from "onward"
 import { sse } from "onward/web"
 import { packageRoot } from "../house/imports.ts"
 
-test("a hub made by another copy of the library is streamed all the same, as bundlers and reloads make copies", async (t) => {
+test("a hub of another copy of the library is streamed too, because bundlers and reloads create copies", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "onward-copy-"))
   t.after(() => rm(folder, { recursive: true }))
   await cp(join(packageRoot, "src"), join(folder, "src"), { recursive: true })

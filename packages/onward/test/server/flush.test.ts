@@ -23,7 +23,7 @@ function begin(): { hub: Hub; clock: TestClock } {
 }
 
 for (const [name, handlerOf] of Object.entries(HANDLERS)) {
-  test(`${name}: a comment follows the last event of a burst, one for all of it, and none while nothing comes`, async () => {
+  test(`${name}: a comment follows the last event of a burst, one for all of it, and none while there are no events`, async () => {
     const { hub, clock } = begin()
     const reader = await connect(handlerOf(hub))
     const comments = (): number => reader.comments.length - 1
@@ -43,7 +43,7 @@ for (const [name, handlerOf] of Object.entries(HANDLERS)) {
     await hub.close()
   })
 
-  test(`${name}: a client that is full gets no comment between what it missed, and one after it`, async () => {
+  test(`${name}: a full client gets no comment between missed events, and one after them`, async () => {
     const { hub, clock } = begin()
     const reader = await connect(handlerOf(hub))
     reader.stall()
@@ -62,7 +62,7 @@ for (const [name, handlerOf] of Object.entries(HANDLERS)) {
   })
 }
 
-test("a client that left between an event and its comment is none to write to", async () => {
+test("no comment is written for a client that disconnected between an event and its comment", async () => {
   const { hub, clock } = begin()
   const reader = await connect(HANDLERS["node"]!(hub))
   await hub.publish({ topic: "a", data: "x" })
@@ -109,7 +109,7 @@ async function holdingBack(t: TestContext, to: number): Promise<string> {
 }
 
 for (const source of ["a hub", "a source of one's own"]) {
-  test(`behind a scanner that holds the last chunk back, the events of ${source} arrive before the next is made`, async (t) => {
+  test(`behind a scanner that delays the last chunk, the events of ${source} arrive before the next is produced`, async (t) => {
     const hub = createHub()
     const taken: (() => void)[] = []
     async function* own(): AsyncGenerator<string> {

@@ -195,7 +195,7 @@ test(`every id that a hub accepts resumes after its message, in each way that a 
   assert.ok(taken > 20 && taken < ids.length - 20, `${taken} of ${ids.length} ids were taken`)
 })
 
-test(`every id that a source yields comes back to it, or is refused with a reason (SEED=${seed})`, async () => {
+test(`every id that a source yields is sent back unchanged, or refused with a reason (SEED=${seed})`, async () => {
   let sent = 0
   for (const id of ids) {
     source = echo(id)

@@ -19,7 +19,7 @@ function begin(): { hub: Hub; clock: TestClock } {
 }
 
 for (const [name, handlerOf] of Object.entries(HANDLERS)) {
-  test(`${name}: a piece of a stream ends with the first news, all of one turn, and the next begins after it`, async () => {
+  test(`${name}: a poll response ends with the first entries, all of one turn, and the next begins after them`, async () => {
     const { hub } = begin()
     const handler = handlerOf(hub)
     const first = await connect(handler, POLL)
@@ -45,7 +45,7 @@ for (const [name, handlerOf] of Object.entries(HANDLERS)) {
     await hub.close()
   })
 
-  test(`${name}: a piece with nothing at all to say ends with a block that has data`, async () => {
+  test(`${name}: a poll response without content ends with a block that has data`, async () => {
     const { hub, clock } = begin()
     const piece = await connect(handlerOf(hub), POLL)
     const { lastEventId } = piece
@@ -57,7 +57,7 @@ for (const [name, handlerOf] of Object.entries(HANDLERS)) {
     await hub.close()
   })
 
-  test(`${name}: a piece that has nothing to say ends with a heartbeat, and says how far the log is`, async () => {
+  test(`${name}: a poll response without events ends with a heartbeat, and the position of the log`, async () => {
     const { hub, clock } = begin()
     const piece = await connect(handlerOf(hub), POLL)
     const id = await hub.publish({ topic: "another", data: "not for us" })
@@ -68,7 +68,7 @@ for (const [name, handlerOf] of Object.entries(HANDLERS)) {
     await hub.close()
   })
 
-  test(`${name}: on a busy log a piece that is behind on quiet topics does not end at once`, async () => {
+  test(`${name}: on a busy log, a poll that is behind on quiet topics does not end at once`, async () => {
     const { hub } = begin()
     const place = await hub.publish({ topic: "another", data: "1" })
     await hub.publish({ topic: "another", data: "2" })
@@ -80,7 +80,7 @@ for (const [name, handlerOf] of Object.entries(HANDLERS)) {
     await hub.close()
   })
 
-  test(`${name}: what a client missed is more than a piece, and comes in several, each entry once`, async () => {
+  test(`${name}: many missed events take several poll responses, each event once`, async () => {
     const { hub } = begin()
     const sent = Array.from({ length: 20 }, (_, i) => `${i} ${"x".repeat(10_000)}`)
     const place = await hub.publish({ topic: "a", data: "before" })
@@ -98,7 +98,7 @@ for (const [name, handlerOf] of Object.entries(HANDLERS)) {
   })
 }
 
-test("other requests are streams, whatever their query says", async () => {
+test("other requests are streams, with any query", async () => {
   const { hub } = begin()
   for (const options of [{ path: "/?transport=sse" }, { ...POLL, method: "POST" }, { path: "/transport=poll" }]) {
     const reader = await connect(HANDLERS["node"]!(hub), options)

@@ -13,7 +13,7 @@ const asking = (url: string, headers: Readonly<Record<string, string>> = {}): St
   onLeave: () => () => {},
 })
 
-test("a header's bytes are read as the UTF-8 they were, and left alone when they are none", () => {
+test("a header's bytes are decoded as UTF-8, and kept if they are not UTF-8", () => {
   for (const text of ["plain", "größe", "東京 🦊", "\u{feff}a", ""]) {
     assert.equal(idFromHeader(Buffer.from(text).toString("latin1")), text)
   }
@@ -55,13 +55,13 @@ const starts: readonly (readonly [url: string, start: unknown, headers?: Readonl
   ["/", { after: "stream.end" }, { "last-event-id": "stream.end" }],
 ]
 
-test("a request says where its stream begins by header, else by id, since or last of its query", () => {
+test("a request's start point is in its header, or in id, since or last of its query", () => {
   for (const [url, start, headers] of starts) {
     assert.deepEqual(startPointOf(asking(url, headers), NOW), start, `${url} ${JSON.stringify(headers)}`)
   }
 })
 
-test("a start that is none is refused, and says what it should be", () => {
+test("an invalid start point is refused, with the valid forms", () => {
   for (const last of ["", "-1", "1.5", "1e3", "0x10", " 1", "many", "9999999999", "NaN"]) {
     const url = `/?last=${encodeURIComponent(last)}`
     assert.throws(() => startPointOf(asking(url), NOW), { code: "invalid_start", message: /last/ }, url)

@@ -6,7 +6,7 @@ import { natsMissing, startNats, startNatsCluster } from "./nats.ts"
 
 const skip = natsMissing ?? false
 
-test("a killed server has its streams back when it is started again", { skip }, async (t) => {
+test("a killed server has its streams after a restart", { skip }, async (t) => {
   const server = await startNats()
   t.after(() => server.close())
   const before = await connect({ servers: server.address, reconnect: false })
@@ -20,7 +20,7 @@ test("a killed server has its streams back when it is started again", { skip }, 
   assert.equal((await jetstream(after).publish("s", "2")).seq, 2)
 })
 
-test("a cluster of three goes on when the server that leads a stream is killed", { skip }, async (t) => {
+test("a cluster of three continues when the server that leads a stream is killed", { skip }, async (t) => {
   const cluster = await startNatsCluster()
   t.after(() => cluster.close())
   const servers = [...cluster.addresses]

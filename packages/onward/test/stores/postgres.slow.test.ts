@@ -4,7 +4,7 @@ import { pgbouncerMissing, postgresMissing, startPgBouncer, startPostgres, start
 
 const skip = postgresMissing ?? false
 
-test("a killed PostgreSQL has what was committed when it is started again", { skip }, async (t) => {
+test("a killed PostgreSQL has all committed rows after a restart", { skip }, async (t) => {
   const server = await startPostgres({ password: "open-sesame" })
   t.after(() => server.close())
   await server.command("CREATE TABLE kept AS SELECT 1 AS a")
@@ -14,7 +14,7 @@ test("a killed PostgreSQL has what was committed when it is started again", { sk
   assert.equal(await server.command("SELECT a FROM kept"), "1")
 })
 
-test("a standby has what the primary had, and takes over", { skip }, async (t) => {
+test("a standby has the rows of the primary, and takes over", { skip }, async (t) => {
   const primary = await startPostgres()
   t.after(() => primary.close())
   const standby = await startStandby(primary)
@@ -27,7 +27,7 @@ test("a standby has what the primary had, and takes over", { skip }, async (t) =
   assert.equal(await standby.command("INSERT INTO kept VALUES (2); SELECT count(*) FROM kept"), "2")
 })
 
-test("PgBouncer leads to the database asked for", { skip: skip || (pgbouncerMissing ?? false) }, async (t) => {
+test("PgBouncer connects to the requested database", { skip: skip || (pgbouncerMissing ?? false) }, async (t) => {
   const server = await startPostgres({ password: "open-sesame" })
   t.after(() => server.close())
   const bouncer = await startPgBouncer(server)

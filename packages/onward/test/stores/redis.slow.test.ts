@@ -4,7 +4,7 @@ import { redisMissing, startRedis, startRedisCluster } from "./redis.ts"
 
 const skip = redisMissing ?? false
 
-test("a killed Redis has what it wrote to its file when it is started again", { skip }, async (t) => {
+test("a killed Redis has everything in its file after a restart", { skip }, async (t) => {
   const server = await startRedis({ password: "open-sesame" })
   t.after(() => server.close())
   await server.command("set", "a", "1")

@@ -4,7 +4,7 @@ import { createHub, memoryLog } from "../../src/index.ts"
 import { sse } from "../../src/adapters/node.ts"
 import { connect, createClock } from "../../src/testing/index.ts"
 
-test("it shows the same time until it is told to pass", async () => {
+test("it shows the same time until the test advances it", async () => {
   const clock = createClock({ now: 1_000 })
   await clock.settle()
   assert.equal(clock.now(), 1_000)
@@ -12,7 +12,7 @@ test("it shows the same time until it is told to pass", async () => {
   assert.equal(clock.now(), 1_250)
 })
 
-test("setting the time of day moves that alone: no time passes, no timer runs", async () => {
+test("setting the time of day changes only that: no time passes, no timer runs", async () => {
   const clock = createClock({ now: 1_000_000 })
   const seen: string[] = []
   clock.after(100, () => seen.push("due"))
@@ -31,7 +31,7 @@ test("setting the time of day moves that alone: no time passes, no timer runs", 
   for (const now of [Number.NaN, Infinity, "1" as unknown as number]) assert.throws(() => clock.setTime(now), TypeError)
 })
 
-test("timers run at their moments, in order, also those that others set", async () => {
+test("timers run at their times, in order, also those that timers set", async () => {
   const clock = createClock({ now: 0 })
   const seen: string[] = []
   const say = (what: string) => () => void seen.push(`${what} at ${clock.now()}`)
@@ -49,7 +49,7 @@ test("timers run at their moments, in order, also those that others set", async 
   assert.equal(clock.timers, 1)
 })
 
-test("what follows from a timer has happened before the next one", async () => {
+test("effects of a timer happen before the next one", async () => {
   const clock = createClock({ now: 0 })
   const seen: number[] = []
   clock.after(1, () => {
@@ -60,7 +60,7 @@ test("what follows from a timer has happened before the next one", async () => {
   assert.deepEqual(seen, [1, 2])
 })
 
-test("its chance depends on the seed alone", () => {
+test("its random numbers depend on the seed only", () => {
   const numbers = (seed?: number): number[] => {
     const clock = createClock(seed === undefined ? {} : { seed })
     return Array.from({ length: 100 }, () => clock.random())
@@ -70,7 +70,7 @@ test("its chance depends on the seed alone", () => {
   assert.ok(numbers().every((each) => each >= 0 && each < 1))
 })
 
-test("a memory log forgets by it what is too old", async () => {
+test("a memory log expires entries by it", async () => {
   const clock = createClock()
   const log = memoryLog({ clock, retention: { age: 60_000 } })
   const hub = createHub({ clock, log })
@@ -82,7 +82,7 @@ test("a memory log forgets by it what is too old", async () => {
   await reader.cut()
 })
 
-test("the log a hub makes for itself goes by the hub's clock", async () => {
+test("the default log of a hub uses the hub's clock", async () => {
   const hub = createHub({ clock: createClock({ now: 1_000 }) })
   let time: number | undefined
   const until = (entry: { readonly time: number }): boolean => {
@@ -95,7 +95,7 @@ test("the log a hub makes for itself goes by the hub's clock", async () => {
   assert.equal(time, 1_000)
 })
 
-test("neither clock nor reader minds fake timers", async () => {
+test("clock and reader work with fake timers", async () => {
   mock.timers.enable()
   try {
     const clock = createClock()

@@ -8,7 +8,7 @@ import { styles } from "./styles.ts"
 const forever = { "a listener": () => {}, "a fetch handler": { fetch: () => new Promise<Response>(() => {}) } }
 
 for (const [name, handler] of Object.entries(forever)) {
-  test(`${name} that never answers is told to, after a while of real time`, async () => {
+  test(`${name} that never responds is an error, after a limit of real time`, async () => {
     await assert.rejects(connect(handler, { timeout: 20 }), {
       code: "connect_timeout",
       message: "the handler has not answered within 20 ms: it must call `sse(…)` or end its response",
@@ -17,7 +17,7 @@ for (const [name, handler] of Object.entries(forever)) {
 }
 
 for (const [name, style] of Object.entries(styles)) {
-  test(`${name}: waiting in vain for events says how many there are, and what to do`, async () => {
+  test(`${name}: waiting in vain for events reports how many there are, and what to do`, async () => {
     const hub = createHub({ clock: createClock() })
     const reader = await connect(
       style(() => hub.subscribe({ topics: ["news"] })),
@@ -33,7 +33,7 @@ for (const [name, style] of Object.entries(styles)) {
     await reader.cut()
   })
 
-  test(`${name}: after the end there is no next, and the error shows what came last`, async () => {
+  test(`${name}: after the end there is no next event, and the error shows the last one`, async () => {
     const reader = await connect(
       style(
         () =>
@@ -52,7 +52,7 @@ for (const [name, style] of Object.entries(styles)) {
     await assert.rejects(reader.next(), { code: "stream_ended" })
   })
 
-  test(`${name}: who waits for an event when the connection is cut is told`, async () => {
+  test(`${name}: a test that waits for an event when the connection is cut is told`, async () => {
     const reader = await connect(
       style(
         () =>
@@ -67,7 +67,7 @@ for (const [name, style] of Object.entries(styles)) {
     await reader.cut() // twice is fine
   })
 
-  test(`${name}: asking a refusal for events shows the refusal`, async () => {
+  test(`${name}: requesting events of a refusal shows the refusal`, async () => {
     const reader = await connect(
       style(() => async function* () {}),
       { headers: { accept: "text/html" } },
@@ -76,12 +76,12 @@ for (const [name, style] of Object.entries(styles)) {
   })
 }
 
-test("an answer that is fine but no event stream is shown too", async () => {
+test("a valid response that is not an event stream is shown too", async () => {
   const reader = await connect({ fetch: () => new Response("<p>hello</p>") })
   await assert.rejects(reader.next(), { code: "bad_content_type", message: /<p>hello<\/p>/ })
 })
 
-test("what a handler throws before it has answered is what connect throws", async () => {
+test("an error of a handler before its response is what connect throws", async () => {
   const error = new Error("no such table")
   const fail = (): never => {
     throw error
@@ -91,7 +91,7 @@ test("what a handler throws before it has answered is what connect throws", asyn
   }
 })
 
-test("a fetch-style function is told how to be given", async () => {
+test("a fetch-style function is reported with how to pass it", async () => {
   await assert.rejects(
     connect(() => new Response("")),
     /this handler returns a Response, so it is fetch-style: did you mean `connect\(\{ fetch: handler \}\)`/,
@@ -100,13 +100,13 @@ test("a fetch-style function is told how to be given", async () => {
   await assert.rejects(connect(forgetful), /`fetch` must return a Response/)
 })
 
-test("what is no handler is a TypeError that names those there are", async () => {
+test("a value that is not a handler is a TypeError that names valid ones", async () => {
   for (const handler of [undefined, null, {}, "http://localhost", { fetch: 1 }] as unknown as Handler[]) {
     await assert.rejects(connect(handler), { name: "TypeError", message: /^connect takes a listener/ })
   }
 })
 
-test("an option that does not exist, or means nothing, is a TypeError", async () => {
+test("an unknown option, or one without effect, is a TypeError", async () => {
   const handler: Handler = (req, res) => sse(req, res, async function* () {})
   await assert.rejects(
     connect(handler, { url: "/" } as ConnectOptions),
@@ -118,7 +118,7 @@ test("an option that does not exist, or means nothing, is a TypeError", async ()
   }
 })
 
-test("events that are no JSON say so when they are read as it", async () => {
+test("events that are not JSON say so when they are read as JSON", async () => {
   const reader = await connect((req, res) =>
     sse(req, res, async function* () {
       yield "hello"
@@ -129,6 +129,6 @@ test("events that are no JSON say so when they are read as it", async () => {
   await reader.cut()
 })
 
-test("an option that a clock does not know is a mistake", () => {
+test("an unknown option of a clock is an error", () => {
   assert.throws(() => createClock({ sed: 1 } as object), { name: "TypeError", message: /seed/ })
 })

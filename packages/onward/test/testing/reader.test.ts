@@ -19,7 +19,7 @@ for (const [name, style] of Object.entries(styles)) {
     return { clock, hub, reader, publish }
   }
 
-  test(`${name}: events arrive as they were published, without time passing`, async () => {
+  test(`${name}: events arrive as they were published, without advancing the clock`, async () => {
     const { clock, reader, publish } = await stage()
     const before = clock.now()
     assert.equal(reader.status, 200)
@@ -35,7 +35,7 @@ for (const [name, style] of Object.entries(styles)) {
     await reader.cut()
   })
 
-  test(`${name}: in real time a test needs no clock at all`, async () => {
+  test(`${name}: in real time a test needs no clock`, async () => {
     const hub = createHub()
     const reader = await connect(style(() => hub.subscribe({ topics: ["news"] })))
     const next = reader.next()
@@ -45,7 +45,7 @@ for (const [name, style] of Object.entries(styles)) {
     await hub.close()
   })
 
-  test(`${name}: heartbeats are seen as comments, and as checkpoints that move the last event id`, async () => {
+  test(`${name}: heartbeats are comments, and checkpoints that change the last event id`, async () => {
     const { clock, hub, reader } = await stage()
     assert.equal(reader.comments.length, 1, "what opens the stream")
     await clock.pass(15_000)
@@ -57,7 +57,7 @@ for (const [name, style] of Object.entries(styles)) {
     await reader.cut()
   })
 
-  test(`${name}: a stalled client fills up, and has everything once it takes on`, async () => {
+  test(`${name}: a stalled client fills up, and receives everything when it reads again`, async () => {
     const { clock, hub, reader, publish } = await stage()
     reader.stall()
     for (const data of [LARGE, LARGE, "last"]) {
@@ -77,7 +77,7 @@ for (const [name, style] of Object.entries(styles)) {
     await reader.cut()
   })
 
-  test(`${name}: a client that stays full is cut by the server in its time`, async () => {
+  test(`${name}: a client that stays full is cut by the server after its timeout`, async () => {
     const { clock, reader, publish } = await stage()
     reader.stall()
     for (let i = 0; i < 3; i++) {
@@ -92,7 +92,7 @@ for (const [name, style] of Object.entries(styles)) {
     assert.equal(clock.timers, 0)
   })
 
-  test(`${name}: once a cut is done the server has let go of the client, and a reconnect carries on after the last event`, async () => {
+  test(`${name}: when a cut resolves the server has released the client, and a reconnect resumes after the last event`, async () => {
     const { clock, hub, reader, publish } = await stage()
     await publish("seen")
     await reader.next()
@@ -114,7 +114,7 @@ for (const [name, style] of Object.entries(styles)) {
     await thrice.cut()
   })
 
-  test(`${name}: a source of one's own is told of a cut and has cleaned up when it is done`, async () => {
+  test(`${name}: when a cut resolves, a custom source has been told and has cleaned up`, async () => {
     const seen: string[] = []
     const handler = style(
       () =>
@@ -138,7 +138,7 @@ for (const [name, style] of Object.entries(styles)) {
     assert.equal(seen.length, 4)
   })
 
-  test(`${name}: a source of one's own is not asked for more than a stalled client has room for`, async () => {
+  test(`${name}: a custom source is not pulled for more than a stalled client has room for`, async () => {
     let asked = 0
     const handler = style(
       () =>
@@ -165,7 +165,7 @@ for (const [name, style] of Object.entries(styles)) {
     await reader.cut()
   })
 
-  test(`${name}: heartbeats and stall timeouts of a source of one's own go by the clock given to sse`, async () => {
+  test(`${name}: heartbeats and stall timeouts of a custom source use the clock passed to sse`, async () => {
     const clock = createClock()
     const source = () =>
       async function* () {
@@ -199,7 +199,7 @@ for (const [name, style] of Object.entries(styles)) {
     assert.equal(await stalled.closed(), "cut")
   })
 
-  test(`${name}: a stream that ends says so, and its client is answered 204 when it comes back`, async () => {
+  test(`${name}: a stream that ends says so, and its client gets 204 when it reconnects`, async () => {
     const reader = await connect(
       style(
         () =>
@@ -215,7 +215,7 @@ for (const [name, style] of Object.entries(styles)) {
     assert.deepEqual([again.status, again.text, again.isOpen], [204, "", false])
   })
 
-  test(`${name}: a drained hub ends its streams, each with a time to come back after`, async () => {
+  test(`${name}: a drained hub ends its streams, each with a reconnection time`, async () => {
     const { clock, hub, reader } = await stage()
     const drained = hub.drain({ duration: 1_000 })
     await clock.pass(1_000)
@@ -234,7 +234,7 @@ for (const [name, style] of Object.entries(styles)) {
   })
 }
 
-test("a cut is no error to frameworks, which would print it", async () => {
+test("a cut is not an error for frameworks, which would print it", async () => {
   const errors: unknown[] = []
   const hub = createHub()
   const reader = await connect((req: IncomingMessage, res: ServerResponse) => {

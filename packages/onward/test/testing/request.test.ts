@@ -34,7 +34,7 @@ const mirrors: Readonly<Record<string, Handler>> = {
 for (const [name, handler] of Object.entries(mirrors)) {
   const seenBy = async (options?: ConnectOptions): Promise<Seen> => JSON.parse((await connect(handler, options)).text)
 
-  test(`${name} is asked what an EventSource asks`, async () => {
+  test(`${name} receives the request of an EventSource`, async () => {
     const { method, url, headers, body } = await seenBy()
     assert.deepEqual([method, url, body], ["GET", "/", ""])
     assert.equal(headers["accept"], "text/event-stream")
@@ -42,7 +42,7 @@ for (const [name, handler] of Object.entries(mirrors)) {
     assert.equal(headers["last-event-id"], undefined)
   })
 
-  test(`${name} gets path, headers and last event id as they are given`, async () => {
+  test(`${name} receives path, headers and last event id unchanged`, async () => {
     const options = {
       path: "/news?topic=a%20b",
       headers: { Authorization: "Bearer t", Accept: "*/*" },
@@ -55,7 +55,7 @@ for (const [name, handler] of Object.entries(mirrors)) {
     assert.equal(headers["last-event-id"], "\u00c3\u00a9", "UTF-8, as Latin-1 to those who read headers")
   })
 
-  test(`${name} gets a body: strings as they are, everything else as JSON`, async () => {
+  test(`${name} receives a body: strings unchanged, everything else as JSON`, async () => {
     const json = await seenBy({ body: { prompt: "hello ✓" } })
     assert.deepEqual([json.method, json.body], ["POST", '{"prompt":"hello ✓"}'])
     assert.equal(json.headers["content-type"], "application/json")
@@ -65,7 +65,7 @@ for (const [name, handler] of Object.entries(mirrors)) {
 }
 
 for (const [name, style] of Object.entries(styles)) {
-  test(`${name}: an answer that is no stream is there as a whole`, async () => {
+  test(`${name}: a response that is not a stream is available as a whole`, async () => {
     const hub = createHub({ clock: createClock() })
     const handler = style(() => hub.subscribe({ topics: ["news"] }))
     const refused = await connect(handler, { method: "DELETE" })
@@ -76,7 +76,7 @@ for (const [name, style] of Object.entries(styles)) {
     assert.deepEqual([head.status, await head.closed(), head.text], [200, "ended", ""])
   })
 
-  test(`${name}: what a client means by ten minutes ago is ago by the hub's clock`, async () => {
+  test(`${name}: ten minutes ago means ten minutes of the hub's clock`, async () => {
     const clock = createClock()
     const hub = createHub({ clock })
     await hub.publish({ topic: "news", data: "old" })
@@ -91,7 +91,7 @@ for (const [name, style] of Object.entries(styles)) {
   })
 }
 
-test("over memory a client gets what it gets over a socket, byte for byte", async () => {
+test("over memory a client receives the same bytes as over a socket", async () => {
   const clock = createClock()
   const hub = createHub({ clock })
   for (let i = 0; i < 5; i++)

@@ -53,7 +53,10 @@ export function checkMessage(message: Message, maxBytes: number, maxIdBytes: num
 function checkEvent(event: string): void {
   checkLine("event", event)
   if (event.startsWith("stream.")) {
-    throw new OnwardError("invalid_message", "`event` names that start with `stream.` are reserved. Choose another name.")
+    throw new OnwardError(
+      "invalid_message",
+      "`event` names that start with `stream.` are reserved. Choose another name.",
+    )
   }
   if (isOfEventSource(event)) {
     throw new OnwardError(

@@ -128,9 +128,9 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
     while (count > limits.count || size > limits.bytes) remove(order.at(0))
   }
 
-  function expireSome(at: number, most: number): boolean {
+  function expireSome(at: number, limit: number): boolean {
     const isOld = (): boolean => count > 0 && order.at(0).at < at - limits.age
-    for (let left = most; left > 0 && isOld(); left--) remove(order.at(0))
+    for (let left = limit; left > 0 && isOld(); left--) remove(order.at(0))
     return !isOld()
   }
 

@@ -11,20 +11,14 @@ const CODES: Readonly<Record<string, readonly [code: OnwardErrorCode, advice: st
   "28P01": ["log_denied", USER],
   "3D000": ["log_unavailable", "the database does not exist. Create it"],
   "3F000": ["log_corrupt", INCOMPLETE],
-  "40001": [
-    "log_locked",
-    "the transaction is not READ COMMITTED, and another one has appended. Retry the transaction",
-  ],
+  "40001": ["log_locked", "the transaction is not READ COMMITTED, and another one has appended. Retry the transaction"],
   "40P01": ["log_locked", "two transactions wait for each other. Retry the transaction, and append last"],
   "42501": ["log_denied", "the user lacks a privilege. Grant the privileges of docs/postgres.md"],
   "42703": ["log_corrupt", INCOMPLETE],
   "42883": ["log_corrupt", INCOMPLETE],
   "42P01": ["log_corrupt", INCOMPLETE],
   "53100": ["log_full", "the disk of the server is full. Make room, or lower `retention`"],
-  "53300": [
-    "log_unavailable",
-    "the server has no free connection. Raise max_connections, or use a smaller pool",
-  ],
+  "53300": ["log_unavailable", "the server has no free connection. Raise max_connections, or use a smaller pool"],
   "55P03": ["log_locked", "another transaction has appended and is still open. Find it in pg_stat_activity"],
   "57014": ["log_unavailable", "the statement was cancelled. Check statement_timeout"],
   P0002: ["log_corrupt", "the row of the log is missing. Restore a backup, or drop the schema to create a new log"],
@@ -37,7 +31,9 @@ export function toOnwardError(schema: string, error: unknown): OnwardError {
   if (error instanceof OnwardError) return error
   const [code, advice] = CODES[codeOf(error)] ?? [
     "log_unavailable",
-    isUnreachable(error) ? UNREACHABLE : `PostgreSQL reports ${quoted(error)}. Retry later, or read the log of the server`,
+    isUnreachable(error)
+      ? UNREACHABLE
+      : `PostgreSQL reports ${quoted(error)}. Retry later, or read the log of the server`,
   ]
   return new OnwardError(code, `log ${schema}: ${advice}.`, { cause: error })
 }

@@ -2,11 +2,7 @@ import { OnwardError, type OnwardErrorCode } from "../../errors.ts"
 
 /** Errors by their first word (redis.io/docs/reference/protocol-spec, "Simple errors"), or by their text in a script. */
 const CODES: readonly (readonly [says: RegExp, code: OnwardErrorCode, advice: string])[] = [
-  [
-    /\b(NOAUTH|WRONGPASS)\b/,
-    "log_denied",
-    "Redis refuses the user or password. Check the options of the client",
-  ],
+  [/\b(NOAUTH|WRONGPASS)\b/, "log_denied", "Redis refuses the user or password. Check the options of the client"],
   [
     /\bNOPERM\b|ACL failure|user executing the script can't/,
     "log_denied",
@@ -33,11 +29,7 @@ const CODES: readonly (readonly [says: RegExp, code: OnwardErrorCode, advice: st
     "log_full",
     "Redis cannot write to its disk and refuses writes. Make room on the disk, and read the log of the server",
   ],
-  [
-    /\bREADONLY\b/,
-    "log_unavailable",
-    "the server is a replica now. Wait for the failover, or connect to the master",
-  ],
+  [/\bREADONLY\b/, "log_unavailable", "the server is a replica now. Wait for the failover, or connect to the master"],
   [
     /\bNOREPLICAS\b/,
     "log_unavailable",

@@ -15,9 +15,7 @@ const PAUSE = 100
  */
 export function listen(connection: Connection, key: string, wake: (newest?: Position) => void): () => void {
   const ending = new AbortController()
-  const stopped = new Promise<"stopped">((resolve) =>
-    ending.signal.addEventListener("abort", () => resolve("stopped")),
-  )
+  const stopped = new Promise<"stopped">((resolve) => ending.signal.addEventListener("abort", () => resolve("stopped")))
   const wait = (delay: number): Promise<"late" | "stopped"> =>
     Promise.race([stopped, new Promise<"late">((resolve) => void systemClock.after(delay, () => resolve("late")))])
   let reader = connection.duplicate()

@@ -23,14 +23,8 @@ const CODES: Readonly<Record<number, readonly [code: OnwardErrorCode, advice: st
   8: ["log_readonly", NOT_WRITABLE],
   11: ["log_corrupt", "the file is damaged. Restore a backup, or move the file away to create a new log"],
   13: ["log_full", "the disk is full. Make room, or lower `retention`"],
-  14: [
-    "log_unavailable",
-    "the file cannot be opened. Check its folder, its permissions and the limit of open files",
-  ],
-  26: [
-    "log_corrupt",
-    "the file is not an SQLite database, or it is damaged. Choose another path, or restore a backup",
-  ],
+  14: ["log_unavailable", "the file cannot be opened. Check its folder, its permissions and the limit of open files"],
+  26: ["log_corrupt", "the file is not an SQLite database, or it is damaged. Choose another path, or restore a backup"],
 }
 
 /** Converts a failure into an `OnwardError`. */

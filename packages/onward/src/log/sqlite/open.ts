@@ -86,10 +86,7 @@ function prepareFile(database: DatabaseSync, path: string): void {
   }
   const version = pragma(database, "user_version")
   if (pragma(database, "application_id") !== APPLICATION_ID) {
-    throw new OnwardError(
-      "log_corrupt",
-      `log ${path}: this is a database of another application. Choose another path.`,
-    )
+    throw new OnwardError("log_corrupt", `log ${path}: this is a database of another application. Choose another path.`)
   }
   if (version > SCHEMA_VERSION) {
     throw new OnwardError(

@@ -58,10 +58,7 @@ export async function readAll(
     if (next === at) break
     at = next
   }
-  check(
-    at >= last,
-    `reading on from \`next\` reaches the newest position (it stopped at ${at}, the newest is ${last})`,
-  )
+  check(at >= last, `reading on from \`next\` reaches the newest position (it stopped at ${at}, the newest is ${last})`)
   return all
 }
 

@@ -57,12 +57,20 @@ async function followed({ open, seed, wakeTimeout }: Setting, handles: number): 
   checkCalls(calls, all, start)
   equal(dataOf(wide), dataOf(all), "a reader of large pages receives all entries")
   equal(dataOf(narrow), dataOf(all), "a reader of small pages receives all entries")
-  equal(dataOf(filtered), dataOf(all.filter(({ topic }) => topic !== "b")), "a reader of two topics receives all entries of both")
+  equal(
+    dataOf(filtered),
+    dataOf(all.filter(({ topic }) => topic !== "b")),
+    "a reader of two topics receives all entries of both",
+  )
 }
 
 /** The entries of every call are adjacent, in order, and directly after its `previous`. */
 function checkCalls(calls: readonly Call[], all: readonly Entry[], start: Position): void {
-  equal(all.length, calls.flatMap(({ messages }) => messages).length, "the log has all acknowledged messages and no others")
+  equal(
+    all.length,
+    calls.flatMap(({ messages }) => messages).length,
+    "the log has all acknowledged messages and no others",
+  )
   const indexOf = new Map(all.map((entry, index) => [entry.position, index]))
   for (const { messages, appended } of calls) {
     checkPositions(appended.positions, "the positions of a call ascend")
@@ -80,7 +88,11 @@ function checkCalls(calls: readonly Call[], all: readonly Entry[], start: Positi
       "their positions are those that append returned",
     )
     equal(appended.previous, all[index - 1]?.position ?? start, "`previous` is the entry before them")
-    equal(new Set(entries.map(({ time }) => time)), new Set([appended.time]), "their time is the one that append returned")
+    equal(
+      new Set(entries.map(({ time }) => time)),
+      new Set([appended.time]),
+      "their time is the one that append returned",
+    )
   }
   const times = all.map(({ time }) => time)
   equal(

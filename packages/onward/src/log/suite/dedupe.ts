@@ -15,7 +15,11 @@ export const dedupeCases: readonly Case[] = [
         async run({ open }) {
           const log = await open(KEEP_ALL)
           const one = await log.append([named("x", "first"), named("y", "second"), named("x", "third")])
-          equal(one.positions[2], one.positions[0], "within one call, the repeat gets the position of the first message")
+          equal(
+            one.positions[2],
+            one.positions[0],
+            "within one call, the repeat gets the position of the first message",
+          )
           const two = await log.append([named("y", "fourth"), named("z", "fifth"), message("a", "sixth")])
           equal(two.positions[0], one.positions[1], "in a later call, it gets the position of the kept entry")
           equal(
@@ -40,13 +44,21 @@ export const dedupeCases: readonly Case[] = [
           equal(new Set(one.positions).size, 2, "within one call, both topics store it")
           equal(repeatsOf(one), [false, false, true], "only the one on the same topic is a repeat")
           const two = await log.append([on("c", "4"), on("b", "5")])
-          equal(two.positions[1], one.positions[1], "in a later call, a repeat gets the position of the entry on its topic")
+          equal(
+            two.positions[1],
+            one.positions[1],
+            "in a later call, a repeat gets the position of the entry on its topic",
+          )
           equal(repeatsOf(two), [false, true], "and another topic stores it")
           equal(dataOf(await readAll(log)), ["1", "2", "4"], "each topic keeps its own entry")
           await log.append(messages("a", 2))
           await settle(log)
           const three = await log.append([on("a", "6"), on("b", "7"), on("c", "8")])
-          equal(repeatsOf(three), [false, true, true], "after its removal from one topic, only that topic stores it again")
+          equal(
+            repeatsOf(three),
+            [false, true, true],
+            "after its removal from one topic, only that topic stores it again",
+          )
         },
       },
       {
@@ -117,7 +129,11 @@ export const dedupeCases: readonly Case[] = [
       equal(dataOf(await readAll(log)), ["1", "2"], "a message is a repeat if its id or its key repeats")
       await log.append([message("a", "4", { id: "x", idempotencyKey: "z" })])
       await log.append([message("a", "5", { id: "w", idempotencyKey: "z" })])
-      equal(dataOf(await readAll(log)), ["1", "2", "5"], "the id and key of a message that was not stored are not remembered")
+      equal(
+        dataOf(await readAll(log)),
+        ["1", "2", "5"],
+        "the id and key of a message that was not stored are not remembered",
+      )
     },
   },
   {

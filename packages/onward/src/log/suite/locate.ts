@@ -59,7 +59,11 @@ export const locateCases: readonly Case[] = [
       const topics = Array.from({ length: 1_200 }, (_, i) => `t${i}`)
       const { positions } = await log.append(topics.map((topic) => message(topic, "", { id: "x" })))
       equal(await log.locate({ id: "x", topics: ["t1199"] }), positions[1_199], "with one named topic")
-      equal(await log.locate({ id: "x", topics: topics.slice(600, 700) }), positions[600], "with a hundred, the oldest entry")
+      equal(
+        await log.locate({ id: "x", topics: topics.slice(600, 700) }),
+        positions[600],
+        "with a hundred, the oldest entry",
+      )
     },
   },
   {
@@ -83,8 +87,16 @@ export const locateCases: readonly Case[] = [
       equal(await since(1001), ["b 1", "b 2", "c 1"], "a time between two")
       equal(await since(2000), ["b 1", "b 2", "c 1"], "the time of one")
       equal(await since(2999.5), ["c 1"], "a time just before the newest")
-      equal(await log.locate({ since: 3001 }), (await log.bounds()).last, "after all entries, it is the newest position")
-      equal(await log.locate({ since: Number.MAX_SAFE_INTEGER }), (await log.bounds()).last, "also for the largest time")
+      equal(
+        await log.locate({ since: 3001 }),
+        (await log.bounds()).last,
+        "after all entries, it is the newest position",
+      )
+      equal(
+        await log.locate({ since: Number.MAX_SAFE_INTEGER }),
+        (await log.bounds()).last,
+        "also for the largest time",
+      )
     },
   },
   {

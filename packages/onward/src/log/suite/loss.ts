@@ -28,7 +28,8 @@ export const lossCases: readonly Case[] = [
         )
         equal(await lossAfter(log, after, ["a"]), trimmed({ a: positions[5] }), "also in a read by topic")
       }
-      for (const after of positions.slice(5)) equal(await lossAfter(log, after), undefined, "after it, there is no loss")
+      for (const after of positions.slice(5))
+        equal(await lossAfter(log, after), undefined, "after it, there is no loss")
       const { entries } = await log.read({ after: first, limit: 2 })
       equal(dataOf(entries), ["a 7", "a 8"], "the page has the oldest kept entries")
     },
@@ -64,7 +65,11 @@ export const lossCases: readonly Case[] = [
       equal(await lossAfter(log, first, ["none"]), undefined, "a read of a topic that never existed reports no loss")
       const lost = trimmed({ busy: positions[17] })
       equal(await lossAfter(log, first, ["busy"]), lost, "a read of the other topic reports its loss")
-      equal(await lossAfter(log, first, ["busy", "quiet", "none"]), lost, "a read of both names the topic with the loss")
+      equal(
+        await lossAfter(log, first, ["busy", "quiet", "none"]),
+        lost,
+        "a read of both names the topic with the loss",
+      )
       equal(await lossAfter(log, first), lost, "and so does a read of all topics")
       equal(
         await lossAfter(log, positions[17] ?? "", ["busy", "quiet"]),
@@ -91,7 +96,11 @@ export const lossCases: readonly Case[] = [
         trimmed({ a: positions[2], c: positions[3] }),
         "only of topics that lost entries after the position",
       )
-      equal(await lossAfter(log, positions[1] ?? "", ["b"]), undefined, "a topic that lost nothing after it has no loss")
+      equal(
+        await lossAfter(log, positions[1] ?? "", ["b"]),
+        undefined,
+        "a topic that lost nothing after it has no loss",
+      )
     },
   },
   {
@@ -103,7 +112,11 @@ export const lossCases: readonly Case[] = [
       await log.append(messages("a", 5))
       await settle(log)
       equal(await lossAfter(log, first, ["gone"]), trimmed({ gone: positions[1] }), "a read of the topic reports it")
-      equal(await lossAfter(log, positions[1] ?? "", ["gone"]), undefined, "a reader that had read all entries has no loss")
+      equal(
+        await lossAfter(log, positions[1] ?? "", ["gone"]),
+        undefined,
+        "a reader that had read all entries has no loss",
+      )
       await log.append(messages("gone", 1, 3))
       equal(
         await lossAfter(log, first, ["gone"]),
@@ -120,8 +133,16 @@ export const lossCases: readonly Case[] = [
         ["a", "a", "b", "b", "b", "a"].map((topic, i) => message(topic, String(i))),
       )
       await settle(log)
-      equal(await lossAfter(log, positions[1] ?? ""), trimmed({ b: positions[3] }), "the earlier loss is before its position")
-      equal(await lossAfter(log, positions[1] ?? "", ["a"]), undefined, "the topic with the earlier loss has none after it")
+      equal(
+        await lossAfter(log, positions[1] ?? ""),
+        trimmed({ b: positions[3] }),
+        "the earlier loss is before its position",
+      )
+      equal(
+        await lossAfter(log, positions[1] ?? "", ["a"]),
+        undefined,
+        "the topic with the earlier loss has none after it",
+      )
       equal(dataOf(await readAll(log, { after: positions[1] ?? "" })), ["4", "5"], "the kept entries are read")
     },
   },

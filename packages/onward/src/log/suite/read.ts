@@ -69,7 +69,10 @@ export const readCases: readonly Case[] = [
       )
       equal(await readAll(log, { topics: ["t"] }), [], "a topic without entries returns nothing")
       equal(await readAll(log, { topics: [] }), [], "an empty list of topics returns nothing")
-      check((await log.read({ after: first, topics: ["t1"], limit: 1 })).next < last, "`next` of a full page is not the end")
+      check(
+        (await log.read({ after: first, topics: ["t1"], limit: 1 })).next < last,
+        "`next` of a full page is not the end",
+      )
     },
   },
   {

@@ -43,7 +43,7 @@ const PLAIN = ["fetch, omit", "EventSource, omit"]
 const ALL = [...PLAIN, "fetch, include", "EventSource, include"]
 
 test(
-  "in Chromium a page reads the streams of another origin if it is listed there, with cookies if that is said too",
+  "in Chromium a page reads the streams of another origin if it is listed there, with cookies if credentials are enabled",
   { skip: missing("chromium") },
   async (t) => {
     const page: RequestListener = (req, res) => {

@@ -58,7 +58,7 @@ function untilClosed(url: string): Promise<number> {
 
 for (const engine of ENGINES) {
   test(
-    `a native EventSource in ${engine} asks once more after stream.end, at its own time, and is closed`,
+    `a native EventSource in ${engine} reconnects once after stream.end, at its own time, and is closed`,
     {
       skip: missing(engine),
     },
@@ -81,7 +81,7 @@ async function nativeIsClosed(site: PageServer, tab: Tab): Promise<void> {
 }
 
 test(
-  "htmx 4 swaps events in, ignores checkpoints, resumes after a deploy and is not told to stop by an error",
+  "htmx 4 swaps events in, ignores checkpoints, resumes after a deploy and does not stop on an error",
   { skip },
   async (t) => {
     const site = await servePage(t)
@@ -124,7 +124,7 @@ test(
   },
 )
 
-test("htmx 4 without hx-sse:close does not ask again at once after stream.end", { skip }, async (t) => {
+test("htmx 4 without hx-sse:close does not reconnect at once after stream.end", { skip }, async (t) => {
   const site = await servePage(t)
   const asked = serveEnding(site, "/ends", "done")
   servePageOf(
@@ -142,7 +142,7 @@ test("htmx 4 without hx-sse:close does not ask again at once after stream.end", 
   assert.deepEqual(asked, [undefined])
 })
 
-test("Datastar merges fragments of a stream, and does not ask again after its end", { skip }, async (t) => {
+test("Datastar merges fragments of a stream, and does not reconnect after its end", { skip }, async (t) => {
   const site = await servePage(t)
   const asked = serveEnding(site, "/fragments", 'fragments <p id="news">hello</p>', {
     event: "datastar-merge-fragments",

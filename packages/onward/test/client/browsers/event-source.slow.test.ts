@@ -36,7 +36,7 @@ for (const engine of ENGINES) {
       return site
     }
 
-    await t.test("every event once and in order, over cuts, with the origin and the id of each", async (t) => {
+    await t.test("every event arrives once and in order, over cuts, with the origin and the id of each", async (t) => {
       const site = await visit(t)
       await site.publish(3)
       await tab.evaluate(() => void page.listen("numbers", "/events", { reconnectionTime: 1, retry: { base: 1 } }))
@@ -76,7 +76,7 @@ for (const engine of ENGINES) {
       assert.equal(heard.events[2]?.id, "…é日本😀")
     })
 
-    await t.test("closed before it was answered, it takes its request back", async (t) => {
+    await t.test("closed before its response, it aborts its request", async (t) => {
       const site = await visit(t)
       const [asked, left] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
       site.on("/silence", (_, res) => {
@@ -90,7 +90,7 @@ for (const engine of ENGINES) {
       assert.deepEqual(await heardBy(tab, "silence"), { opens: 0, events: [], errors: [], readyState: 2 })
     })
 
-    await t.test("a POST with headers of its own, made anew for each attempt, and again after a 401", async (t) => {
+    await t.test("a POST with custom headers, created again for each attempt and after a 401", async (t) => {
       const site = await visit(t)
       const asked: unknown[] = []
       site.on("/ask", async (req, res) => {
@@ -117,52 +117,49 @@ for (const engine of ENGINES) {
       assert.deepEqual(asked, [wanted("0"), wanted("1"), wanted("2")])
     })
 
-    await t.test(
-      "over a redirect to another origin `authorization` is left behind, and the id comes along",
-      async (t) => {
-        const site = await visit(t)
-        const other = await serveFaults(
-          t,
-          async (exchange) => {
-            await exchange.open()
-            await exchange.write("data: there\n\n")
-          },
-          { cors: true },
+    await t.test("over a redirect to another origin `authorization` is removed, and the id is sent", async (t) => {
+      const site = await visit(t)
+      const other = await serveFaults(
+        t,
+        async (exchange) => {
+          await exchange.open()
+          await exchange.write("data: there\n\n")
+        },
+        { cors: true },
+      )
+      const here: string[] = []
+      for (const status of REDIRECTS) {
+        let isFirst = true
+        site.on(`/${status}`, (req: IncomingMessage, res: ServerResponse) => {
+          here.push(`${status} ${req.headers["authorization"]}`)
+          if (isFirst) openStream(res).end(`retry: 1\nid: ${status}\ndata: here\n\n`)
+          else res.writeHead(status, { location: `${other.url}${status}` }).end()
+          isFirst = false
+        })
+        await tab.evaluate((status) => {
+          page.listen(String(status), `/${status}`, { headers: { authorization: "Bearer secret" } })
+        }, status)
+      }
+      for (const status of REDIRECTS) {
+        const heard = await until(
+          `${status} leads there`,
+          () => heardBy(tab, String(status)),
+          ({ events }) => events.length === 2,
         )
-        const here: string[] = []
-        for (const status of REDIRECTS) {
-          let isFirst = true
-          site.on(`/${status}`, (req: IncomingMessage, res: ServerResponse) => {
-            here.push(`${status} ${req.headers["authorization"]}`)
-            if (isFirst) openStream(res).end(`retry: 1\nid: ${status}\ndata: here\n\n`)
-            else res.writeHead(status, { location: `${other.url}${status}` }).end()
-            isFirst = false
-          })
-          await tab.evaluate((status) => {
-            page.listen(String(status), `/${status}`, { headers: { authorization: "Bearer secret" } })
-          }, status)
-        }
-        for (const status of REDIRECTS) {
-          const heard = await until(
-            `${status} leads there`,
-            () => heardBy(tab, String(status)),
-            ({ events }) => events.length === 2,
-          )
-          assert.deepEqual(dataOf(heard), ["here", "there"])
-          assert.equal(heard.events[1]?.origin, new URL(other.url).origin)
-        }
-        assert.equal(here.filter((text) => text.endsWith("Bearer secret")).length, 2 * REDIRECTS.length)
-        const there = other.requests.map(({ path, headers }) => [path, headers["last-event-id"]])
-        assert.deepEqual(
-          there.sort(([a = ""], [b = ""]) => a.localeCompare(b)),
-          REDIRECTS.map((status) => [`/${status}`, String(status)]),
-        )
-        for (const { head } of other.requests) assert.doesNotMatch(head.toString(), /secret/)
-      },
-    )
+        assert.deepEqual(dataOf(heard), ["here", "there"])
+        assert.equal(heard.events[1]?.origin, new URL(other.url).origin)
+      }
+      assert.equal(here.filter((text) => text.endsWith("Bearer secret")).length, 2 * REDIRECTS.length)
+      const there = other.requests.map(({ path, headers }) => [path, headers["last-event-id"]])
+      assert.deepEqual(
+        there.sort(([a = ""], [b = ""]) => a.localeCompare(b)),
+        REDIRECTS.map((status) => [`/${status}`, String(status)]),
+      )
+      for (const { head } of other.requests) assert.doesNotMatch(head.toString(), /secret/)
+    })
 
     await t.test(
-      "with headers that browsers would carry over, a redirect is refused before anything is sent",
+      "with headers that browsers would forward, a redirect is refused before anything is sent",
       async (t) => {
         const site = await visit(t)
         const other = await serveFaults(t, (exchange) => exchange.open(), { cors: true })
@@ -190,22 +187,19 @@ for (const engine of ENGINES) {
       },
     )
 
-    await t.test(
-      "a policy that forbids connections is an error like that of a network, and nothing hangs",
-      async (t) => {
-        const site = await visit(t, "connect-src 'none'")
-        await tab.evaluate(() => void page.listen("forbidden", "/events", { reconnectionTime: 1 }))
-        const heard = await until(
-          "it says so",
-          () => heardBy(tab, "forbidden"),
-          ({ errors }) => errors.length > 0,
-        )
-        assert.deepEqual(heard.errors[0], { readyState: 0, code: "network_error", status: 0 })
-        assert.equal(heard.opens, 0)
-        await tab.evaluate(() => page.closeAll())
-        assert.equal(site.requests.length, 0)
-      },
-    )
+    await t.test("a policy that forbids connections is a network error, and nothing hangs", async (t) => {
+      const site = await visit(t, "connect-src 'none'")
+      await tab.evaluate(() => void page.listen("forbidden", "/events", { reconnectionTime: 1 }))
+      const heard = await until(
+        "it says so",
+        () => heardBy(tab, "forbidden"),
+        ({ errors }) => errors.length > 0,
+      )
+      assert.deepEqual(heard.errors[0], { readyState: 0, code: "network_error", status: 0 })
+      assert.equal(heard.opens, 0)
+      await tab.evaluate(() => page.closeAll())
+      assert.equal(site.requests.length, 0)
+    })
 
     await t.test("it works in a dedicated worker", async (t) => {
       const site = await visit(t)
@@ -223,7 +217,7 @@ for (const engine of ENGINES) {
       assert.deepEqual(await until("the worker carried on", got, ({ length }) => length >= 6), numbers(6))
     })
 
-    await t.test("it works in a page that a service worker answers for, and leaves when it is closed", async (t) => {
+    await t.test("it works in a page whose service worker responds, and disconnects when it is closed", async (t) => {
       const site = await visit(t)
       await tab.evaluate(async () => {
         await navigator.serviceWorker.register("/test/client/browsers/in-page/service-worker.ts", { scope: "/" })
@@ -250,7 +244,7 @@ for (const engine of ENGINES) {
       if (engine !== "firefox") await until("it has left", () => site.open.length === 0)
     })
 
-    await t.test("a listener that throws harms no other, and is reported as the page's error", async (t) => {
+    await t.test("a listener that throws does not affect others, and its error is reported to the page", async (t) => {
       const site = await visit(t)
       await tab.evaluate(() => {
         const reported = { count: 0 }

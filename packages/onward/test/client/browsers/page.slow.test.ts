@@ -23,7 +23,7 @@ for (const engine of ENGINES) {
       return site
     }
 
-    await t.test("hidden, a stream that is to pause leaves, and carries on when it is shown", async (t) => {
+    await t.test("hidden with `pause`, a stream disconnects, and resumes when the page is shown", async (t) => {
       const site = await visit(t, { whenHidden: "pause", hiddenAfter: 1 })
       await tab.hide()
       await hasState(tab, "paused")
@@ -35,7 +35,7 @@ for (const engine of ENGINES) {
       assert.equal(site.requests.length, 2)
     })
 
-    await t.test("hidden, a stream that is to close ends", async (t) => {
+    await t.test("hidden with `close`, a stream ends", async (t) => {
       const site = await visit(t, { whenHidden: "close", hiddenAfter: 1 })
       await tab.hide()
       await hasState(tab, "ended")
@@ -44,7 +44,7 @@ for (const engine of ENGINES) {
       assert.equal(site.requests.length, 1)
     })
 
-    await t.test("hidden, a stream stays connected unless it was told otherwise", async (t) => {
+    await t.test("hidden, a stream stays connected by default", async (t) => {
       const site = await visit(t, { hiddenAfter: 1 })
       await tab.hide()
       await until("the page is hidden", () => tab.evaluate(() => document.hidden))
@@ -54,7 +54,7 @@ for (const engine of ENGINES) {
       assert.equal(site.requests.length, 1)
     })
 
-    await t.test("C067: shown after a silence that was too long, it is replaced at once", async (t) => {
+    await t.test("C067: shown after too long a silence, it is replaced at once", async (t) => {
       const site = await servePage(t)
       await tab.goto(site.pageUrl())
       const attempt = (text: string): ScriptAttempt => ({
@@ -81,26 +81,29 @@ for (const engine of ENGINES) {
       assert.deepEqual((await until("it carries on", () => followedBy(tab, "silent"), isBack)).data, ["1", "hi"])
     })
 
-    await t.test("when the page is left, so is the stream", async (t) => {
+    await t.test("when the page is left, the stream disconnects", async (t) => {
       const site = await visit(t)
       await tab.goto("about:blank")
       await until("it has left", () => site.open.length === 0)
     })
 
-    await t.test("in the back-forward cache it holds nothing, and carries on when the page is back", async (t) => {
-      const site = await visit(t)
-      await tab.goto(`${site.origin}/?another`)
-      await until("it has left", () => site.open.length === 0)
-      await site.publish(3)
-      await tab.back()
-      // Firefox keeps no page whose stream is open: it loads the page again
-      assert.equal(await tab.evaluate(() => page.wasRestored), engine !== "firefox")
-      if (engine === "firefox") return
-      await hasNumbers(tab, 1, 6)
-      assert.equal(site.requests.length, 2)
-    })
+    await t.test(
+      "in the back-forward cache the page has no connection, and resumes when it is shown again",
+      async (t) => {
+        const site = await visit(t)
+        await tab.goto(`${site.origin}/?another`)
+        await until("it has left", () => site.open.length === 0)
+        await site.publish(3)
+        await tab.back()
+        // Firefox keeps no page whose stream is open: it loads the page again
+        assert.equal(await tab.evaluate(() => page.wasRestored), engine !== "firefox")
+        if (engine === "firefox") return
+        await hasNumbers(tab, 1, 6)
+        assert.equal(site.requests.length, 2)
+      },
+    )
 
-    await t.test("a network that goes and comes back costs nothing", async (t) => {
+    await t.test("a network that disconnects and reconnects loses nothing", async (t) => {
       const site = await visit(t, { retry: { base: 1 } })
       for (let round = 1; round <= 3; round++) {
         site.isReachable = false
@@ -112,7 +115,7 @@ for (const engine of ENGINES) {
       }
     })
 
-    await t.test("told to be online again, it does not wait for its time to try", async (t) => {
+    await t.test("when the browser is online again, it reconnects without waiting", async (t) => {
       const site = await visit(t, { isPatient: true })
       // where the driver cannot put a page offline (WebKit, Firefox 140), the site goes away and the page hears of it from the test
       const setOffline =
@@ -137,7 +140,7 @@ for (const engine of ENGINES) {
 
     // only the DevTools protocol can freeze a page
     if (!tab.setFrozen) return
-    await t.test("frozen, it holds nothing, and carries on when it is resumed", async (t) => {
+    await t.test("frozen, the page has no connection, and resumes afterwards", async (t) => {
       const site = await visit(t)
       await tab.setFrozen?.(true)
       await until("it has left", () => site.open.length === 0)

@@ -32,7 +32,7 @@ const heardOf = (url: string): string[] => (globalThis as unknown as { native: N
 
 for (const engine of ENGINES) {
   test(
-    `a native EventSource in ${engine} takes the id and the reconnection time of blocks that are no events`,
+    `a native EventSource in ${engine} uses the id and the reconnection time of blocks without data`,
     {
       skip: missing(engine),
     },

@@ -58,7 +58,7 @@ for (const engine of ENGINES) {
     const browser = await openBrowser(engine, t)
 
     // a browser opens six connections to a host over HTTP/1.1
-    await t.test("eight tabs have one connection, and every event once, whoever of them leads", async (t) => {
+    await t.test("eight tabs have one connection, and receive every event once, with any tab as leader", async (t) => {
       const site = await servePage(t)
       const tabs = await joinAll(browser, site, 8)
       await site.publish(20)
@@ -85,7 +85,7 @@ for (const engine of ENGINES) {
       await until("the last has left", () => site.open.length === 0)
     })
 
-    await t.test("a tab that joins later gets the newest events it asks for, and what comes", async (t) => {
+    await t.test("a tab that joins later receives the newest events that it requests, and later ones", async (t) => {
       const site = await servePage(t)
       const first = await join(browser, site, "1", { replay: 3 })
       await site.publish(10)
@@ -100,7 +100,7 @@ for (const engine of ENGINES) {
       for (const tab of [first, second, third]) await tab.close()
     })
 
-    await t.test("C068: when the leader goes, another takes over with the last id", async (t) => {
+    await t.test("C068: when the leader is closed, another takes over with the last id", async (t) => {
       const site = await servePage(t)
       const asked: { tab: string | null; id: string | undefined; res: ServerResponse }[] = []
       site.on("/feed", (req, res) => {
@@ -139,7 +139,7 @@ for (const engine of ENGINES) {
       for (const tab of tabs.values()) await tab.close()
     })
 
-    await t.test("a leader that hangs is replaced once somebody looks, and later finds its place again", async (t) => {
+    await t.test("a leader that hangs is replaced when another tab checks, and later resumes", async (t) => {
       const site = await servePage(t)
       const tabs = await joinAll(browser, site, 4)
       await site.publish(3)
@@ -166,7 +166,7 @@ for (const engine of ENGINES) {
       for (const tab of tabs.values()) await tab.close()
     })
 
-    await t.test("a leader that is put away and comes back has everything once", async (t) => {
+    await t.test("a leader that was in the back-forward cache receives everything once", async (t) => {
       const site = await servePage(t)
       const tabs = await joinAll(browser, site, 3)
       await site.publish(3)
@@ -188,7 +188,7 @@ for (const engine of ENGINES) {
 
     // no other driver can freeze a page
     if (engine === "chromium") {
-      await t.test("a leader that is frozen hands over, and when resumed has everything once", async (t) => {
+      await t.test("a frozen leader is replaced, and receives everything once when it is resumed", async (t) => {
         const site = await servePage(t)
         const tabs = await joinAll(browser, site, 4)
         await site.publish(3)
@@ -210,7 +210,7 @@ for (const engine of ENGINES) {
       })
     }
 
-    await t.test("a page in a sandbox, which may share nothing, reads by itself", async (t) => {
+    await t.test("a page in a sandbox, which cannot share, uses its own connection", async (t) => {
       const site = await servePage(t)
       site.on("/alone", (_, res) => {
         const headers = { "content-type": "text/event-stream", "access-control-allow-origin": "*" }

@@ -7,15 +7,15 @@ export const cases: readonly Case[] = [...eventSourceCases, ...streamCases]
 /** Where a runtime does otherwise, and why; what is not here is the same everywhere. */
 export const DEVIATIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   bun: {
-    "a listener that throws harms neither the others nor the stream":
+    "a listener that throws affects neither other listeners nor the stream":
       "Bun goes on, prints what was thrown, and exits with code 1 in the end.",
   },
   deno: {
-    "a listener that throws harms neither the others nor the stream":
+    "a listener that throws affects neither other listeners nor the stream":
       "Deno ends the process for what a listener of any EventTarget throws, unless its `error` event is prevented.",
   },
   node: {
-    "a redirect is refused when there are headers the platform would take along":
+    "a redirect is refused if the platform would forward custom headers":
       "The transport is ours, follows redirects by itself, and takes no such header to another origin.",
   },
 }

@@ -3,7 +3,7 @@ import { same, type Case } from "./case.ts"
 /** `EventSource`, in every runtime. */
 export const eventSourceCases: readonly Case[] = [
   {
-    name: "EventSource dispatches MessageEvents with name, data, id and origin, and close is heard by the server",
+    name: "EventSource dispatches MessageEvents with name, data, id and origin, and the server detects a close",
     async answer(exchange) {
       await exchange.open()
       await exchange.write("\uFEFF: hello\n\nid: 1\nevent: tick\ndata: a\ndata: b\n\ndata: größer 😀\r\n\r\n")
@@ -32,7 +32,7 @@ export const eventSourceCases: readonly Case[] = [
     },
   },
   {
-    name: "EventSource carries on after a cut, with the id as UTF-8, and stops at 204",
+    name: "EventSource resumes after a cut, with the id as UTF-8, and stops at 204",
     async answer(exchange, n, told) {
       if (n === 1) {
         await exchange.head(204)
@@ -57,7 +57,7 @@ export const eventSourceCases: readonly Case[] = [
     },
   },
   {
-    name: "EventSource gives up at an error status, and with `retry` tries again where that may help",
+    name: "EventSource stops at an error status, and with `retry` retries retryable ones",
     async answer(exchange, n) {
       if (n < 2) {
         await exchange.head(503, { "retry-after": "0" })
@@ -100,7 +100,7 @@ export const eventSourceCases: readonly Case[] = [
     },
   },
   {
-    name: "a listener that throws harms neither the others nor the stream",
+    name: "a listener that throws affects neither other listeners nor the stream",
     async answer(exchange) {
       await exchange.open()
       await exchange.write("data: a\n\ndata: b\n\n")

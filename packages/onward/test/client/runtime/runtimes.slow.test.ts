@@ -41,7 +41,7 @@ for (const [title, runtime, program] of runtimes as readonly (readonly [string, 
   })
 }
 
-test("each deviation is one of a case there is", () => {
+test("each deviation belongs to an existing case", () => {
   const names = new Set(cases.map(({ name }) => name))
   for (const table of Object.values(DEVIATIONS)) for (const name of Object.keys(table)) assert.ok(names.has(name), name)
 })

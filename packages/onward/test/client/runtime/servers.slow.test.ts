@@ -19,7 +19,7 @@ for (const [name, version] of Object.entries(RUNTIMES)) {
   const program = runtimeOf(name)
   const skip = program === undefined && `${name} was not fetched: npm run runtimes does that`
   test(
-    `${name} ${version} serves a hub as installed: history, what comes, resume, and clients that leave`,
+    `${name} ${version} serves a hub as installed: history, new events, resume, and clients that disconnect`,
     { skip },
     async (t) => {
       const server = await SERVERS[name]?.(program as string, folder)

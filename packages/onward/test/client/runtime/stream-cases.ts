@@ -10,7 +10,7 @@ const HEAD = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Leng
 /** `stream`, in every runtime. */
 export const streamCases: readonly Case[] = [
   {
-    name: "a stream begins after the id it is given and ends with `stream.end`",
+    name: "a stream starts after the given id and ends with `stream.end`",
     async answer(exchange) {
       await exchange.open()
       await exchange.write("id: 2\nevent: tick\ndata: [1]\n\nevent: stream.end\ndata\n\n")
@@ -27,7 +27,7 @@ export const streamCases: readonly Case[] = [
     },
   },
   {
-    name: "whatever byte an answer is cut at, by a close or a reset, each event comes once",
+    name: "cut at any byte of a response, by a close or a reset, each event arrives once",
     async answer(exchange, n) {
       const bytes = new TextEncoder().encode(HEAD + THREE)
       const id = Number(exchange.request.headers["last-event-id"] ?? 0)
@@ -48,7 +48,7 @@ export const streamCases: readonly Case[] = [
     },
   },
   {
-    name: "a body that is an object is posted as JSON",
+    name: "an object as body is posted as JSON",
     async answer(exchange) {
       await exchange.open()
       await exchange.write("data: a\n\n")
@@ -69,7 +69,7 @@ export const streamCases: readonly Case[] = [
     },
   },
   {
-    name: "events of a compressed body come when they were written",
+    name: "events of a compressed body arrive when they were written",
     async answer(exchange, _, told) {
       await exchange.head(200, { "content-type": "text/event-stream" }, { gzip: true })
       for (const word of ["one", "two"]) {
@@ -89,7 +89,7 @@ export const streamCases: readonly Case[] = [
     },
   },
   {
-    name: "redirects are followed as Fetch says: 307 and 308 keep method and body, 301, 302 and 303 do not",
+    name: "redirects are followed like in Fetch: 307 and 308 keep method and body, 301, 302 and 303 do not",
     async answer(exchange, n) {
       const status = [301, 302, 303, 307, 308][n / 2]
       if (status !== undefined) {
@@ -109,7 +109,7 @@ export const streamCases: readonly Case[] = [
     },
   },
   {
-    name: "over a redirect to another origin no secret goes along",
+    name: "no secret is sent over a redirect to another origin",
     async answer(exchange, n) {
       if (n === 0) {
         const { path } = exchange.request
@@ -139,7 +139,7 @@ export const streamCases: readonly Case[] = [
     },
   },
   {
-    name: "a redirect is refused when there are headers the platform would take along",
+    name: "a redirect is refused if the platform would forward custom headers",
     async answer(exchange, n) {
       if (n === 0) {
         const { path } = exchange.request
@@ -158,7 +158,7 @@ export const streamCases: readonly Case[] = [
     },
   },
   {
-    name: "statuses that say later are tried again, others end the stream with their number",
+    name: "temporary error statuses are retried, and others end the stream with their number",
     async answer(exchange, n) {
       const status = [408, 425, 429, 500, 503, 204, 401, 404][n] ?? 200
       await exchange.head(status, { ...(status < 600 && n < 5 && { "retry-after": "0" }) })
@@ -176,7 +176,7 @@ export const streamCases: readonly Case[] = [
     },
   },
   {
-    name: "an id comes back byte by byte, whatever its characters",
+    name: "an id with any characters is sent back byte by byte",
     async answer(exchange, n) {
       const id = ["größer", "…😀", "%C3%BC +", "na\u00efve \u00ff"][n]
       await exchange.open()
@@ -190,7 +190,7 @@ export const streamCases: readonly Case[] = [
     },
   },
   {
-    name: "a signal ends a stream while it connects and while it reads, and the server hears of it",
+    name: "a signal ends a stream while it connects and while it reads, and the server detects it",
     async answer(exchange, n) {
       if (n === 0) return
       await exchange.open()
@@ -211,7 +211,7 @@ export const streamCases: readonly Case[] = [
     },
   },
   {
-    name: "while nobody reads, the server is held up; then nothing was lost",
+    name: "while the program does not read, the server is paused, and nothing is lost",
     async answer(exchange, _, told) {
       await exchange.open()
       const pad = "x".repeat(1_000)
@@ -236,7 +236,7 @@ export const streamCases: readonly Case[] = [
     },
   },
   {
-    name: "a server that cuts within the head, says nothing at all, or falls silent, is asked again",
+    name: "a server that cuts within the head, sends nothing at all, or becomes silent, is requested again",
     async answer(exchange, n) {
       if (n === 0) {
         // without a byte of it, platforms ask again by themselves: the connection may have been an old one

@@ -4,7 +4,7 @@ import type { Stage } from "../stage.ts"
 
 /** Two users ask for the same URL, told apart by a cookie, which the cache is made to ignore. */
 export const caching: Check = {
-  title: "a cache made to keep all it may",
+  title: "a cache configured to keep everything possible",
   use: "caching",
   async run(stage) {
     const { origin } = stage

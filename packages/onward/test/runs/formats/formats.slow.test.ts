@@ -11,18 +11,18 @@ for (const { format, read, fixtures } of cases) {
   for (const fixture of fixtures) {
     const frames = framesOf(format, fixture)
 
-    test(`${fixture}: what is written is what was read`, () => {
+    test(`${fixture}: the written frames equal those that were read`, () => {
       const again = frames.map((frame) => format.decode(format.encode(frame)))
       assert.deepEqual(again, frames)
     })
 
-    test(`${fixture}: the official client takes it for complete`, async () => {
+    test(`${fixture}: the official client accepts it as complete`, async () => {
       const { isComplete, error } = await read(ended(format, frames, { status: "completed" }))
       assert.equal(error, undefined)
       assert.equal(isComplete, true)
     })
 
-    test(`${fixture}: the official client cannot tell merged frames from what was merged`, async () => {
+    test(`${fixture}: the official client gets the same result from merged frames`, async () => {
       const whole = await read(ended(format, frames, { status: "completed" }))
       const most = merge(format, frames, () => true)
       assert.ok(most.length < frames.length, "nothing was merged")
@@ -36,7 +36,7 @@ for (const { format, read, fixtures } of cases) {
       }
     })
 
-    test(`${fixture}: cut off anywhere, it never looks complete`, async () => {
+    test(`${fixture}: cut off at any point, it never looks complete`, async () => {
       const whole = await read(ended(format, frames, { status: "completed" }))
       for (let length = 0; length < frames.length; length++) {
         const start = frames.slice(0, length)
@@ -51,7 +51,7 @@ for (const { format, read, fixtures } of cases) {
 
     for (const other of cases) {
       if (other.format.name === format.name) continue
-      test(`${fixture}: watched as ${other.format.name}, it says the same`, async () => {
+      test(`${fixture}: read as ${other.format.name}, it has the same content`, async () => {
         const native = await read(ended(format, frames, { status: "completed" }))
         const foreign = await other.read(translate(format, other.format, frames, { status: "completed" }))
         assert.equal(foreign.error, undefined)

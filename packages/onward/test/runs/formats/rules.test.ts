@@ -10,7 +10,7 @@ import { readOpenaiChat, readOpenaiResponses } from "./read-openai.ts"
 
 const json = (value: object): { data: string } => ({ data: JSON.stringify(value) })
 
-test("padding is dropped, and pings and terminators say nothing", () => {
+test("padding is dropped, and pings and terminators have no content", () => {
   for (const format of [openaiChat(), openaiResponses()]) {
     assert.deepEqual(format.decode(json({ type: "x", obfuscation: "k3Q" })), { type: "x" })
     assert.equal(format.decode({ data: "[DONE]" }), undefined)
@@ -19,7 +19,7 @@ test("padding is dropped, and pings and terminators say nothing", () => {
   assert.equal(anthropic().decode({ event: "ping", data: '{"type":"ping"}' }), undefined)
 })
 
-test("what no format knows passes through as it is", () => {
+test("unknown frames pass through unchanged", () => {
   for (const { format } of cases) {
     if (format.name === "text") continue
     const frame = { type: "x.unheard_of", nested: { list: [1, null] } }
@@ -32,7 +32,7 @@ test("what no format knows passes through as it is", () => {
   }
 })
 
-test("a source that sends something else is told apart from an answer", () => {
+test("a source of another format is told apart from a response", () => {
   for (const { format } of cases) {
     if (format.name === "text") continue
     for (const data of ["<html>", "[1]", "null", '"text"']) {
@@ -41,12 +41,12 @@ test("a source that sends something else is told apart from an answer", () => {
   }
 })
 
-test("a signature stays whole", () => {
+test("a signature stays complete", () => {
   const signed = { type: "content_block_delta", index: 0, delta: { type: "signature_delta", signature: "Eq" } }
   assert.equal(anthropic().merge(signed, signed), undefined)
 })
 
-test("deltas of two texts stay apart", () => {
+test("deltas of two texts stay separate", () => {
   const chunk = (index: number): object => ({ choices: [{ index, delta: { content: "a" }, finish_reason: null }] })
   assert.equal(openaiChat().merge(chunk(0), chunk(1)), undefined)
   const delta = (id: string): object => ({ type: "text-delta", id, delta: "a" })
@@ -56,7 +56,7 @@ test("deltas of two texts stay apart", () => {
   assert.equal(agUi().merge(content("1"), content("2")), undefined)
 })
 
-test("what ends a choice is not merged with what it says", () => {
+test("the end of a choice is not merged with its text", () => {
   const chunk = (content: string, finish: string | null): object => ({
     choices: [{ index: 0, delta: { content }, finish_reason: finish }],
   })
@@ -72,7 +72,7 @@ test("a choice with an empty reason is not finished", () => {
   assert.equal(follower.isComplete, true)
 })
 
-test("numbers of a response only grow, merged or ended before their time", () => {
+test("numbers of a response only grow, merged or cut early", () => {
   const format = openaiResponses()
   const frames = framesOf(format, "openai-responses-text")
   for (let length = 1; length <= frames.length; length++) {
@@ -89,7 +89,7 @@ test("numbers of a response only grow, merged or ended before their time", () =>
   }
 })
 
-test("a provider's own error ends an answer with what the provider says", () => {
+test("a provider's own error ends a response with the provider's message", () => {
   const ends: [
     follower: { take(frame: never): unknown[]; isComplete: boolean; end(e: { status: "failed" }): unknown[] },
     frame: object,
@@ -107,7 +107,7 @@ test("a provider's own error ends an answer with what the provider says", () => 
   }
 })
 
-test("an answer that a provider never finished does not look complete, even when its source says it is over", async () => {
+test("a response that a provider did not finish does not look complete, even if its source returns", async () => {
   const all = [
     [openaiChat(), readOpenaiChat, "openai-chat-text", 5],
     [openaiResponses(), readOpenaiResponses, "openai-responses-text", 20],
@@ -121,7 +121,7 @@ test("an answer that a provider never finished does not look complete, even when
   }
 })
 
-test("a call that is cut off is never told as done", () => {
+test("a call that is cut off is never reported as complete", () => {
   const call = [
     { type: "response.created", response: { id: "resp_1", status: "in_progress", output: [] }, sequence_number: 0 },
     {
@@ -143,11 +143,11 @@ test("a call that is cut off is never told as done", () => {
   assert.match(body, /"arguments":"\{\\"to\\":","status":"incomplete"/)
 })
 
-test("line ends of plain text come as one kind", () => {
+test("line ends of plain text become one kind", () => {
   assert.deepEqual(text().encode("a\r\nb\rc"), { data: "a\nb\nc" })
 })
 
-test("a late viewer gets few frames of every provider's stream: one for each kind of piece, and the last ones", () => {
+test("a late viewer receives few frames of every provider's stream: one for each kind of content, and the last ones", () => {
   const most = {
     "openai-chat-text": 4,
     // reasoning, content, the end, and its usage

@@ -17,7 +17,7 @@ const handlers = {
 }
 
 for (const [name, handler] of Object.entries(handlers)) {
-  test(`${name}: a client that lost its connection gets what it missed`, async () => {
+  test(`${name}: a client that lost its connection receives the missed events`, async () => {
     const reader = await connect(handler)
     const seen = await hub.publish({ topic: "news", data: { headline: "seen" } })
     const event = await reader.next()
@@ -42,7 +42,7 @@ for (const [name, handler] of Object.entries(handlers)) {
     expect(clock.timers).toBe(0)
   })
 
-  test(`${name}: the fake timers of the runner hold up nothing`, async () => {
+  test(`${name}: the fake timers of the runner delay nothing`, async () => {
     useFakeTimers()
     try {
       const reader = await connect(handler)

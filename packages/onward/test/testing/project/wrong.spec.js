@@ -12,7 +12,7 @@ test("expects another event", async () => {
   expect((await reader.next()).data).toBe("what was not")
 })
 
-test("expects an event that never comes", async () => {
+test("expects an event that never arrives", async () => {
   const reader = await connect(handler)
   await reader.next()
 })
