@@ -1,13 +1,13 @@
 import type { Frame } from "../frame.ts"
 import type { Entry, Position } from "../message.ts"
 import type { Matcher } from "../topic.ts"
-import type { Batch } from "./batch.ts"
+import type { Batch, Part } from "./batch.ts"
 import type { Reader } from "./window.ts"
 
 /** A live connection, for the fan-out. */
 export interface Listener {
-  /** Writes a frame that all live members of `audience`, its own, receive now. False when its sink is full. */
-  write(frame: Frame, audience: Audience): boolean
+  /** Writes a frame. With `audience`, its own, all live members receive it before another frame. False when its sink is full. */
+  write(frame: Frame, audience?: Audience): boolean
   /** Its sink was full after the entry at `position`: it is no longer live, and waits for room. */
   fallBehind(position: Position): void
   /** It is no longer live, and reads from `position` itself. */
@@ -24,6 +24,16 @@ export interface Selection {
   readonly until: ((entry: Entry) => boolean) | undefined
 }
 
+/** What the live connections of an audience have not received, because a turn of the event loop had no time for all of it. */
+export interface Remaining {
+  /** The live connections that lack the first step; undefined before it has begun. */
+  pending: Set<Listener> | undefined
+  /** In order: parts for all live connections, and connections that become live after the parts before them. */
+  readonly steps: (Part | Set<Listener>)[]
+  /** How many characters have arrived meanwhile. */
+  chars: number
+}
+
 /**
  * All connections with the same topics and patterns. What they share happens once: matching, encoding, and the time of the last write.
  */
@@ -37,6 +47,8 @@ export class Audience implements Reader {
   members = 0
   /** The entries of this turn that its live connections have not received yet. */
   batch: Batch | undefined
+  /** What they have not received of earlier turns. */
+  remaining: Remaining | undefined
   /** When something was last written to all live members, by the monotonic clock. */
   wroteAt = 0
   /** Position of the last entry written to all live members. */

@@ -126,7 +126,7 @@ export class Connections implements CursorOwner {
       ),
     )
     this.context.onError(cause)
-    for (const cursor of [...this.cursors()]) cursor.end("error", comment)
+    void this.end(this.cursors(), "error")
   }
 
   /** Ends all streams over `duration` ms, at even steps; each client gets another reconnection time. Resolves when none is open. */

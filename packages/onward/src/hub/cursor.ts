@@ -146,7 +146,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
     this.#started("exact")
     this.#follower = undefined
     this.#state = "live"
-    fanOut.join(this.audience, this)
+    fanOut.delivery.join(this.audience, this)
     this.#sentEntries -= this.audience.sentEntries
     this.#sentBytes -= this.audience.sentBytes
     if (this.#behindSince !== undefined) {
@@ -166,14 +166,14 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
     const { position } = this.#context.tail
     this.#shown = position
     if (this.#write(frame)) return
-    this.audience.live.delete(this)
+    this.#context.fanOut.delivery.leave(this.audience, this)
     this.fallBehind(position)
   }
 
   // As a listener of the fan-out.
 
   // the audience is its own; passed, because looking it up would cost each delivery a miss of the cache
-  write(frame: Frame, audience: Audience): boolean {
+  write(frame: Frame, audience?: Audience): boolean {
     return this.#sink.write(frame, audience)
   }
 
@@ -181,13 +181,13 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
     if (this.#isOver()) return
     this.#shown = position
     this.#wroteAt = this.#context.clock.monotonic()
-    this.#leaveLive()
+    this.#leaveLive(position)
     this.#behind().pauseAt(position)
   }
 
   catchUp(position: Position): void {
     if (this.#isOver()) return
-    this.#leaveLive()
+    this.#leaveLive(position)
     this.#behind().catchUp(position)
   }
 
@@ -195,16 +195,29 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
     this.end("ended", end)
   }
 
-  #leaveLive(): void {
-    this.#countLive()
+  #leaveLive(position: Position): void {
+    this.#countLive(position)
     this.#behindSince = this.#context.clock.monotonic()
     this.#timesBehind++
     this.#context.observe?.({ type: "fell_behind", ...this.observed })
   }
 
-  #countLive(): void {
-    this.#sentEntries += this.audience.sentEntries
-    this.#sentBytes += this.audience.sentBytes
+  /** @param received the position up to which it received what its audience is being sent; unknown if the client disconnected */
+  #countLive(received?: Position): void {
+    const { entries, bytes } = this.#sentLive(received)
+    this.#sentEntries += entries
+    this.#sentBytes += bytes
+  }
+
+  /** What its audience has been sent in all, without what it is yet to receive. */
+  #sentLive(received: Position = ""): { readonly entries: number; readonly bytes: number } {
+    let { sentEntries: entries, sentBytes: bytes } = this.audience
+    for (const { count, end, frame } of this.#context.fanOut.delivery.unwritten(this.audience, this)) {
+      if (end <= received) continue
+      entries -= count
+      bytes -= frame.size
+    }
+    return { entries, bytes }
   }
 
   // As the owner of a sink.
@@ -220,7 +233,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
   #over(reason: CloseReason): void {
     if (this.#state === "over") return
     if (this.isLive) this.#countLive()
-    this.audience.live.delete(this)
+    this.#context.fanOut.delivery.leave(this.audience, this)
     this.#follower?.stop()
     this.#state = "over"
     this.#owner.onOver(this)
@@ -237,8 +250,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
 
   /** Ends the stream, with a last frame if there is room for one. */
   end(reason: CloseReason, last?: Frame): void {
-    // what arrived in this turn comes first
-    if (this.isLive) this.#context.fanOut.flush()
+    this.#settle()
     if (this.#isOver()) return
     const abort = this.#isFull
     if (last && !abort) this.#write(last)
@@ -248,10 +260,15 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
 
   /** Ends the stream; its client reconnects and resumes exactly here. */
   sendAway(reason: CloseReason): void {
-    const { clock, fanOut, tail } = this.#context
-    if (this.isLive) fanOut.flush()
+    const { clock, tail } = this.#context
+    this.#settle()
     const position = this.isLive ? tail.position : this.#follower?.position
     this.end(reason, reconnectLater(position || undefined, clock.random()))
+  }
+
+  /** Before its end: writes what has arrived and was not written yet. */
+  #settle(): void {
+    if (this.isLive) this.#context.fanOut.delivery.settle(this.audience, this)
   }
 
   get #isFull(): boolean {
@@ -295,9 +312,8 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
   /** A checkpoint when the position has moved, else a comment. */
   #beatLive(): void {
     const { fanOut, tail } = this.#context
-    // a checkpoint must not overtake entries of this turn
-    fanOut.flush()
-    if (!this.isLive) return
+    // entries are about to be written, and a checkpoint must not overtake them
+    if (fanOut.delivery.owed(this.audience, this).length > 0 || !this.isLive) return
     const isShown = this.#shown === tail.position || this.audience.shown === tail.position
     this.#show(isShown ? comment : tail.checkpoint)
   }
@@ -335,7 +351,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
   }
 
   get sentBytes(): number {
-    return this.#sentBytes + (this.isLive ? this.audience.sentBytes : 0)
+    return this.#sentBytes + (this.isLive ? this.#sentLive().bytes : 0)
   }
 
   get info(): StreamInfo {
@@ -357,7 +373,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
       behindSince: this.#behindSince === undefined ? undefined : toDate + this.#behindSince,
       timesBehind: this.#timesBehind,
       gaps: this.#gaps,
-      entries: this.#sentEntries + (isLive ? audience.sentEntries : 0),
+      entries: this.#sentEntries + (isLive ? this.#sentLive().entries : 0),
       bytes: this.sentBytes,
     }
   }

@@ -2,8 +2,8 @@ import type { Clock } from "../clock.ts"
 import { OnwardError } from "../errors.ts"
 import type { Position } from "../message.ts"
 import { compilePattern, type Matcher } from "../topic.ts"
-import { Audience, type Listener, type Selection } from "./audience.ts"
-import { cut, Batch, type Part } from "./batch.ts"
+import { Audience, type Selection } from "./audience.ts"
+import { Delivery } from "./delivery.ts"
 import type { KeptEntry } from "./kept-entry.ts"
 import type { Observe } from "./observation.ts"
 
@@ -16,28 +16,22 @@ interface PatternGroup {
 }
 
 /**
- * Delivers entries to live connections. Everything that arrives in one turn of the event loop is written at its end, with one write per
- * connection. Audiences that receive the same entries share the encoded text.
+ * Finds the audiences of entries, and delivers to their live connections. Everything that arrives in one turn of the event loop is written
+ * after it, with one write per connection. Audiences that receive the same entries share the encoded text.
  */
 export class FanOut {
-  readonly #clock: Clock
+  readonly delivery: Delivery
   readonly #maxPatterns: number
   readonly #audiences = new Map<string, Audience>()
   readonly #byTopic = new Map<string, Set<Audience>>()
   readonly #byPattern = new Map<string, PatternGroup>()
   /** Which pattern groups a topic matches. Cleared when a pattern is added or removed. */
   readonly #matching = new Map<string, readonly PatternGroup[]>()
-  #dirty: Audience[] = []
-  #pending = false
   #privateKeys = 0
-  readonly #observe: Observe | undefined
-  /** When the oldest entry that is not flushed was stored. */
-  #oldest = Infinity
 
   constructor(clock: Clock, maxPatterns: number, observe?: Observe) {
-    this.#clock = clock
+    this.delivery = new Delivery(clock, observe)
     this.#maxPatterns = maxPatterns
-    this.#observe = observe
   }
 
   get topics(): number {
@@ -80,13 +74,6 @@ export class FanOut {
     }
   }
 
-  /** From now on `listener` receives what arrives. It must have everything that arrived before. */
-  join(audience: Audience, listener: Listener): void {
-    // what this turn holds is for the connections that were live before
-    this.flush()
-    audience.live.add(listener)
-  }
-
   arrive(kept: KeptEntry): void {
     const { topic } = kept.entry
     for (const audience of this.#byTopic.get(topic) ?? []) this.#mark(audience, kept)
@@ -94,33 +81,9 @@ export class FanOut {
     for (const group of this.#groups(topic)) for (const audience of group.audiences) this.#mark(audience, kept)
   }
 
-  /** Writes what arrived since the last flush to all live connections. Also called at the end of each turn. */
-  flush(): void {
-    if (this.#dirty.length === 0) return
-    const dirty = this.#dirty
-    this.#dirty = []
-    const now = this.#clock.monotonic()
-    const sent: Sent = { entries: 0, writes: 0, bytes: 0 }
-    for (const audience of dirty) {
-      const batch = audience.batch as Batch
-      audience.batch = undefined
-      audience.wroteAt = now
-      audience.shown = batch.end.entry.position
-      const { until } = audience
-      const last = until ? batch.entries().findIndex(({ entry }) => until(entry)) : -1
-      if (last < 0) write(audience, batch.parts(), sent)
-      else finish(audience, batch.entries().slice(0, last + 1), sent)
-    }
-    const oldest = this.#oldest
-    this.#oldest = Infinity
-    if (!this.#observe) return
-    const lag = Math.max(0, this.#clock.now() - oldest)
-    this.#observe({ type: "delivered", entries: sent.entries, writes: sent.writes, bytes: sent.bytes, lag })
-  }
-
   /** Ends live delivery for all connections: they have everything up to `position`, and read from there themselves. */
   interrupt(position: Position): void {
-    this.flush()
+    this.delivery.flush()
     for (const audience of this.#audiences.values()) {
       const listeners = [...audience.live]
       audience.live.clear()
@@ -129,31 +92,7 @@ export class FanOut {
   }
 
   #mark(audience: Audience, kept: KeptEntry): void {
-    if (audience.live.size === 0) return
-    const { batch } = audience
-    if (!batch) {
-      this.#dirty.push(audience)
-      if (!this.#pending) this.#schedule()
-      audience.batch = this.#first(kept)
-      if (kept.entry.time < this.#oldest) this.#oldest = kept.entry.time
-    } else if (batch.end !== kept) audience.batch = batch.with(kept)
-  }
-
-  #newest: Batch | undefined
-
-  /** The batch of all audiences whose first entry in this turn is this one. */
-  #first(kept: KeptEntry): Batch {
-    if (this.#newest?.end !== kept) this.#newest = new Batch(kept)
-    return this.#newest
-  }
-
-  #schedule(): void {
-    this.#pending = true
-    this.#clock.turn(() => {
-      this.#pending = false
-      this.#newest = undefined
-      this.flush()
-    })
+    if (audience.live.size > 0 || audience.remaining) this.delivery.add(audience, kept)
   }
 
   #add(key: string, selection: Selection): Audience {
@@ -185,43 +124,4 @@ export class FanOut {
     }
     return groups
   }
-}
-
-/** What one flush wrote, in all streams together. */
-interface Sent {
-  entries: number
-  writes: number
-  bytes: number
-}
-
-function write(audience: Audience, parts: readonly Part[], sent: Sent): void {
-  for (const part of parts) {
-    count(audience, part, sent)
-    for (const listener of audience.live) {
-      if (listener.write(part.frame, audience)) continue
-      audience.live.delete(listener)
-      listener.fallBehind(part.end)
-    }
-  }
-}
-
-function finish(audience: Audience, entries: readonly KeptEntry[], sent: Sent): void {
-  const parts = [...cut(entries)]
-  const last = parts.pop()
-  write(audience, parts, sent)
-  if (last) count(audience, last, sent)
-  for (const listener of audience.live) {
-    if (last) listener.write(last.frame, audience)
-    listener.finish()
-  }
-}
-
-/** Once for all live members, which all take the part. */
-function count(audience: Audience, { frame, count: entries }: Part, sent: Sent): void {
-  const streams = audience.live.size
-  audience.sentEntries += entries
-  audience.sentBytes += frame.size
-  sent.entries += entries * streams
-  sent.bytes += frame.size * streams
-  sent.writes += streams
 }

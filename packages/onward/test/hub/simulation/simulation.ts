@@ -75,6 +75,8 @@ class Simulation {
   readonly #hasPresence: boolean
   /** Whether most messages are on one topic, so that those with patterns read long stretches without a match. */
   readonly #isBusy: boolean
+  /** Whether many clients have the same topics, so that a turn does not reach all of them. */
+  readonly #isCrowded: boolean
   /** Makes messages so large that a few fill a write. */
   readonly #padding: string
   #fault: string | undefined
@@ -92,7 +94,8 @@ class Simulation {
     this.#isBusy = world.chance.percent(20)
     this.#hasPresence = world.chance.percent(20)
     this.#hub = this.#start()
-    const count = 1 + world.chance.below(4)
+    this.#isCrowded = world.chance.percent(10)
+    const count = this.#isCrowded ? 4 + world.chance.below(12) : 1 + world.chance.below(4)
     for (let i = 0; i < count; i++) this.clients.push(this.#client())
   }
 
@@ -128,6 +131,7 @@ class Simulation {
     const { chance } = this.#world
     const selection: SubscribeOptions = chance.pick([
       { topics: ["a"] },
+      ...(this.#isCrowded ? Array.from({ length: 8 }, () => ({ topics: ["a"] })) : []),
       { topics: ["a", "b"] },
       { topics: ["b"], patterns: ["news/*"] },
       { patterns: ["news/:name"] },
@@ -229,12 +233,13 @@ class Simulation {
       if (round > 20 && this.#world.isIdle && this.clients.every((client) => client.hasEnded || client.isCaughtUp))
         break
     }
-    for (let i = 0; i < 5; i++) {
+    const open = this.clients.filter((client) => !client.hasEnded).length
+    // a client without room takes one of many entries at a time
+    for (let i = 0; i < 5 || (i < 1_000 && this.#hub.stats().live < open); i++) {
       for (const client of this.clients) client.read()
       while (!this.#world.isIdle) await this.#world.step()
     }
     const { connections, live } = this.#hub.stats()
-    const open = this.clients.filter((client) => !client.hasEnded).length
     if (connections !== open || live !== open)
       throw new Error(`${open} streams should be live in the end, ${live} of ${connections} are`)
     if (this.#hasPresence) this.#checkPresence()
