@@ -40,7 +40,14 @@ export const NAVIGATION: readonly Group[] = [
   },
   {
     title: "Reference",
-    pages: ["docs/reference.md", "docs/errors.md", "docs/protocol.md", "docs/glossary.md", "CHANGELOG.md"],
+    pages: [
+      "docs/reference.md",
+      "docs/command-line.md",
+      "docs/errors.md",
+      "docs/protocol.md",
+      "docs/glossary.md",
+      "CHANGELOG.md",
+    ],
   },
   {
     title: "Explanation",

@@ -2,7 +2,8 @@
 import { readFileSync } from "node:fs"
 import { OnwardError } from "onward"
 import { checkAuth } from "./auth/index.ts"
-import { readCommandLine, usage, type Configured } from "./command-line.ts"
+import { readCommandLine, type Configured } from "./command-line.ts"
+import { isClosedPipe, type Runnable } from "./commands/index.ts"
 import { loadConfig, showConfig, type Flags } from "./config/index.ts"
 import { doctor } from "./doctor/index.ts"
 import { readCertificate } from "./http-server.ts"
@@ -20,9 +21,10 @@ try {
   if (major < 22 || (major === 22 && minor < 13)) {
     throw new UsageError(`Node ${process.versions.node} is too old: install Node 22.13 or later`)
   }
-  const command = readCommandLine(process.argv.slice(2))
-  if (command.name === "help") process.stdout.write(usage())
+  const command = readCommandLine(process.argv.slice(2), process.env)
+  if (command.name === "help") process.stdout.write(command.text)
   else if (command.name === "version") console.log(version())
+  else if (command.name === "client") await runClient(command)
   else if (command.name === "doctor") await doctor(command)
   else if (command.name === "token create" || command.name === "token check") await runToken(command, process.env)
   else if (command.name === "backup" || command.name === "restore") await runBackup(command.name, command)
@@ -31,6 +33,18 @@ try {
   if (!(error instanceof UsageError)) throw error
   for (const line of error.message.split("\n")) console.error(`onward: ${line}`)
   process.exitCode = 2
+}
+
+async function runClient(runnable: Runnable): Promise<void> {
+  // standard error is for people, and its end changes nothing
+  process.stderr.on("error", () => {})
+  try {
+    process.exitCode = await runnable.run(process)
+  } catch (error) {
+    if (!isClosedPipe(error)) throw error
+  }
+  // everything is written before standard input, which may still be open, is given up
+  process.stdout.write("", () => process.exit())
 }
 
 async function run(name: Configured, flags: Flags): Promise<void> {

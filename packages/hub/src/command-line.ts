@@ -1,5 +1,6 @@
 import { unknown } from "./arguments.ts"
-import { optionsUsage, readFlags, type Flags } from "./config/index.ts"
+import { CLIENT_COMMANDS, commandUsage, findCommand, type Runnable } from "./commands/index.ts"
+import { optionsUsage, readFlags, type Environment, type Flags } from "./config/index.ts"
 import { readDoctor, type DoctorOptions } from "./doctor/index.ts"
 import { readToken, TOKEN_USAGE, type TokenCommand } from "./token/index.ts"
 import { UsageError } from "./usage-error.ts"
@@ -14,7 +15,7 @@ export const usage = (): string => `Usage: onward serve [options]           star
        onward backup <file> [options]   copies the SQLite log, while the hub runs
        onward restore <file> [options]  puts a backup in place, while the hub does not run
        onward doctor <url> [options]    finds what blocks a stream
-
+${clientUsage()}
 onward serve starts a hub: POST /publish, GET /events?topic=…, GET /readyz.
 Settings come from options, environment variables (onward config lists them) and a YAML file, in this order.
 
@@ -29,8 +30,17 @@ ${TOKEN_USAGE}
   --help, --version
 `
 
+/** The commands that talk to a running hub, whose own `--help` prints their flags. */
+function clientUsage(): string {
+  return CLIENT_COMMANDS.map(({ table: { name, words, about } }) => {
+    const [short = ""] = about.split(/[,.] /)
+    return `       ${`onward ${name} ${words}`.padEnd(32)} ${short.replace(/\.$/, "").replace(/^./, (letter) => letter.toLowerCase())}\n`
+  }).join("")
+}
+
 export type Command =
-  | { readonly name: "help" }
+  | { readonly name: "help"; readonly text: string }
+  | ({ readonly name: "client" } & Runnable)
   | { readonly name: "version" }
   | { readonly name: Configured; readonly flags: Flags }
   | { readonly name: Filed; readonly file: string; readonly flags: Flags }
@@ -45,14 +55,19 @@ export type Configured = (typeof CONFIGURED)[number]
 const FILED = ["backup", "restore"] as const
 type Filed = (typeof FILED)[number]
 
-const COMMANDS = [...CONFIGURED, ...FILED, "doctor", "token"]
+const COMMANDS = [...CONFIGURED, ...FILED, "doctor", "token", ...CLIENT_COMMANDS.map(({ table }) => table.name)]
 
 /** Reads a command line (without `node` and the script). Throws {@link UsageError}. */
-export function readCommandLine(args: readonly string[]): Command {
-  if (args[0] === "doctor") return readDoctor(args.slice(1))
-  if (args[0] === "token") return readToken(args.slice(1))
+export function readCommandLine(args: readonly string[], env: Environment = {}): Command {
+  if (args[0] === "doctor") return readDoctor(args.slice(1)) ?? help()
+  if (args[0] === "token") return readToken(args.slice(1)) ?? help()
+  const client = findCommand(args[0])
+  if (client) {
+    const runnable = client.read(args.slice(1), env)
+    return runnable ? { name: "client", ...runnable } : { name: "help", text: commandUsage(client.table) }
+  }
   const flags = readFlags(args)
-  if (flags.isHelp) return { name: "help" }
+  if (flags.isHelp) return help()
   if (flags.isVersion) return { name: "version" }
   const [command, first, second] = flags.words
   if (command === undefined) {
@@ -69,3 +84,5 @@ export function readCommandLine(args: readonly string[]): Command {
   if (first === undefined) throw new UsageError(`The file is missing. Use onward ${filed} <file>.`)
   return { name: filed, file: first, flags }
 }
+
+const help = (): Command => ({ name: "help", text: usage() })

@@ -39,6 +39,7 @@ export function events({ hub, auth, req, res, url, principal, retry }: EventsReq
     patterns: selectors.filter(isPattern),
     limitKey: callerOf(req),
     ...(userId !== undefined && { userId }),
+    follow: url.searchParams.get("follow") !== "false",
     ...(session && { signal: session.signal }),
   })
   // throws if the subscription is refused, so that the hub responds instead of `sse`

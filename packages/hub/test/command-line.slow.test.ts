@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { test } from "node:test"
 import { setTimeout as sleep } from "node:timers/promises"
-import { readCommandLine } from "../src/command-line.ts"
+import { readCommandLine, usage } from "../src/command-line.ts"
 import { loadConfig, type Config } from "../src/config/index.ts"
 import { makeCertificate } from "./certificate.ts"
 import { runOnward, serveOnward } from "./onward.ts"
@@ -135,9 +135,9 @@ const others: [args: string, command: object][] = [
     "doctor --header X-A:1 https://a.example --header=cookie:b --listen 500",
     { name: "doctor", url: "https://a.example", headers: { "x-a": "1", cookie: "b" }, listen: 500 },
   ],
-  ["doctor --help", { name: "help" }],
-  ["--help", { name: "help" }],
-  ["serve -h", { name: "help" }],
+  ["doctor --help", { name: "help", text: usage() }],
+  ["--help", { name: "help", text: usage() }],
+  ["serve -h", { name: "help", text: usage() }],
   ["--version", { name: "version" }],
 ]
 
@@ -148,7 +148,8 @@ for (const [args, command] of others) {
 const refused: [args: string[], message: RegExp][] = [
   [[], /^A command is missing\. Use onward serve/],
   [["serv"], /^There is no command "serv"\. Did you mean serve\?$/],
-  [["publish"], /^There is no command "publish"\. onward --help/],
+  [["frobnicate"], /^There is no command "frobnicate"\. onward --help/],
+  [["publish"], /^The topic is missing\. Use onward publish/],
   [["serve", "now"], /takes options only, not "now"/],
   [["doctor"], /The URL of a stream is missing\. Use onward doctor http/],
   [["doctor", "localhost:4000"], /"localhost:4000" is not an http or https URL\. Use /],

@@ -1,6 +1,6 @@
 export type { Config } from "./complete.ts"
 export { loadConfig, parseConfig, type Loaded } from "./load.ts"
 export { mergeReloaded, type Reloaded } from "./reload.ts"
-export { readFlags, type Environment, type Flags } from "./sources.ts"
+export { readFlags, readVariable, type Environment, type Flags } from "./sources.ts"
 export { optionsUsage } from "./usage.ts"
 export { showConfig } from "./show.ts"

@@ -1,7 +1,7 @@
 import { settings, type Setting } from "./settings.ts"
 import { formatValue } from "./format.ts"
+import { wrap } from "../wrap.ts"
 
-const WIDTH = 110
 const INDENT = 20
 
 /** The options of `onward serve`, for `--help`. */
@@ -11,7 +11,7 @@ export function optionsUsage(): string {
 
 function entry(setting: Setting): string {
   const head = `  ${setting.option}${setting.isBoolean ? "" : ` <${placeholder(setting)}>`}`
-  const lines = wrap(`${plain(setting.about)} ${defaultOf(setting)}`.trim())
+  const lines = wrap(`${plain(setting.about)} ${defaultOf(setting)}`.trim(), INDENT)
   const [first, ...rest] = head.length < INDENT ? [head.padEnd(INDENT) + lines[0], ...lines.slice(1)] : [head, ...lines]
   return [first, ...rest.map((line) => " ".repeat(INDENT) + line)].join("\n") + "\n"
 }
@@ -30,13 +30,3 @@ function defaultOf(setting: Setting): string {
 }
 
 const plain = (markdown: string): string => markdown.replaceAll("`", "")
-
-function wrap(text: string): string[] {
-  const lines: string[] = [""]
-  for (const word of text.split(" ")) {
-    const line = lines.at(-1) ?? ""
-    if (line !== "" && line.length + word.length + 1 > WIDTH - INDENT) lines.push(word)
-    else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`
-  }
-  return lines
-}

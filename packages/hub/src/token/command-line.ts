@@ -41,10 +41,10 @@ const OPTIONS = {
 
 const OF_CHECK = new Set(["config", "publish", "subscribe"])
 
-/** Reads what comes after `onward token`. Throws {@link UsageError}. */
-export function readToken(args: readonly string[]): { readonly name: "help" } | TokenCommand {
+/** Reads what comes after `onward token`. Returns undefined for `--help`. Throws {@link UsageError}. */
+export function readToken(args: readonly string[]): TokenCommand | undefined {
   const { values, positionals } = parse(args, OPTIONS)
-  if (values.help) return { name: "help" }
+  if (values.help) return undefined
   const [command, token, extra] = positionals
   const { config, publish = [], subscribe = [] } = values
   if (command === "check") {

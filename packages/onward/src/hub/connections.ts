@@ -18,6 +18,8 @@ export interface OpenOptions {
   readonly signal: AbortSignal | undefined
   readonly userId: string | undefined
   readonly label: string | undefined
+  /** Whether the stream continues with new entries, after those that are kept. */
+  readonly follow: boolean
 }
 
 /** The streams that are open in this process: admits, opens, counts and ends them. */
@@ -65,12 +67,12 @@ export class Connections implements CursorOwner {
     if (limitKey !== undefined) this.#keys.admit(limitKey, selection.patterns)
   }
 
-  open(selection: Selection, sink: Sink, { start, limitKey, signal, userId, label }: OpenOptions): void {
+  open(selection: Selection, sink: Sink, { start, limitKey, signal, userId, label, follow }: OpenOptions): void {
     // admitted just before the hub began to close
     if (this.#refusal || signal?.aborted) return sink.close()
     const audience = this.context.fanOut.enter(selection)
     const id = ++this.#lastId
-    const cursor = new Cursor(this.context, this, { id, audience, sink, limitKey, signal, userId, label })
+    const cursor = new Cursor(this.context, this, { id, audience, sink, limitKey, signal, userId, label, follow })
     this.#wheel.add(cursor, cursor.firstBeat)
     if (limitKey !== undefined) this.#keys.enter(limitKey, selection.patterns)
     if (signal) this.#group(signal).cursors.add(cursor)

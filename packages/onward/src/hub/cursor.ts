@@ -27,6 +27,8 @@ export interface CursorOptions {
   readonly signal: AbortSignal | undefined
   readonly userId: string | undefined
   readonly label: string | undefined
+  /** Whether the stream continues with new entries, after those that are kept. */
+  readonly follow: boolean
 }
 
 /**
@@ -44,6 +46,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
   readonly #context: HubContext
   readonly #owner: CursorOwner
   readonly #sink: Sink
+  readonly #follow: boolean
   /** Absent while live: an idle connection needs no position. */
   #follower: Follower | undefined
   #state: "behind" | "live" | "over" = "behind"
@@ -61,17 +64,15 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
   #sentEntries = 0
   #sentBytes = 0
 
-  constructor(
-    context: HubContext,
-    owner: CursorOwner,
-    { id, audience, sink, limitKey, signal, userId, label }: CursorOptions,
-  ) {
+  constructor(context: HubContext, owner: CursorOwner, options: CursorOptions) {
+    const { id, audience, sink, limitKey, signal, userId, label, follow } = options
     this.id = id
     this.label = label
     this.#context = context
     this.#owner = owner
     this.audience = audience
     this.#sink = sink
+    this.#follow = follow
     this.limitKey = limitKey
     this.signal = signal
     this.userId = userId
@@ -145,6 +146,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
     const { clock, fanOut, tail, observe } = this.#context
     this.#started("exact")
     this.#follower = undefined
+    if (!this.#follow) return this.finish()
     this.#state = "live"
     fanOut.delivery.join(this.audience, this)
     this.#sentEntries -= this.audience.sentEntries

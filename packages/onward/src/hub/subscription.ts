@@ -29,13 +29,31 @@ export interface SubscribeOptions {
   readonly label?: string
   /** Ends the stream with `stream.end` after the first entry for which it returns true. @default never */
   readonly until?: (entry: Entry) => boolean
+  /** Whether the stream continues with new entries. False ends it with `stream.end` after the entries that are kept. @default true */
+  readonly follow?: boolean
   /** Ends the streams of this subscription when it aborts. Clients then reconnect. */
   readonly signal?: AbortSignal
 }
 
-const OPTIONS = ["topics", "patterns", "from", "allowHistory", "limitKey", "userId", "label", "until", "signal"]
+const OPTIONS = [
+  "topics",
+  "patterns",
+  "from",
+  "allowHistory",
+  "limitKey",
+  "userId",
+  "label",
+  "until",
+  "follow",
+  "signal",
+]
 
-const KINDS = { allowHistory: "true or false", until: "a function", signal: "an AbortSignal" } as const
+const KINDS = {
+  allowHistory: "true or false",
+  follow: "true or false",
+  until: "a function",
+  signal: "an AbortSignal",
+} as const
 
 /** Longest `limitKey`, `userId` and `label`, in characters. */
 const MAX_LIMIT_KEY = 512
@@ -179,13 +197,14 @@ export class Subscription {
 
   #open(asked: StartPoint | undefined): PreparedStream {
     if (this.refusal) throw this.refusal
-    const { limitKey, signal, userId, label, from = "live", allowHistory = true } = this.#options
+    const { limitKey, signal, userId, label, from = "live", allowHistory = true, follow = true } = this.#options
     const isResume = typeof asked === "object" && "after" in asked
     const start =
       asked !== undefined && (isResume || allowHistory) ? checkStart(asked, this.#connections.context.limits) : from
     this.#connections.admit(this.#selection, limitKey)
     return {
-      start: (sink) => this.#connections.open(this.#selection, sink, { start, limitKey, signal, userId, label }),
+      start: (sink) =>
+        this.#connections.open(this.#selection, sink, { start, limitKey, signal, userId, label, follow }),
     }
   }
 }

@@ -186,6 +186,22 @@ for (const entries of [1, 100]) {
   })
 }
 
+test("a stream that does not follow ends with stream.end after the entries that are kept", async () => {
+  for (const start of ["earliest", { last: 1 }, { after: "unknown" }, "live"] as const) {
+    const { connect, hub, publish } = await stage({ window: { maxEntries: 1 } })
+    await publish("a", "1", "2")
+    await publish("b", "3")
+    const client = await connect({ topics: ["a"], follow: false }, start)
+    const expected = start === "live" ? [] : start === "earliest" || "after" in start ? ["1", "2"] : ["2"]
+    assert.deepEqual(client.data, expected)
+    assert.equal(client.blocks.at(-1)?.event, "stream.end")
+    assert.equal(client.closed, "ended")
+    assert.equal(hub.stats().connections, 0)
+  }
+  const empty = await stage()
+  assert.equal((await empty.connect({ topics: ["a"], follow: false }, "earliest")).closed, "ended")
+})
+
 for (const [maxAge, heartbeat] of [
   [2_000, 15_000],
   [25_000, 15_000],

@@ -1,0 +1,30 @@
+import type { Server } from "./server.ts"
+
+const TIMEOUT_MS = 5_000
+/** Maximum length of a response that is read for its explanation, in characters. */
+const MAX_CHARS = 10_000
+
+/** The error in a hub's response, as text for people; undefined for another response. */
+export function messageOf(body: string): string | undefined {
+  try {
+    const { error } = JSON.parse(body.slice(0, MAX_CHARS)) as { readonly error?: { code?: unknown; message?: unknown } }
+    return typeof error?.message === "string" ? `${error.message} (${String(error.code)})` : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Asks a hub again for the reason with which it refused a stream, because a refused stream has no body. */
+export async function explainRefusal({ headers }: Server, url: string): Promise<string | undefined> {
+  try {
+    const response = await fetch(url, {
+      headers: { accept: "text/event-stream", ...headers },
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      redirect: "manual",
+    })
+    if (response.status === 200) return void (await response.body?.cancel())
+    return messageOf(await response.text())
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,42 @@
+import type { Environment } from "../config/index.ts"
+import type { CommandTable } from "./flag.ts"
+import { PUBLISH, readPublish } from "./publish/command-line.ts"
+import { readTail, TAIL } from "./tail/command-line.ts"
+import type { Terminal } from "./terminal.ts"
+
+export { commandUsage } from "./usage.ts"
+export { isClosedPipe, type Terminal } from "./terminal.ts"
+
+/** A command line that is ready to run. */
+export interface Runnable {
+  /** Resolves with the exit code. Rejects with the error of a pipe that was closed. */
+  run(terminal: Terminal): Promise<number>
+}
+
+interface ClientCommand {
+  readonly table: CommandTable
+  /** Returns undefined for `--help`. Throws `UsageError`. */
+  read(args: readonly string[], env: Environment): Runnable | undefined
+}
+
+/** Commands that talk to a running hub. Each is loaded when it runs. */
+export const CLIENT_COMMANDS: readonly ClientCommand[] = [
+  {
+    table: TAIL,
+    read(args, env) {
+      const options = readTail(args, env)
+      return options && { run: async (terminal) => (await import("./tail/tail.ts")).tail(options, terminal) }
+    },
+  },
+  {
+    table: PUBLISH,
+    read(args, env) {
+      const options = readPublish(args, env)
+      return options && { run: async (terminal) => (await import("./publish/publish.ts")).publish(options, terminal) }
+    },
+  },
+]
+
+/** Finds a command by its name or alias. */
+export const findCommand = (name: string | undefined): ClientCommand | undefined =>
+  CLIENT_COMMANDS.find(({ table }) => table.name === name || table.alias === name)
