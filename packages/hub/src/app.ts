@@ -11,7 +11,7 @@ import type { Gateway } from "./gateway/index.ts"
 import { clientAddress, trustProxies } from "./forwarded.ts"
 import { createGuard, type Address } from "./guard.ts"
 import { HEALTH_PATHS, healthRoutes } from "./health.ts"
-import { HttpError } from "./http-error.ts"
+import { HttpError, toHttpError } from "./http-error.ts"
 import type { PresenceEndpoint } from "./presence.ts"
 import { publish } from "./publish.ts"
 import { limitRefusals } from "./refusal-reports.ts"
@@ -40,12 +40,14 @@ export interface AppOptions {
   readonly auth?: Auth | undefined
   /** The endpoints of presence. @default none */
   readonly presence?: PresenceEndpoint | undefined
+  /** Called with the code of each refusal: of credentials, of origins, and by limits. @default refusals are not counted */
+  readonly onRefused?: (code: string) => void
   readonly onError: (error: unknown) => void
 }
 
 /** Creates the hub's request listener: guards, routes, limits and the request log. */
 export function createApp(options: AppOptions): (req: IncomingMessage, res: ServerResponse) => void {
-  const { hub, log, config, requestLog, address, isDraining, demo, gateway, presence, auth } = options
+  const { hub, log, config, requestLog, address, isDraining, demo, gateway, presence, auth, onRefused } = options
   const { limits, trustedProxies } = config
   const cors = createCors(config.cors)
   const guard = createGuard(address, config.publicUrls)
@@ -122,6 +124,7 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     } catch (error) {
       if (limits.refuse === "status" || route.methods !== STREAM || res.headersSent || !isSoft(req, error)) throw error
       onError(error)
+      onRefused?.(toHttpError(error).code)
       refuseSoftly(res, error)
     }
   }
@@ -141,6 +144,8 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     req.on("error", () => {})
     answer(req, res, isKnown).catch((error: unknown) => {
       if (error instanceof AuthRefusal) reportRefusal(error)
+      const { status, code } = toHttpError(error)
+      if (REFUSED.has(status)) onRefused?.(code)
       sendProblem(req, res, error, onError)
     })
   }
@@ -155,6 +160,9 @@ const hideNames = (path: string): string =>
     .split("/")
     .map((segment) => (segment === "" || WORDS.test(segment) ? segment : "***"))
     .join("/")
+
+/** Statuses that refuse a client, other than errors in what it sent: by its credential, its origin, or a limit. */
+const REFUSED = new Set([401, 403, 408, 413, 429, 431, 503])
 
 /** Maximum time of an upload, in ms. */
 const UPLOAD_MS = 30_000

@@ -1,4 +1,5 @@
 import cluster from "node:cluster"
+import { sessionFunctions } from "./admin/shared-sessions.ts"
 import { checkAuth } from "./auth/index.ts"
 import { loadConfig, mergeReloaded, type Config, type Flags, type Loaded, type Reloaded } from "./config/index.ts"
 import { isOpen } from "./exposure.ts"
@@ -55,8 +56,9 @@ export async function serve(flags: Flags, { config, ignored }: Loaded): Promise<
 
 /** Runs several processes that listen together. */
 async function lead(config: Config, logger: Logger, hangups: Hangups): Promise<void> {
-  const workers = await startWorkers<Ready>(config.workers, (line) => logger.log("error", line)).catch(
-    (error: unknown) => process.exit(error instanceof NotStarted ? error.exitCode : 1),
+  const report = (line: string): void => logger.log("error", line)
+  const workers = await startWorkers<Ready>(config.workers, report, sessionFunctions()).catch((error: unknown) =>
+    process.exit(error instanceof NotStarted ? error.exitCode : 1),
   )
   greet(workers.ready, config, logger)
   let current = config
@@ -172,7 +174,7 @@ function greeting(ready: Ready, config: Config): string {
   const { url } = urls(ready.address, schemeOf(config))
   return `
   ${listening(ready, config)}
-${ready.admin ? `  Admin:    ${urls(ready.admin).url}/healthz\n` : ""}
+${ready.admin ? `  Admin:    ${urls(ready.admin).url}/admin/ui/\n` : ""}
   Listen:   curl -N "${url}/events?topic=hello"
   Publish:  curl -d topic=hello -d data=world ${url}/publish
 ${asking(url, config.gateway)}${config.demo ? `\n  Or see it work: ${url}/\n` : ""}`

@@ -5,6 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { createHub, OnwardError, type Hub, type HubOptions } from "onward"
 import { openAccessLog } from "./access-log.ts"
 import { createAdmin } from "./admin.ts"
+import { sessionFunctions, shareSessions } from "./admin/shared-sessions.ts"
+import { createRecorder } from "./admin/worker-numbers.ts"
 import { createApp } from "./app.ts"
 import { createAuth } from "./auth/index.ts"
 import { mergeReloaded, type Config, type Environment, type Reloaded } from "./config/index.ts"
@@ -21,6 +23,7 @@ import { limitReports } from "./reports.ts"
 import { createRequestLog } from "./request-log.ts"
 import { openStore } from "./store.ts"
 import { UsageError } from "./usage-error.ts"
+import { connectPeers } from "./worker-calls.ts"
 
 /** Time after the streams' end until the remaining connections are cut, in ms. */
 const CUT_AFTER_MS = 2_500
@@ -52,6 +55,11 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
   const undoAll = async (): Promise<void> => {
     for (const step of undo) await step()
   }
+  const peers = connectPeers(sessionFunctions)
+  undo.unshift(() => peers.close())
+  const recorder = createRecorder()
+  const closing = new AbortController()
+  undo.unshift(() => closing.abort())
   try {
     const hub = openHub({
       log,
@@ -113,6 +121,7 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
         gateway,
         presence,
         auth,
+        onRefused: (code) => recorder.refuse(code),
         onError,
       })
     let app = makeApp()
@@ -134,8 +143,25 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
         : adminPort === undefined
           ? undefined
           : { host: adminHost, port: adminPort }
-    const adminServer = adminPlace && createAdmin({ hub, log, isDraining: () => isDraining }, onError)
-    const admin = adminPlace && adminServer ? await listen(adminServer, adminPlace) : undefined
+    let admin: Address | undefined
+    const adminServer =
+      adminPlace &&
+      createAdmin({
+        hub,
+        log,
+        config,
+        auth,
+        recorder,
+        peers,
+        sessions: shareSessions(peers),
+        address: () => admin ?? { host: adminHost, port: adminPort ?? 0 },
+        hubUrl: () => urlOf(config, address),
+        isDraining: () => isDraining,
+        closing: closing.signal,
+        onSignIn: (line) => logger.log("info", line),
+        onError: limitReports(onError),
+      })
+    if (adminPlace && adminServer) admin = await listen(adminServer, adminPlace)
     return {
       address: { host: sockets.hub === undefined ? config.host : address.host, port: address.port },
       admin,
@@ -157,6 +183,7 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
         const closed = http.close()
         // the timer also keeps the process alive while it drains
         presence?.close()
+        closing.abort()
         const timer = setTimeout(() => http.closeAllConnections(), drain.duration + CUT_AFTER_MS)
         await Promise.all([demo?.close(), gateway?.close(), hub.drain({ duration: drain.duration }), closed])
         adminServer?.close().closeAllConnections()
@@ -168,6 +195,14 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
     await undoAll()
     throw error
   }
+}
+
+/** The URL by which clients reach the hub. */
+function urlOf({ publicUrls, tls }: Config, { host, port }: Address): string {
+  const [known] = publicUrls
+  if (known !== undefined) return known
+  const name = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host
+  return `${tls ? "https" : "http"}://${name.includes(":") ? `[${name}]` : name}:${port}`
 }
 
 const isOfAuth = ({ applied }: Reloaded): boolean => applied.some((name) => name.startsWith("auth."))

@@ -1,4 +1,5 @@
 import cluster, { type Worker } from "node:cluster"
+import { createSwitchboard, isCall, type PrimaryFunctions } from "./worker-calls.ts"
 
 /** Delay before a worker that ended is replaced, in ms: the first, and the maximum, up to which it doubles. */
 const REPLACE_MS = { first: 100, max: 5_000 }
@@ -30,13 +31,19 @@ export class NotStarted extends Error {
  * Starts `count` copies of this process that share its ports, and replaces those that end. The first one starts alone, so that an error is
  * printed once: then this rejects with `NotStarted`.
  * @param report called for each worker that ended unexpectedly
+ * @param functions what workers can call in this process
  */
-export async function startWorkers<Ready>(count: number, report: (line: string) => void): Promise<Workers<Ready>> {
+export async function startWorkers<Ready>(
+  count: number,
+  report: (line: string) => void,
+  functions: PrimaryFunctions = {},
+): Promise<Workers<Ready>> {
   const all = new Set<Worker>()
   /** Workers that are not ready yet. */
   const starting = new Set<Worker>()
   const timers = new Set<NodeJS.Timeout>()
   const ended = Promise.withResolvers<void>()
+  const onCall = createSwitchboard(() => [...all].filter((worker) => !starting.has(worker)), functions)
   let ready: Ready | undefined
   let isLeaving = false
 
@@ -47,7 +54,8 @@ export async function startWorkers<Ready>(count: number, report: (line: string) 
     const worker = cluster.fork()
     all.add(worker)
     starting.add(worker)
-    worker.once("message", (said: Ready) => {
+    worker.on("message", (said: Ready) => {
+      if (isCall(said)) return onCall(worker, said)
       starting.delete(worker)
       ready ??= said
       started.resolve()
@@ -88,10 +96,19 @@ export async function startWorkers<Ready>(count: number, report: (line: string) 
     leave,
     signal(signal) {
       for (const worker of all) {
-        if (starting.has(worker)) worker.once("message", () => worker.process.kill(signal))
+        if (starting.has(worker)) whenReady(worker, () => worker.process.kill(signal))
         else worker.process.kill(signal)
       }
     },
     ended: ended.promise,
   }
+}
+
+function whenReady(worker: Worker, act: () => void): void {
+  const onMessage = (message: unknown): void => {
+    if (isCall(message)) return
+    worker.off("message", onMessage)
+    act()
+  }
+  worker.on("message", onMessage)
 }

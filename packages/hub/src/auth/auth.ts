@@ -2,6 +2,8 @@ import type { IncomingMessage } from "node:http"
 import type { Log } from "onward"
 import { createAuthenticator, type Authenticator, type AuthenticatorOptions } from "./authenticator.ts"
 import { openControlLog, RENEWALS, REVOCATIONS, TICKETS, type ControlLog } from "./control-log.ts"
+import { explainCredential, type Asked, type Explanation } from "./explain-credential.ts"
+import type { Keys } from "./keys.ts"
 import { numberOf, type AuthOptions } from "./options.ts"
 import { fromPortable, toPortable, type PortablePrincipal } from "./portable.ts"
 import type { Principal } from "./principal.ts"
@@ -26,6 +28,12 @@ export interface Auth {
    * Throws, or rejects with, `AuthRefusal` 401; and `HttpError` 503 when it cannot be told now.
    */
   authenticate(req: IncomingMessage, url: URL): Principal | Promise<Principal>
+  /** The principal of a key or a token; without one, of a request without a credential. Throws, or rejects with, what `authenticate` does. */
+  verify(credential: string | undefined): Principal | Promise<Principal>
+  /** Decodes a key or a token, and says why it is refused, or why it allows each of the topics or not. */
+  explain(credential: string | undefined, asked: Asked): Promise<Explanation>
+  /** The keys of backends, as they are now. */
+  readonly keys: Keys
   /** Begins the session of a stream, which ends when its principal may not read it any longer; see `Sessions`. */
   open(principal: Principal, topics: readonly string[]): Session
   /** The stream is over. */
@@ -98,6 +106,11 @@ export async function createAuth(
     return principal
   }
 
+  function verify(credential: string | undefined): Principal | Promise<Principal> {
+    const found = credential === undefined ? authenticator.anonymous() : authenticator.verify(credential)
+    return found instanceof Promise ? found.then(admitted) : admitted(found)
+  }
+
   return {
     get origins() {
       return authenticator.origins
@@ -105,6 +118,12 @@ export async function createAuth(
     authenticate(req, url) {
       const found = authenticator.authenticate(req, url)
       return found instanceof Promise ? found.then(admitted) : admitted(found)
+    },
+    verify,
+    explain: (credential, asked) =>
+      explainCredential(credential, asked, { verify, explainGrants: authenticator.explainGrants }),
+    get keys() {
+      return authenticator.keys
     },
     open: (principal, topics) => sessions.open(principal, topics),
     close: (session) => sessions.close(session),

@@ -3,7 +3,8 @@ import { credentialOf, explainMissing, type Credential } from "./credential.ts"
 import { createForward } from "./forward.ts"
 import { grantsOf } from "./grant-options.ts"
 import { createIssuers } from "./issuers.ts"
-import { createKeys } from "./keys.ts"
+import { explainGrants } from "./explain-grants.ts"
+import { createKeys, type Keys } from "./keys.ts"
 import { checkAuthNames, numberOf, type AuthOptions } from "./options.ts"
 import { checkOwnPage } from "./own-page.ts"
 import { createPermissions } from "./permissions.ts"
@@ -20,6 +21,11 @@ export interface Authenticator {
   authenticate(req: IncomingMessage, url: URL): Principal | Promise<Principal>
   /** The principal of a key or a token. Throws, or rejects with, what `authenticate` does. */
   verify(credential: string): Principal | Promise<Principal>
+  /** The principal of a request without a credential. Throws `AuthRefusal` 401 if it may do nothing. */
+  anonymous(): Principal
+  /** Where the grants of a token that was accepted come from, for its operator. */
+  explainGrants(token: string): readonly string[]
+  readonly keys: Keys
   /** Undefined when tickets are disabled. */
   readonly tickets: Tickets | undefined
   /** Origins besides the hub's own whose pages may publish by a cookie. */
@@ -47,7 +53,7 @@ export function createAuthenticator(
   { publicUrls, useTicket, onError, now }: AuthenticatorOptions,
 ): Authenticator {
   checkAuthNames(options)
-  const findKey = createKeys(options.keys ?? [])
+  const keys = createKeys(options.keys ?? [])
   const issuers = createIssuers({
     issuers: options.issuers ?? [],
     grantsOf: createPermissions(options.permissions ?? []),
@@ -55,7 +61,7 @@ export function createAuthenticator(
     onError,
     now,
   })
-  const anonymous = options.anonymous && anonymousOf(options.anonymous)
+  const nobody = options.anonymous && anonymousOf(options.anonymous)
   const tickets = options.tickets && createTickets(options.tickets, { use: useTicket, now })
   const forward = options.forward && createForward(options.forward, { onError, now })
   const cookie = options.cookie && (options.cookie.name ?? "__Host-onward")
@@ -71,22 +77,28 @@ export function createAuthenticator(
   function verify(credential: string): Principal | Promise<Principal> {
     // a token has two dots, and a key none
     if (credential.includes(".")) return issuers.verify(credential)
-    const principal = findKey(credential)
+    const principal = keys.find(credential)
     if (!principal) throw unauthenticated("the key is not one of auth.keys")
     return principal
   }
 
   return {
     tickets,
+    keys,
     origins: options.cookie?.origins ?? [],
     verify,
+    anonymous() {
+      if (nobody) return nobody
+      throw unauthenticated("no credential")
+    },
+    explainGrants: (token) => explainGrants(token, options),
     authenticate(req, url) {
       const acceptsTicket = tickets !== undefined && req.method === "GET" && TICKET_PATHS.has(url.pathname)
       const credential = credentialOf(req, url, { cookie, acceptsTicket })
       if (credential) return principalOf(credential, req)
       const asked = forward?.ask(req, () => checkOwnPage(req, origins))
       if (asked) return asked
-      if (anonymous) return anonymous
+      if (nobody) return nobody
       throw unauthenticated(explainMissing(url))
     },
   }

@@ -48,7 +48,7 @@ function headersNamed({ rawHeaders }: IncomingMessage, name: string): number {
 }
 
 /** The value of a cookie. Two of the same name are refused: another site of the same domain may have set one of them. */
-function cookieOf(header: string | undefined, name: string): string | undefined {
+export function cookieOf(header: string | undefined, name: string): string | undefined {
   let found: string | undefined
   for (const pair of header?.split(";") ?? []) {
     const at = pair.indexOf("=")

@@ -83,18 +83,23 @@ export class Grants {
 
   /** Whether everything that a topic or pattern stands for is granted. False when that cannot be told, and for what is neither. */
   covers(selector: string): boolean {
+    return this.coveredBy(selector) !== undefined
+  }
+
+  /** The grant that covers everything that a topic or pattern stands for. */
+  coveredBy(selector: string): Grant | undefined {
     // the library's own
-    if (selector.startsWith("stream.")) return false
-    if (this.#topics.has(selector) && !WILDCARD.test(selector)) return true
-    if (this.#patterns.size === 0) return false
+    if (selector.startsWith("stream.")) return undefined
+    if (this.#topics.has(selector) && !WILDCARD.test(selector)) return selector
+    if (this.#patterns.size === 0) return undefined
     let asked: Grant
     try {
       asked = toGrant(selector)
     } catch {
-      return false
+      return undefined
     }
-    for (const pattern of this.#patterns) if (includes(pattern, asked)) return true
-    return false
+    for (const pattern of this.#patterns) if (includes(pattern, asked)) return pattern
+    return undefined
   }
 
   *[Symbol.iterator](): IterableIterator<Grant> {

@@ -4,20 +4,33 @@ import { secretOf, type KeyOptions } from "./options.ts"
 import { grantsOf } from "./grant-options.ts"
 import type { Principal } from "./principal.ts"
 
-/** The principal of a key, or undefined. */
-export type FindKey = (key: string) => Principal | undefined
+/** The keys of backends. */
+export interface Keys {
+  /** The principal of a key, or undefined. */
+  find(key: string): Principal | undefined
+  /** The principal of the key with this hash, or undefined. */
+  findHash(hash: Buffer): Principal | undefined
+  /** Whether one of them is a key with admin. */
+  readonly hasAdmin: boolean
+}
 
 export const hashKey = (key: string): Buffer => createHash("sha256").update(key).digest()
 
 /** Reads the keys of backends. Throws {@link UsageError}. */
-export function createKeys(options: readonly KeyOptions[]): FindKey {
+export function createKeys(options: readonly KeyOptions[]): Keys {
   const keys = options.map((key, i) => ({ hash: hashOf(key, `keys[${i}]`), principal: principalOf(key, `keys[${i}]`) }))
-  return (key) => {
-    const hash = hashKey(key)
+
+  function findHash(hash: Buffer): Principal | undefined {
     let found: Principal | undefined
     // compares with each key, so the time does not depend on which one matches
     for (const each of keys) if (timingSafeEqual(each.hash, hash)) found = each.principal
     return found
+  }
+
+  return {
+    find: (key) => findHash(hashKey(key)),
+    findHash,
+    hasAdmin: keys.some(({ principal }) => principal.isAdmin),
   }
 }
 

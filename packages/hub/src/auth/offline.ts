@@ -1,6 +1,6 @@
 import { createAuthenticator, type AuthenticatorOptions } from "./authenticator.ts"
+import { explainCredential, type Asked, type Explanation } from "./explain-credential.ts"
 import type { AuthOptions } from "./options.ts"
-import type { Principal } from "./principal.ts"
 
 /** Without a hub: no ticket can be used, and what goes wrong is told by the refusal. */
 const OFFLINE: AuthenticatorOptions = {
@@ -15,6 +15,7 @@ export function checkAuth(options: AuthOptions | undefined): void {
   if (options) createAuthenticator(options, OFFLINE)
 }
 
-/** The principal that a hub with these options makes of a key or a token. Rejects with `AuthRefusal`, `HttpError` 503 and `UsageError`. */
-export const verifyCredential = async (credential: string, options: AuthOptions): Promise<Principal> =>
-  createAuthenticator(options, OFFLINE).verify(credential)
+/** What a hub with these options makes of a key or a token. Rejects with `UsageError`. */
+export function explainOffline(credential: string, asked: Asked, options: AuthOptions): Promise<Explanation> {
+  return explainCredential(credential, asked, createAuthenticator(options, OFFLINE))
+}

@@ -22,7 +22,7 @@ export function createPermissions(options: readonly PermissionOptions[]): Grants
   return (claims, grantsClaim) => {
     const own = valueAt(claims, grantsClaim)
     if (own !== undefined) return ownGrants(own, grantsClaim)
-    const fitting = permissions.filter(({ when }) => when.every(([claim, value]) => has(valueAt(claims, claim), value)))
+    const fitting = permissions.filter(({ when }) => when.every((condition) => fits(claims, condition)))
     const fill = (action: Action): Grants =>
       new Grants(
         fitting.flatMap(({ templates }) => templates[action].flatMap((template) => template.grantsFor(claims))),
@@ -31,8 +31,11 @@ export function createPermissions(options: readonly PermissionOptions[]): Grants
   }
 }
 
-const has = (claim: unknown, value: unknown): boolean =>
-  Array.isArray(claim) ? claim.includes(value) : claim === value
+/** Whether a claim has the value of a condition, or is a list that holds it. */
+export function fits(claims: Claims, [name, value]: readonly [claim: string, value: unknown]): boolean {
+  const claim = valueAt(claims, name)
+  return Array.isArray(claim) ? claim.includes(value) : claim === value
+}
 
 function ownGrants(own: unknown, name: string): Principal["grants"] {
   if (typeof own !== "object" || own === null || Array.isArray(own)) {

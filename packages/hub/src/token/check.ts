@@ -1,6 +1,4 @@
-import { decodeJwt, decodeProtectedHeader } from "jose"
-import { AuthRefusal, verifyCredential, type Action, type AuthOptions, type Principal } from "../auth/index.ts"
-import { HttpError } from "../http-error.ts"
+import { explainOffline, type AuthOptions, type Decision, type Explanation } from "../auth/index.ts"
 import { printable } from "../printable.ts"
 
 export interface CheckOptions {
@@ -19,41 +17,34 @@ interface Checked {
 
 /** `onward token check`: what a hub with this configuration makes of a token or key. Throws `UsageError` for the configuration. */
 export async function checkToken(token: string, options: CheckOptions, auth: AuthOptions = {}): Promise<Checked> {
-  const lines = describeParts(token)
-  try {
-    const principal = await verifyCredential(token, auth)
-    const answers = (["publish", "subscribe"] as const).flatMap((action) =>
-      options[action].map((topic) => ({ action, topic, isGranted: principal.grants[action].covers(topic) })),
-    )
-    return {
-      lines: [...lines, ...describe(principal), ...answers.map(tell)],
-      isGranted: answers.every(({ isGranted }) => isGranted),
-    }
-  } catch (error) {
-    if (!(error instanceof HttpError)) throw error
-    const reason = error instanceof AuthRefusal ? error.reason : error.message
-    return { lines: [...lines, `BAD   ${reason}`], isGranted: false }
+  const { publish, subscribe } = options
+  const explanation = await explainOffline(token, { publish, subscribe }, auth)
+  const { header, claims, isAccepted, reason, decisions } = explanation
+  const parts = Object.entries({ header, claims }).filter(([, part]) => part !== undefined)
+  const lines = parts.map(([name, part]) => `${name.padEnd(6)} ${printable(JSON.stringify(part))}`)
+  if (!isAccepted) return { lines: [...lines, `BAD   ${reason}`], isGranted: false }
+  return {
+    lines: [...lines, ...describe(explanation), ...decisions.map(tell)],
+    isGranted: decisions.every(({ isGranted }) => isGranted),
   }
 }
 
-/** The parts of a token, which are readable without its key. */
-function describeParts(token: string): string[] {
-  try {
-    const parts = { header: decodeProtectedHeader(token), claims: decodeJwt(token) }
-    return Object.entries(parts).map(([name, part]) => `${name.padEnd(6)} ${printable(JSON.stringify(part))}`)
-  } catch {
-    return []
-  }
-}
-
-function describe({ name, grants, expiresAt }: Principal): string[] {
-  const end = expiresAt === Infinity ? "does not expire" : `expires ${new Date(expiresAt).toISOString()}`
+function describe({ name, grants, expiresAt, sources }: Explanation): string[] {
+  const end = typeof expiresAt === "number" ? `expires ${new Date(expiresAt).toISOString()}` : "does not expire"
   return [
     `ok    ${name}, ${end}`,
-    `ok    may publish ${grants.publish.toString()}`,
-    `ok    may subscribe ${grants.subscribe.toString()}`,
+    ...sources.map((source) => `ok    ${source}`),
+    `ok    may publish ${listed(grants.publish)}`,
+    `ok    may subscribe ${listed(grants.subscribe)}`,
   ]
 }
 
-const tell = ({ action, topic, isGranted }: { action: Action; topic: string; isGranted: boolean }): string =>
-  `${isGranted ? "ok   " : "BAD  "} ${isGranted ? "may" : "may not"} ${action} "${printable(topic)}"`
+function listed(grants: readonly string[]): string {
+  const more = grants.length - MAX_LISTED
+  return `[${grants.slice(0, MAX_LISTED).join(", ")}${more > 0 ? `, and ${more} more` : ""}]`
+}
+
+const MAX_LISTED = 10
+
+const tell = ({ action, topic, isGranted, why }: Decision): string =>
+  `${isGranted ? "ok   " : "BAD  "} ${isGranted ? "may" : "may not"} ${action} "${printable(topic)}": ${why}`
