@@ -9,13 +9,13 @@ export function reportBack() {
   }
 }
 
-/** Sends a request to the hub and returns the JSON of the response. Throws the hub's message if it refuses. */
+/** Sends a request to the hub and returns the JSON of the response. Throws the hub's message, with its status and code, if it refuses. */
 export async function ask(path, options = {}) {
   const response = await fetch(path, options).catch(() => {
     throw new Error(UNREACHABLE)
   })
   const answer = await response.json()
-  if (!response.ok) throw new Error(answer.error.message)
+  if (!response.ok) throw Object.assign(new Error(answer.error.message), { status: response.status, code: answer.error.code })
   return answer
 }
 

@@ -1,7 +1,6 @@
 import { create } from "./elements.js"
 
 const SVG = "http://www.w3.org/2000/svg"
-const SPAN = 60_000
 const WIDTH = 600
 const HEIGHT = 100
 
@@ -12,9 +11,10 @@ const shape = (name, attributes) => {
 }
 
 /**
- * Draws a curve of the last minute in `figure`. `ceiling` returns the maximum of the scale for the values, `write` formats a value.
+ * Draws a curve of the newest `span` ms in `figure`. `ceiling` returns the maximum of the scale for the values, `write` formats a value. Points
+ * that are more than `gap` ms apart are not connected.
  */
-export function createChart(figure, { ceiling, write }) {
+export function createChart(figure, { ceiling, write, span = 60_000, gap = 5_000, start = "a minute ago" }) {
   const svg = shape("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" })
   const area = shape("path", { class: "area" })
   const curve = shape("path", { class: "curve" })
@@ -22,35 +22,45 @@ export function createChart(figure, { ceiling, write }) {
   svg.append(area, curve)
   const scale = create("div", "scale")
   const top = create("span", "")
-  scale.append(create("span", "", "a minute ago"), top)
+  scale.append(create("span", "", start), top)
   figure.append(svg, scale)
   const output = figure.querySelector("output")
   let points = []
 
+  function draw(at) {
+    const max = ceiling(points.map((point) => point.value))
+    const x = (point) => (WIDTH * (1 - (at - point.at) / span)).toFixed(1)
+    const y = (point) => (HEIGHT * (1 - Math.min(1, point.value / max))).toFixed(1)
+    let line = ""
+    let before
+    for (const point of points) {
+      // a gap where nothing was measured
+      line += `${before === undefined || point.at - before > gap ? "M" : "L"}${x(point)} ${y(point)}`
+      before = point.at
+    }
+    curve.setAttribute("d", line)
+    area.setAttribute(
+      "d",
+      line.replace(
+        /M([\d.]+) [^M]*L([\d.]+) [^M]*/g,
+        (part, from, to) => `${part}L${to} ${HEIGHT}L${from} ${HEIGHT}Z`,
+      ),
+    )
+    top.textContent = `top ${write(max)}`
+  }
+
   return {
     add(at, value) {
       // drops newer points if the hub's clock was set back
-      points = [...points, { at, value }].filter((point) => point.at > at - SPAN && point.at <= at)
-      const max = ceiling(points.map((point) => point.value))
-      const x = (point) => (WIDTH * (1 - (at - point.at) / SPAN)).toFixed(1)
-      const y = (point) => (HEIGHT * (1 - Math.min(1, point.value / max))).toFixed(1)
-      let line = ""
-      let before
-      for (const point of points) {
-        // a gap where nothing was measured
-        line += `${before === undefined || point.at - before > 5_000 ? "M" : "L"}${x(point)} ${y(point)}`
-        before = point.at
-      }
-      curve.setAttribute("d", line)
-      area.setAttribute(
-        "d",
-        line.replace(
-          /M([\d.]+) [^M]*L([\d.]+) [^M]*/g,
-          (part, from, to) => `${part}L${to} ${HEIGHT}L${from} ${HEIGHT}Z`,
-        ),
-      )
+      points = [...points, { at, value }].filter((point) => point.at > at - span && point.at <= at)
+      draw(at)
       output.textContent = write(value)
-      top.textContent = `top ${write(max)}`
+    },
+    /** Replaces all points, `{ at, value }`, oldest first. Those without a value are left out. */
+    show(all) {
+      points = all.filter(({ value }) => value !== null && value !== undefined)
+      const newest = all.at(-1)?.at
+      if (newest !== undefined) draw(newest)
     },
   }
 }

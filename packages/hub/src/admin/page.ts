@@ -3,7 +3,7 @@ import { createFiles, DASHBOARD_HEADERS } from "../files.ts"
 import { sendLibrary } from "../library.ts"
 
 /** Files of the demo page that the dashboard uses too. The rest of that page is not served on the admin port. */
-const SHARED = new Set(["style.css", "icon.svg", "elements.js", "copy.js"])
+const SHARED = new Set(["style.css", "chart.css", "icon.svg", "ask.js", "chart.js", "elements.js"])
 
 /** The files of the dashboard. They hold no secrets, so they are sent before the sign-in. */
 export interface DashboardPage {
