@@ -1,6 +1,6 @@
 import { ask } from "../page/ask.js"
 
-/** What the hub says about itself: `url`, `hasAuth`, `hasPresence`. Set after the sign-in. */
+/** What the hub says about itself: `url` and `hasAuth`. Set after the sign-in. */
 export const about = {}
 
 let onSignedOut = () => {}

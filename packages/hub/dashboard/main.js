@@ -20,7 +20,7 @@ function readAddress() {
 function route({ isFirst = false } = {}) {
   const { name, parameters } = readAddress()
   const isSame = current === name
-  if (current !== undefined && !isSame) {
+  if (current !== undefined) {
     VIEWS[current].leave()
     byId(`view-${current}`).hidden = true
   }

@@ -66,7 +66,7 @@ async function showDetail() {
 }
 
 function presenceNote(presence) {
-  if (presence === null) return "The hub does not count presence. Enable it with --presence."
+  if (presence === null) return "The hub does not count presence on this topic. Enable it with --presence."
   const { streams, userIds, more } = presence
   return `${count(streams)} streams at all hubs, ${count(userIds.length + more)} users${more > 0 ? `, of which ${count(userIds.length)} are listed` : ""}.`
 }

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import { createAccess } from "./admin/access.ts"
 import { createPage } from "./admin/page.ts"
+import { STREAM_PATH } from "./admin/streams.ts"
 import { adminRoutes, type AdminApiOptions } from "./admin/routes.ts"
 import { createGuard, type Address } from "./guard.ts"
 import { healthRoutes, type HealthOptions } from "./health.ts"
@@ -27,7 +28,7 @@ export function createAdmin(options: AdminOptions): Server {
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const target = targetOf(req)
     const path = target?.url.pathname ?? ""
-    const route = routes.get(path)
+    const route = routes.get(STREAM_PATH.test(path) ? "/admin/streams/" : path)
     const isAdmin = path.startsWith("/admin/") || path === "/admin"
     if (target && isAdmin) guard(req, { host: target.host })
     if (path === "/admin" || path === "/admin/" || path === "/admin/ui") {

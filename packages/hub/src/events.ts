@@ -18,10 +18,12 @@ interface EventsRequest {
   readonly principal: Principal | undefined
   /** The client's reconnect delay, in ms. */
   readonly retry: number
+  /** Names the stream's API for operators. @default "events" */
+  readonly label?: string
 }
 
 /** Handles `GET /events?topic=…`: streams everything published on the topics, from the start point of the request. */
-export function events({ hub, auth, req, res, url, principal, retry }: EventsRequest): void {
+export function events({ hub, auth, req, res, url, principal, retry, label = "events" }: EventsRequest): void {
   const selectors = url.searchParams.getAll("topic")
   if (selectors.length === 0) {
     throw new HttpError(
@@ -37,6 +39,7 @@ export function events({ hub, auth, req, res, url, principal, retry }: EventsReq
   const subscription = hub.subscribe({
     topics: selectors.filter((selector) => !isPattern(selector)),
     patterns: selectors.filter(isPattern),
+    label,
     limitKey: callerOf(req),
     ...(userId !== undefined && { userId }),
     follow: url.searchParams.get("follow") !== "false",

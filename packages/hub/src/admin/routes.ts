@@ -13,6 +13,7 @@ import { logRoutes } from "./log-inspector.ts"
 import { tailRoute } from "./log-tail.ts"
 import { sessionRoute } from "./session-routes.ts"
 import type { SessionStore } from "./session-store.ts"
+import { streamRoutes } from "./streams.ts"
 import { topicRoutes } from "./topics.ts"
 import { tryRoutes } from "./try.ts"
 import type { Recorder } from "./worker-numbers.ts"
@@ -40,13 +41,16 @@ export function adminRoutes(options: AdminApiOptions): [path: string, route: Rou
   const { limits, presence, retry } = config
   const bodies = createBodies({ maxBytes: limits.bodyBytes, totalBytes: limits.bodiesBytes, limitName: "--max-body" })
   const throttle = createThrottle({ rate: limits.publishRate })
-  const about = { hasAuth: auth !== undefined, hasPresence: presence.length > 0 }
+  const streams = streamRoutes(hub, options.peers)
+  const about = { hasAuth: auth !== undefined }
   return [
     ["/admin/session", sessionRoute({ auth, access, sessions, bodies, onSignIn })],
     [
       "/admin/about",
       { methods: READ, answer: (_, res) => sendJson(res, 200, { ...about, url: hubUrl() }) },
     ],
+    ["/admin/streams", streams.list],
+    ["/admin/streams/", streams.one],
     ["/admin/live", liveRoute({ ...options, logAddress: config.log })],
     ["/admin/log/tail", tailRoute({ log, auth, closing, onError })],
     ...logRoutes({ log, auth }),
@@ -54,8 +58,8 @@ export function adminRoutes(options: AdminApiOptions): [path: string, route: Rou
       hub,
       log,
       auth,
-      hasPresence: presence.length > 0,
-      streamsByTopic: async () => new Map(),
+      presence,
+      streamsByTopic: streams.byTopic,
     }),
     ["/admin/explain", explainRoute({ auth, bodies })],
     ...tryRoutes({ hub, auth, bodies, throttle, retry }),

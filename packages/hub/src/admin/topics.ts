@@ -2,6 +2,7 @@ import type { ServerResponse } from "node:http"
 import type { Hub, Log, PresenceState } from "onward"
 import { isPattern } from "onward"
 import type { Auth } from "../auth/index.ts"
+import { Grants, toGrant } from "../auth/grants.ts"
 import { sendJson } from "../respond.ts"
 import { READ, type Route } from "../route.ts"
 import { invalid } from "./json-body.ts"
@@ -35,8 +36,8 @@ export interface TopicRoutesOptions {
   readonly hub: Hub
   readonly log: Log
   readonly auth: Auth | undefined
-  /** Whether `hub.presence` counts topics. */
-  readonly hasPresence: boolean
+  /** The patterns of topics whose presence is counted. */
+  readonly presence: readonly string[]
   /** The number of streams that name each topic, in all workers. */
   readonly streamsByTopic: () => Promise<ReadonlyMap<string, number>>
 }
@@ -107,8 +108,8 @@ async function countKept(log: Log, topic: string): Promise<{ readonly entries: n
 }
 
 /** Null where presence does not count the topic. */
-function presenceOf({ hub, hasPresence }: TopicRoutesOptions, topic: string): object | null {
-  if (!hasPresence) return null
+function presenceOf({ hub, presence }: TopicRoutesOptions, topic: string): object | null {
+  if (!new Grants(presence.map(toGrant)).covers(topic)) return null
   const { streams, userIds }: PresenceState = hub.presence.of(topic)
   return { streams, userIds: userIds.slice(0, MAX_USER_IDS), more: Math.max(0, userIds.length - MAX_USER_IDS) }
 }

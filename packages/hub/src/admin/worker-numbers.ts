@@ -1,7 +1,6 @@
 import cluster from "node:cluster"
 import { performance } from "node:perf_hooks"
-import type { Hub, HubStats } from "onward"
-import type { HubObservation } from "./shim.ts"
+import type { Hub, HubObservation, HubStats } from "onward"
 import { addLag, emptyHistogram, type LagHistogram } from "./lag-histogram.ts"
 
 /** The time between two points of the history, and how long the history is, in ms. */
@@ -140,7 +139,7 @@ export function createRecorder(now: () => number = Date.now): Recorder {
     },
 
     addPoint(hub) {
-      const { live, reading, full } = hub.stats() as HubStats & { reading: number; full: number }
+      const { live, reading, full } = hub.stats()
       const since = Object.fromEntries(
         Object.entries(counts).map(([name, value]) => [name, value - before[name as keyof Counts]]),
       ) as unknown as Counts
