@@ -19,6 +19,7 @@ export const NAVIGATION: readonly Group[] = [
       "docs/hub-auth.md",
       "docs/hub-config.md",
       "docs/hub-operations.md",
+      "docs/dashboard.md",
       "docs/coming-from.md",
       "docs/runs.md",
       "docs/gateway.md",

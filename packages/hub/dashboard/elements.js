@@ -32,7 +32,7 @@ export function whenTyped(id, listener) {
   let timer
   byId(id).addEventListener("input", () => {
     clearTimeout(timer)
-    timer = setTimeout(listener, 200)
+    timer = setTimeout(() => listener(), 200)
   })
 }
 

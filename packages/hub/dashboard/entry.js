@@ -46,7 +46,10 @@ function showPayload({ data, isPrivate, event, id, position, retry }) {
     show("log-decoded", "")
     return
   }
-  show("log-frame", encode({ ...(event !== "message" && { event }), ...(retry !== undefined && { retry }), id: id ?? position, data }))
+  show(
+    "log-frame",
+    encode({ ...(event !== "message" && { event }), ...(retry !== undefined && { retry }), id: id ?? position, data }),
+  )
   const json = decode(data)
   show("log-decoded-title", json === undefined ? "Text" : "JSON")
   show("log-decoded", json ?? data)
@@ -89,7 +92,10 @@ function positionBefore(position) {
 }
 
 function curlOf({ topic, position }) {
-  const query = new URLSearchParams([["topic", topic], ["last_event_id", positionBefore(position)]])
+  const query = new URLSearchParams([
+    ["topic", topic],
+    ["last_event_id", positionBefore(position)],
+  ])
   const token = about.hasAuth ? `-H "Authorization: Bearer $TOKEN" ` : ""
   return `curl -N ${token}${quoted(`${about.url}/events?${query}`)}`
 }
@@ -115,14 +121,21 @@ async function startReplay() {
   list.replaceChildren()
   list.hidden = false
   byId("log-replay").textContent = "Stop the replay"
-  const mine = stream(withQuery("/admin/replay", { topic }), { headers: HEADERS, lastEventId: positionBefore(position) })
+  const mine = stream(withQuery("/admin/replay", { topic }), {
+    headers: HEADERS,
+    lastEventId: positionBefore(position),
+  })
   replay = mine
   let received = 0
   try {
     for await (const { event, id, data } of mine) {
       received++
       const item = create("li", "")
-      item.append(create("span", "event-name", event), create("code", "event-id", id), create("span", "event-data", data.slice(0, 500)))
+      item.append(
+        create("span", "event-name", event),
+        create("code", "event-id", id),
+        create("span", "event-data", data.slice(0, 500)),
+      )
       list.append(item)
       if (list.children.length > MAX_EVENTS) list.firstElementChild.remove()
       report("log-result", `${count(received)} events replayed, following.`)

@@ -15,7 +15,11 @@ const COLUMNS = [
   { name: "Event", read: ({ event }) => event, className: "c-event" },
   { name: "Id", read: ({ id, position }) => id ?? position, className: "c-id" },
   { name: "Bytes", read: (entry) => bytes(entry.bytes), className: "c-number c-bytes" },
-  { name: "Payload", read: ({ data, isPrivate }) => (data === undefined && isPrivate ? "private" : (data ?? "").slice(0, 200)), className: "c-data" },
+  {
+    name: "Payload",
+    read: ({ data, isPrivate }) => (data === undefined && isPrivate ? "private" : (data ?? "").slice(0, 200)),
+    className: "c-data",
+  },
 ]
 
 const table = createVirtualTable(byId("log-table"), {
@@ -37,7 +41,12 @@ function startOf() {
   const text = byId("log-at").value.trim()
   if (kind === "last") return { last: "200" }
   if (kind === "earliest") return { after: "earliest" }
-  if (kind === "since") return { since: /^\d+$/.test(text) ? text : new Date(text.replace(/^(\d\d:\d\d(?::\d\d)?)$/, `${new Date().toLocaleDateString("sv")}T$1`)).toISOString() }
+  if (kind === "since")
+    return {
+      since: /^\d+$/.test(text)
+        ? text
+        : new Date(text.replace(/^(\d\d:\d\d(?::\d\d)?)$/, `${new Date().toLocaleDateString("sv")}T$1`)).toISOString(),
+    }
   return { [kind]: text }
 }
 
@@ -93,7 +102,8 @@ function follow(after) {
     whenHidden: "pause",
     retry: { max: 5_000 },
     onStatus({ state }) {
-      if (mine === tail) report("log-note", `${count(entries.length)} entries, ${state === "open" ? "following" : "reconnecting"}.`)
+      if (mine === tail)
+        report("log-note", `${count(entries.length)} entries, ${state === "open" ? "following" : "reconnecting"}.`)
     },
   })
   tail = mine
@@ -113,7 +123,10 @@ function follow(after) {
     for await (const { event, data, id } of mine) {
       if (event === "skipped") {
         skipped = true
-        report("log-note", "More is published than can be shown: some entries are left out. Filter by topic to see all.")
+        report(
+          "log-note",
+          "More is published than can be shown: some entries are left out. Filter by topic to see all.",
+        )
         continue
       }
       if (event !== "entry") continue

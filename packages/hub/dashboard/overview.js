@@ -77,7 +77,12 @@ function ratesOf(stats) {
   for (const { pid, counts } of stats.workers) {
     const old = before?.workers.find((worker) => worker.pid === pid)?.counts
     const of = (name) => (old && seconds ? Math.max(0, counts[name] - old[name]) / seconds : 0)
-    rates.set(pid, { published: of("published"), delivered: of("delivered"), refused: of("refused"), deliveredBytes: of("deliveredBytes") })
+    rates.set(pid, {
+      published: of("published"),
+      delivered: of("delivered"),
+      refused: of("refused"),
+      deliveredBytes: of("deliveredBytes"),
+    })
   }
   return rates
 }
@@ -95,13 +100,29 @@ function showStats(stats) {
   const behind = total("reading") + total("full")
   const worst = Math.max(0, ...workers.map(({ streams }) => streams.lag))
   setFigure("streams", count(total("connections")), `${count(total("live"))} live, on ${count(total("topics"))} topics`)
-  setFigure("published", rate(rateOf("published")), `${count(sum(workers, ({ counts }) => counts.published))} since the start`)
+  setFigure(
+    "published",
+    rate(rateOf("published")),
+    `${count(sum(workers, ({ counts }) => counts.published))} since the start`,
+  )
   setFigure("delivered", rate(rateOf("delivered")), `${bytes(rateOf("deliveredBytes"))} a second`)
   const newest = points.at(-1)
   const hasLag = newest?.p99 !== null && newest?.p99 !== undefined
-  setFigure("lag", hasLag ? duration(newest.p99) : "–", hasLag ? `p50 ${duration(newest.p50)}` : "no deliveries in the last 5 s")
-  setFigure("behind", count(behind), behind === 0 ? "every stream is live" : `${count(total("full"))} do not read, furthest ${count(worst)} entries`)
-  setFigure("refused", rate(rateOf("refused")), `${count(sum(workers, ({ counts }) => counts.refused))} since the start`)
+  setFigure(
+    "lag",
+    hasLag ? duration(newest.p99) : "–",
+    hasLag ? `p50 ${duration(newest.p50)}` : "no deliveries in the last 5 s",
+  )
+  setFigure(
+    "behind",
+    count(behind),
+    behind === 0 ? "every stream is live" : `${count(total("full"))} do not read, furthest ${count(worst)} entries`,
+  )
+  setFigure(
+    "refused",
+    rate(rateOf("refused")),
+    `${count(sum(workers, ({ counts }) => counts.refused))} since the start`,
+  )
   report("overview-note", log.isUp ? "" : "The log does not answer. Publishing fails until it does.", true)
   byId("overview-note").hidden = log.isUp
   facts("log-size", [
@@ -132,7 +153,10 @@ function showLabels(workers) {
   table.append(head)
   for (const [label, states] of labels) {
     const row = create("tr", "")
-    row.append(header(label, "row"), ...["live", "reading", "full"].map((state) => create("td", "", count(states[state]))))
+    row.append(
+      header(label, "row"),
+      ...["live", "reading", "full"].map((state) => create("td", "", count(states[state]))),
+    )
     table.append(row)
   }
   byId("labels").replaceChildren(labels.size > 0 ? table : create("p", "note", "No stream is open."))
@@ -148,8 +172,20 @@ function showWorkers(workers, rates) {
   const rows = workers.map(({ worker, pid, uptime, memory, busy, streams }) => {
     const { published, delivered } = rates.get(pid)
     const row = create("tr", "")
-    const cells = [pid, duration(uptime), count(streams.connections), count(streams.connections - streams.live), rate(published), rate(delivered), share(busy), bytes(memory)]
-    row.append(header(worker === 0 ? "only" : String(worker), "row"), ...cells.map((text) => create("td", "", String(text))))
+    const cells = [
+      pid,
+      duration(uptime),
+      count(streams.connections),
+      count(streams.connections - streams.live),
+      rate(published),
+      rate(delivered),
+      share(busy),
+      bytes(memory),
+    ]
+    row.append(
+      header(worker === 0 ? "only" : String(worker), "row"),
+      ...cells.map((text) => create("td", "", String(text))),
+    )
     return row
   })
   byId("workers").tBodies[0].replaceChildren(...rows)

@@ -80,7 +80,14 @@ function showFacts(stream) {
     ["User", stream.userId ?? "–"],
     ["Address", stream.limitKey ?? "–"],
     ["API", stream.label ?? "–"],
-    ["State", { live: "live: receives entries at once", reading: "reading: is catching up from the log", full: "full: its client does not read" }[stream.state]],
+    [
+      "State",
+      {
+        live: "live: receives entries at once",
+        reading: "reading: is catching up from the log",
+        full: "full: its client does not read",
+      }[stream.state],
+    ],
     ["Behind", `${lag(stream)}, ${count(stream.timesBehind)} times so far`],
     ["Started", stream.outcome ?? "–"],
     ["Gaps", count(stream.gaps)],
@@ -123,7 +130,10 @@ async function end(isForGood) {
   setButtons(false)
   try {
     await call(withQuery(pathOf(stream), { end: isForGood ? "true" : undefined }), { method: "DELETE" })
-    report("stream-result", isForGood ? "Closed. Its client was told not to reconnect." : "Closed. Its client reconnects.")
+    report(
+      "stream-result",
+      isForGood ? "Closed. Its client was told not to reconnect." : "Closed. Its client reconnects.",
+    )
     await load()
   } catch (error) {
     setButtons(error.status !== 404)

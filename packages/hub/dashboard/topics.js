@@ -31,7 +31,9 @@ async function load() {
     const { topics, total, counted, isAll } = await call(withQuery("/admin/topics", parameters))
     table.setRows(topics, { identify: ({ topic }) => topic })
     const shown = topics.length < total ? `, the first ${count(topics.length)} are shown` : ""
-    const of = isAll ? "all entries of the log" : `the newest ${count(counted)} entries of the log, older ones are not counted`
+    const of = isAll
+      ? "all entries of the log"
+      : `the newest ${count(counted)} entries of the log, older ones are not counted`
     report("topics-note", `${count(total)} ${total === 1 ? "topic" : "topics"}${shown}, from ${of}`)
   } catch (error) {
     report("topics-note", error.message, true)

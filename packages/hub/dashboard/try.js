@@ -43,7 +43,8 @@ function explain(answer) {
     byId("token-parts").hidden = true
     return setVerdict("This hub has no authentication: every client may do everything.", "good")
   }
-  const { kind, isAccepted, reason, name, userId, isAdmin, expiresAt, grants, decisions, sources, header, claims } = answer
+  const { kind, isAccepted, reason, name, userId, isAdmin, expiresAt, grants, decisions, sources, header, claims } =
+    answer
   if (isAccepted) setVerdict(`${KINDS[kind]} is accepted: ${name}${isAdmin ? ", with admin" : ""}.`, "good")
   else setVerdict(`${KINDS[kind]} is refused: ${reason}.`, "bad")
   byId("decisions").replaceChildren(
@@ -115,7 +116,11 @@ async function subscribe(path) {
     for await (const { event, id, data } of mine) {
       received++
       const item = create("li", "")
-      item.append(create("span", "event-name", event), create("code", "event-id", id), create("span", "event-data", data.slice(0, 500)))
+      item.append(
+        create("span", "event-name", event),
+        create("code", "event-id", id),
+        create("span", "event-data", data.slice(0, 500)),
+      )
       list.prepend(item)
       if (list.children.length > MAX_EVENTS) list.lastElementChild.remove()
       report("try-state", `Open, ${count(received)} events.`)

@@ -15,7 +15,8 @@ export async function ask(path, options = {}) {
     throw new Error(UNREACHABLE)
   })
   const answer = await response.json()
-  if (!response.ok) throw Object.assign(new Error(answer.error.message), { status: response.status, code: answer.error.code })
+  if (!response.ok)
+    throw Object.assign(new Error(answer.error.message), { status: response.status, code: answer.error.code })
   return answer
 }
 

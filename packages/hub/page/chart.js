@@ -41,10 +41,7 @@ export function createChart(figure, { ceiling, write, span = 60_000, gap = 5_000
     curve.setAttribute("d", line)
     area.setAttribute(
       "d",
-      line.replace(
-        /M([\d.]+) [^M]*L([\d.]+) [^M]*/g,
-        (part, from, to) => `${part}L${to} ${HEIGHT}L${from} ${HEIGHT}Z`,
-      ),
+      line.replace(/M([\d.]+) [^M]*L([\d.]+) [^M]*/g, (part, from, to) => `${part}L${to} ${HEIGHT}L${from} ${HEIGHT}Z`),
     )
     top.textContent = `top ${write(max)}`
   }

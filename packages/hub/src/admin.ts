@@ -20,10 +20,7 @@ export function createAdmin(options: AdminOptions): Server {
   const access = createAccess({ auth, sessions, address })
   const guard = createGuard(address, config.publicUrls)
   const page = createPage()
-  const routes = new Map([
-    ...healthRoutes({ ...options, hasNumbers: true }),
-    ...adminRoutes({ ...options, access }),
-  ])
+  const routes = new Map([...healthRoutes({ ...options, hasNumbers: true }), ...adminRoutes({ ...options, access })])
 
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const target = targetOf(req)

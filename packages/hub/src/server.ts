@@ -64,7 +64,7 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
     const hub = openHub({
       log,
       onError,
-      observe: recorder.observe,
+      observe: (observation) => recorder.observe(observation),
       heartbeat: config.heartbeat,
       stallTimeout: config.stallTimeout,
       ...(config.maxStreamAge !== undefined && { maxStreamAge: config.maxStreamAge }),

@@ -51,7 +51,7 @@ export async function testServer(
     /** Further settings, as in a configuration file. */
     publicUrls?: readonly string[]
     trustedProxies?: readonly string[]
-    admin?: { port: number }
+    admin?: { port: number; host?: string }
     cors?: { origins: readonly string[]; credentials?: boolean }
     presenceGrace?: number
     tls?: { cert: string; key: string }

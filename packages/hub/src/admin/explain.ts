@@ -36,8 +36,7 @@ export function explainRoute({ auth, bodies }: ExplainOptions): Route {
 }
 
 function topicsIn(name: string, list: unknown = []): readonly string[] {
-  const isTopic = (each: unknown): each is string =>
-    typeof each === "string" && each !== "" && each.length <= MAX_TOPIC
+  const isTopic = (each: unknown): each is string => typeof each === "string" && each !== "" && each.length <= MAX_TOPIC
   if (Array.isArray(list) && list.length <= MAX_TOPICS && list.every(isTopic)) return list
   throw invalid(`\`${name}\` is not a list of at most ${MAX_TOPICS} topics and patterns.`)
 }

@@ -23,7 +23,7 @@ export async function readObject<Name extends string>(
     }
     const wrong = Object.keys(value).find((name) => !(names as readonly string[]).includes(name))
     if (wrong !== undefined) throw invalid(`The body has no member "${shown(wrong)}". Use ${names.join(", ")}.`)
-    return value as Partial<Record<Name, unknown>>
+    return value
   })
 }
 

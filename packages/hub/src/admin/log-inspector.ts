@@ -126,7 +126,7 @@ async function newest(log: Log, filter: LogFilter, count: number): Promise<Found
   for (let scanned = 0; scanned <= looked + PAGE;) {
     const page = await log.read({ after: next, limit: PAGE, ...filter.topics })
     scanned += Math.max(1, page.entries.length)
-    entries.push(...page.entries.filter(filter.matches))
+    entries.push(...page.entries.filter((entry) => filter.matches(entry)))
     if (entries.length > count) entries.splice(0, entries.length - count)
     if (page.next === next) return { entries, next, isEnd: true }
     next = page.next
@@ -159,4 +159,3 @@ function timeIn({ searchParams }: URL): number {
   if (Number.isNaN(time)) throw invalid("`since` is not a time. Use ISO 8601, or milliseconds since 1970.")
   return time
 }
-

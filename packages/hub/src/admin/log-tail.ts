@@ -74,8 +74,7 @@ async function* follow(
   let woken = Promise.withResolvers<void>()
   const unwatch = await log.watch(() => woken.resolve())
   try {
-    let after =
-      lastEventId !== undefined && parsePosition(lastEventId) ? lastEventId : (await log.bounds()).last
+    let after = lastEventId !== undefined && parsePosition(lastEventId) ? lastEventId : (await log.bounds()).last
     while (!signal.aborted) {
       woken = Promise.withResolvers<void>()
       const page = await log.read({ after, limit: PAGE, ...filter.topics })

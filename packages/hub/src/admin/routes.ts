@@ -45,10 +45,7 @@ export function adminRoutes(options: AdminApiOptions): [path: string, route: Rou
   const about = { hasAuth: auth !== undefined }
   return [
     ["/admin/session", sessionRoute({ auth, access, sessions, bodies, onSignIn })],
-    [
-      "/admin/about",
-      { methods: READ, answer: (_, res) => sendJson(res, 200, { ...about, url: hubUrl() }) },
-    ],
+    ["/admin/about", { methods: READ, answer: (_, res) => sendJson(res, 200, { ...about, url: hubUrl() }) }],
     ["/admin/streams", streams.list],
     ["/admin/streams/", streams.one],
     ["/admin/live", liveRoute({ ...options, logAddress: config.log })],
@@ -59,7 +56,7 @@ export function adminRoutes(options: AdminApiOptions): [path: string, route: Rou
       log,
       auth,
       presence,
-      streamsByTopic: streams.byTopic,
+      streamsByTopic: () => streams.byTopic(),
     }),
     ["/admin/explain", explainRoute({ auth, bodies })],
     ...tryRoutes({ hub, auth, bodies, throttle, retry }),

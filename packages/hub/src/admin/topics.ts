@@ -69,7 +69,8 @@ export function topicRoutes(options: TopicRoutesOptions): [path: string, route: 
 
   async function one(res: ServerResponse, { searchParams }: URL): Promise<void> {
     const topic = searchParams.get("topic") ?? ""
-    if (topic === "" || isPattern(topic)) throw invalid("`topic` is not the name of a topic. Patterns have no presence.")
+    if (topic === "" || isPattern(topic))
+      throw invalid("`topic` is not the name of a topic. Patterns have no presence.")
     const streams = await options.streamsByTopic()
     sendJson(res, 200, {
       topic,

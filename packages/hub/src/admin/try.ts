@@ -48,13 +48,18 @@ export function tryRoutes({ hub, auth, bodies, throttle, retry }: TryOptions): [
   return [
     [
       "/admin/replay",
-      { methods: READ, answer: (req, res, url) => events({ hub, auth, req, res, url, principal: undefined, retry, label: "admin" }) },
+      {
+        methods: READ,
+        answer: (req, res, url) => events({ hub, auth, req, res, url, principal: undefined, retry, label: "admin" }),
+      },
     ],
     [
       "/admin/try/events",
       {
         methods: READ,
-        answer: explained((req, res, url, principal) => events({ hub, auth, req, res, url, principal, retry, label: "admin" })),
+        answer: explained((req, res, url, principal) =>
+          events({ hub, auth, req, res, url, principal, retry, label: "admin" }),
+        ),
       },
     ],
     [

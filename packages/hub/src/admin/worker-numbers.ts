@@ -78,7 +78,11 @@ const zero = (): Counts => ({
 /** @param now the time in ms since 1970 */
 export function createRecorder(now: () => number = Date.now): Recorder {
   const counts = zero()
-  const tallies: Record<"resumed" | "closed" | "refused", Record<string, number>> = { resumed: {}, closed: {}, refused: {} }
+  const tallies: Record<"resumed" | "closed" | "refused", Record<string, number>> = {
+    resumed: {},
+    closed: {},
+    refused: {},
+  }
   const points: Point[] = []
   let before = zero()
   let lag = emptyHistogram()
@@ -92,28 +96,20 @@ export function createRecorder(now: () => number = Date.now): Recorder {
 
   return {
     observe(observation) {
-      switch (observation.type) {
-        case "opened":
-          counts.opened++
-          break
-        case "resumed":
-          count(tallies.resumed, observation.outcome)
-          break
-        case "closed":
-          counts.closed++
-          count(tallies.closed, observation.reason)
-          break
-        case "published":
-          if (observation.error === undefined) counts.published += observation.messages.length - observation.repeated
-          else counts.failed++
-          break
-        case "delivered":
-          counts.delivered += observation.entries
-          counts.deliveredBytes += observation.bytes
-          addLag(lag, observation.lag, observation.entries)
-          break
-        case "replayed":
-          counts.delivered += observation.entries
+      const { type } = observation
+      if (type === "delivered") {
+        counts.delivered += observation.entries
+        counts.deliveredBytes += observation.bytes
+        addLag(lag, observation.lag, observation.entries)
+      } else if (type === "published") {
+        if (observation.error === undefined) counts.published += observation.messages.length - observation.repeated
+        else counts.failed++
+      } else if (type === "replayed") counts.delivered += observation.entries
+      else if (type === "opened") counts.opened++
+      else if (type === "resumed") count(tallies.resumed, observation.outcome)
+      else if (type === "closed") {
+        counts.closed++
+        count(tallies.closed, observation.reason)
       }
     },
 

@@ -121,7 +121,7 @@ export async function createAuth(
     },
     verify,
     explain: (credential, asked) =>
-      explainCredential(credential, asked, { verify, explainGrants: authenticator.explainGrants }),
+      explainCredential(credential, asked, { verify, explainGrants: (token) => authenticator.explainGrants(token) }),
     get keys() {
       return authenticator.keys
     },

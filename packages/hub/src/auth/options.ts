@@ -19,7 +19,7 @@ export interface KeyOptions extends GrantOptions {
   readonly key?: string
   /** Topics that a holder of the key may publish to. @default ["*"] */
   readonly publish?: readonly string[]
-  /** Whether a holder of the key may revoke users and tokens, and create tickets for users. @default false */
+  /** Whether a holder of the key may revoke users and tokens, create tickets for users, and use the admin API. @default false */
   readonly admin?: boolean
 }
 

@@ -59,7 +59,7 @@ export const schema = v.strictObject({
     host: settingOr(name(), { about: "The address of the admin port.", default: "127.0.0.1" }),
     port: setting(port(), {
       about:
-        "A port for operators: health checks with numbers. It has no authentication, so let only operators reach it.",
+        "A port for operators: the dashboard at `/admin/ui/` with its API, which need a key with `admin`, and health checks with numbers, which need none. Let only operators reach it.",
       otherwise: "no admin port",
     }),
   }),
