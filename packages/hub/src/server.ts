@@ -14,7 +14,7 @@ import { createDemo } from "./demo/index.ts"
 import { createGateway } from "./gateway/index.ts"
 import type { Address } from "./guard.ts"
 import { createHttpServer } from "./http-server.ts"
-import { activatedSockets, listen } from "./listen.ts"
+import { activatedSockets, listen, type Endpoint } from "./listen.ts"
 import { defaultLog } from "./log-address.ts"
 import type { Logger } from "./logger.ts"
 import { createPresence } from "./presence.ts"
@@ -57,14 +57,16 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
   }
   const peers = connectPeers(sessionFunctions)
   undo.unshift(() => peers.close())
-  const recorder = createRecorder()
+  const adminPlace = placeOfAdmin(config, env)
+  // without an admin port nothing is counted
+  const recorder = adminPlace && createRecorder()
   const closing = new AbortController()
   undo.unshift(() => closing.abort())
   try {
     const hub = openHub({
       log,
       onError,
-      observe: (observation) => recorder.observe(observation),
+      ...(recorder && { observe: (observation) => recorder.observe(observation) }),
       heartbeat: config.heartbeat,
       stallTimeout: config.stallTimeout,
       ...(config.maxStreamAge !== undefined && { maxStreamAge: config.maxStreamAge }),
@@ -122,7 +124,7 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
         gateway,
         presence,
         auth,
-        onRefused: (code) => recorder.refuse(code),
+        ...(recorder && { onRefused: (code: string) => recorder.refuse(code) }),
         onError,
       })
     let app = makeApp()
@@ -137,16 +139,9 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
       http.closeAllConnections()
       return closed
     })
-    const { host: adminHost, port: adminPort } = config.admin
-    const adminPlace =
-      sockets.admin !== undefined
-        ? { fd: sockets.admin }
-        : adminPort === undefined
-          ? undefined
-          : { host: adminHost, port: adminPort }
     let admin: Address | undefined
     const adminServer =
-      adminPlace &&
+      recorder &&
       createAdmin({
         hub,
         log,
@@ -155,7 +150,7 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
         recorder,
         peers,
         sessions: shareSessions(peers),
-        address: () => admin ?? { host: adminHost, port: adminPort ?? 0 },
+        address: () => admin ?? { host: config.admin.host, port: config.admin.port ?? 0 },
         hubUrl: () => urlOf(config, address),
         isDraining: () => isDraining,
         closing: closing.signal,
@@ -204,6 +199,13 @@ function urlOf({ publicUrls, tls }: Config, { host, port }: Address): string {
   if (known !== undefined) return known
   const name = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host
   return `${tls ? "https" : "http"}://${name.includes(":") ? `[${name}]` : name}:${port}`
+}
+
+/** Where the admin port listens; undefined for a hub without one. */
+function placeOfAdmin({ admin: { host, port } }: Config, env: Environment): Endpoint | undefined {
+  const { admin: fd } = activatedSockets(env)
+  if (fd !== undefined) return { fd }
+  return port === undefined ? undefined : { host, port }
 }
 
 const isOfAuth = ({ applied }: Reloaded): boolean => applied.some((name) => name.startsWith("auth."))

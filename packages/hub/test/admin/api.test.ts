@@ -318,8 +318,8 @@ test("the live numbers count what happened in the hub", async (t) => {
     workers: { streams: object; counts: Record<string, number>; refused: object; resumed: object }[]
     log: { isUp: boolean; entries: number }
   }
-  const [{ counts, refused, resumed } = { counts: {}, refused: {}, resumed: {} }] = workers
   assert.equal(workers.length, 1)
+  const { counts = {}, refused, resumed } = workers[0] ?? {}
   assert.deepEqual([counts["published"], counts["delivered"], counts["opened"], counts["refused"]], [1, 1, 1, 1])
   assert.deepEqual([refused, resumed], [{ topic_not_allowed: 1 }, { live: 1 }])
   assert.deepEqual([log.isUp, log.entries], [true, 1])
