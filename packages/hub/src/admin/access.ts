@@ -38,9 +38,9 @@ export interface Access {
   readonly cookieName: string
   /** The id of the session in the request's cookie. */
   sessionIdOf(req: IncomingMessage): string | undefined
-  /** The operator who sent the request; undefined without a valid credential. */
+  /** The operator that sent the request; undefined without a valid credential. */
   find(req: IncomingMessage): Promise<Operator | undefined>
-  /** The operator who sent the request. Rejects with `HttpError` 401, or 403 when the request is refused whoever sends it. */
+  /** The operator that sent the request. Rejects with `HttpError` 401, or 403 when no credential would help. */
   admit(req: IncomingMessage): Promise<Operator>
 }
 

@@ -7,7 +7,7 @@ const SHARED = new Set(["style.css", "chart.css", "icon.svg", "ask.js", "chart.j
 
 /** The files of the dashboard. They hold no secrets, so they are sent before the sign-in. */
 export interface DashboardPage {
-  /** Sends the file at a path. False if there is none. */
+  /** Sends the file at a path. False if it does not exist. */
   sendFile(res: ServerResponse, path: string): Promise<boolean>
 }
 

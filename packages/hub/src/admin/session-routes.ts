@@ -15,7 +15,7 @@ export interface SessionRoutesOptions {
   readonly access: Access
   readonly sessions: SessionStore
   readonly bodies: Bodies
-  /** Tells the operator who signed in, and when an attempt failed. */
+  /** Called with a line for the log: an operator signed in, or an attempt failed. */
   readonly onSignIn: (line: string) => void
 }
 
@@ -24,7 +24,7 @@ const ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=Strict"
 
 /**
  * `/admin/session`: GET tells whether the browser is signed in, POST signs in by `{ "key": … }`, DELETE signs out.
- * All of them are open, because they decide who is an operator.
+ * All of them are open, because the sign-in needs them.
  */
 export function sessionRoute({ auth, access, sessions, bodies, onSignIn }: SessionRoutesOptions): Route {
   async function show(req: IncomingMessage, res: ServerResponse): Promise<void> {

@@ -24,7 +24,7 @@ export interface TryOptions {
 /**
  * `GET /admin/try/events` and `POST /admin/try/publish` do what `/events` and `/publish` do for a client with the credential in the header
  * `Onward-Credential`, or for one without a credential. Other than those, they say why something is refused. `GET /admin/replay` reads as
- * an operator, who may read everything.
+ * an operator, which may read everything.
  */
 export function tryRoutes({ hub, auth, bodies, throttle, retry }: TryOptions): [path: string, route: Route][] {
   async function principalOf(req: IncomingMessage): Promise<Principal | undefined> {

@@ -32,7 +32,7 @@ export interface Auth {
   verify(credential: string | undefined): Principal | Promise<Principal>
   /** Decodes a key or a token, and says why it is refused, or why it allows each of the topics or not. */
   explain(credential: string | undefined, asked: Asked): Promise<Explanation>
-  /** The keys of backends, as they are now. */
+  /** The current keys of backends. */
   readonly keys: Keys
   /** Begins the session of a stream, which ends when its principal may not read it any longer; see `Sessions`. */
   open(principal: Principal, topics: readonly string[]): Session
