@@ -212,7 +212,7 @@ for (const suffix of ["", "-wal", "-shm"]) {
         await assert.rejects(log.append([{ topic: "a", data: "2" }]), {
           code: "log_unavailable",
           message: new RegExp(
-            `events\\.db${suffix} was removed or replaced while it was open\\. Stop what uses the log`,
+            `events\\.db${suffix} was removed or replaced while the log was open\\. Restart the processes`,
           ),
         })
       }

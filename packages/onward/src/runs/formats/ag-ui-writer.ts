@@ -1,20 +1,15 @@
-import type { Part, RunInfo, Usage } from "../format.ts"
+import type { Part, RunInfo } from "../format.ts"
 import { faultOf, type Json } from "./json.ts"
+import { createWritten } from "./written.ts"
 
 /** Writes events from parts. The run is also the thread. */
 export function writeEvents({ id }: RunInfo): (part: Part) => Json[] {
   const calls = new Set<string>()
   let open: { readonly kind: "text" | "reasoning"; readonly messageId: string } | undefined
+  const written = createWritten()
   let count = 0
-  let hasStarted = false
-  let model: string | undefined
-  let usage: Usage | undefined
 
-  function begin(): Json[] {
-    if (hasStarted) return []
-    hasStarted = true
-    return [{ type: "RUN_STARTED", threadId: id, runId: id }]
-  }
+  const begin = (): Json[] => written.begin(() => [{ type: "RUN_STARTED", threadId: id, runId: id }])
 
   function close(): Json[] {
     if (!open) return []
@@ -45,24 +40,18 @@ export function writeEvents({ id }: RunInfo): (part: Part) => Json[] {
     return calls.delete(toolCallId) ? [{ type: "TOOL_CALL_END", toolCallId }] : []
   }
 
-  const counts = (): Json =>
-    usage
-      ? {
-          usage: [
-            {
-              ...(model !== undefined && { model }),
-              inputTokens: usage.input ?? 0,
-              outputTokens: usage.output ?? 0,
-              totalTokens: (usage.input ?? 0) + (usage.output ?? 0),
-            },
-          ],
-        }
-      : {}
+  function counts(): Json {
+    const { model, usage } = written
+    if (!usage) return {}
+    const { input: inputTokens = 0, output: outputTokens = 0 } = usage
+    const totalTokens = inputTokens + outputTokens
+    return { usage: [{ ...(model !== undefined && { model }), inputTokens, outputTokens, totalTokens }] }
+  }
 
   return (part) => {
+    written.note(part)
     switch (part.type) {
       case "start":
-        model = part.model ?? model
         return begin()
       case "text":
       case "reasoning": {
@@ -78,8 +67,6 @@ export function writeEvents({ id }: RunInfo): (part: Part) => Json[] {
       case "tool-end":
         return end(part.id)
       case "usage":
-        usage = { ...usage, ...part.usage }
-        return []
       case "finish":
         return []
       case "end": {

@@ -1,19 +1,15 @@
-import type { FinishReason, Part, RunInfo } from "../format.ts"
+import type { Part, RunInfo } from "../format.ts"
 import { DONE, faultOf, type Done, type Json } from "./json.ts"
+import { createWritten } from "./written.ts"
 
 /** Writes parts of a UI message from parts, in one step. */
 export function writeChunks({ id }: RunInfo): (part: Part) => (Json | Done)[] {
   const calls = new Map<string, { readonly name: string; input: string }>()
   let open: { readonly kind: "text" | "reasoning"; readonly id: string } | undefined
+  const written = createWritten()
   let count = 0
-  let hasStarted = false
-  let reason: FinishReason = "stop"
 
-  function begin(): Json[] {
-    if (hasStarted) return []
-    hasStarted = true
-    return [{ type: "start", messageId: id }, { type: "start-step" }]
-  }
+  const begin = (): Json[] => written.begin(() => [{ type: "start", messageId: id }, { type: "start-step" }])
 
   function close(): Json[] {
     const was = open
@@ -47,6 +43,7 @@ export function writeChunks({ id }: RunInfo): (part: Part) => (Json | Done)[] {
   }
 
   return (part) => {
+    written.note(part)
     switch (part.type) {
       case "start":
         return begin()
@@ -65,9 +62,7 @@ export function writeChunks({ id }: RunInfo): (part: Part) => (Json | Done)[] {
       case "tool-end":
         return called(part.id)
       case "usage":
-        return []
       case "finish":
-        reason = part.reason
         return []
       case "end": {
         const { ending } = part
@@ -76,7 +71,7 @@ export function writeChunks({ id }: RunInfo): (part: Part) => (Json | Done)[] {
         if (ending.status !== "completed")
           return [...events, { type: "error", errorText: faultOf(ending).message }, DONE]
         const rest = [...calls.keys()].flatMap(called)
-        return [...events, ...rest, { type: "finish-step" }, { type: "finish", finishReason: reason }, DONE]
+        return [...events, ...rest, { type: "finish-step" }, { type: "finish", finishReason: written.reason }, DONE]
       }
     }
   }

@@ -1,5 +1,6 @@
-import type { FinishReason, Part, RunInfo, Usage } from "../format.ts"
+import type { FinishReason, Part, RunInfo } from "../format.ts"
 import { faultOf, type Fault, type Json } from "./json.ts"
+import { createWritten } from "./written.ts"
 
 const REASONS: Readonly<Record<FinishReason, string>> = {
   stop: "end_turn",
@@ -52,28 +53,24 @@ export function writeMessage({ id }: RunInfo): (part: Part) => Json[] {
   /** Incomplete blocks. The first is being written. */
   const blocks: Block[] = []
   const calls = new Map<string, Block>()
-  let model = "unknown"
-  let hasStarted = false
+  const written = createWritten()
   let index = -1
   let isOpen = false
-  let reason: FinishReason = "stop"
-  let usage: Usage = {}
 
-  function begin(): Json[] {
-    if (hasStarted) return []
-    hasStarted = true
-    const message = {
-      id: `msg_${id}`,
-      type: "message",
-      role: "assistant",
-      model,
-      content: [],
-      stop_reason: null,
-      stop_sequence: null,
-      usage: { input_tokens: usage.input ?? 0, output_tokens: 0 },
-    }
-    return [{ type: "message_start", message }]
-  }
+  const begin = (): Json[] =>
+    written.begin(() => {
+      const message = {
+        id: `msg_${id}`,
+        type: "message",
+        role: "assistant",
+        model: written.model ?? "unknown",
+        content: [],
+        stop_reason: null,
+        stop_sequence: null,
+        usage: { input_tokens: written.usage?.input ?? 0, output_tokens: 0 },
+      }
+      return [{ type: "message_start", message }]
+    })
 
   function stop(): Json[] {
     if (!isOpen) return []
@@ -110,9 +107,9 @@ export function writeMessage({ id }: RunInfo): (part: Part) => Json[] {
   }
 
   return (part) => {
+    written.note(part)
     switch (part.type) {
       case "start":
-        model = part.model ?? model
         return begin()
       case "text":
         turnTo(textBlock).text += part.delta
@@ -134,10 +131,7 @@ export function writeMessage({ id }: RunInfo): (part: Part) => Json[] {
         return flush()
       }
       case "usage":
-        usage = { ...usage, ...part.usage }
-        return []
       case "finish":
-        reason = part.reason
         return []
       case "end":
         return part.ending.status === "completed" ? finish() : fail(faultOf(part.ending))
@@ -146,8 +140,8 @@ export function writeMessage({ id }: RunInfo): (part: Part) => Json[] {
 
   function finish(): Json[] {
     for (const block of blocks) block.isDone = true
-    const { input: input_tokens, output: output_tokens = 0 } = usage
-    const delta = { stop_reason: REASONS[reason], stop_sequence: null }
+    const { input: input_tokens, output: output_tokens = 0 } = written.usage ?? {}
+    const delta = { stop_reason: REASONS[written.reason], stop_sequence: null }
     const counts = { ...(input_tokens !== undefined && { input_tokens }), output_tokens }
     return [...flush(), { type: "message_delta", delta, usage: counts }, { type: "message_stop" }]
   }

@@ -1,5 +1,6 @@
 import type { FinishReason, Part, RunInfo, Usage } from "../format.ts"
 import { DONE, faultOf, type Done, type Fault, type Json } from "./json.ts"
+import { createWritten } from "./written.ts"
 
 const REASONS: Readonly<Record<FinishReason, string>> = {
   stop: "stop",
@@ -18,36 +19,29 @@ export const chatError = ({ code, message }: Fault): Json => ({
 export function writeChat({ id, time }: RunInfo): (part: Part) => (Json | Done)[] {
   /** Indices of tool calls by id. */
   const calls = new Map<string, number>()
-  let model = "unknown"
-  let hasStarted = false
-  let reason: FinishReason = "stop"
-  let usage: Usage | undefined
+  const written = createWritten()
 
   const chunk = (choices: readonly Json[], more?: Json): Json => ({
     id: `chatcmpl-${id}`,
     object: "chat.completion.chunk",
     created: Math.floor(time / 1_000),
-    model,
+    model: written.model ?? "unknown",
     choices,
     ...more,
   })
   const say = (delta: Json, finish: string | null = null): Json =>
     chunk([{ index: 0, delta, logprobs: null, finish_reason: finish }])
 
-  function begin(): Json[] {
-    if (hasStarted) return []
-    hasStarted = true
-    return [say({ role: "assistant", content: "" })]
-  }
+  const begin = (): Json[] => written.begin(() => [say({ role: "assistant", content: "" })])
 
   function total({ input = 0, output = 0 }: Usage): Json {
     return chunk([], { usage: { prompt_tokens: input, completion_tokens: output, total_tokens: input + output } })
   }
 
   return (part) => {
+    written.note(part)
     switch (part.type) {
       case "start":
-        model = part.model ?? model
         return begin()
       case "text":
         return [...begin(), say({ content: part.delta })]
@@ -62,16 +56,12 @@ export function writeChat({ id, time }: RunInfo): (part: Part) => (Json | Done)[
       case "tool-input":
         return [say({ tool_calls: [{ index: calls.get(part.id) ?? 0, function: { arguments: part.delta } }] })]
       case "tool-end":
-        return []
       case "usage":
-        usage = { ...usage, ...part.usage }
-        return []
       case "finish":
-        reason = part.reason
         return []
       case "end":
         if (part.ending.status !== "completed") return [chatError(faultOf(part.ending))]
-        return [...begin(), say({}, REASONS[reason]), ...(usage ? [total(usage)] : []), DONE]
+        return [...begin(), say({}, REASONS[written.reason]), ...(written.usage ? [total(written.usage)] : []), DONE]
     }
   }
 }

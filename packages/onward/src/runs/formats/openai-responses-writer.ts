@@ -1,5 +1,6 @@
-import type { FinishReason, Part, RunInfo, Usage } from "../format.ts"
+import type { Part, RunInfo } from "../format.ts"
 import { faultOf, type Json } from "./json.ts"
+import { createWritten } from "./written.ts"
 
 /** An item that is being written. */
 interface Open {
@@ -17,10 +18,7 @@ export function writeResponse({ id, time }: RunInfo): (part: Part) => Json[] {
   let open: Open | undefined
   let count = 0
   let sequence = 0
-  let model = "unknown"
-  let hasStarted = false
-  let reason: FinishReason = "stop"
-  let usage: Usage | undefined
+  const written = createWritten()
 
   const event = (type: string, more: Json): Json => ({ type, sequence_number: sequence++, ...more })
 
@@ -33,7 +31,7 @@ export function writeResponse({ id, time }: RunInfo): (part: Part) => Json[] {
     incomplete_details: null,
     instructions: null,
     metadata: {},
-    model,
+    model: written.model ?? "unknown",
     output: [...output],
     parallel_tool_calls: true,
     temperature: null,
@@ -43,12 +41,11 @@ export function writeResponse({ id, time }: RunInfo): (part: Part) => Json[] {
     ...more,
   })
 
-  function begin(): Json[] {
-    if (hasStarted) return []
-    hasStarted = true
-    const started = response("in_progress")
-    return [event("response.created", { response: started }), event("response.in_progress", { response: started })]
-  }
+  const begin = (): Json[] =>
+    written.begin(() => {
+      const started = response("in_progress")
+      return [event("response.created", { response: started }), event("response.in_progress", { response: started })]
+    })
 
   function add(kind: Open["kind"], item: Json): [Open, Json] {
     const index = count++
@@ -110,6 +107,7 @@ export function writeResponse({ id, time }: RunInfo): (part: Part) => Json[] {
 
   function finish(part: Part & { type: "end" }): Json[] {
     const { ending } = part
+    const { reason, usage } = written
     const totals = usage && {
       input_tokens: usage.input ?? 0,
       input_tokens_details: { cached_tokens: 0 },
@@ -142,9 +140,9 @@ export function writeResponse({ id, time }: RunInfo): (part: Part) => Json[] {
   }
 
   return (part) => {
+    written.note(part)
     switch (part.type) {
       case "start":
-        model = part.model ?? model
         return begin()
       case "text":
       case "reasoning": {
@@ -177,10 +175,7 @@ export function writeResponse({ id, time }: RunInfo): (part: Part) => Json[] {
       case "tool-end":
         return closeCall(part.id)
       case "usage":
-        usage = { ...usage, ...part.usage }
-        return []
       case "finish":
-        reason = part.reason
         return []
       case "end":
         return finish(part)
