@@ -50,7 +50,10 @@ function typeOf(code: string, node: Node): { readonly type: string } {
     node.type === "TSPropertySignature" && node.typeAnnotation
       ? code.slice(node.typeAnnotation.start, node.typeAnnotation.end).replace(/^:\s*/, "")
       : code.slice(node.start, node.end)
-  return { type: type.replaceAll(/\s+/g, " ").replace(/[;,]$/, "") }
+  // a union over several lines begins with a bar
+  return {
+    type: type.replaceAll(/\s+/g, " ").replace(/^\| /, "").replace(/[;,]$/, ""),
+  }
 }
 
 const lastComment = (text: string): string => /\/\*\*((?:(?!\*\/)[^])*)\*\/\s*$/.exec(text)?.[1] ?? ""

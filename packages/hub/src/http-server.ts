@@ -18,7 +18,7 @@ const MAX_CONCURRENT_STREAMS = 250
 const IDLE_MS = 250
 
 export interface HttpServerOptions {
-  /** Longest head of a request, in bytes. */
+  /** Maximum size of the head of a request, in bytes. */
   readonly headBytes: number
   /** Time that an idle HTTP/1.1 connection stays open, in ms. */
   readonly keepAlive: number

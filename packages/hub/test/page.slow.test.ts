@@ -357,7 +357,7 @@ test(
       await waitForText(page, ".turn:nth-child(2) .said", /^This is a canned text/)
     }
     await Promise.all([one.waitForNavigation(), click(one, "#chat-new")])
-    await waitForText(one, "#turns", /^Nothing asked yet\.$/)
+    await waitForText(one, "#turns", /^No question yet\.$/)
     assert.deepEqual(errors, [])
   },
 )

@@ -1,7 +1,7 @@
 import { byteLength } from "./bytes.ts"
 import { CONTROL_CHARACTER } from "./control-characters.ts"
 
-/** Longest event id, in UTF-8 bytes: a header of this size passes every server and proxy of docs/production.md. */
+/** Maximum length of an event id, in UTF-8 bytes: a header of this size passes every server and proxy of docs/production.md. */
 export const MAX_ID_BYTES = 4_096
 
 /** The last event id of a stream that is over: a request with it is answered 204. */

@@ -4,9 +4,9 @@ import { OnwardError } from "./errors.ts"
 import { kindOf } from "./kind.ts"
 import { findApart, Literal, segmentEnd, SLASH } from "./literal.ts"
 
-/** Longest topic name and pattern, in UTF-8 bytes. */
+/** Maximum length of a topic name and a pattern, in UTF-8 bytes. */
 export const MAX_TOPIC_BYTES = 1024
-/** Most wildcards (`*` and `:name`) in one pattern. */
+/** Maximum number of wildcards (`*` and `:name`) in one pattern. */
 export const MAX_WILDCARDS = 8
 
 /** `*` anywhere, or `:name` at the start of a path segment. */

@@ -1,6 +1,6 @@
 import type { Clock } from "./clock.ts"
 
-/** Longest work without giving the event loop back, in ms. */
+/** Maximum work without yielding to the event loop, in ms. */
 const STRETCH_MS = 5
 
 /**

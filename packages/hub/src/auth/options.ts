@@ -109,7 +109,7 @@ export interface AuthOptions {
   readonly tickets?: TicketOptions
   /** Streams open at once of one user in one process. @default 100 */
   readonly streamsPerUser?: number
-  /** Longest remaining life of an accepted token, in ms; revocations are kept for as long. @default 86_400_000 (24 h) */
+  /** Maximum remaining lifetime of an accepted token, in ms; revocations are kept for as long. @default 86_400_000 (24 h) */
   readonly maxTokenLifetime?: number
 }
 

@@ -148,7 +148,7 @@ export const auth = group({
     otherwise: "`100`",
   }),
   maxTokenLifetime: setting(duration(MINUTE, YEAR), {
-    about: "Longest remaining life of an accepted token; revocations are kept for as long.",
+    about: "Maximum remaining lifetime of an accepted token; revocations are kept for as long.",
     otherwise: "`1d`",
   }),
 })

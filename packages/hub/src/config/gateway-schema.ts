@@ -64,32 +64,32 @@ export const gateway = group({
       flag: "upstream-head-after",
     }),
     headTimeout: settingOr(duration(1, DAY), {
-      about: "Longest wait for the provider's status.",
+      about: "Maximum wait for the provider's status.",
       default: "10m",
       flag: "upstream-head-timeout",
     }),
     firstTimeout: settingOr(duration(1, DAY), {
-      about: "Longest wait from the provider's status to its first event.",
+      about: "Maximum wait from the provider's status to its first event.",
       default: "10m",
       flag: "upstream-first-timeout",
     }),
     idleTimeout: settingOr(duration(1, DAY), {
-      about: "Longest wait between two events of a provider.",
+      about: "Maximum wait between two events of a provider.",
       default: "10m",
       flag: "upstream-idle-timeout",
     }),
     uploadTimeout: settingOr(duration(1, DAY), {
-      about: "Longest pause of a client within a body at `/v1`.",
+      about: "Maximum pause of a client within a body at `/v1`.",
       default: "1m",
       flag: "upstream-upload-timeout",
     }),
     requestBytes: settingOr(bytes(KIB, 256 * MIB), {
-      about: "Largest request that is read before it is sent to a provider.",
+      about: "Maximum size of a request that is read before it is sent to a provider.",
       default: "64MiB",
       flag: "upstream-max-request",
     }),
     answerBytes: settingOr(bytes(KIB, 256 * MIB), {
-      about: "Longest stream of a provider.",
+      about: "Maximum size of a stream of a provider.",
       default: "64MiB",
       flag: "upstream-max-answer",
     }),

@@ -35,9 +35,9 @@ const workers = described(
 
 /** What is kept of a topic, or of the whole log. */
 const retention = (of: string) => ({
-  count: setting(integer(1, 999_999_999), { about: `How many entries ${of} keeps.` }),
+  count: setting(integer(1, 999_999_999), { about: `Maximum number of entries that ${of} keeps.` }),
   age: setting(duration(SECOND, 100 * YEAR), { about: `How long ${of} keeps an entry.` }),
-  bytes: setting(bytes(4 * KIB, 1024 * GIB), { about: `How many bytes of entries ${of} keeps.` }),
+  bytes: setting(bytes(4 * KIB, 1024 * GIB), { about: `Maximum size of the entries that ${of} keeps.` }),
 })
 
 /**
@@ -101,7 +101,7 @@ export const schema = v.strictObject({
   }),
   heartbeat: settingOr(duration(SECOND, 10 * MINUTE), {
     about:
-      "Longest silence on a stream: after it the hub sends a comment. Keep it below the idle timeout of each proxy on the way.",
+      "Maximum silence on a stream: after it the hub sends a comment. Keep it below the idle timeout of each proxy on the way.",
     default: "15s",
   }),
   stallTimeout: settingOr(duration(SECOND, HOUR), {
@@ -110,7 +110,7 @@ export const schema = v.strictObject({
   }),
   maxStreamAge: setting(duration(SECOND, 30 * DAY), {
     about:
-      "Longest life of a stream. The hub ends it up to a tenth earlier, and the client resumes. Set it below a total limit of a proxy.",
+      "Maximum duration of a stream. The hub ends it up to a tenth earlier, and the client resumes. Set it below a total limit of a proxy.",
     otherwise: "no limit",
   }),
   retry: settingOr(duration(0, HOUR), { about: "How long clients wait before they reconnect.", default: "1s" }),

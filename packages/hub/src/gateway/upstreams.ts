@@ -32,7 +32,7 @@ export interface Upstreams {
 const RETRYABLE: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504, 529])
 /** Delay before a retry at the same upstream, in ms: the first, and the maximum. */
 const DELAY = { first: 250, max: 4_000 }
-/** Longest `Retry-After` that the gateway waits for, in ms. A client that gets a longer one decides for itself. */
+/** Maximum `Retry-After` that the gateway waits for, in ms. A client that gets a longer one decides for itself. */
 const LONGEST_RETRY_AFTER = 30_000
 
 export function createUpstreams(options: readonly UpstreamOptions[], limits: GatewayLimits): Upstreams {

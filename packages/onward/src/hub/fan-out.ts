@@ -7,7 +7,7 @@ import { Delivery } from "./delivery.ts"
 import type { KeptEntry } from "./kept-entry.ts"
 import type { Observe } from "./observation.ts"
 
-/** Most topics whose matching patterns are remembered. */
+/** Maximum number of topics whose matching patterns are remembered. */
 const CACHED_TOPICS = 10_000
 
 interface PatternGroup {

@@ -14,9 +14,9 @@ export interface HubOptions<S extends EventSchemas = EventSchemas> {
   readonly log?: Log
   /** The events that may be published, from `defineEvents`; publishing then validates. @default any */
   readonly events?: EventContract<S>
-  /** How many of the newest entries stay in memory, for clients that reconnect. */
+  /** Limits of the newest entries in memory, for clients that reconnect. */
   readonly window?: Partial<WindowOptions>
-  /** Longest silence on a stream, in ms. @default 15_000 */
+  /** Maximum silence on a stream, in ms. @default 15_000 */
   readonly heartbeat?: number
   /** How long a client may read nothing before its stream is closed, in ms. It resumes when it reconnects. @default 120_000 */
   readonly stallTimeout?: number

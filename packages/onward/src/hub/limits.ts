@@ -3,21 +3,21 @@ import { checkNames } from "../options.ts"
 
 /** Limits of a hub. A stream or message over a limit is refused with an `OnwardError`, before any byte is sent. Open streams are never evicted. */
 export interface Limits {
-  /** Streams open at once in this process. 503 `too_many_connections`. @default 50_000 */
+  /** Maximum number of open streams in this process. 503 `too_many_connections`. @default 50_000 */
   readonly connections: number
-  /** Streams open at once under one `limitKey` (a user, an address). 429 `too_many_connections_for_key`. @default 100 */
+  /** Maximum number of open streams with one `limitKey` (a user, an address). 429 `too_many_connections_for_key`. @default 100 */
   readonly connectionsPerKey: number
-  /** Topics and patterns of one subscription together. 400 `too_many_topics`. @default 100 */
+  /** Maximum number of topics and patterns of one subscription, together. 400 `too_many_topics`. @default 100 */
   readonly topics: number
-  /** Different patterns in use at once in this process. Each is matched once with every new topic. 503 `too_many_patterns`. @default 1_000 */
+  /** Maximum number of different patterns in use in this process. Each is matched once with every new topic. 503 `too_many_patterns`. @default 1_000 */
   readonly patterns: number
-  /** Different patterns in use at once under one `limitKey`. 429 `too_many_patterns_for_key`. @default 250 */
+  /** Maximum number of different patterns in use with one `limitKey`. 429 `too_many_patterns_for_key`. @default 250 */
   readonly patternsPerKey: number
-  /** Length of a client's `Last-Event-ID`, in UTF-8 bytes. 400 `cursor_too_long`. @default 1_024 */
+  /** Maximum length of a client's `Last-Event-ID`, in UTF-8 bytes. 400 `cursor_too_long`. @default 1_024 */
   readonly cursorBytes: number
-  /** Size of a published message: topic, event, id, idempotency key and data, in UTF-8 bytes. 413 `message_too_large`. @default 1_048_576 */
+  /** Maximum size of a published message: topic, event, id, idempotency key and data, in UTF-8 bytes. 413 `message_too_large`. @default 1_048_576 */
   readonly messageBytes: number
-  /** Most entries a client may ask for with `last`. 400 `invalid_start`. @default 10_000 */
+  /** Maximum number of entries that a client can request with `last`. 400 `invalid_start`. @default 10_000 */
   readonly last: number
 }
 

@@ -20,7 +20,7 @@ export interface ResolvedStart {
 
 type Landmark = Extract<StartPoint, { since: unknown } | { last: unknown }>
 
-/** Most entries that are searched for the last ones that match a pattern. */
+/** Maximum number of entries that are searched for the last ones that match a pattern. */
 const MAX_LOOK_BACK = 100_000
 
 /**

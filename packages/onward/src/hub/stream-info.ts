@@ -46,7 +46,7 @@ export interface StreamInfo {
 export interface StreamsOptions {
   /** Which streams come first: the furthest behind, the oldest, or those that were sent most. @default "oldest" */
   readonly sort?: "lag" | "oldest" | "bytes"
-  /** Most streams that are returned, up to 10_000. @default 1_000 */
+  /** Maximum number of returned streams, up to 10_000. @default 1_000 */
   readonly limit?: number
 }
 

@@ -55,7 +55,7 @@ const KINDS = {
   signal: "an AbortSignal",
 } as const
 
-/** Longest `limitKey`, `userId` and `label`, in characters. */
+/** Maximum length of `limitKey`, `userId` and `label`, in characters. */
 const MAX_LIMIT_KEY = 512
 const MAX_USER_ID = 256
 const MAX_LABEL = 64
@@ -171,7 +171,7 @@ export class Subscription {
     return this.#connections.context.clock
   }
 
-  /** Longest silence on its streams, in ms. */
+  /** Maximum silence on its streams, in ms. */
   get heartbeat(): number {
     return this.#connections.context.heartbeat
   }

@@ -7,9 +7,9 @@ import { KeptEntry, sizeOf, type TextCount } from "./kept-entry.ts"
 const LOOKS = 8
 
 export interface WindowOptions {
-  /** Most entries kept in memory. @default 10_000 */
+  /** Maximum number of entries in memory. @default 10_000 */
   readonly maxEntries: number
-  /** Most characters of data kept in memory. The encoded text of the same entries can take as many again. @default 16_777_216 */
+  /** Maximum number of characters of data in memory. The encoded text of the same entries can take as many again. @default 16_777_216 */
   readonly maxChars: number
 }
 

@@ -1,7 +1,7 @@
 import type { TopicReceiver } from "../hub/index.ts"
 import { lostAfter, sentIn, type Sent } from "./read.ts"
 
-/** Most characters of messages that wait for a client; then the log is read only when they are taken. */
+/** Maximum number of characters of messages that wait for a client; then the log is read only when they are taken. */
 const MAX_CHARS = 65_536
 
 /** Receives the messages of one stream for a client that takes them when it can. */

@@ -2,7 +2,7 @@ import { markOf } from "./record.ts"
 import type { RunRegistry } from "./registry.ts"
 import type { Replica } from "./replica.ts"
 
-/** Most failed starts that are remembered until they are repeated. */
+/** Maximum number of failed starts that are remembered until they are repeated. */
 const MAX_CLAIMS = 1_000
 
 /** Claims ids for runs: of several starts, in any process, the log decides which one produces the run. */

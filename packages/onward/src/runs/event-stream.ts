@@ -8,7 +8,7 @@ export const notAnEventStream = (): OnwardError =>
 
 /** Enough characters to tell a field of an event from other text. */
 const ENOUGH = 8
-/** Most bytes that are read to find the first field. */
+/** Maximum number of bytes that are read to find the first field. */
 const MAX_READ = 4_096
 
 /**

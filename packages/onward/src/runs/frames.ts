@@ -5,7 +5,7 @@ import { turnsOf } from "../turns.ts"
 import type { Format } from "./format.ts"
 
 export interface FramesOptions {
-  /** Largest event, in bytes. @default 16 MiB */
+  /** Maximum size of an event, in bytes. @default 16 MiB */
   readonly maxEventBytes?: number
   /** Called with the data of each event before it is decoded. If it throws, the iteration fails. @default none */
   readonly onEvent?: (data: string) => void

@@ -41,7 +41,7 @@ export interface SubscriptionSseOptions extends SseResponseOptions {
 
 /** Options of `sse` for a custom source: an async iterable, a `ReadableStream` or a function. */
 export interface SourceSseOptions extends SseResponseOptions {
-  /** Longest silence on the stream before a heartbeat comment is sent, in ms. @default 15_000 */
+  /** Maximum silence on the stream before a heartbeat comment is sent, in ms. @default 15_000 */
   readonly heartbeat?: number
   /** How long the client may read nothing before it is disconnected, in ms. @default 120_000 */
   readonly stallTimeout?: number

@@ -24,7 +24,7 @@ test("docs/adapters.md has a row for each tested server, with no more claims tha
   assert.deepEqual(
     rows.map(([name]) => name),
     rigs.map(({ name }) => name),
-    "npm run adapters writes the table anew",
+    "npm run adapters writes the table again",
   )
   for (const [index, [name = "", ...cells]] of rows.entries()) {
     const ways = rigs[index]?.client.ways ?? []
@@ -49,7 +49,7 @@ test("docs/adapters.md has a row for each built framework, in the version of its
   assert.deepEqual(
     rows.map(([name]) => name),
     expected,
-    "npm run frameworks writes the table anew",
+    "npm run frameworks writes the table again",
   )
   for (const [name = "", ...cells] of rows) {
     const isLacking = apps.some((app) => app.lacksBackpressure && name.startsWith(app.framework))

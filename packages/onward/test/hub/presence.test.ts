@@ -140,7 +140,7 @@ test("no pattern matches the presence topic, and users can neither write nor rea
 
 test("invalid records of other programs on the presence topic are ignored", async () => {
   const s = await stage({ presence: COUNT })
-  for (const data of ["", "null", "[]", '{"from":1}', '{"from":"x","anew":true,"changes":1}']) {
+  for (const data of ["", "null", "[]", '{"from":1}', '{"from":"x","complete":true,"changes":1}']) {
     await s.log.append([{ topic: "stream.presence", data }])
   }
   await s.connect({ topics: ["room"] })

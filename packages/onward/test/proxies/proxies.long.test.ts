@@ -15,7 +15,7 @@ suite("proxies", { concurrency: true }, () => {
       assert.deepEqual(
         Object.fromEntries(findings),
         Object.fromEntries(said),
-        "`npm run proxies` writes the table anew",
+        "`npm run proxies` writes the table again",
       )
     })
   }

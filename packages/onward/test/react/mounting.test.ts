@@ -54,7 +54,7 @@ test("another key is another stream of the same URL", async (t) => {
   await until("events are shown", () => place.text === "open: 1 2")
   place.render(numbers({ url, name: "b" }))
   await until("another request is made", () => site.requests.length === 2 && open(site) === 1)
-  await until("it begins anew", () => place.text === "open: 1 2")
+  await until("it starts again", () => place.text === "open: 1 2")
 })
 
 test("options that change with every render keep the connection, and the latest functions are called", async (t) => {

@@ -82,7 +82,7 @@ test("queries are updated by a stream, and fetched again after a gap", async (t)
   assert.equal(market.asked, 1)
 
   place.render(shown(market.eventsWithGap))
-  await until("it is asked for anew", () => market.asked === 2)
+  await until("it is fetched again", () => market.asked === 2)
   place.render(queries.provide())
   await until("it is closed", () => market.open === 0)
   assert.deepEqual(failures, [])

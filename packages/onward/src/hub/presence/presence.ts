@@ -85,7 +85,7 @@ export function createPresence(
   /** Topics that changed since the last report. */
   const dirty = new Set<string>()
   /** Whether the next report is complete, and replaces the earlier ones. */
-  let anew = true
+  let mustSendAll = true
   /** Whether the next report asks the others for complete reports. */
   let asks = true
   let ticks = 0
@@ -105,9 +105,9 @@ export function createPresence(
     if (from === me) {
       if (heard.beat) remotePresence.missBeat()
     } else if (heard.leaves) remotePresence.forget(from)
-    else if (!heard.anew && !remotePresence.has(from)) asks = true
+    else if (!heard.complete && !remotePresence.has(from)) asks = true
     else {
-      if (heard.asks) anew = true
+      if (heard.asks) mustSendAll = true
       remotePresence.take(heard)
     }
   }
@@ -165,20 +165,20 @@ export function createPresence(
   }
 
   async function tell(beat: boolean): Promise<void> {
-    const isAll = anew || asks
+    const isAll = mustSendAll || asks
     const topics = [...(isAll ? localPresence.topics() : dirty)]
     if (isAll) forgetTold()
-    const heads = { ...(isAll && { anew: true as const }), ...(asks && { asks: true as const }) }
+    const heads = { ...(isAll && { complete: true as const }), ...(asks && { asks: true as const }) }
     const didAsk = asks
     dirty.clear()
-    anew = asks = false
+    mustSendAll = asks = false
     const list = topics.map(changeOf).filter((change) => change !== undefined)
     try {
       await internals.append(writeReport({ from: me, ...heads, ...(beat && { beat: true as const }), changes: list }))
       if (reported !== "limit") reported = undefined
     } catch (error) {
       // parts of it may have arrived
-      anew = true
+      mustSendAll = true
       asks ||= didAsk
       if (!context.isClosed) report(error instanceof OnwardError ? error.code : error, error)
     }
@@ -193,12 +193,12 @@ export function createPresence(
     const isAlone = remotePresence.size === 0
     const beat = !isAlone && ++ticks >= TICKS_A_BEAT
     if (beat) ticks = 0
-    if (asks || (!isAlone && (anew || dirty.size > 0 || beat))) await (telling = tell(beat))
+    if (asks || (!isAlone && (mustSendAll || dirty.size > 0 || beat))) await (telling = tell(beat))
     else if (isAlone) {
       // without other processes, nothing is reported; a new process gets a complete report
       dirty.clear()
       forgetTold()
-      anew = true
+      mustSendAll = true
     }
     if (!context.isClosed) cancel = clock.after(interval, () => void tick())
   }

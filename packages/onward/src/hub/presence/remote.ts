@@ -32,8 +32,8 @@ export class RemotePresence {
     return this.#processes.has(name)
   }
 
-  take({ from, anew, changes = [] }: PresenceReport): void {
-    if (anew) this.forget(from)
+  take({ from, complete, changes = [] }: PresenceReport): void {
+    if (complete) this.forget(from)
     let peer = this.#processes.get(from)
     if (!peer) this.#processes.set(from, (peer = { missed: 0, topics: new Map() }))
     peer.missed = 0

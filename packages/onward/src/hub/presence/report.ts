@@ -10,8 +10,8 @@ export type Change = readonly [topic: string, streams: number, came: readonly st
 export interface PresenceReport {
   /** The process. */
   readonly from: string
-  /** It is complete, and replaces the earlier ones. */
-  readonly anew?: true
+  /** It has all topics of the process, and replaces its earlier reports. */
+  readonly complete?: true
   /** It asks all others for complete reports. */
   readonly asks?: true
   /** It is a beat: sent at intervals, to show that the process is alive. */
@@ -21,7 +21,7 @@ export interface PresenceReport {
   readonly changes?: readonly Change[]
 }
 
-/** Most users in one change. */
+/** Maximum number of users in one change. */
 const PORTION = 200
 /** About how many characters of changes one message has at most. */
 const PART_CHARS = 65_536
