@@ -34,7 +34,7 @@ export interface ConnectionOptions extends RequestOptions {
   readonly eventTimeout?: number
   /** Maximum delay that a server can request with `retry` or `Retry-After`, in ms. @default 3_600_000 */
   readonly maxServerDelay?: number
-  /** The source of time and random numbers. In tests, a clock of `onward/testing`. @default the machine's */
+  /** The source of time and random numbers. In tests, a clock of `onward/testing`. @default the system clock */
   readonly clock?: Clock
 }
 

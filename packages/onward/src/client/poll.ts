@@ -11,7 +11,7 @@ export interface PollingOptions {
   readonly streamTimeout?: number
   /** How long the client uses long polling before it tries to stream again, in ms. @default 600_000 */
   readonly retryStreamAfter?: number
-  /** The source of time. In tests, a clock of `onward/testing`. @default the machine's */
+  /** The source of time. In tests, a clock of `onward/testing`. @default the system clock */
   readonly clock?: Clock
 }
 

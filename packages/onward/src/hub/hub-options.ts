@@ -36,7 +36,7 @@ export interface HubOptions<S extends EventSchemas = EventSchemas> {
    * and operations of the log. It is called synchronously, so it must be fast. For metrics and traces. @default not called
    */
   readonly observe?: (observation: HubObservation) => void
-  /** The source of time and random numbers. In tests, a clock of `onward/testing`. @default the machine's */
+  /** The source of time and random numbers. In tests, a clock of `onward/testing`. @default the system clock */
   readonly clock?: Clock
 }
 

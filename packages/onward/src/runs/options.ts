@@ -55,7 +55,7 @@ export interface RunsOptions<F = unknown> {
   readonly onEvent?: (event: RunEvent) => void
   /** Called with errors of sources and stores. Viewers never receive their text. @default console.error */
   readonly onError?: (error: unknown) => void
-  /** The source of time and random numbers. In tests, a clock of `onward/testing`. @default the hub's, else the machine's */
+  /** The source of time and random numbers. In tests, a clock of `onward/testing`. @default the hub's, else the system clock */
   readonly clock?: Clock
 }
 
