@@ -18,7 +18,6 @@ export interface TestProcess {
  * The slowest files. They start first, because a file of a minute that starts last delays the whole run.
  */
 export const LONGEST: readonly string[] = [
-  "packages/onward/test/chaos/chaos.slow.test.ts",
   "packages/onward/test/client/browsers/shared.slow.test.ts",
   "packages/hub/test/page.slow.test.ts",
   "examples/test/frameworks.slow.test.ts",
