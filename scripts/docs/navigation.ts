@@ -27,6 +27,7 @@ export const NAVIGATION: readonly Group[] = [
       "docs/production.md",
       "docs/troubleshooting.md",
       "docs/several-processes.md",
+      "docs/private.md",
       "docs/redis.md",
       "docs/postgres.md",
       "docs/nats.md",

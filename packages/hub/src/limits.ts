@@ -9,8 +9,10 @@ export interface HubLimits {
   readonly streamsPerAddress: number
   /** Maximum number of topics and patterns of one stream. @default 100 */
   readonly topics: number
-  /** Maximum number of different patterns in use in one process. @default 1_000 */
+  /** Maximum number of different patterns that one topic is compared with: those that begin as it does. @default 1_000 */
   readonly patterns: number
+  /** Maximum memory of the different patterns in use in one process, in bytes, estimated. @default 64 MiB */
+  readonly patternBytes: number
   /** Maximum number of different patterns in use by one caller. @default 250 */
   readonly patternsPerAddress: number
   /** Maximum number of open presence streams in one process, a tenth of them for one caller. @default 1_000 */
@@ -28,6 +30,7 @@ const OPTION_OF: Readonly<Record<string, string>> = {
   "limits.connections": "--max-streams",
   "limits.connectionsPerKey": "--max-streams-per-address",
   "limits.patterns": "--max-patterns",
+  "limits.patternBytes": "--max-pattern-memory",
   "limits.patternsPerKey": "--max-patterns-per-address",
 }
 

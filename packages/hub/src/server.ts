@@ -75,6 +75,7 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
         connectionsPerKey: limits.streamsPerAddress,
         topics: limits.topics,
         patterns: limits.patterns,
+        patternBytes: limits.patternBytes,
         patternsPerKey: limits.patternsPerAddress,
       },
       ...(counted.length > 0 && { presence: { patterns: counted, grace: config.presenceGrace } }),

@@ -103,7 +103,7 @@ const understood: [args: string, env: Record<string, string>, config: object][] 
     },
   ],
   [
-    "serve --max-streams 1 --max-streams-per-address 2 --max-topics 3 --max-patterns 4 --max-patterns-per-address 5 --max-presence-streams 6 --max-body 7000 --max-bodies 8000 --max-head 9000 --refuse status",
+    "serve --max-streams 1 --max-streams-per-address 2 --max-topics 3 --max-patterns 4 --max-pattern-memory 10000 --max-patterns-per-address 5 --max-presence-streams 6 --max-body 7000 --max-bodies 8000 --max-head 9000 --refuse status",
     {},
     {
       limits: {
@@ -111,6 +111,7 @@ const understood: [args: string, env: Record<string, string>, config: object][] 
         streamsPerAddress: 2,
         topics: 3,
         patterns: 4,
+        patternBytes: 10_000,
         patternsPerAddress: 5,
         presenceStreams: 6,
         bodyBytes: 7_000,

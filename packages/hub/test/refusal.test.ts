@@ -69,7 +69,8 @@ const limited: [limits: Partial<HubLimits>, paths: readonly string[], status: nu
   [{ streams: 1 }, ["/events?topic=a", "/events?topic=b"], 503, /\(--max-streams = 1\)/],
   [{ streamsPerAddress: 1 }, ["/events?topic=a", "/events?topic=b"], 429, /\(--max-streams-per-address = 1\)/],
   [{ topics: 2 }, ["/events?topic=a&topic=b&topic=c"], 400, /Raise --max-topics to allow more\.$/],
-  [{ patterns: 1 }, ["/events?topic=a/*", "/events?topic=b/*"], 503, /\(--max-patterns = 1\)/],
+  [{ patterns: 1 }, ["/events?topic=a/*", "/events?topic=a/b*"], 503, /\(--max-patterns = 1\)/],
+  [{ patternBytes: 2_000 }, ["/events?topic=a/*", "/events?topic=b/*"], 503, /\(--max-pattern-memory = 2000\)/],
   [{ patternsPerAddress: 1 }, ["/events?topic=a/*", "/events?topic=b/*"], 429, /\(--max-patterns-per-address = 1\)/],
   [{ presenceStreams: 1 }, ["/presence/events?topic=a", "/presence/events?topic=b"], 429, /--max-presence-streams/],
 ]

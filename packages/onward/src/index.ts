@@ -31,7 +31,10 @@ export {
   type PreparedStream,
   type Presence,
   type PresenceOptions,
+  type PublishOptions,
   type PublishResult,
+  type Resolved,
+  type ResolveOptions,
   type StartOutcome,
   type StartPoint,
   type StreamInfo,
@@ -39,6 +42,7 @@ export {
   type StreamState,
   type SubscribeOptions,
   type Subscription,
+  type TopicMatcher,
   type WatchedTopics,
   type WindowOptions,
 } from "./hub/index.ts"

@@ -24,10 +24,20 @@ export interface Message<Data = unknown> {
   readonly retry?: number
   /** Idempotency key, not sent to subscribers. While its entry is kept, a message with the same key is a repeat and is not stored. */
   readonly idempotencyKey?: string
+  /**
+   * More topics of the same message, at most 999. A subscriber that asks for several of its topics receives it once. Id and idempotency key
+   * count on `topic`.
+   */
+  readonly also?: readonly string[]
+  /** Delivers the message only to subscriptions whose `may` covers one of its topics. @default every subscription of its topics */
+  readonly private?: true
 }
 
-/** A message as logs store it: checked, with its data as text. */
-export interface StoredMessage extends Message<string> {
+/** The fields of a message that a log stores. */
+export const MESSAGE_FIELDS: readonly string[] = ["topic", "data", "event", "id", "retry", "idempotencyKey"]
+
+/** A message as logs store it: checked, with its data as text. A log knows neither `also` nor `private`: the hub files such messages. */
+export interface StoredMessage extends Omit<Message<string>, "also" | "private"> {
   readonly data: string
 }
 
@@ -35,7 +45,7 @@ export interface StoredMessage extends Message<string> {
 export type Position = string
 
 /** A stored message: message, position and time. */
-export interface Entry extends StoredMessage {
+export interface Entry extends StoredMessage, Pick<Message, "also" | "private"> {
   readonly position: Position
   /** When the log stored it, in milliseconds since 1970. Never smaller than that of an earlier entry. */
   readonly time: number

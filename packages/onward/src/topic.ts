@@ -6,6 +6,8 @@ import { findApart, Literal, segmentEnd, SLASH } from "./literal.ts"
 
 /** Maximum length of a topic name and a pattern, in UTF-8 bytes. */
 export const MAX_TOPIC_BYTES = 1024
+/** Maximum length of a topic name where every name is allowed, in UTF-8 bytes. */
+export const MAX_ANY_TOPIC_BYTES = 4096
 /** Maximum number of wildcards (`*` and `:name`) in one pattern. */
 export const MAX_WILDCARDS = 8
 
@@ -18,7 +20,7 @@ const UNSUPPORTED = /[{}()\\?+]|\*\*/
 export const isPattern = (selector: string): boolean => WILDCARD.test(selector)
 
 /** Names that no publisher may use, and no pattern matches: Onward's own. */
-const isReserved = (topic: string): boolean => topic.startsWith("stream.")
+export const isReserved = (topic: string): boolean => topic.startsWith("stream.")
 
 /** Checks a topic name; throws `OnwardError("invalid_selector")`. */
 export function checkTopic(topic: string): void {
@@ -34,11 +36,14 @@ export function checkTopic(topic: string): void {
   }
 }
 
-function checkText(text: unknown, what: string): void {
+/** Checks a topic name that is not Onward's: any line of text. Throws `OnwardError("invalid_selector")`. */
+export const checkAnyTopic = (topic: string): void => checkText(topic, "a topic", MAX_ANY_TOPIC_BYTES)
+
+function checkText(text: unknown, what: string, maxBytes = MAX_TOPIC_BYTES): void {
   if (typeof text !== "string" || text === "")
     throw new OnwardError("invalid_selector", `${what} must be a non-empty string, not ${kindOf(text)}`)
-  if (text.length > MAX_TOPIC_BYTES || byteLength(text) > MAX_TOPIC_BYTES) {
-    throw new OnwardError("invalid_selector", `${what} may be ${MAX_TOPIC_BYTES} bytes long at most`)
+  if (text.length > maxBytes || byteLength(text) > maxBytes) {
+    throw new OnwardError("invalid_selector", `${what} may be ${maxBytes} bytes long at most`)
   }
   if (!text.isWellFormed()) throw new OnwardError("invalid_selector", `${what} holds half a surrogate pair`)
   if (CONTROL_CHARACTER.test(text)) throw new OnwardError("invalid_selector", `${what} cannot hold control characters`)
@@ -82,6 +87,10 @@ export function compilePattern(pattern: string): Matcher {
     return at >= 0 && endsWith(last, topic, at) && !isReserved(topic)
   }
 }
+
+/** How topics that match a checked pattern begin: literals with one path segment between each two. */
+export const patternPrefix = (pattern: string): string[] =>
+  (pattern.split("*")[0] ?? "").split(/(?<=^|\/):[A-Za-z_$][\w$]*/)
 
 function tokenize(run: string, index: number, runs: readonly string[]): Token[] {
   const tokens: Token[] = []

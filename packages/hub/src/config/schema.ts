@@ -148,9 +148,15 @@ export const schema = v.strictObject({
       flag: "max-topics",
     }),
     patterns: settingOr(integer(1, 1_000_000), {
-      about: "Different patterns in use in one process. Beyond it: 503 `too_many_patterns`.",
+      about:
+        "Different patterns that one topic is compared with: those that begin as it does, such as all that start with `*`. Beyond it: 503 `too_many_patterns`.",
       default: 1_000,
       flag: "max-patterns",
+    }),
+    patternBytes: settingOr(bytes(KIB, 4_096 * MIB), {
+      about: "Memory of the different patterns in use in one process, estimated. Beyond it: 503 `too_many_patterns`.",
+      default: "64MiB",
+      flag: "max-pattern-memory",
     }),
     patternsPerAddress: settingOr(integer(1, 1_000_000), {
       about: "Different patterns in use by one client address. Beyond it: 429 `too_many_patterns_for_key`.",

@@ -1,7 +1,8 @@
 import type { Frame } from "../frame.ts"
 import type { Entry, Position } from "../message.ts"
-import type { Matcher } from "../topic.ts"
 import type { Batch, Part } from "./batch.ts"
+import { logTopicsOf, MANY, outerName, readLogTopic, topicsOf } from "./filing.ts"
+import type { Permission, Selector } from "./selector.ts"
 import type { Reader } from "./window.ts"
 
 /** A live connection, for the fan-out. */
@@ -18,8 +19,11 @@ export interface Listener {
 
 /** The checked topics of a subscription. */
 export interface Selection {
+  /** Exact topics, by the names of `innerName`. */
   readonly topics: readonly string[]
-  readonly patterns: readonly string[]
+  readonly selectors: readonly Selector[]
+  /** Undefined when it may read no private entry. */
+  readonly may: Permission | undefined
   /** The stream ends after the first entry for which this is true. */
   readonly until: ((entry: Entry) => boolean) | undefined
 }
@@ -35,12 +39,14 @@ export interface Remaining {
 }
 
 /**
- * All connections with the same topics and patterns. What they share happens once: matching, encoding, and the time of the last write.
+ * All connections with the same topics, patterns, matchers and permission. What they share happens once: matching, encoding, and the time
+ * of the last write.
  */
 export class Audience implements Reader {
   readonly key: string
   readonly topics: readonly string[]
-  readonly patterns: readonly string[]
+  readonly selectors: readonly Selector[]
+  readonly may: Permission | undefined
   readonly until: ((entry: Entry) => boolean) | undefined
   readonly live: Set<Listener> = new Set()
   /** Connections in any state. */
@@ -49,6 +55,8 @@ export class Audience implements Reader {
   batch: Batch | undefined
   /** What they have not received of earlier turns. */
   remaining: Remaining | undefined
+  /** Position of the last entry that was added to what its live connections are to receive. */
+  marked: Position = ""
   /** When something was last written to all live members, by the monotonic clock. */
   wroteAt = 0
   /** Position of the last entry written to all live members. */
@@ -56,21 +64,57 @@ export class Audience implements Reader {
   /** Entries and bytes that were written to all live members, since it exists: a stream knows them without counting each delivery. */
   sentEntries = 0
   sentBytes = 0
-  readonly #matchers: readonly Matcher[]
+  readonly #topics: ReadonlySet<string>
+  #logTopics: readonly string[] | undefined
 
-  constructor(key: string, selection: Selection, matchers: readonly Matcher[]) {
+  constructor(key: string, { topics, selectors, may, until }: Selection) {
     this.key = key
-    this.topics = selection.topics
-    this.patterns = selection.patterns
-    this.until = selection.until
-    this.#matchers = matchers
+    this.topics = topics
+    this.selectors = selectors
+    this.may = may
+    this.until = until
+    this.#topics = new Set(topics)
+  }
+
+  /** The patterns, and the keys of the matchers. */
+  get patterns(): readonly string[] {
+    return this.selectors.map(({ name }) => name)
   }
 
   get hasPatterns(): boolean {
-    return this.patterns.length > 0
+    return this.selectors.length > 0
   }
 
-  matches(topic: string): boolean {
-    return this.topics.includes(topic) || this.#matchers.some((matches) => matches(topic))
+  logTopics(hasMany: boolean): readonly string[] {
+    this.#logTopics ??= this.topics.flatMap((topic) => logTopicsOf(topic, this.may?.covers(topic) === true))
+    return hasMany ? [...this.#logTopics, MANY] : this.#logTopics
+  }
+
+  wants(entry: Entry): boolean {
+    return this.#selects(entry.topic, entry.also) && this.mayRead(entry)
+  }
+
+  /** Whether it may read an entry that it selects. */
+  mayRead(entry: Entry): boolean {
+    if (!entry.private) return true
+    const { may } = this
+    return may !== undefined && topicsOf(entry).some((topic) => may.covers(topic))
+  }
+
+  concerns(logTopic: string): boolean {
+    if (logTopic === "*" || logTopic === MANY) return true
+    const { topic, isPrivate } = readLogTopic(logTopic)
+    return this.#selects(topic) && (!isPrivate || this.may?.covers(topic) === true)
+  }
+
+  #selects(topic: string, also?: readonly string[]): boolean {
+    return this.#matches(topic) || (also?.some((each) => this.#matches(each)) ?? false)
+  }
+
+  #matches(topic: string): boolean {
+    if (this.#topics.has(topic)) return true
+    if (this.selectors.length === 0) return false
+    const name = outerName(topic)
+    return name !== undefined && this.selectors.some(({ matches }) => matches(name))
   }
 }

@@ -9,11 +9,13 @@ import type { HubContext } from "./hub-context.ts"
 import { Keys } from "./keys.ts"
 import type { CloseReason } from "./observation.ts"
 import type { LocalPresence } from "./presence/local.ts"
-import type { StartPoint } from "./start-point.ts"
+import type { ResolvedStart } from "./resolve-start.ts"
+import type { StartPoint, UnknownId } from "./start-point.ts"
 
 /** How one stream is opened. */
 export interface OpenOptions {
-  readonly start: StartPoint
+  readonly start: StartPoint | ResolvedStart
+  readonly unknownId: UnknownId
   readonly limitKey: string | undefined
   readonly signal: AbortSignal | undefined
   readonly userId: string | undefined
@@ -64,22 +66,23 @@ export class Connections implements CursorOwner {
         `Connection limit reached (limits.connections = ${limits.connections}). Retry later or raise the limit.`,
       )
     }
-    if (limitKey !== undefined) this.#keys.admit(limitKey, selection.patterns)
+    if (limitKey !== undefined) this.#keys.admit(limitKey, keysOf(selection))
   }
 
-  open(selection: Selection, sink: Sink, { start, limitKey, signal, userId, label, follow }: OpenOptions): void {
+  open(selection: Selection, sink: Sink, options: OpenOptions): void {
+    const { start, unknownId, limitKey, signal, userId, label, follow } = options
     // admitted just before the hub began to close
     if (this.#refusal || signal?.aborted) return sink.close()
     const audience = this.context.fanOut.enter(selection)
     const id = ++this.#lastId
     const cursor = new Cursor(this.context, this, { id, audience, sink, limitKey, signal, userId, label, follow })
     this.#wheel.add(cursor, cursor.firstBeat)
-    if (limitKey !== undefined) this.#keys.enter(limitKey, selection.patterns)
+    if (limitKey !== undefined) this.#keys.enter(limitKey, keysOf(selection))
     if (signal) this.#group(signal).cursors.add(cursor)
     this.#localPresence?.enter(selection.topics, userId)
-    const { topics, patterns } = selection
+    const { topics, patterns } = audience
     this.context.observe?.({ type: "opened", ...cursor.observed, topics, patterns, userId, limitKey })
-    cursor.start(start)
+    cursor.start(start, unknownId)
   }
 
   onOver(cursor: Cursor): void {
@@ -87,7 +90,7 @@ export class Connections implements CursorOwner {
     this.#wheel.delete(cursor)
     this.context.fanOut.leave(audience)
     this.#localPresence?.leave(audience.topics, userId)
-    if (limitKey !== undefined) this.#keys.leave(limitKey, audience.patterns)
+    if (limitKey !== undefined) this.#keys.leave(limitKey, keysOf(audience))
     if (signal) this.#signals.get(signal)?.leave(cursor)
   }
 
@@ -151,6 +154,9 @@ export class Connections implements CursorOwner {
 
 /** A program that ends streams for reasons of its own names them by the reason of its signal. */
 const reasonOf = ({ reason }: AbortSignal): CloseReason => (typeof reason === "string" ? reason : "aborted")
+
+/** The patterns and matchers of a stream. */
+const keysOf = ({ selectors }: Pick<Selection, "selectors">): string[] => selectors.map(({ key }) => key)
 
 /** The streams that end with one signal. They share one listener, which is removed with the last of them. */
 class SignalGroup {

@@ -1,5 +1,6 @@
 import { turnsOf } from "../turns.ts"
 import { FanOut } from "./fan-out.ts"
+import { unfiledLog } from "./filed-log.ts"
 import type { HubContext } from "./hub-context.ts"
 import type { HubSettings } from "./hub-options.ts"
 import { LookBacks } from "./look-backs.ts"
@@ -17,7 +18,7 @@ export interface CreatedContext extends HubContext {
 export function createContext(settings: HubSettings, onGiveUp: (cause: unknown) => void): CreatedContext {
   const { log, clock, limits, heartbeat, stallTimeout, maxStreamAge, onError, observe } = settings
   const context: Omit<CreatedContext, "tail"> = {
-    log,
+    log: unfiledLog(log),
     clock,
     limits,
     heartbeat,
@@ -28,7 +29,7 @@ export function createContext(settings: HubSettings, onGiveUp: (cause: unknown) 
     turns: turnsOf(clock),
     lookBacks: new LookBacks(),
     window: new Window(settings.window, ""),
-    fanOut: new FanOut(clock, limits.patterns, observe),
+    fanOut: new FanOut(clock, limits, observe),
     tailListeners: new TailListeners(),
     isClosed: false,
     onClose: new Set(),

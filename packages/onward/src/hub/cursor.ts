@@ -9,8 +9,8 @@ import { Follower, type Receiver } from "./follower.ts"
 import type { HubContext } from "./hub-context.ts"
 import type { KeptEntry } from "./kept-entry.ts"
 import type { CloseReason, ObservedStream, StartOutcome } from "./observation.ts"
-import { resolveStart } from "./resolve-start.ts"
-import type { StartPoint } from "./start-point.ts"
+import { resolveStart, type ResolvedStart } from "./resolve-start.ts"
+import type { StartPoint, UnknownId } from "./start-point.ts"
 import { lagOf, type StreamInfo, type StreamState } from "./stream-info.ts"
 
 /** Counts the open cursors. */
@@ -86,28 +86,33 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
   }
 
   /** Begins at `start`: at once when the log need not be asked. */
-  start(start: StartPoint): void {
+  start(start: StartPoint | ResolvedStart, unknownId: UnknownId): void {
     const { tail } = this.#context
     if (start === "live") {
       this.#started("live")
       if (tail.isReady) return this.#behind().start({ position: tail.position })
     } else this.#behindSince = this.#openedAt
-    void this.#find(start)
+    if (typeof start === "object" && "position" in start) this.#begin(start)
+    else void this.#find(start, unknownId)
   }
 
-  async #find(start: StartPoint): Promise<void> {
+  async #find(start: StartPoint, unknownId: UnknownId): Promise<void> {
     const { tail, turns } = this.#context
     const isOver = (): boolean => this.#isOver()
     await tail.ready
     const asked = tail.position
     while (turns.isOver && !isOver()) await turns.next()
     const found = await this.#context.retryUntil(
-      () => resolveStart(this.#context, this.audience, start, { asked, isOver }),
+      () => resolveStart(this.#context, this.audience, start, { asked, isOver, unknownId }),
       isOver,
     )
     if (!found || isOver()) return
     if (start === "earliest") this.#started("earliest")
     else if (typeof start === "object" && !("after" in start)) this.#started("history")
+    this.#begin(found)
+  }
+
+  #begin(found: ResolvedStart): void {
     if (found.isOver) return this.finish()
     const { position, given, isUnknown } = found
     if (given === position) this.#shown = position

@@ -1,19 +1,12 @@
 import type { Clock } from "../clock.ts"
-import { OnwardError } from "../errors.ts"
 import type { Position } from "../message.ts"
-import { compilePattern, type Matcher } from "../topic.ts"
 import { Audience, type Selection } from "./audience.ts"
 import { Delivery } from "./delivery.ts"
+import { topicsOf } from "./filing.ts"
 import type { KeptEntry } from "./kept-entry.ts"
+import type { Limits } from "./limits.ts"
 import type { Observe } from "./observation.ts"
-
-/** Maximum number of topics whose matching patterns are remembered. */
-const CACHED_TOPICS = 10_000
-
-interface PatternGroup {
-  readonly matches: Matcher
-  readonly audiences: Set<Audience>
-}
+import { PatternIndex } from "./pattern-index.ts"
 
 /**
  * Finds the audiences of entries, and delivers to their live connections. Everything that arrives in one turn of the event loop is written
@@ -21,37 +14,32 @@ interface PatternGroup {
  */
 export class FanOut {
   readonly delivery: Delivery
-  readonly #maxPatterns: number
   readonly #audiences = new Map<string, Audience>()
   readonly #byTopic = new Map<string, Set<Audience>>()
-  readonly #byPattern = new Map<string, PatternGroup>()
-  /** Which pattern groups a topic matches. Cleared when a pattern is added or removed. */
-  readonly #matching = new Map<string, readonly PatternGroup[]>()
+  readonly #patterns: PatternIndex
   #privateKeys = 0
 
-  constructor(clock: Clock, maxPatterns: number, observe?: Observe) {
+  constructor(clock: Clock, limits: Pick<Limits, "patterns" | "patternBytes">, observe?: Observe) {
     this.delivery = new Delivery(clock, observe)
-    this.#maxPatterns = maxPatterns
+    this.#patterns = new PatternIndex(limits)
   }
 
   get topics(): number {
     return this.#byTopic.size
   }
 
-  /** Throws when a selection has more new patterns than `limits.patterns` allows. */
-  admit({ patterns }: Selection): void {
-    const fresh = patterns.filter((pattern) => !this.#byPattern.has(pattern))
-    if (fresh.length === 0 || this.#byPattern.size + fresh.length <= this.#maxPatterns) return
-    throw new OnwardError(
-      "too_many_patterns",
-      `Pattern limit reached (limits.patterns = ${this.#maxPatterns}). Retry later or raise the limit.`,
-    )
+  /** Throws when a selection has more new patterns and matchers than the limits allow. */
+  admit({ selectors }: Selection): void {
+    this.#patterns.admit(selectors)
   }
 
   /** The audience of a selection, with one more member. `leave` undoes it. */
   enter(selection: Selection): Audience {
+    const { topics, selectors, may, until } = selection
     // a stream with its own end cannot share its batch with others
-    const key = selection.until ? `#${this.#privateKeys++}` : JSON.stringify([selection.topics, selection.patterns])
+    const key = until
+      ? `#${this.#privateKeys++}`
+      : JSON.stringify([topics, selectors.map((each) => each.key), may?.key ?? null])
     const audience = this.#audiences.get(key) ?? this.#add(key, selection)
     audience.members++
     return audience
@@ -65,20 +53,16 @@ export class FanOut {
       set?.delete(audience)
       if (set?.size === 0) this.#byTopic.delete(topic)
     }
-    for (const pattern of audience.patterns) {
-      const group = this.#byPattern.get(pattern)
-      group?.audiences.delete(audience)
-      if (group?.audiences.size !== 0) continue
-      this.#byPattern.delete(pattern)
-      this.#matching.clear()
-    }
+    for (const selector of audience.selectors) this.#patterns.leave(selector, audience)
   }
 
   arrive(kept: KeptEntry): void {
-    const { topic } = kept.entry
-    for (const audience of this.#byTopic.get(topic) ?? []) this.#mark(audience, kept)
-    if (this.#byPattern.size === 0) return
-    for (const group of this.#groups(topic)) for (const audience of group.audiences) this.#mark(audience, kept)
+    for (const topic of topicsOf(kept.entry)) {
+      for (const audience of this.#byTopic.get(topic) ?? []) this.#mark(audience, kept)
+      for (const { audiences } of this.#patterns.matching(topic)) {
+        for (const audience of audiences) this.#mark(audience, kept)
+      }
+    }
   }
 
   /** Ends live delivery for all connections: they have everything up to `position`, and read from there themselves. */
@@ -92,36 +76,23 @@ export class FanOut {
   }
 
   #mark(audience: Audience, kept: KeptEntry): void {
-    if (audience.live.size > 0 || audience.remaining) this.delivery.add(audience, kept)
+    if (audience.live.size === 0 && !audience.remaining) return
+    // by another of its topics, or by a topic and a pattern
+    const { position } = kept.entry
+    if (audience.marked === position || !audience.mayRead(kept.entry)) return
+    audience.marked = position
+    this.delivery.add(audience, kept)
   }
 
   #add(key: string, selection: Selection): Audience {
-    const matchers = selection.patterns.map(
-      (pattern) => this.#byPattern.get(pattern)?.matches ?? compilePattern(pattern),
-    )
-    const audience = new Audience(key, selection, matchers)
+    const audience = new Audience(key, selection)
     this.#audiences.set(key, audience)
     for (const topic of selection.topics) {
       const set = this.#byTopic.get(topic)
       if (set) set.add(audience)
       else this.#byTopic.set(topic, new Set([audience]))
     }
-    for (const [i, pattern] of selection.patterns.entries()) {
-      const group = this.#byPattern.get(pattern)
-      if (group) group.audiences.add(audience)
-      else this.#byPattern.set(pattern, { matches: matchers[i] as Matcher, audiences: new Set([audience]) })
-    }
-    if (selection.patterns.length > 0) this.#matching.clear()
+    for (const selector of selection.selectors) this.#patterns.enter(selector, audience)
     return audience
-  }
-
-  #groups(topic: string): readonly PatternGroup[] {
-    let groups = this.#matching.get(topic)
-    if (!groups) {
-      groups = [...this.#byPattern.values()].filter((group) => group.matches(topic))
-      if (this.#matching.size >= CACHED_TOPICS) this.#matching.clear()
-      this.#matching.set(topic, groups)
-    }
-    return groups
   }
 }

@@ -68,8 +68,16 @@ class TopicFollower implements FollowedTopic, Receiver, TailListener, Reader {
     else this.onEnd()
   }
 
-  matches(topic: string): boolean {
+  logTopics(): readonly string[] {
+    return this.topics
+  }
+
+  wants({ topic }: Entry): boolean {
     return topic === this.topics[0]
+  }
+
+  concerns(logTopic: string): boolean {
+    return logTopic === "*" || logTopic === this.topics[0]
   }
 
   async refresh(): Promise<void> {

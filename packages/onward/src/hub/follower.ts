@@ -131,15 +131,19 @@ export class Follower implements TailWaiter {
 
   async #readLog(): Promise<void> {
     const { log, tail, turns, clock } = this.#context
-    const { topics, hasPatterns } = this.#selection
+    const { hasPatterns } = this.#selection
     const after = this.#position
+    const { hasMany } = tail
+    const topics = this.#selection.logTopics(hasMany)
     const page = await this.#ask(() => log.read({ after, limit: this.#pageSize, ...(!hasPatterns && { topics }) }))
     if (!page) return
+    // the tail has meanwhile received the first entry of a kind that was not asked for
+    if (tail.hasMany !== hasMany) return this.catchUp(after)
     // ahead of the tail, or in an epoch that the tail has not seen yet: what follows comes from the tail
     const isAhead = !inSameEpoch(after, tail.position) || after > tail.position
     const upTo = tail.position
     const lost = page.lost && (await this.#concerning(page.lost))
-    const matching = await this.#matching(page.entries, ({ topic }) => topic)
+    const matching = await this.#matching(page.entries, (entry) => this.#selection.wants(entry))
     if (this.#isStopped()) return
     if (!lost ? isAhead : lost.reason === "trimmed" && (isAhead || lost.to > upTo)) return this.#waitForTail()
     if (lost && !this.#report(lost)) return
@@ -191,18 +195,20 @@ export class Follower implements TailWaiter {
   /** The part of a loss that the selection covers. */
   async #concerning(lost: Loss): Promise<Loss> {
     if (!lost.topics) return lost
-    return { ...lost, topics: new Map(await this.#matching([...lost.topics], ([topic]) => topic)) }
+    return {
+      ...lost,
+      topics: new Map(await this.#matching([...lost.topics], ([topic]) => this.#selection.concerns(topic))),
+    }
   }
 
-  /** The items whose topic the selection covers. Matching thousands of topics with a hundred patterns can take many turns. */
-  async #matching<T>(items: readonly T[], topicOf: (item: T) => string): Promise<T[]> {
+  /** Matching thousands of topics with a hundred patterns can take many turns. */
+  async #matching<T>(items: readonly T[], matches: (item: T) => boolean): Promise<T[]> {
     const { turns } = this.#context
     const matching: T[] = []
     for (const item of items) {
       if (this.#selection.hasPatterns && turns.isOver) await turns.next()
       if (this.#isStopped()) break
-      const topic = topicOf(item)
-      if (topic === "*" || this.#selection.matches(topic)) matching.push(item)
+      if (matches(item)) matching.push(item)
     }
     return matching
   }

@@ -42,6 +42,8 @@ export interface TailState {
   /** Resolves when the end of the log is known. */
   readonly ready: Promise<void>
   readonly isReady: boolean
+  /** Whether the log may have entries or losses on the topic of entries with several topics. */
+  readonly hasMany: boolean
   /** The frame that moves a client's resume point to `position`. */
   readonly checkpoint: Frame
   /** Followers that are ahead of this process; each is called once, when the tail has moved. */

@@ -1,13 +1,15 @@
 import { byteLength } from "../bytes.ts"
 import { OnwardError } from "../errors.ts"
 import type { EventInput, EventSchemas } from "../events.ts"
-import { checkMessage, repeatsOf, type Appended } from "../log/index.ts"
+import type { Appended } from "../log/index.ts"
 import type { Message, Position, StoredMessage } from "../message.ts"
 import { kindOf } from "../kind.ts"
 import { checkKinds, checkNames } from "../options.ts"
+import { checkPublished, checkPublishOptions, type CheckedMessage, type PublishOptions } from "./check-published.ts"
 import { Connections } from "./connections.ts"
 import { end } from "./control.ts"
 import { createContext } from "./create-context.ts"
+import { appendFiled, type Filed } from "./filed-log.ts"
 import { setInternals } from "./hub-context.ts"
 import { resolveOptions, type HubOptions } from "./hub-options.ts"
 import type { Observe } from "./observation.ts"
@@ -38,11 +40,14 @@ export interface Hub<S extends EventSchemas = EventSchemas> {
    * `publishResults` tells repeats.
    * @throws OnwardError `invalid_message`, `message_too_large`, `validation_failed`, `invalid_selector`, `hub_closed`, `log_…`
    */
-  publish(message: MessageOf<S>): Promise<string>
-  /** Publishes messages atomically: all or none, in order, next to each other in the log. */
-  publishMany(messages: readonly MessageOf<S>[]): Promise<string[]>
+  publish(message: MessageOf<S>, options?: PublishOptions): Promise<string>
+  /**
+   * Publishes messages atomically: all or none, in order, next to each other in the log. Only a message that is sent although its `id` is
+   * known, by `repeatedIds`, or that shares its `id` with a message of other topics, is stored after the others.
+   */
+  publishMany(messages: readonly MessageOf<S>[], options?: PublishOptions): Promise<string[]>
   /** Publishes messages like `publishMany`. Resolves to the id of each, and whether it is a repeat. */
-  publishResults(messages: readonly MessageOf<S>[]): Promise<PublishResult[]>
+  publishResults(messages: readonly MessageOf<S>[], options?: PublishOptions): Promise<PublishResult[]>
   /**
    * Creates a subscription for an adapter's `sse`. It does not throw for invalid topics, patterns, keys and start points, which often come
    * from clients: `sse` answers them with 400.
@@ -100,11 +105,9 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
   // after `connections`, which a log that fails at once gives up
   tail.start()
 
-  const check = (message: Message): StoredMessage => checkMessage(message, limits.messageBytes, limits.cursorBytes)
-
-  async function validated(message: Message): Promise<StoredMessage> {
-    if (!events) return check(message)
-    return check({ ...message, data: await events.validate(message.event ?? "message", message.data) })
+  async function validated(message: Message, how: PublishOptions): Promise<CheckedMessage> {
+    const data = await events?.validate(message.event ?? "message", message.data)
+    return checkPublished({ ...message, data }, limits, how)
   }
 
   async function append(messages: readonly StoredMessage[]): Promise<Appended> {
@@ -123,15 +126,19 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
     }
   }
 
-  async function publishUnobserved(given: readonly Message[]): Promise<PublishResult[]> {
-    return (await stored(given)).results
+  async function publishUnobserved(given: readonly Message[], how: PublishOptions = {}): Promise<PublishResult[]> {
+    return (await stored(given, how)).results
   }
 
-  async function publishObserved(given: readonly Message[], observe: Observe): Promise<PublishResult[]> {
+  async function publishObserved(
+    given: readonly Message[],
+    observe: Observe,
+    how: PublishOptions = {},
+  ): Promise<PublishResult[]> {
     const startedAt = clock.monotonic()
     const told = { type: "published", messages: given } as const
     try {
-      const { messages, results } = await stored(given)
+      const { messages, results } = await stored(given, how)
       let repeated = 0
       let bytes = 0
       for (const [i, { data }] of messages.entries()) {
@@ -146,15 +153,19 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
     }
   }
 
-  const publishResults = observe ? (given: readonly Message[]) => publishObserved(given, observe) : publishUnobserved
+  const publishResults: Hub["publishResults"] = observe
+    ? (given, how) => publishObserved(given, observe, how)
+    : (given, how) => publishUnobserved(given, how)
 
-  async function stored(given: readonly Message[]): Promise<Stored> {
-    const messages = events ? await Promise.all(given.map(validated)) : given.map(check)
-    const appended = await append(messages)
-    const repeats = repeatsOf(appended)
+  async function stored(given: readonly Message[], how: PublishOptions): Promise<Stored> {
+    checkPublishOptions(how)
+    const messages = events
+      ? await Promise.all(given.map((message) => validated(message, how)))
+      : given.map((message) => checkPublished(message, limits, how))
+    const filed = await appendFiled(context.log, append, messages, how)
     const results = messages.map((message, i) => {
-      const repeated = repeats[i] === true
-      return { id: idFor(message, appended.positions[i] as Position, repeated), repeated }
+      const { position, repeated } = filed[i] as Filed
+      return { id: idFor(message, position, repeated), repeated }
     })
     return { messages, results }
   }
@@ -166,13 +177,13 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
   const hub: Hub<S> = {
     presence,
 
-    async publish(message) {
-      const [result] = await publishResults([message])
+    async publish(message, how) {
+      const [result] = await publishResults([message], how)
       return (result as PublishResult).id
     },
 
-    async publishMany(messages) {
-      return (await publishResults(messages as readonly Message[])).map(({ id }) => id)
+    async publishMany(messages, how) {
+      return (await publishResults(messages as readonly Message[], how)).map(({ id }) => id)
     },
 
     publishResults,

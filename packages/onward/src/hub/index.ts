@@ -19,5 +19,14 @@ export type { Presence } from "./presence/presence.ts"
 export type { PresenceListener, WatchedTopics } from "./presence/watchers.ts"
 export type { Limits } from "./limits.ts"
 export type { StartPoint } from "./start-point.ts"
-export { isSubscription, Subscription, type PreparedStream, type SubscribeOptions } from "./subscription.ts"
+export type { PublishOptions } from "./check-published.ts"
+export type { TopicMatcher } from "./selector.ts"
+export {
+  isSubscription,
+  Subscription,
+  type PreparedStream,
+  type Resolved,
+  type ResolveOptions,
+  type SubscribeOptions,
+} from "./subscription.ts"
 export type { WindowOptions } from "./window.ts"

@@ -1,9 +1,15 @@
 import { idOf, type Entry } from "../message.ts"
 import { encode } from "../protocol/index.ts"
+import type { UnfiledEntry } from "./filing.ts"
 
-/** Event-stream text of an entry (WHATWG HTML section 9.2.5). */
-const encodeEntry = (entry: Entry): string =>
-  encode({ event: entry.event, retry: entry.retry, id: idOf(entry), data: entry.data })
+/**
+ * Event-stream text of an entry (WHATWG HTML section 9.2.5). A checkpoint follows an id that an older entry has, because a client that
+ * resumes after that id would continue after the older one.
+ */
+function encodeEntry(entry: UnfiledEntry): string {
+  const text = encode({ event: entry.event, retry: entry.retry, id: idOf(entry), data: entry.data })
+  return entry.repeatsId ? text + encode({ id: entry.position }) : text
+}
 
 /** How many characters of text entries hold together. */
 export interface TextCount {

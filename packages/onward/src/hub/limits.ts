@@ -9,9 +9,15 @@ export interface Limits {
   readonly connectionsPerKey: number
   /** Maximum number of topics and patterns of one subscription, together. 400 `too_many_topics`. @default 100 */
   readonly topics: number
-  /** Maximum number of different patterns in use in this process. Each is matched once with every new topic. 503 `too_many_patterns`. @default 1_000 */
+  /**
+   * Maximum number of different patterns and matchers that one topic can be compared with: those whose literal beginning fits the topic, such
+   * as all patterns that start with `*`. There is no limit to patterns that begin differently, except `patternBytes`. 503
+   * `too_many_patterns`. @default 1_000
+   */
   readonly patterns: number
-  /** Maximum number of different patterns in use with one `limitKey`. 429 `too_many_patterns_for_key`. @default 250 */
+  /** Maximum memory of the different patterns and matchers in use in this process, in bytes, estimated. 503 `too_many_patterns`. @default 67_108_864 */
+  readonly patternBytes: number
+  /** Maximum number of different patterns and matchers in use with one `limitKey`. 429 `too_many_patterns_for_key`. @default 250 */
   readonly patternsPerKey: number
   /** Maximum length of a client's `Last-Event-ID`, in UTF-8 bytes. 400 `cursor_too_long`. @default 1_024 */
   readonly cursorBytes: number
@@ -26,6 +32,7 @@ export const defaultLimits: Limits = {
   connectionsPerKey: 100,
   topics: 100,
   patterns: 1_000,
+  patternBytes: 67_108_864,
   patternsPerKey: 250,
   cursorBytes: 1_024,
   messageBytes: 1_048_576,

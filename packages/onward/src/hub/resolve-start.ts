@@ -1,8 +1,9 @@
-import { formatPosition, inSameEpoch, parsePosition } from "../log/index.ts"
-import type { Position } from "../message.ts"
+import { formatPosition, inSameEpoch, parsePosition, type Log } from "../log/index.ts"
+import type { Entry, Position } from "../message.ts"
 import type { Audience } from "./audience.ts"
+import { MANY } from "./filing.ts"
 import type { HubContext } from "./hub-context.ts"
-import type { StartPoint } from "./start-point.ts"
+import type { StartPoint, UnknownId } from "./start-point.ts"
 
 /** Where a stream starts in the log. */
 export interface ResolvedStart {
@@ -23,6 +24,12 @@ type Landmark = Extract<StartPoint, { since: unknown } | { last: unknown }>
 /** Maximum number of entries that are searched for the last ones that match a pattern. */
 const MAX_LOOK_BACK = 100_000
 
+export interface ResolveOptions {
+  readonly asked: Position
+  readonly isOver: () => boolean
+  readonly unknownId: UnknownId
+}
+
 /**
  * Finds where a stream starts. `asked` is the end of the log at the time of the request. Once `isOver`, the search stops and its result is
  * not used.
@@ -31,10 +38,13 @@ export async function resolveStart(
   context: HubContext,
   audience: Audience,
   start: StartPoint,
-  { asked, isOver }: { readonly asked: Position; readonly isOver: () => boolean },
+  { asked, isOver, unknownId }: ResolveOptions,
 ): Promise<ResolvedStart> {
   if (start === "live") return { position: asked }
-  if (typeof start === "object" && "after" in start) return findCursor(context, audience, start.after)
+  if (typeof start === "object" && "after" in start) {
+    const found = await findCursor(context, audience, start.after)
+    return found.isUnknown && unknownId === "live" ? { ...found, position: asked } : found
+  }
   const position = await findLandmark(context, audience, start, isOver)
   // the log answers later than it was asked: what was published in between, in a new epoch too, is not history
   const isNews = position === undefined || !inSameEpoch(position, asked) || position > asked
@@ -55,27 +65,42 @@ async function findLandmark(
 
 async function findCursor(context: HubContext, audience: Audience, given: string): Promise<ResolvedStart> {
   const { log } = context
-  const position = parsePosition(given) ? given : await log.locate({ id: given, ...whereOf(audience) })
+  const position = parsePosition(given) ? given : await findId(context, audience, given)
   if (position !== undefined) return { position, given, isOver: await isPastEnd(context, audience, position) }
   // an unknown or removed id: everything the log keeps can be new to this client
   return { position: (await log.bounds()).first, given, isUnknown: true }
 }
 
-/** An id of a topic outside the subscription gives the same answer as an unknown id. */
-const whereOf = (audience: Audience): { topics: readonly string[]; matches?: (topic: string) => boolean } => ({
-  topics: audience.topics,
-  ...(audience.hasPatterns && { matches: (topic) => audience.matches(topic) }),
-})
+/** The oldest entry with an id. An id of a topic outside the subscription gives the same answer as an unknown id. */
+async function findId({ log, tail }: HubContext, audience: Audience, id: string): Promise<Position | undefined> {
+  const single = await log.locate({
+    id,
+    topics: audience.logTopics(false),
+    ...(audience.hasPatterns && { matches: (topic) => topic !== MANY && audience.concerns(topic) }),
+  })
+  if (!tail.hasMany) return single
+  const many = await log.locate({ id, topics: [MANY] })
+  const entry = many === undefined ? undefined : await entryAt(log, many, [MANY])
+  const isOlder = many !== undefined && (single === undefined || many < single)
+  return isOlder && entry && audience.wants(entry) ? many : single
+}
 
-async function isPastEnd({ log, window }: HubContext, audience: Audience, position: Position): Promise<boolean> {
+/** The entry at a position, on one of `topics` of the log. */
+async function entryAt(log: Log, position: Position, topics?: readonly string[]): Promise<Entry | undefined> {
   const { epoch, sequence } = parsePosition(position) ?? { epoch: "", sequence: 0 }
-  if (!audience.until || sequence === 0) return false
-  const before = formatPosition(epoch, sequence - 1)
-  const { entries } = window.covers(before)
-    ? { entries: window.read(before, audience, 1).entries.map((kept) => kept.entry) }
-    : await log.read({ after: before, limit: 1 })
-  const [entry] = entries
-  return entry?.position === position && audience.matches(entry.topic) && audience.until(entry)
+  if (sequence === 0) return undefined
+  const { entries } = await log.read({
+    after: formatPosition(epoch, sequence - 1),
+    limit: 1,
+    ...(topics && { topics }),
+  })
+  return entries[0]?.position === position ? entries[0] : undefined
+}
+
+async function isPastEnd({ log }: HubContext, audience: Audience, position: Position): Promise<boolean> {
+  if (!audience.until) return false
+  const entry = await entryAt(log, position)
+  return entry !== undefined && audience.wants(entry) && audience.until(entry)
 }
 
 async function findLast(
@@ -86,22 +111,22 @@ async function findLast(
 ): Promise<Position | undefined> {
   const { log, window, tail, lookBacks } = context
   if (count === 0) return tail.position
-  const { key, topics, hasPatterns } = audience
-  const inWindow = hasPatterns ? undefined : window.beforeLast(count, topics)
+  const { key, hasPatterns } = audience
+  const inWindow = hasPatterns ? undefined : window.beforeLast(count, audience)
   if (inWindow !== undefined) return inWindow
   return lookBacks.find(
     `${count} ${key}`,
     async (areOver) => {
-      if (hasPatterns) return lookBack(context, audience, count, areOver)
-      return (await log.locate({ last: count, topics })) ?? tail.position
+      if (hasPatterns || tail.hasMany) return lookBack(context, audience, count, areOver)
+      return (await log.locate({ last: count, topics: audience.logTopics(false) })) ?? tail.position
     },
     isOver,
   )
 }
 
-/** Finds the last entries that match patterns, which a log cannot search for: in the window, then in growing parts of the log's end. */
+/** Finds the last entries where a log cannot search for them alone: in the window, then in growing parts of the log's end. */
 async function lookBack(
-  { log, window, turns }: HubContext,
+  { log, tail, window, turns }: HubContext,
   audience: Audience,
   count: number,
   isOver: () => boolean,
@@ -114,25 +139,26 @@ async function lookBack(
   for (const { entry, before } of window.newestFirst()) {
     if (turns.isOver) await turns.next()
     if (isOver()) return undefined
-    if (audience.matches(entry.topic)) found.push(before)
+    if (audience.wants(entry)) found.push(before)
     reached = before
     looked++
     if (found.length === count) return before
   }
   const { first } = await log.bounds()
+  const among = audience.hasPatterns ? {} : { topics: audience.logTopics(tail.hasMany) }
   for (let back = Math.max(count, looked) * 4; ; back *= 4) {
-    const from = (await log.locate({ last: Math.min(back, MAX_LOOK_BACK) })) ?? first
+    const from = (await log.locate({ last: Math.min(back, MAX_LOOK_BACK), ...among })) ?? first
     const older: Position[] = []
     let before = from
     for (let at = from; at < reached;) {
       if (turns.isOver) await turns.next()
       if (isOver()) return undefined
-      const page = await log.read({ after: at, limit: 512 })
-      for (const { position, topic } of page.entries) {
-        if (position > reached) break
+      const page = await log.read({ after: at, limit: 512, ...among })
+      for (const entry of page.entries) {
+        if (entry.position > reached) break
         if (turns.isOver) await turns.next()
-        if (audience.matches(topic)) older.push(before)
-        before = position
+        if (audience.wants(entry)) older.push(before)
+        before = entry.position
       }
       if (page.next === at) break
       at = page.next

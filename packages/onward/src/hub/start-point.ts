@@ -17,6 +17,9 @@ export type StartPoint =
   /** With the newest `last` entries. */
   | { readonly last: number }
 
+/** What follows `stream.gap` for a client whose last event id the log does not know: all kept entries, or only new ones. */
+export type UnknownId = "replay" | "live"
+
 const NAMED = ["live", "earliest"]
 const KEYS = ["after", "since", "last"]
 

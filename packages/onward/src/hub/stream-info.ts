@@ -15,7 +15,7 @@ export interface StreamInfo {
   readonly label: string | undefined
   /** Its exact topics. */
   readonly topics: readonly string[]
-  /** Its patterns. */
+  /** Its patterns, and the keys of its matchers. */
   readonly patterns: readonly string[]
   /** The `limitKey` of its subscription. */
   readonly limitKey: string | undefined

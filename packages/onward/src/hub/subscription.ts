@@ -2,12 +2,16 @@ import type { Clock } from "../clock.ts"
 import type { Entry } from "../message.ts"
 import { OnwardError } from "../errors.ts"
 import { kindOf } from "../kind.ts"
-import { checkKinds, checkNames } from "../options.ts"
+import { checkKinds, checkNames, durationOf } from "../options.ts"
 import type { Sink } from "../sink.ts"
-import { checkTopic, compilePattern } from "../topic.ts"
+import { checkTopic } from "../topic.ts"
 import type { Selection } from "./audience.ts"
 import type { Connections } from "./connections.ts"
-import type { Limits } from "./limits.ts"
+import { innerName } from "./filing.ts"
+import { findStart } from "./find-start.ts"
+import type { HubContext } from "./hub-context.ts"
+import type { ResolvedStart } from "./resolve-start.ts"
+import { checkMatcherKinds, Permission, selectorOfPattern, splitMatchers, type TopicMatcher } from "./selector.ts"
 import { checkStart, checkStartKind, type StartPoint } from "./start-point.ts"
 
 export interface SubscribeOptions {
@@ -17,6 +21,15 @@ export interface SubscribeOptions {
   readonly topics?: readonly string[]
   /** Patterns: `*` for any characters, `:name` for one path segment, as in `news/*` or `users/:id`; `*` alone is every topic. */
   readonly patterns?: readonly string[]
+  /** Further topics, selected by rules of the program. At most 1,000; not counted in `limits.topics`. @default none */
+  readonly matchers?: readonly TopicMatcher[]
+  /**
+   * Which private entries it may receive: those with a topic that one of these matches. They must also have a topic that it asks for, the
+   * same or another. At most 1,000. @default none
+   */
+  readonly may?: readonly TopicMatcher[]
+  /** What follows `stream.gap` for a client whose last event id is unknown: all kept entries, or only new ones. @default "replay" */
+  readonly unknownId?: "replay" | "live"
   /** The start point if the client sends none. @default "live" */
   readonly from?: StartPoint
   /** Whether a client without a last event id may choose its start point (`earliest`, `since`, `last`). @default true */
@@ -38,6 +51,9 @@ export interface SubscribeOptions {
 const OPTIONS = [
   "topics",
   "patterns",
+  "matchers",
+  "may",
+  "unknownId",
   "from",
   "allowHistory",
   "limitKey",
@@ -73,14 +89,18 @@ function listOf(name: string, list: readonly string[] = []): string[] {
   )
 }
 
-/** Throws `OnwardError` for values that a client can cause: names, keys and start points often come from a request. */
-function checkValues(
-  { topics, patterns }: Selection,
-  { limitKey, userId, label, from }: SubscribeOptions,
-  limits: Limits,
-): void {
+/**
+ * Checks values that a client can cause, because names, keys and start points often come from a request.
+ * @throws OnwardError
+ */
+function selectionOf(options: SubscribeOptions, { limits, onError }: HubContext): Selection {
+  const { matchers = [], may, until, limitKey, userId, label, from } = options
+  const topics = listOf("topics", options.topics)
+  const patterns = listOf("patterns", options.patterns)
   const count = topics.length + patterns.length
-  if (count === 0) throw new OnwardError("invalid_selector", "The list of topics is empty. Name at least one topic.")
+  if (count + matchers.length === 0) {
+    throw new OnwardError("invalid_selector", "The list of topics is empty. Name at least one topic.")
+  }
   if (count > limits.topics) {
     throw new OnwardError(
       "too_many_topics",
@@ -88,11 +108,18 @@ function checkValues(
     )
   }
   for (const topic of topics) checkTopic(topic)
-  for (const pattern of patterns) compilePattern(pattern)
+  const selected = splitMatchers("matchers", matchers)
+  const selection = {
+    topics: [...new Set([...topics, ...selected.topics.map(innerName)])].sort(),
+    selectors: [...patterns.map(selectorOfPattern), ...selected.selectors],
+    may: may && new Permission(may),
+    until: until && guarded(until, onError),
+  }
   checkName("limitKey", limitKey, MAX_LIMIT_KEY)
   checkName("userId", userId, MAX_USER_ID)
   checkName("label", label, MAX_LABEL)
   if (from !== undefined) checkStart(from, limits)
+  return selection
 }
 
 function checkName(name: string, value: string | undefined, max: number): void {
@@ -103,14 +130,15 @@ function checkName(name: string, value: string | undefined, max: number): void {
   )
 }
 
-function refusalOf(check: () => void): OnwardError | undefined {
+const EMPTY: Selection = { topics: [], selectors: [], may: undefined, until: undefined }
+
+function resultOf<T>(check: () => T): T | OnwardError {
   try {
-    check()
+    return check()
   } catch (error) {
     if (error instanceof OnwardError) return error
     throw error
   }
-  return undefined
 }
 
 /** An `until` that throws ends its own stream only. */
@@ -130,6 +158,23 @@ export interface PreparedStream {
   start(sink: Sink): void
 }
 
+/** What is known of a start point before the stream begins. */
+export interface Resolved {
+  /**
+   * `live`: new entries only · `earliest`: a start that depends on what the log keeps, `since` and `last` too · `known`: everything after
+   * the id is kept · `trimmed`: entries after the id are lost, or it is of an earlier epoch · `unknown`: the log does not know the id ·
+   * `unavailable`: the log did not answer in time.
+   */
+  readonly found: "live" | "earliest" | "known" | "trimmed" | "unknown" | "unavailable"
+  /** Starts there. The start point of the request does not count. */
+  readonly subscription: Subscription
+}
+
+export interface ResolveOptions {
+  /** How long to wait for the log, in ms. @default 5_000 */
+  readonly timeout?: number
+}
+
 /** Whether a value is a subscription, of any copy of the library: bundlers and reloads in development make copies. */
 export const isSubscription = (value: unknown): value is Subscription =>
   value instanceof Object && "onward.subscription" in value
@@ -142,6 +187,7 @@ export class Subscription {
   readonly #connections: Connections
   readonly #selection: Selection
   readonly #options: SubscribeOptions
+  readonly #start: StartPoint | ResolvedStart | undefined
   /** The error that `open` throws when names, key or start point are invalid. Adapters answer with it; read it to send a different answer. */
   readonly refusal: OnwardError | undefined
 
@@ -151,19 +197,25 @@ export class Subscription {
   }
 
   /** Made by `hub.subscribe`. */
-  constructor(connections: Connections, options: SubscribeOptions) {
+  constructor(connections: Connections, options: SubscribeOptions, start?: StartPoint | ResolvedStart) {
     this.#connections = connections
     this.#options = options
+    this.#start = start
     checkNames("subscribe", options, OPTIONS)
     checkKinds("subscribe", options, KINDS)
-    if (options.topics === undefined && options.patterns === undefined) {
+    const { topics, patterns, matchers, may, unknownId, from } = options
+    if (topics === undefined && patterns === undefined && matchers === undefined) {
       throw new TypeError('subscribe needs `topics` or `patterns`. Pass for instance { topics: ["news"] }.')
     }
-    if (options.from !== undefined) checkStartKind(options.from)
-    const topics = listOf("topics", options.topics)
-    const patterns = listOf("patterns", options.patterns)
-    this.#selection = { topics, patterns, until: options.until && guarded(options.until, connections.context.onError) }
-    this.refusal = refusalOf(() => checkValues(this.#selection, options, connections.context.limits))
+    checkMatcherKinds("matchers", matchers)
+    checkMatcherKinds("may", may)
+    if (unknownId !== undefined && unknownId !== "replay" && unknownId !== "live") {
+      throw new TypeError(`subscribe: \`unknownId\` must be "replay" or "live", not ${kindOf(unknownId)}.`)
+    }
+    if (from !== undefined) checkStartKind(from)
+    const selection = resultOf(() => selectionOf(options, connections.context))
+    this.refusal = selection instanceof OnwardError ? selection : undefined
+    this.#selection = selection instanceof OnwardError ? EMPTY : selection
   }
 
   /** The clock of its hub, by which a client's "ten minutes ago" is counted. */
@@ -174,6 +226,29 @@ export class Subscription {
   /** Maximum silence on its streams, in ms. */
   get heartbeat(): number {
     return this.#connections.context.heartbeat
+  }
+
+  /** Whether it was made by `resolve`, so that it ignores the start point of a request. */
+  get isResolved(): boolean {
+    return this.#start !== undefined
+  }
+
+  /**
+   * Finds where a stream will start before its response begins, for a response head that depends on it.
+   * @param asked the start point that the client sent, if any
+   * @throws OnwardError as `open` does for a start point
+   */
+  async resolve(asked?: StartPoint, options: ResolveOptions = {}): Promise<Resolved> {
+    checkNames("resolve", options, ["timeout"])
+    const timeout = durationOf("resolve: `timeout`", options.timeout, 5_000)
+    if (this.refusal) throw this.refusal
+    const start = this.#startOf(asked)
+    const { context } = this.#connections
+    const { found, resolved = start } = await findStart(context, this.#selection, start, {
+      unknownId: this.#options.unknownId ?? "replay",
+      timeout,
+    })
+    return { found, subscription: new Subscription(this.#connections, this.#options, resolved) }
   }
 
   /**
@@ -197,14 +272,17 @@ export class Subscription {
 
   #open(asked: StartPoint | undefined): PreparedStream {
     if (this.refusal) throw this.refusal
-    const { limitKey, signal, userId, label, from = "live", allowHistory = true, follow = true } = this.#options
-    const isResume = typeof asked === "object" && "after" in asked
-    const start =
-      asked !== undefined && (isResume || allowHistory) ? checkStart(asked, this.#connections.context.limits) : from
+    const { limitKey, signal, userId, label, unknownId = "replay", follow = true } = this.#options
+    const start = this.#start ?? this.#startOf(asked)
     this.#connections.admit(this.#selection, limitKey)
-    return {
-      start: (sink) =>
-        this.#connections.open(this.#selection, sink, { start, limitKey, signal, userId, label, follow }),
-    }
+    const how = { start, unknownId, limitKey, signal, userId, label, follow }
+    return { start: (sink) => this.#connections.open(this.#selection, sink, how) }
+  }
+
+  #startOf(asked: StartPoint | undefined): StartPoint {
+    const { from = "live", allowHistory = true } = this.#options
+    const isResume = typeof asked === "object" && "after" in asked
+    const isTaken = asked !== undefined && (isResume || allowHistory)
+    return isTaken ? checkStart(asked, this.#connections.context.limits) : from
   }
 }

@@ -3,6 +3,8 @@ import type { Frame } from "../frame.ts"
 import { inSameEpoch, type Appended, type Page } from "../log/index.ts"
 import type { Entry, Position, StoredMessage } from "../message.ts"
 import { checkpoint } from "./control.ts"
+import { isOnMany, MANY, unfile } from "./filing.ts"
+import { epochStart } from "./follower.ts"
 import type { HubContext, TailState, TailWaiter } from "./hub-context.ts"
 
 const PAGE = 1_000
@@ -14,6 +16,7 @@ export class Tail implements TailState {
   position: Position = ""
   readonly #ready = Promise.withResolvers<void>()
   isReady = false
+  hasMany = false
   readonly waiting: Set<TailWaiter> = new Set()
   readonly #context: Omit<HubContext, "tail">
   /** Calls of `reachEnd` that wait until the tail has moved. */
@@ -50,10 +53,26 @@ export class Tail implements TailState {
     if (!bounds) this.#hasFailed = true
     if (!bounds || context.isClosed) return
     this.position = bounds.last
+    this.hasMany = await this.#findMany(bounds.last)
     await this.#remember(bounds.last)
     if (context.isClosed) return
     this.isReady = true
     void this.#watch(isOver)
+  }
+
+  /** Whether the log has, or had, entries with several topics. When it does not answer, they are assumed. */
+  async #findMany(last: Position): Promise<boolean> {
+    const { log } = this.#context
+    try {
+      for (let after = epochStart(last); ;) {
+        const { entries, next, lost } = await log.read({ after, topics: [MANY], limit: 1 })
+        if (entries.length > 0 || lost) return true
+        if (next === after || next >= last) return false
+        after = next
+      }
+    } catch {
+      return true
+    }
   }
 
   /**
@@ -111,7 +130,7 @@ export class Tail implements TailState {
       if (i > 0 && this.#context.turns.isOver) return this.wake()
       const position = positions[i] as Position
       // a repeat has the position of an earlier entry
-      if (position > this.position) this.#arrive({ ...message, position, time })
+      if (position > this.position) this.#arrive(unfile({ ...message, position, time }))
     }
     this.#moved()
   }
@@ -170,6 +189,7 @@ export class Tail implements TailState {
   #arrive(entry: Entry): void {
     this.position = entry.position
     this.#checkpoint = undefined
+    this.hasMany ||= isOnMany(entry)
     this.#context.fanOut.arrive(this.#context.window.push(entry))
     this.#context.tailListeners.arrive(entry)
   }
@@ -178,6 +198,7 @@ export class Tail implements TailState {
     const { fanOut, tailListeners, window } = this.#context
     const before = this.position
     this.position = position
+    this.hasMany = true
     this.#newest = ""
     this.#checkpoint = undefined
     window.reset(position)

@@ -1,6 +1,7 @@
 import type { Entry, Position } from "../message.ts"
 import { inSameEpoch } from "../log/index.ts"
 import type { Turns } from "../turns.ts"
+import { topicsOf } from "./filing.ts"
 import { KeptEntry, sizeOf, type TextCount } from "./kept-entry.ts"
 
 /** How many entries are matched between two looks at the clock. Matching a hostile topic takes up to a millisecond. */
@@ -13,11 +14,17 @@ export interface WindowOptions {
   readonly maxChars: number
 }
 
-/** What is read from the window: exact topics, and whether patterns must be matched too. */
+/** What is read from the window and the log. */
 export interface Reader {
+  /** Exact topics. */
   readonly topics: readonly string[]
+  /** Whether entries of other topics must be looked at too. */
   readonly hasPatterns: boolean
-  matches(topic: string): boolean
+  /** Where the log has entries of the exact topics. `hasMany`: see `TailState`. */
+  logTopics(hasMany: boolean): readonly string[]
+  wants(entry: Entry): boolean
+  /** Whether it misses something when entries of this topic of the log are lost. */
+  concerns(logTopic: string): boolean
 }
 
 /** Numbers of one topic's entries, oldest first; the first `head` are gone. */
@@ -68,11 +75,13 @@ export class Window {
     const number = this.#base + this.#entries.length
     const kept = new KeptEntry(entry, this.#texts)
     this.#entries.push(kept)
-    this.chars += entry.data.length
+    this.chars += charsOf(entry)
     this.end = entry.position
-    const index = this.#topics.get(entry.topic)
-    if (index) index.numbers.push(number)
-    else this.#topics.set(entry.topic, { numbers: [number], head: 0 })
+    for (const topic of topicsOf(entry)) {
+      const index = this.#topics.get(topic)
+      if (index) index.numbers.push(number)
+      else this.#topics.set(topic, { numbers: [number], head: 0 })
+    }
     while (this.size > this.#options.maxEntries || (this.chars > this.#options.maxChars && this.size > 0)) this.#drop()
     return kept
   }
@@ -103,7 +112,7 @@ export class Window {
     for (const number of reader.hasPatterns ? this.#from(from) : this.#ofTopics(from, reader.topics)) {
       const kept = this.#at(number)
       const { entry } = kept
-      if (!reader.hasPatterns || reader.matches(entry.topic)) {
+      if (reader.wants(entry)) {
         entries.push(kept)
         chars += sizeOf(kept)
         if (chars >= maxChars) return { entries, next: entry.position }
@@ -113,22 +122,23 @@ export class Window {
     return { entries, next: this.end }
   }
 
-  /** The position just before the `count` newest entries on these topics; undefined when fewer are in the window. */
-  beforeLast(count: number, topics: readonly string[]): Position | undefined {
-    const lists = topics.flatMap((topic) => this.#topics.get(topic) ?? [])
+  /** The position just before the `count` newest entries that `reader` wants on its exact topics; undefined when fewer are in the window. */
+  beforeLast(count: number, reader: Reader): Position | undefined {
+    const lists = reader.topics.flatMap((topic) => this.#topics.get(topic) ?? [])
     const ends = lists.map(({ numbers }) => numbers.length)
     let number = -1
-    for (let left = count; left > 0; left--) {
+    for (let left = count; left > 0;) {
       let newest = -1
       for (const [i, { numbers, head }] of lists.entries()) {
         const end = ends[i] as number
-        if (end > head && (newest < 0 || (numbers[end - 1] as number) > number)) {
-          newest = i
-          number = numbers[end - 1] as number
-        }
+        if (end > head) newest = Math.max(newest, numbers[end - 1] as number)
       }
       if (newest < 0) return undefined
-      ends[newest] = (ends[newest] as number) - 1
+      number = newest
+      // an entry with several topics is in several lists
+      for (const [i, { numbers }] of lists.entries())
+        if (numbers[(ends[i] as number) - 1] === number) (ends[i] as number)--
+      if (reader.wants(this.#at(number).entry)) left--
     }
     return number < 0 ? undefined : this.#before(number)
   }
@@ -152,8 +162,8 @@ export class Window {
   *#ofTopics(from: number, topics: readonly string[]): Iterable<number> {
     const [only] = topics
     if (only !== undefined && topics.length === 1) return yield* this.#after(only, from)
-    const all = topics.flatMap((topic) => [...this.#after(topic, from)])
-    yield* all.sort((a, b) => a - b)
+    const all = new Set(topics.flatMap((topic) => [...this.#after(topic, from)]))
+    yield* [...all].sort((a, b) => a - b)
   }
 
   *#after(topic: string, from: number): Iterable<number> {
@@ -194,21 +204,33 @@ export class Window {
     const { entry } = kept
     kept.leaveWindow()
     this.#entries[this.#head++] = undefined
-    this.chars -= entry.data.length
+    this.chars -= charsOf(entry)
     this.start = entry.position
-    const index = this.#topics.get(entry.topic) as TopicIndex
-    if (++index.head === index.numbers.length) this.#topics.delete(entry.topic)
-    else if (index.head > 64 && index.head * 2 > index.numbers.length) {
-      index.numbers = index.numbers.slice(index.head)
-      index.head = 0
-    }
+    for (const topic of topicsOf(entry)) this.#dropFrom(topic)
     if (this.#head > 1024 && this.#head * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#head)
       this.#base += this.#head
       this.#head = 0
     }
   }
+
+  /** Removes the oldest entry of a topic from its index. */
+  #dropFrom(topic: string): void {
+    const index = this.#topics.get(topic) as TopicIndex
+    if (++index.head === index.numbers.length) this.#topics.delete(topic)
+    else if (index.head > 64 && index.head * 2 > index.numbers.length) {
+      index.numbers = index.numbers.slice(index.head)
+      index.head = 0
+    }
+  }
 }
+
+/** What each further topic of an entry takes in the index, in characters, about. */
+const TOPIC_CHARS = 64
+
+/** Characters of an entry that count against `maxChars`. */
+const charsOf = ({ data, also }: Entry): number =>
+  also ? also.reduce((sum, topic) => sum + topic.length + TOPIC_CHARS, data.length) : data.length
 
 /** The smallest i in [low, high) for which `holds`, or `high`; `holds` must be false up to some point and true after it. */
 function lowerBound(low: number, high: number, holds: (i: number) => boolean): number {

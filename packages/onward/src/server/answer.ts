@@ -47,7 +47,7 @@ function answerSubscription(
 ): StreamAnswer {
   const clock = options.clock ?? source.clock
   const isPoll = wantsPoll(request)
-  const checked = checkRequest(request, options, { clock, isWhole: isPoll })
+  const checked = checkRequest(request, options, { clock, isWhole: isPoll, hasStart: source.isResolved })
   if (!isAccepted(checked)) return checked
   const { asked, cors } = checked
   const { headers, isGzip = false } = (options.compress !== undefined && request.negotiate?.(checked.headers)) || {
@@ -80,7 +80,7 @@ function answerCustom(
   options: SourceSseOptions,
 ): StreamAnswer | Promise<StreamAnswer> {
   const { clock = systemClock } = options
-  const checked = checkRequest(request, options, { clock, isWhole: false })
+  const checked = checkRequest(request, options, { clock, isWhole: false, hasStart: false })
   if (isAccepted(checked) && request.method !== "HEAD") return openCustom(request, source, options, checked)
   discardSource(source)
   return isAccepted(checked) ? { status: 200, headers: checked.headers } : checked
@@ -126,7 +126,7 @@ interface Accepted {
 function checkRequest(
   request: StreamRequest,
   options: SseResponseOptions,
-  { clock, isWhole }: { readonly clock: Clock; readonly isWhole: boolean },
+  { clock, isWhole, hasStart }: { readonly clock: Clock; readonly isWhole: boolean; readonly hasStart: boolean },
 ): Accepted | StreamAnswer {
   if (request.hasLeft) return GONE
   const cors = options.cors && corsHeaders(request, options.cors, Object.keys(options.headers ?? {}))
@@ -134,7 +134,7 @@ function checkRequest(
   if (refusal) return refusal
   try {
     const headers = streamHeaders(options, cors, { isWhole })
-    const asked = startPointOf(request, clock.now())
+    const asked = hasStart ? undefined : startPointOf(request, clock.now())
     return afterOf(asked) === END_ID ? nothingLeft(cors) : { asked, cors, headers }
   } catch (error) {
     if (!isOnwardError(error)) throw error

@@ -95,7 +95,12 @@ const defaults: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
     assert.equal(await codeOf(() => more.open()), "too_many_topics")
   },
   async "limits.patterns: 1_000"(here) {
-    assert.deepEqual(await admitted(here, 1_000, (i) => ({ patterns: [`${i}/*`] })), [1_000, "too_many_patterns"])
+    assert.deepEqual(await admitted(here, 1_000, (i) => ({ patterns: [`*/${i}`] })), [1_000, "too_many_patterns"])
+  },
+  async "limits.patternBytes: 67_108_864"(here) {
+    const optionsOf = (i: number): SubscribeOptions => ({ patterns: [`${i}/`.padEnd(1_000, "x") + "*"] })
+    // each counts 9,236 bytes
+    assert.deepEqual(await admitted(here, 7_266, optionsOf), [7_266, "too_many_patterns"])
   },
   async "limits.patternsPerKey: 250"(here) {
     const optionsOf = (i: number): SubscribeOptions => ({

@@ -136,16 +136,32 @@ test("one limit key cannot use all patterns, and can use again what its streams 
   assert.throws(() => open("c/*", "d/*", "e/*"), refused)
 })
 
-test("too many different patterns are refused before the stream starts", async () => {
+test("too many different patterns for one topic are refused before the stream starts", async () => {
   const { connect, hub } = await stage({ limits: { patterns: 2 } })
-  const one = await connect({ patterns: ["a/*", "b/*"] })
-  await connect({ patterns: ["b/*"] })
-  assert.throws(() => hub.subscribe({ patterns: ["c/*"] }).open(), { code: "too_many_patterns", retryable: true })
+  const one = await connect({ patterns: ["a/*", "a/b*"] })
+  await connect({ patterns: ["a/*"] })
+  const refused = { code: "too_many_patterns", retryable: true }
+  for (const pattern of ["a/b/c*", "*", "a*", ":x/b", "a/b/c"]) {
+    assert.throws(() => hub.subscribe({ patterns: [pattern] }).open(), refused, pattern)
+  }
   one.leave()
   hub
-    .subscribe({ patterns: ["c/*"] })
+    .subscribe({ patterns: ["a/b/c*"] })
     .open()
     .start(new Recorder())
+})
+
+test("patterns that no topic is compared with at once are not limited by number, but by memory", async () => {
+  const { connect, hub } = await stage({ limits: { patterns: 1, patternBytes: 200_000 } })
+  const streams = [await connect({ patterns: ["room/0/*"] })]
+  const refused = { code: "too_many_patterns", retryable: true }
+  await assert.rejects(async () => {
+    for (let i = 1; i < 10_000; i++) streams.push(await connect({ patterns: [`room/${i}/*`] }))
+  }, refused)
+  assert.ok(streams.length > 50, `${streams.length} patterns`)
+  streams.pop()?.leave()
+  await connect({ patterns: ["room/x/*"] })
+  assert.throws(() => hub.subscribe({ patterns: ["room/y/*"] }).open(), refused)
 })
 
 test("a message's size is counted in bytes, in all fields", async () => {

@@ -27,7 +27,9 @@ class NaiveWindow {
   }
 
   get chars(): number {
-    return this.entries.reduce((sum, { data }) => sum + data.length, 0)
+    return this.entries.reduce((sum, { data, also = [] }) => {
+      return also.reduce((chars, topic) => chars + topic.length + 64, sum + data.length)
+    }, 0)
   }
 
   push(entry: Entry): void {
@@ -42,11 +44,11 @@ class NaiveWindow {
     this.start = position
   }
 
-  read(after: Position, isMeant: (topic: string) => boolean, maxChars: number): { entries: Entry[]; next: Position } {
+  read(after: Position, wants: (entry: Entry) => boolean, maxChars: number): { entries: Entry[]; next: Position } {
     const entries: Entry[] = []
     let chars = 0
     for (const entry of this.entries) {
-      if (entry.position <= after || !isMeant(entry.topic)) continue
+      if (entry.position <= after || !wants(entry)) continue
       entries.push(entry)
       chars += sizeOf(new KeptEntry(entry))
       if (chars >= maxChars) return { entries, next: entry.position }
@@ -54,8 +56,8 @@ class NaiveWindow {
     return { entries, next: this.end }
   }
 
-  beforeLast(count: number, topics: readonly string[]): Position | undefined {
-    const found = this.entries.filter(({ topic }) => topics.includes(topic)).at(-count)
+  beforeLast(count: number, wants: (entry: Entry) => boolean): Position | undefined {
+    const found = this.entries.filter(wants).at(-count)
     return found && this.before(found)
   }
 
@@ -64,7 +66,13 @@ class NaiveWindow {
   }
 }
 
-const everything: Reader = { topics: [], hasPatterns: true, matches: () => true }
+const readerOf = (topics: readonly string[], hasPatterns: boolean, wants: (entry: Entry) => boolean): Reader => ({
+  ...{ topics, hasPatterns, wants },
+  logTopics: () => topics,
+  concerns: () => true,
+})
+
+const everything = readerOf([], true, () => true)
 
 const shapes = [
   { maxEntries: 0, maxChars: 1_000, pushes: 50 },
@@ -100,18 +108,22 @@ for (const [i, { pushes, ...most }] of shapes.entries()) {
       const topics = [...new Set([chance.pick(TOPICS), ...TOPICS.filter(() => chance.percent(25))])]
       const pattern = chance.percent(30) ? compilePattern(chance.pick(["*", "news/*", "news/:x", "none*"])) : undefined
       const isMeant = (topic: string): boolean => (pattern ?? ((name: string) => topics.includes(name)))(topic)
-      const reader: Reader = { topics, hasPatterns: pattern !== undefined, matches: isMeant }
+      const isPermitted = chance.percent(50)
+      const wants = (entry: Entry): boolean =>
+        [entry.topic, ...(entry.also ?? [])].some(isMeant) && (isPermitted || !entry.private)
+      const reader = readerOf(topics, pattern !== undefined, wants)
       const maxChars = chance.pick([0, 1, 70, 700, Infinity])
       for (const from of isCovered ? [after, naive.start] : [naive.start]) {
         const { entries, next } = window.read(from, reader, maxChars)
         const found = { entries: entries.map(({ entry }) => entry), next }
-        assert.deepEqual(found, naive.read(from, isMeant, maxChars), `after ${from}`)
+        assert.deepEqual(found, naive.read(from, wants, maxChars), `after ${from}`)
         assert.ok(window.textChars <= most.maxChars, "the texts have the limit of the entries")
         if (chance.percent(50)) continue
         for (const kept of entries) assert.equal(kept.text, new KeptEntry(kept.entry).text)
       }
       const count = 1 + chance.below(chance.pick([3, back]))
-      assert.equal(window.beforeLast(count, topics), naive.beforeLast(count, topics), `last ${count} of ${topics}`)
+      if (pattern) return
+      assert.equal(window.beforeLast(count, reader), naive.beforeLast(count, wants), `last ${count} of ${topics}`)
     }
 
     for (let pushed = 0; pushed < pushes; pushed++) {
@@ -120,7 +132,12 @@ for (const [i, { pushes, ...most }] of shapes.entries()) {
       const data = "x".repeat(chance.below(6))
       // topics pause for long, so that they leave the window whole, and come again
       const topic = chance.pick(TOPICS.slice(0, pushed % 1_000 < 700 ? 8 : 5))
-      const entry: Entry = { topic, data, position, time: pushed }
+      const also = chance.percent(10) ? [...new Set(TOPICS)].filter((each) => each !== topic && chance.percent(30)) : []
+      const entry: Entry = {
+        ...{ topic, data, position, time: pushed },
+        ...(also.length > 0 && { also }),
+        ...(chance.percent(20) && { private: true as const }),
+      }
       for (const each of [window, naive]) each.push(entry)
       positions.push(position)
       if (chance.percent(most.maxEntries > 100 ? 4 : 20)) check()

@@ -4,10 +4,8 @@ import { idFaultOf, isControlWord, isOfEventSource, MAX_ID_BYTES } from "../../e
 import { parsePosition } from "./position.ts"
 import { kindOf } from "../../kind.ts"
 import { unknownField } from "../../options.ts"
-import { serialize, type Message, type StoredMessage } from "../../message.ts"
+import { MESSAGE_FIELDS, serialize, type Message, type StoredMessage } from "../../message.ts"
 import { checkTopic } from "../../topic.ts"
-
-const FIELDS = ["topic", "data", "event", "id", "retry", "idempotencyKey"]
 
 /** Limits of the reconnection time that a publisher can request with `retry`, in milliseconds. A value outside is set to the nearest limit. */
 const MIN_RETRY = 500
@@ -17,14 +15,20 @@ const MAX_RETRY = 3_600_000
  * Validates a publisher's message and returns it in the form that logs store. Throws an `OnwardError` that names the invalid field.
  * A valid message cannot end a line early (WHATWG HTML section 9.2.5), look like a control event or a position, or have an id
  * that a client sends back changed (`idFaultOf`). `maxIdBytes` is the longest last event id that this hub accepts.
+ * `checkName` checks the topic.
  */
-export function checkMessage(message: Message, maxBytes: number, maxIdBytes: number = MAX_ID_BYTES): StoredMessage {
+export function checkMessage(
+  message: Message,
+  maxBytes: number,
+  maxIdBytes: number = MAX_ID_BYTES,
+  checkName: (topic: string) => void = checkTopic,
+): StoredMessage {
   if (typeof message !== "object" || message === null) {
     throw new OnwardError("invalid_message", `A message is an object like { topic, data }, not ${kindOf(message)}.`)
   }
-  for (const name in message) if (!FIELDS.includes(name)) throw unknownField(name, FIELDS)
+  for (const name in message) if (!MESSAGE_FIELDS.includes(name)) throw unknownField(name, MESSAGE_FIELDS)
   const { topic, event, id, retry, idempotencyKey: key } = message
-  checkTopic(topic)
+  checkName(topic)
   if (event !== undefined) checkEvent(event)
   if (id !== undefined) checkId(id, Math.min(maxIdBytes, MAX_ID_BYTES))
   if (key !== undefined) checkLine("idempotencyKey", key)

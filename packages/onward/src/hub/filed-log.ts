@@ -1,0 +1,63 @@
+import { formatPosition, parsePosition, repeatsOf, type Appended, type Log } from "../log/index.ts"
+import type { Position, StoredMessage } from "../message.ts"
+import type { CheckedMessage, PublishOptions } from "./check-published.ts"
+import { file, isEntryOf, MANY, unfile, type Again } from "./filing.ts"
+
+/** A log whose reads return entries as they were published. */
+export const unfiledLog = (log: Log): Log => ({
+  append: (messages) => log.append(messages),
+  async read(query) {
+    const page = await log.read(query)
+    return { ...page, entries: page.entries.map(unfile) }
+  },
+  bounds: () => log.bounds(),
+  locate: (landmark) => log.locate(landmark),
+  watch: (wake) => log.watch(wake),
+  close: () => log.close(),
+  ...(log.trim && { trim: () => log.trim?.() ?? Promise.resolve() }),
+})
+
+/** Where a message is, and whether the log had it already. */
+export interface Filed {
+  readonly position: Position
+  readonly repeated: boolean
+}
+
+type Append = (messages: readonly StoredMessage[]) => Promise<Appended>
+
+/** Appends messages, filing those that a log cannot express. A message that is no repeat, but that the log takes for one, is stored on its own. */
+export async function appendFiled(
+  log: Log,
+  append: Append,
+  messages: readonly CheckedMessage[],
+  { repeatedIds = "ignore" }: PublishOptions,
+): Promise<Filed[]> {
+  const scope = repeatedIds === "dispatch" ? "key" : "id and key"
+
+  async function appendAll(wanted: readonly CheckedMessage[], again?: Again): Promise<Filed[]> {
+    const stored = wanted.map((message) => file(message, scope, again))
+    const appended = await append(stored)
+    const repeats = repeatsOf(appended)
+    const all = wanted.map((_, i) => ({ position: appended.positions[i] as Position, repeated: repeats[i] === true }))
+    for (const [i, message] of wanted.entries()) {
+      const result = all[i] as Filed
+      const { topic } = stored[i] as StoredMessage
+      // elsewhere than on `MANY`, the log compares with the same topic only
+      const isCertain = !result.repeated || (scope === "id and key" && topic !== MANY)
+      if (isCertain || (await isKept(message, topic, result.position))) continue
+      const next: Again = again ? "without id and key" : "without id"
+      all[i] = (await appendAll([message], next))[0] as Filed
+    }
+    return all
+  }
+
+  async function isKept(message: CheckedMessage, topic: string, position: Position): Promise<boolean> {
+    if (scope === "key" && message.idempotencyKey === undefined) return false
+    const { epoch, sequence } = parsePosition(position) as { epoch: string; sequence: number }
+    const page = await log.read({ after: formatPosition(epoch, sequence - 1), topics: [topic], limit: 1 })
+    const [kept] = page.entries
+    return kept?.position === position && isEntryOf(kept, message, scope)
+  }
+
+  return appendAll(messages)
+}
