@@ -41,13 +41,16 @@ export async function running(example: Running, use: (example: Running) => Promi
   }
 }
 
-/** Asks until the server answers. */
+/** Maximum time until an example accepts connections, in ms: on a busy machine it takes many seconds to start. */
+const START_TIMEOUT = 60_000
+
+/** Sends requests until the server responds. */
 export async function fetchSoon(url: string, init?: RequestInit): Promise<Response> {
-  for (let tries = 0; ; tries++) {
+  for (const deadline = Date.now() + START_TIMEOUT; ;) {
     try {
       return await fetch(url, init)
     } catch (error) {
-      if (tries > 200) throw error
+      if (Date.now() > deadline) throw error
       await sleep(50)
     }
   }
