@@ -1,4 +1,4 @@
-import { Sequence } from "./sequence.ts"
+import { Sequence } from "../../packages/hub/src/commands/bench/sequence.ts"
 import type { Tally } from "./tally.ts"
 
 const LF = 10

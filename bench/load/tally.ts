@@ -1,5 +1,5 @@
 import { monotonic } from "./clock.ts"
-import { Latency } from "./latency.ts"
+import { Latency } from "../../packages/hub/src/commands/bench/latency.ts"
 
 /** What all connections of a run add up to. */
 export class Tally {

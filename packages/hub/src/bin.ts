@@ -5,7 +5,6 @@ import { checkAuth } from "./auth/index.ts"
 import { readCommandLine, type Configured } from "./command-line.ts"
 import { isClosedPipe, type Runnable } from "./commands/index.ts"
 import { loadConfig, showConfig, type Flags } from "./config/index.ts"
-import { doctor } from "./doctor/index.ts"
 import { readCertificate } from "./http-server.ts"
 import { runToken } from "./token/index.ts"
 import { UsageError } from "./usage-error.ts"
@@ -25,7 +24,6 @@ try {
   if (command.name === "help") process.stdout.write(command.text)
   else if (command.name === "version") console.log(version())
   else if (command.name === "client") await runClient(command)
-  else if (command.name === "doctor") await doctor(command)
   else if (command.name === "token create" || command.name === "token check") await runToken(command, process.env)
   else if (command.name === "backup" || command.name === "restore") await runBackup(command.name, command)
   else await run(command.name, command.flags)

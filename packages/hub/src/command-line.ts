@@ -1,7 +1,6 @@
 import { unknown } from "./arguments.ts"
 import { CLIENT_COMMANDS, commandUsage, findCommand, type Runnable } from "./commands/index.ts"
 import { optionsUsage, readFlags, type Environment, type Flags } from "./config/index.ts"
-import { readDoctor, type DoctorOptions } from "./doctor/index.ts"
 import { readToken, TOKEN_USAGE, type TokenCommand } from "./token/index.ts"
 import { UsageError } from "./usage-error.ts"
 
@@ -14,18 +13,12 @@ export const usage = (): string => `Usage: onward serve [options]           star
        onward health [options]          asks a running hub whether it answers; exit code 0 or 1
        onward backup <file> [options]   copies the SQLite log, while the hub runs
        onward restore <file> [options]  puts a backup in place, while the hub does not run
-       onward doctor <url> [options]    finds what blocks a stream
 ${clientUsage()}
 onward serve starts a hub: POST /publish, GET /events?topic=…, GET /readyz.
 Settings come from options, environment variables (onward config lists them) and a YAML file, in this order.
 
   --config <file>   The configuration file. [$ONWARD_CONFIG, or onward.yaml if it is there]
 ${optionsUsage()}
-onward doctor requests a stream and reports what buffers it, changes it or cuts it.
-
-  --header <h>      A request header, such as 'authorization: Bearer …'. Several may be given.
-  --listen <ms>     How long to listen. [until a heartbeat is due]
-
 ${TOKEN_USAGE}
   --help, --version
 `
@@ -44,7 +37,6 @@ export type Command =
   | { readonly name: "version" }
   | { readonly name: Configured; readonly flags: Flags }
   | { readonly name: Filed; readonly file: string; readonly flags: Flags }
-  | ({ readonly name: "doctor" } & DoctorOptions)
   | TokenCommand
 
 /** Commands that read the configuration. */
@@ -55,11 +47,10 @@ export type Configured = (typeof CONFIGURED)[number]
 const FILED = ["backup", "restore"] as const
 type Filed = (typeof FILED)[number]
 
-const COMMANDS = [...CONFIGURED, ...FILED, "doctor", "token", ...CLIENT_COMMANDS.map(({ table }) => table.name)]
+const COMMANDS = [...CONFIGURED, ...FILED, "token", ...CLIENT_COMMANDS.map(({ table }) => table.name)]
 
 /** Reads a command line (without `node` and the script). Throws {@link UsageError}. */
 export function readCommandLine(args: readonly string[], env: Environment = {}): Command {
-  if (args[0] === "doctor") return readDoctor(args.slice(1)) ?? help()
   if (args[0] === "token") return readToken(args.slice(1)) ?? help()
   const client = findCommand(args[0])
   if (client) {

@@ -131,12 +131,6 @@ for (const [args, env, config] of understood) {
 }
 
 const others: [args: string, command: object][] = [
-  ["doctor http://a.example/events?topic=b", { name: "doctor", url: "http://a.example/events?topic=b", headers: {} }],
-  [
-    "doctor --header X-A:1 https://a.example --header=cookie:b --listen 500",
-    { name: "doctor", url: "https://a.example", headers: { "x-a": "1", cookie: "b" }, listen: 500 },
-  ],
-  ["doctor --help", { name: "help", text: usage() }],
   ["--help", { name: "help", text: usage() }],
   ["serve -h", { name: "help", text: usage() }],
   ["--version", { name: "version" }],

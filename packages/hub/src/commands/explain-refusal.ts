@@ -18,7 +18,8 @@ export function messageOf(body: string): string | undefined {
 export async function explainRefusal({ headers }: Server, url: string): Promise<string | undefined> {
   try {
     const response = await fetch(url, {
-      headers: { accept: "text/event-stream", ...headers },
+      // an EventSource beyond a limit gets an empty stream, without a reason
+      headers: { ...headers, accept: "*/*" },
       signal: AbortSignal.timeout(TIMEOUT_MS),
       redirect: "manual",
     })

@@ -1,5 +1,7 @@
 import type { Environment } from "../config/index.ts"
 import type { CommandTable } from "./flag.ts"
+import { DOCTOR, readDoctor } from "../doctor/index.ts"
+import { BENCH, readBench } from "./bench/command-line.ts"
 import { PUBLISH, readPublish } from "./publish/command-line.ts"
 import { readTail, TAIL } from "./tail/command-line.ts"
 import type { Terminal } from "./terminal.ts"
@@ -19,7 +21,7 @@ interface ClientCommand {
   read(args: readonly string[], env: Environment): Runnable | undefined
 }
 
-/** Commands that talk to a running hub. Each is loaded when it runs. */
+/** Commands that talk to a running server. Each is loaded when it runs. */
 export const CLIENT_COMMANDS: readonly ClientCommand[] = [
   {
     table: TAIL,
@@ -33,6 +35,20 @@ export const CLIENT_COMMANDS: readonly ClientCommand[] = [
     read(args, env) {
       const options = readPublish(args, env)
       return options && { run: async (terminal) => (await import("./publish/publish.ts")).publish(options, terminal) }
+    },
+  },
+  {
+    table: BENCH,
+    read(args, env) {
+      const options = readBench(args, env)
+      return options && { run: async (terminal) => (await import("./bench/bench.ts")).bench(options, terminal) }
+    },
+  },
+  {
+    table: DOCTOR,
+    read(args) {
+      const options = readDoctor(args)
+      return options && { run: async (terminal) => (await import("../doctor/doctor.ts")).doctor(options, terminal) }
     },
   },
 ]

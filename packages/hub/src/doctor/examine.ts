@@ -1,5 +1,5 @@
 import { printable } from "../printable.ts"
-import type { Finding } from "./finding.ts"
+import type { Find, Finding } from "./finding.ts"
 import { headOf, isRefusedStream, unanswered } from "./head.ts"
 import { readFor, type Reading } from "./reading.ts"
 
@@ -64,8 +64,6 @@ export async function examine(url: string, options: ExamineOptions): Promise<boo
     aborter.abort()
   }
 }
-
-type Find = (kind: Finding["kind"], text: string, todo?: string) => void
 
 const isStream = ({ status, headers, body }: Response): boolean =>
   status === 200 && body !== null && /^text\/event-stream\b/i.test(headers.get("content-type") ?? "")

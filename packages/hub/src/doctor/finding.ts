@@ -6,3 +6,6 @@ export interface Finding {
   /** What to do. */
   readonly todo?: string
 }
+
+/** Reports a finding. */
+export type Find = (kind: Finding["kind"], text: string, todo?: string) => void

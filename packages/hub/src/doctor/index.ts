@@ -1,2 +1,1 @@
-export { readDoctor } from "./command-line.ts"
-export { doctor, type DoctorOptions } from "./doctor.ts"
+export { DOCTOR, readDoctor } from "./command-line.ts"

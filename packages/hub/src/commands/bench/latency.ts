@@ -26,7 +26,8 @@ export class Latency {
       seen += this.#counts[slot] as number
       if (seen <= wanted) continue
       const shift = Math.max(0, (slot >> BITS) - 1)
-      return ((slot - (shift << BITS) + 0.5) * 2 ** shift) / 1000
+      // the middle of the slot, which can be above the longest duration in it
+      return Math.min(this.max, ((slot - (shift << BITS) + 0.5) * 2 ** shift) / 1000)
     }
     return this.#max / 1e6
   }

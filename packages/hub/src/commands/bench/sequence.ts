@@ -1,14 +1,24 @@
-import type { Tally } from "./tally.ts"
+/** What the sequences of all subscribers count. */
+export interface SequenceCounts {
+  delivered: number
+  /** Numbers that a later one overtook for good. */
+  lost: number
+  duplicated: number
+  reordered: number
+  gaps: number
+  /** Numbers that a `stream.gap` stands for. */
+  skipped: number
+}
 
 /** Checks one subscriber's sequence numbers: each once, in order, from 1. */
 export class Sequence {
   last = 0
-  readonly #tally: Tally
+  readonly #tally: SequenceCounts
   /** Numbers that were jumped over; one that comes later was not lost but out of order. */
   #holes: Set<number> | undefined
   #gap = false
 
-  constructor(tally: Tally) {
+  constructor(tally: SequenceCounts) {
     this.#tally = tally
   }
 
