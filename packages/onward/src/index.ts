@@ -20,6 +20,7 @@ export {
   type CloseReason,
   type DisconnectOptions,
   type DrainOptions,
+  type ForgetOptions,
   type Hub,
   type HubObservation,
   type HubOptions,

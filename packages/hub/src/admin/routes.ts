@@ -15,6 +15,7 @@ import { sessionRoute } from "./session-routes.ts"
 import type { SessionStore } from "./session-store.ts"
 import { streamRoutes } from "./streams.ts"
 import { topicRoutes } from "./topics.ts"
+import { trimRoute } from "./trim.ts"
 import { tryRoutes } from "./try.ts"
 import type { Recorder } from "./worker-numbers.ts"
 
@@ -59,6 +60,7 @@ export function adminRoutes(options: AdminApiOptions): [path: string, route: Rou
       streamsByTopic: () => streams.byTopic(),
     }),
     ["/admin/explain", explainRoute({ auth, bodies })],
+    ["/admin/trim", trimRoute({ hub, bodies })],
     ...tryRoutes({ hub, auth, bodies, throttle, retry }),
   ]
 }

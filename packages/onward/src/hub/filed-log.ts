@@ -14,6 +14,7 @@ export const unfiledLog = (log: Log): Log => ({
   locate: (landmark) => log.locate(landmark),
   watch: (wake) => log.watch(wake),
   close: () => log.close(),
+  ...(log.forget && { forget: (query) => log.forget?.(query) ?? Promise.resolve(0) }),
   ...(log.trim && { trim: () => log.trim?.() ?? Promise.resolve() }),
 })
 

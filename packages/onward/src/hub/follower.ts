@@ -114,7 +114,8 @@ export class Follower implements TailWaiter {
     const { window, turns } = this.#context
     while (this.#state === "reading") {
       if (turns.isOver) return this.#readLater((later) => turns.later(later))
-      if (!window.covers(this.#position)) return void this.#readLog()
+      const isThere = window.covers(this.#position) && !window.hasForgotten(this.#position, this.#selection)
+      if (!isThere) return void this.#readLog()
       this.#losses?.hasRead()
       const { entries, next } = window.read(this.#position, this.#selection, PART_CHARS, turns)
       if (!this.#deliver(entries, next, "window")) return

@@ -6,6 +6,7 @@ import type { Message, Position, StoredMessage } from "../message.ts"
 import { kindOf } from "../kind.ts"
 import { checkKinds, checkNames } from "../options.ts"
 import { checkPublished, checkPublishOptions, type CheckedMessage, type PublishOptions } from "./check-published.ts"
+import { followForgotten, forget, type ForgetOptions } from "./forget.ts"
 import { Connections } from "./connections.ts"
 import { end } from "./control.ts"
 import { createContext } from "./create-context.ts"
@@ -67,6 +68,16 @@ export interface Hub<S extends EventSchemas = EventSchemas> {
   disconnect(id: string, options?: DisconnectOptions): boolean
   /** The streams and users on a topic, across all processes that share the log. Needs the option `presence`. */
   readonly presence: Presence
+  /**
+   * Removes the entries of a topic that were published before this call, from the log and from the memory of each process. A subscriber that
+   * has not received them gets `stream.gap`. Their ids and idempotency keys can be used again. Resolves to the number of removed entries.
+   * Entries with several topics (`also`) stay: the log has them elsewhere, and only `trim` removes them. What a store still holds of removed
+   * entries, such as a backup, is described in docs/logs.md.
+   * @throws TypeError, OnwardError `invalid_selector`, `invalid_start`, `hub_closed`, `log_unsupported`, `log_…`
+   */
+  forget(topic: string, options?: ForgetOptions): Promise<number>
+  /** Removes entries of all topics like `forget`. Needs `upTo` or `before`. */
+  trim(options: ForgetOptions): Promise<number>
   /**
    * Refuses new streams and closes all open ones, evenly over `duration` ms. Each client gets a different reconnection time. Publishing
    * still works. Resolves when all streams are closed.
@@ -174,6 +185,8 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
   const presence =
     settings.presence && localPresence ? createPresence(settings.presence, localPresence, internals) : noPresence
 
+  followForgotten(internals)
+
   const hub: Hub<S> = {
     presence,
 
@@ -187,6 +200,16 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
     },
 
     publishResults,
+
+    forget: async (topic, options = {}) => forget(internals, "forget", [topic], options),
+
+    async trim(options) {
+      checkNames("trim", options, ["upTo", "before"])
+      if (options.upTo === undefined && options.before === undefined) {
+        throw new TypeError("trim takes `upTo` or `before`. To remove one topic, use hub.forget(topic).")
+      }
+      return forget(internals, "trim", undefined, options)
+    },
 
     subscribe: (subscribeOptions) => new Subscription(connections, subscribeOptions),
 

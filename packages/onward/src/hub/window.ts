@@ -4,6 +4,8 @@ import type { Turns } from "../turns.ts"
 import { topicsOf } from "./filing.ts"
 import { KeptEntry, sizeOf, type TextCount } from "./kept-entry.ts"
 
+/** Most topics whose forgotten entries are noted. With more, the window begins after them. */
+const MAX_FORGOTTEN = 1_000
 /** How many entries are matched between two looks at the clock. Matching a hostile topic takes up to a millisecond. */
 const LOOKS = 8
 
@@ -48,6 +50,9 @@ export class Window {
   readonly #texts: TextCount = { chars: 0 }
   #entries: (KeptEntry | undefined)[] = []
   #head = 0
+  /** The newest forgotten position of each topic, after `start`. */
+  readonly #forgotten = new Map<string, Position>()
+  #forgottenTo: Position = ""
   /** Number of the entry at `#entries[0]`. */
   #base = 0
 
@@ -68,6 +73,52 @@ export class Window {
 
   covers(position: Position): boolean {
     return inSameEpoch(position, this.end) && position >= this.start && position <= this.end
+  }
+
+  /** Whether the reader misses entries after `position` that were forgotten: the log tells which. */
+  hasForgotten(position: Position, reader: Reader): boolean {
+    if (this.#forgotten.size === 0) return false
+    for (const [topic, to] of this.#forgotten) if (to > position && reader.concerns(topic)) return true
+    return false
+  }
+
+  /** Forgets entries up to a position, on these topics or on all. */
+  forget(topics: readonly string[] | undefined, upTo: Position): void {
+    if (!inSameEpoch(upTo, this.end)) return
+    if (!topics) {
+      while (this.size > 0 && (this.#entries[this.#head] as KeptEntry).entry.position <= upTo) this.#drop()
+      return
+    }
+    for (const topic of topics) this.#forgetTopic(topic, upTo)
+    if (this.#forgotten.size <= MAX_FORGOTTEN) return
+    this.forget(undefined, this.#forgottenTo)
+  }
+
+  #forgetTopic(topic: string, upTo: Position): void {
+    const index = this.#topics.get(topic)
+    if (!index) return
+    const { numbers } = index
+    const isAfter = (i: number): boolean => this.#at(numbers[i] as number).entry.position > upTo
+    const to = lowerBound(index.head, numbers.length, isAfter)
+    const left: number[] = []
+    for (const number of numbers.slice(index.head, to)) {
+      const kept = this.#at(number)
+      const { position, time, also } = kept.entry
+      // the log has it on another topic than the others of its topics
+      if (also) {
+        left.push(number)
+        continue
+      }
+      kept.leaveWindow()
+      this.chars -= charsOf(kept.entry)
+      this.#forgotten.set(topic, position)
+      if (position > this.#forgottenTo) this.#forgottenTo = position
+      // the place stays, because positions are found by halving
+      this.#entries[number - this.#base] = new KeptEntry({ position, time, topic: "", data: "" }, this.#texts)
+    }
+    index.numbers = [...left, ...numbers.slice(to)]
+    index.head = 0
+    if (index.numbers.length === 0) this.#topics.delete(topic)
   }
 
   push(entry: Entry): KeptEntry {
@@ -94,6 +145,8 @@ export class Window {
     this.#entries = []
     this.#head = 0
     this.#topics.clear()
+    this.#forgotten.clear()
+    this.#forgottenTo = ""
     this.chars = 0
     this.start = position
     this.end = position
@@ -112,7 +165,7 @@ export class Window {
     for (const number of reader.hasPatterns ? this.#from(from) : this.#ofTopics(from, reader.topics)) {
       const kept = this.#at(number)
       const { entry } = kept
-      if (reader.wants(entry)) {
+      if (entry.topic !== "" && reader.wants(entry)) {
         entries.push(kept)
         chars += sizeOf(kept)
         if (chars >= maxChars) return { entries, next: entry.position }
@@ -146,7 +199,8 @@ export class Window {
   /** All entries, the newest first, each with the position before it. The iteration can take many turns; it ends where entries were dropped. */
   *newestFirst(): Generator<{ readonly entry: Entry; readonly before: Position }> {
     for (let number = this.#base + this.#entries.length - 1; number >= this.#base + this.#head; number--) {
-      yield { entry: this.#at(number).entry, before: this.#before(number) }
+      const { entry } = this.#at(number)
+      if (entry.topic !== "") yield { entry, before: this.#before(number) }
     }
   }
 
@@ -206,7 +260,9 @@ export class Window {
     this.#entries[this.#head++] = undefined
     this.chars -= charsOf(entry)
     this.start = entry.position
-    for (const topic of topicsOf(entry)) this.#dropFrom(topic)
+    if (this.#forgotten.size > 0 && this.start >= this.#forgottenTo) this.#forgotten.clear()
+    // a forgotten entry has no topic
+    if (entry.topic !== "") for (const topic of topicsOf(entry)) this.#dropFrom(topic)
     if (this.#head > 1024 && this.#head * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#head)
       this.#base += this.#head

@@ -38,6 +38,22 @@ export interface Log {
 
   /** Applies retention now. Optional: each log also applies it itself, at the latest with the next append. */
   trim?(): Promise<void>
+
+  /**
+   * Removes entries on request, in the way retention does: the losses of their topics are noted, and their ids and idempotency keys are free
+   * again. Resolves to the number of removed entries, as soon as no `read` of any process returns them. What it has removed when it rejects
+   * stays removed; calling it again removes the rest. Each log documents what its store still holds of them, for instance in backups.
+   * Optional: without it, `hub.forget` and `hub.trim` reject with `log_unsupported`.
+   */
+  forget?(query: ForgetQuery): Promise<number>
+}
+
+/** Which entries to remove. */
+export interface ForgetQuery {
+  /** On these exact topics. @default all topics */
+  readonly topics?: readonly string[]
+  /** Up to this position and including it. A position of another epoch, or one ahead of the log, means that nothing is removed. */
+  readonly upTo: Position
 }
 
 /** The result of an append. `repeatsOf` returns which messages were repeats. */

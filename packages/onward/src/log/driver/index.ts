@@ -1,5 +1,16 @@
 export type { Entry, Message, Position, StoredMessage } from "../../message.ts"
-export type { Appended, Bounds, Landmark, Log, Loss, LossReason, Page, ReadQuery, Retention } from "../log.ts"
+export type {
+  Appended,
+  Bounds,
+  ForgetQuery,
+  Landmark,
+  Log,
+  Loss,
+  LossReason,
+  Page,
+  ReadQuery,
+  Retention,
+} from "../log.ts"
 // parts of every log
 export { createBatcher, type BatcherOptions, type PendingAppend } from "./batcher.ts"
 export { createGate, type CloseSteps, type Gate } from "./gate.ts"
@@ -7,6 +18,7 @@ export { createSweeper, type Sweeper } from "./sweeper.ts"
 export { createWatchers, type Wake, type Watchers, type WatchersOptions } from "./watchers.ts"
 // results of a log
 export { createKeptEntries, type KeptEntries, type Summary } from "./kept-entries.ts"
+export { FORGET_STEP, sequenceUpTo } from "./forget.ts"
 export { lossOf, readFrom } from "./loss.ts"
 export { merge } from "./merge.ts"
 export { createEpoch, formatPosition, inSameEpoch, parsePosition } from "./position.ts"

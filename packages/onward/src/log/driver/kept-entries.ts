@@ -54,6 +54,11 @@ export interface KeptEntries {
   expire(at: number): void
   /** Like `expire`, but removes at most `limit` entries. False when some are left. */
   expireSome(at: number, limit: number): boolean
+  /**
+   * Removes at most `limit` entries up to a sequence number, of these topics or of all, the oldest first. Returns how many; with fewer than
+   * `limit`, all of them are removed.
+   */
+  forget(topics: readonly string[] | undefined, upTo: number, limit: number): number
   read(query: ReadQuery): Page
   locate(landmark: Landmark): Position | undefined
   bounds(): Bounds
@@ -132,6 +137,19 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
     const isOld = (): boolean => count > 0 && order.at(0).at < at - limits.age
     for (let left = limit; left > 0 && isOld(); left--) remove(order.at(0))
     return !isOld()
+  }
+
+  function forget(names: readonly string[] | undefined, upTo: number, limit: number): number {
+    let removed = 0
+    const removeFrom = (kept: Deque<Kept>): void => {
+      while (removed < limit && kept.length > 0 && kept.at(0).sequence <= upTo) {
+        remove(kept.at(0))
+        removed++
+      }
+    }
+    if (names) for (const { kept } of topicsNamed(names)) removeFrom(kept)
+    else removeFrom(order)
+    return removed
   }
 
   function put(message: StoredMessage, sequence: number, present: number, at = present): Kept {
@@ -308,7 +326,7 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
     get oldestTime() {
       return count > 0 ? order.at(0).entry.time : undefined
     },
-    ...{ append, expireSome, read, locate, summary, restore },
+    ...{ append, expireSome, forget, read, locate, summary, restore },
     expire: (at) => void expireSome(at, Infinity),
     bounds: () => ({ first: positionOf(first()), last: positionOf(last) }),
     setLimits(next) {

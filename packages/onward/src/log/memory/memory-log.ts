@@ -6,6 +6,7 @@ import type { Log, Retention } from "../log.ts"
 import { createEpoch, formatPosition, parsePosition } from "../driver/position.ts"
 import { DEFAULT_RETENTION, limitsOf, RETENTION_NAMES } from "../driver/retention.ts"
 import { createWatchers } from "../driver/watchers.ts"
+import { FORGET_STEP, sequenceUpTo } from "../driver/forget.ts"
 import { turnsOf } from "../../turns.ts"
 
 /** Maximum number of entries that are removed for their age in one event-loop turn. */
@@ -74,6 +75,15 @@ export function memoryLog(options: MemoryLogOptions = {}): Log {
     bounds: () => call(() => kept.bounds()),
     watch: (wake) => call(() => watchers.add(wake)),
     trim: () => call(() => {}),
+    async forget({ topics, upTo }) {
+      const last = sequenceUpTo(upTo, epoch, kept.last)
+      for (let removed = 0; ;) {
+        const now = await call(() => kept.forget(topics, last, FORGET_STEP))
+        removed += now
+        if (now < FORGET_STEP) return removed
+        if (turns.isOver) await turns.next()
+      }
+    },
     async close() {
       isClosed = true
       await watchers.clear()

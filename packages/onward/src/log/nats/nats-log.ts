@@ -1,6 +1,8 @@
 import { checkClock, type Clock } from "../../clock.ts"
 import { OnwardError } from "../../errors.ts"
-import type { Log, Retention } from "../log.ts"
+import { FORGET_STEP } from "../driver/forget.ts"
+import { parsePosition } from "../driver/position.ts"
+import type { ForgetQuery, Log, Retention } from "../log.ts"
 import { kindOf } from "../../kind.ts"
 import { checkKinds, checkNames } from "../../options.ts"
 import { createGate } from "../driver/gate.ts"
@@ -11,7 +13,7 @@ import { createWatchers } from "../driver/watchers.ts"
 import type { NatsConnection } from "./connection.ts"
 import { DISABLED, hasNoResponder, JetStreamError, NOT_FOUND, toOnwardError } from "./failure.ts"
 import { createJetStream, type StreamInfo } from "./jetstream.ts"
-import { encodeJson } from "./record.ts"
+import { encodeJson, type Forget } from "./record.ts"
 import { CHECKSUM_BYTES } from "./checksum.ts"
 import { createSession } from "./session.ts"
 import { createWriter } from "./writer.ts"
@@ -53,7 +55,7 @@ const OPTIONS = [
 /** Maximum size of a message, in bytes, also if the server allows larger ones. */
 const MAX_MESSAGE = 1024 * 1024
 /** The description of the stream, which identifies it as a log. */
-const DESCRIPTION = "Onward log, version 2"
+const DESCRIPTION = "Onward log, version 3"
 
 /**
  * Creates a log in a JetStream stream, which any number of processes can share. Each process reads the whole stream in order and
@@ -167,6 +169,26 @@ export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}
     await session.reach(await session.store("tick", encodeJson(time), performance.now() + timeout))
   }
 
+  /** In records of a limited number of entries, because each process applies a record in one turn. */
+  async function forget({ topics, upTo }: ForgetQuery): Promise<number> {
+    const place = parsePosition(upTo)
+    if (!place) return 0
+    await session.ready()
+    const record: Forget = { ...(topics && { topics }), epoch: place.epoch, upTo: place.sequence, most: FORGET_STEP }
+    let removed = 0
+    for (;;) {
+      const sequence = await session.store("forget", encodeJson(record), performance.now() + timeout)
+      await session.reach(sequence)
+      const now = session.replica.removedBy(sequence)
+      // a replica that was made of a snapshot in between does not know: one more record removes the rest
+      if (now === undefined) continue
+      removed += now
+      if (now < FORGET_STEP) break
+    }
+    await session.compact()
+    return removed
+  }
+
   /** The time of the server: that of its newest record, plus the time since it arrived. The clock of this process can be wrong. */
   function present(): number {
     const { at, time } = session.replica
@@ -195,6 +217,7 @@ export function natsLog(connection: NatsConnection, options: NatsLogOptions = {}
         return watchers.add(wake)
       }),
     trim: () => call(tick),
+    forget: (query) => call(() => forget(query)),
     close: () => gate.close({ stop: () => sweeper.stop(), free }),
   }
 

@@ -3,7 +3,7 @@ import type { Retention } from "../log.ts"
 import type { Limits } from "../driver/retention.ts"
 
 /** The kinds of messages in the stream: the last token of their subject. */
-export const KINDS = ["batch", "part", "settings", "epoch", "tick", "chunk", "snapshot"] as const
+export const KINDS = ["batch", "part", "settings", "epoch", "tick", "forget", "chunk", "snapshot"] as const
 
 export type Kind = (typeof KINDS)[number]
 
@@ -24,6 +24,28 @@ export interface Batch {
   /** The time of the writer's clock, if the log has one. */
   readonly time?: number
   readonly calls: readonly (readonly StoredMessage[])[]
+}
+
+/** Entries to remove: of these topics or of all, up to a sequence number of an epoch, at most `most`. */
+export interface Forget {
+  readonly topics?: readonly string[]
+  readonly epoch: string
+  readonly upTo: number
+  readonly most: number
+}
+
+/** Throws when it is not written as one. */
+export function decodeForget(data: Uint8Array): Forget {
+  const forget = decodeJson(data) as Forget
+  const { topics = [], epoch, upTo, most } = forget
+  const isWellFormed =
+    Array.isArray(topics) &&
+    topics.every((topic) => typeof topic === "string") &&
+    typeof epoch === "string" &&
+    Number.isSafeInteger(upTo) &&
+    Number.isSafeInteger(most)
+  if (!isWellFormed) throw new TypeError("not a request to forget")
+  return forget
 }
 
 /** A piece of a batch that is too large for one message. */

@@ -5,6 +5,7 @@ import { formatPosition, parsePosition } from "../driver/position.ts"
 import { limitsOf } from "../driver/retention.ts"
 import {
   decodeBatch,
+  decodeForget,
   decodeJson,
   isTime,
   join,
@@ -16,6 +17,8 @@ import {
 
 /** Maximum number of writers whose newest batch number is remembered, to detect repeated batches. The oldest is forgotten first. */
 const MAX_WRITERS = 1000
+/** Requests to forget whose result is remembered. */
+const MAX_REMOVED = 1000
 /** Approximate size of a message in the stream besides its data, in bytes. */
 const OVERHEAD = 64
 /** A batch in parts is dropped if it is incomplete after this number of messages of the stream. */
@@ -60,6 +63,7 @@ export class Replica {
   written = 0
   readonly #writers = new Map<string, number>()
   readonly #parts = new Map<string, { number: number; since: number; pieces: Uint8Array[] }>()
+  readonly #removed = new Map<number, number>()
   readonly #onBatch: (writer: string, number: number, appended: readonly Appended[]) => void
 
   constructor(onBatch: (writer: string, number: number, appended: readonly Appended[]) => void) {
@@ -92,7 +96,20 @@ export class Replica {
     else if (kind === "settings") this.#adopt(decodeJson(data) as Settings)
     else if (kind === "epoch") this.kept.setEpoch(checked((decodeJson(data) as { epoch: string }).epoch))
     else if (kind === "tick") this.#tick((decodeJson(data) as { time?: unknown }).time, time)
+    else if (kind === "forget") this.#forget(data, sequence)
     else if (kind === "snapshot") this.#noteSnapshot(decodeJson(data) as SnapshotIndex, sequence)
+  }
+
+  #forget(data: Uint8Array, sequence: number): void {
+    const { topics, epoch, upTo, most } = decodeForget(data)
+    const isKnown = epoch === this.kept.epoch && upTo <= this.kept.last
+    this.#removed.set(sequence, isKnown ? this.kept.forget(topics, upTo, most) : 0)
+    if (this.#removed.size > MAX_REMOVED) this.#removed.delete(this.#removed.keys().next().value as number)
+  }
+
+  /** How many entries the record at this place in the stream removed; undefined when it is not known. */
+  removedBy(sequence: number): number | undefined {
+    return this.#removed.get(sequence)
   }
 
   #tick(time: unknown, stored: number): void {

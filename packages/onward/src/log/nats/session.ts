@@ -10,7 +10,7 @@ import { monitorConnection } from "./connection-monitor.ts"
 import { encodeJson, type Kind } from "./record.ts"
 import { createRecovery } from "./recovery.ts"
 import type { Replica } from "./replica.ts"
-import { createCompactor } from "./snapshot.ts"
+import { createCompactor, writeSnapshot } from "./snapshot.ts"
 
 /** Pause before a retry, in milliseconds. */
 const RETRY_PAUSE = 100
@@ -47,6 +47,11 @@ export interface Session {
   readonly store: (kind: Kind, data: Uint8Array, deadline: number, isOver?: () => boolean) => Promise<number>
   /** Resolves when the replica has applied this sequence number of the stream. */
   reach(sequence: number): Promise<void>
+  /**
+   * Writes what is kept into the stream, and removes from the stream what lies before it, so that the stream holds no removed entry. Calls
+   * that come while one is under way share the next.
+   */
+  compact(): Promise<void>
   close(): void
 }
 
@@ -63,6 +68,8 @@ export function createSession(options: SessionOptions): Session {
   let cancelRetry: (() => void) | undefined
   let syncing: Promise<void> | undefined
   let nextSync: Promise<void> | undefined
+  let compacting: Promise<void> = Promise.resolve()
+  let nextCompact: Promise<void> | undefined
 
   const monitor = monitorConnection(connection, stream, {
     onDisconnect: () => stopFeed(),
@@ -170,6 +177,30 @@ export function createSession(options: SessionOptions): Session {
     }
   }
 
+  function compact(): Promise<void> {
+    nextCompact ??= compacting.then(() => {
+      nextCompact = undefined
+      const done = writeKept()
+      compacting = done.catch(() => {})
+      return done
+    })
+    return nextCompact
+  }
+
+  async function writeKept(): Promise<void> {
+    const deadline = performance.now() + timeout
+    for (;;) {
+      await ready()
+      const { replica } = feed
+      const state = replica.state()
+      const how = { chunkSize: maxPayload(), timeout }
+      if (state) return whileUp(writeSnapshot(jetstream, subjectOf, state, replica.kept.entries(), how))
+      // a batch has come in part
+      if (performance.now() > deadline) throw downError()
+      await pause(RETRY_PAUSE)
+    }
+  }
+
   async function store(kind: Kind, data: Uint8Array, deadline: number, isOver = () => false): Promise<number> {
     for (;;) {
       if (monitor.isDown) throw downError()
@@ -191,7 +222,7 @@ export function createSession(options: SessionOptions): Session {
     get replica() {
       return current
     },
-    ...{ ready, sync, store },
+    ...{ ready, sync, store, compact },
     reach: (sequence) => feed.reach(sequence),
     close() {
       isClosed = true

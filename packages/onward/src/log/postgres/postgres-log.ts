@@ -4,7 +4,9 @@ import type { Message, Position } from "../../message.ts"
 import { createBatcher } from "../driver/batcher.ts"
 import { checkMessage } from "../driver/check-message.ts"
 import { createGate } from "../driver/gate.ts"
-import type { Appended, Log, Retention } from "../log.ts"
+import { FORGET_STEP } from "../driver/forget.ts"
+import { parsePosition } from "../driver/position.ts"
+import type { Appended, ForgetQuery, Log, Retention } from "../log.ts"
 import { checkKinds, checkNames, durationOf } from "../../options.ts"
 import { limitsOf, RETENTION_NAMES } from "../driver/retention.ts"
 import { createSweeper } from "../driver/sweeper.ts"
@@ -16,6 +18,7 @@ import { openTables } from "./open.ts"
 import { createReader } from "./reader.ts"
 import { checkSchemaName } from "./schema.ts"
 import { appendTo, limitsText } from "./append.ts"
+import { arrayOf } from "./text.ts"
 
 export interface PostgresLogOptions {
   /** The schema of the log's tables and functions. Each log needs its own. @default "onward" */
@@ -140,6 +143,20 @@ export function postgresLog(client: PostgresClient, options: PostgresLogOptions 
     while (await withTimeout("read", step)) if (isOver()) return
   }
 
+  async function forget({ topics, upTo }: ForgetQuery): Promise<number> {
+    const place = parsePosition(upTo)
+    if (!place) return 0
+    const names = topics ? arrayOf(topics) : null
+    const text = `SELECT ${schema}.forget($1::text::text[], $2::text, $3::text::bigint, $4::text::integer, $5::text::integer)`
+    const values = [names, place.epoch, String(place.sequence), String(FORGET_STEP), String(timeout)]
+    for (let removed = 0; ;) {
+      const [row] = await withTimeout("read", () => connection.run(text, values))
+      const now = Number(row?.[0])
+      removed += now
+      if (now < FORGET_STEP) return removed
+    }
+  }
+
   return {
     append: (messages) => gate.call(() => append(messages)),
     read: (options) => gate.call(() => query(() => reader.read(options))),
@@ -147,6 +164,7 @@ export function postgresLog(client: PostgresClient, options: PostgresLogOptions 
     locate: (landmark) => gate.call(() => query(() => reader.locate(landmark))),
     watch: (wake: (newest?: Position) => void) => gate.call(async () => notifications.watch(wake)),
     trim: () => gate.call(() => trim()),
+    forget: (query) => gate.call(() => forget(query)),
     appendIn: (transaction, messages) =>
       gate.call(async () => {
         const checked = messages.map((message) => checkMessage(message, MESSAGE_BYTES))

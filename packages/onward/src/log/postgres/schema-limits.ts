@@ -134,4 +134,49 @@ BEGIN
   RETURN EXISTS (SELECT FROM onward.topics WHERE count > p_limits[4] OR bytes > p_limits[5]);
 END
 $$;
+
+-- Removes entries on request, of these topics or of all, up to a position, at most p_most at a time; returns how many.
+CREATE OR REPLACE FUNCTION onward.forget(p_topics text[], p_epoch text, p_upto bigint, p_most integer, p_wait integer)
+RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+  l onward.log;
+  t record;
+  gone record;
+  cut bigint;
+  rest bigint := p_most;
+BEGIN
+  PERFORM set_config('lock_timeout', p_wait::text, true);
+  SELECT * INTO STRICT l FROM onward.log FOR UPDATE;
+  IF p_epoch IS DISTINCT FROM l.epoch OR p_upto > l.last THEN
+    RETURN 0;
+  END IF;
+  -- a row without an id stands for all topics
+  FOR t IN
+    SELECT o.id, greatest(o.trimmed, l.head) AS from_ FROM onward.topics o
+    WHERE o.count > 0 AND o.name IN (SELECT g.name COLLATE "C" FROM unnest(p_topics) g(name))
+    UNION ALL SELECT NULL, l.head WHERE p_topics IS NULL
+  LOOP
+    EXIT WHEN rest <= 0;
+    SELECT max(sequence) INTO cut FROM (
+      SELECT e.sequence FROM onward.entries e
+      WHERE (t.id IS NULL OR e.topic = t.id) AND e.sequence > t.from_ AND e.sequence <= p_upto
+      ORDER BY e.sequence LIMIT rest
+    ) oldest;
+    CONTINUE WHEN cut IS NULL;
+    SELECT * INTO gone FROM onward.remove(t.id, t.from_, cut);
+    l.count := l.count - gone.removed;
+    l.bytes := l.bytes - gone.weight;
+    l.trimmed := greatest(l.trimmed, cut);
+    l.empty_topics := l.empty_topics + gone.emptied;
+    IF t.id IS NULL THEN
+      l.head := cut;
+    END IF;
+    rest := rest - gone.removed;
+  END LOOP;
+  UPDATE onward.log SET count = l.count, bytes = l.bytes, head = l.head, trimmed = l.trimmed, empty_topics = l.empty_topics;
+  -- moves the head, and folds marks when there are too many; no limit is reached
+  PERFORM onward.apply_limits(l.time, '{}', array_fill('Infinity'::double precision, ARRAY[5]), 0);
+  RETURN p_most - rest;
+END
+$$;
 `

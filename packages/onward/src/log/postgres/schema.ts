@@ -6,10 +6,14 @@ import { loss } from "./schema-loss.ts"
 import { read } from "./schema-read.ts"
 
 /** The comment of the schema, which identifies it as a log. Its version increases with every change of tables or function names. */
-export const MARK = "Onward log, version 3"
+export const MARK = "Onward log, version 4"
 
 /** Comments of older versions, which {@link postgresSchema} migrates. */
-export const OLDER_MARKS: readonly string[] = ["Onward log, version 1", "Onward log, version 2"]
+export const OLDER_MARKS: readonly string[] = [
+  "Onward log, version 1",
+  "Onward log, version 2",
+  "Onward log, version 3",
+]
 
 /** Throws a `TypeError` for a name that needs quotes in SQL. */
 export function checkSchemaName(schema: string): void {

@@ -1,11 +1,12 @@
 import { checkClock, type Clock } from "../../clock.ts"
 import type { Position } from "../../message.ts"
 import { checkNames } from "../../options.ts"
-import type { Landmark, Log, Retention } from "../log.ts"
+import type { ForgetQuery, Landmark, Log, Retention } from "../log.ts"
 import { MAX_REMOVED_POSITIONS } from "../driver/removed-positions.ts"
 import { createGate } from "../driver/gate.ts"
 import { MAX_SAME_ID, idScopeOf } from "../driver/id-index.ts"
-import { formatPosition } from "../driver/position.ts"
+import { FORGET_STEP } from "../driver/forget.ts"
+import { formatPosition, parsePosition } from "../driver/position.ts"
 import { DEFAULT_RETENTION, limitsOf, RETENTION_NAMES } from "../driver/retention.ts"
 import { createSweeper } from "../driver/sweeper.ts"
 import { timeoutOf } from "../driver/timeout.ts"
@@ -81,6 +82,19 @@ export function redisLog(client: RedisClient, options: RedisLogOptions = {}): Lo
     }
   }
 
+  /** In steps, so that others get their turns. */
+  async function forget({ topics, upTo }: ForgetQuery): Promise<number> {
+    const place = parsePosition(upTo)
+    if (!place) return 0
+    const words = [place.epoch, String(place.sequence), String(FORGET_STEP), ...wordsOfTopics(topics)]
+    for (let removed = 0; ;) {
+      const { results } = await store.call("forget", [...limitWords, ...words])
+      const now = Number(results[0])
+      removed += now
+      if (now < FORGET_STEP) return removed
+    }
+  }
+
   async function locate(landmark: Landmark): Promise<Position | undefined> {
     const { epoch, results } = await store.call("locate", wordsOfLandmark(landmark))
     const [found, all = []] = results as [string, string[]?]
@@ -109,6 +123,7 @@ export function redisLog(client: RedisClient, options: RedisLogOptions = {}): Lo
     locate: (landmark) => gate.call(() => locate(landmark)),
     watch: (wake) => gate.call(async () => watchers.add(wake)),
     trim: () => gate.call(sweep),
+    forget: (query) => gate.call(() => forget(query)),
     close: () => gate.close({ stop: () => sweeper.stop(), free }),
   }
 }

@@ -163,6 +163,38 @@ local function append(at)
   return results, isBehind
 end
 
+-- Removes entries on request. Given: the epoch, up to which place, how many at most, how many topics (-1 for all), and their names.
+local function forgetEntries(at)
+  local epoch, upTo, most, count = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+  local removed = 0
+  if epoch ~= state.epoch or upTo > state.last then return 0 end
+  while count < 0 and removed < most do
+    local found, cut = redis.call('XRANGE', ENTRIES, '-', text(upTo), 'COUNT', math.min(64, most - removed)), nil
+    if not found[1] then break end
+    for _, entry in ipairs(found) do
+      cut = subtract(entry)
+      removed = removed + 1
+    end
+    redis.call('XTRIM', ENTRIES, 'MINID', text(cut + 1))
+  end
+  for i = at + 4, at + 3 + count do
+    -- a topic without entries has no row, and one must not be made: its mark would be lost
+    local row = redis.call('HEXISTS', TOPICS, ARGV[i]) == 1 and rowOf(ARGV[i])
+    while row and removed < most do
+      local found = redis.call('XRANGE', row.key, text(row.gone + 1), text(upTo), 'COUNT', math.min(64, most - removed))
+      if not found[1] then break end
+      for _, place in ipairs(found) do
+        subtract(redis.call('XRANGE', ENTRIES, place[1], place[1])[1])
+        redis.call('XDEL', ENTRIES, place[1])
+        removed = removed + 1
+      end
+    end
+  end
+  if removed > 0 then findOldest() end
+  saveAll()
+  return removed
+end
+
 local function sweep(at)
   local now, cursor, touched = math.max(state.time, present(ARGV[at])), ARGV[at + 1], {}
   if hasTopicLimits then

@@ -11,12 +11,13 @@ import { WRITE } from "./script-write.ts"
 export const SCRIPT: string = `
 if ARGV[1] == 'policy' then return string.match(redis.call('INFO', 'memory'), 'maxmemory_policy:([%w%-]+)') or '' end
 ${EPOCH}
-if op == 'append' or op == 'sweep' then
+if op == 'append' or op == 'sweep' or op == 'forget' then
 ${WRITE}
   if op == 'append' then
     local results, more = append(11)
     return answer(results, more and 1 or 0)
   end
+  if op == 'forget' then return answer(forgetEntries(11)) end
   local cursor, more = sweep(11)
   return answer(cursor, more and 1 or 0)
 end

@@ -71,9 +71,14 @@ export class Counters {
     this.#byId.clear()
   }
 
+  /** The topic of this name, if there is one. */
+  existing(name: string): Topic | undefined {
+    return this.#byName.get(name) ?? this.#remember(this.#sql.topicByName.get(name))
+  }
+
   /** The topic with this name. Created if it does not exist. */
   topicNamed(name: string): Topic {
-    const known = this.#byName.get(name) ?? this.#remember(this.#sql.topicByName.get(name))
+    const known = this.existing(name)
     if (known) return known
     const id = Number(this.#sql.insertTopic.run(name, this.log.floor).lastInsertRowid)
     this.log.empty_topics += 1

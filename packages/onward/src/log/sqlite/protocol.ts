@@ -34,9 +34,17 @@ export function columnsOf(messages: readonly StoredMessage[]): Column[] {
   return columns
 }
 
+/** Entries to remove: of these topics or of all, up to a sequence number. */
+export interface ForgetCall {
+  readonly ticket: number
+  readonly topics: readonly string[] | undefined
+  readonly upTo: number
+}
+
 export type Request =
   | { readonly kind: "append"; readonly calls: readonly AppendCall[] }
   | { readonly kind: "trim"; readonly moment: Moment; readonly ticket?: number }
+  | { readonly kind: "forget"; readonly call: ForgetCall }
   | { readonly kind: "close" }
 
 /** The result of an append, as sequence numbers. */
@@ -50,5 +58,7 @@ export interface Stored {
 export interface Reply {
   readonly ticket: number
   readonly stored?: Stored
+  /** How many entries were removed on request. */
+  readonly removed?: number
   readonly failure?: Failure
 }

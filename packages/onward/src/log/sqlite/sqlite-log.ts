@@ -7,7 +7,8 @@ import { kindOf } from "../../kind.ts"
 import { checkNames, durationOf } from "../../options.ts"
 import { turnsOf } from "../../turns.ts"
 import { createGate } from "../driver/gate.ts"
-import { formatPosition } from "../driver/position.ts"
+import { sequenceUpTo } from "../driver/forget.ts"
+import { formatPosition, parsePosition } from "../driver/position.ts"
 import { limitsOf, RETENTION_NAMES } from "../driver/retention.ts"
 import { createSweeper } from "../driver/sweeper.ts"
 import { timeoutOf } from "../driver/timeout.ts"
@@ -137,6 +138,12 @@ export function sqliteLog(path: string | URL, options: SqliteLogOptions = {}): L
       gate.call(() => ("last" in landmark ? lookBack(landmark) : query(() => reader.locate(landmark)))),
     watch: (wake) => gate.call(async () => watchers.add(wake)),
     trim: () => gate.call(() => writer.trim(moment())),
+    forget: ({ topics, upTo }) =>
+      gate.call(async () => {
+        const { last } = await query(() => reader.bounds())
+        const sequence = sequenceUpTo(upTo, epoch, parsePosition(last)?.sequence ?? 0)
+        return sequence === 0 ? 0 : writer.forget(topics, sequence)
+      }),
     close: () => gate.close({ stop: () => sweeper.stop(), free }),
   }
 

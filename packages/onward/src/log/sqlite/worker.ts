@@ -1,7 +1,7 @@
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from "node:worker_threads"
 import type { Moment } from "./age-clock.ts"
 import { failureOf, type Failure } from "./failure.ts"
-import type { AppendCall, Reply, Request, WriterOptions } from "./protocol.ts"
+import type { AppendCall, ForgetCall, Reply, Request, WriterOptions } from "./protocol.ts"
 import { WIDTH } from "./protocol.ts"
 import { Writer } from "./writer.ts"
 
@@ -14,6 +14,7 @@ const port = parentPort as MessagePort
 const writer = new Writer(workerData as WriterOptions)
 const calls: AppendCall[] = []
 const trims: number[] = []
+const forgets: (ForgetCall & { removed: number })[] = []
 let moment: Moment = { wall: 0, monotonic: 0 }
 let mustSweep = false
 let isClosing = false
@@ -38,6 +39,9 @@ function take(request: Request): void {
       moment = request.moment
       mustSweep = true
       break
+    case "forget":
+      forgets.push({ ...request.call, removed: 0 })
+      break
     case "close":
       isClosing = true
       break
@@ -49,6 +53,10 @@ function work(): boolean {
   if (calls.length > 0) {
     reply(writer.append(group()))
     mustSweep ||= writer.isBehind
+    return true
+  }
+  if (forgets[0]) {
+    forget(forgets[0])
     return true
   }
   // closing does not wait for a sweep, which the next process can do
@@ -72,6 +80,20 @@ function group(): AppendCall[] {
   const group = calls.splice(0, end < 0 ? calls.length : end)
   moment = group.at(-1)?.moment ?? moment
   return group
+}
+
+/** One step: what is appended in the meantime comes first. */
+function forget(call: ForgetCall & { removed: number }): void {
+  const { ticket, topics, upTo } = call
+  try {
+    const { removed, isDone } = writer.forget(topics, upTo)
+    call.removed += removed
+    if (!isDone) return
+    reply([{ ticket, removed: call.removed }])
+  } catch (error) {
+    reply([{ ticket, failure: failureOf(error) }])
+  }
+  forgets.shift()
 }
 
 function sweep(): void {

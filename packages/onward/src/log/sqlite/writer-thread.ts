@@ -8,7 +8,7 @@ import { columnsOf, type AppendCall, type Reply, type Request, type Stored, type
 
 interface PendingCall {
   readonly weight: number
-  readonly resolve: (stored: Stored | undefined) => void
+  readonly resolve: (reply: Reply) => void
   readonly reject: (error: OnwardError) => void
 }
 
@@ -36,7 +36,7 @@ export class WriterThread {
     // appends of the same turn are sent together
     if (this.#calls.length === 0) queueMicrotask(() => this.#send())
     this.#calls.push({ ticket, moment, columns })
-    return (await this.#wait(ticket, weight)) as Stored
+    return (await this.#wait(ticket, weight)).stored as Stored
   }
 
   async trim(moment: Moment): Promise<void> {
@@ -44,6 +44,14 @@ export class WriterThread {
     const done = this.#wait(ticket, 0)
     this.#post({ kind: "trim", ticket, moment })
     await done
+  }
+
+  /** Resolves to the number of removed entries. */
+  async forget(topics: readonly string[] | undefined, upTo: number): Promise<number> {
+    const ticket = ++this.#ticket
+    const done = this.#wait(ticket, 0)
+    this.#post({ kind: "forget", call: { ticket, topics, upTo } })
+    return (await done).removed ?? 0
   }
 
   /** Trims in the background. */
@@ -61,7 +69,7 @@ export class WriterThread {
     await exit
   }
 
-  #wait(ticket: number, weight: number): Promise<Stored | undefined> {
+  #wait(ticket: number, weight: number): Promise<Reply> {
     return new Promise((resolve, reject) => {
       this.#pending.set(ticket, { weight, resolve, reject })
       this.#running().ref()
@@ -107,12 +115,13 @@ export class WriterThread {
   }
 
   #settle(replies: readonly Reply[]): void {
-    for (const { ticket, stored, failure } of replies) {
+    for (const reply of replies) {
+      const { ticket, failure } = reply
       const call = this.#pending.get(ticket)
       this.#pending.delete(ticket)
       this.#backlog.leave(call?.weight ?? 0)
       if (failure) call?.reject(toOnwardError(this.#options.path, failure))
-      else call?.resolve(stored)
+      else call?.resolve(reply)
     }
     if (this.#pending.size === 0) this.#worker?.unref()
     const newest = Math.max(...replies.map(({ stored }) => stored?.sequences.at(-1) ?? 0))

@@ -5,6 +5,8 @@ import { AgeClock, type Moment } from "./age-clock.ts"
 import { Counters, type Topic } from "./counters.ts"
 import { failureOf, isBusy, isOfOneCall } from "./failure.ts"
 import { FileCheck, nameOf } from "./files.ts"
+import { FORGET_STEP } from "../driver/forget.ts"
+import { forgetEntries } from "./forget.ts"
 import { openForWriting, sleep } from "./open.ts"
 import { WIDTH, type AppendCall, type Column, type Reply, type Stored, type WriterOptions } from "./protocol.ts"
 import { segmentOf } from "./schema.ts"
@@ -67,6 +69,20 @@ export class Writer {
       // more topics can be over their limits
       if (topics.length > 0) this.isBehind = true
     })
+  }
+
+  /**
+   * Removes entries on request, oldest first, as many as fit in one transaction. What is removed is overwritten with zeros in the file; when
+   * all is removed, the write-ahead log is emptied too, unless a reader prevents it. Throws what SQLite throws.
+   */
+  forget(topics: readonly string[] | undefined, upTo: number): { removed: number; isDone: boolean } {
+    const { database } = (this.#connection ??= this.#connect())
+    database.exec("PRAGMA secure_delete = ON")
+    const removed = this.#transaction((place) => forgetEntries(place, topics, upTo, FORGET_STEP))
+    const isDone = removed < FORGET_STEP
+    database.exec("PRAGMA secure_delete = FAST")
+    if (isDone) database.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+    return { removed, isDone }
   }
 
   close(): void {

@@ -2,8 +2,8 @@ import { systemClock, type Clock } from "../../clock.ts"
 import type { StoredMessage } from "../../message.ts"
 import type { Log, Retention } from "../log.ts"
 
-/** A feature that a case needs. `sharing`: several logs on one store, at the same time and one after the other. `clock`: the `clock` option. */
-export type Need = "sharing" | "clock"
+/** A feature that a case needs. `sharing`: several logs on one store, at the same time and one after the other. `clock`: the `clock` option. `forget`: the method of that name. */
+export type Need = "sharing" | "clock" | "forget"
 
 export interface OpenLogOptions {
   readonly retention?: Retention

@@ -5,6 +5,7 @@ import { concurrencyCases } from "./concurrency.ts"
 import { contentCases } from "./content.ts"
 import { dedupeCases } from "./dedupe.ts"
 import { locateCases } from "./locate.ts"
+import { forgetCases } from "./forget.ts"
 import type { Log } from "../log.ts"
 import { checkNames } from "../../options.ts"
 import { lossCases } from "./loss.ts"
@@ -88,6 +89,7 @@ const allCases: readonly Case[] = [
   ...locateCases,
   ...retentionCases,
   ...lossCases,
+  ...forgetCases,
   ...watchCases,
   ...closeCases,
   ...contentCases,
