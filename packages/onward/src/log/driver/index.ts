@@ -18,7 +18,6 @@ export { createSweeper, type Sweeper } from "./sweeper.ts"
 export { createWatchers, type Wake, type Watchers, type WatchersOptions } from "./watchers.ts"
 // results of a log
 export { createKeptEntries, type KeptEntries, type Summary } from "./kept-entries.ts"
-export { FORGET_STEP, sequenceUpTo } from "./forget.ts"
 export { lossOf, readFrom } from "./loss.ts"
 export { merge } from "./merge.ts"
 export { createEpoch, formatPosition, inSameEpoch, parsePosition } from "./position.ts"
