@@ -20,6 +20,7 @@ export const NAVIGATION: readonly Group[] = [
       "docs/hub-config.md",
       "docs/hub-operations.md",
       "docs/dashboard.md",
+      "docs/webhooks.md",
       "docs/coming-from.md",
       "docs/runs.md",
       "docs/gateway.md",

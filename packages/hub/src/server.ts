@@ -24,6 +24,7 @@ import { createRequestLog } from "./request-log.ts"
 import { openStore } from "./store.ts"
 import { UsageError } from "./usage-error.ts"
 import { connectPeers } from "./worker-calls.ts"
+import { createWebhooks, needPresence, needStreams, resolveWebhooks, watchedBy } from "./webhooks/index.ts"
 
 /** Time after the streams' end until the remaining connections are cut, in ms. */
 const CUT_AFTER_MS = 2_500
@@ -63,10 +64,19 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
   const closing = new AbortController()
   undo.unshift(() => closing.abort())
   try {
+    const hooks = resolveWebhooks(config.webhooks)
+    const webhooks =
+      hooks.length > 0
+        ? await createWebhooks({ hooks, openQueue: () => store.openWebhooks(), report: onError })
+        : undefined
+    if (webhooks) undo.unshift(() => webhooks.close())
+    const { topics: hookTopics, patterns: hookPatterns } = watchedBy(hooks)
+    const counts = [...new Set([...counted, ...hookTopics, ...hookPatterns])]
+    const observers = [...(recorder ? [recorder] : []), ...(webhooks && needStreams(hooks) ? [webhooks] : [])]
     const hub = openHub({
       log,
       onError,
-      ...(recorder && { observe: (observation) => recorder.observe(observation) }),
+      ...(observers.length > 0 && { observe: (observation) => observers.forEach((each) => each.observe(observation)) }),
       heartbeat: config.heartbeat,
       stallTimeout: config.stallTimeout,
       ...(config.maxStreamAge !== undefined && { maxStreamAge: config.maxStreamAge }),
@@ -78,9 +88,10 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
         patternBytes: limits.patternBytes,
         patternsPerKey: limits.patternsPerAddress,
       },
-      ...(counted.length > 0 && { presence: { patterns: counted, grace: config.presenceGrace } }),
+      ...(counts.length > 0 && { presence: { patterns: counts, grace: config.presenceGrace } }),
     })
     undo.unshift(() => hub.close())
+    if (webhooks && needPresence(hooks)) webhooks.watch(hub.presence)
     const { publicUrls } = config
     const auth =
       config.auth &&

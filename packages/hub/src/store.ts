@@ -19,6 +19,8 @@ export interface Store {
   readonly openRuns: () => Promise<Log>
   /** Opens another log, for the hubs' messages about authentication. They are kept for `keep` ms. */
   readonly openControl: (keep: number) => Promise<Log>
+  /** Opens another log, for the hubs' events that wait for webhooks. */
+  readonly openWebhooks: () => Promise<Log>
   /** Ends the connections of the logs, which must be closed before. */
   readonly disconnect?: () => Promise<void>
 }
@@ -30,7 +32,7 @@ interface StoreDriver extends Pick<Store, "place" | "disconnect"> {
 
 /** A log beside the hub's. */
 interface Beside {
-  readonly name: "runs" | "control"
+  readonly name: "runs" | "control" | "webhooks"
   /** The retention in a store on disk. */
   readonly onDisk: Retention
   /** The retention in the memory of a server or of this process. */
@@ -49,6 +51,10 @@ function control(keep: number): Beside {
   const retention: Retention = { age: keep, topic: { count: 20_000 } }
   return { name: "control", onDisk: retention, inMemory: retention }
 }
+
+/** Beyond these limits the oldest events are dropped. */
+const QUEUE: Retention = { count: 50_000, bytes: 32 * MIB, age: 7 * 86_400_000 }
+const WEBHOOKS: Beside = { name: "webhooks", onDisk: QUEUE, inMemory: QUEUE }
 
 const FIND: Readonly<Record<string, Find>> = {
   memory: async (_, retention) => ({
@@ -84,6 +90,7 @@ export async function openStore(address: string, settings: RetentionSettings = {
       log,
       place,
       openRuns: () => usable(open(RUNS)),
+      openWebhooks: () => usable(open(WEBHOOKS)),
       openControl: (keep) => usable(open(control(keep))),
       ...(disconnect && { disconnect }),
     }

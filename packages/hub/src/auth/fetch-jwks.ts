@@ -1,9 +1,7 @@
-import { lookup } from "node:dns"
 import { get as getPlain, type RequestOptions } from "node:http"
 import { get } from "node:https"
-import { isIP, type LookupFunction } from "node:net"
 import type { JSONWebKeySet } from "jose"
-import { isPrivate } from "./private-address.ts"
+import { checkHost, lookUpPublic } from "../public-address.ts"
 
 /** How long an answer may take, in ms. */
 const TIMEOUT_MS = 5_000
@@ -12,19 +10,16 @@ const MAX_BYTES = 262_144
 const MAX_KEYS = 100
 
 /**
- * Reads a key set. Follows no redirect, and connects to no private address unless that is allowed: what is checked is the address that the
- * connection goes to, so a name that resolves to another address the second time gains nothing.
+ * Reads a key set. Follows no redirect, and connects to no private address unless that is allowed.
  * @throws Error that says what happened
  */
 export async function fetchJwks(
   url: URL,
   { allowPrivate }: { readonly allowPrivate: boolean },
 ): Promise<JSONWebKeySet> {
-  const host = url.hostname.replace(/^\[(.*)\]$/, "$1")
-  // no lookup is made for an address
-  if (!allowPrivate && isIP(host) !== 0 && isPrivate(host)) throw privateAddress(host)
+  if (!allowPrivate) checkHost(url, RULE)
   const text = await load(url, {
-    ...(!allowPrivate && { lookup: lookUpPublic }),
+    ...(!allowPrivate && { lookup: lookUpPublic(RULE) }),
     headers: { accept: "application/json" },
   })
   const set = JSON.parse(text) as Partial<JSONWebKeySet> | null
@@ -33,18 +28,7 @@ export async function fetchJwks(
   return set as JSONWebKeySet
 }
 
-const privateAddress = (address: string): Error =>
-  new Error(`${address} is a private address: set allowPrivateJwks if the key set is on your own network`)
-
-const lookUpPublic: LookupFunction = (host, options, callback) => {
-  lookup(host, { ...options, all: true }, (error, addresses) => {
-    const found = addresses?.find(({ address }) => isPrivate(address))
-    if (error) callback(error, "", 0)
-    else if (found) callback(privateAddress(`${host} (${found.address})`), "", 0)
-    else if (options.all) callback(null, addresses)
-    else callback(null, addresses[0]?.address ?? "", addresses[0]?.family)
-  })
-}
+const RULE = { advice: "set allowPrivateJwks if the key set is on your own network" }
 
 function load(url: URL, options: RequestOptions): Promise<string> {
   return new Promise((resolve, reject) => {

@@ -6,6 +6,7 @@ import type { TlsFiles } from "../http-server.ts"
 import { isLoopback } from "../guard.ts"
 import { defaultLog, isShared } from "../log-address.ts"
 import { UsageError } from "../usage-error.ts"
+import { resolveWebhooks } from "../webhooks/index.ts"
 import type { Settings } from "./schema.ts"
 import { readVariable, type Environment } from "./sources.ts"
 
@@ -54,6 +55,8 @@ export function completeConfig(
       `${nameOf("cors.credentials")} lets pages send cookies, which browsers do not allow for *. List the origins.`,
     )
   }
+  // throws for what the hub would refuse when it starts
+  resolveWebhooks(settings.webhooks)
   const isLocal = isLoopback(host) && settings.publicUrls.length === 0
   const isSystemd = env["LISTEN_FDS"] !== undefined
   const isDemo = demo ?? (workers === 1 && isLoopback(host) && !auth)

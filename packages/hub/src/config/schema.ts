@@ -6,6 +6,7 @@ import { auth } from "./auth-schema.ts"
 import { gateway } from "./gateway-schema.ts"
 import { toCorsOrigin, toPublicUrl } from "./origins.ts"
 import { group, setting, settingOr } from "./setting.ts"
+import { webhooks } from "./webhooks-schema.ts"
 import { boolean, bytes, checkedText, choice, described, duration, integer, list, text } from "./values.ts"
 
 const KIB = 1024
@@ -224,6 +225,7 @@ export const schema = v.strictObject({
     key: setting(text("the path of a file"), { about: "A PEM file with the private key.", otherwise: "not set" }),
   }),
   auth,
+  webhooks,
   demo: setting(boolean(), {
     about:
       "Whether there is a page at `/` with live examples. Every visitor can read the access log on it and fill the log.",
