@@ -30,6 +30,9 @@ const STORES = {
   "nats-server": "nats-server",
   pgbouncer: "pgbouncer",
 }
+/** Debian's packages for a test with Symfony's Mercure client, and their folder. */
+const PHP_PACKAGES = ["php-cli", "php-curl", "php-mbstring", "php-symfony-mercure", "php-symfony-http-client"]
+const PHP_LIBRARIES = "/usr/share/php/Symfony/Component"
 /** The systemd units whose names differ from the program's. */
 const UNITS = { varnishd: "varnish", postgres: "postgresql" }
 /** The exit code of this program tells Debian whether to start the servers that it installs. */
@@ -60,6 +63,13 @@ const needs = {
     announce: "Installing Debian's faketime for the tests that set a process's wall clock (under a minute) …",
     install: () => installDebianPackages(["faketime"]),
     remedy: "faketime is missing, so its tests are skipped. Run `apt-get install faketime` as root.",
+    optional: !process.env.CI,
+  },
+  php: {
+    present: () => onPath("php") && existsSync(`${PHP_LIBRARIES}/Mercure/autoload.php`),
+    announce: "Installing Debian's PHP and Symfony's Mercure client for its test (under a minute) …",
+    install: () => installDebianPackages(PHP_PACKAGES),
+    remedy: `Symfony's Mercure client is missing, so its test is skipped. Run \`apt-get install ${PHP_PACKAGES.join(" ")}\` as root.`,
     optional: !process.env.CI,
   },
   proxies: servers("proxies", PROXIES),

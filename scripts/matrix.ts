@@ -1,7 +1,7 @@
 // npm run test:matrix: runs the suite on every supported Node version, the oldest first, then npm run frameworks. Versions as arguments run
 // the suite on these only: npm run test:matrix -- 24.0.0
 import { execute } from "./command.ts"
-import { flagsOf, nodeOf, NODES, timeoutOf } from "./nodes.ts"
+import { flagsOf, nodeOf, NODES } from "./nodes.ts"
 import { runSuite } from "./suite.ts"
 
 const asked = process.argv.slice(2)
@@ -9,8 +9,7 @@ const summary: string[] = []
 let failed = 0
 
 for (const version of asked.length > 0 ? asked : NODES) {
-  const timeout = timeoutOf(version)
-  const options = { node: nodeOf(version), flags: flagsOf(version), ...(timeout !== undefined && { timeout }) }
+  const options = { node: nodeOf(version), flags: flagsOf(version) }
   console.log(`\nNode ${version}`)
   const fast = await runSuite("fast", options)
   const slow = await runSuite("slow", options)

@@ -11,9 +11,6 @@ export const flagsOf = (version: string): string[] =>
     ? ["--experimental-strip-types", "--disable-warning=ExperimentalWarning", `--import=${preparation}`]
     : []
 
-/** Returns the timeout of tests on a version, in ms, if it needs another one. Node 22 also applies it to a whole file, which can share its process with a folder. */
-export const timeoutOf = (version: string): number | undefined => (version.startsWith("22.") ? 900_000 : undefined)
-
 /** Returns the program of a version, which is fetched once from the npm package `node`. */
 export const nodeOf = (version: string): string =>
   version === process.versions.node ? process.execPath : fetchRuntime("node", version)

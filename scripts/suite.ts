@@ -29,8 +29,6 @@ export interface SuiteOptions {
   readonly node?: string
   /** Flags of that Node, which the processes that tests start get too. */
   readonly flags?: readonly string[]
-  /** Timeout of a test, in ms. @default that of the pace */
-  readonly timeout?: number
   /** The files to run. @default all files of that pace */
   readonly files?: readonly string[]
   /**
@@ -42,7 +40,7 @@ export interface SuiteOptions {
 
 /** Runs test files with Node's runner. Resolves with the totals. */
 export async function runSuite(pace: Pace, options: SuiteOptions = {}): Promise<Totals> {
-  const { files = testFiles(pace), timeout = TIMEOUT[pace], processTimeout = 900_000 } = options
+  const { files = testFiles(pace), processTimeout = 900_000 } = options
   if (files.length === 0) return { passed: 0, failed: 0, skipped: [], todo: [], ended: [] }
   const folder = mkdtempSync(join(tmpdir(), "onward-suite-"))
   try {
@@ -58,7 +56,7 @@ export async function runSuite(pace: Pace, options: SuiteOptions = {}): Promise<
           "--conditions=onward-source",
           "--test",
           `--test-concurrency=${CONCURRENCY[pace]}`,
-          `--test-timeout=${timeout}`,
+          `--test-timeout=${TIMEOUT[pace]}`,
           `--test-reporter=${process.env.CI ? "spec" : "dot"}`,
           "--test-reporter-destination=stdout",
           "--test-reporter=./scripts/totals.ts",

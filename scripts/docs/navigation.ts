@@ -21,6 +21,7 @@ export const NAVIGATION: readonly Group[] = [
       "docs/hub-operations.md",
       "docs/dashboard.md",
       "docs/webhooks.md",
+      "docs/mercure.md",
       "docs/coming-from.md",
       "docs/runs.md",
       "docs/gateway.md",

@@ -45,6 +45,6 @@ export function createAdmin(options: AdminOptions): Server {
 
   return createServer((req, res) => {
     req.on("error", () => {})
-    answer(req, res).catch((error: unknown) => sendProblem(req, res, error, onError))
+    answer(req, res).catch((error: unknown) => sendProblem(req, res, error, { onError }))
   })
 }

@@ -12,6 +12,7 @@ import { clientAddress, trustProxies } from "./forwarded.ts"
 import { createGuard, type Address } from "./guard.ts"
 import { HEALTH_PATHS, healthRoutes } from "./health.ts"
 import { HttpError, toHttpError } from "./http-error.ts"
+import type { Mercure } from "./mercure/index.ts"
 import type { PresenceEndpoint } from "./presence.ts"
 import { publish } from "./publish.ts"
 import { limitRefusals } from "./refusal-reports.ts"
@@ -38,6 +39,8 @@ export interface AppOptions {
   readonly gateway?: Gateway | undefined
   /** Authenticates requests. @default every request is allowed */
   readonly auth?: Auth | undefined
+  /** The Mercure endpoint. @default none */
+  readonly mercure?: Mercure | undefined
   /** The endpoints of presence. @default none */
   readonly presence?: PresenceEndpoint | undefined
   /** Called with the code of each refusal: of credentials, of origins, and by limits. @default refusals are not counted */
@@ -47,7 +50,8 @@ export interface AppOptions {
 
 /** Creates the hub's request listener: guards, routes, limits and the request log. */
 export function createApp(options: AppOptions): (req: IncomingMessage, res: ServerResponse) => void {
-  const { hub, log, config, requestLog, address, isDraining, demo, gateway, presence, auth, onRefused } = options
+  const { hub, log, config, requestLog, address, isDraining, demo, gateway, presence, auth, mercure, onRefused } =
+    options
   const { limits, trustedProxies } = config
   const cors = createCors(config.cors)
   const guard = createGuard(address, config.publicUrls)
@@ -59,7 +63,9 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     totalBytes: limits.bodiesBytes,
     limitName: "--max-body",
   })
-  const publishing = { hub, bodies, throttle: createThrottle({ rate: limits.publishRate }) }
+  const throttle = createThrottle({ rate: limits.publishRate })
+  const publishing = { hub, bodies, throttle }
+  const mercureRoute = mercure?.routesWith(throttle)
   const routes = new Map<string, Route>([
     ["/publish", { methods: WRITE, answer: (req, res, _, principal) => publish(publishing, req, res, principal) }],
     ...healthRoutes({ hub, log, isDraining, hasNumbers: false }),
@@ -78,19 +84,27 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     ...(demo?.routes(bodies) ?? []),
   ])
 
-  async function answer(req: IncomingMessage, res: ServerResponse, isKnown: (path: string) => void): Promise<void> {
+  /** @param onRoute called with the request's route, once it is known */
+  async function answer(
+    req: IncomingMessage,
+    res: ServerResponse,
+    { isKnown, onRoute }: { readonly isKnown: (path: string) => void; readonly onRoute: (route: Route) => void },
+  ): Promise<void> {
     const target = targetOf(req)
     if (!target)
       throw new HttpError(400, "invalid_request", "The request's target is neither a path nor an http address.")
     const { url } = target
     const isForGateway = gateway?.owns(url.pathname) === true
+    const ofMercure = mercureRoute?.(url.pathname)
+    if (ofMercure) onRoute(ofMercure)
     if (!isForGateway) cors.addHeaders(req, res)
     guard(req, {
       host: target.host,
       isListed: (origin) =>
         isForGateway
           ? gateway.origins.includes(origin)
-          : cors.isListed(origin) || auth?.origins.includes(origin) === true,
+          : // the Mercure endpoint checks the origins of requests with cookies itself
+            ofMercure !== undefined || cors.isListed(origin) || auth?.origins.includes(origin) === true,
       isByAnyName: HEALTH_PATHS.has(url.pathname),
     })
     const { method = "GET" } = req
@@ -99,9 +113,9 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
       return gateway.answer(req, res, auth && (() => gatewayCaller(auth, req, url)))
     }
     if (hasBody(req)) limitUpload(req, res)
-    const route = routes.get(url.pathname)
-    if (route && cors.answerPreflight(req, res, route.methods)) return isKnown(url.pathname)
-    if (route) isKnown(url.pathname)
+    const route = ofMercure ?? routes.get(url.pathname)
+    if (route && cors.answerPreflight(req, res, route.methods)) return isKnown(route.shown ?? url.pathname)
+    if (route) isKnown(route.shown ?? url.pathname)
     else {
       if (READ.includes(method) && (await demo?.sendFile(res, url.pathname))) return isKnown(url.pathname)
       if (/^\/presence(?:\/events)?$/.test(url.pathname)) {
@@ -122,7 +136,8 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
       const principal = found instanceof Promise ? await found : found
       await route.answer(req, res, url, principal)
     } catch (error) {
-      if (limits.refuse === "status" || route.methods !== STREAM || res.headersSent || !isSoft(req, error)) throw error
+      const isStream = route.methods.includes("QUERY")
+      if (limits.refuse === "status" || !isStream || res.headersSent || !isSoft(req, error)) throw error
       onError(error)
       onRefused?.(toHttpError(error).code)
       refuseSoftly(res, error)
@@ -132,7 +147,7 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
   /** Limits the time of an upload. Bodies for the gateway can be files, so only their pauses are limited. */
   function limitUpload(req: IncomingMessage, res: ServerResponse): void {
     const timer = setTimeout(() => {
-      if (!req.complete) sendProblem(req, res, new HttpError(408, "upload_timeout", TOO_SLOW), onError)
+      if (!req.complete) sendProblem(req, res, new HttpError(408, "upload_timeout", TOO_SLOW), { onError })
     }, UPLOAD_MS)
     req.once("close", () => clearTimeout(timer))
   }
@@ -140,13 +155,15 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
   return (req, res) => {
     if (trustedProxies.length > 0) noteAddress(req, clientAddress(req, isTrusted))
     const { isKnown } = requestLog.watch(req, res)
+    let isPlain = false
+    const onRoute = (route: Route): void => void (isPlain = route.isPlain === true)
     // a disconnect is not an error
     req.on("error", () => {})
-    answer(req, res, isKnown).catch((error: unknown) => {
+    answer(req, res, { isKnown, onRoute }).catch((error: unknown) => {
       if (error instanceof AuthRefusal) reportRefusal(error)
       const { status, code } = toHttpError(error)
       if (REFUSED.has(status)) onRefused?.(code)
-      sendProblem(req, res, error, onError)
+      sendProblem(req, res, error, { onError, isPlain })
     })
   }
 }

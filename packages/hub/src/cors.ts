@@ -8,9 +8,10 @@ export interface CorsSettings {
 }
 
 /** Response headers that pages of other origins can read, in addition to the safelisted ones. */
-const EXPOSED = "retry-after, x-request-id, onward-connection, www-authenticate"
+const EXPOSED =
+  "retry-after, x-request-id, onward-connection, www-authenticate, last-event-id, mercure-last-event-id, link, etag"
 /** Request headers that pages of other origins can send, in addition to the safelisted ones. */
-const ALLOWED = "authorization, content-type, last-event-id, cache-control, incremental"
+const ALLOWED = "authorization, content-type, last-event-id, cache-control, incremental, if-none-match"
 
 export interface Cors {
   /** Whether pages of this origin can use the hub. */

@@ -4,7 +4,19 @@ import { addressOf } from "./caller.ts"
 /** Maximum length of a logged URL or user agent, in characters. */
 export const MAX_FIELD = 500
 /** Parameters that are logged. Everything else in a URL can be secret. */
-const KNOWN = new Set(["topic", "since", "last", "last_event_id", "lastEventId", "follow"])
+const KNOWN = new Set([
+  "topic",
+  "since",
+  "last",
+  "last_event_id",
+  "lastEventId",
+  "lastEventID",
+  "Last-Event-ID",
+  "follow",
+  "match",
+  "match_exact",
+  "match_urlpattern",
+])
 const HIDDEN = "/***"
 
 /** A completed request. */

@@ -18,32 +18,39 @@ export function sendJson(
   body: unknown,
   headers: Readonly<Record<string, string>> = {},
 ): void {
-  res.writeHead(status, jsonHead(headers)).end(`${JSON.stringify(body)}\n`)
+  res.writeHead(status, { ...JSON_HEAD, ...headers }).end(`${JSON.stringify(body)}\n`)
 }
 
 /** Statuses of refusals that are reported to the operator: of clients that are too slow or send too much. */
 const REFUSALS = new Set([408, 429, 431])
 
-/** Responds with an error as `{"error":{"code","message"}}`. Calls `onError` for server errors, and for refusals by a limit. */
+interface ProblemOptions {
+  readonly onError: (error: unknown) => void
+  /** Whether the client expects one line of text. @default false: `{"error":{"code","message"}}` */
+  readonly isPlain?: boolean
+}
+
+/** Responds with an error. Calls `onError` for server errors, and for refusals by a limit. */
 export function sendProblem(
   req: IncomingMessage,
   res: ServerResponse,
   error: unknown,
-  onError: (error: unknown) => void,
+  { onError, isPlain = false }: ProblemOptions,
 ): void {
   const { status, code, message, headers } = toHttpError(error)
   if (status >= 500 || REFUSALS.has(status) || hasAdvice(code)) onError(error)
   if (res.headersSent) return void res.destroy()
-  const problem = { error: { code, message } }
-  if (req.complete || req.destroyed) return sendJson(res, status, problem, headers)
+  const text = isPlain ? message : `${JSON.stringify({ error: { code, message } })}\n`
+  const head = { ...(isPlain ? PLAIN_HEAD : JSON_HEAD), ...headers }
+  if (req.complete || req.destroyed) return void res.writeHead(status, head).end(text)
   // the body is incomplete: respond now, discard the rest for a moment, then close
-  const text = `${JSON.stringify(problem)}\n`
   const length = String(Buffer.byteLength(text))
   res
-    .writeHead(
-      status,
-      jsonHead({ ...headers, ...(req.httpVersionMajor === 1 && { connection: "close" }), "content-length": length }),
-    )
+    .writeHead(status, {
+      ...head,
+      ...(req.httpVersionMajor === 1 && { connection: "close" }),
+      "content-length": length,
+    })
     .write(text)
   linger(req, () => void res.end())
 }
@@ -55,9 +62,9 @@ export function linger(req: IncomingMessage, end: () => void): void {
   req.once("end", end).resume()
 }
 
-const jsonHead = (headers: Readonly<Record<string, string>>): Record<string, string> => ({
+const JSON_HEAD = {
   "content-type": "application/json; charset=utf-8",
   "cache-control": "no-store",
   ...SECURITY_HEADERS,
-  ...headers,
-})
+}
+const PLAIN_HEAD = { ...JSON_HEAD, "content-type": "text/plain; charset=utf-8" }

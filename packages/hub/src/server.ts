@@ -87,6 +87,8 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
         patterns: limits.patterns,
         patternBytes: limits.patternBytes,
         patternsPerKey: limits.patternsPerAddress,
+        // a body of 1 MiB fits with the id that the hub gives it
+        ...(config.mercure && { messageBytes: 1024 ** 2 + 1024 }),
       },
       ...(counts.length > 0 && { presence: { patterns: counts, grace: config.presenceGrace } }),
     })
@@ -107,6 +109,21 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
             onError,
           })
         : undefined
+    // loaded only when it is needed, because its regular expressions are large
+    const mercure =
+      config.mercure &&
+      (await import("./mercure/index.ts")).createMercure({
+        hub,
+        log,
+        auth,
+        settings: config.mercure,
+        publicUrls,
+        isTls: config.tls !== undefined,
+        retry: config.retry,
+        bodiesBytes: limits.bodiesBytes,
+        onError,
+      })
+    if (mercure) undo.unshift(() => mercure.close())
     const accessLog = config.accessLog === undefined ? undefined : openAccessLog(ofWorker(config.accessLog), onError)
     undo.unshift(() => accessLog?.close())
     const requestLog = createRequestLog((visit) => {
@@ -137,6 +154,7 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
         presence,
         auth,
         ...(recorder && { onRefused: (code: string) => recorder.refuse(code) }),
+        mercure,
         onError,
       })
     let app = makeApp()

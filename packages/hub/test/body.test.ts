@@ -21,7 +21,7 @@ async function reading(t: TestContext, options: BodiesOptions, use?: () => Promi
         await use?.()
         sendJson(res, 200, { length: text.length })
       })
-      .catch((error: unknown) => sendProblem(req, res, error, () => {}))
+      .catch((error: unknown) => sendProblem(req, res, error, { onError() {} }))
   })
   server.listen(0, "127.0.0.1")
   await once(server, "listening")

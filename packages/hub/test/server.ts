@@ -55,6 +55,11 @@ export async function testServer(
     cors?: { origins: readonly string[]; credentials?: boolean }
     presenceGrace?: number
     tls?: { cert: string; key: string }
+    mercure?: Readonly<Record<string, unknown>>
+    retention?: object
+    insecure?: boolean
+    heartbeat?: string
+    maxStreamAge?: string
   } = {},
 ): Promise<TestServer> {
   const errors: unknown[] = []

@@ -34,6 +34,8 @@ export interface Auth {
   explain(credential: string | undefined, asked: Asked): Promise<Explanation>
   /** The current keys of backends. */
   readonly keys: Keys
+  /** Throws `AuthRefusal` 401 for a principal that is revoked. `authenticate` does this itself. */
+  admit(principal: Principal): void
   /** Begins the session of a stream, which ends when its principal may not read it any longer; see `Sessions`. */
   open(principal: Principal, topics: readonly string[]): Session
   /** The stream is over. */
@@ -76,10 +78,10 @@ export async function createAuth(
     now,
   }
   let authenticator: Authenticator = createAuthenticator(options, setting)
-  const keep = numberOf("maxTokenLifetime", options.maxTokenLifetime, DAY_MS)
+  const keep = numberOf("auth.maxTokenLifetime", options.maxTokenLifetime, DAY_MS)
   const revocations = createRevocations({ keep, now })
   const sessions = createSessions({
-    perUser: numberOf("streamsPerUser", options.streamsPerUser, 100),
+    perUser: numberOf("auth.streamsPerUser", options.streamsPerUser, 100),
     isRevoked: (principal) => revocations.has(principal),
     now,
   })
@@ -125,6 +127,7 @@ export async function createAuth(
     get keys() {
       return authenticator.keys
     },
+    admit: (principal) => void admitted(principal),
     open: (principal, topics) => sessions.open(principal, topics),
     close: (session) => sessions.close(session),
     async renew(connection, principal) {

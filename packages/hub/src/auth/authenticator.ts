@@ -57,7 +57,7 @@ export function createAuthenticator(
   const issuers = createIssuers({
     issuers: options.issuers ?? [],
     grantsOf: createPermissions(options.permissions ?? []),
-    maxLifetime: numberOf("maxTokenLifetime", options.maxTokenLifetime, DAY_MS),
+    maxLifetime: numberOf("auth.maxTokenLifetime", options.maxTokenLifetime, DAY_MS),
     onError,
     now,
   })

@@ -41,13 +41,14 @@ export function explainMissing({ searchParams }: URL): string {
   return name === undefined ? "no credential" : `no credential: a token in the query (${name}) is not read`
 }
 
-function headersNamed({ rawHeaders }: IncomingMessage, name: string): number {
+/** How often a request has a header. */
+export function headersNamed({ rawHeaders }: IncomingMessage, name: string): number {
   let count = 0
   for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.toLowerCase() === name) count++
   return count
 }
 
-/** The value of a cookie. Two of the same name are refused: another site of the same domain may have set one of them. */
+/** The value of a cookie; undefined without it. Two of the same name are refused: another site of the same domain may have set one of them. */
 export function cookieOf(header: string | undefined, name: string): string | undefined {
   let found: string | undefined
   for (const pair of header?.split(";") ?? []) {

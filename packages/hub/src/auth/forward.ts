@@ -40,10 +40,10 @@ export function createForward(options: ForwardOptions, { onError, now }: Forward
   if (!url || !/^https?:$/.test(url.protocol)) throw new UsageError("auth.forward.url must be an http or https URL")
   const names = (options.headers ?? ["cookie"]).map((name) => name.toLowerCase())
   if (names.length === 0) throw new UsageError("auth.forward.headers must name a header")
-  const recheck = numberOf("forward.recheck", options.recheck, 60_000)
+  const recheck = numberOf("auth.forward.recheck", options.recheck, 60_000)
   // an answer that is due for a recheck is not one to remember
-  const cache = Math.min(numberOf("forward.cache", options.cache, 10_000), recheck)
-  const timeout = numberOf("forward.timeout", options.timeout, 2_000)
+  const cache = Math.min(numberOf("auth.forward.cache", options.cache, 10_000), recheck)
+  const timeout = numberOf("auth.forward.timeout", options.timeout, 2_000)
   const known = new Map<string, { readonly principal: Principal; readonly until: number }>()
   const open = new Map<string, Promise<Principal>>()
 

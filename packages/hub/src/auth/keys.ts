@@ -38,7 +38,7 @@ function hashOf({ key, sha256 }: KeyOptions, path: string): Buffer {
   if ((key === undefined) === (sha256 === undefined)) {
     throw new UsageError(`auth.${path} needs either sha256 or key: onward token create --publish-key prints both`)
   }
-  if (key !== undefined) return hashKey(secretOf(`${path}.key`, key).toString())
+  if (key !== undefined) return hashKey(secretOf(`auth.${path}.key`, key).toString())
   if (!/^[\da-f]{64}$/i.test(sha256 ?? "")) {
     throw new UsageError(
       `auth.${path}.sha256 must have 64 hexadecimal digits: onward token create --publish-key prints it`,

@@ -172,17 +172,17 @@ function checkNames(path: string, given: unknown, names: readonly string[]): voi
 }
 
 /** A duration in ms, or another number from 0 up. Throws {@link UsageError}. */
-export function numberOf(path: string, given: number | undefined, fallback: number): number {
+export function numberOf(name: string, given: number | undefined, fallback: number): number {
   if (given === undefined) return fallback
   if (typeof given === "number" && given >= 0) return given
-  throw new UsageError(`auth.${path} must be a number, 0 or more, not ${JSON.stringify(given)}`)
+  throw new UsageError(`${name} must be a number, 0 or more, not ${JSON.stringify(given)}`)
 }
 
 /** A text with at least `least` bytes. Throws {@link UsageError}, without the text. */
-export function secretOf(path: string, given: unknown, least = 32): Buffer {
+export function secretOf(name: string, given: unknown, least = 32): Buffer {
   const bytes = Buffer.from(typeof given === "string" ? given : "")
   if (bytes.length >= least) return bytes
   throw new UsageError(
-    `auth.${path} must have at least ${least} bytes, not ${bytes.length}: create one with openssl rand -base64 48`,
+    `${name} must have at least ${least} bytes, not ${bytes.length}: create one with openssl rand -base64 48`,
   )
 }

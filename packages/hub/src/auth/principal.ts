@@ -1,4 +1,4 @@
-import type { Grants } from "./grants.ts"
+import { Grants } from "./grants.ts"
 
 /** The claims of a token, verified. */
 export type Claims = Readonly<Record<string, unknown>>
@@ -29,3 +29,6 @@ export interface Principal {
   /** Whether it may revoke users and tokens, and create tickets for users. */
   readonly isAdmin: boolean
 }
+
+/** The grants of a principal that may do nothing in Onward's own API. */
+export const grantNothing: Principal["grants"] = { publish: Grants.none, subscribe: Grants.none }

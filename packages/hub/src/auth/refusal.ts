@@ -11,11 +11,18 @@ export class AuthRefusal extends HttpError {
   readonly requestId: string
   readonly reason: string
 
-  constructor(status: 400 | 401 | 403, code: string, message: string, reason: string) {
+  constructor(
+    status: 400 | 401 | 403,
+    code: string,
+    message: string,
+    reason: string,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
     const requestId = randomBytes(6).toString("hex")
     super(status, code, message, {
       "x-request-id": requestId,
       ...(status === 401 && { "www-authenticate": "Bearer" }),
+      ...headers,
     })
     this.requestId = requestId
     this.reason = reason

@@ -32,8 +32,8 @@ export interface TicketsOptions {
 
 /** Reads the options of tickets. Throws `UsageError`. */
 export function createTickets(options: TicketOptions, { use, now }: TicketsOptions): Tickets {
-  const secret = createSecretKey(secretOf("tickets.secret", options.secret))
-  const expiresIn = numberOf("tickets.expiresIn", options.expiresIn, 30_000)
+  const secret = createSecretKey(secretOf("auth.tickets.secret", options.secret))
+  const expiresIn = numberOf("auth.tickets.expiresIn", options.expiresIn, 30_000)
   const { reconnect = false } = options
 
   async function read(

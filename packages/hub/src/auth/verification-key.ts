@@ -21,13 +21,13 @@ export function readVerificationKey(
   path: string,
 ): VerificationKey {
   const given = [secret, publicKey, jwks].filter((each) => each !== undefined)
-  if (given.length !== 1) throw new UsageError(`auth.${path} needs exactly one of secret, publicKey and jwks`)
+  if (given.length !== 1) throw new UsageError(`${path} needs exactly one of secret, publicKey and jwks`)
   const { key, fitting, standard } =
     secret !== undefined ? ofSecret(secret, path) : publicKey !== undefined ? ofPublicKey(publicKey, path) : OF_JWKS
   const wrong = algorithms?.find((name) => !fitting.includes(name))
   if (wrong !== undefined || algorithms?.length === 0) {
     throw new UsageError(
-      `auth.${path}.algorithms: "${wrong ?? ""}" does not fit the key, which allows ${fitting.join(", ")}`,
+      `${path}.algorithms: "${wrong ?? ""}" does not fit the key, which allows ${fitting.join(", ")}`,
     )
   }
   return { key, algorithms: [...(algorithms ?? standard)] }
@@ -49,17 +49,17 @@ function ofSecret(secret: string, path: string): Fit {
 
 function ofPublicKey(pem: string, path: string): Fit {
   // Node would take the public half of it, and the private one would be where it need not be
-  if (pem.includes("PRIVATE KEY")) throw new UsageError(`auth.${path}.publicKey is a private key: give its public key`)
+  if (pem.includes("PRIVATE KEY")) throw new UsageError(`${path}.publicKey is a private key: give its public key`)
   let key: KeyObject
   try {
     key = createPublicKey(pem)
   } catch {
-    throw new UsageError(`auth.${path}.publicKey is not a public key or certificate in PEM format`)
+    throw new UsageError(`${path}.publicKey is not a public key or certificate in PEM format`)
   }
   const fitting = algorithmsFor(key)
   if (fitting.length === 0) {
     throw new UsageError(
-      `auth.${path}.publicKey is of type ${key.asymmetricKeyType}: use RSA with 2048 bits or more, EC or Ed25519`,
+      `${path}.publicKey is of type ${key.asymmetricKeyType}: use RSA with 2048 bits or more, EC or Ed25519`,
     )
   }
   return { key, fitting, standard: fitting }

@@ -1,19 +1,26 @@
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import type { AuthOptions } from "../auth/index.ts"
+import type { MercureSettings } from "../mercure/index.ts"
 import { checkOpen } from "../exposure.ts"
 import type { TlsFiles } from "../http-server.ts"
 import { isLoopback } from "../guard.ts"
 import { defaultLog, isShared } from "../log-address.ts"
 import { UsageError } from "../usage-error.ts"
 import { resolveWebhooks } from "../webhooks/index.ts"
+import { completeMercure } from "./complete-mercure.ts"
 import type { Settings } from "./schema.ts"
 import { readVariable, type Environment } from "./sources.ts"
 
 /** What a hub runs with: every setting, the defaults that depend on others included. */
-export interface Config extends Omit<Settings, "log" | "workers" | "auth" | "tls" | "demo" | "drain" | "logFormat"> {
+export interface Config extends Omit<
+  Settings,
+  "log" | "workers" | "auth" | "tls" | "demo" | "drain" | "logFormat" | "mercure"
+> {
   /** Undefined when every request may do everything. */
   readonly auth: AuthOptions | undefined
+  /** Undefined without a Mercure endpoint. */
+  readonly mercure: MercureSettings | undefined
   readonly log: string
   readonly workers: number
   /** Undefined for plain HTTP. */
@@ -40,7 +47,8 @@ export function completeConfig(
   const { host, data, demo, drain, gateway, admin } = settings
   const workers = settings.workers === "max" ? availableParallelism() : settings.workers
   const log = settings.log ?? defaultLog(data)
-  const auth = toAuth(settings.auth, nameOf)
+  const mercure = completeMercure(settings, nameOf)
+  const auth = toAuth(settings.auth, nameOf) ?? authWith(mercure, settings)
   checkOpen(host, { auth, insecure: settings.insecure })
   checkWorkers(workers, { log, demo }, nameOf)
   if (admin.port !== undefined && admin.port !== 0 && admin.port === settings.port && admin.host === host) {
@@ -66,6 +74,7 @@ export function completeConfig(
     log,
     workers,
     auth,
+    mercure,
     tls: toTls(settings.tls, nameOf),
     demo: isDemo,
     ...(accessLog !== undefined && { accessLog }),
@@ -121,6 +130,13 @@ function toAuth(settings: Settings["auth"], nameOf: (name: string) => string): A
     ...(tickets.secret !== undefined && { tickets: { ...tickets, secret: tickets.secret } }),
   }
   return isSet(auth) ? auth : undefined
+}
+
+/** With keys for Mercure and no other authentication, Onward's own API is closed, unless the operator wants it open. */
+function authWith(mercure: MercureSettings | undefined, { insecure }: Settings): AuthOptions | undefined {
+  const hasKeys = mercure && (mercure.publisher ?? mercure.subscriber ?? mercure.issuers[0]) !== undefined
+  if (!hasKeys) return undefined
+  return insecure ? { anonymous: { publish: ["*"], subscribe: ["*"] } } : {}
 }
 
 /** Keys come from the environment where the configuration has none. */

@@ -3,6 +3,7 @@ import * as v from "valibot"
 import { databaseOf } from "../log-address.ts"
 import { UsageError } from "../usage-error.ts"
 import { completeConfig, type Circumstances, type Config } from "./complete.ts"
+import { readMercureVariables } from "./mercure-variables.ts"
 import { schema } from "./schema.ts"
 import { settings, type Setting } from "./settings.ts"
 import { readEnvironment, unknownVariables, type Environment, type Flags, type Given } from "./sources.ts"
@@ -32,6 +33,7 @@ export async function loadConfig(
   const given = [
     // loaded only when it is needed, because it takes longer to load than the rest of this
     ...(file === undefined ? [] : (await import("./file.ts")).readFile(file, env)),
+    ...readMercureVariables(env),
     ...readEnvironment(env),
     ...options,
   ]

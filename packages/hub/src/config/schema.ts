@@ -4,6 +4,7 @@ import { checkNetwork } from "../forwarded.ts"
 import { checkLog } from "../log-address.ts"
 import { auth } from "./auth-schema.ts"
 import { gateway } from "./gateway-schema.ts"
+import { mercure } from "./mercure-schema.ts"
 import { toCorsOrigin, toPublicUrl } from "./origins.ts"
 import { group, setting, settingOr } from "./setting.ts"
 import { webhooks } from "./webhooks-schema.ts"
@@ -244,6 +245,7 @@ export const schema = v.strictObject({
     about: "How messages are printed: `text` for people, or `json`, one object a line on standard output.",
     otherwise: "`text` in a terminal, else `json`",
   }),
+  mercure,
   gateway,
 })
 

@@ -71,7 +71,7 @@ export function withBody(
   const isSmall = length !== undefined && Number(length) <= SMALL
   const isEncodedBody = req.headers["content-encoding"] !== undefined
   if (!isSmall && (!isRead || isEncodedBody)) {
-    guardUpload(req, limits.uploadTimeout, (error) => sendProblem(req, res, error, setting.onError))
+    guardUpload(req, limits.uploadTimeout, (error) => sendProblem(req, res, error, { onError: setting.onError }))
     return use({ ...asked, ...plain, body: streamed(req, res), upstreams: upstreams.choose(path.prefix) })
   }
   const top = createTopLevel(["stream", "model", "previous_response_id", "conversation"])

@@ -45,8 +45,8 @@ export function createSmallParser(handlers: ParserHandlers, options: SmallParser
   let lines: string[]
   /** Values below this length are copied. */
   let small = 0
-  /** A new object after each reset, by which a loop detects a reset. */
-  let stream = {}
+  /** Another after each reset, for loops to notice one. */
+  let life = {}
 
   function begin(): void {
     event = data = ""
@@ -56,7 +56,7 @@ export function createSmallParser(handlers: ParserHandlers, options: SmallParser
   }
 
   function reset(): void {
-    stream = {}
+    life = {}
     // Node's would drop two byte order marks when the first one comes in pieces
     decoder = new TextDecoder("utf-8", { ignoreBOM: true })
     skipped = "\ufeff"
@@ -115,14 +115,14 @@ export function createSmallParser(handlers: ParserHandlers, options: SmallParser
         line = []
         lineLength = 0
         skipped = text.endsWith("\r") ? "\n" : ""
-        const mine = stream
+        const mine = life
         small = rest.length > SMALL_TEXT ? rest.length * SMALL_PART : 0
         // one line at a time: to split all at once makes another string of each, and a list of them
         let at = 0
         for (let end; (end = rest.indexOf("\n", at)) >= 0; at = end + 1) {
           if (end === at) dispatch()
           else take(rest.slice(at, end))
-          if (mine !== stream) return
+          if (mine !== life) return
         }
         rest = rest.slice(at)
       }

@@ -37,7 +37,7 @@ export interface Recorder {
   stop(): void
 }
 
-interface PendingFrame {
+interface Waiting {
   frame: unknown
   /** The encoded frame; undefined after a merge. */
   kept: KeptFrame | undefined
@@ -52,7 +52,7 @@ interface Sealed {
 }
 
 /** Maximum size of frames that wait for the store, in UTF-16 units. Beyond it the source waits. */
-const MAX_PENDING = 1_048_576
+const MAX_WAITING = 1_048_576
 /** Size of a frame besides its data. */
 const FRAME_COST = 64
 /** Maximum delay between two attempts to append, in ms. The first is 100. */
@@ -62,7 +62,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
   const { replica, by, format, registry, clock, flush, lease, storeTimeout, requireStored, onError, onLost, onFault } =
     options
   /** Frames that wait for more text; neighbours are merged. */
-  let waiting: PendingFrame[] = []
+  let waiting: Waiting[] = []
   let waitingChars = 0
   let timer: (() => void) | undefined
   /** Records to be appended, oldest first. They never change, because a failed append may have stored them. */
@@ -112,7 +112,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     waitingChars += chars + FRAME_COST
     if (isUrgent || waitingChars >= flush.maxChars) flushNow()
     else timer ??= clock.after(flush.interval, () => flushNow())
-    if (queuedChars + waitingChars < MAX_PENDING) return undefined
+    if (queuedChars + waitingChars < MAX_WAITING) return undefined
     return new Promise((resolve) => (makeRoom = resolve))
   }
 

@@ -1,0 +1,2 @@
+export { createMercure, type Mercure } from "./mercure.ts"
+export type { MercureSettings } from "./setting.ts"
