@@ -39,6 +39,7 @@ export const NAVIGATION: readonly Group[] = [
       "docs/recipes/moving.md",
       "docs/recipes/outbox.md",
       "docs/recipes/redis-keyspace.md",
+      "docs/recipes/snapshot-then-changes.md",
       "docs/recipes/tail-a-table.md",
     ],
   },

@@ -28,7 +28,7 @@ const HUB: readonly Section[] = [
   { title: "The hub", text: "What `createHub` returns.", from: [["hub/hub.ts", "Hub"]] },
   {
     title: "hub.subscribe(options)",
-    text: "Returns a subscription for `sse`. **`allowHistory: false` is the only setting that keeps a client from reading all kept entries of its topics**: without it any client may ask for `earliest`, `since` or `last`.",
+    text: "Returns a subscription for `sse`. **`allowHistory: false` is the only setting that keeps a client from reading all kept entries of its topics**: without it any client may ask for `earliest`, `latest`, `since` or `last`.",
     from: [["hub/subscription.ts", "SubscribeOptions"]],
   },
   {

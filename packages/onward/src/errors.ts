@@ -12,6 +12,7 @@ export type OnwardErrorCode =
   | "too_many_connections_for_key"
   | "too_many_patterns"
   | "too_many_patterns_for_key"
+  | "too_many_filters"
   | "hub_draining"
   | "hub_closed"
   | "log_closed"
@@ -55,9 +56,9 @@ const STATUS: Readonly<Partial<Record<OnwardErrorCode, number>>> = {
   too_many_patterns_for_key: 429,
 }
 
-/** Codes after which the same call can succeed later; `too_many_[cp]` is connections and patterns, not topics. */
+/** Codes after which the same call can succeed later; `too_many_[cpf]` is connections, patterns and filters, not topics. */
 const RETRYABLE =
-  /^(too_many_[cp]|hub_draining|log_(full|locked|unavailable)|source_failed|stream_ended|network_error|.*_timeout)/
+  /^(too_many_[cpf]|hub_draining|log_(full|locked|unavailable)|source_failed|stream_ended|network_error|.*_timeout)/
 
 /** Statuses after which a retry can succeed (RFC 9110 section 15, RFC 6585 section 4). */
 const LATER = /^(408|425|429|5..)$/

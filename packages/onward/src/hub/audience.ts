@@ -26,7 +26,12 @@ export interface Selection {
   readonly may: Permission | undefined
   /** The stream ends after the first entry for which this is true. */
   readonly until: ((entry: Entry) => boolean) | undefined
+  /** Only entries for which this is true are sent. Undefined is its answer when it fails: the stream ends. */
+  readonly filter: Filter | undefined
 }
+
+/** Throws never. */
+export type Filter = (entry: Entry) => boolean | undefined
 
 /** What the live connections of an audience have not received, because a turn of the event loop had no time for all of it. */
 export interface Remaining {
@@ -48,6 +53,7 @@ export class Audience implements Reader {
   readonly selectors: readonly Selector[]
   readonly may: Permission | undefined
   readonly until: ((entry: Entry) => boolean) | undefined
+  readonly filter: Filter | undefined
   readonly live: Set<Listener> = new Set()
   /** Connections in any state. */
   members = 0
@@ -67,12 +73,13 @@ export class Audience implements Reader {
   readonly #topics: ReadonlySet<string>
   #logTopics: readonly string[] | undefined
 
-  constructor(key: string, { topics, selectors, may, until }: Selection) {
+  constructor(key: string, { topics, selectors, may, until, filter }: Selection) {
     this.key = key
     this.topics = topics
     this.selectors = selectors
     this.may = may
     this.until = until
+    this.filter = filter
     this.#topics = new Set(topics)
   }
 

@@ -22,6 +22,7 @@ export interface OpenOptions {
   readonly label: string | undefined
   /** Whether the stream continues with new entries, after those that are kept. */
   readonly follow: boolean
+  readonly newestOnly: boolean
 }
 
 /** The streams that are open in this process: admits, opens, counts and ends them. */
@@ -69,13 +70,13 @@ export class Connections implements CursorOwner {
     if (limitKey !== undefined) this.#keys.admit(limitKey, keysOf(selection))
   }
 
-  open(selection: Selection, sink: Sink, options: OpenOptions): void {
-    const { start, unknownId, limitKey, signal, userId, label, follow } = options
+  open(selection: Selection, sink: Sink, { start, unknownId, newestOnly, ...options }: OpenOptions): void {
+    const { limitKey, signal, userId } = options
     // admitted just before the hub began to close
     if (this.#refusal || signal?.aborted) return sink.close()
     const audience = this.context.fanOut.enter(selection)
     const id = ++this.#lastId
-    const cursor = new Cursor(this.context, this, { id, audience, sink, limitKey, signal, userId, label, follow })
+    const cursor = new Cursor(this.context, this, { id, audience, sink, newestOnly, ...options })
     this.#wheel.add(cursor, cursor.firstBeat)
     if (limitKey !== undefined) this.#keys.enter(limitKey, keysOf(selection))
     if (signal) this.#group(signal).cursors.add(cursor)

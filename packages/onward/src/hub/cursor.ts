@@ -1,9 +1,12 @@
+// Over 400 lines because one connection is one state machine: as a receiver, listener, owner of a sink and member of the wheel, its methods
+// change the same few fields.
 import { Frame } from "../frame.ts"
-import type { Loss } from "../log/index.ts"
+import { inSameEpoch, type Loss } from "../log/index.ts"
 import type { Position } from "../message.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
 import { quietEnough, TICK_MS, type Beating } from "../timer-wheel.ts"
 import type { Audience, Listener } from "./audience.ts"
+import type { CursorOptions } from "./cursor-options.ts"
 import { reconnectLater, comment, end, gap } from "./control.ts"
 import { Follower, type Receiver } from "./follower.ts"
 import type { HubContext } from "./hub-context.ts"
@@ -11,6 +14,8 @@ import type { KeptEntry } from "./kept-entry.ts"
 import type { CloseReason, ObservedStream, StartOutcome } from "./observation.ts"
 import { resolveStart, type ResolvedStart } from "./resolve-start.ts"
 import type { StartPoint, UnknownId } from "./start-point.ts"
+import { LatestSender, type LatestReceiver } from "./latest-sender.ts"
+import { wantedOf } from "./wanted.ts"
 import { lagOf, type StreamInfo, type StreamState } from "./stream-info.ts"
 
 /** Counts the open cursors. */
@@ -19,23 +24,11 @@ export interface CursorOwner {
   onOver(cursor: Cursor): void
 }
 
-export interface CursorOptions {
-  readonly id: number
-  readonly audience: Audience
-  readonly sink: Sink
-  readonly limitKey: string | undefined
-  readonly signal: AbortSignal | undefined
-  readonly userId: string | undefined
-  readonly label: string | undefined
-  /** Whether the stream continues with new entries, after those that are kept. */
-  readonly follow: boolean
-}
-
 /**
  * One connection: a follower's receiver that writes to a sink. Live, the fan-out writes for it. When its sink is full it stops being live,
  * and catches up when there is room: nothing is queued.
  */
-export class Cursor implements Listener, SinkOwner, Beating, Receiver {
+export class Cursor implements Listener, SinkOwner, Beating, Receiver, LatestReceiver {
   slot = 0
   readonly id: number
   readonly label: string | undefined
@@ -49,6 +42,9 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
   readonly #follow: boolean
   /** Absent while live: an idle connection needs no position. */
   #follower: Follower | undefined
+  /** Sends the newest entry of each topic; then a follower takes over. */
+  #latest: LatestSender | undefined
+  readonly #newestOnly: boolean
   #state: "behind" | "live" | "over" = "behind"
   /** The newest position the client received as an id. */
   #shown: Position = ""
@@ -65,7 +61,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
   #sentBytes = 0
 
   constructor(context: HubContext, owner: CursorOwner, options: CursorOptions) {
-    const { id, audience, sink, limitKey, signal, userId, label, follow } = options
+    const { id, audience, sink, limitKey, signal, userId, label, follow, newestOnly } = options
     this.id = id
     this.label = label
     this.#context = context
@@ -73,6 +69,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
     this.audience = audience
     this.#sink = sink
     this.#follow = follow
+    this.#newestOnly = newestOnly
     this.limitKey = limitKey
     this.signal = signal
     this.userId = userId
@@ -102,6 +99,11 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
     await tail.ready
     const asked = tail.position
     while (turns.isOver && !isOver()) await turns.next()
+    if (start === "latest") {
+      if (isOver()) return
+      this.#started("history")
+      return this.#sendLatest()
+    }
     const found = await this.#context.retryUntil(
       () => resolveStart(this.#context, this.audience, start, { asked, isOver, unknownId }),
       isOver,
@@ -116,8 +118,24 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
     if (found.isOver) return this.finish()
     const { position, given, isUnknown } = found
     if (given === position) this.#shown = position
+    if (this.#newestOnly && given !== undefined && !isUnknown && inSameEpoch(position, this.#context.tail.position)) {
+      this.#started("exact")
+      return this.#sendLatest(position)
+    }
     const hasRoom = !isUnknown || this.onLost({ reason: "unknown", to: position }, given ?? "")
     this.#behind().start(isUnknown ? { position } : found, !hasRoom)
+  }
+
+  /** Sends the newest entry of each topic after a position, then what follows. */
+  #sendLatest(after?: Position, isPaused = false): void {
+    this.#state = "behind"
+    this.#latest = new LatestSender(this.#context, this.audience, this)
+    this.#latest.start(after, isPaused)
+  }
+
+  onLatest(position: Position): void {
+    this.#latest = undefined
+    this.#behind().start({ position })
   }
 
   #behind(): Follower {
@@ -129,14 +147,13 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
 
   onEntries(entries: readonly KeptEntry[], source: "window" | "log"): boolean {
     this.#started("exact")
-    const { until } = this.audience
-    const last = until ? entries.findIndex(({ entry }) => until(entry)) : -1
-    const wanted = last < 0 ? entries : entries.slice(0, last + 1)
+    const { wanted, isLast } = wantedOf(this.audience, entries)
+    if (wanted.length === 0 && !isLast) return true
     this.#shown = wanted.at(-1)?.entry.position ?? this.#shown
     this.#sentEntries += wanted.length
     this.#context.observe?.({ type: "replayed", ...this.observed, entries: wanted.length, source })
     const hasRoom = this.#write(new Frame(wanted.reduce((text, kept) => text + kept.text, "")))
-    if (last >= 0) this.finish()
+    if (isLast) this.finish()
     return hasRoom
   }
 
@@ -189,13 +206,15 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
     this.#shown = position
     this.#wroteAt = this.#context.clock.monotonic()
     this.#leaveLive(position)
-    this.#behind().pauseAt(position)
+    if (this.#newestOnly) this.#sendLatest(position, true)
+    else this.#behind().pauseAt(position)
   }
 
   catchUp(position: Position): void {
     if (this.#isOver()) return
     this.#leaveLive(position)
-    this.#behind().catchUp(position)
+    if (this.#newestOnly) this.#sendLatest(position)
+    else this.#behind().catchUp(position)
   }
 
   finish(): void {
@@ -230,6 +249,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
   // As the owner of a sink.
 
   onDrain(): void {
+    this.#latest?.resume()
     this.#follower?.resume()
   }
 
@@ -241,6 +261,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
     if (this.#state === "over") return
     if (this.isLive) this.#countLive()
     this.#context.fanOut.delivery.leave(this.audience, this)
+    this.#latest?.stop()
     this.#follower?.stop()
     this.#state = "over"
     this.#owner.onOver(this)
@@ -279,7 +300,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver {
   }
 
   get #isFull(): boolean {
-    return this.#state === "behind" && this.#follower?.isFull === true
+    return this.#state === "behind" && (this.#follower?.isFull === true || this.#latest?.isFull === true)
   }
 
   // As a member of the wheel.

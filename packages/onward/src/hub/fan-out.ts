@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts"
+import { OnwardError } from "../errors.ts"
 import type { Position } from "../message.ts"
 import { Audience, type Selection } from "./audience.ts"
 import { Delivery } from "./delivery.ts"
@@ -14,38 +15,51 @@ import { PatternIndex } from "./pattern-index.ts"
  */
 export class FanOut {
   readonly delivery: Delivery
+  readonly #maxFilters: number
   readonly #audiences = new Map<string, Audience>()
   readonly #byTopic = new Map<string, Set<Audience>>()
   readonly #patterns: PatternIndex
   #privateKeys = 0
+  /** Streams with a filter. */
+  #filters = 0
 
-  constructor(clock: Clock, limits: Pick<Limits, "patterns" | "patternBytes">, observe?: Observe) {
+  constructor(clock: Clock, limits: Pick<Limits, "patterns" | "patternBytes" | "filters">, observe?: Observe) {
     this.delivery = new Delivery(clock, observe)
     this.#patterns = new PatternIndex(limits)
+    this.#maxFilters = limits.filters
   }
 
   get topics(): number {
     return this.#byTopic.size
   }
 
-  /** Throws when a selection has more new patterns and matchers than the limits allow. */
-  admit({ selectors }: Selection): void {
+  /** Throws when a selection has more new patterns and matchers than the limits allow, or a filter too many. */
+  admit({ selectors, filter }: Selection): void {
+    if (filter && this.#filters >= this.#maxFilters) {
+      throw new OnwardError(
+        "too_many_filters",
+        `Filter limit reached (limits.filters = ${this.#maxFilters}). Retry later or raise the limit.`,
+      )
+    }
     this.#patterns.admit(selectors)
   }
 
   /** The audience of a selection, with one more member. `leave` undoes it. */
   enter(selection: Selection): Audience {
-    const { topics, selectors, may, until } = selection
-    // a stream with its own end cannot share its batch with others
-    const key = until
-      ? `#${this.#privateKeys++}`
-      : JSON.stringify([topics, selectors.map((each) => each.key), may?.key ?? null])
+    const { topics, selectors, may, until, filter } = selection
+    // a stream with its own end or filter cannot share its batch with others
+    const key =
+      until || filter
+        ? `#${this.#privateKeys++}`
+        : JSON.stringify([topics, selectors.map((each) => each.key), may?.key ?? null])
     const audience = this.#audiences.get(key) ?? this.#add(key, selection)
     audience.members++
+    if (audience.filter) this.#filters++
     return audience
   }
 
   leave(audience: Audience): void {
+    if (audience.filter) this.#filters--
     if (--audience.members > 0) return
     this.#audiences.delete(audience.key)
     for (const topic of audience.topics) {
@@ -81,6 +95,11 @@ export class FanOut {
     const { position } = kept.entry
     if (audience.marked === position || !audience.mayRead(kept.entry)) return
     audience.marked = position
+    if (audience.filter) {
+      const wanted = audience.filter(kept.entry)
+      if (wanted === undefined) for (const listener of [...audience.live]) listener.finish()
+      if (!wanted) return
+    }
     this.delivery.add(audience, kept)
   }
 

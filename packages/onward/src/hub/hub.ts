@@ -69,6 +69,12 @@ export interface Hub<S extends EventSchemas = EventSchemas> {
   /** The streams and users on a topic, across all processes that share the log. Needs the option `presence`. */
   readonly presence: Presence
   /**
+   * The position of the newest entry. Read it before a snapshot of a database: a subscription that starts after it, with `{ after }` or as the
+   * client's `last_event_id`, receives each message that the snapshot lacks.
+   * @throws OnwardError `hub_closed`, `log_…`
+   */
+  position(): Promise<string>
+  /**
    * Removes the entries of a topic that were published before this call, from the log and from the memory of each process. A subscriber that
    * has not received them gets `stream.gap`. Their ids and idempotency keys can be used again. Resolves to the number of removed entries.
    * Entries with several topics (`also`) stay: the log has them elsewhere, and only `trim` removes them. What a store still holds of removed
@@ -200,6 +206,11 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
     },
 
     publishResults,
+
+    async position() {
+      if (context.isClosed) throw closed()
+      return (await log.bounds()).last
+    },
 
     forget: async (topic, options = {}) => forget(internals, "forget", [topic], options),
 

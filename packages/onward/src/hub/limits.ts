@@ -19,6 +19,8 @@ export interface Limits {
   readonly patternBytes: number
   /** Maximum number of different patterns and matchers in use with one `limitKey`. 429 `too_many_patterns_for_key`. @default 250 */
   readonly patternsPerKey: number
+  /** Maximum number of open streams with a `filter` in this process: each runs for each entry of its topics. 503 `too_many_filters`. @default 1_000 */
+  readonly filters: number
   /** Maximum length of a client's `Last-Event-ID`, in UTF-8 bytes. 400 `cursor_too_long`. @default 1_024 */
   readonly cursorBytes: number
   /** Maximum size of a published message: topic, event, id, idempotency key and data, in UTF-8 bytes. 413 `message_too_large`. @default 1_048_576 */
@@ -34,6 +36,7 @@ export const defaultLimits: Limits = {
   patterns: 1_000,
   patternBytes: 67_108_864,
   patternsPerKey: 250,
+  filters: 1_000,
   cursorBytes: 1_024,
   messageBytes: 1_048_576,
   last: 10_000,

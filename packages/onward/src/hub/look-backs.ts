@@ -1,16 +1,14 @@
-import type { Position } from "../message.ts"
-
 /** How many look-backs run at once. Each reads up to 100,000 entries; more at once would make each of them slower. */
 const MAX_AT_ONCE = 2
 
-/** Finds a position far back in the log; stops once `isOver`. */
-export type LookBack = (isOver: () => boolean) => Promise<Position | undefined>
+/** Finds something far back in the log; stops once `isOver`. */
+export type LookBack<T> = (isOver: () => boolean) => Promise<T | undefined>
 
 interface Search {
-  readonly lookBack: LookBack
+  readonly lookBack: LookBack<unknown>
   /** One for each stream that waits for it: true when that stream has ended. */
   readonly askers: (() => boolean)[]
-  readonly answer: PromiseWithResolvers<Position | undefined>
+  readonly answer: PromiseWithResolvers<unknown>
 }
 
 /**
@@ -23,7 +21,7 @@ export class LookBacks {
   readonly #running = new Set<string>()
 
   /** The result of `lookBack`; undefined when it was stopped. Look-backs with the same `key` must do the same. */
-  find(key: string, lookBack: LookBack, isOver: () => boolean): Promise<Position | undefined> {
+  find<T>(key: string, lookBack: LookBack<T>, isOver: () => boolean): Promise<T | undefined> {
     let search = this.#waiting.get(key)
     if (search) search.askers.push(isOver)
     else {
@@ -31,7 +29,7 @@ export class LookBacks {
       this.#waiting.set(key, search)
       this.#start()
     }
-    return search.answer.promise
+    return search.answer.promise as Promise<T | undefined>
   }
 
   #start(): void {

@@ -37,7 +37,7 @@ export interface ResolveOptions {
 export async function resolveStart(
   context: HubContext,
   audience: Audience,
-  start: StartPoint,
+  start: Exclude<StartPoint, "latest">,
   { asked, isOver, unknownId }: ResolveOptions,
 ): Promise<ResolvedStart> {
   if (start === "live") return { position: asked }

@@ -10,6 +10,11 @@ export type StartPoint =
   | "live"
   /** With the oldest entry kept. */
   | "earliest"
+  /**
+   * With the newest entry of each topic, in the order of the log, and then live. Of topics that match patterns, those with an entry among the
+   * newest 100,000; at most `limits.last` topics.
+   */
+  | "latest"
   /** After the entry or checkpoint with this SSE id: a position, or an id its publisher chose. */
   | { readonly after: string }
   /** With the oldest entry kept that is not older than this: a time in ms since 1970 or a `Date`. */
@@ -20,7 +25,7 @@ export type StartPoint =
 /** What follows `stream.gap` for a client whose last event id the log does not know: all kept entries, or only new ones. */
 export type UnknownId = "replay" | "live"
 
-const NAMED = ["live", "earliest"]
+const NAMED = ["live", "earliest", "latest"]
 const KEYS = ["after", "since", "last"]
 
 /** Throws a `TypeError` for a value that is not a start point. Only code can cause this, not a client. */
@@ -29,7 +34,7 @@ export function checkStartKind(start: unknown): asserts start is StartPoint {
   if (NAMED.includes(start as string) || (given.length === 1 && KEYS.includes(given[0] as string))) return
   const meant = nearest(typeof start === "string" ? start : (given[0] ?? ""), [...NAMED, ...KEYS])
   throw new TypeError(
-    `A start is "live", "earliest", { after }, { since } or { last }, not ${given.length > 0 ? `{ ${given.join(", ")} }` : kindOf(start)}.` +
+    `A start is "live", "earliest", "latest", { after }, { since } or { last }, not ${given.length > 0 ? `{ ${given.join(", ")} }` : kindOf(start)}.` +
       (meant === undefined ? "" : ` Did you mean "${meant}"?`),
   )
 }

@@ -196,6 +196,28 @@ export class Window {
     return number < 0 ? undefined : this.#before(number)
   }
 
+  /** The position of the newest entry on a topic that `reader` wants, if it is in the window. */
+  newest(topic: string, reader: Reader): Position | undefined {
+    const { numbers, head } = this.#topics.get(topic) ?? { numbers: [], head: 0 }
+    for (let i = numbers.length - 1; i >= head; i--) {
+      const { entry } = this.#at(numbers[i] as number)
+      if (reader.wants(entry)) return entry.position
+    }
+    return undefined
+  }
+
+  /** The entry at a position, if it is in the window. */
+  at(position: Position): KeptEntry | undefined {
+    if (!this.covers(position) || position === this.start) return undefined
+    const found = lowerBound(
+      this.#head,
+      this.#entries.length,
+      (i) => (this.#entries[i] as KeptEntry).entry.position >= position,
+    )
+    const kept = this.#entries[found]
+    return kept?.entry.position === position && kept.entry.topic !== "" ? kept : undefined
+  }
+
   /** All entries, the newest first, each with the position before it. The iteration can take many turns; it ends where entries were dropped. */
   *newestFirst(): Generator<{ readonly entry: Entry; readonly before: Position }> {
     for (let number = this.#base + this.#entries.length - 1; number >= this.#base + this.#head; number--) {

@@ -6,7 +6,7 @@ import type { StreamRequest } from "./request.ts"
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /**
- * The start point of a request: the `Last-Event-ID` header, else the query's `last_event_id` (or `lastEventId`), `since` or `last`.
+ * The start point of a request: the `Last-Event-ID` header, else the query's `last_event_id` (or `lastEventId`), `since`, `latest` or `last`.
  * Undefined without one. Throws `OnwardError("invalid_start")`.
  */
 export function startPointOf(request: StreamRequest, now: number): StartPoint | undefined {
@@ -19,6 +19,9 @@ export function startPointOf(request: StreamRequest, now: number): StartPoint | 
   if (id) return startAfter(id)
   const since = query.get("since")
   if (since !== null) return { since: parseSince(since, now) }
+  const latest = query.get("latest")
+  if (latest === "" || latest === "1" || latest === "true") return "latest"
+  if (latest !== null) throw new OnwardError("invalid_start", "`latest` takes no value. Send for instance latest=1.")
   const last = query.get("last")
   if (last === null) return undefined
   if (!/^\d{1,9}$/.test(last))

@@ -171,6 +171,7 @@ const statuses: Readonly<Record<OnwardErrorCode, number>> = {
   too_many_connections_for_key: 429,
   too_many_patterns: 503,
   too_many_patterns_for_key: 429,
+  too_many_filters: 503,
   hub_draining: 503,
   hub_closed: 503,
   log_closed: 503,

@@ -1,0 +1,130 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { memoryLog, type Log } from "../../src/log/index.ts"
+import { at, stage } from "./stage.ts"
+
+for (const [name, window] of Object.entries({ "in the window": 1_000, "older than the window": 1 })) {
+  test(`a stream that starts with the latest gets the newest entry of each topic, ${name}, then what follows`, async () => {
+    const s = await stage({ window: { maxEntries: window } })
+    for (const data of ["1", "2", "3"])
+      for (const topic of ["a", "b/1", "b/2", "c"]) await s.publish(topic, `${topic} ${data}`)
+    await s.publish("a", "a 4")
+    const exact = await s.connect({ topics: ["a", "b/1", "none"] }, "latest")
+    const pattern = await s.connect({ patterns: ["b/*"] }, "latest")
+    const both = await s.connect({ topics: ["a"], patterns: ["b/:id"] }, "latest")
+    assert.deepEqual(exact.data, ["b/1 3", "a 4"])
+    assert.deepEqual(pattern.data, ["b/1 3", "b/2 3"])
+    assert.deepEqual(both.data, ["b/1 3", "b/2 3", "a 4"])
+    await s.publish("b/1", "b/1 4", "b/1 5")
+    for (const { data, gaps } of [exact, pattern, both]) {
+      assert.deepEqual([data.slice(-2), gaps], [["b/1 4", "b/1 5"], []])
+    }
+    const empty = await s.connect({ topics: ["none"] }, "latest")
+    assert.deepEqual(empty.events, [])
+    assert.equal(empty.lastEventId, at(15))
+  })
+}
+
+test("a client that is cut between the newest entries resumes without a loss", async () => {
+  const s = await stage({ window: { maxEntries: 1 } })
+  for (const topic of ["a", "b", "c"]) await s.publish(topic, `${topic} 1`, `${topic} 2`)
+  const slow = await s.connect({ topics: ["a", "b", "c"] }, "latest")
+  const resumed = await s.connect({ topics: ["a", "b", "c"] }, { after: at(2) })
+  assert.deepEqual(slow.data, ["a 2", "b 2", "c 2"])
+  assert.deepEqual(resumed.data, ["b 1", "b 2", "c 1", "c 2"])
+})
+
+test("a client that does not read holds up only its own newest entries", async () => {
+  const s = await stage()
+  const topics = Array.from({ length: 60 }, (_, i) => `t${i}`)
+  for (const topic of topics) await s.hub.publish({ topic, data: `${topic} 1` })
+  await s.clock.settle()
+  const stream = await s.connect({ topics }, "live")
+  stream.leave()
+  const recorder = await s.connect({ topics: topics.slice(0, 1) }, "latest")
+  assert.deepEqual(recorder.data, ["t0 1"])
+  const slow = await s.connect({ topics, newestOnly: true }, "latest")
+  assert.equal(slow.data.length, 60)
+})
+
+test("a slow stream of newest entries gets the newest of each topic that it missed, and no gap", async () => {
+  const s = await stage({ window: { maxEntries: 5 }, retention: { topic: { count: 2 } } })
+  const slow = await s.connect({ topics: ["a", "b", "c"], newestOnly: true })
+  const full = await s.connect({ topics: ["a", "b", "c"] })
+  slow.room = full.room = 0
+  await s.publish("a", ...Array.from({ length: 10 }, (_, i) => `a ${i}`))
+  await s.publish("b", "b 0", "b 1")
+  await s.publish("a", "a 10")
+  assert.deepEqual(slow.data, ["a 0"])
+  slow.drain()
+  full.drain()
+  await s.clock.settle()
+  assert.deepEqual([slow.data, slow.gaps], [["a 0", "b 1", "a 10"], []])
+  assert.equal(full.gaps.length, 1)
+  await s.publish("c", "c 0", "c 1")
+  assert.deepEqual(slow.data.slice(3), ["c 0", "c 1"])
+  // full again while it catches up
+  slow.room = 0
+  await s.publish("a", "a 11", "a 12")
+  slow.drain(1)
+  await s.clock.settle()
+  await s.publish("a", "a 13")
+  await s.publish("b", "b 2", "b 3")
+  slow.drain()
+  await s.clock.settle()
+  assert.deepEqual(slow.data.slice(-2), ["a 13", "b 3"])
+  assert.ok(!slow.data.includes("b 2"))
+})
+
+test("a stream of newest entries that reconnects gets only the newest of each topic", async () => {
+  const s = await stage()
+  await s.publish("a", "a 1", "a 2", "a 3")
+  await s.publish("b", "b 1")
+  const options = { topics: ["a", "b"], newestOnly: true }
+  const back = await s.connect(options, { after: at(1) })
+  assert.deepEqual(back.data, ["a 3", "b 1"])
+  const current = await s.connect(options, { after: at(4) })
+  assert.deepEqual(current.data, [])
+  const unknown = await s.connect(options, { after: "life9999~11" })
+  assert.deepEqual([unknown.data, unknown.gaps.length], [["a 1", "a 2", "a 3", "b 1"], 1])
+})
+
+test("the latest of a pattern costs a bounded number of reads, however large the log is", async () => {
+  const inner = memoryLog({ epoch: "life0000", retention: {} })
+  await inner.append(
+    Array.from({ length: 100_500 }, (_, i) => ({ topic: i === 0 ? "rare/1" : "busy/1", data: `${i}` })),
+  )
+  let read = 0
+  const log: Log = {
+    ...inner,
+    read: async (query) => {
+      const page = await inner.read(query)
+      read += page.entries.length
+      return page
+    },
+  }
+  const s = await stage({ log, window: { maxEntries: 10 } })
+  read = 0
+  const both = await s.connect({ patterns: ["*"] }, "latest")
+  // beyond 100,000 entries only topics that are named are found
+  for (let i = 0; both.data.length === 0 && i < 1_000; i++) await s.clock.settle()
+  assert.deepEqual(both.data, ["100499"])
+  assert.ok(read <= 101_000, `${read}`)
+  read = 0
+  const exact = await s.connect({ topics: ["rare/1", "busy/1"] }, "latest")
+  for (let i = 0; exact.data.length < 2 && i < 1_000; i++) await s.clock.settle()
+  assert.deepEqual(exact.data, ["0", "100499"])
+  assert.ok(read <= 4, `${read}`)
+})
+
+test("position is that of the newest entry, also of an empty log", async () => {
+  const s = await stage()
+  assert.equal(await s.hub.position(), at(0))
+  const empty = await s.hub.position()
+  await s.publish("a", "1")
+  assert.equal(await s.hub.position(), at(1))
+  const from = await s.connect({ topics: ["a"] }, { after: empty })
+  assert.deepEqual([from.data, from.gaps], [["1"], []])
+  await s.hub.close()
+  await assert.rejects(s.hub.position(), { code: "hub_closed" })
+})
