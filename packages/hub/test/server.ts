@@ -54,6 +54,7 @@ export async function testServer(
     admin?: { port: number; host?: string }
     cors?: { origins: readonly string[]; credentials?: boolean }
     presenceGrace?: number
+    webhooks?: readonly object[]
     tls?: { cert: string; key: string }
     mercure?: Readonly<Record<string, unknown>>
     retention?: object
