@@ -56,7 +56,7 @@ async function withoutContract(): Promise<void> {
   // @ts-expect-error -- no such option
   createHub({ logs: [] })
   // @ts-expect-error -- no such start
-  hub.subscribe({ topics: ["a"], from: "latest" })
+  hub.subscribe({ topics: ["a"], from: "newest" })
 }
 
 async function reading(): Promise<void> {

@@ -109,6 +109,10 @@ const defaults: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
     })
     assert.deepEqual(await admitted(here, 25, optionsOf), [25, "too_many_patterns_for_key"])
   },
+  async "limits.filters: 1_000"(here) {
+    const optionsOf = (): SubscribeOptions => ({ topics: ["a"], filter: () => true })
+    assert.deepEqual(await admitted(here, 1_000, optionsOf), [1_000, "too_many_filters"])
+  },
   async "limits.cursorBytes: 1_024"({ hub }) {
     const open = (after: string) => codeOf(() => hub.subscribe({ topics: ["a"] }).open({ after }))
     assert.deepEqual([await open("é".repeat(512)), await open("é".repeat(513))], ["fine", "cursor_too_long"])

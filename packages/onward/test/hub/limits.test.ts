@@ -91,7 +91,7 @@ test("unknown and invalid limits are refused when the hub is created, by name", 
 test("a subscription without selectors, or with an invalid start point, is refused", async () => {
   const { hub } = await stage()
   assert.throws(() => hub.subscribe({}), TypeError)
-  for (const from of ["latest", "earlist", null, 5, {}, { lst: 3 }, { last: 3, since: 1 }, new Date()]) {
+  for (const from of ["newest", "earlist", null, 5, {}, { lst: 3 }, { last: 3, since: 1 }, new Date()]) {
     assert.throws(() => hub.subscribe({ topics: ["a"], from: from as never }), TypeError, JSON.stringify(from))
   }
 })
