@@ -34,7 +34,7 @@ const STORES = {
 const PHP_PACKAGES = ["php-cli", "php-curl", "php-mbstring", "php-symfony-mercure", "php-symfony-http-client"]
 const PHP_LIBRARIES = "/usr/share/php/Symfony/Component"
 /** The systemd units whose names differ from the program's. */
-const UNITS = { varnishd: "varnish", postgres: "postgresql" }
+const UNITS = { varnishd: "varnish", postgres: "postgresql", promtool: "prometheus" }
 /** The exit code of this program tells Debian whether to start the servers that it installs. */
 const POLICY = "/usr/sbin/policy-rc.d"
 
@@ -70,6 +70,13 @@ const needs = {
     announce: "Installing Debian's PHP and Symfony's Mercure client for its test (under a minute) …",
     install: () => installDebianPackages(PHP_PACKAGES),
     remedy: `Symfony's Mercure client is missing, so its test is skipped. Run \`apt-get install ${PHP_PACKAGES.join(" ")}\` as root.`,
+    optional: !process.env.CI,
+  },
+  promtool: {
+    present: () => onPath("promtool"),
+    announce: "Installing Debian's prometheus for the check of the hub's metrics (under a minute) …",
+    install: () => installServers({ promtool: "prometheus" }),
+    remedy: "promtool is missing, so its test is skipped. Run `apt-get install prometheus` as root.",
     optional: !process.env.CI,
   },
   proxies: servers("proxies", PROXIES),

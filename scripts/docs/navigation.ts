@@ -22,6 +22,7 @@ export const NAVIGATION: readonly Group[] = [
       "docs/dashboard.md",
       "docs/webhooks.md",
       "docs/mercure.md",
+      "docs/metrics.md",
       "docs/coming-from.md",
       "docs/runs.md",
       "docs/gateway.md",

@@ -6,21 +6,27 @@ import { adminRoutes, type AdminApiOptions } from "./admin/routes.ts"
 import { createGuard, type Address } from "./guard.ts"
 import { healthRoutes, type HealthOptions } from "./health.ts"
 import { HttpError } from "./http-error.ts"
+import { metricsRoute, type Scrape } from "./metrics/index.ts"
 import { sendProblem } from "./respond.ts"
 import { targetOf } from "./target.ts"
 
-export interface AdminOptions extends Omit<HealthOptions, "hasNumbers">, Omit<AdminApiOptions, "access"> {
+export interface AdminOptions extends Omit<HealthOptions, "hasNumbers" | "peers">, Omit<AdminApiOptions, "access"> {
   /** Returns the address of the admin port. */
   readonly address: () => Address
+  readonly scrape: Scrape
 }
 
-/** Creates the server of the admin port: health checks with numbers for all that reach it, and for operators the dashboard and its API. */
+/** Creates the server of the admin port: health checks with numbers and metrics for all that reach it, and for operators the dashboard and its API. */
 export function createAdmin(options: AdminOptions): Server {
-  const { auth, sessions, address, config, onError } = options
+  const { auth, sessions, address, config, scrape, peers, onError } = options
   const access = createAccess({ auth, sessions, address })
   const guard = createGuard(address, config.publicUrls)
   const page = createPage()
-  const routes = new Map([...healthRoutes({ ...options, hasNumbers: true }), ...adminRoutes({ ...options, access })])
+  const routes = new Map([
+    ...healthRoutes({ ...options, hasNumbers: true }),
+    ["/metrics", metricsRoute(scrape, peers)] as const,
+    ...adminRoutes({ ...options, access }),
+  ])
 
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const target = targetOf(req)
@@ -33,7 +39,11 @@ export function createAdmin(options: AdminOptions): Server {
     }
     if (!target || !route) {
       if (await page.sendFile(res, path)) return
-      throw new HttpError(404, "not_found", "The path does not exist. Use /admin/ui/, /livez, /readyz or /healthz.")
+      throw new HttpError(
+        404,
+        "not_found",
+        "The path does not exist. Use /admin/ui/, /metrics, /livez, /readyz or /healthz.",
+      )
     }
     if (!route.methods.includes(req.method ?? "")) {
       const allow = route.methods.join(", ")

@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs"
 import { OnwardError } from "onward"
 import { checkAuth } from "./auth/index.ts"
 import { readCommandLine, type Configured } from "./command-line.ts"
@@ -8,6 +7,7 @@ import { loadConfig, showConfig, type Flags } from "./config/index.ts"
 import { readCertificate } from "./http-server.ts"
 import { runToken } from "./token/index.ts"
 import { UsageError } from "./usage-error.ts"
+import { version } from "./version.ts"
 
 // operators of a hub need no warnings about experimental features of Node
 process.removeAllListeners("warning").on("warning", (warning) => {
@@ -83,9 +83,4 @@ async function runBackup(
     console.error(`onward: ${error.message} (${error.code})`)
     process.exitCode = 1
   }
-}
-
-function version(): string {
-  const manifest = readFileSync(new URL("../package.json", import.meta.url), "utf8")
-  return (JSON.parse(manifest) as { readonly version: string }).version
 }

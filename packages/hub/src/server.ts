@@ -18,11 +18,13 @@ import { activatedSockets, listen, type Endpoint } from "./listen.ts"
 import { defaultLog } from "./log-address.ts"
 import type { Logger } from "./logger.ts"
 import { createPresence } from "./presence.ts"
+import { createCounting, createScrape } from "./metrics/index.ts"
 import { printable } from "./printable.ts"
 import { limitReports } from "./reports.ts"
 import { createRequestLog } from "./request-log.ts"
 import { openStore } from "./store.ts"
 import { UsageError } from "./usage-error.ts"
+import { version } from "./version.ts"
 import { connectPeers } from "./worker-calls.ts"
 import { createWebhooks, needPresence, needStreams, resolveWebhooks, watchedBy } from "./webhooks/index.ts"
 
@@ -61,6 +63,7 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
   const adminPlace = placeOfAdmin(config, env)
   // without an admin port nothing is counted
   const recorder = adminPlace && createRecorder()
+  const counting = adminPlace && createCounting(config.metrics.topics)
   const closing = new AbortController()
   undo.unshift(() => closing.abort())
   try {
@@ -72,7 +75,9 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
     if (webhooks) undo.unshift(() => webhooks.close())
     const { topics: hookTopics, patterns: hookPatterns } = watchedBy(hooks)
     const counts = [...new Set([...counted, ...hookTopics, ...hookPatterns])]
-    const observers = [...(recorder ? [recorder] : []), ...(webhooks && needStreams(hooks) ? [webhooks] : [])]
+    const observers = [recorder, counting, webhooks && needStreams(hooks) ? webhooks : undefined].filter(
+      (each) => each !== undefined,
+    )
     const hub = openHub({
       log,
       onError,
@@ -127,6 +132,7 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
     const accessLog = config.accessLog === undefined ? undefined : openAccessLog(ofWorker(config.accessLog), onError)
     undo.unshift(() => accessLog?.close())
     const requestLog = createRequestLog((visit) => {
+      counting?.visit(visit)
       accessLog?.write(visit)
       const { method, target, status, ...rest } = visit
       if (!logger.prints("debug")) return
@@ -138,7 +144,12 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
     // in a separate log, which clients cannot subscribe to
     const gateway =
       config.gateway.upstreams.length > 0
-        ? createGateway({ ...config.gateway, log: await store.openRuns(), onError })
+        ? createGateway({
+            ...config.gateway,
+            log: await store.openRuns(),
+            ...(counting && { onRunEvent: counting.run }),
+            onError,
+          })
         : undefined
     if (gateway) undo.unshift(() => gateway.close())
     const makeApp = () =>
@@ -153,7 +164,10 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
         gateway,
         presence,
         auth,
-        ...(recorder && { onRefused: (code: string) => recorder.refuse(code) }),
+        onRefused(code) {
+          recorder?.refuse(code)
+          counting?.refuse(code)
+        },
         mercure,
         onError,
       })
@@ -169,15 +183,18 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
       http.closeAllConnections()
       return closed
     })
+    const scrape = counting && (await createScrape({ hub, log, logAddress: config.log, counting, version: version() }))
     let admin: Address | undefined
     const adminServer =
       recorder &&
+      scrape &&
       createAdmin({
         hub,
         log,
         config,
         auth,
         recorder,
+        scrape,
         peers,
         sessions: shareSessions(peers),
         address: () => admin ?? { host: config.admin.host, port: config.admin.port ?? 0 },

@@ -52,6 +52,7 @@ export async function testServer(
     publicUrls?: readonly string[]
     trustedProxies?: readonly string[]
     admin?: { port: number; host?: string }
+    metrics?: { topics: readonly string[] }
     cors?: { origins: readonly string[]; credentials?: boolean }
     presenceGrace?: number
     webhooks?: readonly object[]

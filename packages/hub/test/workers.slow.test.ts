@@ -15,7 +15,10 @@ function workersOf(pid: number | undefined): number[] {
 }
 
 test("workers share the port: each stream receives the messages of all workers, also when one is killed and replaced", async (t) => {
-  const onward = await serveOnward(t, { data: join(temporaryFolder(t), "data"), args: ["--workers", "3"] })
+  const onward = await serveOnward(t, {
+    data: join(temporaryFolder(t), "data"),
+    args: ["--workers", "3", "--admin-port", "0"],
+  })
   const { url, child } = onward
   assert.match(onward.printed(), /with 3 workers, its log is in .*events\.db/)
   const leave = new AbortController()
@@ -41,6 +44,13 @@ test("workers share the port: each stream receives the messages of all workers, 
     }
     if (i === total / 2) process.kill(before[0] as number, "SIGKILL")
   }
+  // any of them may have been asked to open, to publish and to be scraped
+  const admin = /Admin: +(http:\/\/[^/]+)/.exec(onward.printed())?.[1]
+  const metrics = await (await fetch(`${admin}/metrics`)).text()
+  assert.match(metrics, /^onward_publishes_total\{outcome="stored"\} [12]\d\d$/m, metrics)
+  const open = /^onward_streams\{api="events",state="live"\} (\d+)$/m.exec(metrics)?.[1]
+  const health = (await (await fetch(`${admin}/healthz`)).json()) as { readonly live: number }
+  assert.equal(String(health.live), open)
   const all = Array.from({ length: total }, (_, i) => i + 1)
   for (const got of await Promise.all(readers)) assert.deepEqual(got, all)
   while (workersOf(child.pid).length < 3) await sleep(20)

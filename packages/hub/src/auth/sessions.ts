@@ -45,6 +45,9 @@ const ASK_AGAIN_MS = 5_000
 /** Streams that end in one turn of the event loop. */
 const ENDED_A_TURN = 200
 
+/** Why the session of a stream ends. */
+type EndReason = "expired" | "revoked"
+
 class OpenSession implements Session {
   // random bytes by themselves take ten times as long
   readonly connection = randomUUID()
@@ -61,8 +64,9 @@ class OpenSession implements Session {
     return this.#controller.signal
   }
 
-  end(): void {
-    this.#controller.abort()
+  /** @param reason what operators see as the reason why the stream ended */
+  end(reason: EndReason): void {
+    this.#controller.abort(reason)
   }
 }
 
@@ -73,7 +77,7 @@ const userOf = ({ issuer = "", userId }: Principal): string | undefined =>
 export function createSessions({ perUser, isRevoked, now }: SessionsOptions): Sessions {
   const open = new Map<string, OpenSession>()
   const users = new Map<string, number>()
-  const ending: OpenSession[] = []
+  const ending: { readonly session: OpenSession; readonly reason: EndReason }[] = []
   const deadlines = createDeadlines({ onDue: finishOrAsk, now })
 
   function schedule(session: OpenSession, askAfter = 0): void {
@@ -84,12 +88,12 @@ export function createSessions({ perUser, isRevoked, now }: SessionsOptions): Se
     deadlines.set(session, dueAt - Math.random() * Math.min(SPREAD_MS, left / 10))
   }
 
-  function end(session: OpenSession): void {
-    if (ending.push(session) === 1) setImmediate(endSome)
+  function end(session: OpenSession, reason: EndReason): void {
+    if (ending.push({ session, reason }) === 1) setImmediate(endSome)
   }
 
   function endSome(): void {
-    for (const session of ending.splice(0, ENDED_A_TURN)) session.end()
+    for (const { session, reason } of ending.splice(0, ENDED_A_TURN)) session.end(reason)
     if (ending.length > 0) setImmediate(endSome)
   }
 
@@ -104,7 +108,7 @@ export function createSessions({ perUser, isRevoked, now }: SessionsOptions): Se
   /** What is due: the end of the stream, or a question whether it may go on. */
   function finishOrAsk(session: OpenSession): void {
     const { recheck, expiresAt } = session.principal
-    if (!recheck || expiresAt <= recheck.at) return end(session)
+    if (!recheck || expiresAt <= recheck.at) return end(session, "expired")
     recheck.ask().then(
       (principal) => {
         if (open.get(session.connection) === session) replace(session, principal)
@@ -112,7 +116,7 @@ export function createSessions({ perUser, isRevoked, now }: SessionsOptions): Se
       (error: unknown) => {
         const isUnanswered = error instanceof HttpError && error.status === 503
         const isPatient = now() - recheck.at < UNANSWERED_MS
-        if (!isUnanswered || !isPatient) return end(session)
+        if (!isUnanswered || !isPatient) return end(session, "revoked")
         if (open.get(session.connection) === session) schedule(session, now() + ASK_AGAIN_MS)
       },
     )
@@ -125,7 +129,7 @@ export function createSessions({ perUser, isRevoked, now }: SessionsOptions): Se
     if (isCovered) {
       session.principal = principal
       schedule(session)
-    } else end(session)
+    } else end(session, "revoked")
     return isCovered
   }
 
@@ -165,7 +169,7 @@ export function createSessions({ perUser, isRevoked, now }: SessionsOptions): Se
     },
 
     end(isOver) {
-      for (const session of open.values()) if (isOver(session.principal)) end(session)
+      for (const session of open.values()) if (isOver(session.principal)) end(session, "revoked")
     },
 
     get size() {

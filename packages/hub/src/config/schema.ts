@@ -1,4 +1,5 @@
 import * as v from "valibot"
+import { toGrant } from "../auth/grants.ts"
 import { REFUSE } from "../limits.ts"
 import { checkNetwork } from "../forwarded.ts"
 import { checkLog } from "../log-address.ts"
@@ -26,6 +27,12 @@ const max = v.literal("max")
 const count = integer(1, 256)
 type Max = typeof max
 type Count = typeof count
+
+/** A topic or a pattern of topics. */
+function toTopicOrPattern(text: string): string {
+  toGrant(text)
+  return text
+}
 
 const workers = described(
   v.lazy((input): Max | Count => (input === "max" ? max : count)),
@@ -63,6 +70,14 @@ export const schema = v.strictObject({
       about:
         "A port for operators: the dashboard at `/admin/ui/` with its API, which need a key with `admin`, and health checks with numbers, which need none. Let only operators reach it.",
       otherwise: "no admin port",
+    }),
+  }),
+  metrics: group({
+    topics: settingOr(list(checkedText(toTopicOrPattern), "topics or patterns"), {
+      about:
+        "Topics or patterns whose messages `GET /metrics` of the admin port counts one by one, at most 100. Each is one series, with its text as the label.",
+      default: [],
+      flag: "metrics-topic",
     }),
   }),
   data: settingOr(text("a folder"), { about: "The folder for files; created if it is missing.", default: "./data" }),

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
+import type { RunEvent } from "onward/runs"
 import { createBodies } from "../body.ts"
 import { createAbandonment } from "./abandonment.ts"
 import { proxy, withBody, type Asked, type Setting } from "./ask.ts"
@@ -15,7 +16,10 @@ import { routeOf, type KindName } from "./routes.ts"
 import { createUpstreams } from "./upstreams.ts"
 import { checkReferences, unknownRun, visit } from "./visit.ts"
 
-export interface GatewayOptions extends KindsOptions, GatewaySettings {}
+export interface GatewayOptions extends KindsOptions, GatewaySettings {
+  /** Called for each event of a run in this process, with the path of its requests below `/v1`. */
+  readonly onRunEvent?: (path: string, event: RunEvent) => void
+}
 
 /** A proxy between clients and providers that makes their streams resumable runs. */
 export interface Gateway {
@@ -44,7 +48,11 @@ export function createGateway(options: GatewayOptions): Gateway {
     onError: options.onError,
     runsOf: (path) => Object.values(all).find((kind) => kind.path === path)?.runs,
   })
-  const kinds = createKinds(options, { maxChars: limits.answerBytes * 2, onEvent: abandonment.onEvent })
+  const onEvent = (path: string, event: RunEvent): void => {
+    abandonment.onEvent(path, event)
+    options.onRunEvent?.(path, event)
+  }
+  const kinds = createKinds(options, { maxChars: limits.answerBytes * 2, onEvent })
   const { chat, responses, messages } = kinds
   const all = { chat, responses, messages }
   const setting: Setting = {

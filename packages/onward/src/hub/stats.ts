@@ -12,6 +12,8 @@ export interface HubStats {
   readonly full: number
   /** Of the stream that is furthest behind: entries of the log, of any topic, after its position. */
   readonly lag: number
+  /** What the open streams were sent, in bytes before compression. */
+  readonly bytes: number
   /** The streams by the `label` of their subscription; those without one are not in it. */
   readonly labels: Readonly<Record<string, Pick<HubStats, "live" | "reading" | "full">>>
   /** Exact topics with at least one subscription. */
@@ -25,20 +27,23 @@ interface Counted {
   readonly state: StreamState
   readonly label: string | undefined
   readonly lag: number
+  readonly sentBytes: number
 }
 
 /** Counts streams by their state. */
 export function statsOf(
   streams: Iterable<Counted>,
-): Pick<HubStats, "connections" | "live" | "reading" | "full" | "lag" | "labels"> {
+): Pick<HubStats, "connections" | "live" | "reading" | "full" | "lag" | "bytes" | "labels"> {
   const all = { live: 0, reading: 0, full: 0 }
   const labels: Record<string, { live: number; reading: number; full: number }> = {}
   let lag = 0
+  let bytes = 0
   for (const stream of streams) {
     const { state, label } = stream
     all[state]++
+    bytes += stream.sentBytes
     if (label !== undefined) (labels[label] ??= { live: 0, reading: 0, full: 0 })[state]++
     if (state !== "live") lag = Math.max(lag, stream.lag)
   }
-  return { connections: all.live + all.reading + all.full, ...all, lag, labels }
+  return { connections: all.live + all.reading + all.full, ...all, lag, bytes, labels }
 }

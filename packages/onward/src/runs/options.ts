@@ -62,7 +62,12 @@ export interface RunsOptions<F = unknown> {
 /** An event of a run in this process, for `onEvent`. */
 export type RunEvent = RunOwner & { readonly id: string } & (
     | { readonly type: "start" | "first" | "attach" | "resume" | "leave" }
-    | { readonly type: "end"; readonly status: EndStatus; readonly metrics: RunMetrics | undefined }
+    | {
+        readonly type: "end"
+        readonly status: EndStatus
+        readonly metrics: RunMetrics | undefined
+        readonly usage: Usage | undefined
+      }
   )
 
 export type RunStatus = "running" | EndStatus | "expired" | "unknown"

@@ -72,7 +72,8 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
     const over = production.done.then(() => {
       productions.delete(production)
       const metrics = replica.records.ended?.metrics ?? replica.meter?.read()
-      tell({ type: "end", ...run, status: replica.ending?.status ?? "lost", metrics })
+      const usage = replica.records.ended?.usage ?? replica.meter?.usage
+      tell({ type: "end", ...run, status: replica.ending?.status ?? "lost", metrics, usage })
       registry.release(replica)
     })
     tell({ type: "start", ...run })

@@ -1,0 +1,140 @@
+/**
+ * Counters and histograms as plain numbers, which a scrape turns into metrics. Counting an event costs one lookup in a map, so that it can be
+ * done for each publish and each connection.
+ */
+
+/** A metric as prom-client exports and imports it (`getMetricsAsJSON`), also from another worker. */
+export interface Family {
+  readonly name: string
+  readonly help: string
+  readonly type: "counter" | "gauge" | "histogram"
+  /** How the values of several workers become one. */
+  readonly aggregator: "sum" | "max" | "min" | "first"
+  readonly values: readonly Sample[]
+}
+
+interface Sample {
+  readonly labels: Readonly<Record<string, string | number>>
+  readonly value: number
+  readonly metricName?: string
+}
+
+interface Named {
+  /** The name without the prefix `onward_`. */
+  readonly name: string
+  readonly help: string
+  /** The names of its labels. Their values must be few: nothing that a client chooses. */
+  readonly labels?: readonly string[]
+}
+
+/** A sum that only grows. */
+export interface Tally {
+  /** Adds to the sum of these values of the labels. */
+  add(values: readonly string[], by?: number): void
+  family(): Family
+}
+
+/** Separates the values of labels in a key: no value has it. */
+const SEPARATOR = "\n"
+/** Most series of one metric. What comes after them is counted in one series with this value for each label. */
+const MAX_SERIES = 500
+const OTHER = "other"
+
+const labelsOf = (names: readonly string[], key: string): Record<string, string> => {
+  const values = key.split(SEPARATOR)
+  return Object.fromEntries(names.map((name, i) => [name, values[i] ?? ""]))
+}
+
+/** The key of these values; a metric without labels has one series. */
+function keyOf<T>(series: ReadonlyMap<string, T>, values: readonly string[]): string {
+  const key = values.length === 1 ? (values[0] as string) : values.join(SEPARATOR)
+  return series.has(key) || series.size < MAX_SERIES ? key : values.map(() => OTHER).join(SEPARATOR)
+}
+
+export function createTally({ name, help, labels = [] }: Named): Tally {
+  const series = new Map<string, number>()
+  if (labels.length === 0) series.set("", 0)
+  return {
+    add(values, by = 1) {
+      const key = keyOf(series, values)
+      series.set(key, (series.get(key) ?? 0) + by)
+    },
+    family: () =>
+      family(
+        { name, help, type: "counter" },
+        [...series].map(([key, value]) => ({ labels: labelsOf(labels, key), value })),
+      ),
+  }
+}
+
+/** Sizes or durations, counted in buckets. */
+export interface Histogram {
+  /** Adds a value `count` times. */
+  add(values: readonly string[], value: number, count?: number): void
+  family(): Family
+}
+
+interface Buckets {
+  readonly counts: number[]
+  sum: number
+}
+
+/** @param bounds upper bounds of the buckets, in ascending order */
+export function createHistogram({ name, help, labels = [] }: Named, bounds: readonly number[]): Histogram {
+  const series = new Map<string, Buckets>()
+  const made = (): Buckets => ({ counts: Array.from({ length: bounds.length + 1 }, () => 0), sum: 0 })
+  if (labels.length === 0) series.set("", made())
+
+  function familyOf(key: string, { counts, sum }: Buckets): Sample[] {
+    const own = labelsOf(labels, key)
+    let total = 0
+    const buckets = [...bounds, "+Inf"].map((le, i) => {
+      total += counts[i] as number
+      return { metricName: `onward_${name}_bucket`, labels: { le, ...own }, value: total }
+    })
+    return [
+      ...buckets,
+      { metricName: `onward_${name}_sum`, labels: own, value: sum },
+      { metricName: `onward_${name}_count`, labels: own, value: total },
+    ]
+  }
+
+  return {
+    add(values, value, count = 1) {
+      const key = keyOf(series, values)
+      let buckets = series.get(key)
+      if (!buckets) series.set(key, (buckets = made()))
+      let i = 0
+      while (i < bounds.length && value > (bounds[i] as number)) i++
+      buckets.counts[i] = (buckets.counts[i] as number) + count
+      buckets.sum += value * count
+    },
+    family: () =>
+      family(
+        { name, help, type: "histogram" },
+        [...series].flatMap(([key, buckets]) => familyOf(key, buckets)),
+      ),
+  }
+}
+
+interface GaugeOptions extends Named {
+  /** How the values of several workers become one. @default "sum" */
+  readonly over?: Family["aggregator"]
+}
+
+/** A gauge, from the values of its series. */
+export const gauge = (
+  { name, help, labels = [], over = "sum" }: GaugeOptions,
+  series: readonly (readonly [values: readonly string[], value: number])[],
+): Family => ({
+  ...family(
+    { name, help, type: "gauge" },
+    series.map(([values, value]) => ({ labels: labelsOf(labels, values.join(SEPARATOR)), value })),
+  ),
+  aggregator: over,
+})
+
+const family = (
+  { name, help, type }: { readonly name: string; readonly help: string; readonly type: Family["type"] },
+  values: readonly Sample[],
+): Family => ({ name: `onward_${name}`, help, type, aggregator: "sum", values })
