@@ -11,7 +11,7 @@ export interface HealthOptions {
   readonly isDraining: () => boolean
   /** Whether `/healthz` contains numbers, which only operators may see. */
   readonly hasNumbers: boolean
-  /** The other workers, whose numbers are added. @default there are none */
+  /** The other workers, whose numbers are added. @default only this process is counted */
   readonly peers?: Peers
 }
 
