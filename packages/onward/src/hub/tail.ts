@@ -8,6 +8,8 @@ import { epochStart } from "./follower.ts"
 import type { HubContext, TailState, TailWaiter } from "./hub-context.ts"
 
 const PAGE = 1_000
+/** How many entries are delivered between two looks at the clock: looking is not free, and reading back costs more than delivering. */
+const LOOKS = 8
 /** How many of the newest entries a process reads into its window when it starts. */
 const RECENT = 1_000
 
@@ -127,7 +129,7 @@ export class Tail implements TailState {
     if (this.#reading || previous !== this.position) return this.wake()
     for (const [i, message] of messages.entries()) {
       // the rest of a large batch that many patterns are matched with is read back, in later turns
-      if (i > 0 && this.#context.turns.isOver) return this.wake()
+      if (i > 0 && i % LOOKS === 0 && this.#context.turns.isOver) return this.wake()
       const position = positions[i] as Position
       // a repeat has the position of an earlier entry
       if (position > this.position) this.#arrive(unfile({ ...message, position, time }))

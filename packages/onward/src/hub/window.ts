@@ -122,6 +122,11 @@ export class Window {
   }
 
   push(entry: Entry): KeptEntry {
+    // the hub of runs has no window
+    if (this.#options.maxEntries === 0) {
+      this.start = this.end = entry.position
+      return new KeptEntry(entry)
+    }
     this.#forgetTexts()
     const number = this.#base + this.#entries.length
     const kept = new KeptEntry(entry, this.#texts)

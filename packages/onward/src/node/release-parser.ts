@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { Server, type Socket } from "node:net"
+import { systemClock } from "../clock.ts"
+import { turnsOf } from "../turns.ts"
 
 /** What Node's server adds to a socket. None of it is documented, so each part is looked for before it is used. */
 type ServerSocket = Socket & { parser?: unknown; readonly _paused?: boolean }
@@ -13,6 +15,7 @@ interface Parser {
 
 /** A server of HTTP/2 that also accepts HTTP/1.1 has no `closeAllConnections`. */
 interface StreamServer extends Server {
+  readonly httpAllowHalfOpen?: boolean
   closeAllConnections?(): void
 }
 
@@ -38,7 +41,19 @@ export function releaseParser(req: IncomingMessage, res: ServerResponse): void {
     // the listener would pass the bytes to the parser; an emitter that has never been without a listener takes less memory
     socket.on("data", discard)
     socket.removeListener("data", onData as () => void)
+    const onEnd = socket.listeners("end").find(({ name }) => name === "bound socketOnEnd")
+    // with this option of the server, a response goes on when its client has nothing more to say
+    if (!onEnd || (serverOf(socket) as StreamServer).httpAllowHalfOpen) return
+    socket.on("end", endLater)
+    socket.removeListener("end", onEnd as () => void)
   })
+}
+
+const turns = turnsOf(systemClock)
+
+/** Does what Node does when a client disconnects. Thousands can disconnect in one turn of the event loop, which would be a long one. */
+function endLater(this: Socket): void {
+  turns.later(() => this.end())
 }
 
 const discard = (): void => {}

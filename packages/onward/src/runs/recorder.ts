@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts"
 import { OnwardError } from "../errors.ts"
+import type { FlushTimer } from "./flush-timer.ts"
 import type { Format } from "./format.ts"
 import { keptOf, type KeptFrame, type RunRecord } from "./record.ts"
 import type { RunRegistry } from "./registry.ts"
@@ -11,8 +12,9 @@ export interface RecorderOptions {
   readonly format: Format
   readonly registry: Pick<RunRegistry, "append">
   readonly clock: Clock
-  /** How long text is collected, in ms, and how much, in UTF-16 units. */
-  readonly flush: { readonly interval: number; readonly maxChars: number }
+  /** How long text is collected, and how much, in UTF-16 units. */
+  readonly flushTimer: FlushTimer
+  readonly flush: { readonly maxChars: number }
   readonly lease: number
   /** How long the store can be unavailable, in ms. */
   readonly storeTimeout: number
@@ -59,8 +61,8 @@ const FRAME_COST = 64
 const MAX_PAUSE = 2_000
 
 export function createRecorder(options: RecorderOptions): Recorder {
-  const { replica, by, format, registry, clock, flush, lease, storeTimeout, requireStored, onError, onLost, onFault } =
-    options
+  const { replica, by, format, registry, clock, flush, flushTimer, lease } = options
+  const { storeTimeout, requireStored, onError, onLost, onFault } = options
   /** Frames that wait for more text; neighbours are merged. */
   let waiting: Waiting[] = []
   let waitingChars = 0
@@ -111,7 +113,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     if (replica.meter) replica.meter.raw += chars
     waitingChars += chars + FRAME_COST
     if (isUrgent || waitingChars >= flush.maxChars) flushNow()
-    else timer ??= clock.after(flush.interval, () => flushNow())
+    else timer ??= flushTimer.add(flushNow)
     if (queuedChars + waitingChars < MAX_WAITING) return undefined
     return new Promise((resolve) => (makeRoom = resolve))
   }

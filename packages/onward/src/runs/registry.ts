@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts"
 import type { Internals } from "../hub/index.ts"
 import type { Ages } from "./ages.ts"
+import { appendTogether } from "./append-together.ts"
 import { guardLease } from "./lease.ts"
 import type { RunTopic } from "./run-topic.ts"
 import { messageOf, type RunRecord } from "./record.ts"
@@ -27,13 +28,14 @@ export interface RegistryOptions {
 export function createRegistry({ internals, ages, lease, clock }: RegistryOptions): RunRegistry {
   const replicas = new Map<string, Promise<Replica>>()
   const guards = new WeakMap<Replica, () => void>()
+  const appendMessages = appendTogether(internals)
 
   const append = async (replica: Replica, records: readonly RunRecord[]): Promise<void> => {
     const messages = records.map((record) => messageOf(replica.topic, record))
     const writing = { records, messages }
     replica.writing.add(writing)
     try {
-      await internals.append(messages)
+      await appendMessages(messages)
     } finally {
       replica.writing.delete(writing)
     }

@@ -7,6 +7,7 @@ import { checkKinds, checkNames } from "../options.ts"
 import { prepareSource } from "../server/index.ts"
 import type { RunEvent, RunOwner, Runs, RunsOptions, RunState } from "./options.ts"
 import { createRunTopics, isRunId } from "./run-topic.ts"
+import { createFlushTimer } from "./flush-timer.ts"
 import { sweepOrphans } from "./orphan-sweep.ts"
 import { produce, untilTold, type Production } from "./produce.ts"
 import { markOf } from "./record.ts"
@@ -33,6 +34,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   const { internals, ownHub, clock, format, lease, retention, heartbeat, onError, waitUntil } = settings
   const topics = createRunTopics(settings.prefix)
   const ages = createAges(internals, clock)
+  const flushTimer = createFlushTimer(clock, internals.context.turns, settings.flush.interval)
   const registry = createRegistry({ internals, ages, lease, clock })
   const claims = createClaims(registry, format.name)
   const states = createStates({ ages, retention })
@@ -66,7 +68,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   function begin(replica: Replica, by: string, source: RunSource<F> | RunSourceFunction<F>, { owner }: RunOwner): void {
     const run = { id: replica.id, ...(owner !== undefined && { owner }) }
     const onFirst = (): void => tell({ type: "first", ...run })
-    const production = produce(source, { ...settings, replica, by, registry, onFirst })
+    const production = produce(source, { ...settings, flushTimer, replica, by, registry, onFirst })
     productions.add(production)
     replica.users++
     const over = production.done.then(() => {

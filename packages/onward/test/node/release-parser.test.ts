@@ -95,6 +95,20 @@ for (const kind of Object.keys(makers)) {
   })
 }
 
+test("a server that allows half-open connections goes on with the stream of a client that has nothing more to say", async (t) => {
+  const parsers = countParsers(t)
+  const { connect, hub, server } = await listen(t, streaming)
+  Object.assign(server, { httpAllowHalfOpen: true })
+  const { socket, text } = connect()
+  await eventually("the stream is open", () => hub.stats().live === 1)
+  await eventually("its parser is freed", () => parsers() === 0)
+  socket.end()
+  await once(socket, "finish")
+  await hub.publish({ topic: "a", data: "news" })
+  await eventually("it gets the event", () => text().includes("data: news"))
+  assert.equal(hub.stats().connections, 1)
+})
+
 test("a request and its response of a stream report its end like those of a plain response", async (t) => {
   const parsers = countParsers(t)
   let events: string[] = []

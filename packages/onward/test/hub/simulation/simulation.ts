@@ -233,13 +233,14 @@ class Simulation {
       if (round > 20 && this.#world.isIdle && this.clients.every((client) => client.hasEnded || client.isCaughtUp))
         break
     }
-    const open = this.clients.filter((client) => !client.hasEnded).length
+    const openNow = (): number => this.clients.filter((client) => !client.hasEnded).length
     // a client without room takes one of many entries at a time
-    for (let i = 0; i < 5 || (i < 1_000 && this.#hub.stats().live < open); i++) {
+    for (let i = 0; i < 5 || (i < 1_000 && this.#hub.stats().live < openNow()); i++) {
       for (const client of this.clients) client.read()
       while (!this.#world.isIdle) await this.#world.step()
     }
     const { connections, live } = this.#hub.stats()
+    const open = openNow()
     if (connections !== open || live !== open)
       throw new Error(`${open} streams should be live in the end, ${live} of ${connections} are`)
     if (this.#hasPresence) this.#checkPresence()
