@@ -1,11 +1,11 @@
 import type { Entry, Position } from "../message.ts"
-import { recordOf, type EndRecord, type KeptFrame, type RunRecord } from "./record.ts"
+import { Deltas } from "./deltas.ts"
+import { recordOf, type EndRecord, type RunRecord } from "./record.ts"
 
 /** The state of a run according to its records. */
 export interface RunRecords {
   readonly opened: Opened | undefined
-  /** The producer's frames, by record. */
-  readonly deltas: readonly Delta[]
+  readonly deltas: Pick<Deltas, "length" | "end" | "at" | "indexOf">
   readonly ended: Ended | undefined
   /** Viewers in processes other than the producer's. */
   readonly elsewhere: { readonly viewers: number; readonly resumes: number }
@@ -19,11 +19,6 @@ export interface Opened {
   readonly position: Position
   /** When the log stored it, in ms since 1970. */
   readonly time: number
-}
-
-export interface Delta {
-  readonly position: Position
-  readonly frames: readonly KeptFrame[]
 }
 
 export interface Ended extends EndRecord {
@@ -43,7 +38,7 @@ export interface RunReducer extends RunRecords {
  * viewer, frames of a producer that was marked as lost are ignored, and a stop that races the end has one outcome, without a lock.
  */
 export function createReducer(): RunReducer {
-  const deltas: Delta[] = []
+  const deltas = new Deltas()
   let opened: Opened | undefined
   let ended: Ended | undefined
   let isDeleted = false
@@ -71,8 +66,7 @@ export function createReducer(): RunReducer {
       if (record.type === "delete") {
         if (!opened) return false
         isDeleted = true
-        // emptied in place, because viewers have positions in the list
-        for (const [at, delta] of deltas.entries()) deltas[at] = { position: delta.position, frames: [] }
+        deltas.clear()
         ended ??= { type: "end", mark: record.mark, status: "stopped", position, time }
         return true
       }
@@ -96,7 +90,7 @@ export function createReducer(): RunReducer {
       // a record that was retried after a lost response has the same number
       if (record.by !== opened.by || record.n <= n) return false
       n = record.n
-      if (record.type === "delta") deltas.push({ position, frames: record.frames })
+      if (record.type === "delta") deltas.add(position, record.frames)
       return true
     },
   }

@@ -136,7 +136,7 @@ export class Replica {
   }
 
   delta(index: number): { readonly frames: readonly KeptFrame[]; readonly position?: Position } {
-    const kept = this.records.deltas[index]
+    const kept = this.records.deltas.at(index)
     if (kept) return kept
     return this.unstored[index - (this.unstored[0]?.ordinal ?? 0)] ?? { frames: [] }
   }

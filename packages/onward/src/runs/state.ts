@@ -28,7 +28,7 @@ export function createStates({ ages, retention }: { readonly ages: Ages; readonl
       if (status === "unknown" || status === "expired") return { status }
       const { opened, deltas, ended } = replica.records
       const { error } = replica.ending ?? {}
-      const lastEventId = ended?.position ?? deltas.at(-1)?.position ?? opened?.position
+      const lastEventId = ended?.position ?? deltas.end ?? opened?.position
       const metrics = ended?.metrics ?? replica.meter?.read()
       return {
         status,

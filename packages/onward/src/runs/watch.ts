@@ -33,7 +33,7 @@ export function cursorOf(replica: Replica, id: string): RunCursor {
   const [, position, frames] = ID.exec(id) ?? []
   if (position !== undefined) {
     if (position === opened?.position) return BEGINNING
-    const at = position === ended?.position ? deltas.length : deltas.findLastIndex((each) => each.position === position)
+    const at = position === ended?.position ? deltas.length : deltas.indexOf(position)
     if (at >= 0) return frames === undefined ? { delta: at + 1, frame: 0 } : { delta: at, frame: Number(frames) }
   }
   throw new OnwardError("invalid_start", "This id is not from this run. Omit it to start at the beginning.")

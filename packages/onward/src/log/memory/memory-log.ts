@@ -66,7 +66,8 @@ export function memoryLog(options: MemoryLogOptions = {}): Log {
     append: (messages) =>
       call(() => {
         const before = kept.last
-        const appended = kept.append(messages, Math.max(kept.time, clock.now()), clock.monotonic())
+        // whole milliseconds are kept in less memory
+        const appended = kept.append(messages, Math.max(kept.time, clock.now()), Math.floor(clock.monotonic()))
         if (kept.last > before) watchers.wakeSoon(() => kept.bounds().last)
         return appended
       }),
