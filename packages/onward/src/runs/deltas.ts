@@ -38,7 +38,7 @@ export class Deltas {
     return { position, frames: typeof frames === "string" ? [frames] : frames }
   }
 
-  /** The index of the record at a position; -1 if there is none. */
+  /** The index of the record at a position; -1 if the run has no such record. */
   indexOf(position: Position): number {
     return this.#positions.lastIndexOf(position)
   }
