@@ -1,4 +1,5 @@
 import assert from "node:assert/strict"
+import { json } from "node:stream/consumers"
 import { test, type TestContext } from "node:test"
 import { HttpAgent, type RunAgentInput } from "@ag-ui/client"
 import { sse } from "../../src/node/index.ts"
@@ -29,7 +30,7 @@ async function serving(t: TestContext, go: Promise<void>): Promise<string> {
   const runs = createRuns({ format: agUi(), onError: () => {} })
   t.after(() => runs.close())
   return serve(t, async (req, res) => {
-    const input = JSON.parse(String(Buffer.concat(await Array.fromAsync(req as AsyncIterable<Buffer>)))) as RunAgentInput
+    const input = (await json(req)) as RunAgentInput
     await runs.start(input.runId, () => answer(input, go))
     sse(req, res, runs.source(input.runId))
   })
