@@ -1,18 +1,13 @@
 // `npm run bench -- auth`, or this file with `[--streams 1000] [--events 100] [--sets 10000] [--rounds 3] [--only delivery] [--no-netns]`: what authentication costs
 // the hub: CPU of a delivery and of a connect, with it and without, and the latency of a publish with one set of grants and with many.
 import { createHmac } from "node:crypto"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { Agent, request } from "node:http"
-import { connect, type Socket } from "node:net"
-import { loadavg, tmpdir } from "node:os"
-import { join } from "node:path"
+import { loadavg } from "node:os"
 import { setTimeout as sleep } from "node:timers/promises"
 import { parseArgs } from "node:util"
+import { close, openStreams, publish as publishTo, startHub as startHubWith, type Hub, type Stream } from "./run/hub.ts"
 import { enterNamespace } from "./run/netns.ts"
-import { Helper } from "./run/process.ts"
 import { figure, median } from "./run/statistics.ts"
 import { markdown } from "./run/tables.ts"
-import { cpuSeconds } from "./run/usage.ts"
 
 const { values: flags } = parseArgs({
   allowNegative: true,
@@ -37,7 +32,6 @@ delete process.env["ONWARD_BENCH_NETNS"]
 
 const SECRET = "a secret of more than thirty-two bytes, for the bench"
 const KEY = "ok_a-key-of-more-than-32-characters-for-the-bench"
-const BIN = join(import.meta.dirname, "../packages/hub/src/bin.ts")
 
 const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url")
 
@@ -47,82 +41,22 @@ function token(user: number, subscribe: readonly string[]): string {
   return `${input}.${createHmac("sha256", SECRET).update(input).digest("base64url")}`
 }
 
-interface Hub {
-  readonly port: number
-  readonly cpu: () => number
-  stop(): Promise<void>
-}
-
-async function startHub(hasAuth: boolean): Promise<Hub> {
-  const folder = mkdtempSync(join(tmpdir(), "onward-bench-"))
-  const auth = {
-    keys: [{ name: "bench", key: KEY }],
-    issuers: [{ issuer: "bench", audience: "hub", secret: SECRET }],
-    streamsPerUser: 1_000_000,
-  }
-  const limits = { streams: 100_000, streamsPerAddress: 100_000, publishRate: 0 }
-  writeFileSync(join(folder, "onward.yaml"), JSON.stringify({ log: "memory:", limits, ...(hasAuth && { auth }) }))
-  const args = ["serve", "--port", "0", "--no-demo", "--data", folder, "--config", join(folder, "onward.yaml")]
-  const server = new Helper({ core: 0, file: BIN, args })
-  const { url } = await server.hear<{ url: string }>(30)
-  return {
-    port: Number(new URL(url).port),
-    cpu: () => cpuSeconds(server.pid),
-    async stop() {
-      process.kill(server.pid, "SIGKILL")
-      await server.stop()
-      rmSync(folder, { recursive: true })
-    },
-  }
-}
-
-interface Stream {
-  readonly socket: Socket
-  bytes: number
-}
-
-function open(port: number, topics: readonly string[], jwt: string): Promise<Stream> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, "127.0.0.1")
-    const stream: Stream = { socket, bytes: 0 }
-    const query = topics.map((topic) => `topic=${topic}`).join("&")
-    socket.write(`GET /events?${query} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${jwt}\r\n\r\n`)
-    socket.once("data", (head: Buffer) => {
-      if (head.toString("latin1").startsWith("HTTP/1.1 200")) resolve(stream)
-      else reject(new Error(head.toString("latin1")))
-    })
-    socket.on("data", ({ length }) => (stream.bytes += length))
-    socket.on("error", reject)
+const startHub = (hasAuth: boolean): Promise<Hub> =>
+  startHubWith({
+    ...(hasAuth && {
+      auth: {
+        keys: [{ name: "bench", key: KEY }],
+        issuers: [{ issuer: "bench", audience: "hub", secret: SECRET }],
+        streamsPerUser: 1_000_000,
+      },
+    }),
   })
+
+function openAll(port: number, count: number, jwtOf: (i: number) => string, shared: string[]): Promise<Stream[]> {
+  return openStreams(port, count, (i) => ({ topics: [`user/${i}`, ...shared], credential: jwtOf(i) }))
 }
 
-async function openAll(port: number, count: number, jwtOf: (i: number) => string, shared: string[]): Promise<Stream[]> {
-  const all: Stream[] = []
-  while (all.length < count) {
-    const from = all.length
-    const some = Array.from({ length: Math.min(50, count - from) }, (_, i) => from + i)
-    all.push(...(await Promise.all(some.map((i) => open(port, [`user/${i}`, ...shared], jwtOf(i))))))
-  }
-  return all
-}
-
-const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-
-function publish(port: number, topic: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const headers = { authorization: `Bearer ${KEY}`, "content-type": "application/x-www-form-urlencoded" }
-    const sent = request({ port, host: "127.0.0.1", path: "/publish", method: "POST", headers, agent }, (answer) => {
-      if (answer.statusCode !== 200) reject(new Error(`status ${answer.statusCode}`))
-      answer.resume().on("end", resolve)
-    })
-    sent.on("error", reject)
-    sent.end(`topic=${topic}&data=${"x".repeat(100)}`)
-  })
-}
-
-const close = (all: readonly Stream[]): void => {
-  for (const { socket } of all) socket.destroy()
-}
+const publish = (port: number, topic: string): Promise<void> => publishTo(port, topic, KEY)
 
 /** CPU of a delivery in µs: streams with a topic of their own, and one that all share. */
 async function delivery(hasAuth: boolean): Promise<number> {
