@@ -41,6 +41,7 @@ export function events({ hub, auth, req, res, url, principal, retry, label = "ev
     patterns: selectors.filter(isPattern),
     label,
     limitKey: callerOf(req),
+    includeTopic: url.searchParams.get("topics") === "1",
     ...(userId !== undefined && { userId }),
     follow: url.searchParams.get("follow") !== "false",
     ...(session && { signal: session.signal }),

@@ -147,7 +147,7 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
         ? createGateway({
             ...config.gateway,
             log: await store.openRuns(),
-            ...(counting && { onRunEvent: counting.run }),
+            ...(counting && { onRunEvent: (path, event) => counting.run(path, event) }),
             onError,
           })
         : undefined

@@ -238,6 +238,9 @@ export function createCounting(topics: readonly string[] = []): Counting {
         case "log":
           operations.add([seen.operation, seen.error === undefined ? "ok" : "error"])
           operating.add([seen.operation], seen.duration / 1_000)
+          break
+        case "gap":
+        case "refused": // what `resumed` and the app tell
       }
     },
 

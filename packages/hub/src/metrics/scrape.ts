@@ -52,9 +52,9 @@ export async function createScrape({ hub, log, logAddress, counting, version }: 
       const isOpen = accept?.includes("application/openmetrics-text") === true
       const ofLog = logFamilies(await measureLog(log, logAddress), Date.now())
       const all = [...workers, ofLog].map((families) => (isOpen ? families.map(withoutTotal) : families))
-      const summed = AggregatorRegistry.aggregate(all as object[])
+      const summed = AggregatorRegistry.aggregate(all)
       const contentType = isOpen ? OPENMETRICS_CONTENT_TYPE : PROMETHEUS_CONTENT_TYPE
-      summed.setContentType(contentType as never)
+      summed.setContentType(contentType)
       return { contentType, text: await summed.metrics() }
     },
   }

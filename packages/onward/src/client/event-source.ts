@@ -96,8 +96,9 @@ export class EventSource extends Target {
       canRepeat: () => !isFinite,
       isFinite,
     }
-    const dispatch = ({ event, data, id }: ParsedEvent): void => {
-      this.dispatchEvent(new MessageEvent(event, { data, lastEventId: id, origin: this.#origin }))
+    const dispatch = ({ event, data, id, topic }: ParsedEvent): void => {
+      const message = new MessageEvent(event, { data, lastEventId: id, origin: this.#origin })
+      this.dispatchEvent(topic ? Object.assign(message, { topic }) : message)
     }
     this.#connection = createConnection(
       this.#url,

@@ -20,6 +20,8 @@ export interface StreamEvent {
   readonly data: string
   /** The id of the event. A later stream resumes after it with the option `lastEventId`. */
   readonly id: string
+  /** The topic of the event, if the server sends it: `includeTopic` of `hub.subscribe`, or `topics=1` in a URL of the hub. */
+  readonly topic?: string
   /** Parses `data` as JSON. Throws `OnwardError("validation_failed")` if it is not JSON. */
   json<T = unknown>(): T
 }
@@ -28,7 +30,7 @@ export interface StreamEvent {
 export type TypedStreamEvent<S extends EventSchemas> = (
   | EventOutput<S>
   | { readonly event: "stream.gap"; readonly data: Gap }
-) & { readonly id: string }
+) & { readonly id: string; readonly topic?: string }
 
 /** The options of a stream with a contract. */
 export interface TypedOptions<S extends EventSchemas> {
@@ -47,11 +49,13 @@ export class Received implements StreamEvent {
   readonly event: string
   readonly data: string
   readonly id: string
+  declare readonly topic?: string
 
-  constructor({ event, data, id }: ParsedEvent) {
+  constructor({ event, data, id, topic }: ParsedEvent) {
     this.event = event
     this.data = data
     this.id = id
+    if (topic) this.topic = topic
   }
 
   json<T>(): T {
@@ -71,11 +75,14 @@ export async function nextTyped(
   for (;;) {
     const result = await next()
     if (result.done) return result
-    const { event, id } = result.value
+    const { event, id, topic } = result.value
     if (event === "stream.gap") return { done: false, value: { event, data: result.value.json<Gap>(), id } }
     if (!Object.hasOwn(events.schemas, event)) continue
     try {
-      return { done: false, value: { ...(await events.parse(result.value, { validate })), id } }
+      return {
+        done: false,
+        value: { ...(await events.parse(result.value, { validate })), id, ...(topic && { topic }) },
+      }
     } catch (thrown) {
       const error = thrown instanceof OnwardError ? fault(thrown.code, thrown.message) : thrown
       if (onInvalid === "throw") throw error

@@ -1,6 +1,7 @@
 import type { Frame } from "../frame.ts"
 import type { Entry, Position } from "../message.ts"
 import type { Batch, Part } from "./batch.ts"
+import type { TextFormat } from "./kept-entry.ts"
 import { logTopicsOf, MANY, outerName, readLogTopic, topicsOf } from "./filing.ts"
 import type { Permission, Selector } from "./selector.ts"
 import type { Reader } from "./window.ts"
@@ -24,6 +25,8 @@ export interface Selection {
   readonly selectors: readonly Selector[]
   /** Undefined when it may read no private entry. */
   readonly may: Permission | undefined
+  /** How its entries are encoded. */
+  readonly format: TextFormat
   /** The stream ends after the first entry for which this is true. */
   readonly until: ((entry: Entry) => boolean) | undefined
   /** Only entries for which this is true are sent. Undefined is its answer when it fails: the stream ends. */
@@ -52,6 +55,7 @@ export class Audience implements Reader {
   readonly topics: readonly string[]
   readonly selectors: readonly Selector[]
   readonly may: Permission | undefined
+  readonly format: TextFormat
   readonly until: ((entry: Entry) => boolean) | undefined
   readonly filter: Filter | undefined
   readonly live: Set<Listener> = new Set()
@@ -73,11 +77,12 @@ export class Audience implements Reader {
   readonly #topics: ReadonlySet<string>
   #logTopics: readonly string[] | undefined
 
-  constructor(key: string, { topics, selectors, may, until, filter }: Selection) {
+  constructor(key: string, { topics, selectors, may, format, until, filter }: Selection) {
     this.key = key
     this.topics = topics
     this.selectors = selectors
     this.may = may
+    this.format = format
     this.until = until
     this.filter = filter
     this.#topics = new Set(topics)

@@ -1,6 +1,6 @@
 import { Frame } from "../frame.ts"
 import type { Position } from "../message.ts"
-import { PART_CHARS, type KeptEntry } from "./kept-entry.ts"
+import { PART_CHARS, type KeptEntry, type TextFormat } from "./kept-entry.ts"
 
 /** The content of one write: consecutive entries, encoded once for all connections that receive them. */
 export interface Part {
@@ -19,7 +19,8 @@ export class Batch {
   readonly #last: KeptEntry
   readonly #before: Batch | undefined
   #next: Batch | undefined
-  #parts: Part[] | undefined
+  #plain: Part[] | undefined
+  #withTopic: Part[] | undefined
 
   constructor(last: KeptEntry, before?: Batch) {
     this.#last = last
@@ -36,8 +37,10 @@ export class Batch {
     return this.#next
   }
 
-  parts(): readonly Part[] {
-    return (this.#parts ??= [...cut(this.entries())])
+  parts(format: TextFormat): readonly Part[] {
+    return format === "plain"
+      ? (this.#plain ??= [...cut(this.entries(), format)])
+      : (this.#withTopic ??= [...cut(this.entries(), format)])
   }
 
   entries(): KeptEntry[] {
@@ -48,11 +51,11 @@ export class Batch {
 }
 
 /** Joins entries into parts of about {@link PART_CHARS}. A part is made when it is needed, because a full sink takes few of them. */
-export function* cut(entries: readonly KeptEntry[]): Generator<Part> {
+export function* cut(entries: readonly KeptEntry[], format: TextFormat): Generator<Part> {
   let text = ""
   let count = 0
   for (const [i, kept] of entries.entries()) {
-    text += kept.text
+    text += kept.textIn(format)
     count++
     if (text.length < PART_CHARS && i < entries.length - 1) continue
     yield { frame: new Frame(text), end: kept.entry.position, count }

@@ -152,7 +152,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver, LatestRec
     this.#shown = wanted.at(-1)?.entry.position ?? this.#shown
     this.#sentEntries += wanted.length
     this.#context.observe?.({ type: "replayed", ...this.observed, entries: wanted.length, source })
-    const hasRoom = this.#write(new Frame(wanted.reduce((text, kept) => text + kept.text, "")))
+    const hasRoom = this.#write(new Frame(wanted.reduce((text, kept) => text + kept.textIn(this.audience.format), "")))
     if (isLast) this.finish()
     return hasRoom
   }

@@ -177,7 +177,7 @@ export class Delivery {
     } else if (batch) {
       this.#take(audience, batch)
       const last = until ? batch.entries().findIndex(({ entry }) => until(entry)) : -1
-      if (last < 0) return this.#writeParts(audience, batch.parts())
+      if (last < 0) return this.#writeParts(audience, batch.parts(audience.format))
       this.#finish(audience, batch.entries().slice(0, last + 1))
     }
     return true
@@ -197,7 +197,7 @@ export class Delivery {
     if (!batch) return
     this.#take(audience, batch)
     audience.remaining ??= { pending: undefined, steps: [], chars: 0 }
-    const parts = batch.parts()
+    const parts = batch.parts(audience.format)
     countFor(audience, parts)
     audience.remaining.steps.push(...parts)
   }
@@ -251,7 +251,7 @@ export class Delivery {
 
   /** Writes the last entries of an audience that ends with them. It has one connection. */
   #finish(audience: Audience, entries: readonly KeptEntry[]): void {
-    const parts = [...cut(entries)]
+    const parts = [...cut(entries, audience.format)]
     countFor(audience, parts)
     for (const listener of audience.live) {
       const full = parts.findIndex((part) => {

@@ -46,12 +46,12 @@ export class FanOut {
 
   /** The audience of a selection, with one more member. `leave` undoes it. */
   enter(selection: Selection): Audience {
-    const { topics, selectors, may, until, filter } = selection
+    const { topics, selectors, may, format, until, filter } = selection
     // a stream with its own end or filter cannot share its batch with others
     const key =
       until || filter
         ? `#${this.#privateKeys++}`
-        : JSON.stringify([topics, selectors.map((each) => each.key), may?.key ?? null])
+        : JSON.stringify([topics, selectors.map((each) => each.key), may?.key ?? null, format])
     const audience = this.#audiences.get(key) ?? this.#add(key, selection)
     audience.members++
     if (audience.filter) this.#filters++

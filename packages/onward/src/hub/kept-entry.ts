@@ -1,25 +1,32 @@
 import { idOf, type Entry } from "../message.ts"
 import { encode } from "../protocol/index.ts"
-import type { UnfiledEntry } from "./filing.ts"
+import { outerName, type UnfiledEntry } from "./filing.ts"
 
 /**
  * Event-stream text of an entry (WHATWG HTML section 9.2.5). A checkpoint follows an id that an older entry has, because a client that
  * resumes after that id would continue after the older one.
  */
-function encodeEntry(entry: UnfiledEntry): string {
-  const text = encode({ event: entry.event, retry: entry.retry, id: idOf(entry), data: entry.data })
+function encodeEntry(entry: UnfiledEntry, topic?: string): string {
+  const text = encode({ event: entry.event, topic, retry: entry.retry, id: idOf(entry), data: entry.data })
   return entry.repeatsId ? text + encode({ id: entry.position }) : text
 }
+
+/** An entry with alternate topics does not name them: its client may know only one. */
+const shownTopic = ({ topic, also }: Entry): string | undefined => (also ? undefined : outerName(topic))
 
 /** How many characters of text entries hold together. */
 export interface TextCount {
   chars: number
 }
 
-/** An entry with its text, which is encoded once: live streams and streams that resume send the same text. */
+/** `plain`, or `topic` for clients that asked for the topic of each event. */
+export type TextFormat = "plain" | "topic"
+
+/** An entry with its text, which is encoded once in each format: live streams and streams that resume send the same text. */
 export class KeptEntry {
   readonly entry: Entry
   #text: string | undefined
+  #topicText: string | undefined
   #count: TextCount | undefined
 
   /** @param count where its text is counted, as long as it is in the window */
@@ -29,23 +36,35 @@ export class KeptEntry {
   }
 
   get text(): string {
-    if (this.#text === undefined) {
-      this.#text = encodeEntry(this.entry)
-      if (this.#count) this.#count.chars += this.#text.length
-    }
-    return this.#text
+    return this.textIn("plain")
+  }
+
+  textIn(format: TextFormat): string {
+    return format === "plain"
+      ? (this.#text ??= this.#encode())
+      : (this.#topicText ??= this.#encode(shownTopic(this.entry)))
+  }
+
+  #encode(topic?: string): string {
+    const text = encodeEntry(this.entry, topic)
+    if (this.#count) this.#count.chars += text.length
+    return text
   }
 
   /** Frees the text. It is encoded again when it is needed again. */
   forgetText(): void {
-    if (this.#count && this.#text !== undefined) this.#count.chars -= this.#text.length
-    this.#text = undefined
+    this.#uncount()
+    this.#text = this.#topicText = undefined
   }
 
   /** The window keeps it no longer. A batch may still send it. */
   leaveWindow(): void {
-    if (this.#count && this.#text !== undefined) this.#count.chars -= this.#text.length
+    this.#uncount()
     this.#count = undefined
+  }
+
+  #uncount(): void {
+    if (this.#count) this.#count.chars -= (this.#text?.length ?? 0) + (this.#topicText?.length ?? 0)
   }
 }
 

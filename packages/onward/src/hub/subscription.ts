@@ -41,6 +41,11 @@ export interface SubscribeOptions {
   readonly userId?: string
   /** Names the kind of its streams to the option `observe` and in `hub.stats()`, at most 64 characters. Use few different ones. @default none */
   readonly label?: string
+  /**
+   * Sends the field `topic` with each event. `stream` and `EventSource` of `onward/client` have it as `event.topic`; other clients
+   * ignore it. @default false
+   */
+  readonly includeTopic?: boolean
   /** Ends the stream with `stream.end` after the first entry for which it returns true. @default never */
   readonly until?: (entry: Entry) => boolean
   /** Whether the stream continues with new entries. False ends it with `stream.end` after the entries that are kept. @default true */
@@ -70,6 +75,7 @@ const OPTIONS = [
   "limitKey",
   "userId",
   "label",
+  "includeTopic",
   "until",
   "filter",
   "follow",
@@ -79,6 +85,7 @@ const OPTIONS = [
 
 const KINDS = {
   allowHistory: "true or false",
+  includeTopic: "true or false",
   follow: "true or false",
   until: "a function",
   filter: "a function",
@@ -109,7 +116,7 @@ function listOf(name: string, list: readonly string[] = []): string[] {
  * @throws OnwardError
  */
 function selectionOf(options: SubscribeOptions, { limits, onError }: HubContext): Selection {
-  const { matchers = [], may, until, filter, limitKey, userId, label, from } = options
+  const { matchers = [], may, until, filter, limitKey, userId, label, from, includeTopic } = options
   const topics = listOf("topics", options.topics)
   const patterns = listOf("patterns", options.patterns)
   const count = topics.length + patterns.length
@@ -124,11 +131,12 @@ function selectionOf(options: SubscribeOptions, { limits, onError }: HubContext)
   }
   for (const topic of topics) checkTopic(topic)
   const selected = splitMatchers("matchers", matchers)
-  const selection = {
+  const selection: Selection = {
     topics: [...new Set([...topics, ...selected.topics.map(innerName)])].sort(),
     selectors: [...patterns.map(selectorOfPattern), ...selected.selectors],
     may: may && new Permission(may),
     // one that throws ends its own stream only
+    format: includeTopic ? "topic" : "plain",
     until: until && guardPredicate(until, true, onError),
     filter: filter && guardPredicate(filter, undefined, onError),
   }
@@ -147,7 +155,14 @@ function checkName(name: string, value: string | undefined, max: number): void {
   )
 }
 
-const EMPTY: Selection = { topics: [], selectors: [], may: undefined, until: undefined, filter: undefined }
+const EMPTY: Selection = {
+  topics: [],
+  selectors: [],
+  may: undefined,
+  format: "plain",
+  until: undefined,
+  filter: undefined,
+}
 
 function resultOf<T>(check: () => T): T | OnwardError {
   try {

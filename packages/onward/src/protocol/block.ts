@@ -25,6 +25,8 @@ export interface ParsedEvent {
   readonly data: string
   /** The last event id when the event was dispatched, so that of an earlier block when this one had none; "" before the first. */
   readonly id: string
+  /** The topic of the event, if the server sends it: a field of Onward that the standard ignores. */
+  readonly topic?: string
 }
 
 /** What a parser calls. A handler that throws stops nothing: the chunk is parsed to its end, then `push` throws the first such error. */
@@ -83,6 +85,7 @@ export class Block {
   #lines = 0
   readonly #more = new ManyLines()
   #event = ""
+  #topic = ""
   #id: string
   #idSet = false
 
@@ -116,6 +119,12 @@ export class Block {
         at = valueAt(text, start + 5, end)
         if (at !== -1 && text.startsWith("retry", start)) this.#setRetry(text.slice(at, end))
         return
+      case T:
+        at = valueAt(text, start + 5, end)
+        if (at === -1 || !text.startsWith("topic", start)) return
+        this.#topic = cut(text, at, end)
+        this.fresh = false
+        return
       case D:
         if (end === start + 4 && text.startsWith("data", start)) this.addData("")
         return
@@ -139,12 +148,14 @@ export class Block {
     if (this.fresh) return
     const event = this.#event === "" ? "message" : this.#event
     const data = this.#lines === 0 ? undefined : this.#takeData()
+    const topic = this.#topic
     this.fresh = true
-    this.#event = ""
+    this.#event = this.#topic = ""
     this.#commitId()
     if (data === undefined || this.stopped) return
     this.events++
-    this.emit(event, data)
+    if (topic === "") this.emit(event, data)
+    else this.#call(() => this.#handlers.onEvent({ event, data, id: this.lastEventId, topic }))
   }
 
   /** Emits an event; enough for a block that is `fresh` except for its data. Small, so that it is inlined. */
@@ -168,7 +179,7 @@ export class Block {
     this.#lines = 0
     this.bytes = 0
     this.fresh = true
-    this.#event = ""
+    this.#event = this.#topic = ""
     this.#id = this.lastEventId
     this.#idSet = false
   }

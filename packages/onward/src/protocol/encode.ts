@@ -8,6 +8,8 @@ export interface WireMessage {
   readonly data?: unknown
   /** The event type; "" and "message" are the same to a reader. Needs `data`. No CR, LF, NUL or lone surrogate. */
   readonly event?: string | undefined
+  /** The topic of the event, for Onward's client; other clients ignore it. Needs `data`. No CR, LF, NUL or lone surrogate. */
+  readonly topic?: string | undefined
   /** The last event id for readers; "" takes it back. No CR, LF, NUL or lone surrogate. */
   readonly id?: string | undefined
   /** Reconnection time in whole milliseconds. */
@@ -22,7 +24,7 @@ export interface WireMessage {
  */
 export const CHECKPOINT = "stream.checkpoint"
 
-const FIELDS = ["data", "event", "id", "retry", "comment"]
+const FIELDS = ["data", "event", "topic", "id", "retry", "comment"]
 
 /** Up to here a loop over the characters is faster than four searches by the platform. */
 const SHORT = 48
@@ -46,7 +48,7 @@ let goodName = ""
  */
 export function encode(message: WireMessage): string {
   for (const name in message) if (!FIELDS.includes(name)) throw unknownField(name, FIELDS)
-  const { event, id, retry, data, comment } = message
+  const { event, topic, id, retry, data, comment } = message
   let head = ""
   if (comment !== undefined) head = encodeComment(comment)
   if (event !== undefined && event !== "") {
@@ -62,6 +64,10 @@ export function encode(message: WireMessage): string {
       return head
     }
     head += "event: " + CHECKPOINT + "\n"
+  }
+  if (topic !== undefined && data !== undefined) {
+    checkLine(topic, "topic")
+    head += "topic: " + topic + "\n"
   }
   if (retry !== undefined) head += encodeRetry(retry)
   if (id !== undefined) {
@@ -97,7 +103,7 @@ function splitLines(text: string, prefix: string): string {
   return text.indexOf("\n") === -1 ? text : text.replaceAll("\n", "\n" + prefix)
 }
 
-function checkLine(text: unknown, field: "event" | "id"): void {
+function checkLine(text: unknown, field: "event" | "id" | "topic"): void {
   if (typeof text !== "string") throw invalid(`\`${field}\` must be a string`)
   if (isLine(text)) return
   throw invalid(`\`${field}\` cannot hold CR, LF, NUL or half a surrogate pair: remove them`)

@@ -3,7 +3,9 @@ import { decode } from "./native.ts"
 const COLON = 0x3a
 /** The longest field name with its colon: so many bytes tell what a line is. */
 const NAME = 6
-const NAMES: readonly Uint8Array[] = ["data:", "event:", "id:", "retry:"].map((name) => new TextEncoder().encode(name))
+const NAMES: readonly Uint8Array[] = ["data:", "event:", "id:", "retry:", "topic:"].map((name) =>
+  new TextEncoder().encode(name),
+)
 /** Up to here a loop copies bytes faster than a view is made. */
 const FEW = 64
 const SMALLEST = 256

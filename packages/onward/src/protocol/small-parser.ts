@@ -39,6 +39,7 @@ export function createSmallParser(handlers: ParserHandlers, options: SmallParser
   /** What the next character is dropped for: the byte order mark a stream may begin with, or the LF that belongs to a CR. */
   let skipped: string
   let event: string
+  let topic: string
   let id: string | undefined
   let data: string
   let dataLength: number
@@ -49,7 +50,7 @@ export function createSmallParser(handlers: ParserHandlers, options: SmallParser
   let life = {}
 
   function begin(): void {
-    event = data = ""
+    event = topic = data = ""
     dataLength = 0
     lines = []
     id = undefined
@@ -78,6 +79,7 @@ export function createSmallParser(handlers: ParserHandlers, options: SmallParser
       event: event || "message",
       data: data + (lines.length === 1 ? lines[0] : lines.join("\n")),
       id: lastEventId,
+      ...(topic && { topic }),
     }
     begin()
     if (hasData) handlers.onEvent(message)
@@ -94,6 +96,7 @@ export function createSmallParser(handlers: ParserHandlers, options: SmallParser
       data += lines.join("\n") + "\n"
       lines = []
     } else if (name === "event") event = value
+    else if (name === "topic") topic = value
     else if (name === "id") id = value.includes("\0") ? id : value
     else if (name === "retry" && /^[0-9]+$/.test(value)) retry = Math.min(+value, Number.MAX_SAFE_INTEGER)
     else if (name === "") handlers.onComment?.(value)
