@@ -107,6 +107,11 @@ const RUNS: readonly Section[] = [
     from: [["runs/options.ts", "RunStreamOptions"]],
   },
   {
+    title: "createAttendance(hub, options)",
+    text: "From `onward/attendance`: [Several processes](several-processes.md#attendance).",
+    from: [["attendance/attendance.ts", "AttendanceOptions"]],
+  },
+  {
     title: "eventStore(options)",
     text: "From `onward/mcp`: [MCP](mcp.md).",
     from: [["mcp/event-store.ts", "EventStoreOptions"]],

@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts"
 import type { Frame } from "../frame.ts"
 import { kindOf } from "../kind.ts"
 import type { Appended, Log } from "../log/index.ts"
-import type { Position, StoredMessage } from "../message.ts"
+import type { Message, Position, StoredMessage } from "../message.ts"
 import type { Turns } from "../turns.ts"
 import type { FanOut } from "./fan-out.ts"
 import type { Limits } from "./limits.ts"
@@ -64,6 +64,8 @@ export interface Internals {
   readonly context: HubContext
   /** Appends checked messages; live receivers of this process get them without a read. */
   append(messages: readonly StoredMessage[]): Promise<Appended>
+  /** Messages with topics of any name, checked and as the log stores them: to append them together with records. */
+  stored(messages: readonly Message[]): StoredMessage[]
 }
 
 const internals = new WeakMap<object, Internals>()

@@ -11,7 +11,8 @@ import { Connections } from "./connections.ts"
 import { end } from "./control.ts"
 import { createContext } from "./create-context.ts"
 import { appendFiled, type Filed } from "./filed-log.ts"
-import { setInternals } from "./hub-context.ts"
+import { file } from "./filing.ts"
+import { setInternals, type Internals } from "./hub-context.ts"
 import { resolveOptions, type HubOptions } from "./hub-options.ts"
 import type { Observe } from "./observation.ts"
 import { LocalPresence } from "./presence/local.ts"
@@ -187,7 +188,11 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
     return { messages, results }
   }
 
-  const internals = { context, append }
+  const internals: Internals = {
+    context,
+    append,
+    stored: (messages) => messages.map((each) => file(checkPublished(each, limits, { anyTopic: true }), "key")),
+  }
   const presence =
     settings.presence && localPresence ? createPresence(settings.presence, localPresence, internals) : noPresence
 

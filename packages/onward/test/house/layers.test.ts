@@ -17,6 +17,7 @@ const LAYERS: Record<string, readonly string[]> = {
   adapters: ["ground", "hub", "server", "node", "web"],
   runs: ["ground", "protocol", "log", "hub", "server", "web"],
   "resumable-stream": ["ground", "log", "hub", "runs"],
+  attendance: ["ground", "log", "hub"],
   mcp: ["ground", "protocol", "log", "hub", "server"],
   client: ["ground", "protocol"],
   "run-client": ["ground", "protocol", "client", "runs"],

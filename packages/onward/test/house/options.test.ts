@@ -11,6 +11,7 @@ import { sse as honoSse } from "onward/hono"
 import { ssePlugin } from "onward/fastify"
 import { createBatcher, createWatchers } from "onward/log/driver"
 import { logCases } from "onward/log/suite"
+import { createAttendance } from "onward/attendance"
 import { eventStore, resume } from "onward/mcp"
 import { natsLog } from "onward/nats"
 import { sse as nestSse } from "onward/nest"
@@ -89,6 +90,7 @@ const CALLS: Readonly<Record<string, (options: never) => unknown>> = {
   openRun,
   chatTransport,
   createResumableStreamContext,
+  createAttendance: (options) => createAttendance(hub, options),
   eventStore: (options) => eventStore(hub, options),
   resume: (options) => resume(hub, options),
   encode,
@@ -159,6 +161,7 @@ const SLIPS: Readonly<Record<string, readonly [options: object, meant: string][]
   openRun: [[{ url, format: text(), locaton: "" }, "location"]],
   chatTransport: [[{ format: text(), apii: "" }, "api"]],
   createResumableStreamContext: [[{ keyprefix: "" }, "keyPrefix"]],
+  createAttendance: [[{ name: "a", onLeave: () => [], grce: 5 }, "grace"]],
   eventStore: [[{ sessions: "a" }, "session"]],
   resume: [[{ session: "a", protocols: "" }, "protocol"]],
   encode: [[{ data: "", evnt: "" }, "event"]],

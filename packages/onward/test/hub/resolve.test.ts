@@ -36,7 +36,7 @@ for (const window of [{}, { maxEntries: 0 }]) {
   })
 }
 
-test("a resolved subscription starts where it was resolved, whatever is asked for later", async () => {
+test("a resolved subscription starts where it was resolved, and a later start point does not count", async () => {
   const { hub, clock, publish } = await stage()
   const [one = ""] = await publish("a", "1", "2")
   const { subscription } = await hub.subscribe({ topics: ["a"] }).resolve({ after: one })

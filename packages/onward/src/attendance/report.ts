@@ -1,0 +1,45 @@
+import type { StoredMessage } from "../message.ts"
+
+/** What a process says about members, to the others and to itself. */
+export type Report =
+  /** A member joined at a process, or was there when the process was asked. */
+  | { readonly is: "here"; readonly from: string; readonly members: readonly ReportedMember[] }
+  /** The connection of a member ended. It has left if it does not return within the grace period. */
+  | { readonly is: "away"; readonly from: string; readonly id: string }
+  /** A member that was away is at this process. */
+  | { readonly is: "back"; readonly from: string; readonly id: string }
+  /** A member has left. */
+  | { readonly is: "left"; readonly from: string; readonly id: string }
+  /** Shows at intervals that the process runs. */
+  | { readonly is: "beat"; readonly from: string }
+  /** The process has just started, or has missed something: it asks the others for their members. */
+  | { readonly is: "ask"; readonly from: string }
+  /** The process ends. */
+  | { readonly is: "bye"; readonly from: string }
+
+export interface ReportedMember {
+  readonly id: string
+  /** How often it has return. */
+  readonly times: number
+  readonly identity: string | undefined
+  readonly data: unknown
+}
+
+/**
+ * The messages of a report. That a member has returned and that it has left have the same key, so the log keeps only the one that is stored first.
+ */
+export function writeReport(topic: string, report: Report, times?: number): StoredMessage {
+  const data = JSON.stringify(report)
+  if (report.is !== "back" && report.is !== "left") return { topic, data }
+  return { topic, data, idempotencyKey: `${report.id} ${times}` }
+}
+
+/** Undefined for other data in the log. */
+export function readReport(data: string): Report | undefined {
+  try {
+    const report = JSON.parse(data) as Partial<Report> | null
+    return typeof report?.is === "string" && typeof report.from === "string" ? (report as Report) : undefined
+  } catch {
+    return undefined
+  }
+}
