@@ -34,12 +34,22 @@ export function writeReport(topic: string, report: Report, times?: number): Stor
   return { topic, data, idempotencyKey: `${report.id} ${times}` }
 }
 
-/** Undefined for other data in the log. */
+const KINDS: readonly unknown[] = ["here", "away", "back", "left", "beat", "ask", "bye"]
+const OF_ONE: readonly unknown[] = ["away", "back", "left"]
+
+/** Undefined for other data in the log, such as that of a later version. */
 export function readReport(data: string): Report | undefined {
   try {
-    const report = JSON.parse(data) as Partial<Report> | null
-    return typeof report?.is === "string" && typeof report.from === "string" ? (report as Report) : undefined
+    const { is, from, id, members } = JSON.parse(data) as Record<string, unknown>
+    const isReport = KINDS.includes(is) && typeof from === "string" && (typeof id === "string" || !OF_ONE.includes(is))
+    return isReport && (is !== "here" || areMembers(members)) ? (JSON.parse(data) as Report) : undefined
   } catch {
     return undefined
   }
 }
+
+const areMembers = (members: unknown): boolean =>
+  Array.isArray(members) &&
+  members.every(
+    (each: Partial<ReportedMember> | null) => typeof each?.id === "string" && typeof each.times === "number",
+  )

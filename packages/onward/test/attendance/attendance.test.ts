@@ -171,6 +171,17 @@ test("a process that could not reach the log for so long that it counted as gone
   assert.equal(await ids(two), "")
 })
 
+test("records that are not a report are skipped", async () => {
+  const { all, join, ids, log } = await processes(1)
+  const [one] = all as [Attendance]
+  await join(one, "a")
+  const bad = ["", "null", "5", "{}", '{"is":"here","from":"x"}', '{"is":"here","from":"x","members":[null]}']
+  for (const data of [...bad, '{"is":"away","from":"x"}', '{"is":"later","from":"x"}', '{"is":"bye"}']) {
+    await log.append([{ topic: "stream.attendance/test", data }])
+  }
+  assert.equal(await ids(one), "a")
+})
+
 test("what retention has removed is asked for", async () => {
   const { all, join, ids, clock, publish, start } = await processes(1, { retention: { count: 3 } })
   const [one] = all as [Attendance]
