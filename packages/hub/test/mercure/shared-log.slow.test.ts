@@ -1,0 +1,40 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { redisMissing, startRedis } from "../../../onward/test/stores/redis.ts"
+import { asking, bearer, DIALECTS, mercureHub, open, send, tokenOf } from "./mercure-hub.ts"
+
+test("hubs that share a log in Redis deliver and replay each other's updates", { skip: redisMissing }, async (t) => {
+  const redis = await startRedis()
+  t.after(() => redis.close())
+  const [first, second] = [await mercureHub(t, {}, { log: redis.url }), await mercureHub(t, {}, { log: redis.url })]
+  const [topic, other] = ["https://example.com/a", "https://example.com/b"]
+  for (const dialect of DIALECTS) {
+    const token = bearer(await tokenOf(dialect, { subscribe: [other] }))
+    const reader = await open(t, second, asking(dialect, topic), token)
+    const anonymous = await open(t, second, asking(dialect, topic))
+    const id = `CREATE-${dialect}`
+    for (const data of ["one", "two"]) {
+      const fields = [
+        ["topic", topic],
+        ["topic", other],
+        ["id", id],
+        ["data", data],
+        ["private", "on"],
+      ] as const
+      assert.equal((await send(first, dialect, fields)).text, id)
+      const { data: received, id: given } = await reader.next()
+      assert.deepEqual([received, given], [data, id])
+    }
+    await send(first, dialect, [
+      ["topic", topic],
+      ["data", "public"],
+    ])
+    assert.deepEqual([(await reader.next()).data, (await anonymous.next()).data], ["public", "public"])
+    const resumed = await open(t, second, asking(dialect, other, topic), { ...token, "last-event-id": id })
+    assert.equal(resumed.response.headers.get(dialect === 0 ? "last-event-id" : "mercure-last-event-id"), id)
+    assert.deepEqual(await resumed.until("public"), ["two"])
+    const outsider = await open(t, second, asking(dialect, topic), { "last-event-id": id })
+    // the id of a private update is unknown to a client that cannot read it
+    assert.equal((await outsider.next()).event, "stream.gap")
+  }
+})
