@@ -55,9 +55,7 @@ export function createMercure(options: MercureOptions): Mercure {
   const bodies = createBodies({ maxBytes: MAX_BODY, totalBytes: bodiesBytes })
   const publish = createPublish({ hub, auth, settings, tokens, identify, bodies })
   const root = `${path}/subscriptions`
-  const subscribers = settings.subscriptions
-    ? createSubscribers({ hub, log, root, grace: settings.grace, onError })
-    : undefined
+  const subscribers = settings.subscriptions ? createSubscribers({ hub, root, grace: settings.grace }) : undefined
   const subscribe = createSubscribe({ hub, log, auth, settings, identify, subscribers, retry })
   const api = subscribers && createSubscriptionApi({ settings, tokens, identify, subscribers, root })
 

@@ -1,7 +1,7 @@
-import { randomUUID } from "node:crypto"
+import { hash, randomUUID } from "node:crypto"
 import type { ServerResponse } from "node:http"
-import type { Hub, Log, Position } from "onward"
-import { createAttendance } from "./attendance.ts"
+import type { Hub, Message, Position } from "onward"
+import { createAttendance } from "onward/attendance"
 import type { Selector } from "./selectors/selector.ts"
 import { announcements, subscriptionsOf, type Subscription } from "./subscription.ts"
 import type { MercureToken } from "./tokens.ts"
@@ -33,61 +33,54 @@ export interface Subscribers {
 
 export interface SubscribersOptions {
   readonly hub: Hub
-  readonly log: Log
   /** The path of the subscription API. */
   readonly root: string
   /** How long after its end a stream is told as ended, in ms. A client whose token expires reconnects within it. */
   readonly grace: number
-  readonly onError: (error: unknown) => void
 }
 
 /** Creates the list of subscriptions. Each connect and disconnect is told in private updates. */
-export function createSubscribers({ hub, log, root, grace, onError }: SubscribersOptions): Subscribers {
-  const told = (active: boolean) => (subscriptions: readonly Subscription[], subscriber: string) =>
-    announcements(subscriptions, { subscriber, root, active })
-  const attendance = createAttendance<readonly Subscription[]>({
-    hub,
-    log,
+export function createSubscribers({ hub, root, grace }: SubscribersOptions): Subscribers {
+  const told = (subscriber: string, data: unknown, active: boolean): Message[] =>
+    announcements(data as readonly Subscription[], { subscriber, root, active })
+  const attendance = createAttendance(hub, {
+    name: "mercure",
     grace,
-    onLeave: ({ id, data }) => told(false)(data, id),
-    onError,
+    onLeave: ({ id, data }) => told(id, data, false),
   })
   return {
     async join(res, { selectors, token, base, isResuming }) {
-      const subscriptions = subscriptionsOf(selectors, token, base)
+      const data = subscriptionsOf(selectors, token, base)
       let hasLeft = false
       let leave = (): void => {}
       res.once("close", () => {
         hasLeft = true
         leave()
       })
+      const id = `urn:uuid:${randomUUID()}`
+      const identity = identityOf(token, data)
       const joined = await attendance.join({
-        id: `urn:uuid:${randomUUID()}`,
-        ...identityOf(token, subscriptions),
-        data: subscriptions,
-        announce: (id) => told(true)(subscriptions, id),
-        resumes: isResuming,
+        id,
+        data,
+        ...(identity !== undefined && { identity, returns: isResuming }),
+        announce: told(id, data, true),
       })
       leave = () => joined.leave()
       if (hasLeft) leave()
     },
     async list() {
       const { members, last } = await attendance.list()
-      return { members: members.map(({ id, data }) => ({ id, subscriptions: data })), last }
+      return { members: members.map(({ id, data }) => ({ id, subscriptions: data as readonly Subscription[] })), last }
     },
     close: () => attendance.close(),
   }
 }
 
 /** The same user with the same subscriptions. */
-function identityOf(
-  token: MercureToken | undefined,
-  subscriptions: readonly Subscription[],
-): { readonly identity?: string } {
+function identityOf(token: MercureToken | undefined, subscriptions: readonly Subscription[]): string | undefined {
   const { issuer, userId } = token?.principal ?? {}
-  if (userId === undefined) return {}
+  if (userId === undefined) return undefined
   const selected = subscriptions.map(({ type, value }) => `${type} ${value}`).sort()
-  return {
-    identity: JSON.stringify([issuer, userId, selected]),
-  }
+  // as a hash, because it is written to the log
+  return hash("sha256", JSON.stringify([issuer, userId, selected]), "base64url")
 }

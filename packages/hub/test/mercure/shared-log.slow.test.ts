@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { redisMissing, startRedis } from "../../../onward/test/stores/redis.ts"
-import { asking, bearer, DIALECTS, mercureHub, open, send, tokenOf } from "./mercure-hub.ts"
+import { ask, asking, bearer, DIALECTS, mercureHub, open, send, tokenOf } from "./mercure-hub.ts"
 
 test("hubs that share a log in Redis deliver and replay each other's updates", { skip: redisMissing }, async (t) => {
   const redis = await startRedis()
@@ -38,3 +38,34 @@ test("hubs that share a log in Redis deliver and replay each other's updates", {
     assert.equal((await outsider.next()).event, "stream.gap")
   }
 })
+
+test(
+  "54: hubs that share a log in Redis list each other's subscribers, and tell each disconnect once",
+  { skip: redisMissing },
+  async (t) => {
+    const redis = await startRedis()
+    t.after(() => redis.close())
+    const settings = { subscriptions: true, anonymous: false, grace: "100ms" }
+    const [first, second] = [
+      await mercureHub(t, settings, { log: redis.url }),
+      await mercureHub(t, settings, { log: redis.url }),
+    ]
+    const all = bearer(await tokenOf(0, { subscribe: ["*"] }))
+    const watching = await open(t, second, "topic=*", all)
+    await watching.next()
+    const stream = await open(t, first, "topic=room", all)
+    const { subscriptions } = JSON.parse((await ask(`${second.hub}/subscriptions/room`, { headers: all })).text) as {
+      subscriptions: { subscriber: string }[]
+    }
+    assert.equal(subscriptions.length, 1)
+    const told = JSON.parse((await watching.next()).data) as { subscriber: string; active: boolean }
+    assert.deepEqual([told.subscriber, told.active], [subscriptions[0]?.subscriber, true])
+    stream.close()
+    assert.deepEqual(JSON.parse((await watching.next()).data), { ...told, active: false })
+    await send(first, 0, [
+      ["topic", "end"],
+      ["data", "end"],
+    ])
+    assert.deepEqual(await watching.until("end"), [])
+  },
+)
