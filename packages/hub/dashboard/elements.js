@@ -57,3 +57,10 @@ export const listIn = (id) =>
     .value.split(",")
     .map((text) => text.trim())
     .filter((text) => text !== "")
+
+/** Shows or hides the pane beside the table of a view. A class, because `:has()` would be matched again at each change of the table. */
+export function showPane(name, isShown) {
+  const pane = byId(`${name}-detail`)
+  pane.hidden = !isShown
+  pane.parentElement.classList.toggle("with-detail", isShown)
+}

@@ -2,7 +2,7 @@ import { byId, create, report, show } from "../page/elements.js"
 import { stream } from "../page/onward/client/index.js"
 import { encode } from "../page/onward/protocol/index.js"
 import { about, call, HEADERS, withQuery } from "./api.js"
-import { facts } from "./elements.js"
+import { facts, showPane } from "./elements.js"
 import { bytes, count, dateTime } from "./format.js"
 
 /** Most replayed events in the list. */
@@ -16,7 +16,7 @@ export const isEntryOpen = () => opened !== undefined
 export function openEntry(entry) {
   endReplay()
   opened = entry
-  byId("log-detail").hidden = false
+  showPane("log", true)
   byId("log-command").hidden = true
   report("log-result", "")
   show("log-detail-title", `${entry.event} on ${entry.topic}`)
@@ -78,7 +78,7 @@ async function reveal() {
 export function closeEntry() {
   endReplay()
   opened = undefined
-  byId("log-detail").hidden = true
+  showPane("log", false)
 }
 
 /** A topic as one argument of a shell. */

@@ -1,6 +1,6 @@
 import { byId, report, show } from "../page/elements.js"
 import { call, withQuery } from "./api.js"
-import { facts, repeat, whenTyped } from "./elements.js"
+import { facts, repeat, showPane, whenTyped } from "./elements.js"
 import { ago, bytes, count, dateTime, duration } from "./format.js"
 import { createVirtualTable } from "./virtual-table.js"
 
@@ -100,7 +100,7 @@ function showFacts(stream) {
 
 function open(stream) {
   opened = stream
-  byId("streams-detail").hidden = false
+  showPane("streams", true)
   report("stream-result", "")
   show("streams-detail-title", `Stream ${idOf(stream)}`)
   showFacts(stream)
@@ -143,7 +143,7 @@ async function end(isForGood) {
 
 function close() {
   opened = undefined
-  byId("streams-detail").hidden = true
+  showPane("streams", false)
   table.deselect()
 }
 

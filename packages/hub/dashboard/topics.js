@@ -1,6 +1,6 @@
 import { byId, create, report, show } from "../page/elements.js"
 import { call, withQuery } from "./api.js"
-import { facts, repeat, whenTyped } from "./elements.js"
+import { facts, repeat, showPane, whenTyped } from "./elements.js"
 import { ago, bytes, count, rate } from "./format.js"
 import { createVirtualTable } from "./virtual-table.js"
 
@@ -43,7 +43,7 @@ async function load() {
 
 async function open({ topic }) {
   opened = topic
-  byId("topics-detail").hidden = false
+  showPane("topics", true)
   show("topics-detail-title", topic)
   byId("topics-log").hash = `#/log?topic=${encodeURIComponent(topic)}`
   byId("topics-detail-title").focus()
@@ -80,7 +80,7 @@ byId("view-topics").addEventListener("keydown", (event) => {
 
 function close() {
   opened = undefined
-  byId("topics-detail").hidden = true
+  showPane("topics", false)
   table.deselect()
 }
 
