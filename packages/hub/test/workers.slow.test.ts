@@ -1,11 +1,12 @@
 import assert from "node:assert/strict"
-import { readFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { test } from "node:test"
 import { setTimeout as sleep } from "node:timers/promises"
 import { stream } from "onward/client"
 import { reservePort } from "../../onward/test/reserve-port.ts"
 import { runOnward, serveOnward } from "./onward.ts"
+import { readEvents } from "./read-events.ts"
 import { publish } from "./server.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
 
@@ -84,4 +85,50 @@ test("workers that cannot start print the reason once, and end with exit code 1"
     second.printed(),
     new RegExp(`^(onward: Port ${first.port} on 127\\.0\\.0\\.1 is in use\\. [^\\n]*\\n)$`),
   )
+})
+
+test("any worker serves the dashboard for all: one session, the numbers of each, and streams that another one has", async (t) => {
+  const folder = temporaryFolder(t)
+  const key = "ok_an-admin-key-of-more-than-32-characters"
+  const config = join(folder, "onward.yaml")
+  const adminPort = await reservePort()
+  const keys = [{ name: "ops", key, admin: true, subscribe: ["*"] }]
+  writeFileSync(config, JSON.stringify({ auth: { keys }, admin: { port: adminPort }, workers: 2 }))
+  const { url } = await serveOnward(t, { data: join(folder, "data"), args: ["--config", config] })
+  const admin = `http://127.0.0.1:${adminPort}/admin`
+  // a connection of its own, so that the next worker gets it
+  const own = { connection: "close" }
+  const signedIn = await fetch(`${admin}/session`, {
+    method: "POST",
+    headers: { ...own, "onward-admin": "1" },
+    body: JSON.stringify({ key }),
+  })
+  const cookie = signedIn.headers.getSetCookie()[0]?.split(";")[0] ?? ""
+  const headers = { ...own, cookie, "onward-admin": "1" }
+  const leaving = new AbortController()
+  t.after(() => leaving.abort())
+  for (let i = 0; i < 6; i++) {
+    await fetch(`${url}/events?topic=a`, { headers: { authorization: `Bearer ${key}` }, signal: leaving.signal })
+  }
+  interface Listed {
+    readonly streams: readonly { readonly worker: number; readonly id: string }[]
+    readonly total: number
+  }
+  const list = async (): Promise<Listed> => (await (await fetch(`${admin}/streams`, { headers })).json()) as Listed
+  const { streams, total } = await list()
+  assert.equal(total, 6)
+  assert.equal(new Set(streams.map(({ worker }) => worker)).size, 2, "both workers have streams")
+  for (const { worker, id } of streams) {
+    const closed = await fetch(`${admin}/streams/${worker}/${id}`, { method: "DELETE", headers })
+    assert.equal(closed.status, 200, `${worker}/${id}`)
+  }
+  assert.equal((await list()).total, 0)
+  const [, stats] = await readEvents(`${admin}/live`, 2, headers)
+  const { workers } = JSON.parse(stats?.data ?? "") as { workers: readonly { worker: number }[] }
+  assert.deepEqual(
+    workers.map(({ worker }) => worker),
+    [1, 2],
+  )
+  await fetch(`${admin}/session`, { method: "DELETE", headers })
+  for (let i = 0; i < 4; i++) assert.equal((await fetch(`${admin}/streams`, { headers })).status, 401)
 })
