@@ -20,9 +20,9 @@ export function openEntry(entry) {
   byId("log-command").hidden = true
   report("log-result", "")
   show("log-detail-title", `${entry.event} on ${entry.topic}`)
-  const { id, position, topic, event, time, retry, idempotencyKey } = entry
+  const { id, position, topic, also = [], event, time, retry, idempotencyKey } = entry
   facts("log-facts", [
-    ["Topic", topic],
+    [also.length > 0 ? "Topics" : "Topic", [topic, ...also].join(", ")],
     ["Event", event],
     ["Id for clients", id ?? position],
     ["Position", position],

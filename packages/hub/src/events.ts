@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import { isPattern, type Hub } from "onward"
+import { isPattern, type Hub, type SubscribeOptions } from "onward"
 import { sse } from "onward/node"
 import { authorize, openSession, type Auth, type Principal } from "./auth/index.ts"
 import { callerOf } from "./caller.ts"
@@ -20,10 +20,12 @@ interface EventsRequest {
   readonly retry: number
   /** Names the stream's API for operators. @default "events" */
   readonly label?: string
+  /** Which private entries the stream receives. @default none */
+  readonly may?: SubscribeOptions["may"]
 }
 
 /** Handles `GET /events?topic=…`: streams everything published on the topics, from the start point of the request. */
-export function events({ hub, auth, req, res, url, principal, retry, label = "events" }: EventsRequest): void {
+export function events({ hub, auth, req, res, url, principal, retry, label = "events", may }: EventsRequest): void {
   const selectors = url.searchParams.getAll("topic")
   if (selectors.length === 0) {
     throw new HttpError(
@@ -40,6 +42,7 @@ export function events({ hub, auth, req, res, url, principal, retry, label = "ev
     topics: selectors.filter((selector) => !isPattern(selector)),
     patterns: selectors.filter(isPattern),
     label,
+    ...(may && { may }),
     limitKey: callerOf(req),
     includeTopic: url.searchParams.get("topics") === "1",
     ...(userId !== undefined && { userId }),

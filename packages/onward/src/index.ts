@@ -14,6 +14,7 @@ export {
 } from "./events.ts"
 export {
   createHub,
+  publishedLog,
   type PresenceChange,
   type PresenceListener,
   type PresenceState,

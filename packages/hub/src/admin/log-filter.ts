@@ -31,7 +31,8 @@ export function readFilter({ searchParams }: URL, isPrivate: IsPrivate): LogFilt
     isByTopicOnly: !pattern && event === "" && visibility === "",
     matches: (entry) =>
       !entry.topic.startsWith(RESERVED) &&
-      (topic === "" || (pattern ? pattern(entry.topic) : entry.topic === topic)) &&
+      (topic === "" ||
+        [entry.topic, ...(entry.also ?? [])].some((each) => (pattern ? pattern(each) : each === topic))) &&
       (event === "" || (entry.event ?? "message") === event) &&
       (visibility === "" || isPrivate(entry) === (visibility === "only")),
   }

@@ -4,16 +4,16 @@ import { Grants } from "../auth/grants.ts"
 import { AuthRefusal } from "../auth/refusal.ts"
 
 /** Whether the payload of an entry is shown only when an operator asks for it. */
-export type IsPrivate = (entry: Pick<Entry, "topic">) => boolean
+export type IsPrivate = (entry: Pick<Entry, "topic" | "private">) => boolean
 
 /**
- * Entries are private unless every client may read them: on a hub without authentication none is, on another hub all but those on topics that
- * `auth.anonymous` may subscribe to.
+ * Entries are private if their publisher said so, and on a hub with authentication also on all topics that `auth.anonymous` may not
+ * subscribe to.
  */
 export function privateTopics(auth: Auth | undefined): IsPrivate {
-  if (!auth) return () => false
+  if (!auth) return (entry) => entry.private === true
   const open = anonymousGrants(auth)
-  return ({ topic }) => !open.covers(topic)
+  return (entry) => entry.private === true || !open.covers(entry.topic)
 }
 
 function anonymousGrants(auth: Auth): Grants {

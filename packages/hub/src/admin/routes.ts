@@ -1,4 +1,4 @@
-import type { Hub, Log } from "onward"
+import { publishedLog, type Hub, type Log } from "onward"
 import type { Auth } from "../auth/index.ts"
 import { createBodies } from "../body.ts"
 import type { Config } from "../config/index.ts"
@@ -38,8 +38,9 @@ export interface AdminApiOptions {
 
 /** The admin API. Routes that are not open need an operator: see `Access`. */
 export function adminRoutes(options: AdminApiOptions): [path: string, route: Route][] {
-  const { hub, log, config, auth, access, sessions, hubUrl, closing, onSignIn, onError } = options
+  const { hub, config, auth, access, sessions, hubUrl, closing, onSignIn, onError } = options
   const { limits, presence, retry } = config
+  const log = publishedLog(options.log)
   const bodies = createBodies({ maxBytes: limits.bodyBytes, totalBytes: limits.bodiesBytes, limitName: "--max-body" })
   const throttle = createThrottle({ rate: limits.publishRate })
   const streams = streamRoutes(hub, options.peers)

@@ -10,6 +10,8 @@ export interface ShownEntry {
   /** The publisher's id, if it gave one; clients get it instead of the position. */
   readonly id?: string
   readonly topic: string
+  /** Its other topics. */
+  readonly also?: readonly string[]
   readonly event: string
   /** In ms since 1970. */
   readonly time: number
@@ -31,13 +33,14 @@ export interface ShowOptions {
 }
 
 export function showEntry(entry: Entry, { isPrivate, isWhole = false }: ShowOptions): ShownEntry {
-  const { position, id, topic, event = "message", time, retry, idempotencyKey, data } = entry
+  const { position, id, topic, also, event = "message", time, retry, idempotencyKey, data } = entry
   const isHidden = isPrivate(entry)
   const isCut = !isWhole && data.length > PREVIEW
   return {
     position,
     ...(id !== undefined && { id }),
     topic,
+    ...(also && { also }),
     event,
     time,
     ...(retry !== undefined && { retry }),

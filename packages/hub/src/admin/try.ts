@@ -12,6 +12,9 @@ import type { Throttle } from "../throttle.ts"
 /** The request header with the credential to try; the session of the operator stays in its cookie. */
 const CREDENTIAL = "onward-credential"
 
+/** Private entries that an operator may read: all of them. */
+const EVERYTHING = [{ key: "operator", matches: () => true }]
+
 export interface TryOptions {
   readonly hub: Hub
   readonly auth: Auth | undefined
@@ -50,7 +53,8 @@ export function tryRoutes({ hub, auth, bodies, throttle, retry }: TryOptions): [
       "/admin/replay",
       {
         methods: READ,
-        answer: (req, res, url) => events({ hub, auth, req, res, url, principal: undefined, retry, label: "admin" }),
+        answer: (req, res, url) =>
+          events({ hub, auth, req, res, url, principal: undefined, retry, label: "admin", may: EVERYTHING }),
       },
     ],
     [

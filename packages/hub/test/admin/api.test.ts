@@ -107,6 +107,30 @@ test("a payload that not every client may read is sent only when an operator ask
   assert.equal((await ask<Shown>(server, `/admin/log/entry?position=${long}`)).body.data?.length, 3_000)
 })
 
+test("an entry that its publisher made private is found by its topic, hidden until asked for, and replayed to an operator", async (t) => {
+  const server = await serveAdmin(t, { auth: undefined as never })
+  const send = async (message: object): Promise<string> => {
+    const headers = { "content-type": "application/json" }
+    const response = await fetch(`${server.url}/publish`, { method: "POST", headers, body: JSON.stringify(message) })
+    return ((await response.json()) as { id: string }).id
+  }
+  const id = await send({ topic: "news", private: true, data: "secret" })
+  await send({ topic: "room/7", data: "other" })
+  const { entries } = await list(server, "?topic=news")
+  assert.deepEqual(
+    entries.map(({ topic, isPrivate, data }) => [topic, isPrivate, data]),
+    [["news", true, undefined]],
+  )
+  assert.equal((await ask<Shown>(server, `/admin/log/entry?position=${id}`)).body.data, "secret")
+  const { body } = await ask<{ topics: { topic: string }[] }>(server, "/admin/topics?sort=name")
+  assert.deepEqual(
+    body.topics.map(({ topic }) => topic),
+    ["news", "room/7"],
+  )
+  const [replayed] = await readEvents(`${server.adminUrl}/admin/replay?topic=news&last_event_id=earliest`, 1)
+  assert.equal(replayed?.data, "secret", "an operator may read it")
+})
+
 test("the tail shows what is stored from a position on, without private payloads", async (t) => {
   const server = await serveAdmin(t)
   const first = await publish(server, { topic: "news", data: "before" })

@@ -1,7 +1,7 @@
 import { formatPosition, parsePosition, repeatsOf, type Appended, type Log } from "../log/index.ts"
 import type { Position, StoredMessage } from "../message.ts"
 import type { CheckedMessage, PublishOptions } from "./check-published.ts"
-import { file, isEntryOf, MANY, unfile, type Again } from "./filing.ts"
+import { file, innerName, isEntryOf, logTopicsOf, MANY, topicsOf, unfile, type Again } from "./filing.ts"
 
 /** A log whose reads return entries as they were published. */
 export const unfiledLog = (log: Log): Log => ({
@@ -17,6 +17,30 @@ export const unfiledLog = (log: Log): Log => ({
   ...(log.forget && { forget: (query) => log.forget?.(query) ?? Promise.resolve(0) }),
   ...(log.trim && { trim: () => log.trim?.() ?? Promise.resolve() }),
 })
+
+/**
+ * A view of a hub's log for tools that inspect it: entries are as they were published, and `topics` are those of publishers. The log itself
+ * stores some messages in another form, those that are private or have several topics. Appends are not changed.
+ */
+export function publishedLog(log: Log): Log {
+  const unfiled = unfiledLog(log)
+  return {
+    ...unfiled,
+    async read({ topics, ...query }) {
+      if (!topics) return unfiled.read(query)
+      const page = await unfiled.read({ ...query, topics: [...placesOf(topics), MANY] })
+      const wanted = new Set(topics.map(innerName))
+      // entries with several topics are together, whatever their topics are
+      return { ...page, entries: page.entries.filter((entry) => topicsOf(entry).some((topic) => wanted.has(topic))) }
+    },
+    locate(landmark) {
+      if (!("topics" in landmark) || !landmark.topics) return log.locate(landmark)
+      return log.locate({ ...landmark, topics: placesOf(landmark.topics) })
+    },
+  }
+}
+
+const placesOf = (topics: readonly string[]): string[] => topics.flatMap((topic) => logTopicsOf(topic, true))
 
 /** Where a message is, and whether the log had it already. */
 export interface Filed {

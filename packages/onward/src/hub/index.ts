@@ -7,6 +7,7 @@ export {
   type PublishResult,
 } from "./hub.ts"
 export type { ForgetOptions } from "./forget.ts"
+export { publishedLog } from "./filed-log.ts"
 export { comment, end } from "./control.ts"
 export { followTopic, type FollowedTopic, type TopicReceiver, type TopicStart } from "./follow-topic.ts"
 export { internalsOf, type Internals } from "./hub-context.ts"
