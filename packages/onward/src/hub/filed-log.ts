@@ -30,7 +30,7 @@ export function publishedLog(log: Log): Log {
       if (!topics) return unfiled.read(query)
       const page = await unfiled.read({ ...query, topics: [...placesOf(topics), MANY] })
       const wanted = new Set(topics.map(innerName))
-      // entries with several topics are together, whatever their topics are
+      // all entries with several topics are in one place
       return { ...page, entries: page.entries.filter((entry) => topicsOf(entry).some((topic) => wanted.has(topic))) }
     },
     locate(landmark) {

@@ -216,6 +216,7 @@ const WITHOUT = new Set([
   "postgresSchema",
   "defineEvents",
   "checkLog",
+  "publishedLog",
   "checkMessage",
   "IdIndex",
   "RemovedPositions",
