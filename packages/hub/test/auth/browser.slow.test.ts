@@ -1,14 +1,22 @@
 import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
 import { test, type TestContext } from "node:test"
+import { setTimeout as sleep } from "node:timers/promises"
+import type * as client from "onward/client"
 import { missing } from "../../../onward/test/client/browsers/find.ts"
 import { servePage, type PageServer } from "../../../onward/test/client/browsers/page-server.ts"
 import { openBrowser, openTab } from "../browser.ts"
 import { publish, testServer, type TestServer } from "../server.ts"
 import { ADMIN_AUTH, ADMIN_KEY, bearer, PUBLISH_KEY, signToken } from "./tokens.ts"
 
+type Client = typeof client
+
 const TOPIC = "users/ada/mail"
 const skip = missing("chromium") ?? false
+
+async function until(is: () => boolean): Promise<void> {
+  while (!is()) await sleep(20)
+}
 
 /** An application, and a hub of another origin that allows its pages. */
 async function deploy(t: TestContext): Promise<{ site: PageServer; hub: TestServer }> {
@@ -24,23 +32,23 @@ async function deploy(t: TestContext): Promise<{ site: PageServer; hub: TestServ
 const say = (hub: TestServer, data: string): Promise<unknown> =>
   publish(hub.url, { topic: TOPIC, data }, bearer(PUBLISH_KEY))
 
-test("in Chromium, stream() carries on with a new token when the last one has expired", { skip }, async (t) => {
+test("in Chromium, stream() continues with a new token when the last one has expired", { skip }, async (t) => {
   const { site, hub } = await deploy(t)
-  let tokens = 0
+  const tokens = { count: 0 }
   site.on("/token", (_, res) => {
-    const exp = Math.floor(Date.now() / 1_000) + (++tokens === 1 ? 2 : 300)
+    const exp = Math.floor(Date.now() / 1_000) + (++tokens.count === 1 ? 2 : 300)
     void signToken({ exp, onward: { subscribe: ["users/ada/*"] } }).then((token) => res.end(token))
   })
   const page = await openTab(await openBrowser(t), site.pageUrl(), [])
   await say(hub, "1")
   const reading = page.evaluate(async (url) => {
-    const { stream } = (await import("/src/client/index.ts" as string)) as typeof import("onward/client")
+    const { stream } = (globalThis as unknown as { onward: Client }).onward
     const headers = async () => ({ authorization: `Bearer ${await (await fetch("/token")).text()}` })
     const heard: string[] = []
     for await (const { data } of stream(url, { headers })) if (heard.push(data) === 3) break
     return heard
   }, `${hub.url}/events?topic=${TOPIC}&last=1`)
-  while (tokens < 2) await new Promise((resolve) => void setTimeout(resolve, 20))
+  await until(() => tokens.count === 2)
   await say(hub, "2")
   await say(hub, "3")
   assert.deepEqual(await reading, ["1", "2", "3"])
@@ -48,9 +56,9 @@ test("in Chromium, stream() carries on with a new token when the last one has ex
 
 test("in Chromium, the snippet for tickets resumes with a new ticket when the stream ends", { skip }, async (t) => {
   const { site, hub } = await deploy(t)
-  let tickets = 0
+  const tickets = { count: 0 }
   site.on("/my-app/ticket", (_, res) => {
-    const body = new URLSearchParams({ userId: "ada", topic: TOPIC, expiresIn: ++tickets === 1 ? "1" : "300" })
+    const body = new URLSearchParams({ userId: "ada", topic: TOPIC, expiresIn: ++tickets.count === 1 ? "1" : "300" })
     void fetch(`${hub.url}/auth/tickets`, { method: "POST", headers: bearer(ADMIN_KEY), body }).then(async (answer) =>
       res.setHeader("content-type", "application/json").end(await answer.text()),
     )
@@ -65,10 +73,10 @@ test("in Chromium, the snippet for tickets resumes with a new ticket when the st
   await page.evaluate(`globalThis.heard = []; ${changed}; void connect()`)
   const heard = (count: number): Promise<unknown> =>
     page.waitForFunction((count) => (globalThis as unknown as { heard: string[] }).heard.length >= count, {}, count)
-  while (tickets === 0) await new Promise((resolve) => void setTimeout(resolve, 20))
+  await until(() => tickets.count > 0)
   // the first ticket's stream may not be open yet
   for (let at = 0; (await page.evaluate("heard.length")) === 0; at++) await say(hub, `before ${at}`)
-  while (tickets < 2) await new Promise((resolve) => void setTimeout(resolve, 20))
+  await until(() => tickets.count === 2)
   const before = Number(await page.evaluate("heard.length"))
   await say(hub, "after")
   await heard(before + 1)

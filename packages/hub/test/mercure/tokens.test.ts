@@ -96,7 +96,7 @@ test("tokens of a Mercure hub", async (t) => {
 
   await t.test("31: forged tokens are refused", async () => {
     const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 })
-    const pem = String(publicKey.export({ type: "spki", format: "pem" }))
+    const pem = publicKey.export({ type: "spki", format: "pem" })
     const rsa = await mercureHub(t, {
       publisher: { key: pem, algorithm: "RS256" },
       issuers: [{ issuer: ISSUER, publicKey: pem, algorithms: ["RS256"] }],

@@ -34,14 +34,14 @@ export function writeReport(topic: string, report: Report, times?: number): Stor
   return { topic, data, idempotencyKey: `${report.id} ${times}` }
 }
 
-const KINDS: readonly unknown[] = ["here", "away", "back", "left", "beat", "ask", "bye"]
-const OF_ONE: readonly unknown[] = ["away", "back", "left"]
+const KINDS = new Set<unknown>(["here", "away", "back", "left", "beat", "ask", "bye"])
+const OF_ONE = new Set<unknown>(["away", "back", "left"])
 
 /** Undefined for other data in the log, such as that of a later version. */
 export function readReport(data: string): Report | undefined {
   try {
     const { is, from, id, members } = JSON.parse(data) as Record<string, unknown>
-    const isReport = KINDS.includes(is) && typeof from === "string" && (typeof id === "string" || !OF_ONE.includes(is))
+    const isReport = KINDS.has(is) && typeof from === "string" && (typeof id === "string" || !OF_ONE.has(is))
     return isReport && (is !== "here" || areMembers(members)) ? (JSON.parse(data) as Report) : undefined
   } catch {
     return undefined

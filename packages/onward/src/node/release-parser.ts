@@ -45,7 +45,7 @@ export function releaseParser(req: IncomingMessage, res: ServerResponse): void {
     // with this option of the server, a response goes on when its client has nothing more to say
     if (!onEnd || (serverOf(socket) as StreamServer).httpAllowHalfOpen) return
     socket.on("end", endLater)
-    socket.removeListener("end", onEnd as () => void)
+    socket.removeListener("end", onEnd)
   })
 }
 

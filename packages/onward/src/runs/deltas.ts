@@ -45,6 +45,8 @@ export class Deltas {
 
   /** Removes the frames. The records stay, because viewers have positions in the list. */
   clear(): void {
-    this.#frames.fill([])
+    // one list for all: nothing is added to it
+    const none: readonly never[] = []
+    this.#frames.fill(none)
   }
 }

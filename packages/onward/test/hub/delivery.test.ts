@@ -188,7 +188,7 @@ class Gzipped {
   }
 }
 
-test(`shared compression is decoded by every client, whatever happens during a delivery (seed ${SEED})`, async (t) => {
+test(`shared compression is decoded by every client when streams begin, end and fall behind during a delivery (seed ${SEED})`, async (t) => {
   const random = seededRandom(SEED)
   const below = (count: number): number => Math.floor(random() * count)
   const hub = slowHub(t)

@@ -3,7 +3,7 @@ import { test } from "node:test"
 import { Deltas } from "../../src/runs/deltas.ts"
 import type { KeptFrame } from "../../src/runs/record.ts"
 
-test("the frames of records are found by index and by position, whatever a frame is", () => {
+test("the frames of records of every kind are found by index and by position", () => {
   const records: KeptFrame[][] = [["one"], [], [["data", "event"]], ["two", "three"], ["four", ["data", "event"]], [""]]
   const deltas = new Deltas()
   assert.equal(deltas.end, undefined)
