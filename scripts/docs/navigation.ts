@@ -34,6 +34,7 @@ export const NAVIGATION: readonly Group[] = [
       "docs/redis.md",
       "docs/postgres.md",
       "docs/nats.md",
+      "docs/openapi.md",
       "docs/testing.md",
       "docs/write-a-driver.md",
       "docs/recipes/htmx-and-datastar.md",

@@ -116,6 +116,14 @@ const RUNS: readonly Section[] = [
     text: "From `onward/mcp`: [MCP](mcp.md).",
     from: [["mcp/event-store.ts", "EventStoreOptions"]],
   },
+  {
+    title: "toOpenApi(events, options)",
+    text: "From `onward/openapi`: [OpenAPI](openapi.md). `toJsonSchemas` has the options `side` and `toJsonSchema`.",
+    from: [
+      ["openapi/to-open-api.ts", "OpenApiOptions"],
+      ["openapi/json-schema.ts", "JsonSchemaOptions"],
+    ],
+  },
 ]
 
 const PARTS: Readonly<Record<string, readonly Section[]>> = {
@@ -123,7 +131,7 @@ const PARTS: Readonly<Record<string, readonly Section[]>> = {
   Streams: SSE,
   Logs: LOGS,
   Client: CLIENT,
-  "Runs and MCP": RUNS,
+  "Runs, MCP and OpenAPI": RUNS,
 }
 
 /** The page docs/reference.md, whole. */

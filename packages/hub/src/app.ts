@@ -13,6 +13,7 @@ import { createGuard, type Address } from "./guard.ts"
 import { HEALTH_PATHS, healthRoutes } from "./health.ts"
 import { HttpError, toHttpError } from "./http-error.ts"
 import type { Mercure } from "./mercure/index.ts"
+import { documentRoute } from "./openapi/document.ts"
 import type { PresenceEndpoint } from "./presence.ts"
 import { publish } from "./publish.ts"
 import { limitRefusals } from "./refusal-reports.ts"
@@ -66,7 +67,7 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
   const throttle = createThrottle({ rate: limits.publishRate })
   const publishing = { hub, bodies, throttle }
   const mercureRoute = mercure?.routesWith(throttle)
-  const routes = new Map<string, Route>([
+  const api: [path: string, route: Route][] = [
     ["/publish", { methods: WRITE, answer: (req, res, _, principal) => publish(publishing, req, res, principal) }],
     ...healthRoutes({ hub, log, isDraining, hasNumbers: false }),
     [
@@ -81,6 +82,10 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     ],
     ...(presence?.routes ?? []),
     ...(auth ? authRoutes(auth, bodies) : []),
+  ]
+  const routes = new Map<string, Route>([
+    ...api,
+    documentRoute({ routes: api, servers: config.publicUrls, hasAuth: auth !== undefined }),
     ...(demo?.routes(bodies) ?? []),
   ])
 

@@ -6,6 +6,7 @@ import { isClosedPipe, type Runnable } from "./commands/index.ts"
 import { loadConfig, showConfig, type Flags } from "./config/index.ts"
 import { readCertificate } from "./http-server.ts"
 import { runToken } from "./token/index.ts"
+import { version } from "./version.ts"
 import { UsageError } from "./usage-error.ts"
 import { version } from "./version.ts"
 

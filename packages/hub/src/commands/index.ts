@@ -4,6 +4,7 @@ import { DOCTOR, readDoctor } from "../doctor/index.ts"
 import { BENCH, readBench } from "./bench/command-line.ts"
 import { PUBLISH, readPublish } from "./publish/command-line.ts"
 import { readTail, TAIL } from "./tail/command-line.ts"
+import { readTop, TOP } from "./top/command-line.ts"
 import type { Terminal } from "./terminal.ts"
 
 export { commandUsage } from "./usage.ts"
@@ -42,6 +43,13 @@ export const CLIENT_COMMANDS: readonly ClientCommand[] = [
     read(args, env) {
       const options = readBench(args, env)
       return options && { run: async (terminal) => (await import("./bench/bench.ts")).bench(options, terminal) }
+    },
+  },
+  {
+    table: TOP,
+    read(args, env) {
+      const options = readTop(args, env)
+      return options && { run: async (terminal) => (await import("./top/top.ts")).top(options, terminal) }
     },
   },
   {

@@ -60,7 +60,7 @@ export function readFlags(args: readonly string[]): Flags {
 }
 
 /** Variables that are read elsewhere: by the commands that talk to a hub, by programs that `onward tail --exec` runs, and of upstreams. */
-const OTHERS = /^ONWARD_(?:CONFIG|URL|TOKEN(?:_FILE)?|TOPIC|ID|EVENT|UPSTREAM_KEY(?:_\d+)?(?:_FILE)?)$/
+const OTHERS = /^ONWARD_(?:CONFIG|URL|ADMIN_URL|TOKEN(?:_FILE)?|TOPIC|ID|EVENT|UPSTREAM_KEY(?:_\d+)?(?:_FILE)?)$/
 /** Kubernetes sets these for a service named `onward` (kubernetes.io/docs/concepts/services-networking/service, "Environment variables"). */
 const OF_KUBERNETES = /^ONWARD(?:_\w+)?_(?:SERVICE_(?:HOST|PORT(?:_\w+)?)|PORT_\d+_\w+)$|^ONWARD(?:_\w+)?_PORT$/
 

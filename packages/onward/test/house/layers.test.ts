@@ -19,6 +19,7 @@ const LAYERS: Record<string, readonly string[]> = {
   "resumable-stream": ["ground", "log", "hub", "runs"],
   attendance: ["ground", "log", "hub"],
   mcp: ["ground", "protocol", "log", "hub", "server"],
+  openapi: ["ground"],
   client: ["ground", "protocol"],
   "run-client": ["ground", "protocol", "client", "runs"],
   react: ["ground", "client"],

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { Validator } from "@seriousme/openapi-schema-validator"
+import { operations } from "../src/openapi/operations.ts"
+import { testServer, type TestServer } from "./server.ts"
+
+interface Described {
+  readonly openapi: string
+  readonly servers: readonly { url: string }[]
+  readonly paths: Readonly<Record<string, Readonly<Record<string, { summary?: string; security?: unknown }>>>>
+}
+
+const documentOf = async (server: TestServer): Promise<Described> =>
+  (await (await fetch(`${server.url}/openapi.json`)).json()) as Described
+
+test("the hub describes each of its routes at /openapi.json, and each described route answers", async (t) => {
+  const auth = { tickets: { secret: "s".repeat(32) }, anonymous: { subscribe: ["*"], publish: ["*"] } }
+  const server = await testServer(t, { log: "memory:", presence: ["*"], auth })
+  const document = await documentOf(server)
+  const { valid, errors } = await new Validator().validate(structuredClone(document) as never)
+  assert.ok(valid, JSON.stringify(errors))
+  // nothing is described that no hub has
+  assert.deepEqual(Object.keys(document.paths).sort(), Object.keys(operations).sort())
+  for (const [path, item] of Object.entries(document.paths)) {
+    assert.ok(Object.keys(item).length > 0, `${path} has no description`)
+    for (const [method, { summary }] of Object.entries(item)) {
+      assert.ok(summary, `${method} ${path} has no summary`)
+      const leaving = new AbortController()
+      const response = await fetch(`${server.url}${path}?topic=a`, {
+        method: method.toUpperCase(),
+        signal: leaving.signal,
+      })
+      assert.ok(![404, 405, 501].includes(response.status), `${method} ${path}: ${response.status}`)
+      leaving.abort()
+    }
+  }
+})
+
+test("the document has the routes and the URLs of this hub only", async (t) => {
+  const server = await testServer(t, { log: "memory:", publicUrls: ["https://events.example.com"] })
+  const { paths, servers } = await documentOf(server)
+  assert.deepEqual(servers, [{ url: "https://events.example.com" }])
+  assert.ok(paths["/events"] && !paths["/presence"] && !paths["/auth/renew"])
+})
