@@ -8,7 +8,6 @@ import { readCertificate } from "./http-server.ts"
 import { runToken } from "./token/index.ts"
 import { version } from "./version.ts"
 import { UsageError } from "./usage-error.ts"
-import { version } from "./version.ts"
 
 // operators of a hub need no warnings about experimental features of Node
 process.removeAllListeners("warning").on("warning", (warning) => {
