@@ -1,3 +1,3 @@
-export { createCounting, type Counting } from "./counting.ts"
+export { createCounting } from "./counting.ts"
 export { metricsRoute } from "./route.ts"
 export { createScrape, type Scrape } from "./scrape.ts"

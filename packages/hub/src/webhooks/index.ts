@@ -1,2 +1,2 @@
-export { resolveWebhooks, WEBHOOK_EVENTS, type Webhook, type WebhookOptions } from "./options.ts"
+export { resolveWebhooks, WEBHOOK_EVENTS, type WebhookOptions } from "./options.ts"
 export { createWebhooks, needPresence, needStreams, watchedBy, type Webhooks } from "./webhooks.ts"

@@ -47,6 +47,6 @@ export class Deltas {
   clear(): void {
     // one list for all: nothing is added to it
     const none: readonly never[] = []
-    this.#frames.fill(none)
+    for (const index of this.#frames.keys()) this.#frames[index] = none
   }
 }
