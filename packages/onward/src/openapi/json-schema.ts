@@ -1,5 +1,6 @@
 import { checkContract, type EventContract, type EventSchemas, type Schema } from "../events.ts"
 import { kindOf } from "../kind.ts"
+import { checkNames } from "../options.ts"
 
 /** A JSON Schema of draft 2020-12, the dialect of OpenAPI 3.1 and later. */
 export type JsonSchema = Readonly<Record<string, unknown>>
@@ -26,13 +27,22 @@ interface Converter {
 
 /**
  * Returns the JSON Schema of each event's data, by event name.
- * @throws TypeError for a schema that cannot be converted; the message names the event
+ * @throws TypeError for a schema that cannot be converted, whose message names the event, and for options that do not exist
  */
 export function toJsonSchemas<S extends EventSchemas>(
   events: EventContract<S>,
   options: JsonSchemaOptions = {},
 ): Record<string, JsonSchema> {
   checkContract("toJsonSchemas", events)
+  checkNames("toJsonSchemas", options, ["side", "toJsonSchema"])
+  return convertAll(events, options)
+}
+
+/** As `toJsonSchemas`, for a caller that has checked the arguments. */
+export function convertAll<S extends EventSchemas>(
+  events: EventContract<S>,
+  options: JsonSchemaOptions,
+): Record<string, JsonSchema> {
   return Object.fromEntries(
     Object.entries(events.schemas).map(([event, schema]) => [event, convert(event, schema, options)]),
   )

@@ -1,7 +1,7 @@
 import { checkContract, type EventContract, type EventSchemas } from "../events.ts"
 import { checkNames } from "../options.ts"
 import { componentNames, dataSchema, toComponent } from "./components.ts"
-import { toJsonSchemas, type JsonSchema, type JsonSchemaOptions } from "./json-schema.ts"
+import { convertAll, type JsonSchema, type JsonSchemaOptions } from "./json-schema.ts"
 import { controlEvents, eventSchema, streamComponents } from "./stream-events.ts"
 
 /** What an OpenAPI document says besides the events. */
@@ -47,7 +47,7 @@ export function toOpenApi<S extends EventSchemas>(events: EventContract<S>, opti
   if (typeof path !== "string" || !path.startsWith("/")) {
     throw new TypeError(`toOpenApi: \`path\` must start with a slash, like "/events", not ${JSON.stringify(path)}.`)
   }
-  const schemas = Object.entries(toJsonSchemas(events, options))
+  const schemas = Object.entries(convertAll(events, options))
   const names = componentNames(
     schemas.map(([event]) => event),
     Object.keys(streamComponents),

@@ -14,6 +14,7 @@ import { logCases } from "onward/log/suite"
 import { createAttendance } from "onward/attendance"
 import { eventStore, resume } from "onward/mcp"
 import { natsLog } from "onward/nats"
+import { toJsonSchemas, toOpenApi } from "onward/openapi"
 import { sse as nestSse } from "onward/nest"
 import { sse as nodeSse } from "onward/node"
 import { postgresLog } from "onward/postgres"
@@ -100,6 +101,8 @@ const CALLS: Readonly<Record<string, (options: never) => unknown>> = {
   createParserStream,
   connect: (options) => connect(() => {}, options),
   createClock,
+  toJsonSchemas: (options) => toJsonSchemas(events, options),
+  toOpenApi: (options) => toOpenApi(events, options),
 }
 
 /** Slips, each with the name that was meant: of options, and of options in options. */
@@ -171,6 +174,8 @@ const SLIPS: Readonly<Record<string, readonly [options: object, meant: string][]
   createParserStream: [[{ lasteventid: "" }, "lastEventId"]],
   connect: [[{ paths: "/" }, "path"]],
   createClock: [[{ seeds: 1 }, "seed"]],
+  toJsonSchemas: [[{ sides: "input" }, "side"]],
+  toOpenApi: [[{ titel: "" }, "title"]],
 }
 
 const SSE: readonly [object, string][] = [
@@ -238,6 +243,7 @@ const WITHOUT = new Set([
   "framesIn",
   "backupSqliteLog",
   "restoreSqliteLog",
+  "eventSchema",
 ])
 
 test("every function of every public entry is checked here", async () => {
