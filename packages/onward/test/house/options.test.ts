@@ -175,7 +175,7 @@ const SLIPS: Readonly<Record<string, readonly [options: object, meant: string][]
   connect: [[{ paths: "/" }, "path"]],
   createClock: [[{ seeds: 1 }, "seed"]],
   toJsonSchemas: [[{ sides: "input" }, "side"]],
-  toOpenApi: [[{ titel: "" }, "title"]],
+  toOpenApi: [[{ titles: "" }, "title"]],
 }
 
 const SSE: readonly [object, string][] = [
