@@ -156,10 +156,13 @@ class SocketSink implements Sink {
   }
 
   write({ chunk }: Piece): boolean {
+    // the client has disconnected, and the response is about to close
+    if (this.#socket.writableEnded) return true
     return this.#hasRoom(this.#socket.write(chunk))
   }
 
   writeText(text: string): boolean {
+    if (this.#socket.writableEnded) return true
     const bytes = Buffer.byteLength(text)
     // ASCII is sent without encoding
     return this.#hasRoom(
