@@ -15,9 +15,19 @@ import { targetTable } from "./run/targets.ts"
 
 const PEERS = ["onward", "node-http", "better-sse", "raw"]
 /** Benches that are programs of their own, in the process they measure. */
-const PROGRAMS = ["auth", "codec", "client", "compress", "metrics", "sqlite", "nats", "redis", "runs", "turns"].filter(
-  (name) => existsSync(join(import.meta.dirname, `${name}.ts`)),
-)
+const PROGRAMS = [
+  "auth",
+  "codec",
+  "client",
+  "compress",
+  "metrics",
+  "sqlite",
+  "nats",
+  "patterns",
+  "redis",
+  "runs",
+  "turns",
+].filter((name) => existsSync(join(import.meta.dirname, `${name}.ts`)))
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,

@@ -11,6 +11,7 @@ const BIN = join(import.meta.dirname, "../../packages/hub/src/bin.ts")
 /** `onward serve` as a process of its own, with a memory log. */
 export interface Hub {
   readonly port: number
+  readonly pid: number
   /** CPU seconds that it has used. */
   readonly cpu: () => number
   stop(): Promise<void>
@@ -26,6 +27,7 @@ export async function startHub(settings: object): Promise<Hub> {
   const { url } = await server.hear<{ url: string }>(30)
   return {
     port: Number(new URL(url).port),
+    pid: server.pid,
     cpu: () => cpuSeconds(server.pid),
     async stop() {
       process.kill(server.pid, "SIGKILL")
