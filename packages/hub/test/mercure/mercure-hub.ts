@@ -33,8 +33,17 @@ export async function mercureHub(
   mercure: Readonly<Record<string, unknown>> = {},
   settings: Settings = {},
 ): Promise<MercureHub> {
-  const server = await testServer(t, { log: "memory:", mercure: { ...KEYS, ...mercure }, ...settings })
+  const server = await testServer(t, { ...testLog(), mercure: { ...KEYS, ...mercure }, ...settings })
   return { ...server, hub: `${server.url}/.well-known/mercure` }
+}
+
+let databases = 0
+
+/** The log of a hub that a test does not choose: memory, or as `every-log.long.test.ts` says: a file, or a database of a Redis server for each hub. */
+function testLog(): Settings {
+  const chosen = process.env["MERCURE_TEST_LOG"]
+  if (chosen === "sqlite") return {}
+  return { log: chosen === undefined ? "memory:" : `${chosen}/${databases++}` }
 }
 
 export interface GrantsOf {
