@@ -50,9 +50,9 @@ test("publishing to a Mercure hub", async (t) => {
       const own = await send(hub, dialect, [
         ["topic", TOPIC],
         ["data", "two"],
-        ["id", `own/é/${dialect}/${log}`],
+        ["id", `own/é/${dialect}`],
       ])
-      assert.equal(own.text, `own/é/${dialect}/${log}`)
+      assert.equal(own.text, `own/é/${dialect}`)
       assert.equal((await stream.next()).id, own.text)
     }
   })
