@@ -27,7 +27,7 @@ declare global {
   const request: Request, response: Response & { readonly body: ReadableStream<Uint8Array> }
   const authorization: string, body: string, id: string, input: string, model: string, prompt: string, url: string
   const headers: Record<string, string>, provider: string, query: string, total: number, lastSequenceNumber: number
-  const user: { readonly id: string }
+  const user: { readonly id: string, readonly name: string }
   const events: ReturnType<typeof import("onward").defineEvents<{
     price: import("onward").Schema<{ symbol: string; price: number }>
   }>>

@@ -52,7 +52,7 @@ const COMMANDS = [...CONFIGURED, ...FILED, "token", ...CLIENT_COMMANDS.map(({ ta
 /** Reads a command line (without `node` and the script). Throws {@link UsageError}. */
 export function readCommandLine(args: readonly string[], env: Environment = {}): Command {
   if (args[0] === "token") return readToken(args.slice(1)) ?? help()
-  const client = findCommand(args[0])
+  const client = args[0] === undefined ? undefined : findCommand(args[0])
   if (client) {
     const runnable = client.read(args.slice(1), env)
     return runnable ? { name: "client", ...runnable } : { name: "help", text: commandUsage(client.table) }

@@ -62,5 +62,5 @@ export const CLIENT_COMMANDS: readonly ClientCommand[] = [
 ]
 
 /** Finds a command by its name or alias. */
-export const findCommand = (name: string | undefined): ClientCommand | undefined =>
+export const findCommand = (name: string): ClientCommand | undefined =>
   CLIENT_COMMANDS.find(({ table }) => table.name === name || table.alias === name)

@@ -10,8 +10,8 @@ type Verify = (body: string, signature: string, secret: string, now?: number) =>
 
 test("docs/webhooks.md: the function of the page accepts what the hub signs, and nothing else", async (t) => {
   const page = readFileSync(new URL("../../../../docs/webhooks.md", import.meta.url), "utf8")
-  const code = /```js\n([^]*?)```/.exec(page)?.[1] ?? ""
-  const file = join(temporaryFolder(t), "verify.mjs")
+  const code = /```ts\n([^]*?)```/.exec(page)?.[1] ?? ""
+  const file = join(temporaryFolder(t), "verify.mts")
   writeFileSync(file, code)
   const { isFromHub } = (await import(pathToFileURL(file).href)) as { isFromHub: Verify }
   const [secret, other] = ["a secret of more than thirty-two bytes", "another secret of more than 32 bytes"]

@@ -127,14 +127,14 @@ for (const rig of rigs) {
   test(`${rig.name}: a hub with too many patterns in use responds with 503`, async (t) => {
     const hub = createHub({ limits: { patterns: 1 } })
     t.after(() => hub.close())
-    let patterns = ["a*"]
+    let patterns = ["*a"]
     await withServer(
       rig,
       ({ sse }) => sse(hub.subscribe({ patterns })),
       async (ask) => {
         const first = await ask()
         await first.has("id:")
-        patterns = ["b*"]
+        patterns = ["*b"]
         const second = await ask()
         assert.equal(second.status, 503)
         assert.match(second.headers["retry-after"] ?? "", /^\d$/)
