@@ -13,6 +13,9 @@ const RUN_TIMEOUT: Record<Pace, number> = { fast: 1_800_000, slow: 5_400_000, lo
 /** Number of parallel processes. Slow tests mostly wait, so there are more than two cores can run. */
 const CONCURRENCY: Record<Pace, number> = { fast: 3, slow: 4, long: 2 }
 
+/** How many of the slowest files are named. */
+const SHOWN = 12
+
 /** The folder of Node's compile cache (nodejs.org/api/module.html#module-compile-cache). */
 const COMPILED = fileURLToPath(new URL("../.cache/compiled", import.meta.url))
 
@@ -41,7 +44,7 @@ export interface SuiteOptions {
 /** Runs test files with Node's runner. Resolves with the totals. */
 export async function runSuite(pace: Pace, options: SuiteOptions = {}): Promise<Totals> {
   const { files = testFiles(pace), processTimeout = 900_000 } = options
-  if (files.length === 0) return { passed: 0, failed: 0, skipped: [], todo: [], ended: [] }
+  if (files.length === 0) return { passed: 0, failed: 0, skipped: [], todo: [], ended: [], seconds: {} }
   const folder = mkdtempSync(join(tmpdir(), "onward-suite-"))
   try {
     const report = join(folder, "totals.json")
@@ -77,7 +80,7 @@ export async function runSuite(pace: Pace, options: SuiteOptions = {}): Promise<
     )
     if (watch.signal.aborted) {
       console.log(`\n${String(watch.signal.reason)}`)
-      return { passed: 0, failed: 1, skipped: [], todo: [], ended: [] }
+      return { passed: 0, failed: 1, skipped: [], todo: [], ended: [], seconds: {} }
     }
     const totals = JSON.parse(readFileSync(report, "utf8")) as Totals
     // If a test calls process.exit(), the later tests do not run, and the runner sees a successful process.
@@ -86,12 +89,22 @@ export async function runSuite(pace: Pace, options: SuiteOptions = {}): Promise<
       .filter((file) => !totals.ended.includes(file))
     for (const file of unfinished)
       console.log(`\n${file} did not complete. Its process ended before: look for a call of process.exit().`)
+    console.log(`\nSlowest files: ${slowest(processes, totals.seconds).join(", ")}`)
     const failed = totals.failed + unfinished.length
     // The runner can fail without a failing test, for instance when a file does not compile.
     return { ...totals, failed: !ran.passed && failed === 0 ? 1 : failed }
   } finally {
     rmSync(folder, { recursive: true })
   }
+}
+
+/** Describes the files that took longest. The runner knows a file in a separate process by its program. */
+function slowest(processes: readonly TestProcess[], seconds: Totals["seconds"]): string[] {
+  const files = new Map(processes.flatMap(({ entry, files: [file] }) => [[entry, file] as const]))
+  return Object.entries(seconds)
+    .toSorted(([, a], [, b]) => b - a)
+    .slice(0, SHOWN)
+    .map(([name, time]) => `${files.get(name) ?? name} ${time.toFixed(0)} s`)
 }
 
 interface Limits {

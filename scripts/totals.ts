@@ -11,6 +11,8 @@ export interface Totals {
   readonly todo: readonly string[]
   /** The test files that completed; for a file in a separate process, its program. */
   readonly ended: readonly string[]
+  /** How long each of them took, in seconds. */
+  readonly seconds: Readonly<Record<string, number>>
 }
 
 /** The variable with the path of a JSON file of the running test files: path to start time, in ms since 1970. */
@@ -26,6 +28,7 @@ async function* totals(source: AsyncIterable<TestEvent>): AsyncGenerator<string,
   const skipped: string[] = []
   const todo: string[] = []
   const ended: string[] = []
+  const seconds: Record<string, number> = {}
   const running: Record<string, number> = {}
   const keepRunning = (): void => {
     const file = process.env[RUNNING]
@@ -39,6 +42,7 @@ async function* totals(source: AsyncIterable<TestEvent>): AsyncGenerator<string,
       running[event.data.name] = Date.now()
       keepRunning()
     } else if (event.type === "test:complete" && isFile(event.data)) {
+      seconds[event.data.name] = (Date.now() - (running[event.data.name] ?? Date.now())) / 1_000
       delete running[event.data.name]
       ended.push(event.data.name)
       keepRunning()
@@ -52,7 +56,7 @@ async function* totals(source: AsyncIterable<TestEvent>): AsyncGenerator<string,
       failed = event.data.counts.tests - passed - event.data.counts.skipped - event.data.counts.todo
     }
   }
-  yield JSON.stringify({ passed, failed, skipped, todo, ended } satisfies Totals)
+  yield JSON.stringify({ passed, failed, skipped, todo, ended, seconds } satisfies Totals)
 }
 
 /** Whether an event is that of a file: the runner reports files like tests, with the file's name. */

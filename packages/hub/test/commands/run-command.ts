@@ -32,7 +32,7 @@ export function runCommand(
   let err = ""
   if (isRead) stdout.setEncoding("utf8").on("data", (text) => (out += text))
   stderr.setEncoding("utf8").on("data", (text) => (err += text))
-  const command = findCommand(name)?.read(args, { ONWARD_URL: server.url, ...env })
+  const command = findCommand(name ?? "")?.read(args, { ONWARD_URL: server.url, ...env })
   if (!command) throw new Error(`"${name}" is not a command, or asks for help`)
   const stdin = typeof input === "string" ? Readable.from(input === "" ? [] : [Buffer.from(input)]) : input
   // what was written before the end is read in a later turn
