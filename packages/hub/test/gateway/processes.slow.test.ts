@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { join } from "node:path"
 import { describe, test } from "node:test"
+import { setTimeout as sleep } from "node:timers/promises"
 import type OpenAI from "openai"
 import { redisMissing, startRedis } from "../../../onward/test/stores/redis.ts"
 import { serveOnward, type Listening } from "../onward.ts"
@@ -165,6 +166,8 @@ describe("several gateways", { concurrency: 3 }, () => {
       }
       assert.equal(provider.calls.length, 0)
       await store.restart()
+      // the client of the store waits before it connects again
+      while ((await fetch(`${server.url}/readyz`)).status !== 200) await sleep(50)
       await begun(provider, server.url)
     },
   )
