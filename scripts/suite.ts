@@ -1,6 +1,6 @@
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { execute } from "./command.ts"
 import { createProcesses, type Pace, type TestProcess } from "./processes.ts"
@@ -13,7 +13,7 @@ const RUN_TIMEOUT: Record<Pace, number> = { fast: 1_800_000, slow: 5_400_000, lo
 /** Number of parallel processes. Slow tests mostly wait, so there are more than two cores can run. */
 const CONCURRENCY: Record<Pace, number> = { fast: 3, slow: 4, long: 2 }
 
-/** How many of the slowest files are named. */
+/** How many of the slowest processes are named. */
 const SHOWN = 12
 
 /** The folder of Node's compile cache (nodejs.org/api/module.html#module-compile-cache). */
@@ -89,7 +89,7 @@ export async function runSuite(pace: Pace, options: SuiteOptions = {}): Promise<
       .filter((file) => !totals.ended.includes(file))
     for (const file of unfinished)
       console.log(`\n${file} did not complete. Its process ended before: look for a call of process.exit().`)
-    console.log(`\nSlowest files: ${slowest(processes, totals.seconds).join(", ")}`)
+    console.log(`\nSlowest processes: ${slowest(processes, totals.seconds).join(", ")}`)
     const failed = totals.failed + unfinished.length
     // The runner can fail without a failing test, for instance when a file does not compile.
     return { ...totals, failed: !ran.passed && failed === 0 ? 1 : failed }
@@ -98,13 +98,15 @@ export async function runSuite(pace: Pace, options: SuiteOptions = {}): Promise<
   }
 }
 
-/** Describes the files that took longest. The runner knows a file in a separate process by its program. */
+/** Describes the processes that took longest, by their file, or by the folder of their files. */
 function slowest(processes: readonly TestProcess[], seconds: Totals["seconds"]): string[] {
-  const files = new Map(processes.flatMap(({ entry, files: [file] }) => [[entry, file] as const]))
-  return Object.entries(seconds)
-    .toSorted(([, a], [, b]) => b - a)
+  return processes
+    .map(({ entry, files }) => ({ time: seconds[entry] ?? 0, files }))
+    .toSorted((a, b) => b.time - a.time)
     .slice(0, SHOWN)
-    .map(([name, time]) => `${files.get(name) ?? name} ${time.toFixed(0)} s`)
+    .map(
+      ({ time, files: [file = "", ...others] }) => `${others.length > 0 ? dirname(file) : file} ${time.toFixed(0)} s`,
+    )
 }
 
 interface Limits {
