@@ -51,7 +51,12 @@ for (const store of stores) {
         let times = 0
         const client = await line.connect(here.url, async (url, init) => {
           if (!new Headers(init?.headers).has("last-event-id")) return fetch(url, init)
-          return fetch([here.url, `${here.url}?elsewhere`, there.url][times++ % 3] as string, init)
+          for (;;) {
+            const response = await fetch([here.url, `${here.url}?elsewhere`, there.url][times++ % 3] as string, init)
+            // a node that ended its streams before this one began; the SDK gives up after two of these in a row
+            if (response.status !== 503) return response
+            await response.body?.cancel()
+          }
         })
         t.after(() => client.close())
         for (let call = 0; call < CALLS; call++) assert.equal(await client.work(), "done", `seed ${seed}`)
