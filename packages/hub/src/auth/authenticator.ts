@@ -61,7 +61,7 @@ export function createAuthenticator(
     onError,
     now,
   })
-  const nobody = options.anonymous && anonymousOf(options.anonymous)
+  const anonymousPrincipal = options.anonymous && anonymousOf(options.anonymous)
   const tickets = options.tickets && createTickets(options.tickets, { use: useTicket, now })
   const forward = options.forward && createForward(options.forward, { onError, now })
   const cookie = options.cookie && (options.cookie.name ?? "__Host-onward")
@@ -88,7 +88,7 @@ export function createAuthenticator(
     origins: options.cookie?.origins ?? [],
     verify,
     anonymous() {
-      if (nobody) return nobody
+      if (anonymousPrincipal) return anonymousPrincipal
       throw unauthenticated("no credential")
     },
     explainGrants: (token) => explainGrants(token, options),
@@ -98,7 +98,7 @@ export function createAuthenticator(
       if (credential) return principalOf(credential, req)
       const asked = forward?.ask(req, () => checkOwnPage(req, origins))
       if (asked) return asked
-      if (nobody) return nobody
+      if (anonymousPrincipal) return anonymousPrincipal
       throw unauthenticated(explainMissing(url))
     },
   }

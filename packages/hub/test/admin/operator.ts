@@ -5,7 +5,7 @@ import { testServer, type TestServer } from "../server.ts"
 
 export const ADMIN_KEY = "ok_an-admin-key-of-more-than-32-characters"
 
-/** Authentication with a key with admin, tokens, and one topic that everybody may read. */
+/** Authentication with a key with admin, tokens, and one topic that anonymous clients may read. */
 export const WITH_ADMIN: AuthOptions = {
   ...AUTH,
   keys: [...(AUTH.keys ?? []), { name: "ops", key: ADMIN_KEY, admin: true, subscribe: ["*"] }],
