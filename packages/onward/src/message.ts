@@ -65,7 +65,10 @@ export function serialize(data: unknown): string {
   try {
     text = JSON.stringify(data)
   } catch (cause) {
-    throw unfit("a BigInt, or refers to itself", cause)
+    const told = cause instanceof Error ? cause.message : String(cause)
+    if (/BigInt|circular|cyclic/i.test(told)) throw unfit("a BigInt, or refers to itself", cause)
+    // a toJSON method or a getter of the data failed
+    throw new OnwardError("invalid_message", `\`data\` cannot be turned into JSON: ${told}`, { cause })
   }
   const lost = text === undefined ? kindOf(data) : lossOf(data, text)
   if (lost !== undefined) throw unfit(lost)

@@ -32,6 +32,8 @@ const FIELDS = [...MESSAGE_FIELDS, "also", "private"]
 
 /** Throws `TypeError` for options that do not exist or are invalid. */
 export function checkPublishOptions(options: PublishOptions): void {
+  if (typeof options === "string")
+    throw new TypeError("publish takes a message like { topic, data }, then its options.")
   checkNames("publish", options, ["anyTopic", "repeatedIds"])
   checkKinds("publish", options, { anyTopic: "true or false" })
   const { repeatedIds } = options
@@ -41,10 +43,11 @@ export function checkPublishOptions(options: PublishOptions): void {
 
 /** Turns what a publisher gave into what the hub stores, as `checkMessage` does for a log. Throws `OnwardError` saying which field is wrong. */
 export function checkPublished(message: Message, limits: Limits, { anyTopic = false }: PublishOptions): CheckedMessage {
-  if (typeof message !== "object" || message === null || !("also" in message || "private" in message)) {
+  const isPlain = typeof message !== "object" || message === null || Array.isArray(message)
+  if (!isPlain) for (const name in message) if (!FIELDS.includes(name)) throw unknownField(name, FIELDS)
+  if (isPlain || !("also" in message || "private" in message)) {
     return checkPlain(message, limits, limits.messageBytes, anyTopic)
   }
-  for (const name in message) if (!FIELDS.includes(name)) throw unknownField(name, FIELDS)
   const { also, private: given, ...plain } = message
   const isPrivate: unknown = given
   if (isPrivate !== undefined && isPrivate !== true) {

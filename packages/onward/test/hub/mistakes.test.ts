@@ -27,6 +27,7 @@ test("data that JSON would lose is refused, at any depth, with its path", async 
     [() => {}, /a function/],
     [Symbol("a"), /Symbol\(a\)/],
     [1n, /a BigInt, or refers to itself/],
+    [{ toJSON: () => assert.fail("no such price") }, /cannot be turned into JSON: no such price/],
     [{ user: Promise.resolve(1) }, /a promise at `user`/],
     [{ a: [{ b: new Map() }] }, /a Map at `a\.0\.b`/],
     [{ price: Number.NaN }, /NaN at `price`/],
@@ -72,6 +73,10 @@ test("unknown fields are refused, with a suggestion", async () => {
   for (const wrong of ["news", 5, null, undefined]) {
     await assert.rejects(hub.publish(wrong as never), { ...invalid, message: /A message is an object like/ })
   }
+  const misspelt = { topic: "a", privat: true } as never
+  await assert.rejects(hub.publish(misspelt), { ...invalid, message: /Did you mean "private"\?/ })
+  await assert.rejects(hub.publish([{ topic: "a" }] as never), { ...invalid, message: /publishMany takes an array/ })
+  await assert.rejects(hub.publish("a" as never, "b" as never), { message: /takes a message like \{ topic, data \}/ })
 })
 
 test("events named like those that an EventSource fires itself are refused", async () => {

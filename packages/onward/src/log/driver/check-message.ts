@@ -26,6 +26,12 @@ export function checkMessage(
   if (typeof message !== "object" || message === null) {
     throw new OnwardError("invalid_message", `A message is an object like { topic, data }, not ${kindOf(message)}.`)
   }
+  if (Array.isArray(message)) {
+    throw new OnwardError(
+      "invalid_message",
+      "A message is an object like { topic, data }, not an array. publishMany takes an array.",
+    )
+  }
   for (const name in message) if (!MESSAGE_FIELDS.includes(name)) throw unknownField(name, MESSAGE_FIELDS)
   const { topic, event, id, retry, idempotencyKey: key } = message
   checkName(topic)
