@@ -23,9 +23,11 @@ const PROGRAMS = [
   "metrics",
   "sqlite",
   "nats",
+  "own",
   "patterns",
   "redis",
   "runs",
+  "storm",
   "turns",
 ].filter((name) => existsSync(join(import.meta.dirname, `${name}.ts`)))
 

@@ -10,6 +10,12 @@ const KEPT = 96
 const CONTROL = Buffer.from("event: stream.")
 const GAP = Buffer.from("event: stream.gap")
 
+/** A number that is waited for. */
+export interface Goal {
+  readonly number: number
+  readonly reached: () => void
+}
+
 /**
  * Reads one subscriber's event stream and checks its numbers. It works on bytes and makes no strings and no objects: the
  * data of each event starts `{"s":<number>,"t":<nanoseconds>`, as the publisher of this bench writes it, and nothing behind that is
@@ -17,6 +23,8 @@ const GAP = Buffer.from("event: stream.gap")
  */
 export class Lines {
   readonly sequence: Sequence
+  /** Called when an event with this number comes. */
+  readonly #goal: Goal | undefined
   readonly #tally: Tally
   readonly #size: number
   /** Start of the line under way when a read ended inside it, and how many bytes of it there were in all. */
@@ -29,13 +37,15 @@ export class Lines {
   #control = false
   #gap = false
 
-  constructor(tally: Tally, size: number) {
+  constructor(tally: Tally, size: number, goal?: Goal) {
+    this.#goal = goal
     this.#tally = tally
     this.#size = size
     this.sequence = new Sequence(tally)
   }
 
   push(bytes: Buffer, from: number, to: number): void {
+    this.#tally.bytes += to - from
     let at = from
     while (at < to) {
       let end = at + this.#size + (bytes[at + 5] === 0x20 ? 6 : 5)
@@ -86,6 +96,7 @@ export class Lines {
     const tally = this.#tally
     if (this.#number > 0) {
       this.sequence.take(this.#number)
+      if (this.#number === this.#goal?.number) this.#goal.reached()
       tally.latency.add(tally.now - this.#sent)
       tally.lastArrival = tally.now
     } else if (this.#gap) this.sequence.gap()

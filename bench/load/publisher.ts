@@ -47,7 +47,7 @@ export class Publisher {
 let padding = ""
 
 /** `{"s":<number>,"t":<nanoseconds>,"p":"xxx…"}`, exactly `size` characters long. */
-function payload(number: number, size: number): string {
+export function payload(number: number, size: number): string {
   const start = `{"s":${number},"t":${monotonic()},"p":"`
   if (padding.length < size) padding = "x".repeat(size)
   return `${start}${padding.slice(0, size - start.length - 2)}"}`

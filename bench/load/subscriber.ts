@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net"
 import { monotonic } from "./clock.ts"
 import { Chunks } from "./chunks.ts"
-import { Lines } from "./lines.ts"
+import { Lines, type Goal } from "./lines.ts"
 import type { Tally } from "./tally.ts"
 
 /** Reads are synchronous, so all sockets can read into the same memory: nothing is allocated for a read. */
@@ -13,6 +13,9 @@ let connections = 0
 export interface SubscriberOptions {
   readonly port: number
   readonly path: string
+  /** Further lines of the request's head, each with its end. @default "" */
+  readonly headers?: string
+  readonly goal?: Goal
   readonly tally: Tally
   /** Length of each event's data, see {@link Lines}. */
   readonly size: number
@@ -34,7 +37,7 @@ export class Subscriber {
 
   constructor(options: SubscriberOptions) {
     this.#options = options
-    this.lines = new Lines(options.tally, options.size)
+    this.lines = new Lines(options.tally, options.size, options.goal)
     this.#socket = connect({
       host: "127.0.0.1",
       port: options.port,
@@ -43,7 +46,8 @@ export class Subscriber {
       noDelay: true,
       onread: { buffer: shared, callback: (length) => this.#read(length) },
     })
-    this.#socket.write(`GET ${options.path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n`)
+    const { path, headers = "" } = options
+    this.#socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n${headers}\r\n`)
     this.#socket.on("error", (error) => options.tally.fault(`connection: ${error.message}`))
     connections++
     this.#socket.on("close", () => {

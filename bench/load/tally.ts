@@ -12,6 +12,8 @@ export class Tally {
   skipped = 0
   /** Streams that ended as HTTP says. */
   ended = 0
+  /** Bytes of events, without those that HTTP adds. */
+  bytes = 0
   faults = 0
   faultText = ""
   /** When the last event came, see `now`. */

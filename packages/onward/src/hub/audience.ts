@@ -33,6 +33,14 @@ export interface Selection {
   readonly filter: Filter | undefined
 }
 
+let ownKeys = 0
+
+/** Equal for selections that receive the same entries. A stream with its own end or filter cannot share with others. */
+export const keyOf = ({ topics, selectors, may, format, until, filter }: Selection): string =>
+  until || filter
+    ? `#${++ownKeys}`
+    : JSON.stringify([topics, selectors.map(({ key }) => key), may?.key ?? null, format])
+
 /** Throws never. */
 export type Filter = (entry: Entry) => boolean | undefined
 

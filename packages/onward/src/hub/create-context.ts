@@ -5,6 +5,7 @@ import type { HubContext } from "./hub-context.ts"
 import type { HubSettings } from "./hub-options.ts"
 import { LookBacks } from "./look-backs.ts"
 import { createRetry } from "./retry.ts"
+import { SharedAnswers } from "./shared-answers.ts"
 import { Tail } from "./tail.ts"
 import { TailListeners } from "./tail-listeners.ts"
 import { Window } from "./window.ts"
@@ -28,6 +29,7 @@ export function createContext(settings: HubSettings, onGiveUp: (cause: unknown) 
     observe,
     turns: turnsOf(clock),
     lookBacks: new LookBacks(),
+    sharedAnswers: new SharedAnswers(clock),
     window: new Window(settings.window, ""),
     fanOut: new FanOut(clock, limits, observe),
     tailListeners: new TailListeners(),

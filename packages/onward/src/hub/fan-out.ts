@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts"
 import { OnwardError } from "../errors.ts"
 import type { Position } from "../message.ts"
-import { Audience, type Selection } from "./audience.ts"
+import { Audience, keyOf, type Selection } from "./audience.ts"
 import { Delivery } from "./delivery.ts"
 import { topicsOf } from "./filing.ts"
 import type { KeptEntry } from "./kept-entry.ts"
@@ -19,7 +19,6 @@ export class FanOut {
   readonly #audiences = new Map<string, Audience>()
   readonly #byTopic = new Map<string, Set<Audience>>()
   readonly #patterns: PatternIndex
-  #privateKeys = 0
   /** Streams with a filter. */
   #filters = 0
 
@@ -46,12 +45,7 @@ export class FanOut {
 
   /** The audience of a selection, with one more member. `leave` undoes it. */
   enter(selection: Selection): Audience {
-    const { topics, selectors, may, format, until, filter } = selection
-    // a stream with its own end or filter cannot share its batch with others
-    const key =
-      until || filter
-        ? `#${this.#privateKeys++}`
-        : JSON.stringify([topics, selectors.map((each) => each.key), may?.key ?? null, format])
+    const key = keyOf(selection)
     const audience = this.#audiences.get(key) ?? this.#add(key, selection)
     audience.members++
     if (audience.filter) this.#filters++

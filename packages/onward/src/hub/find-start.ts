@@ -1,5 +1,5 @@
 import type { Loss } from "../log/index.ts"
-import { Audience, type Selection } from "./audience.ts"
+import { Audience, keyOf, type Selection } from "./audience.ts"
 import type { HubContext } from "./hub-context.ts"
 import { resolveStart, type ResolvedStart } from "./resolve-start.ts"
 import type { StartPoint, UnknownId } from "./start-point.ts"
@@ -27,7 +27,7 @@ export async function findStart(
   if (start === "live") return { found: "live" }
   if (typeof start === "string" || !("after" in start)) return { found: "earliest" }
   const { clock, tail } = context
-  const audience = new Audience("", selection)
+  const audience = new Audience(keyOf(selection), selection)
   const late = Promise.withResolvers<undefined>()
   let isOver = false
   const cancel = clock.after(timeout, () => {

@@ -1,7 +1,15 @@
-import { formatPosition, inSameEpoch, parsePosition, type Loss } from "../log/index.ts"
+import {
+  formatPosition,
+  inSameEpoch,
+  parsePosition,
+  type Log,
+  type Loss,
+  type Page,
+  type ReadQuery,
+} from "../log/index.ts"
 import type { Position } from "../message.ts"
 import type { HubContext, TailWaiter } from "./hub-context.ts"
-import { KeptEntry, PART_CHARS, slices } from "./kept-entry.ts"
+import { KeptEntry, PART_CHARS, sizeOf, slices } from "./kept-entry.ts"
 import { LossTracker, type TrackedStart } from "./loss-tracker.ts"
 import type { Reader } from "./window.ts"
 
@@ -131,12 +139,13 @@ export class Follower implements TailWaiter {
   }
 
   async #readLog(): Promise<void> {
-    const { log, tail, turns, clock } = this.#context
+    const { log, tail, turns, clock, sharedAnswers } = this.#context
     const { hasPatterns } = this.#selection
     const after = this.#position
     const { hasMany } = tail
     const topics = this.#selection.logTopics(hasMany)
-    const page = await this.#ask(() => log.read({ after, limit: this.#pageSize, ...(!hasPatterns && { topics }) }))
+    const query = { after, limit: this.#pageSize, ...(!hasPatterns && { topics }) }
+    const page = await this.#ask(() => sharedAnswers.find(JSON.stringify(query), () => readKept(log, query), charsOf))
     if (!page) return
     // the tail has meanwhile received the first entry of a kind that was not asked for
     if (tail.hasMany !== hasMany) return this.catchUp(after)
@@ -144,13 +153,13 @@ export class Follower implements TailWaiter {
     const isAhead = !inSameEpoch(after, tail.position) || after > tail.position
     const upTo = tail.position
     const lost = page.lost && (await this.#concerning(page.lost))
-    const matching = await this.#matching(page.entries, (entry) => this.#selection.wants(entry))
+    const matching = await this.#matching(page.kept, ({ entry }) => this.#selection.wants(entry))
     if (this.#isStopped()) return
     if (!lost ? isAhead : lost.reason === "trimmed" && (isAhead || lost.to > upTo)) return this.#waitForTail()
     if (lost && !this.#report(lost)) return
     this.#losses?.hasRead()
     if (this.#position !== after) return this.catchUp(this.#position)
-    const entries = matching.filter(({ position }) => position <= upTo).map((entry) => new KeptEntry(entry))
+    const entries = matching.filter(({ entry }) => entry.position <= upTo)
     this.#pageSize = nextPageSize(this.#pageSize, page.entries)
     const end = page.next < upTo ? page.next : upTo
     for (const slice of slices(entries)) {
@@ -255,6 +264,22 @@ export class Follower implements TailWaiter {
 
 /** The position before everything in the epoch of `position`. */
 export const epochStart = (position: Position): Position => formatPosition(parsePosition(position)?.epoch ?? "", 0)
+
+/** A page, whose entries are encoded once for all streams that read it. */
+interface KeptPage extends Page {
+  readonly kept: readonly KeptEntry[]
+}
+
+async function readKept(log: Log, query: ReadQuery): Promise<KeptPage> {
+  const page = await log.read(query)
+  return { ...page, kept: page.entries.map((entry) => new KeptEntry(entry)) }
+}
+
+/** Another stream can read a page a moment later, but not that its position is unknown, or that nothing follows: that changes. */
+function charsOf({ kept, lost }: KeptPage): number | undefined {
+  const isLasting = kept.length > 0 && (!lost || lost.reason === "trimmed")
+  return isLasting ? kept.reduce((sum, each) => sum + sizeOf(each), 0) : undefined
+}
 
 /** As many entries as make a few slices: entries can be large, and many followers can read at once. */
 function nextPageSize(size: number, entries: readonly { readonly data: string }[]): number {

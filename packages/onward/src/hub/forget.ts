@@ -76,12 +76,16 @@ async function positionOf(
   )
 }
 
-/** From now on the window forgets what any process tells that it has forgotten. */
-export function followForgotten({ context: { tailListeners, window } }: Pick<Internals, "context">): void {
+/** From now on the memory of this process forgets what any process tells that it has forgotten. */
+export function followForgotten({
+  context: { tailListeners, window, sharedAnswers },
+}: Pick<Internals, "context">): void {
   const listener = {
     onEntry({ data }: { readonly data: string }): void {
       const told = readForgotten(data)
-      if (told) window.forget(told.topics, told.upTo)
+      if (!told) return
+      window.forget(told.topics, told.upTo)
+      sharedAnswers.forget()
     },
   }
   tailListeners.add(listener, FORGOTTEN_TOPIC)

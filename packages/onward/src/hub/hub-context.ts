@@ -9,6 +9,7 @@ import type { Limits } from "./limits.ts"
 import type { LookBacks } from "./look-backs.ts"
 import type { Observe } from "./observation.ts"
 import type { Retry } from "./retry.ts"
+import type { SharedAnswers } from "./shared-answers.ts"
 import type { TailListeners } from "./tail-listeners.ts"
 import type { Window } from "./window.ts"
 
@@ -25,6 +26,7 @@ export interface HubContext extends Retry {
   /** Undefined when nothing is observed. It does not throw. */
   readonly observe: Observe | undefined
   readonly lookBacks: LookBacks
+  readonly sharedAnswers: SharedAnswers
   readonly window: Window
   readonly fanOut: FanOut
   readonly tailListeners: TailListeners

@@ -265,6 +265,7 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
       if (connections.size > 0) await connections.end(connections.cursors(), "drain")
       await presence.close()
       for (const close of context.onClose) close()
+      context.sharedAnswers.forget()
       await tail.stop()
       await log.close()
     },

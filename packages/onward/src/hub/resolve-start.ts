@@ -65,11 +65,19 @@ async function findLandmark(
 
 async function findCursor(context: HubContext, audience: Audience, given: string): Promise<ResolvedStart> {
   const { log } = context
-  const position = parsePosition(given) ? given : await findId(context, audience, given)
+  const position = parsePosition(given) ? given : await findIdOnce(context, audience, given)
   if (position !== undefined) return { position, given, isOver: await isPastEnd(context, audience, position) }
   // an unknown or removed id: everything the log keeps can be new to this client
   return { position: (await log.bounds()).first, given, isUnknown: true }
 }
+
+/** Clients that reconnect together have the same last id. That it is unknown is not shared, because that changes. */
+const findIdOnce = (context: HubContext, audience: Audience, id: string): Promise<Position | undefined> =>
+  context.sharedAnswers.find(
+    JSON.stringify([audience.key, id]),
+    () => findId(context, audience, id),
+    (position) => position?.length,
+  )
 
 /** The oldest entry with an id. An id of a topic outside the subscription gives the same answer as an unknown id. */
 async function findId({ log, tail }: HubContext, audience: Audience, id: string): Promise<Position | undefined> {

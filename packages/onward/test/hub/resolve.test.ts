@@ -47,6 +47,24 @@ test("a resolved subscription starts where it was resolved, and a later start po
   assert.deepEqual([client.data, client.gaps], [["2", "3"], []])
 })
 
+test("subscriptions of different topics that are resolved together each start after their own entry with an id", async () => {
+  const { hub, clock, publish } = await stage({ window: { maxEntries: 0 } })
+  const topics = ["a", "b", "c"]
+  for (const topic of topics) {
+    await hub.publish({ topic, id: "mine", data: "" })
+    await publish(topic, topic)
+  }
+  const resolved = await Promise.all(
+    topics.map((topic) => hub.subscribe({ topics: [topic] }).resolve({ after: "mine" })),
+  )
+  for (const [i, { subscription }] of resolved.entries()) {
+    const client = new Recorder()
+    subscription.open().start(client)
+    await clock.settle()
+    assert.deepEqual(client.data, [topics[i]])
+  }
+})
+
 test("after an unknown id come all kept entries, or with `unknownId` new ones only, both after a gap", async () => {
   for (const [unknownId, expected] of [
     [undefined, ["1", "2"]],

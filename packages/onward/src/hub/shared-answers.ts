@@ -1,0 +1,73 @@
+import type { Clock } from "../clock.ts"
+
+/** How long an answer is kept, in ms: as long as it takes clients to reconnect that lost their connections together. */
+const KEPT_MS = 1_000
+/** How many characters all kept answers can have together. One with more than a quarter of them is not kept. */
+const MAX_CHARS = 4_194_304
+
+interface Question {
+  readonly answer: Promise<unknown>
+  /** Undefined until the answer is there. */
+  chars?: number
+}
+
+/**
+ * Asks the log once for streams that ask the same at the same time, or one shortly after the other. When thousands of clients reconnect
+ * together, most of them have received the same last event, and so read the same pages.
+ */
+export class SharedAnswers {
+  readonly #clock: Clock
+  /** By key; the oldest first. */
+  #questions = new Map<string, Question>()
+  #chars = 0
+  #cancel: (() => void) | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /**
+   * The answer of `ask`, or that of an earlier call with the same `key`.
+   * @param charsOf how many characters an answer has; undefined for one that is no answer for another stream
+   */
+  async find<T>(key: string, ask: () => Promise<T>, charsOf: (answer: T) => number | undefined): Promise<T> {
+    const known = this.#questions.get(key) as { readonly answer: Promise<T> } | undefined
+    if (known) {
+      const answer = await known.answer
+      return charsOf(answer) === undefined ? ask() : answer
+    }
+    const question: Question = { answer: ask() }
+    const questions = this.#questions
+    questions.set(key, question)
+    try {
+      const answer = (await question.answer) as T
+      const chars = charsOf(answer)
+      if (chars === undefined || chars > MAX_CHARS / 4) questions.delete(key)
+      else if (questions === this.#questions) this.#keep(question, chars)
+      return answer
+    } catch (error) {
+      questions.delete(key)
+      throw error
+    }
+  }
+
+  #keep(question: Question, chars: number): void {
+    question.chars = chars
+    this.#chars += chars
+    for (const [key, { chars: each }] of this.#questions) {
+      if (this.#chars <= MAX_CHARS) break
+      if (each === undefined) continue
+      this.#questions.delete(key)
+      this.#chars -= each
+    }
+    this.#cancel ??= this.#clock.after(KEPT_MS, () => this.forget())
+  }
+
+  /** From now on, nothing is answered that was asked before. */
+  forget(): void {
+    this.#cancel?.()
+    this.#cancel = undefined
+    this.#questions = new Map()
+    this.#chars = 0
+  }
+}
