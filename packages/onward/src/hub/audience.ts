@@ -73,8 +73,6 @@ export class Audience implements Reader {
   batch: Batch | undefined
   /** What they have not received of earlier turns. */
   remaining: Remaining | undefined
-  /** Position of the last entry that was added to what its live connections are to receive. */
-  marked: Position = ""
   /** When something was last written to all live members, by the monotonic clock. */
   wroteAt = 0
   /** Position of the last entry written to all live members. */

@@ -1,8 +1,9 @@
 import type { Clock } from "../clock.ts"
 import type { Audience, Listener, Remaining } from "./audience.ts"
-import { Batch, cut, type Part } from "./batch.ts"
-import { sizeOf, type KeptEntry } from "./kept-entry.ts"
+import { batchOf, type Batch, type Firsts, type Part } from "./batch.ts"
+import type { KeptEntry } from "./kept-entry.ts"
 import type { Observe } from "./observation.ts"
+import { wantedOf } from "./wanted.ts"
 
 /** Longest delivery without giving the event loop back, in ms. A write costs the kernel about 10 µs. */
 const STRETCH_MS = 5
@@ -18,15 +19,19 @@ const MAX_WAITING_CHARS = 1_048_576
  */
 export class Delivery {
   readonly #clock: Clock
+  /** What has arrived in this turn, by the audiences that are to receive it. */
+  #arrived = new Map<ReadonlySet<Audience>, Batch>()
   /** Audiences with something to write; the first `#done` are finished. */
   #queue: Audience[] = []
   #done = 0
   #isScheduled = false
-  #newest: Batch | undefined
+  #firsts: Firsts = new Map()
   /** Deliveries since the process began: every few of them the clock is looked at. */
   #looks = 0
   /** When this turn's writing has to end. */
   #until = Infinity
+  /** The time, a few writes ago: reading the clock for each audience would cost as much as a tenth of a write. */
+  #now = 0
 
   readonly #observe: Observe | undefined
   /** When the oldest entry of this turn was stored, and what was written in it, to all streams together. */
@@ -40,17 +45,40 @@ export class Delivery {
     this.#observe = observe
   }
 
-  /** All live connections of `audience` are to receive an entry that has just arrived. */
-  add(audience: Audience, kept: KeptEntry): void {
-    const { batch, remaining } = audience
-    if (batch) {
-      if (batch.end !== kept) audience.batch = batch.with(kept)
-    } else {
-      if (!remaining) this.#enqueue(audience)
-      audience.batch = this.#first(kept)
-      if (kept.entry.time < this.#oldest) this.#oldest = kept.entry.time
+  /** All live connections of `audiences` are to receive an entry that has just arrived. */
+  arrive(audiences: ReadonlySet<Audience>, kept: KeptEntry): void {
+    const batch = this.#arrived.get(audiences)
+    // by another of its topics
+    if (batch?.end === kept) return
+    this.#arrived.set(audiences, batch ? batch.with(kept) : batchOf([kept], this.#firsts))
+    if (kept.entry.time < this.#oldest) this.#oldest = kept.entry.time
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    this.#clock.turn(this.#run)
+  }
+
+  /** Gives audiences what has arrived for them. Once a turn: ten thousand can share a topic, and a hundred entries arrive together. */
+  #distribute(): void {
+    if (this.#arrived.size === 0) return
+    const arrived = this.#arrived
+    this.#arrived = new Map()
+    const full: Audience[] = []
+    for (const [audiences, batch] of arrived) {
+      for (const audience of audiences) {
+        this.#give(audience, batch)
+        if (audience.remaining && audience.remaining.chars > MAX_WAITING_CHARS) full.push(audience)
+      }
     }
-    if (remaining && (remaining.chars += sizeOf(kept)) > MAX_WAITING_CHARS) this.#writeAll(audience)
+    // when an entry that reached an audience by two topics has arrived by both
+    for (const audience of full) this.#writeAll(audience)
+  }
+
+  #give(audience: Audience, more: Batch): void {
+    const { batch, live, remaining } = audience
+    if (remaining) remaining.chars += more.chars
+    else if (live.size === 0) return
+    else if (!batch) this.#queue.push(audience)
+    audience.batch = batch ? batch.and(more) : more
   }
 
   /** `listener` receives what arrives from now on. */
@@ -104,30 +132,20 @@ export class Delivery {
 
   /** Writes everything that has arrived, in this turn. */
   flush(): void {
+    this.#distribute()
     for (let i = this.#done; i < this.#queue.length; i++) this.#writeAll(this.#queue[i] as Audience)
   }
 
-  #enqueue(audience: Audience): void {
-    this.#queue.push(audience)
-    if (this.#isScheduled) return
-    this.#isScheduled = true
-    this.#clock.turn(this.#run)
-  }
-
-  /** The batch of all audiences whose first entry in this turn is this one. */
-  #first(kept: KeptEntry): Batch {
-    if (this.#newest?.end !== kept) this.#newest = new Batch(kept)
-    return this.#newest
-  }
-
   readonly #run = (): void => {
-    this.#newest = undefined
-    this.#until = this.#clock.monotonic() + STRETCH_MS
-    const isDone = this.#writeQueue()
-    if (this.#observe) this.#report(this.#observe)
-    if (isDone) this.#oldest = Infinity
+    this.#now = this.#clock.monotonic()
+    this.#until = this.#now + STRETCH_MS
+    this.#distribute()
+    this.#firsts = new Map()
+    this.#isScheduled = !this.#writeQueue() || this.#arrived.size > 0
+    if (this.#observe && this.#writes > 0) this.#report(this.#observe)
     // not with the turns that all loops share: live connections do not wait for those that read the history
-    else this.#clock.turn(this.#run)
+    if (this.#isScheduled) this.#clock.turn(this.#run)
+    else this.#oldest = Infinity
   }
 
   /** False when the time of this turn is over. */
@@ -144,7 +162,6 @@ export class Delivery {
     }
     this.#queue = []
     this.#done = 0
-    this.#isScheduled = false
     return true
   }
 
@@ -170,45 +187,54 @@ export class Delivery {
 
   /** Writes what remains of earlier turns, or else what arrived since then. False when this turn has no time for all of it. */
   #write(audience: Audience): boolean {
-    const { batch, remaining, until } = audience
+    const { batch, remaining } = audience
     if (remaining) {
       if (!this.#writeRemaining(audience, remaining)) return false
       audience.remaining = undefined
     } else if (batch) {
-      this.#take(audience, batch)
-      const last = until ? batch.entries().findIndex(({ entry }) => until(entry)) : -1
-      if (last < 0) return this.#writeParts(audience, batch.parts(audience.format))
-      this.#finish(audience, batch.entries().slice(0, last + 1))
+      const { chosen, isLast } = this.#take(audience, batch)
+      const parts = chosen?.parts(audience.format) ?? []
+      countFor(audience, parts)
+      if (!isLast) return this.#writeParts(audience, parts)
+      this.#finish(audience, parts)
     }
     return true
   }
 
-  #take(audience: Audience, batch: Batch): void {
+  /** What an audience receives of its batch. */
+  #take(audience: Audience, batch: Batch): { readonly chosen: Batch | undefined; readonly isLast: boolean } {
     audience.batch = undefined
-    audience.wroteAt = this.#clock.monotonic()
-    audience.shown = batch.end.entry.position
+    const allowed = batch.hasPrivate ? batch.pick(({ entry }) => audience.mayRead(entry)) : batch
+    const { chosen, isLast } =
+      allowed && (audience.until || audience.filter) ? choose(audience, allowed) : { chosen: allowed, isLast: false }
+    if (chosen) {
+      audience.wroteAt = this.#now
+      audience.shown = chosen.end.entry.position
+    }
+    return { chosen, isLast }
   }
 
   /** Moves the batch to the remaining steps, so that what arrives later is written after it. */
   #seal(audience: Audience): void {
-    // its entries have to be looked at, and it has one connection
-    if (audience.until) return this.#writeAll(audience)
+    this.#now = this.#clock.monotonic()
+    this.#distribute()
+    // its stream can end within the batch, and it has one connection
+    if (audience.until || audience.filter) return this.#writeAll(audience)
     const { batch } = audience
     if (!batch) return
-    this.#take(audience, batch)
+    const parts = this.#take(audience, batch).chosen?.parts(audience.format) ?? []
+    if (parts.length === 0) return
     audience.remaining ??= { pending: undefined, steps: [], chars: 0 }
-    const parts = batch.parts(audience.format)
     countFor(audience, parts)
     audience.remaining.steps.push(...parts)
   }
 
   #writeParts(audience: Audience, parts: readonly Part[]): boolean {
-    countFor(audience, parts)
-    const [part, ...more] = parts
-    const { live } = audience
-    const members = live.values()
-    if (!part || (more.length === 0 && this.#writePart(audience, part, members))) return true
-    const pending = more.length === 0 ? new Set(members) : undefined
+    const [part] = parts
+    const members = audience.live.values()
+    const isOne = parts.length === 1
+    if (!part || (isOne && this.#writePart(audience, part, members))) return true
+    const pending = isOne ? new Set(members) : undefined
     audience.remaining = { pending, steps: [...parts], chars: 0 }
     return pending ? false : this.#write(audience)
   }
@@ -242,7 +268,9 @@ export class Delivery {
         listener.fallBehind(end)
         audience.live.delete(listener)
       }
-      isOver = ++this.#looks % LOOKS === 0 && this.#clock.monotonic() >= this.#until
+      if (++this.#looks % LOOKS > 0) continue
+      this.#now = this.#clock.monotonic()
+      isOver = this.#now >= this.#until
       if (isOver) break
     }
     this.#count(part, writes)
@@ -250,9 +278,7 @@ export class Delivery {
   }
 
   /** Writes the last entries of an audience that ends with them. It has one connection. */
-  #finish(audience: Audience, entries: readonly KeptEntry[]): void {
-    const parts = [...cut(entries, audience.format)]
-    countFor(audience, parts)
+  #finish(audience: Audience, parts: readonly Part[]): void {
     for (const listener of audience.live) {
       const full = parts.findIndex((part) => {
         this.#count(part, 1)
@@ -265,6 +291,13 @@ export class Delivery {
       }
     }
   }
+}
+
+/** What passes the filter of an audience, up to the last entry of its stream. */
+function choose(audience: Audience, batch: Batch): { readonly chosen: Batch | undefined; readonly isLast: boolean } {
+  const { wanted, isLast } = wantedOf(audience, batch.entries())
+  const all = new Set(wanted)
+  return { chosen: batch.pick((kept) => all.has(kept)), isLast }
 }
 
 /** Once for all live members, which all take the parts. */

@@ -66,10 +66,9 @@ export class FanOut {
 
   arrive(kept: KeptEntry): void {
     for (const topic of topicsOf(kept.entry)) {
-      for (const audience of this.#byTopic.get(topic) ?? []) this.#mark(audience, kept)
-      for (const { audiences } of this.#patterns.matching(topic)) {
-        for (const audience of audiences) this.#mark(audience, kept)
-      }
+      const audiences = this.#byTopic.get(topic)
+      if (audiences) this.delivery.arrive(audiences, kept)
+      for (const group of this.#patterns.matching(topic)) this.delivery.arrive(group.audiences, kept)
     }
   }
 
@@ -81,20 +80,6 @@ export class FanOut {
       audience.live.clear()
       for (const listener of listeners) listener.catchUp(position)
     }
-  }
-
-  #mark(audience: Audience, kept: KeptEntry): void {
-    if (audience.live.size === 0 && !audience.remaining) return
-    // by another of its topics, or by a topic and a pattern
-    const { position } = kept.entry
-    if (audience.marked === position || !audience.mayRead(kept.entry)) return
-    audience.marked = position
-    if (audience.filter) {
-      const wanted = audience.filter(kept.entry)
-      if (wanted === undefined) for (const listener of [...audience.live]) listener.finish()
-      if (!wanted) return
-    }
-    this.delivery.add(audience, kept)
   }
 
   #add(key: string, selection: Selection): Audience {
