@@ -50,7 +50,7 @@ export function guardLease(replica: Replica, { clock, lease, append }: LeaseOpti
     const now = clock.monotonic()
     silence += Math.min(now - countedTo, 2 * period)
     countedTo = now
-    if (replica.isProducing || !replica.records.opened) silence = 0
+    if (replica.producer || !replica.records.opened) silence = 0
     if (silence >= timeout) {
       silence = 0
       await markLost().catch(() => {})

@@ -54,8 +54,8 @@ export function sweepOrphans({ internals: { context }, registry, topics, lease, 
     try {
       const replica = await registry.acquire(place)
       clock.after(lease * 2, () => {
-        // not ended and not silent: the store was slow for the producer
-        if (!replica.ending && !isStopped) silent.set(place.topic, 0)
+        // not ended and not silent: the store was slow for the producer. A recreated log has no such run.
+        if (replica.records.opened && !replica.ending && !isStopped) silent.set(place.topic, 0)
         registry.release(replica)
       })
     } catch {

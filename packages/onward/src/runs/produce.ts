@@ -5,7 +5,7 @@ import { markOf, type EndStatus, type RunError } from "./record.ts"
 import { createRecorder, type Recorder, type RecorderOptions } from "./recorder.ts"
 import { turnsOf } from "../turns.ts"
 import { openFrames, type Frames, type RunSource, type RunSourceFunction } from "./source.ts"
-import { whenEnded, type Replica } from "./replica.ts"
+import type { Replica } from "./replica.ts"
 
 export interface ProduceOptions extends Omit<RecorderOptions, "onLost" | "onFault"> {
   /** Maximum duration of the run, in ms. */
@@ -19,9 +19,7 @@ export interface ProduceOptions extends Omit<RecorderOptions, "onLost" | "onFaul
 
 /** A run that this process produces. */
 export interface Production {
-  /** This process's replica of the run. */
-  readonly replica: Replica
-  /** Resolves when the run is over and its end is stored, or cannot be stored. Never rejects. */
+  /** Resolves when the run is over and viewers of this process know its end. Never rejects. */
   readonly done: Promise<void>
   /** Ends the run as failed. */
   readonly fail: (error: RunError) => void
@@ -29,18 +27,11 @@ export interface Production {
   readonly leave: (error: RunError) => void
 }
 
-/** Resolves when a run is over and the viewers of this process know its end: the log confirms an append shortly before it delivers the entry. */
-export async function untilTold({ done, replica }: Production): Promise<void> {
-  await done
-  if (replica.users > 0) await whenEnded(replica)
-}
-
 /** Runs a source and records its frames. The caller's `open` record must be the first of the run. */
 export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options: ProduceOptions): Production {
   const { replica, by, format, clock, maxDuration, maxChars, maxFrames, onError } = options
   const aborter = new AbortController()
   const meter = (replica.meter = createMeter(clock, () => replica.records.elsewhere))
-  replica.isProducing = true
   /** Why the run ends before its source. */
   let verdict: { readonly status: "failed"; readonly error: RunError } | undefined
   let isOver = false
@@ -59,6 +50,9 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
       fail(describe(error))
     },
   })
+  replica.producer = recorder
+  // the log was recreated since the run was claimed
+  if (!replica.records.isOpen) recorder.rewrite()
   const unlisten = replica.listen(() => {
     // stopped or marked as lost: no viewer would receive further frames
     if (replica.ending) halt()
@@ -103,7 +97,7 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
     opening.then(letGo).catch(() => {})
     await last
     unlisten()
-    replica.isProducing = false
+    replica.producer = undefined
   }
 
   async function pump({ iterator, isWire }: Frames<F>, reader: FrameReader<unknown>): Promise<Ending> {
@@ -155,7 +149,7 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
   }
 
   const done = run().catch(onError)
-  return { replica, done, fail, leave }
+  return { done, fail, leave }
 }
 
 async function finish(recorder: Recorder, replica: Replica, by: string, ending: Ending): Promise<void> {

@@ -4,7 +4,7 @@ import type { FlushTimer } from "./flush-timer.ts"
 import type { Format } from "./format.ts"
 import { keptOf, type KeptFrame, type RunRecord } from "./record.ts"
 import type { RunRegistry } from "./registry.ts"
-import type { UnstoredDelta, Replica } from "./replica.ts"
+import { whenEnded, type Replica, type UnstoredDelta } from "./replica.ts"
 
 export interface RecorderOptions {
   readonly replica: Replica
@@ -33,8 +33,10 @@ export interface Recorder {
    * Takes the next frame and the length of its text. `isUrgent` frames are not delayed. Resolves when there is room for another frame.
    */
   push(frame: unknown, isUrgent: boolean, text: number): Promise<void> | undefined
-  /** Writes the remaining frames and then `end`. Resolves when the log has stored it, or does not accept it. */
+  /** Writes the remaining frames and then `end`. Resolves when this process has read an end, or the log does not accept it. */
   finish(end: RunRecord): Promise<void>
+  /** Writes all records again, because the log was recreated without them. */
+  rewrite(): void
   /** Stops writing. */
   stop(): void
 }
@@ -57,6 +59,8 @@ interface Sealed {
 const MAX_WAITING = 1_048_576
 /** Size of a frame besides its data. */
 const FRAME_COST = 64
+/** Maximum number of times that a run is written again. */
+const MAX_REWRITES = 100
 /** Maximum delay between two attempts to append, in ms. The first is 100. */
 const MAX_PAUSE = 2_000
 
@@ -70,6 +74,10 @@ export function createRecorder(options: RecorderOptions): Recorder {
   /** Records to be appended, oldest first. They never change, because a failed append may have stored them. */
   let queue: Sealed[] = []
   let queuedChars = 0
+  /** Records that the log has stored, but this process has not read. */
+  let unread: Sealed[] = []
+  let isRewriteDue = false
+  let rewrites = 0
   let n = 0
   let ordinal = 0
   let sending: Promise<void> | undefined
@@ -132,7 +140,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     isFlushDue = false
     if (waiting.length === 0 || isStopped) return
     const frames = written()
-    const chars = frames.reduce((sum, kept) => sum + charsOf(kept), 0)
+    const chars = charsIn(frames)
     waiting = []
     waitingChars = 0
     queuedChars += chars
@@ -159,23 +167,24 @@ export function createRecorder(options: RecorderOptions): Recorder {
   }
 
   function send(): void {
-    if (sending || isStopped || queue.length === 0) return
+    if (sending || isStopped || (queue.length === 0 && !isRewriteDue)) return
     sending = sendAll()
   }
 
   async function sendAll(): Promise<void> {
     for (let tries = 0; !isStopped;) {
+      if (isRewriteDue) queue = fromStart().concat(queue)
       if (isFlushDue) seal()
       if (ending) {
         queue.push({ record: ending, chars: 0 })
         ending = undefined
       }
-      const count = queue.length
+      const count = countOfNext()
       if (count === 0) break
       try {
         await registry.append(
           replica,
-          queue.map(({ record }) => record),
+          queue.slice(0, count).map(({ record }) => record),
         )
         tries = 0
         taken(count)
@@ -192,8 +201,43 @@ export function createRecorder(options: RecorderOptions): Recorder {
     sending = undefined
   }
 
+  /**
+   * The run up to now, for a log that was recreated. Other processes find each delta once. This process has counted records with these numbers,
+   * and ignores them.
+   */
+  function fromStart(): Sealed[] {
+    isRewriteDue = false
+    const { deltas } = replica.records
+    const all: Sealed[] = [{ record: { type: "open", by, format: format.name }, chars: 0 }]
+    for (let index = 0; index < deltas.length; index++) {
+      const frames = deltas.at(index)?.frames ?? []
+      all.push({ record: { type: "delta", by, n: index + 1, frames }, chars: charsIn(frames) })
+    }
+    const whole = all.concat(unread.filter(isUnread))
+    unread = []
+    for (const { chars } of whole) queuedChars += chars
+    return whole
+  }
+
+  function isUnread({ record }: Sealed): boolean {
+    if (record.type === "end") return !replica.records.ended
+    return "n" in record && record.n > replica.records.n
+  }
+
+  /** How many records the next append has: all, unless they are written again. */
+  function countOfNext(): number {
+    let chars = 0
+    const end = queue.findIndex((each) => (chars += each.chars) > MAX_WAITING)
+    return end < 0 ? queue.length : Math.max(1, end)
+  }
+
   function taken(count: number): void {
-    for (const { chars } of queue.slice(0, count)) queuedChars -= chars
+    const done = queue.slice(0, count)
+    for (const each of done) {
+      queuedChars -= each.chars
+      if (isUnread(each)) unread.push(each)
+    }
+    while (unread[0] && !isUnread(unread[0])) unread.shift()
     queue = queue.slice(count)
     if (failingSince !== undefined) {
       failingSince = queue.length > 0 ? failingSince : undefined
@@ -222,6 +266,15 @@ export function createRecorder(options: RecorderOptions): Recorder {
   return {
     push,
     stop,
+    rewrite() {
+      if (isStopped) return
+      if (++rewrites > MAX_REWRITES) {
+        stop()
+        return onLost(new OnwardError("log_unavailable", `The log lost a run ${MAX_REWRITES} times. Check its server.`))
+      }
+      isRewriteDue = true
+      send()
+    },
     async finish(end) {
       if (isStopped) return
       undoBeat()
@@ -229,12 +282,15 @@ export function createRecorder(options: RecorderOptions): Recorder {
       if (sending && failingSince === undefined) isFlushDue = true
       else seal()
       ending = end
-      await sending
       // the append before may not have included the end
-      await sendAll()
+      while (!isStopped && (sending || ending)) await (sending ??= sendAll())
+      // until then, a log that is recreated loses it
+      await whenEnded(replica)
       stop()
     },
   }
 }
 
 const charsOf = (kept: KeptFrame): number => (typeof kept === "string" ? kept : kept[0]).length
+
+const charsIn = (frames: readonly KeptFrame[]): number => frames.reduce((sum, kept) => sum + charsOf(kept), 0)

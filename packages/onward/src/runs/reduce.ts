@@ -9,6 +9,10 @@ export interface RunRecords {
   readonly ended: Ended | undefined
   /** Viewers in processes other than the producer's. */
   readonly elsewhere: { readonly viewers: number; readonly resumes: number }
+  /** Whether records count: the log has the run's `open` record. */
+  readonly isOpen: boolean
+  /** The number of the newest record that has counted. */
+  readonly n: number
   /** Whether the run was deleted: its frames are no longer in memory. */
   readonly isDeleted: boolean
 }
@@ -30,6 +34,8 @@ export interface Ended extends EndRecord {
 export interface RunReducer extends RunRecords {
   /** Takes the next entry of the topic, and its record if that is known. True if the record counts. */
   take(entry: Entry, known?: RunRecord): boolean
+  /** The log was recreated. As for readers of the new log, no record counts until the producer has opened the run again. */
+  reopen(): void
 }
 
 /**
@@ -42,6 +48,7 @@ export function createReducer(): RunReducer {
   let opened: Opened | undefined
   let ended: Ended | undefined
   let isDeleted = false
+  let isOpen = false
   let elsewhere = { viewers: 0, resumes: 0 }
   let n = 0
 
@@ -55,16 +62,25 @@ export function createReducer(): RunReducer {
     get elsewhere() {
       return elsewhere
     },
+    get isOpen() {
+      return isOpen
+    },
+    get n() {
+      return n
+    },
     get isDeleted() {
       return isDeleted
     },
     deltas,
+    reopen() {
+      isOpen = false
+    },
     take(entry, known) {
       const { position, time } = entry
       const record = known ?? recordOf(entry)
       if (!record || isDeleted) return false
       if (record.type === "delete") {
-        if (!opened) return false
+        if (!isOpen) return false
         isDeleted = true
         deltas.clear()
         ended ??= { type: "end", mark: record.mark, status: "stopped", position, time }
@@ -72,11 +88,12 @@ export function createReducer(): RunReducer {
       }
       if (ended) return false
       if (record.type === "open") {
-        if (opened) return false
-        opened = { by: record.by, format: record.format, position, time }
+        if (isOpen || (opened && record.by !== opened.by)) return false
+        isOpen = true
+        opened ??= { by: record.by, format: record.format, position, time }
         return true
       }
-      if (!opened) return false
+      if (!isOpen || !opened) return false
       if (record.type === "seen") {
         elsewhere = { viewers: elsewhere.viewers + record.viewers, resumes: elsewhere.resumes + record.resumes }
         // says nothing about the producer

@@ -33,10 +33,12 @@ export class Replica {
   readonly id: string
   readonly topic: string
   readonly records: RunReducer = createReducer()
-  /** Whether the log has removed records of this run. */
+  /** Whether retention has removed records of this run. */
   isTrimmed = false
-  /** Whether this process produces the run. */
-  isProducing = false
+  /** The name with which this process has claimed the run. */
+  attempt: string | undefined
+  /** Set while this process produces the run. `rewrite` writes all records again after the log was recreated. */
+  producer: { rewrite(): void } | undefined
   meter: Meter | undefined
   /** Whether this process disconnects its viewers, so that they reconnect to another one. */
   isLeft = false
@@ -108,9 +110,15 @@ export class Replica {
 
   /** Records that were removed before they were read are missing, so what follows is incomplete. A log that names no topic removed those of others. */
   #lose({ reason, topics }: Loss): void {
-    if (reason === "trimmed" && !topics?.has(this.topic)) return
-    this.isTrimmed = true
-    if (this.records.opened && !this.#ending) this.end({ status: "lost", error: GONE })
+    const isRecreated = reason !== "trimmed"
+    if (!isRecreated && !topics?.has(this.topic)) return
+    if (!isRecreated) this.isTrimmed = true
+    // a run that had not begun can still begin in a recreated log
+    if (!this.records.opened || this.#ending) return
+    if (isRecreated && this.records.opened.by === this.attempt) {
+      this.records.reopen()
+      this.producer?.rewrite()
+    } else this.end({ status: "lost", error: isRecreated ? STORE_LOST : GONE })
   }
 
   get ending(): SeenEnding | undefined {
@@ -152,6 +160,10 @@ export class Replica {
   }
 }
 
+const STORE_LOST: RunError = {
+  code: "log_unavailable",
+  message: "The store has lost this response. Start another run.",
+}
 const GONE: RunError = { code: "run_expired", message: "The log has removed part of this response. Start another run." }
 
 /** Resolves when a run is over. */

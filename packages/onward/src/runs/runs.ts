@@ -9,7 +9,7 @@ import type { RunEvent, RunOwner, Runs, RunsOptions, RunState } from "./options.
 import { createRunTopics, isRunId } from "./run-topic.ts"
 import { createFlushTimer } from "./flush-timer.ts"
 import { sweepOrphans } from "./orphan-sweep.ts"
-import { produce, untilTold, type Production } from "./produce.ts"
+import { produce, type Production } from "./produce.ts"
 import { markOf } from "./record.ts"
 import { createRegistry } from "./registry.ts"
 import { whenEnded, type Replica } from "./replica.ts"
@@ -181,7 +181,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
       ages.stop()
       const all = [...productions]
       for (const { fail } of all) fail(CLOSED)
-      await within(clock, CLOSE_TIMEOUT, Promise.all(all.map(untilTold)))
+      await within(clock, CLOSE_TIMEOUT, Promise.all(all.map(({ done }) => done)))
       for (const { leave } of productions) leave(CLOSED)
       for (const opening of registry.replicas.values()) opening.then(letViewersGo, () => {})
       await ownHub?.close()
