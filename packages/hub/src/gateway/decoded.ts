@@ -25,13 +25,16 @@ const cuts = new WeakMap<Readable, Error>()
 /** Returns the error that cut a decoded body, whose stream ends like that of a complete one. */
 export const cutOf = (body: Readable): Error | undefined => cuts.get(body)
 
+/** Values that some servers send for a body without a coding. */
+const NO_CODING = /^(?:|identity|none|utf-?8|aws-chunked)$/
+
 /** Returns the codings of a body, in the order in which they were applied. */
 const codingsOf = ({ headers }: IncomingMessage): readonly string[] =>
   (headers["content-encoding"] ?? "")
     .toLowerCase()
     .split(",")
     .map((coding) => coding.trim())
-    .filter((coding) => coding !== "" && coding !== "identity")
+    .filter((coding) => !NO_CODING.test(coding))
 
 export const isEncoded = (answer: IncomingMessage): boolean => codingsOf(answer).length > 0
 

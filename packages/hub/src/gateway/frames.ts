@@ -4,6 +4,9 @@ import { OnwardError } from "onward"
 import { framesIn, type Format } from "onward/runs"
 import { piecesOf } from "./pieces.ts"
 
+/** What an event counts for at least, in bytes: empty events such as `{}` cost memory too. */
+export const MIN_EVENT = 128
+
 export interface FramesOptions<F> {
   readonly format: Format<F>
   /** Maximum time until the first event, and between two events, in ms. */
@@ -45,7 +48,7 @@ async function* read<F>(
       late = silence("idle", idleTimeout)
       timer = setTimeout(giveUp, idleTimeout)
     } else timer.refresh()
-    taken += data.length
+    taken += Math.max(data.length, MIN_EVENT)
     if (taken > maxBytes) throw TOO_LONG
   }
 

@@ -7,6 +7,7 @@ import { ownerOf, type GatewayCaller } from "./caller.ts"
 import type { GatewaySettings } from "./settings.ts"
 import { answerCors } from "./cors.ts"
 import { create } from "./create.ts"
+import { MIN_EVENT } from "./frames.ts"
 import { checkRequest } from "./headers.ts"
 import { createKinds, type KindsOptions } from "./kinds.ts"
 import { LIMITS, type GatewayLimits } from "./limits.ts"
@@ -52,7 +53,11 @@ export function createGateway(options: GatewayOptions): Gateway {
     abandonment.onEvent(path, event)
     options.onRunEvent?.(path, event)
   }
-  const kinds = createKinds(options, { maxChars: limits.answerBytes * 2, onEvent })
+  const kinds = createKinds(options, {
+    maxChars: limits.answerBytes * 2,
+    maxFrames: Math.ceil(limits.answerBytes / MIN_EVENT) + 1,
+    onEvent,
+  })
   const { chat, responses, messages } = kinds
   const all = { chat, responses, messages }
   const setting: Setting = {

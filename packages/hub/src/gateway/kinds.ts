@@ -38,10 +38,16 @@ export interface KindsOptions {
   readonly onError: (error: unknown) => void
 }
 
-/** @param maxChars maximum length of a stream, in characters; more than the gateway's limit, whose error names the option */
+interface KindsLimits {
+  /** Maximum length of a stream, in characters, and its number of frames: more than the gateway's limit, whose error names the option. */
+  readonly maxChars: number
+  readonly maxFrames: number
+  readonly onEvent: (path: string, event: RunEvent) => void
+}
+
 export function createKinds(
   { log, lease, heartbeat, onError }: KindsOptions,
-  { maxChars, onEvent }: { readonly maxChars: number; readonly onEvent: (path: string, event: RunEvent) => void },
+  { maxChars, maxFrames, onEvent }: KindsLimits,
 ): Kinds {
   const hub = createHub({ log, onError, window: { maxEntries: 0, maxChars: 0 } })
   const make = (
@@ -59,6 +65,7 @@ export function createKinds(
       prefix: `${name}/`,
       onError,
       maxChars,
+      maxFrames,
       onEvent: (event) => onEvent(path, event),
       ...(lease !== undefined && { lease }),
       ...(heartbeat !== undefined && { heartbeat }),

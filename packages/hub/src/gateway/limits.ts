@@ -12,7 +12,7 @@ export interface GatewayLimits {
   readonly uploadTimeout: number
   /** Maximum size of a request's body that is read before it is forwarded, in bytes. @default 64 MiB */
   readonly requestBytes: number
-  /** Maximum length of a stream, in characters, and of one event, in bytes. @default 64 MiB */
+  /** Maximum length of a stream, in characters, and of one event, in bytes. An event counts for at least 128. @default 64 MiB */
   readonly answerBytes: number
   /** Maximum number of retries at this or the next upstream, before the first byte of a response. @default 0 */
   readonly retries: number

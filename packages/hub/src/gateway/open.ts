@@ -20,7 +20,11 @@ export async function openAnswer<F>(answer: IncomingMessage, options: FramesOpti
     const { statusCode = 0, headers } = answer
     const type = headers["content-type"] ?? ""
     if (statusCode < 200 || statusCode > 299 || statusCode === 204) return other
-    if (/^text\/event-stream\b/i.test(type)) return { type: "frames", frames: framesOf(body, options) }
+    if (/^text\/event-stream\b/i.test(type)) {
+      // errors of some providers; not waited for, because a silent stream must begin
+      if (/^[{[]/.test(arrivedOf(body))) return other
+      return { type: "frames", frames: framesOf(body, options) }
+    }
     const beginning = await peek(body, options.firstTimeout)
     if (/^(?:data|event|id|retry)?:/.test(beginning)) return { type: "frames", frames: framesOf(body, options) }
     if (/^[{[]/.test(beginning) || /\bjson\b/i.test(type)) return other
@@ -81,6 +85,14 @@ function peek(body: Readable, timeout: number): Promise<string> {
   body.on("readable", look).on("end", end).on("error", fail).on("close", fail)
   if (body.errored || body.destroyed) fail(body.errored ?? undefined)
   return promise
+}
+
+/** Returns how the part of a body that has arrived starts, without consuming it. */
+function arrivedOf(body: Readable): string {
+  const piece = body.read() as Buffer | null
+  if (piece === null) return ""
+  body.unshift(piece)
+  return beginningOf([piece])
 }
 
 const beginningOf = (pieces: readonly Buffer[]): string => {

@@ -81,7 +81,14 @@ export function createUpstream(options: UpstreamOptions, limits: GatewayLimits):
       headers: { ...headersFor(question, options.key), host: base.host, ...framing(body) },
     })
     asked.once("timeout", () => asked.destroy(LATE))
+    const refuseSwitch = (): void =>
+      reject(unreachable(new Error("The upstream answered with 101, although the request had no Upgrade header.")))
     asked.once("response", (answer) => {
+      // without an Upgrade header it is no event `upgrade`
+      if (answer.statusCode === 101) {
+        answer.destroy()
+        return refuseSwitch()
+      }
       // from here on, the timeouts for events and chunks apply
       asked.removeAllListeners("timeout")
       asked.setTimeout(0)
@@ -90,7 +97,7 @@ export function createUpstream(options: UpstreamOptions, limits: GatewayLimits):
     // the gateway never requests an upgrade
     asked.once("upgrade", (_answer, socket) => {
       socket.destroy()
-      reject(unreachable(new Error("The upstream answered with 101, although the request had no Upgrade header.")))
+      refuseSwitch()
     })
     asked.on("error", (cause: NodeJS.ErrnoException) => {
       if (signal.aborted) return reject(LEFT)

@@ -79,6 +79,7 @@ const failures: Failure[] = [
 async function seen(t: TestContext, { answer, limits = {} }: Failure): Promise<string> {
   const provider = answer && (await createProvider(t, ({ res }) => answer(res)))
   const server = await testServer(t, {
+    log: "memory:",
     upstream: { url: provider?.url ?? "http://127.0.0.1:1/v1" },
     gateway: { limits },
   })
@@ -98,7 +99,7 @@ async function begun(t: TestContext, path: "chat/completions" | "responses") {
   const provider = await createProvider(t, ({ req, res }) => {
     if (req.method === "DELETE") res.end()
   })
-  const server = await testServer(t, { upstream: { url: provider.url } })
+  const server = await testServer(t, { log: "memory:", upstream: { url: provider.url } })
   const leaving = new AbortController()
   const asking = fetch(`${server.url}/v1/${path}`, { method: "POST", body: '{"stream":true}', signal: leaving.signal })
   const { res } = await provider.call()

@@ -112,8 +112,12 @@ test("trailers, and headers that the client named in Connection, end at the gate
 
 test("a connection is never upgraded", async (t) => {
   const upstream = await rawUpstream(t, {
-    answer: ({ line }) =>
-      line.includes("switch") ? "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n" : ok(),
+    answer({ line }) {
+      if (line.includes("silently")) return "HTTP/1.1 101 Switching Protocols\r\n\r\n"
+      if (line.includes("switch"))
+        return "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"
+      return ok()
+    },
   })
   const server = await testServer(t, { upstream: { url: upstream.url } })
   for (const method of ["GET", "POST"]) {
@@ -132,8 +136,9 @@ test("a connection is never upgraded", async (t) => {
   await java.until(/^HTTP\/1\.1 200 /)
   assert.doesNotMatch(upstream.received.join(""), /h2c|http2-settings/i)
   // a provider that switches without being asked
-  const answer = await fetch(`${server.url}/v1/switch`)
-  assert.equal(answer.status, 502)
+  for (const path of ["switch", "switch/silently"]) {
+    assert.equal((await fetch(`${server.url}/v1/${path}`)).status, 502)
+  }
   assert.equal((await fetch(`${server.url}/v1/models`)).status, 200)
 })
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { testServer } from "../server.ts"
-import type { createProvider } from "./provider.ts"
+import { begin, chat, type createProvider } from "./provider.ts"
 import { QUESTION, start } from "./start.ts"
 
 test("a refusal is passed through unchanged, and creates no run", async (t) => {
@@ -62,4 +62,52 @@ test("an unreachable provider is 502, without its address", async (t) => {
   assert.deepEqual(await answer.json(), {
     error: { code: "upstream_unreachable", message: "The upstream cannot be reached. Retry later." },
   })
+})
+
+test("JSON with the content type of an event stream is passed through unchanged", async (t) => {
+  const body = '{"error":{"message":"No credit.","code":1.10}}'
+  const { server } = await start(t, {
+    answer: ({ res }) => res.writeHead(200, { "content-type": "text/event-stream" }).end(body),
+  })
+  for (const path of ["chat/completions", "responses", "messages"]) {
+    const given = await fetch(`${server.url}/v1/${path}`, { method: "POST", body: JSON.stringify(QUESTION) })
+    assert.equal(given.headers.get("onward-run"), null)
+    assert.equal(await given.text(), body)
+  }
+})
+
+test("values of Content-Encoding that name no coding do not affect a stream", async (t) => {
+  for (const coding of ["none", "UTF-8", "identity, none"]) {
+    const { client } = await start(t, {
+      answer({ res }) {
+        res.writeHead(200, { "content-type": "text/event-stream", "content-encoding": coding })
+        chat.say(res, { content: "Once" })
+        chat.finish(res)
+      },
+    })
+    let text = ""
+    for await (const { choices } of await client.chat.completions.create(QUESTION)) {
+      text += choices[0]?.delta.content ?? ""
+    }
+    assert.equal(text, "Once")
+  }
+})
+
+test("a provider that sends empty frames endlessly is cut off, and the error names the gateway's option", async (t) => {
+  const { provider, server } = await start(t, {
+    answer({ res }) {
+      begin(res)
+      const send = (): void => {
+        while (!res.destroyed) if (!res.write("data: {}\n\n".repeat(1_000))) return void res.once("drain", send)
+      }
+      send()
+    },
+    limits: { answerBytes: 1024 ** 2 },
+  })
+  const asked = { method: "POST", body: JSON.stringify(QUESTION) }
+  const text = await (await fetch(`${server.url}/v1/chat/completions`, asked)).text()
+  assert.match(text, /"message_too_large"/)
+  assert.match(text, /--upstream-max-answer/)
+  assert.ok(text.split("data: {}").length <= 8_193)
+  await provider.calls[0]?.gone
 })

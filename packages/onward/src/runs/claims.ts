@@ -41,7 +41,10 @@ export function createClaims(registry: Pick<RunRegistry, "append">, format: stri
         if (!replica.records.isOpen) await replica.refresh()
         if (replica.records.isOpen || replica.isTrimmed) return
       }
-      throw new OnwardError("log_unavailable", `The log lost the start of this run ${MAX_TRIES} times. Check its server.`)
+      throw new OnwardError(
+        "log_unavailable",
+        `The log lost the start of this run ${MAX_TRIES} times. Check its server.`,
+      )
     },
     take({ topic }) {
       const by = names.get(topic)

@@ -217,6 +217,13 @@ test("parallel calls stay separate, with the same index or without one", async (
       ],
     ],
     [
+      "an id and no index after the first piece",
+      [
+        [call({ index: 0, id: "x" }, "add", '{"a"'), call({ index: 1, id: "y" }, "add", '{"a"')],
+        [call({ id: "y" }, undefined, ":2}"), call({ id: "x" }, undefined, ":1}")],
+      ],
+    ],
+    [
       "empty ids after the first",
       [
         [call({ index: 0, id: "x" }, "add", "")],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { memoryLog, type Log, type Wake } from "../../src/log/index.ts"
+import { memoryLog, type Log } from "../../src/log/index.ts"
 import { createRuns, type Runs } from "../../src/runs/index.ts"
 import { createClock } from "../../src/testing/index.ts"
 import { lines } from "./lines.ts"
@@ -9,7 +9,7 @@ import { itemsOf, textOf } from "./text-of.ts"
 /** A log that is recreated without its entries, as a Redis that restarts without a file: before and after calls with these numbers, or by `recreate`. */
 function recreatedLog(moments: readonly number[] = []) {
   let inner = memoryLog()
-  const wakes = new Set<Wake>()
+  const wakes = new Set<Parameters<Log["watch"]>[0]>()
   let calls = 0
 
   function recreate(): void {
@@ -128,7 +128,9 @@ test("after the log was recreated, a run goes on for viewers of its process, is 
   }
   // an id of the log before is valid where the run is
   const [, second] = all[0] as { id?: string }[]
-  const rest = await itemsOf(runs.attach("a", { lastEventId: second?.id as string })).catch(({ code }) => code as string)
+  const rest = await itemsOf(runs.attach("a", { lastEventId: second?.id as string })).catch(
+    ({ code }) => code as string,
+  )
   assert.equal(rest, "invalid_start", "the run is over, so its process reads it from the log")
 })
 

@@ -126,7 +126,7 @@ function reader(): FrameReader<Json | Done> {
 
   /** The call of a fragment; undefined for a new call. Parallel calls may share an index, or have no index. */
   function callOf(index: unknown, id: string, name: string): Call | undefined {
-    if (id !== "") return calls.find(({ given }) => given.id === id && given.index === index)
+    if (id !== "") return calls.find(({ given }) => given.id === id && (index === undefined || given.index === index))
     const latest = calls.findLast(({ given }) => given.index === index)
     const isAnother = latest && name !== "" && (name !== latest.given.name || isWhole(latest.input))
     return isAnother ? undefined : latest
