@@ -31,7 +31,7 @@ const ENDS = [
 ]
 
 for (const end of ENDS) {
-  test(`${JSON.stringify(end)} is the terminator of a chat, whatever follows`, async () => {
+  test(`${JSON.stringify(end)} is the terminator of a chat, also before other bytes`, async () => {
     for (const more of ["", EVENT, "data: {", "\n\n: x\n\n"]) {
       for (const isCut of [false, true]) {
         const frames = await framesOf(openaiChat(), body(EVENT + end + more, isCut))
