@@ -14,7 +14,9 @@ const TOPICS = ["busy", "busy", "busy", "news/x", "news/y", "a", "b", "rare", "n
 /** A window as plainly as it can be written: every question goes through all entries. */
 class NaiveWindow {
   start: Position
+  /** Forgotten ones included, without topic. */
   entries: Entry[] = []
+  forgotten: { readonly topic: string; readonly position: Position }[] = []
   readonly #most: { readonly maxEntries: number; readonly maxChars: number }
 
   constructor(most: { readonly maxEntries: number; readonly maxChars: number }, position: Position) {
@@ -41,13 +43,32 @@ class NaiveWindow {
 
   reset(position: Position): void {
     this.entries = []
+    this.forgotten = []
     this.start = position
+  }
+
+  forget(topics: readonly string[] | undefined, upTo: Position): void {
+    if (upTo.slice(0, 8) !== this.end.slice(0, 8)) return
+    if (!topics) {
+      while ((this.entries[0]?.position ?? "~") <= upTo) this.start = (this.entries.shift() as Entry).position
+      return
+    }
+    this.entries = this.entries.map((entry) => {
+      const { topic, also, position, time } = entry
+      if (also || position > upTo || !topics.includes(topic)) return entry
+      this.forgotten.push({ topic, position })
+      return { position, time, topic: "", data: "" }
+    })
+  }
+
+  get kept(): Entry[] {
+    return this.entries.filter(({ topic }) => topic !== "")
   }
 
   read(after: Position, wants: (entry: Entry) => boolean, maxChars: number): { entries: Entry[]; next: Position } {
     const entries: Entry[] = []
     let chars = 0
-    for (const entry of this.entries) {
+    for (const entry of this.kept) {
       if (entry.position <= after || !wants(entry)) continue
       entries.push(entry)
       chars += sizeOf(new KeptEntry(entry))
@@ -57,7 +78,7 @@ class NaiveWindow {
   }
 
   beforeLast(count: number, wants: (entry: Entry) => boolean): Position | undefined {
-    const found = this.entries.filter(wants).at(-count)
+    const found = this.kept.filter(wants).at(-count)
     return found && this.before(found)
   }
 
@@ -112,7 +133,7 @@ for (const [i, { pushes, ...most }] of shapes.entries()) {
       const wants = (entry: Entry): boolean =>
         [entry.topic, ...(entry.also ?? [])].some(isMeant) && (isPermitted || !entry.private)
       const reader = readerOf(topics, pattern !== undefined, wants)
-      const maxChars = chance.pick([0, 1, 70, 700, Infinity])
+      const maxChars = chance.pick([0, 1, 64, 70, 700, Infinity])
       for (const from of isCovered ? [after, naive.start] : [naive.start]) {
         const { entries, next } = window.read(from, reader, maxChars)
         const found = { entries: entries.map(({ entry }) => entry), next }
@@ -121,8 +142,16 @@ for (const [i, { pushes, ...most }] of shapes.entries()) {
         if (chance.percent(50)) continue
         for (const kept of entries) assert.equal(kept.text, new KeptEntry(kept.entry).text)
       }
+      const concerned = { ...reader, concerns: isMeant }
+      const misses = naive.forgotten.some(({ topic, position }) => position > after && isMeant(topic))
+      if (isCovered) assert.equal(window.hasForgotten(after, concerned), misses, `forgotten after ${after}`)
+      const there = naive.kept.find(({ position }) => position === after)
+      assert.equal(window.at(after)?.entry, there, `at ${after}`)
       const count = 1 + chance.below(chance.pick([3, back]))
       if (pattern) return
+      const [topic = ""] = topics
+      const own = naive.kept.filter((entry) => [entry.topic, ...(entry.also ?? [])].includes(topic) && wants(entry))
+      assert.equal(window.newest(topic, reader), own.at(-1)?.position, `newest of ${topic}`)
       assert.equal(window.beforeLast(count, reader), naive.beforeLast(count, wants), `last ${count} of ${topics}`)
     }
 
@@ -141,8 +170,15 @@ for (const [i, { pushes, ...most }] of shapes.entries()) {
       for (const each of [window, naive]) each.push(entry)
       positions.push(position)
       if (chance.percent(most.maxEntries > 100 ? 4 : 20)) check()
+      if (chance.percent(0.3)) {
+        const upTo = positions.at(-1 - chance.below(naive.entries.length + 3)) as Position
+        const topics = chance.percent(80) ? TOPICS.filter(() => chance.percent(30)) : undefined
+        for (const each of [window, naive]) each.forget(topics, upTo)
+        check()
+      }
       if (!chance.percent(0.02)) continue
-      if (chance.percent(50)) epoch = `life${String(pushed).padStart(4, "0")}`
+      // a later epoch can sort before an earlier one
+      if (chance.percent(50)) epoch = `${chance.pick(["a", "l", "z"])}ife${String(pushed).padStart(4, "0")}`
       sequence += 5
       positions.push(formatPosition(epoch, sequence))
       for (const each of [window, naive]) each.reset(formatPosition(epoch, sequence))
@@ -151,10 +187,10 @@ for (const [i, { pushes, ...most }] of shapes.entries()) {
     const newest = [...window.newestFirst()]
     assert.deepEqual(
       newest,
-      naive.entries.toReversed().map((entry) => ({ entry, before: naive.before(entry) })),
+      naive.kept.toReversed().map((entry) => ({ entry, before: naive.before(entry) })),
     )
     for (const { text } of window.read(window.start, everything, Infinity).entries) assert.ok(text)
-    const kept = naive.entries.reduce((sum, entry) => sum + new KeptEntry(entry).text.length, 0)
+    const kept = naive.kept.reduce((sum, entry) => sum + new KeptEntry(entry).text.length, 0)
     assert.equal(window.textChars, kept, "each text that is kept is counted once")
     window.reset(formatPosition(epoch, sequence + 1))
     assert.equal(window.textChars, 0)
@@ -179,6 +215,22 @@ test("a walk from the newest entry ends where entries were dropped meanwhile, an
   assert.equal(other.next().done, false)
   window.reset(formatPosition("life0000", 20))
   assert.equal(other.next().done, true)
+})
+
+test("entries of 1,000 forgotten topics leave the others in the window; those of one more move its start", () => {
+  const window = new Window({ maxEntries: 10_000, maxChars: Infinity }, formatPosition("life0000", 0))
+  const at = (sequence: number): Position => formatPosition("life0000", sequence)
+  window.push({ topic: "kept", data: "", position: at(1), time: 0 })
+  for (let i = 2; i <= 1_002; i++) window.push({ topic: `gone ${i}`, data: "", position: at(i), time: 0 })
+  window.push({ topic: "kept", data: "", position: at(1_003), time: 0 })
+  const kept = readerOf(["kept"], false, ({ topic }) => topic === "kept")
+  for (let i = 2; i <= 1_001; i++) window.forget([`gone ${i}`], at(1_003))
+  assert.equal(window.start, at(0))
+  assert.equal(window.read(at(0), kept, Infinity).entries.length, 2)
+  window.forget(["gone 1002"], at(1_003))
+  assert.equal(window.start, at(1_002), "after the newest forgotten entry")
+  assert.equal(window.read(window.start, kept, Infinity).entries.length, 1)
+  assert.equal(window.hasForgotten(window.start, everything), false)
 })
 
 test("a window keeps nothing of 40,000 topics that each had one entry", () => {

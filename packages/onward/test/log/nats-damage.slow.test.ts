@@ -130,3 +130,61 @@ test(
       assert.deepEqual(await dataOf(each), ["before", ...data])
   },
 )
+
+for (const kind of ["batch", "snapshot", "tick"]) {
+  const title = `20,000 messages of another program on the subject of a ${kind} hold up neither appends, readers nor a process that starts`
+  test(title, { skip }, async (t) => {
+    const server = await startNats()
+    t.after(() => server.close())
+    const options = { timeout: 60_000 }
+    const log = await openLog(t, server.address, options)
+    const reader = await openLog(t, server.address, options)
+    await log.append([{ topic: "gone", data: "forgotten" }])
+    await log.append([{ topic: "a", data: "before" }])
+    // from now on the log needs a snapshot
+    await log.forget?.({ topics: ["gone"], upTo: (await log.bounds()).last })
+    assert.deepEqual(await dataOf(reader), ["before"])
+    const stranger = await connectTo(t, server.address)
+    const expected = ["before"]
+    for (let burst = 0; burst < 2; burst++) {
+      for (let i = 0; i < 10_000; i++) {
+        stranger.publish(`ONWARD.${kind}`, new Uint8Array(i % 40))
+        if (i % 1_000 === 0) await stranger.flush()
+      }
+      await stranger.flush()
+      await log.append([{ topic: "a", data: `after ${burst}` }])
+      expected.push(`after ${burst}`)
+      for (const each of [log, reader, await openLog(t, server.address, options)])
+        assert.deepEqual(await dataOf(each), expected)
+    }
+  })
+}
+
+test("a snapshot index that no log wrote neither empties a log nor prevents that it is opened", { skip }, async (t) => {
+  const server = await startNats()
+  t.after(() => server.close())
+  const log = await openLog(t, server.address)
+  await log.append([{ topic: "gone", data: "forgotten" }])
+  await log.append([{ topic: "a", data: "kept" }])
+  await log.forget?.({ topics: ["gone"], upTo: (await log.bounds()).last })
+  const { first, last } = await log.bounds()
+  const stranger = await connectTo(t, server.address)
+  const indexes: readonly unknown[] = [
+    ...[null, 7, [], {}, { at: 9 }, { at: 1e9, chunks: [] }, { at: 9, chunks: ["x"] }, { at: 9, chunks: [1e9] }],
+    ...[
+      { at: 9, chunks: [1] },
+      { at: -1, chunks: [4] },
+      { at: 2.5, chunks: [4] },
+      { at: 1e300, chunks: [1e300] },
+    ],
+  ]
+  for (const index of indexes) {
+    stranger.publish("ONWARD.snapshot", addChecksum(new TextEncoder().encode(JSON.stringify(index))))
+    await stranger.flush()
+    const other = await openLog(t, server.address)
+    assert.deepEqual(await other.bounds(), { first, last }, JSON.stringify(index))
+    assert.deepEqual(await dataOf(other), ["kept"])
+  }
+  await log.append([{ topic: "a", data: "more" }])
+  assert.deepEqual(await dataOf(log), ["kept", "more"])
+})

@@ -22,7 +22,7 @@ export function removeChecksum(stored: Uint8Array): Uint8Array | undefined {
 }
 
 /** FNV-1a with 32 bits: it detects accidental damage, not manipulation. */
-function sumOf(data: Uint8Array): string {
+export function sumOf(data: Uint8Array): string {
   let sum = 0x811c9dc5
   for (let i = 0; i < data.length; i++) sum = Math.imul(sum ^ (data[i] as number), 0x01000193)
   return (sum >>> 0).toString(16).padStart(CHECKSUM_BYTES, "0")

@@ -20,8 +20,10 @@ export interface ConsumerOptions {
   readonly inbox: string
   /** The first sequence number of the stream to deliver. */
   readonly from: number
+  /** Only messages of this subject. @default all messages of the stream */
+  readonly subject?: string
   /** Called with every record from there on, once and in order. `stamp` is its time in nanoseconds since 1970. */
-  readonly take: (record: StreamRecord, stamp: string) => void
+  readonly take: (record: StreamRecord, stamp: string, isNewest: boolean) => void
   /** Called when the consumer cannot continue: a delivery is missing, or the server ended it. */
   readonly onEnd: (error?: Error) => void
 }
@@ -34,7 +36,7 @@ export const isSilent = (consumer: Consumer): boolean => performance.now() - con
  * missing one is detected.
  */
 export async function startConsumer(options: ConsumerOptions): Promise<Consumer> {
-  const { connection, jetstream, inbox, from, take, onEnd } = options
+  const { connection, jetstream, inbox, from, subject, take, onEnd } = options
   let delivered = 0
   let heardAt = performance.now()
   let isOver = false
@@ -51,7 +53,8 @@ export async function startConsumer(options: ConsumerOptions): Promise<Consumer>
       delivered = delivery.number
       const kind = message.subject.slice(message.subject.lastIndexOf(".") + 1)
       const known = KINDS.find((each) => each === kind) ?? "chunk"
-      take({ kind: known, data: message.data, sequence: delivery.sequence, time: delivery.time }, delivery.stamp)
+      const { sequence, time, stamp, isNewest } = delivery
+      take({ kind: known, data: message.data, sequence, time }, stamp, isNewest)
     },
   })
 
@@ -84,6 +87,7 @@ export async function startConsumer(options: ConsumerOptions): Promise<Consumer>
       deliver_subject: inbox,
       deliver_policy: "by_start_sequence",
       opt_start_seq: from,
+      ...(subject !== undefined && { filter_subject: subject }),
       ack_policy: "none",
       replay_policy: "instant",
       flow_control: true,
@@ -105,15 +109,52 @@ export async function startConsumer(options: ConsumerOptions): Promise<Consumer>
 }
 
 /**
+ * Calls `take` with the records of a subject from `from` to the newest one, of which there must be one. Rejects when none arrives for
+ * `timeout` milliseconds.
+ */
+export async function scan({
+  timeout,
+  take,
+  ...options
+}: Omit<ConsumerOptions, "take" | "onEnd"> & {
+  readonly timeout: number
+  readonly take: (record: StreamRecord) => void
+}): Promise<void> {
+  const end = Promise.withResolvers<void>()
+  // it can end before it is awaited
+  end.promise.catch(() => {})
+  const fail = (error = new Error("the records did not arrive")): void => end.reject(error)
+  let heardAt = performance.now()
+  const check = setInterval(() => {
+    if (performance.now() - heardAt > timeout) fail()
+  }, 100)
+  try {
+    const consumer = await startConsumer({
+      ...options,
+      take(record, _, isNewest) {
+        heardAt = performance.now()
+        take(record)
+        if (isNewest) end.resolve()
+      },
+      onEnd: fail,
+    })
+    await end.promise.finally(() => consumer.stop())
+  } finally {
+    clearInterval(check)
+  }
+}
+
+/**
  * Parses the reply subject of a delivery:
  * `$JS.ACK.[domain.account.]stream.consumer.deliveries.sequence.delivery.nanoseconds.pending[.token]`.
  */
 function deliveryOf(
   reply: string | undefined,
-): { sequence: number; number: number; time: number; stamp: string } | undefined {
+): { sequence: number; number: number; time: number; stamp: string; isNewest: boolean } | undefined {
   const tokens = reply?.split(".") ?? []
   const at = tokens.length > 9 ? 7 : 5
-  const [sequence, number, stamp = ""] = tokens.slice(at, at + 3)
+  const [sequence, number, stamp = "", pending] = tokens.slice(at, at + 4)
   if (!(Number(sequence) > 0) || stamp.length < 7) return undefined
-  return { sequence: Number(sequence), number: Number(number), time: Number(stamp.slice(0, -6)), stamp }
+  const isNewest = !(Number(pending) > 0)
+  return { sequence: Number(sequence), number: Number(number), time: Number(stamp.slice(0, -6)), stamp, isNewest }
 }

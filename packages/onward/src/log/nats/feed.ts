@@ -2,11 +2,11 @@ import type { OnwardError } from "../../errors.ts"
 import type { Appended } from "../log.ts"
 import { createSequenceWaiters } from "./sequence-waiters.ts"
 import type { NatsConnection } from "./connection.ts"
-import { isSilent, startConsumer, type Consumer } from "./consumer.ts"
+import { isSilent, scan, startConsumer, type Consumer } from "./consumer.ts"
 import type { JetStream } from "./jetstream.ts"
 import type { StreamRecord } from "./record.ts"
 import { Replica } from "./replica.ts"
-import { createRecordFilter } from "./record-filter.ts"
+import { createRecordFilter, type Noted } from "./record-filter.ts"
 
 /** How long the consumer may receive nothing while it is behind the stream, in milliseconds, before it counts as stuck. */
 const STUCK = 1000
@@ -46,6 +46,8 @@ export interface Feed {
   start(last: number): Promise<void>
   /** Resolves when the replica has applied this sequence number of the stream. */
   reach(sequence: number): Promise<void>
+  /** Calls `take` with the records of a subject as they are stored, from `from` to the newest one, of which there must be one. */
+  scan(subject: string, from: number, take: (record: StreamRecord) => void): Promise<void>
   /** Stops until the next `start`. */
   stop(): void
   /** Stops forever. */
@@ -60,6 +62,13 @@ export function createFeed(options: FeedOptions): Feed {
   let stamp: string | undefined
   let isOwn = false
   let isClosed = false
+  let noted: Noted = new Map()
+  /** Counts the records that arrived, those that are not applied included. */
+  let arrived = 0
+  /** Counts attempts to start a consumer, and stops. */
+  let attempts = 0
+
+  const newInbox = (): string => `${options.inboxPrefix}.${crypto.randomUUID()}`
 
   function createReplica(): Replica {
     return new Replica((writer, number, appended) => {
@@ -69,7 +78,7 @@ export function createFeed(options: FeedOptions): Feed {
 
   async function attach(): Promise<void> {
     consumer?.stop()
-    const inbox = `${options.inboxPrefix}.${crypto.randomUUID()}`
+    const attempt = ++attempts
     const mine = replica
     let isDropped = false
     const drop = (end: () => void): void => {
@@ -78,7 +87,7 @@ export function createFeed(options: FeedOptions): Feed {
       end()
     }
     const checkRecord = createRecordFilter({
-      jetstream,
+      ...{ jetstream, noted },
       take(record, at) {
         if (isDropped || mine !== replica) return
         stamp = at
@@ -86,19 +95,21 @@ export function createFeed(options: FeedOptions): Feed {
       },
       // the record was purged, and a snapshot contains it
       onMissing: () => drop(endReplica),
+      onMany: () => drop(() => void attach().catch(onEnd)),
       onFailure: () => drop(onEnd),
     })
     let newest = mine.at
     const next = await startConsumer({
-      ...{ connection, jetstream, inbox, from: mine.at + 1, onEnd },
-      take(record, at) {
+      ...{ connection, jetstream, inbox: newInbox(), from: mine.at + 1, onEnd },
+      take(record, at, isNewest) {
+        arrived++
         if (isDropped || mine !== replica) return
         if (record.sequence !== newest + 1) return drop(endReplica)
         newest = record.sequence
-        checkRecord(record, at)
+        checkRecord(record, at, isNewest)
       },
     })
-    if (isClosed || isDropped) next.stop()
+    if (isClosed || isDropped || attempt !== attempts) next.stop()
     else consumer = next
   }
 
@@ -121,24 +132,25 @@ export function createFeed(options: FeedOptions): Feed {
 
   async function reach(sequence: number, wait = timeout): Promise<void> {
     const deadline = performance.now() + wait
-    let seen = replica.at
+    let seen = arrived
     let since = performance.now()
     while (replica.at < sequence) {
       const reason = failure()
       if (reason) throw reason
       if (!consumer || performance.now() > deadline) throw lateError()
-      // no expected record arrived in this time, so the server has removed the consumer
-      if (replica.at === seen && performance.now() - since > STUCK) {
+      // no record arrived in this time, so the server has removed the consumer
+      if (arrived === seen && performance.now() - since > STUCK) {
         onEnd()
         throw lateError()
       }
-      if (replica.at !== seen) since = performance.now()
-      seen = replica.at
+      if (arrived !== seen) since = performance.now()
+      seen = arrived
       await waiters.wait(sequence, STUCK)
     }
   }
 
   function stop(): void {
+    attempts++
     consumer?.stop()
     consumer = undefined
     waiters.releaseAll()
@@ -159,6 +171,7 @@ export function createFeed(options: FeedOptions): Feed {
     },
     renew() {
       stamp = undefined
+      noted = new Map()
       replica = createReplica()
       return replica
     },
@@ -168,6 +181,7 @@ export function createFeed(options: FeedOptions): Feed {
       await reach(last, Infinity)
     },
     reach: (sequence) => reach(sequence),
+    scan: (subject, from, take) => scan({ connection, jetstream, inbox: newInbox(), timeout, subject, from, take }),
     stop,
     close() {
       isClosed = true

@@ -1,7 +1,8 @@
 import { OnwardError } from "../../errors.ts"
 import type { Entry, StoredMessage } from "../../message.ts"
 import type { JetStream, RawMessage } from "./jetstream.ts"
-import { decodeJson, encodeJson, fromLine, join, toLine } from "./record.ts"
+import { removeChecksum } from "./checksum.ts"
+import { decodeJson, encodeJson, fromLine, join, toLine, type StreamRecord } from "./record.ts"
 import type { Replica, ReplicaState, SnapshotIndex } from "./replica.ts"
 
 /** A line of a snapshot: an entry with its sequence number and time. */
@@ -82,19 +83,27 @@ function* chunksOf(lines: Iterable<Uint8Array>, size: number): Generator<Uint8Ar
   if (pieces.length > 0) yield join(pieces)
 }
 
+/** Where a snapshot is read. */
+export interface SnapshotSource {
+  readonly jetstream: JetStream
+  /** Calls `take` with the records of a subject as they are stored, from `from` to the newest one. */
+  readonly scan: (subject: string, from: number, take: (record: StreamRecord) => void) => Promise<void>
+}
+
 /**
  * Restores a new replica from the newest snapshot after which the stream is complete. False when there is no snapshot: the log
  * is young, or the stream was emptied from outside.
  */
 export async function readSnapshot(
-  jetstream: JetStream,
+  source: SnapshotSource,
   subject: string,
   firstSequence: number,
   replica: Replica,
 ): Promise<boolean> {
+  const { jetstream } = source
   const newest = await jetstream.get({ last_by_subj: subject })
   if (!newest) return false
-  const found = await findIndex(jetstream, subject, firstSequence, newest)
+  const found = await findIndex(source, subject, firstSequence, newest)
   if (!found) {
     if (firstSequence <= 1) return false
     throw new OnwardError(
@@ -118,37 +127,40 @@ export async function readSnapshot(
   return true
 }
 
+type FoundIndex = { readonly seq: number; readonly index: SnapshotIndex }
+
 /**
  * Finds the newest index whose snapshot is complete. It is nearly always the newest one. But a snapshot that was started earlier can
- * finish later, after a faster one has removed its records.
+ * finish later, after a faster one has removed its records. And other programs can publish on this subject, any number of times.
  */
 async function findIndex(
-  jetstream: JetStream,
+  { scan }: SnapshotSource,
   subject: string,
   firstSequence: number,
   newest: RawMessage,
-): Promise<{ seq: number; index: SnapshotIndex } | undefined> {
-  const read = ({ seq, data }: RawMessage): { seq: number; index: SnapshotIndex } | undefined => {
-    const index = indexIn(data)
+): Promise<FoundIndex | undefined> {
+  const read = (seq: number, data: Uint8Array | undefined): FoundIndex | undefined => {
+    const index = indexIn(data, seq)
     return index && index.at + 1 >= firstSequence ? { seq, index } : undefined
   }
-  let best = read(newest)
-  if (best) return best
-  for (let seq = firstSequence; seq < newest.seq;) {
-    const next = await jetstream.get({ seq, next_by_subj: subject })
-    if (!next) break
-    best = read(next) ?? best
-    seq = next.seq + 1
-  }
+  let best = read(newest.seq, newest.data)
+  // the whole stream can be read instead
+  if (best || firstSequence <= 1) return best
+  await scan(subject, firstSequence, ({ sequence, data }) => {
+    best = read(sequence, removeChecksum(data)) ?? best
+  })
   return best
 }
 
 /** Decodes an index. Undefined when no log wrote it. */
-function indexIn(data: Uint8Array | undefined): SnapshotIndex | undefined {
+function indexIn(data: Uint8Array | undefined, seq: number): SnapshotIndex | undefined {
   if (!data) return undefined
   try {
-    const index = decodeJson(data) as Partial<SnapshotIndex> | null
-    return typeof index?.at === "number" && Array.isArray(index.chunks) ? (index as SnapshotIndex) : undefined
+    const { at = -1, chunks = [], ...rest } = decodeJson(data) as Partial<SnapshotIndex>
+    // its chunks were stored after what it contains, and before itself
+    const areChunks =
+      chunks.length > 0 && chunks.every((chunk) => Number.isSafeInteger(chunk) && chunk > at && chunk < seq)
+    return Number.isSafeInteger(at) && at >= 0 && areChunks ? { ...rest, at, chunks } : undefined
   } catch {
     return undefined
   }
