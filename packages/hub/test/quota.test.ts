@@ -68,3 +68,23 @@ test("after all bodies are released, in any order and twice too, the quota is em
   last.take(10_000)
   assert.throws(() => last.take(1))
 })
+
+test("a caller's share counts a body that has not begun when another one is released", () => {
+  const quota = createQuota({ totalBytes: 100, shareBytes: 40 })
+  const early = quota.open("a", () => {})
+  const short = quota.open("a", () => {})
+  short.take(10)
+  short.release()
+  early.take(30)
+  assert.throws(() => quota.open("a", () => {}).take(11), { status: 429 })
+})
+
+test("as many stalled bodies of other callers are dropped as a new one needs room", () => {
+  let now = 0
+  const quota = createQuota({ totalBytes: 100, shareBytes: 100, now: () => now })
+  const refused: string[] = []
+  for (const caller of ["a", "b", "c"]) quota.open(caller, () => refused.push(caller)).take(30)
+  now += 1_000
+  quota.open("d", () => {}).take(70)
+  assert.deepEqual(refused, ["a", "b"])
+})

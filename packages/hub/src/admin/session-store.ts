@@ -36,14 +36,17 @@ export interface NewSession extends AdminSession {
 }
 
 /** Creates the sessions of one hub, in memory: they end when it restarts. */
-export function createSessionStore({ now = Date.now }: { readonly now?: () => number } = {}): SessionStore {
+export function createSessionStore({
+  now = Date.now,
+  monotonic = () => performance.now(),
+}: { readonly now?: () => number; readonly monotonic?: () => number } = {}): SessionStore {
   /** By the hash of the id, so that the memory of the process does not contain what is in cookies. */
   const sessions = new Map<string, AdminSession>()
   const attempts = new Map<string, { count: number; readonly until: number }>()
 
   return {
     attempt(caller) {
-      const time = now()
+      const time = monotonic()
       const known = attempts.get(caller)
       if (known && known.until > time) {
         if (known.count >= ATTEMPTS.count) return Math.ceil((known.until - time) / 1_000)

@@ -27,6 +27,8 @@ export interface ForwardSetting {
   readonly onError: (error: unknown) => void
   /** The time in ms since 1970. */
   readonly now: () => number
+  /** A monotonic time, in ms. @default performance.now */
+  readonly monotonic?: () => number
 }
 
 interface Question {
@@ -35,7 +37,10 @@ interface Question {
 }
 
 /** Reads the options of forward auth. Throws {@link UsageError}. */
-export function createForward(options: ForwardOptions, { onError, now }: ForwardSetting): Forward {
+export function createForward(
+  options: ForwardOptions,
+  { onError, now, monotonic = () => performance.now() }: ForwardSetting,
+): Forward {
   const url = URL.parse(options.url)
   if (!url || !/^https?:$/.test(url.protocol)) throw new UsageError("auth.forward.url must be an http or https URL")
   const names = (options.headers ?? ["cookie"]).map((name) => name.toLowerCase())
@@ -51,7 +56,7 @@ export function createForward(options: ForwardOptions, { onError, now }: Forward
   function find(question: Question): Promise<Principal> {
     const digest = hash("sha256", JSON.stringify(question.headers), "base64url")
     const found = known.get(digest)
-    if (found && found.until > now()) return Promise.resolve(found.principal)
+    if (found && found.until > monotonic()) return Promise.resolve(found.principal)
     const asking = open.get(digest)
     if (asking) return asking
     if (open.size >= MAX_OPEN) return Promise.reject(unavailable())
@@ -59,7 +64,7 @@ export function createForward(options: ForwardOptions, { onError, now }: Forward
       .then((principal) => {
         known.delete(digest)
         if (known.size >= MAX_KNOWN) known.delete(known.keys().next().value as string)
-        known.set(digest, { principal, until: now() + cache })
+        known.set(digest, { principal, until: monotonic() + cache })
         return principal
       })
       .finally(() => open.delete(digest))

@@ -15,8 +15,8 @@ export interface Issuer extends VerificationKey {
 
 interface Reporting {
   readonly onError: (error: unknown) => void
-  /** The time in ms since 1970. */
-  readonly now: () => number
+  /** A monotonic time, in ms. @default performance.now */
+  readonly monotonic?: (() => number) | undefined
 }
 
 /**
@@ -37,7 +37,7 @@ export function readIssuers(
   return issuers
 }
 
-function readIssuer(options: IssuerOptions, path: string, { onError, now }: Reporting): Issuer {
+function readIssuer(options: IssuerOptions, path: string, { onError, monotonic }: Reporting): Issuer {
   const { issuer, audience, jwks: address, allowPrivateJwks: allowPrivate = false } = options
   if (typeof issuer !== "string" || issuer === "") throw new UsageError(`${path}.issuer must be the iss of its tokens`)
   const audiences: string[] = typeof audience === "string" ? [audience] : [...(audience ?? [])]
@@ -51,7 +51,14 @@ function readIssuer(options: IssuerOptions, path: string, { onError, now }: Repo
     ...key,
     options,
     tolerance,
-    jwks: url && createJwks({ url: url.href, load: () => fetchJwks(url, { allowPrivate }), onError, now }),
+    jwks:
+      url &&
+      createJwks({
+        url: url.href,
+        load: () => fetchJwks(url, { allowPrivate }),
+        onError,
+        ...(monotonic && { monotonic }),
+      }),
     verifyOptions: {
       issuer,
       audience: audiences,

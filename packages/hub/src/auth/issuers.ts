@@ -16,17 +16,20 @@ export interface IssuersOptions {
   readonly onError: (error: unknown) => void
   /** The time in ms since 1970. */
   readonly now: () => number
+  /** A monotonic time, in ms. @default performance.now */
+  readonly monotonic?: () => number
 }
 
 export type Issuers = Verifier<Principal>
 
 /** Reads the issuers of tokens for Onward's own API. Throws `UsageError`. */
-export function createIssuers({ issuers, grantsOf, maxLifetime, onError, now }: IssuersOptions): Issuers {
-  const known = readIssuers(issuers, "auth.issuers", { onError, now })
+export function createIssuers({ issuers, grantsOf, maxLifetime, onError, now, monotonic }: IssuersOptions): Issuers {
+  const known = readIssuers(issuers, "auth.issuers", { onError, monotonic })
   return createVerifier({
     issuerOf: (iss) => known.get(String(iss)),
     isAccepted: (typ) => typ === undefined || TYPES.test(typ),
     read: (claims, issuer) => principalOfClaims(claims, { ...issuer, grantsOf, maxLifetime, now: now() }),
     now,
+    ...(monotonic && { monotonic }),
   })
 }

@@ -15,8 +15,8 @@ export interface JwksOptions {
   /** Names the key set in errors. */
   readonly url: string
   readonly onError: (error: unknown) => void
-  /** The time in ms since 1970. @default Date.now */
-  readonly now?: () => number
+  /** A monotonic time, in ms. @default performance.now */
+  readonly monotonic?: () => number
 }
 
 /** The keys of an issuer, which change. */
@@ -27,17 +27,17 @@ export interface Jwks {
 }
 
 /** Keeps a key set: read when first needed, again when it is old, and when a token has a key that is not in it. */
-export function createJwks({ load, url, onError, now = Date.now }: JwksOptions): Jwks {
+export function createJwks({ load, url, onError, monotonic = () => performance.now() }: JwksOptions): Jwks {
   let keys: JWTVerifyGetKey | undefined
   let loadedAt = -Infinity
   let triedAt = -Infinity
   let loading: Promise<boolean> | undefined
 
   async function reload(): Promise<boolean> {
-    triedAt = now()
+    triedAt = monotonic()
     try {
       keys = createLocalJWKSet(await load())
-      loadedAt = now()
+      loadedAt = monotonic()
       return true
     } catch (error) {
       const cause = error instanceof Error ? error.message : String(error)
@@ -54,18 +54,18 @@ export function createJwks({ load, url, onError, now = Date.now }: JwksOptions):
 
   const refresh = (): Promise<boolean> => {
     if (loading) return loading
-    if (now() - triedAt < (keys ? COOL_DOWN_MS : RETRY_MS)) return Promise.resolve(false)
+    if (monotonic() - triedAt < (keys ? COOL_DOWN_MS : RETRY_MS)) return Promise.resolve(false)
     return (loading = reload())
   }
 
   return {
     refresh,
     async getKey(header, token) {
-      if (now() - loadedAt > FRESH_MS) {
+      if (monotonic() - loadedAt > FRESH_MS) {
         const refreshing = refresh()
-        if (now() - loadedAt > STALE_MS) await refreshing
+        if (monotonic() - loadedAt > STALE_MS) await refreshing
       }
-      if (!keys || now() - loadedAt > STALE_MS) {
+      if (!keys || monotonic() - loadedAt > STALE_MS) {
         throw new HttpError(503, "auth_unavailable", "The hub cannot check tokens now. Try again later.", {
           "retry-after": String(RETRY_MS / 1_000),
         })

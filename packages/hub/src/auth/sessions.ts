@@ -42,6 +42,8 @@ const SPREAD_MS = 2_000
 const UNANSWERED_MS = 300_000
 /** After how long it is asked again, in ms. */
 const ASK_AGAIN_MS = 5_000
+/** After the clock was set back, within how long it is asked for each stream, in ms. */
+const ASK_ALL_MS = 10_000
 /** Streams that end in one turn of the event loop. */
 const ENDED_A_TURN = 200
 
@@ -78,7 +80,7 @@ export function createSessions({ perUser, isRevoked, now }: SessionsOptions): Se
   const open = new Map<string, OpenSession>()
   const users = new Map<string, number>()
   const ending: { readonly session: OpenSession; readonly reason: EndReason }[] = []
-  const deadlines = createDeadlines({ onDue: finishOrAsk, now })
+  const deadlines = createDeadlines({ onDue: finishOrAsk, onBack: askAll, now })
 
   function schedule(session: OpenSession, askAfter = 0): void {
     const { expiresAt, recheck } = session.principal
@@ -120,6 +122,15 @@ export function createSessions({ perUser, isRevoked, now }: SessionsOptions): Se
         if (open.get(session.connection) === session) schedule(session, now() + ASK_AGAIN_MS)
       },
     )
+  }
+
+  /** How long each stream has waited is not known any more. */
+  function askAll(): void {
+    for (const session of open.values()) {
+      const { recheck, expiresAt } = session.principal
+      if (!recheck || expiresAt <= recheck.at) continue
+      deadlines.set(session, Math.min(recheck.at, now() + Math.random() * ASK_ALL_MS))
+    }
   }
 
   /** Whether the new principal may read the stream, which ends if not. */

@@ -20,6 +20,8 @@ export interface VerifierOptions<Result> {
   readonly read: (claims: JWTPayload, issuer: Issuer) => Result
   /** The time in ms since 1970. */
   readonly now: () => number
+  /** A monotonic time, in ms. @default performance.now */
+  readonly monotonic?: () => number
 }
 
 /** Verifies JSON Web Tokens. */
@@ -33,6 +35,7 @@ export function createVerifier<Result extends { readonly expiresAt: number }>({
   isAccepted,
   read,
   now,
+  monotonic = () => performance.now(),
 }: VerifierOptions<Result>): Verifier<Result> {
   const known = new Map<string, { readonly result: Result; readonly until: number }>()
 
@@ -43,7 +46,7 @@ export function createVerifier<Result extends { readonly expiresAt: number }>({
     })
     const result = read(claims, issuer)
     if (known.size >= MAX_KNOWN) known.delete(known.keys().next().value as string)
-    known.set(digest, { result, until: Math.min(result.expiresAt, now() + KNOWN_MS) })
+    known.set(digest, { result, until: monotonic() + KNOWN_MS })
     return result
   }
 
@@ -95,7 +98,7 @@ export function createVerifier<Result extends { readonly expiresAt: number }>({
       // not by the token itself, which would keep it in memory
       const digest = hash("sha256", token, "base64url")
       const found = known.get(digest)
-      if (found && found.until > now()) return found.result
+      if (found && found.until > monotonic() && found.result.expiresAt > now()) return found.result
       known.delete(digest)
       return verify(token, digest)
     },

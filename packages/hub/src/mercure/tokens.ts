@@ -60,7 +60,7 @@ export function createTokens({ settings, resources, onError, now }: TokensOption
       actions?.includes(action) === false ? [] : [{ ...issuer, audience: resources }],
     )
     if (!isOpen(1) || own.length === 0) return undefined
-    const known = readIssuers(own, "mercure.issuers", { onError, now })
+    const known = readIssuers(own, "mercure.issuers", { onError })
     return createVerifier({
       issuerOf: (iss) => known.get(String(iss)),
       isAccepted: isAccessToken,

@@ -58,14 +58,15 @@ async function provider(t: TestContext, now: () => number): Promise<Provider> {
 }
 
 interface Bench {
-  readonly clock: { now: number }
+  /** `ahead`: how far `now` is ahead of the monotonic clock. */
+  readonly clock: { now: number; ahead: number }
   readonly idp: Provider
   readonly issuers: Issuers
   readonly errors: unknown[]
 }
 
 async function setUp(t: TestContext): Promise<Bench> {
-  const clock = { now: Date.now() }
+  const clock = { now: Date.now(), ahead: 0 }
   const now = (): number => clock.now
   const idp = await provider(t, now)
   const errors: unknown[] = []
@@ -75,6 +76,7 @@ async function setUp(t: TestContext): Promise<Bench> {
     maxLifetime: 86_400_000,
     onError: (error) => errors.push(error),
     now,
+    monotonic: () => clock.now - clock.ahead,
   })
   return { clock, idp, issuers, errors }
 }
@@ -97,6 +99,28 @@ test("keys that rotate during 1,000 connects are read once, and no token is refu
   await verify(bench, old)
   assert.equal(idp.asked(), 2)
 })
+
+for (const step of [-HOUR_S, HOUR_S]) {
+  test(`a clock that is set by ${step} s delays neither new keys nor the end of withdrawn ones`, async (t) => {
+    const bench = await setUp(t)
+    const { clock, idp } = bench
+    await verify(bench, await idp.sign())
+    clock.ahead += step * 1_000
+    clock.now += step * 1_000
+    await verify(bench, await idp.sign())
+    assert.equal(idp.asked(), 1, "the keys are as fresh as before")
+    clock.now += 31_000
+    await idp.rotate()
+    const token = await idp.sign()
+    assert.equal((await verify(bench, token)).userId, "ada")
+    // two rotations later its key is not published any more
+    await idp.rotate()
+    await idp.rotate()
+    clock.now += 601_000
+    await verify(bench, await idp.sign())
+    await assert.rejects(verify(bench, token))
+  })
+}
 
 test("a flood of unknown key ids makes the hub read the keys at most once in 30 s", async (t) => {
   const bench = await setUp(t)

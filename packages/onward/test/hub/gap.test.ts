@@ -42,6 +42,26 @@ test("a quiet topic has no gap, although other topics lost entries", async () =>
   assert.deepEqual(pattern.gaps, [{ reason: "trimmed", from: place, to: at(4) }])
 })
 
+test("an id of more than 1,000 topics is a gap for a pattern, which can match any of them, and exact for topics", async () => {
+  const { connect, hub, publish } = await stage({ window })
+  const publishOn = (from: number, to: number): Promise<unknown> =>
+    hub.publishMany(Array.from({ length: to - from }, (_, i) => ({ topic: `t${from + i}`, data: "", id: "same" })))
+  await publishOn(0, 1_000)
+  await publish("t5", "new")
+  const exact = await connect({ patterns: ["t5*"] }, { after: "same" })
+  assert.deepEqual([exact.gaps, exact.data.at(-1)], [[], "new"])
+  await publishOn(1_000, 1_001)
+  for (const options of [{ patterns: ["t5*"] }, { topics: ["none"], patterns: ["t5*"] }]) {
+    const client = await connect(options, { after: "same" })
+    assert.deepEqual(client.gaps, [{ reason: "unknown", from: "same", to: at(0) }])
+    assert.equal(client.data.length, 112, "each kept entry that it asked for follows")
+    const live = await connect({ ...options, unknownId: "live" }, { after: "same" })
+    assert.deepEqual([live.gaps.length, live.data], [1, []])
+  }
+  const named = await connect({ topics: ["t5"] }, { after: "same" })
+  assert.deepEqual([named.gaps, named.data], [[], ["new"]])
+})
+
 test("a cursor just before the oldest kept entry has no gap", async () => {
   const { connect, publish } = await stage({ window, retention: { count: 3 } })
   await publish("a", "1", "2", "3", "4", "5", "6")

@@ -56,6 +56,22 @@ for (const window of [{ maxEntries: 0 }, { maxChars: 0 }, { maxEntries: 2 }, {}]
     assert.equal(client.closed, "ended")
   })
 
+  test(`${having}, a stream whose last entry fills it ends with it, and gets nothing of the same turn after it`, async () => {
+    const { clock, connect, hub } = await stage({ window })
+    const large = "x".repeat(70_000)
+    for (const before of [[], ["1"], [large], [large, "1"]]) {
+      const client = await connect({ topics: ["a"], until: isDone })
+      // the write of the last entry is the one that fills it
+      client.room = before.reduce((sum, data) => sum + data.length, 0) + before.length * 60 + 1
+      await hub.publishMany([...before, "done", "2"].map((data) => ({ topic: "a", data })))
+      await clock.settle()
+      client.drain()
+      await clock.settle()
+      assert.deepEqual(client.data, [...before, "done"])
+      assert.equal(client.closed, "ended")
+    }
+  })
+
   test(`${having}, a repeat of the newest entry is delivered to no stream, live, full or resuming`, async () => {
     const { clock, connect, hub } = await stage({ window })
     const live = await connect({ topics: ["a"] })

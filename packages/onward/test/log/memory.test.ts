@@ -2,8 +2,11 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { systemClock } from "../../src/clock.ts"
 import { createClock } from "../../src/testing/index.ts"
+import { createKeptEntries } from "../../src/log/driver/kept-entries.ts"
+import { limitsOf } from "../../src/log/driver/retention.ts"
 import { memoryLog } from "../../src/log/index.ts"
 import { logCases } from "../../src/log/suite/index.ts"
+import { assertGivesBack } from "../garbage.ts"
 import { SEED } from "./compare.ts"
 
 const cases = logCases({
@@ -127,4 +130,27 @@ test("a memory log that closes while it removes what is too old answers no call"
   const read = assert.rejects(log.bounds(), { code: "log_closed" })
   await log.close()
   await read
+})
+
+test("entries that were removed from between kept ones leave no memory behind", async () => {
+  const log = memoryLog({ retention: { topic: { count: 1 } } })
+  await log.append([{ topic: "oldest", data: "" }])
+  let made = 0
+  await assertGivesBack(20_000, async () => {
+    for (let i = 0; i < 20; i++)
+      await log.append(Array.from({ length: 1_000 }, () => ({ topic: "busy", data: "", id: `id ${++made}` })))
+  })
+  await log.close()
+})
+
+test("entries that are too old are removed at most as many at once as requested", () => {
+  const kept = createKeptEntries("life0000", limitsOf({ age: 10 }))
+  kept.append(
+    Array.from({ length: 5 }, () => ({ topic: "a", data: "" })),
+    0,
+  )
+  assert.equal(kept.expireSome(11, 2), false)
+  assert.equal(kept.entries().length, 3)
+  assert.equal(kept.expireSome(11, 3), true)
+  assert.equal(kept.entries().length, 0)
 })

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { systemClock } from "../../src/clock.ts"
 import { createHub } from "../../src/hub/index.ts"
 import { OnwardError, type OnwardErrorCode } from "../../src/errors.ts"
 import { answerStream, problem, type StreamAnswer, type SseOptions } from "../../src/server/index.ts"
@@ -199,6 +200,14 @@ const statuses: Readonly<Record<OnwardErrorCode, number>> = {
   run_expired: 410,
   session_unknown: 404,
 }
+
+test("refused clients are told to come back after one to five seconds, each after another time", () => {
+  const error = new OnwardError("too_many_connections", "")
+  const told = [0, 0.2, 0.5, 0.99].map(
+    (random) => problem(error, undefined, { ...systemClock, random: () => random }).headers["retry-after"],
+  )
+  assert.deepEqual(told, ["1", "2", "3", "5"])
+})
 
 test("every error has its status, and clients do not learn details of server errors", () => {
   for (const [code, status] of Object.entries(statuses) as [OnwardErrorCode, number][]) {

@@ -1,3 +1,4 @@
+import { MAX_SAME_ID } from "../driver/id-index.ts"
 import type { Case } from "./case.ts"
 import { dataOf, KEEP_ALL, message, messages, settle, stoppedClock } from "./case.ts"
 import { equal, readAll } from "./check.ts"
@@ -64,6 +65,20 @@ export const locateCases: readonly Case[] = [
         positions[600],
         "with a hundred, the oldest entry",
       )
+    },
+  },
+  {
+    name: "locate finds an id on the topics that match while at most 1,000 topics have it",
+    async run({ open }) {
+      const log = await open(KEEP_ALL)
+      const topics = Array.from({ length: MAX_SAME_ID }, (_, i) => `t${i}`)
+      const { positions } = await log.append(topics.map((topic) => message(topic, "", { id: "x" })))
+      const isLate = (topic: string): boolean => Number(topic.slice(1)) >= 990
+      equal(await log.locate({ id: "x", matches: isLate }), positions[990], "the oldest entry that matches, of 1,000")
+      await log.append([message("one more", "", { id: "x" })])
+      const position = await log.locate({ id: "x", matches: isLate })
+      equal(position, undefined, "with one more topic, the id counts as unknown")
+      equal(await log.locate({ id: "x", topics: ["one more", "t990"] }), positions[990], "named topics are still found")
     },
   },
   {
