@@ -6,6 +6,8 @@
  */
 export { sse } from "../node/index.ts"
 export type {
+  CompressOptions,
+  ContentCoding,
   CorsOptions,
   PreparedSource,
   Source,

@@ -6,6 +6,8 @@ import { checkNames } from "../options.ts"
 import { checkSseOptions, withDefaults, type Source, type SseOptions } from "../server/index.ts"
 
 export type {
+  CompressOptions,
+  ContentCoding,
   CorsOptions,
   PreparedSource,
   Source,

@@ -2,6 +2,8 @@ import type { Source, SseOptions } from "../server/index.ts"
 import { checkRequest, sseUntil } from "../web/index.ts"
 
 export type {
+  CompressOptions,
+  ContentCoding,
   CorsOptions,
   PreparedSource,
   Source,

@@ -2,6 +2,8 @@ import type { Source, SseOptions } from "../server/index.ts"
 import { checkRequest, sse as stream } from "../web/index.ts"
 
 export type {
+  CompressOptions,
+  ContentCoding,
   CorsOptions,
   PreparedSource,
   Source,

@@ -3,6 +3,8 @@ import { kindOf } from "../kind.ts"
 import { withDefaults, type Source, type SseOptions } from "../server/index.ts"
 
 export type {
+  CompressOptions,
+  ContentCoding,
   CorsOptions,
   PreparedSource,
   Source,

@@ -9,6 +9,8 @@ import {
 import { checkSseOptions, type Source, type SseOptions } from "../server/index.ts"
 
 export type {
+  CompressOptions,
+  ContentCoding,
   CorsOptions,
   PreparedSource,
   Source,

@@ -1,5 +1,7 @@
 export { sse, type NodeRequest, type NodeResponse } from "../node/index.ts"
 export type {
+  CompressOptions,
+  ContentCoding,
   CorsOptions,
   PreparedSource,
   Source,

@@ -1,5 +1,7 @@
 export { sse } from "../web/index.ts"
 export type {
+  CompressOptions,
+  ContentCoding,
   CorsOptions,
   PreparedSource,
   Source,

@@ -12,8 +12,8 @@ import {
 } from "../server/index.ts"
 import { kindOf } from "../kind.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
-import { negotiate } from "./coding.ts"
-import { GzipSink } from "./gzip-sink.ts"
+import { coders, negotiate } from "./coding.ts"
+import { CompressSink } from "./compress-sink.ts"
 import { releaseParser } from "./release-parser.ts"
 
 export type NodeRequest = IncomingMessage | Http2ServerRequest
@@ -49,7 +49,7 @@ export function sse<S extends Source>(req: NodeRequest, res: NodeResponse, sourc
     method: req.method ?? "GET",
     url: req.url ?? "",
     header: (name) => headerOf(req, name),
-    negotiate: (headers) => negotiate(headers, headerOf(req, "accept-encoding")),
+    negotiate: (headers, preferred) => negotiate(headers, headerOf(req, "accept-encoding"), preferred),
     hasLeft: left,
     onLeave(leaves) {
       res.on("close", leaves)
@@ -95,7 +95,7 @@ function headerOf(req: NodeRequest, name: string): string | undefined {
 function reply(
   req: NodeRequest,
   res: NodeResponse,
-  { status, headers, body, start, isGzip, cancel }: StreamAnswer,
+  { status, headers, body, start, coding, isAlone = false, cancel }: StreamAnswer,
 ): void {
   // ServerResponse and Http2ServerResponse have the same methods, but no common type
   const response = res as ServerResponse
@@ -119,7 +119,8 @@ function reply(
     const sink = canWriteBelow(res) ? new SocketSink(res) : new ResponseSink(res)
     // on Node 22 a pipelined response that was never sent does not report that its connection closed
     if (socket && res.socket === null) socket.once("close", () => sink.owner?.onClose())
-    start(isGzip ? new GzipSink(sink) : sink)
+    const coder = coding && coders[coding]
+    start(coder ? new CompressSink(sink, coder, { isAlone }) : sink)
     if (socket) releaseParser(req as IncomingMessage, response)
   } catch (error) {
     cancel?.()

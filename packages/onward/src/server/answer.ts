@@ -14,7 +14,7 @@ import { unpackSource } from "./prepared-source.ts"
 import { isClientFault, isOnwardError, problem, report } from "./problem.ts"
 import { Pump } from "./pump.ts"
 import { refusalOf } from "./refusal.ts"
-import type { StreamRequest } from "./request.ts"
+import type { Negotiated, StreamRequest } from "./request.ts"
 import type { CustomSource, Source } from "./source.ts"
 import type { SseOptions } from "./sse-options.ts"
 import { startPointOf } from "./start-point.ts"
@@ -50,9 +50,7 @@ function answerSubscription(
   const checked = checkRequest(request, options, { clock, isWhole: isPoll, hasStart: source.isResolved })
   if (!isAccepted(checked)) return checked
   const { asked, cors } = checked
-  const { headers, isGzip = false } = (options.compress !== undefined && request.negotiate?.(checked.headers)) || {
-    headers: checked.headers,
-  }
+  const { headers, coding } = negotiated(request, checked, options)
   try {
     const stream = source.open(asked)
     if (request.method === "HEAD") return { status: 200, headers }
@@ -62,7 +60,7 @@ function answerSubscription(
     return {
       status: 200,
       headers,
-      isGzip,
+      coding,
       start(sink) {
         sink.write(opening)
         stream.start(isPoll ? new PollSink(sink, clock, heartbeat) : withFlushes(sink, options, clock))
@@ -83,15 +81,16 @@ function answerCustom(
   const checked = checkRequest(request, options, { clock, isWhole: false, hasStart: false })
   if (isAccepted(checked) && request.method !== "HEAD") return openCustom(request, source, options, checked)
   discardSource(source)
-  return isAccepted(checked) ? { status: 200, headers: checked.headers } : checked
+  return isAccepted(checked) ? { status: 200, headers: negotiated(request, checked, options).headers } : checked
 }
 
 async function openCustom(
   request: StreamRequest,
   source: CustomSource,
   options: SourceSseOptions,
-  { asked, cors, headers }: Accepted,
+  accepted: Accepted,
 ): Promise<StreamAnswer> {
+  const { asked, cors } = accepted
   const { clock = systemClock, onError = report, end = true, signal } = options
   const heartbeat = durationOf("heartbeat", options.heartbeat, 15_000)
   const stallTimeout = durationOf("stallTimeout", options.stallTimeout, 120_000)
@@ -101,7 +100,8 @@ async function openCustom(
     if (!opened) return nothingLeft(cors)
     return {
       status: 200,
-      headers,
+      ...negotiated(request, accepted, options),
+      isAlone: true,
       start(sink) {
         sink.write(openingOf(heartbeat, options.padding, options.retry))
         const pumpOptions = { onError, heartbeat, stallTimeout, end, signal, clock }
@@ -140,6 +140,15 @@ function checkRequest(
     if (!isOnwardError(error)) throw error
     return problem(error, cors, clock)
   }
+}
+
+function negotiated(
+  request: StreamRequest,
+  { headers }: Accepted,
+  { compress }: Pick<SseResponseOptions, "compress">,
+): Negotiated {
+  if (compress === undefined || !request.negotiate) return { headers }
+  return request.negotiate(headers, compress === "shared" ? "gzip" : compress.prefer)
 }
 
 const isAccepted = (checked: Accepted | StreamAnswer): checked is Accepted => !("status" in checked)

@@ -3,7 +3,7 @@ import { OnwardError } from "../errors.ts"
 import { isSubscription } from "../hub/index.ts"
 import { kindOf, tagOf } from "../kind.ts"
 import { checkKinds, checkNames, durationOf } from "../options.ts"
-import type { SourceSseOptions, SubscriptionSseOptions } from "./options.ts"
+import type { SourceSseOptions, SseResponseOptions } from "./options.ts"
 import { isPreparedSource } from "./prepared-source.ts"
 import type { SseOptions } from "./sse-options.ts"
 
@@ -22,12 +22,13 @@ const OPTIONS = [
   "signal",
   "clock",
   "onError",
+  "compress.prefer",
   "cors.origins",
   "cors.credentials",
 ]
 
 /** Where the options of a custom source are set for a subscription. */
-const FOR_SUBSCRIPTIONS: Readonly<Record<Exclude<keyof SourceSseOptions, keyof SubscriptionSseOptions>, string>> = {
+const FOR_SUBSCRIPTIONS: Readonly<Record<Exclude<keyof SourceSseOptions, keyof SseResponseOptions>, string>> = {
   heartbeat: "createHub({ heartbeat })",
   stallTimeout: "createHub({ stallTimeout })",
   onError: "createHub({ onError })",
@@ -50,7 +51,7 @@ export function checkSseOptions(options: SseOptions): void {
     signal: "an AbortSignal",
     onError: "a function",
   })
-  const { headers, retry, padding, clock, compress, ...others }: SourceSseOptions & SubscriptionSseOptions = options
+  const { headers, retry, padding, clock, compress, ...others }: SourceSseOptions = options
   if (clock !== undefined) checkClock("sse", clock)
   if (headers !== undefined) checkHeaders(headers)
   for (const name of ["flushAfter", "heartbeat", "stallTimeout"] as const)
@@ -62,7 +63,7 @@ export function checkSseOptions(options: SseOptions): void {
     isWhole(padding) && (padding as number) <= MAX_PADDING,
     `a whole number of bytes up to ${MAX_PADDING}`,
   )
-  expect("compress", compress, compress === "shared", '"shared"')
+  if (compress !== undefined) checkCompress(compress)
 }
 
 /** Like `checkSseOptions`; also throws a `TypeError` for options that have no effect on this kind of source. */
@@ -75,16 +76,22 @@ export function checkOptionsFor(source: unknown, options: SseOptions): void {
     }
     return
   }
-  if (given.has("compress")) {
-    throw new TypeError(
-      "sse: `compress` has no effect on a custom source. Remove it, or publish the events through a hub.",
-    )
-  }
   if (!isPreparedSource(source)) return
   for (const name of PREPARED) {
     if (given.has(name))
       throw new TypeError(`sse: \`${name}\` cannot be changed, because this source sets it. Remove the option.`)
   }
+}
+
+function checkCompress(compress: unknown): void {
+  if (compress === "shared") return
+  if (tagOf(compress) !== "[object Object]") {
+    throw new TypeError(`sse: \`compress\` must be "shared" or { prefer: "gzip" | "zstd" }, not ${kindOf(compress)}.`)
+  }
+  checkNames("sse: `compress`", compress, ["prefer"])
+  const { prefer } = compress as { prefer?: unknown }
+  if (prefer === "gzip" || prefer === "zstd") return
+  throw new TypeError(`sse: \`compress.prefer\` must be "gzip" or "zstd", not ${kindOf(prefer)}.`)
 }
 
 const isWhole = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0

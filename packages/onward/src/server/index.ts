@@ -1,7 +1,13 @@
 export { answerStream } from "./answer.ts"
 export { checkSseOptions } from "./check-options.ts"
 export { corsHeaders, type CorsOptions } from "./cors.ts"
-export type { SourceSseOptions, SseResponseOptions, SubscriptionSseOptions } from "./options.ts"
+export type {
+  CompressOptions,
+  ContentCoding,
+  SourceSseOptions,
+  SseResponseOptions,
+  SubscriptionSseOptions,
+} from "./options.ts"
 export { errorHandlerOf, prepareSource, withDefaults } from "./prepared-source.ts"
 export { problem, report } from "./problem.ts"
 export type { StreamRequest } from "./request.ts"

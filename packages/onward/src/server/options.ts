@@ -1,6 +1,19 @@
 import type { Clock } from "../clock.ts"
 import type { CorsOptions } from "./cors.ts"
 
+/** Content codings of streams. */
+export type ContentCoding = "gzip" | "zstd"
+
+/** How `sse` compresses streams. */
+export interface CompressOptions {
+  /**
+   * The coding for clients that accept both, as browsers do. `"gzip"` for small events, such as JSON. `"zstd"` for events of more than
+   * 4 kB that resemble the ones before them, such as HTML of a page: it keeps up to 256 KiB of earlier events instead of 8 KiB. Node before
+   * 22.19 and 24.6 sends gzip instead.
+   */
+  readonly prefer: ContentCoding
+}
+
 /** Options of `sse` that every source can have. */
 export interface SseResponseOptions {
   /** Origins whose pages may read the stream. @default only the server's own origin */
@@ -26,18 +39,18 @@ export interface SseResponseOptions {
    * instead of holding the stream. @default true
    */
   readonly incremental?: boolean
+  /**
+   * Sends gzip or zstd to clients that accept it. Events of a hub are compressed once for all clients; a custom source is compressed for
+   * its client. `"shared"` is short for `{ prefer: "gzip" }`. It works on Node; other runtimes send plain text. Do not mix secrets with text
+   * that others choose: see docs/production.md. @default no compression
+   */
+  readonly compress?: "shared" | CompressOptions
   /** Source of time and randomness; in tests the clock of `onward/testing`. @default the hub's clock; for a custom source the system clock */
   readonly clock?: Clock
 }
 
 /** Options of `sse` for a hub's subscription. Heartbeat, stall timeout and `onError` are options of `createHub`. */
-export interface SubscriptionSseOptions extends SseResponseOptions {
-  /**
-   * `"shared"` sends gzip to clients that accept it, and compresses each event once for all of them. It works on Node; other runtimes
-   * send plain text. Do not mix secrets with text that others choose: see docs/production.md. @default no compression
-   */
-  readonly compress?: "shared"
-}
+export type SubscriptionSseOptions = SseResponseOptions
 
 /** Options of `sse` for a custom source: an async iterable, a `ReadableStream` or a function. */
 export interface SourceSseOptions extends SseResponseOptions {

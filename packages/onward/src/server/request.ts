@@ -1,5 +1,13 @@
+import type { ContentCoding } from "./options.ts"
+
 /** Response headers, by name. */
 type Headers = Readonly<Record<string, string>>
+
+/** The headers of a stream, and its content coding; undefined for plain text. */
+export interface Negotiated {
+  readonly headers: Headers
+  readonly coding?: ContentCoding | undefined
+}
 
 /** A request, independent of its framework. */
 export interface StreamRequest {
@@ -8,8 +16,8 @@ export interface StreamRequest {
   readonly url: string
   /** A header by its lower-case name. */
   header(name: string): string | undefined
-  /** Decides whether the stream is sent as gzip, and returns its headers. Absent where gzip is not supported. */
-  negotiate?(headers: Headers): { readonly headers: Headers; readonly isGzip: boolean }
+  /** Chooses the stream's content coding, and returns its headers. Absent where no coding is supported. */
+  negotiate?(headers: Headers, preferred: ContentCoding): Negotiated
   /** Whether the client has disconnected already. */
   readonly hasLeft?: boolean
   /** The signal of a fetch `Request`. */

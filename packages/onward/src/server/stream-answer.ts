@@ -1,4 +1,5 @@
 import type { Sink } from "../sink.ts"
+import type { ContentCoding } from "./options.ts"
 
 /** The response to a request: complete, or a stream that `start` begins after the head was sent. */
 export interface StreamAnswer {
@@ -7,8 +8,10 @@ export interface StreamAnswer {
   /** Text of a response that is not a stream. */
   readonly body?: string
   readonly start?: (sink: Sink) => void
-  /** Whether `start` needs a sink that writes gzip. */
-  readonly isGzip?: boolean
+  /** The content coding that the sink for `start` must write. @default plain text */
+  readonly coding?: ContentCoding | undefined
+  /** Whether the stream shares no events with other streams. @default false */
+  readonly isAlone?: boolean
   /** Called instead of `start` when the head could not be sent. */
   readonly cancel?: () => void
 }

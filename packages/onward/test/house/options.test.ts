@@ -181,12 +181,13 @@ const SLIPS: Readonly<Record<string, readonly [options: object, meant: string][]
 const SSE: readonly [object, string][] = [
   [{ heartbeats: 1 }, "heartbeat"],
   [{ cors: { origin: "*" } }, "origins"],
+  [{ compress: { prefers: "zstd" } }, "prefer"],
 ]
 const OWNER: readonly [object, string][] = [[{ ownr: "ada" }, "owner"]]
 
 for (const [name, call] of Object.entries(CALLS)) {
   test(`${name} refuses unknown options, with a suggestion`, async () => {
-    const slips = SLIPS[name] ?? (name.startsWith("sse") ? SSE.slice(0, name.endsWith("nest") ? 1 : 2) : OWNER)
+    const slips = SLIPS[name] ?? (name.startsWith("sse") ? SSE.slice(0, name.endsWith("nest") ? 1 : 3) : OWNER)
     for (const [options, meant] of slips) {
       await assert.rejects(
         async () => call(options as never),

@@ -4,9 +4,9 @@ import { gunzipSync } from "node:zlib"
 import { systemClock } from "../../src/clock.ts"
 import type { Frame, Piece } from "../../src/frame.ts"
 import { createHub, type Hub, type SubscribeOptions } from "../../src/hub/index.ts"
-import { GzipSink } from "../../src/node/gzip-sink.ts"
 import { seededRandom } from "../../src/seeded-random.ts"
 import type { Sink, SinkOwner } from "../../src/sink.ts"
+import { CODINGS, Compressed } from "../node/compressed.ts"
 import { Recorder, blocksOf } from "./recorder.ts"
 
 const SEED = Number(process.env["ONWARD_SEED"] ?? 1)
@@ -166,53 +166,33 @@ test("what arrives for an audience faster than it can be delivered is bounded, a
   assert.deepEqual(dataOf(last.large.join("")).map(Number), numbers(80).map(Number))
 })
 
-/** A connection that keeps its compressed bytes. */
-class Gzipped {
-  owner: SinkOwner | undefined
-  readonly #pieces: Uint8Array[] = []
-  #sink: GzipSink | undefined
-
-  get sink(): Sink {
-    return (this.#sink ??= new GzipSink(this))
-  }
-
-  write({ bytes }: Piece): boolean {
-    this.#pieces.push(bytes)
-    return true
-  }
-
-  close(): void {}
-
-  get text(): string {
-    return gunzipSync(Buffer.concat(this.#pieces)).toString()
-  }
-}
-
-test(`shared compression is decoded by every client when streams begin, end and fall behind during a delivery (seed ${SEED})`, async (t) => {
-  const random = seededRandom(SEED)
-  const below = (count: number): number => Math.floor(random() * count)
-  const hub = slowHub(t)
-  const leaving = new AbortController()
-  const clients: { readonly gzipped: Gzipped; readonly from: number }[] = []
-  let published = 0
-  const connect = (): void => {
-    const gzipped = new Gzipped()
-    clients.push({ gzipped, from: published })
-    open(hub, gzipped.sink, { topics: ["a"], ...(clients.length % 3 > 0 && { signal: leaving.signal }) })
-  }
-  for (let i = 0; i < 100; i++) connect()
-  await live(hub, 100)
-  for (let round = 0; round < 150; round++) {
-    for (let i = below(3); i > 0; i--) {
-      await hub.publish({ topic: "a", data: `${published++} ${"some text ".repeat(below(40))}` })
+for (const coding of CODINGS) {
+  test(`shared ${coding} is decoded by every client when streams begin, end and fall behind during a delivery (seed ${SEED})`, async (t) => {
+    const random = seededRandom(SEED)
+    const below = (count: number): number => Math.floor(random() * count)
+    const hub = slowHub(t)
+    const leaving = new AbortController()
+    const clients: { readonly stream: Compressed; readonly from: number }[] = []
+    let published = 0
+    const connect = (): void => {
+      const stream = new Compressed(coding)
+      clients.push({ stream, from: published })
+      open(hub, stream, { topics: ["a"], ...(clients.length % 3 > 0 && { signal: leaving.signal }) })
     }
-    if (below(4) === 0) connect()
-    if (below(3) > 0) await turn()
-  }
-  leaving.abort()
-  await hub.drain({ duration: 0 })
-  for (const { gzipped, from } of clients) {
-    const data = dataOf(gzipped.text).map((text) => text.split(" ")[0])
-    assert.deepEqual(data, numbers(published - from, from))
-  }
-})
+    for (let i = 0; i < 100; i++) connect()
+    await live(hub, 100)
+    for (let round = 0; round < 150; round++) {
+      for (let i = below(3); i > 0; i--) {
+        await hub.publish({ topic: "a", data: `${published++} ${"some text ".repeat(below(40))}` })
+      }
+      if (below(4) === 0) connect()
+      if (below(3) > 0) await turn()
+    }
+    leaving.abort()
+    await hub.drain({ duration: 0 })
+    for (const { stream, from } of clients) {
+      const data = dataOf(stream.decoded).map((text) => text.split(" ")[0])
+      assert.deepEqual(data, numbers(published - from, from))
+    }
+  })
+}

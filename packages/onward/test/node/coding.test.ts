@@ -1,34 +1,60 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { acceptsGzip, negotiate } from "../../src/node/coding.ts"
+import { codingFor, negotiate } from "../../src/node/coding.ts"
+
+const BOTH = ["gzip", "zstd"]
 
 test("a client receives gzip if it accepts it, and only then", () => {
   for (const accept of ["gzip", "gzip, deflate, br, zstd", "br;q=1, GZIP;q=0.2", "x-gzip", "*", "gzip, identity"]) {
-    assert.equal(acceptsGzip(accept), true, accept)
+    assert.equal(codingFor(accept, "gzip", BOTH), "gzip", accept)
   }
   for (const accept of [
     undefined,
     "",
-    "br, zstd",
+    "br",
     "identity",
     "gzip;q=0",
-    "gzip; q=0.000, *",
+    "gzip; q=0.000, *;q=0",
     "*;q=0",
     "identity;q=1, gzip;q=0.5",
     "gzip;q=no",
     "agzip",
   ]) {
-    assert.equal(acceptsGzip(accept), false, String(accept))
+    assert.equal(codingFor(accept, "gzip", BOTH), undefined, String(accept))
   }
 })
 
+test("a client that prefers a coding receives it; the option decides for the others", () => {
+  for (const [accept, preferGzip, preferZstd] of [
+    ["gzip, deflate, br, zstd", "gzip", "zstd"],
+    ["*", "gzip", "zstd"],
+    ["zstd", "zstd", "zstd"],
+    ["gzip", "gzip", "gzip"],
+    ["zstd, gzip;q=0.9", "zstd", "zstd"],
+    ["zstd;q=0.5, gzip;q=0.9", "gzip", "gzip"],
+    ["gzip;q=no, zstd;q=0.1", "zstd", "zstd"],
+    ["gzip;q=0, *", "zstd", "zstd"],
+    ["zstd;q=0, gzip;q=0", undefined, undefined],
+    ["identity, zstd;q=0.9, gzip;q=0.8", undefined, undefined],
+  ] as const) {
+    assert.equal(codingFor(accept, "gzip", BOTH), preferGzip, accept)
+    assert.equal(codingFor(accept, "zstd", BOTH), preferZstd, accept)
+  }
+})
+
+test("a Node without zstd sends gzip", () => {
+  assert.equal(codingFor("gzip, deflate, br, zstd", "zstd", ["gzip"]), "gzip")
+  assert.equal(codingFor("zstd, gzip;q=0.1", "zstd", ["gzip"]), "gzip")
+  assert.equal(codingFor("zstd", "zstd", ["gzip"]), undefined)
+})
+
 test("a stream with a negotiated coding has Vary: Accept-Encoding beside other values", () => {
-  assert.deepEqual(negotiate({ vary: "Origin", a: "1" }, "gzip"), {
+  assert.deepEqual(negotiate({ vary: "Origin", a: "1" }, "gzip", "gzip"), {
     headers: { a: "1", vary: "Origin, Accept-Encoding", "content-encoding": "gzip" },
-    isGzip: true,
+    coding: "gzip",
   })
-  assert.deepEqual(negotiate({ Vary: "Cookie" }, "br"), {
+  assert.deepEqual(negotiate({ Vary: "Cookie" }, "br", "gzip"), {
     headers: { vary: "Cookie, Accept-Encoding" },
-    isGzip: false,
+    coding: undefined,
   })
 })

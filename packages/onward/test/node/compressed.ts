@@ -1,6 +1,9 @@
-import { constants, gunzipSync } from "node:zlib"
+import { execFileSync } from "node:child_process"
+import zlib from "node:zlib"
 import type { Frame, Piece } from "../../src/frame.ts"
-import { GzipSink, type PieceSink } from "../../src/node/gzip-sink.ts"
+import { CompressSink, type PieceSink } from "../../src/node/compress-sink.ts"
+import { coders } from "../../src/node/coding.ts"
+import type { ContentCoding } from "../../src/server/index.ts"
 import type { Sink, SinkOwner } from "../../src/sink.ts"
 
 /** Keeps the bytes of one stream; full when a test says so. */
@@ -24,10 +27,18 @@ class Bytes implements PieceSink {
 }
 
 /** A compressed stream beside the text that it stands for. */
-export class Gzipped implements Sink {
+export class Compressed implements Sink {
   text = ""
   readonly out: Bytes = new Bytes()
-  readonly #sink: GzipSink = new GzipSink(this.out)
+  readonly #coding: ContentCoding
+  readonly #sink: CompressSink
+
+  constructor(coding: ContentCoding, { isAlone = false }: { readonly isAlone?: boolean } = {}) {
+    const coder = coders[coding]
+    if (!coder) throw new Error(`this Node has no ${coding}`)
+    this.#coding = coding
+    this.#sink = new CompressSink(this.out, coder, { isAlone })
+  }
 
   get owner(): SinkOwner | undefined {
     return this.#sink.owner
@@ -58,6 +69,24 @@ export class Gzipped implements Sink {
   /** What a decoder makes of the bytes; of an ended stream it checks sum and length, and that nothing is missing. */
   get decoded(): string {
     const isEnded = this.out.ending === "ended"
-    return gunzipSync(this.bytes, isEnded ? {} : { finishFlush: constants.Z_SYNC_FLUSH }).toString()
+    const { ZSTD_e_end, ZSTD_e_flush, Z_FINISH, Z_SYNC_FLUSH } = zlib.constants
+    return this.#coding === "gzip"
+      ? zlib.gunzipSync(this.bytes, { finishFlush: isEnded ? Z_FINISH : Z_SYNC_FLUSH }).toString()
+      : withoutColons(zlib.zstdDecompressSync(this.bytes, { finishFlush: isEnded ? ZSTD_e_end : ZSTD_e_flush }))
+  }
+
+  /** What the command `gzip` or `zstd` makes of an ended stream. */
+  get decodedByCommand(): string {
+    const options = { input: this.bytes, maxBuffer: 1e8 }
+    return withoutColons(execFileSync(this.#coding, ["--decompress", "--stdout"], options))
   }
 }
+
+/** zstd streams have a comment of 33 colons before each block that was compressed. */
+export const withoutColons = (bytes: Uint8Array): string =>
+  Buffer.from(bytes)
+    .toString()
+    .replaceAll(/^:{33}\n/gm, "")
+
+/** The codings that this Node has. */
+export const CODINGS = Object.keys(coders) as ContentCoding[]
