@@ -79,6 +79,13 @@ const needs = {
     remedy: "promtool is missing, so its test is skipped. Run `apt-get install prometheus` as root.",
     optional: !process.env.CI,
   },
+  zstd: {
+    present: () => onPath("zstd"),
+    announce: "Installing Debian's zstd for the check of compressed streams (under a minute) …",
+    install: () => installDebianPackages(["zstd"]),
+    remedy: "zstd is missing, so its test is skipped. Run `apt-get install zstd` as root.",
+    optional: !process.env.CI,
+  },
   proxies: servers("proxies", PROXIES),
   stores: servers("stores", STORES),
 }

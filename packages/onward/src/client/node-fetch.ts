@@ -1,7 +1,7 @@
 import http, { type IncomingHttpHeaders, type IncomingMessage } from "node:http"
 import https from "node:https"
-import type { Readable } from "node:stream"
-import { constants, createBrotliDecompress, createGunzip, createInflate } from "node:zlib"
+import type { Duplex, Readable } from "node:stream"
+import zlib, { constants, createBrotliDecompress, createGunzip, createInflate } from "node:zlib"
 import { SAFE_METHODS } from "../methods.ts"
 import { fault, URL_ADVICE, type ByteReader, type FetchedResponse, type FetchInit } from "./request.ts"
 
@@ -113,18 +113,22 @@ function valueOf(headers: IncomingHttpHeaders, name: string): string | null {
   return Array.isArray(value) ? value.join(", ") : (value ?? null)
 }
 
+const flush = { flush: constants.Z_SYNC_FLUSH, finishFlush: constants.Z_SYNC_FLUSH }
+
+const decoders: Readonly<Record<string, () => Duplex>> = {
+  gzip: () => createGunzip(flush),
+  "x-gzip": () => createGunzip(flush),
+  deflate: () => createInflate(flush),
+  br: () => createBrotliDecompress({ flush: constants.BROTLI_OPERATION_FLUSH }),
+  // Node before 22.15 has no zstd, so an import by name would fail
+  ...(typeof zlib.createZstdDecompress === "function" && {
+    zstd: () => zlib.createZstdDecompress({ finishFlush: constants.ZSTD_e_flush }),
+  }),
+}
+
 /** Decompresses the body if the server compressed it without being asked. What the server flushes is delivered at once. */
 function decoded(message: IncomingMessage): Readable {
-  const flush = { flush: constants.Z_SYNC_FLUSH, finishFlush: constants.Z_SYNC_FLUSH }
-  const encoding = message.headers["content-encoding"]?.toLowerCase()
-  const decoder =
-    encoding === "gzip" || encoding === "x-gzip"
-      ? createGunzip(flush)
-      : encoding === "deflate"
-        ? createInflate(flush)
-        : encoding === "br"
-          ? createBrotliDecompress({ flush: constants.BROTLI_OPERATION_FLUSH })
-          : undefined
+  const decoder = decoders[message.headers["content-encoding"]?.toLowerCase() ?? ""]?.()
   if (!decoder) return message
   message.on("error", (error) => decoder.destroy(error))
   return message.pipe(decoder)

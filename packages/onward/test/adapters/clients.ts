@@ -3,11 +3,14 @@ import http2 from "node:http2"
 import https from "node:https"
 import type { Socket } from "node:net"
 import type { Readable } from "node:stream"
-import { createGunzip } from "node:zlib"
+import zlib from "node:zlib"
 import { Exchange } from "./exchange.ts"
 import type { Asked, Client } from "./rig.ts"
 
-const decoded = (body: Readable, coding: unknown): Readable => (coding === "gzip" ? body.pipe(createGunzip()) : body)
+function decoded(body: Readable, coding: unknown): Readable {
+  if (coding === "gzip") return body.pipe(zlib.createGunzip())
+  return coding === "zstd" ? body.pipe(zlib.createZstdDecompress()) : body
+}
 
 const askHttp1 =
   (client: typeof http | typeof https): Client["ask"] =>

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { createHub } from "onward"
+import { CODINGS } from "../node/compressed.ts"
 import { rigs, withServer } from "./rigs.ts"
 
 const accepting = { headers: { "accept-encoding": "gzip, deflate, br" } }
+/** As browsers send it. */
+const acceptingZstd = { headers: { "accept-encoding": "gzip, deflate, br, zstd" } }
 const plain = { headers: { "accept-encoding": "identity" } }
 const event = (n: number): string =>
   JSON.stringify({ n, status: "shipped", note: "the same in every event, or nearly" })
@@ -44,6 +47,65 @@ for (const rig of rigs) {
 
 const [nodeHttp] = rigs
 
+const hasZstd = CODINGS.includes("zstd") ? false : "this Node has no dictionaries for zstd"
+
+test("`prefer` decides between gzip and zstd for clients that accept both", { skip: hasZstd }, async () => {
+  assert.ok(nodeHttp)
+  for (const [compress, headers, coding] of [
+    ["shared", acceptingZstd, "gzip"],
+    [{ prefer: "gzip" }, acceptingZstd, "gzip"],
+    [{ prefer: "zstd" }, acceptingZstd, "zstd"],
+    [{ prefer: "zstd" }, accepting, "gzip"],
+    ["shared", { headers: { "accept-encoding": "gzip;q=0.8, zstd" } }, "zstd"],
+    [{ prefer: "zstd" }, plain, undefined],
+  ] as const) {
+    await using hub = createHub()
+    await withServer(
+      nodeHttp,
+      ({ sse }) => sse(hub.subscribe({ topics: ["news"], from: "earliest" }), { compress }),
+      async (ask) => {
+        const exchange = await ask(headers)
+        await hub.publish({ topic: "news", data: event(1) })
+        await exchange.has(event(1))
+        await hub.drain({ duration: 0 })
+        assert.equal(await exchange.over(), "ended")
+        assert.equal(exchange.headers["content-encoding"], coding)
+        assert.deepEqual(exchange.data, [event(1)])
+      },
+    )
+  }
+})
+
+for (const prefer of CODINGS) {
+  test(`a custom source is compressed by ${prefer} with a history of its own, and each event arrives at once`, async () => {
+    assert.ok(nodeHttp)
+    let next = (_: string): void => {}
+    const source = new ReadableStream<string>({
+      start(controller) {
+        next = (text) => (text === "" ? controller.close() : controller.enqueue(text))
+      },
+    })
+    await withServer(
+      nodeHttp,
+      ({ sse }) => sse(source, { compress: { prefer } }),
+      async (ask) => {
+        const exchange = await ask(acceptingZstd)
+        for (let n = 0; n < 12; n++) {
+          next(event(n))
+          await exchange.has(event(n))
+        }
+        next("")
+        assert.equal(await exchange.over(), "ended")
+        assert.equal(exchange.headers["content-encoding"], prefer)
+        assert.deepEqual(
+          exchange.data.slice(0, 12),
+          Array.from({ length: 12 }, (_, n) => event(n)),
+        )
+      },
+    )
+  })
+}
+
 test("without the option, nothing is compressed", async () => {
   assert.ok(nodeHttp)
   await using hub = createHub()
@@ -79,6 +141,6 @@ test("another value of the option is refused", async () => {
   await using hub = createHub()
   assert.throws(
     () => sse(new Request("http://localhost/"), hub.subscribe({ topics: ["news"] }), { compress: true as never }),
-    /`compress` must be "shared", not true/,
+    /`compress` must be "shared" or .*, not true/,
   )
 })

@@ -2,8 +2,9 @@ import assert from "node:assert/strict"
 import { getEventListeners, once } from "node:events"
 import { createServer, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
+import type { Transform } from "node:stream"
 import { test, type TestContext } from "node:test"
-import { createBrotliCompress, createDeflate, createGzip, type Gzip } from "node:zlib"
+import zlib, { createBrotliCompress, createDeflate, createGzip } from "node:zlib"
 import { EventSource, stream } from "../../src/client/node.ts"
 
 const head = { "content-type": "text/event-stream" }
@@ -18,11 +19,12 @@ async function serve(t: TestContext, listener: RequestListener): Promise<string>
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
 }
 
-const ENCODINGS: Readonly<Record<string, () => Gzip>> = {
+const ENCODINGS: Readonly<Record<string, () => Transform & zlib.Zlib>> = {
   gzip: createGzip,
   "X-GZIP": createGzip,
   deflate: createDeflate,
   br: createBrotliCompress,
+  ...(typeof zlib.createZstdCompress === "function" && { zstd: () => zlib.createZstdCompress() }),
 }
 
 for (const [encoding, createEncoder] of Object.entries(ENCODINGS)) {

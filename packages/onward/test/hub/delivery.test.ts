@@ -1,6 +1,5 @@
 import assert from "node:assert/strict"
 import { test, type TestContext } from "node:test"
-import { gunzipSync } from "node:zlib"
 import { systemClock } from "../../src/clock.ts"
 import type { Frame, Piece } from "../../src/frame.ts"
 import { createHub, type Hub, type SubscribeOptions } from "../../src/hub/index.ts"

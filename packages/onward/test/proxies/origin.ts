@@ -10,7 +10,7 @@ const HEARTBEATS = { usual: undefined, lively: 250, silent: Infinity }
 const COMPRESSIBLE = ": a comment that comes again\n".repeat(1_000)
 
 /**
- * The server behind a proxy: `/usual?topic=a` is a stream of the usual hub, `/page` something to cache, `/text` something to
+ * The server behind a proxy: `/usual?topic=a` is a stream of the usual hub, compressed if the query says so, `/page` something to cache, `/text` something to
  * compress: an event stream that forbids nothing and is over at once.
  */
 export interface Origin {
@@ -45,7 +45,8 @@ export async function createOrigin(): Promise<Origin> {
     if (!hub) return void res.writeHead(404).end()
     // whose stream it is, says a cookie; what it is of, says the body of a POST
     const topic = /topic=(\w+)/.exec(req.headers.cookie ?? "")?.[1] ?? searchParams.get("topic") ?? (await text(req))
-    sse(req, res, hub.subscribe({ topics: [topic], until: ({ data }) => data === "end" }))
+    const subscription = hub.subscribe({ topics: [topic], until: ({ data }) => data === "end" })
+    sse(req, res, subscription, searchParams.has("compress") ? { compress: { prefer: "zstd" } } : {})
   }
 
   const server = createServer((req, res) => void handle(req, res))

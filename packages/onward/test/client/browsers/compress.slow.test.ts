@@ -3,6 +3,7 @@ import type { OutgoingHttpHeaders, ServerResponse } from "node:http"
 import { test } from "node:test"
 import { sse } from "../../../src/adapters/node.ts"
 import { createHub } from "../../../src/hub/index.ts"
+import { CODINGS } from "../../node/compressed.ts"
 import { openBrowser } from "./browser.ts"
 import { ENGINES, missing } from "./find.ts"
 import { servePage } from "./page-server.ts"
@@ -13,8 +14,10 @@ const event = (n: number): string =>
   JSON.stringify({ n, status: "shipped", note: "the same in every event, or nearly" })
 const events = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => event(from + i))
 
-for (const engine of ENGINES) {
-  test(`compressed streams in ${engine}`, { skip: missing(engine) }, async (t) => {
+for (const [engine, prefer] of ENGINES.flatMap((engine) => CODINGS.map((coding) => [engine, coding] as const))) {
+  const coding = engine === "webkit" ? "gzip" : prefer
+
+  test(`streams in ${engine} when the server prefers ${prefer}`, { skip: missing(engine) }, async (t) => {
     const site = await servePage(t)
     await using hub = createHub()
     let ending = new AbortController()
@@ -25,7 +28,7 @@ for (const engine of ENGINES) {
         codings.push(headers["content-encoding"])
         return writeHead(status, headers)
       }) as typeof res.writeHead
-      sse(req, res, hub.subscribe({ topics: ["news"], signal: ending.signal }), { compress: "shared", retry: 10 })
+      sse(req, res, hub.subscribe({ topics: ["news"], signal: ending.signal }), { compress: { prefer }, retry: 10 })
     })
     const tab = await (await openBrowser(engine, t)).open(site.pageUrl())
 
@@ -59,7 +62,7 @@ for (const engine of ENGINES) {
       )
     }
     assert.deepEqual(await heard(), [events(0, 40), events(20, 40), events(0, 40)])
-    assert.deepEqual(codings, ["gzip", "gzip", "gzip"])
+    assert.deepEqual(codings, [coding, coding, coding])
 
     await hub.publish({ topic: "news", data: "y".repeat(200_000) })
     await until("a large one has arrived", heard, (lists) => lists.every((list) => list.at(-1)?.length === 200_000))
