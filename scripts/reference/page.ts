@@ -54,14 +54,14 @@ const SSE: readonly Section[] = [
     from: [["server/options.ts", "SseResponseOptions"]],
   },
   {
-    title: "sse(…, subscription, options)",
-    text: "More options of `sse` for a hub's subscription.",
-    from: [["server/options.ts", "SubscriptionSseOptions"]],
-  },
-  {
     title: "sse(…, source, options)",
     text: "More options of `sse` for a custom source: an async iterable, a `ReadableStream` or a function. `runs.source` and MCP's `resume` set `end` themselves.",
     from: [["server/options.ts", "SourceSseOptions"]],
+  },
+  {
+    title: "compress",
+    text: 'The option `compress` of `sse`; `"shared"` is short for `{ prefer: "gzip" }`.',
+    from: [["server/options.ts", "CompressOptions"]],
   },
   { title: "cors", text: "The option `cors` of `sse`.", from: [["server/cors.ts", "CorsOptions"]] },
 ]

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test, type TestContext } from "node:test"
 import { systemClock } from "../../src/clock.ts"
-import type { Frame, Piece } from "../../src/frame.ts"
+import type { Frame } from "../../src/frame.ts"
 import { createHub, type Hub, type SubscribeOptions } from "../../src/hub/index.ts"
 import { seededRandom } from "../../src/seeded-random.ts"
 import type { Sink, SinkOwner } from "../../src/sink.ts"
