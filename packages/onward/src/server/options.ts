@@ -1,8 +1,6 @@
 import type { Clock } from "../clock.ts"
 import type { CorsOptions } from "./cors.ts"
-
-/** Content codings of streams. */
-export type ContentCoding = "gzip" | "zstd"
+import type { ContentCoding } from "./request.ts"
 
 /** How `sse` compresses streams. */
 export interface CompressOptions {

@@ -1,4 +1,5 @@
-import type { ContentCoding } from "./options.ts"
+/** Content codings of streams. */
+export type ContentCoding = "gzip" | "zstd"
 
 /** Response headers, by name. */
 type Headers = Readonly<Record<string, string>>

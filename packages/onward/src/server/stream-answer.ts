@@ -1,5 +1,5 @@
 import type { Sink } from "../sink.ts"
-import type { ContentCoding } from "./options.ts"
+import type { ContentCoding } from "./request.ts"
 
 /** The response to a request: complete, or a stream that `start` begins after the head was sent. */
 export interface StreamAnswer {
