@@ -1,24 +1,13 @@
-// Metrics and traces of a hub for OpenTelemetry. It needs only the API; your SDK exports them.
-import { metrics, SpanStatusCode, trace } from "@opentelemetry/api"
+// Spans and metrics of a hub for OpenTelemetry. Start it with an SDK, which exports them: node --import @opentelemetry/auto-instrumentations-node/register
+import http from "node:http"
+import * as api from "@opentelemetry/api"
 import { createHub } from "onward"
+import { sse } from "onward/node"
+import { openTelemetry, withTraceContext } from "onward/opentelemetry"
 
-const meter = metrics.getMeter("onward")
-const closed = meter.createCounter("sse.streams.closed")
-const delivered = meter.createCounter("sse.entries.delivered")
-const lag = meter.createHistogram("sse.delivery.lag", { unit: "ms" })
-meter.createObservableGauge("sse.streams").addCallback((result) => {
-  const { live, reading, full } = hub.stats()
-  for (const [state, count] of Object.entries({ live, reading, full })) result.observe(count, { state })
-})
+export const hub = createHub({ observe: openTelemetry(api) })
 
-export const hub = createHub({
-  observe(seen) {
-    if (seen.type === "closed") closed.add(1, { reason: seen.reason })
-    if (seen.type === "delivered") delivered.add(seen.entries)
-    if (seen.type === "delivered") lag.record(seen.lag)
-    if (seen.type !== "published") return
-    const span = trace.getTracer("onward").startSpan("publish", { startTime: Date.now() - seen.duration })
-    if (seen.error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR })
-    span.end()
-  },
+export const server = http.createServer((req, res) => {
+  // not needed with an instrumentation of HTTP: makes the request's traceparent the parent of the stream's span
+  withTraceContext(api, req.headers, () => sse(req, res, hub.subscribe({ topics: ["news"] })))
 })

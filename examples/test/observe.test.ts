@@ -1,17 +1,11 @@
 // Runs the examples that observe a hub, with prom-client and with the SDK of OpenTelemetry.
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { metrics } from "@opentelemetry/api"
-import {
-  AggregationTemporality,
-  InMemoryMetricExporter,
-  MeterProvider,
-  PeriodicExportingMetricReader,
-} from "@opentelemetry/sdk-metrics"
 import type { Hub } from "onward"
 import { sse } from "onward/node"
 import { connect } from "onward/testing"
 import { register } from "prom-client"
+import { registerSdk } from "../../packages/onward/test/opentelemetry/sdk.ts"
 
 /** One stream that receives two entries and ends, and one that stays. */
 async function use(hub: Hub): Promise<void> {
@@ -41,25 +35,22 @@ test("examples/27-prometheus.ts counts streams and deliveries", async () => {
   await hub.close()
 })
 
-test("examples/28-opentelemetry.ts reports the same to any SDK", async () => {
-  const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
-  const reader = new PeriodicExportingMetricReader({
-    exporter,
-    exportIntervalMillis: 3_600_000,
-    exportTimeoutMillis: 1_000,
-  })
-  metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }))
-  const { hub } = await import("../28-opentelemetry.ts")
-  await use(hub)
-  await reader.forceFlush()
-  const all = exporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics))
-  const points = (name: string): unknown[] =>
-    all
-      .filter(({ descriptor }) => descriptor.name === name)
-      .flatMap(({ dataPoints }) => dataPoints.map(({ attributes, value }) => [attributes, value]))
-  assert.deepEqual(points("sse.streams.closed"), [[{ reason: "client" }, 1]])
-  assert.deepEqual(points("sse.entries.delivered"), [[{}, 4]])
-  assert.deepEqual(points("sse.streams")[0], [{ state: "live" }, 1])
+test("examples/28-opentelemetry.ts reports spans and metrics to any SDK", async () => {
+  const sdk = registerSdk()
+  const { hub, server } = await import("../28-opentelemetry.ts")
+  const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+  const reader = await connect(server, { headers: { traceparent } })
+  await hub.publish({ topic: "news", data: "1" })
+  await reader.next()
+  await reader.cut()
+  assert.deepEqual(
+    sdk.takeSpans().map(({ name, parentSpanContext }) => [name, parentSpanContext?.spanId]),
+    [
+      ["publish", undefined],
+      ["stream", "00f067aa0ba902b7"],
+    ],
+  )
+  assert.deepEqual(await sdk.points("onward.streams_closed"), [[{ reason: "client" }, 1]])
+  assert.deepEqual(await sdk.points("onward.delivered_entries"), [[{}, 1]])
   await hub.close()
-  await reader.shutdown()
 })

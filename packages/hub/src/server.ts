@@ -23,6 +23,7 @@ import { printable } from "./printable.ts"
 import { limitReports } from "./reports.ts"
 import { createRequestLog } from "./request-log.ts"
 import { openStore } from "./store.ts"
+import { startTracing } from "./tracing.ts"
 import { UsageError } from "./usage-error.ts"
 import { version } from "./version.ts"
 import { connectPeers } from "./worker-calls.ts"
@@ -75,7 +76,8 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
     if (webhooks) undo.unshift(() => webhooks.close())
     const { topics: hookTopics, patterns: hookPatterns } = watchedBy(hooks)
     const counts = [...new Set([...counted, ...hookTopics, ...hookPatterns])]
-    const observers = [recorder, counting, webhooks && needStreams(hooks) ? webhooks : undefined].filter(
+    const tracing = config.tracing ? await startTracing(logger) : undefined
+    const observers = [recorder, counting, tracing, webhooks && needStreams(hooks) ? webhooks : undefined].filter(
       (each) => each !== undefined,
     )
     const hub = openHub({
@@ -174,7 +176,7 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
     let app = makeApp()
     const http = createHttpServer(
       { headBytes: limits.headBytes, keepAlive: config.keepAlive, tls: config.tls, onError: limitReports(onError) },
-      (req, res) => app(req, res),
+      tracing ? (req, res) => tracing.run(req, () => app(req, res)) : (req, res) => app(req, res),
     )
     const sockets = activatedSockets(env)
     address = await listen(http.server, sockets.hub === undefined ? address : { fd: sockets.hub })

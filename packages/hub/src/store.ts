@@ -1,11 +1,9 @@
 import { mkdirSync } from "node:fs"
-import { createRequire } from "node:module"
 import { dirname, join, parse } from "node:path"
-import { pathToFileURL } from "node:url"
 import { memoryLog, OnwardError, type Log, type Retention } from "onward"
 import { sqliteLog } from "onward/sqlite"
+import { installed } from "./installed.ts"
 import { databaseOf, kindOf } from "./log-address.ts"
-import { UsageError } from "./usage-error.ts"
 
 /** The open store of a hub's entries. */
 export interface Store {
@@ -149,7 +147,7 @@ export function fileBeside(path: string, of: Beside["name"]): string {
 }
 
 async function findRedis(address: string, retention: Retention | undefined): Promise<StoreDriver> {
-  const { Redis } = await installed("ioredis", () => import("ioredis"))
+  const { Redis } = await installed("This log needs the package", "ioredis", () => import("ioredis"))
   const { redisLog } = await import("onward/redis")
   const client = new Redis(address)
   // the failing calls report the error
@@ -162,7 +160,7 @@ async function findRedis(address: string, retention: Retention | undefined): Pro
 }
 
 async function findPostgres(address: string, retention: Retention | undefined): Promise<StoreDriver> {
-  const { Pool } = await installed("pg", () => import("pg")).then((pg) => pg.default)
+  const { Pool } = await installed("This log needs the package", "pg", () => import("pg")).then((pg) => pg.default)
   const { postgresLog } = await import("onward/postgres")
   const pool = new Pool({ connectionString: address, application_name: "onward" })
   // an idle connection ended; the next call opens another
@@ -176,7 +174,7 @@ async function findPostgres(address: string, retention: Retention | undefined): 
 }
 
 async function findNats(address: string, retention: Retention | undefined): Promise<StoreDriver> {
-  const { connect } = await installed("@nats-io/transport-node", () => import("@nats-io/transport-node"))
+  const { connect } = await installed("This log needs the package", "@nats-io/transport-node", () => import("@nats-io/transport-node"))
   const { natsLog } = await import("onward/nats")
   const { username, password, host } = new URL(address)
   const place = `at ${databaseOf(address)}`
@@ -203,25 +201,3 @@ async function findNats(address: string, retention: Retention | undefined): Prom
     disconnect: () => connection.close(),
   }
 }
-
-/**
- * Loads the client of a store, from beside this package or from the current folder, which is the only one for hubs started with npx or installed
- * globally.
- */
-async function installed<Module>(name: string, load: () => Promise<Module>): Promise<Module> {
-  try {
-    return await load()
-  } catch (error) {
-    if (!isMissing(error)) throw error
-  }
-  try {
-    const path = createRequire(join(process.cwd(), "package.json")).resolve(name)
-    return (await import(pathToFileURL(path).href)) as Module
-  } catch (error) {
-    if (!isMissing(error)) throw error
-    throw new UsageError(`The log's client ${name} is not installed. Run npm install ${name}.`)
-  }
-}
-
-const isMissing = (error: unknown): boolean =>
-  ["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"].includes((error as { readonly code?: string }).code ?? "")

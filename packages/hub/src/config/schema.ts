@@ -80,6 +80,11 @@ export const schema = v.strictObject({
       flag: "metrics-topic",
     }),
   }),
+  tracing: settingOr(boolean(), {
+    about:
+      "Whether streams and publishes are reported to the OpenTelemetry SDK with which the process was started: spans and metrics. Needs the package `@opentelemetry/api`.",
+    default: false,
+  }),
   data: settingOr(text("a folder"), { about: "The folder for files; created if it is missing.", default: "./data" }),
   log: setting(checkedText(checkLog), {
     about: "Where the log is: `sqlite:<path>`, `memory:`, `redis://…`, `rediss://…`, `postgres://…` or `nats://…`.",

@@ -20,6 +20,7 @@ const LAYERS: Record<string, readonly string[]> = {
   attendance: ["ground", "log", "hub"],
   mcp: ["ground", "protocol", "log", "hub", "server"],
   openapi: ["ground"],
+  opentelemetry: ["ground", "hub"],
   client: ["ground", "protocol"],
   "run-client": ["ground", "protocol", "client", "runs"],
   react: ["ground", "client"],
@@ -40,10 +41,11 @@ const PART_OF_LAYER = new Set(["log/memory"])
 /** Only these may import Node; all other files run in browsers too. */
 const NEEDS_NODE = /^(?:log\/sqlite|node|client\/node|testing\/node)\b/
 
-/** Optional peers, and the files that may import them: Fastify only for its types, which the test of the tarball checks. */
+/** Optional peers, and the files that may import them: React; of the others only types, which the test of the tarball checks. */
 const PEERS: Readonly<Record<string, RegExp>> = {
   react: /^react\/use-event-stream\.ts$/,
   fastify: /^adapters\/fastify\.ts$/,
+  "@opentelemetry/api": /^opentelemetry\//,
 }
 
 function layerOf(file: string): string {
