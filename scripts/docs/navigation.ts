@@ -28,6 +28,7 @@ export const NAVIGATION: readonly Group[] = [
       "docs/gateway.md",
       "docs/mcp.md",
       "docs/production.md",
+      "docs/observe.md",
       "docs/troubleshooting.md",
       "docs/several-processes.md",
       "docs/private.md",

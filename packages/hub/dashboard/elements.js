@@ -27,6 +27,17 @@ export function bars(id, pairs, ifNone) {
   byId(id).replaceChildren(...(items.length > 0 ? items : [create("li", "note", ifNone)]))
 }
 
+/** An event that a stream received, as an item of a list; of large data, the beginning. */
+export function eventItem({ event, id, data }) {
+  const item = create("li", "")
+  item.append(
+    create("span", "event-name", event),
+    create("code", "event-id", id),
+    create("span", "event-data", data.slice(0, 500)),
+  )
+  return item
+}
+
 /** Calls `listener` when the user has stopped typing for a moment. */
 export function whenTyped(id, listener) {
   let timer

@@ -1,8 +1,8 @@
-import { byId, create, report, show } from "../page/elements.js"
+import { byId, report, show } from "../page/elements.js"
 import { stream } from "../page/onward/client/index.js"
 import { encode } from "../page/onward/protocol/index.js"
 import { about, call, HEADERS, withQuery } from "./api.js"
-import { facts, showPane } from "./elements.js"
+import { eventItem, facts, showPane } from "./elements.js"
 import { bytes, count, dateTime } from "./format.js"
 
 /** Most replayed events in the list. */
@@ -130,13 +130,7 @@ async function startReplay() {
   try {
     for await (const { event, id, data } of mine) {
       received++
-      const item = create("li", "")
-      item.append(
-        create("span", "event-name", event),
-        create("code", "event-id", id),
-        create("span", "event-data", data.slice(0, 500)),
-      )
-      list.append(item)
+      list.append(eventItem({ event, id, data }))
       if (list.children.length > MAX_EVENTS) list.firstElementChild.remove()
       report("log-result", `${count(received)} events replayed, following.`)
     }

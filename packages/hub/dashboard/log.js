@@ -83,8 +83,10 @@ function showPage(page) {
 }
 
 async function loadMore() {
+  const mine = asked
   try {
     const page = await call(withQuery("/admin/log", { ...filters(), after: next, limit: "200" }))
+    if (mine !== asked) return
     entries = [...entries, ...page.entries].slice(-MAX_ROWS)
     showPage(page)
     if (page.isEnd && byId("log-live").checked) follow(page.next)

@@ -1,10 +1,12 @@
 import { createChart } from "../page/chart.js"
 import { byId, create, report, show } from "../page/elements.js"
-import { bars, facts } from "./elements.js"
+import { call } from "./api.js"
+import { bars, facts, repeat } from "./elements.js"
 import { feed } from "./feed.js"
 import { ago, bytes, count, duration, rate, share } from "./format.js"
 
 const SPAN_MS = 15 * 60_000
+const WEBHOOKS_MS = 3_000
 const FLOOR = 5
 const ceilingOf = (least) => (values) => nice(Math.max(least, ...values))
 const write = { count, rate, lag: (ms) => duration(ms) }
@@ -42,6 +44,7 @@ let every = 5_000
 let points = []
 let before
 let stop = () => {}
+let stopWebhooks = () => {}
 
 function addPoint(point) {
   if (!point) return
@@ -81,7 +84,7 @@ function ratesOf(stats) {
       published: of("published"),
       delivered: of("delivered"),
       refused: of("refused"),
-      deliveredBytes: of("deliveredBytes"),
+      sentBytes: of("sentBytes"),
     })
   }
   return rates
@@ -105,7 +108,7 @@ function showStats(stats) {
     rate(rateOf("published")),
     `${count(sum(workers, ({ counts }) => counts.published))} since the start`,
   )
-  setFigure("delivered", rate(rateOf("delivered")), `${bytes(rateOf("deliveredBytes"))} a second`)
+  setFigure("delivered", rate(rateOf("delivered")), `${bytes(rateOf("sentBytes"))} a second`)
   const newest = points.at(-1)
   const hasLag = newest?.p99 !== null && newest?.p99 !== undefined
   setFigure(
@@ -129,7 +132,7 @@ function showStats(stats) {
     ["State", log.isUp ? "up" : "does not answer"],
     ["Entries", log.isUp ? count(log.entries) : "–"],
     ["Oldest entry", log.oldestAt === undefined ? "–" : ago(log.oldestAt)],
-    ["Size on disk", log.bytes === undefined ? "not a file" : bytes(log.bytes)],
+    ["Size in the store", log.bytes === undefined ? "unknown" : bytes(log.bytes)],
     ["In memory", `${count(sum(workers, ({ streams }) => streams.window.entries))} entries for reconnects`],
   ])
   showLabels(workers)
@@ -191,8 +194,34 @@ function showWorkers(workers, rates) {
   byId("workers").tBodies[0].replaceChildren(...rows)
 }
 
+/** Why deliveries fail is what an operator looks for, so it is the state. */
+function stateOf({ failing, isDelivering }) {
+  if (failing) return `fails since ${ago(failing.since)}, ${count(failing.attempts)} times: ${failing.reason}`
+  return isDelivering ? "delivers" : "another hub delivers"
+}
+
+async function showWebhooks() {
+  const { webhooks } = await call("/admin/webhooks").catch(() => ({ webhooks: [] }))
+  byId("webhooks-card").hidden = webhooks.length === 0
+  const rows = webhooks.map((webhook) => {
+    const { name, waiting, outcomes, deliveredAt, failing } = webhook
+    const { delivered, dropped, ...failed } = outcomes
+    const failures = Object.values(failed).reduce((total, each) => total + each, 0)
+    const numbers = [waiting, delivered, failures, dropped].map(count)
+    const row = create("tr", "")
+    row.append(
+      header(name, "row"),
+      create("td", failing ? "text bad" : "text", stateOf(webhook)),
+      ...[...numbers, deliveredAt === undefined ? "–" : ago(deliveredAt)].map((text) => create("td", "", text)),
+    )
+    return row
+  })
+  byId("webhooks").tBodies[0].replaceChildren(...rows)
+}
+
 export const overview = {
   enter() {
+    stopWebhooks = repeat(WEBHOOKS_MS, showWebhooks)
     stop = feed.subscribe((event, value) => {
       if (event === "stats") return showStats(value)
       every = value.every
@@ -202,5 +231,6 @@ export const overview = {
   },
   leave() {
     stop()
+    stopWebhooks()
   },
 }

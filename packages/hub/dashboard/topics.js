@@ -24,11 +24,15 @@ const table = createVirtualTable(byId("topics-table"), {
 })
 let opened
 let stop = () => {}
+let asked = 0
 
 async function load() {
+  const mine = ++asked
   try {
     const parameters = { prefix: byId("topics-prefix").value, sort: byId("topics-sort").value, limit: "1000" }
     const { topics, total, counted, isAll } = await call(withQuery("/admin/topics", parameters))
+    // a later request has been sent, with another order or prefix: its answer can have come before this one
+    if (mine !== asked) return
     table.setRows(topics, { identify: ({ topic }) => topic })
     const shown = topics.length < total ? `, the first ${count(topics.length)} are shown` : ""
     const of = isAll

@@ -1,7 +1,7 @@
 import { byId, create, report, show } from "../page/elements.js"
 import { stream } from "../page/onward/client/index.js"
 import { about, call, HEADERS, send } from "./api.js"
-import { facts, listIn } from "./elements.js"
+import { eventItem, facts, listIn } from "./elements.js"
 import { count, dateTime, duration } from "./format.js"
 
 const MAX_EVENTS = 200
@@ -115,13 +115,7 @@ async function subscribe(path) {
   try {
     for await (const { event, id, data } of mine) {
       received++
-      const item = create("li", "")
-      item.append(
-        create("span", "event-name", event),
-        create("code", "event-id", id),
-        create("span", "event-data", data.slice(0, 500)),
-      )
-      list.prepend(item)
+      list.prepend(eventItem({ event, id, data }))
       if (list.children.length > MAX_EVENTS) list.lastElementChild.remove()
       report("try-state", `Open, ${count(received)} events.`)
     }

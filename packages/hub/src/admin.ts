@@ -10,7 +10,8 @@ import { metricsRoute, type Scrape } from "./metrics/index.ts"
 import { sendProblem } from "./respond.ts"
 import { targetOf } from "./target.ts"
 
-export interface AdminOptions extends Omit<HealthOptions, "hasNumbers" | "peers">, Omit<AdminApiOptions, "access"> {
+export interface AdminOptions
+  extends Omit<HealthOptions, "hasNumbers" | "peers" | "log">, Omit<AdminApiOptions, "access"> {
   /** Returns the address of the admin port. */
   readonly address: () => Address
   readonly scrape: Scrape
@@ -23,7 +24,7 @@ export function createAdmin(options: AdminOptions): Server {
   const guard = createGuard(address, config.publicUrls)
   const page = createPage()
   const routes = new Map([
-    ...healthRoutes({ ...options, hasNumbers: true }),
+    ...healthRoutes({ ...options, log: options.store.log, hasNumbers: true }),
     ["/metrics", metricsRoute(scrape, peers)] as const,
     ...adminRoutes({ ...options, access }),
   ])

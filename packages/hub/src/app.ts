@@ -12,6 +12,7 @@ import { clientAddress, trustProxies } from "./forwarded.ts"
 import { createGuard, type Address } from "./guard.ts"
 import { HEALTH_PATHS, healthRoutes } from "./health.ts"
 import { HttpError, toHttpError } from "./http-error.ts"
+import type { RequestCounts } from "./metrics/index.ts"
 import type { Mercure } from "./mercure/index.ts"
 import { documentRoute } from "./openapi/document.ts"
 import type { PresenceEndpoint } from "./presence.ts"
@@ -44,14 +45,14 @@ export interface AppOptions {
   readonly mercure?: Mercure | undefined
   /** The endpoints of presence. @default none */
   readonly presence?: PresenceEndpoint | undefined
-  /** Called with the code of each refusal: of credentials, of origins, and by limits. @default refusals are not counted */
-  readonly onRefused?: (code: string) => void
+  /** Counts refusals: of credentials, of origins, and by limits. @default they are not counted */
+  readonly refusals?: Pick<RequestCounts, "refuse" | "refuseCredential"> | undefined
   readonly onError: (error: unknown) => void
 }
 
 /** Creates the hub's request listener: guards, routes, limits and the request log. */
 export function createApp(options: AppOptions): (req: IncomingMessage, res: ServerResponse) => void {
-  const { hub, log, config, requestLog, address, isDraining, demo, gateway, presence, auth, mercure, onRefused } =
+  const { hub, log, config, requestLog, address, isDraining, demo, gateway, presence, auth, mercure, refusals } =
     options
   const { limits, trustedProxies } = config
   const cors = createCors(config.cors)
@@ -144,7 +145,7 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
       const isStream = route.methods.includes("QUERY")
       if (limits.refuse === "status" || !isStream || res.headersSent || !isSoft(req, error)) throw error
       onError(error)
-      onRefused?.(toHttpError(error).code)
+      refusals?.refuse(toHttpError(error).code)
       refuseSoftly(res, error)
     }
   }
@@ -165,9 +166,12 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     // a disconnect is not an error
     req.on("error", () => {})
     answer(req, res, { isKnown, onRoute }).catch((error: unknown) => {
-      if (error instanceof AuthRefusal) reportRefusal(error)
+      if (error instanceof AuthRefusal) {
+        reportRefusal(error)
+        refusals?.refuseCredential(error.method, error.outcome)
+      }
       const { status, code } = toHttpError(error)
-      if (REFUSED.has(status)) onRefused?.(code)
+      if (REFUSED.has(status)) refusals?.refuse(code)
       sendProblem(req, res, error, { onError, isPlain })
     })
   }

@@ -30,6 +30,8 @@ export interface PresenceOptions {
   readonly retry: number
   /** @default no authentication */
   readonly auth?: Auth | undefined
+  /** Called with the response of each stream. @default not called */
+  readonly onStream?: (res: ServerResponse) => void
   readonly onError: (error: unknown) => void
 }
 
@@ -43,7 +45,7 @@ interface TopicPresence extends PresenceState {
 /** `GET /presence?topic=…` and `GET /presence/events?topic=…`. */
 export function createPresence(
   presence: Presence,
-  { maxStreams, maxTopics, retry, auth, onError }: PresenceOptions,
+  { maxStreams, maxTopics, retry, auth, onStream, onError }: PresenceOptions,
 ): PresenceEndpoint {
   const maxPerCaller = Math.ceil(maxStreams * SHARE)
   const closing = new AbortController()
@@ -89,6 +91,7 @@ export function createPresence(
   function follow(req: IncomingMessage, res: ServerResponse, url: URL, principal?: Principal): void {
     const topics = topicsOf(url, maxTopics, principal)
     admit(req, res)
+    onStream?.(res)
     const session = auth && principal && openSession(auth, principal, { topics, res })
     const ended = AbortSignal.any([closing.signal, ...(session ? [session.signal] : [])])
     sse(

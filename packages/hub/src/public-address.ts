@@ -10,8 +10,11 @@ export interface AddressRule {
   readonly advice: string
 }
 
+/** An address is refused because it is private. */
+export class PrivateAddress extends Error {}
+
 const refused = (address: string, { advice }: AddressRule): Error =>
-  new Error(`${address} is a private address: ${advice}`)
+  new PrivateAddress(`${address} is a private address: ${advice}`)
 
 const isRefused = (address: string, { isAllowed }: AddressRule): boolean =>
   isPrivate(address) && isAllowed?.(address) !== true

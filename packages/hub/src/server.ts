@@ -27,7 +27,7 @@ import { startTracing } from "./tracing.ts"
 import { UsageError } from "./usage-error.ts"
 import { version } from "./version.ts"
 import { connectPeers } from "./worker-calls.ts"
-import { createWebhooks, needPresence, needStreams, resolveWebhooks, watchedBy } from "./webhooks/index.ts"
+import { createWebhooks, needPresence, resolveWebhooks, watchedBy } from "./webhooks/index.ts"
 
 /** Time after the streams' end until the remaining connections are cut, in ms. */
 const CUT_AFTER_MS = 2_500
@@ -62,24 +62,24 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
   const peers = connectPeers(sessionFunctions)
   undo.unshift(() => peers.close())
   const adminPlace = placeOfAdmin(config, env)
+  const hooks = resolveWebhooks(config.webhooks)
+  const { topics: hookTopics, patterns: hookPatterns } = watchedBy(hooks)
+  const counts = [...new Set([...counted, ...hookTopics, ...hookPatterns])]
   // without an admin port nothing is counted
-  const recorder = adminPlace && createRecorder()
-  const counting = adminPlace && createCounting(config.metrics.topics)
+  const counting =
+    adminPlace &&
+    createCounting({ topics: config.metrics.topics, presence: counts, hasMercure: config.mercure !== undefined })
+  const recorder = counting && createRecorder(counting)
   const closing = new AbortController()
   undo.unshift(() => closing.abort())
   try {
-    const hooks = resolveWebhooks(config.webhooks)
     const webhooks =
       hooks.length > 0
         ? await createWebhooks({ hooks, openQueue: () => store.openWebhooks(), report: onError })
         : undefined
     if (webhooks) undo.unshift(() => webhooks.close())
-    const { topics: hookTopics, patterns: hookPatterns } = watchedBy(hooks)
-    const counts = [...new Set([...counted, ...hookTopics, ...hookPatterns])]
     const tracing = config.tracing ? await startTracing(logger) : undefined
-    const observers = [recorder, counting, tracing, webhooks && needStreams(hooks) ? webhooks : undefined].filter(
-      (each) => each !== undefined,
-    )
+    const observers = [recorder, counting, tracing, webhooks].filter((each) => each !== undefined)
     const hub = openHub({
       log,
       onError,
@@ -104,7 +104,12 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
     const { publicUrls } = config
     const auth =
       config.auth &&
-      (await createAuth(config.auth, { openLog: (keep) => store.openControl(keep), publicUrls, onError }))
+      (await createAuth(config.auth, {
+        openLog: (keep) => store.openControl(keep),
+        publicUrls,
+        onError,
+        observer: counting?.requests,
+      }))
     if (auth) undo.unshift(() => auth.stop())
     const presence =
       counted.length > 0
@@ -113,6 +118,7 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
             maxTopics: limits.topics,
             retry: config.retry,
             auth,
+            ...(counting && { onStream: (res) => counting.streams.watch("presence", res) }),
             onError,
           })
         : undefined
@@ -129,12 +135,13 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
         retry: config.retry,
         bodiesBytes: limits.bodiesBytes,
         onError,
+        observer: counting?.mercure,
       })
     if (mercure) undo.unshift(() => mercure.close())
     const accessLog = config.accessLog === undefined ? undefined : openAccessLog(ofWorker(config.accessLog), onError)
     undo.unshift(() => accessLog?.close())
     const requestLog = createRequestLog((visit) => {
-      counting?.visit(visit)
+      counting?.requests.visit(visit)
       accessLog?.write(visit)
       const { method, target, status, ...rest } = visit
       if (!logger.prints("debug")) return
@@ -149,7 +156,7 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
         ? createGateway({
             ...config.gateway,
             log: await store.openRuns(),
-            ...(counting && { onRunEvent: (path, event) => counting.run(path, event) }),
+            ...(counting && { onRunEvent: (path, event) => counting.runs.run(path, event) }),
             onError,
           })
         : undefined
@@ -166,10 +173,7 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
         gateway,
         presence,
         auth,
-        onRefused(code) {
-          recorder?.refuse(code)
-          counting?.refuse(code)
-        },
+        refusals: counting?.requests,
         mercure,
         onError,
       })
@@ -185,17 +189,18 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
       http.closeAllConnections()
       return closed
     })
-    const scrape = counting && (await createScrape({ hub, log, logAddress: config.log, counting, version: version() }))
+    const scrape = counting && (await createScrape({ hub, store, counting, webhooks, version: version() }))
     let admin: Address | undefined
     const adminServer =
       recorder &&
       scrape &&
       createAdmin({
         hub,
-        log,
+        store,
         config,
         auth,
         recorder,
+        webhooks,
         scrape,
         peers,
         sessions: shareSessions(peers),
@@ -216,6 +221,7 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
         const reloaded = mergeReloaded(config, next)
         // first, because it throws for invalid settings, and then nothing may change
         if (reloaded.config.auth && isOfAuth(reloaded)) auth?.reload(reloaded.config.auth)
+        if (reloaded.applied.includes("webhooks")) webhooks?.reload(resolveWebhooks(reloaded.config.webhooks))
         config = reloaded.config
         logger.setLevel(config.logLevel)
         app = makeApp()

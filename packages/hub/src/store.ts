@@ -1,6 +1,8 @@
 import { mkdirSync } from "node:fs"
+import { stat } from "node:fs/promises"
 import { dirname, join, parse } from "node:path"
 import { memoryLog, OnwardError, type Log, type Retention } from "onward"
+import { parsePosition } from "onward/log"
 import { sqliteLog } from "onward/sqlite"
 import { installed } from "./installed.ts"
 import { databaseOf, kindOf } from "./log-address.ts"
@@ -19,6 +21,8 @@ export interface Store {
   readonly openControl: (keep: number) => Promise<Log>
   /** Opens another log, for the hubs' events that wait for webhooks. */
   readonly openWebhooks: () => Promise<Log>
+  /** Size of the hub's log in the store, in bytes, measured by the store; undefined for a log in memory. */
+  readonly bytes: () => Promise<number | undefined>
   /** Ends the connections of the logs, which must be closed before. */
   readonly disconnect?: () => Promise<void>
 }
@@ -26,6 +30,8 @@ export interface Store {
 /** A store with a function that opens the hub's log, or another log beside it. */
 interface StoreDriver extends Pick<Store, "place" | "disconnect"> {
   readonly open: (beside?: Beside) => Log
+  /** Measures the hub's log, whose positions have this epoch. */
+  readonly bytes?: (epoch: string) => Promise<number | undefined>
 }
 
 /** A log beside the hub's. */
@@ -68,6 +74,10 @@ const FIND: Readonly<Record<string, Find>> = {
           ? sqliteLog(fileBeside(path, beside.name), { retention: beside.onDisk })
           : sqliteLog(path, kept(retention)),
       place: `in ${path}`,
+      async bytes() {
+        const sizes = await Promise.all([path, `${path}-wal`].map((file) => stat(file).catch(() => ({ size: 0 }))))
+        return sizes.reduce((sum, { size }) => sum + size, 0)
+      },
     }
   },
   redis: findRedis,
@@ -81,7 +91,7 @@ const FIND: Readonly<Record<string, Find>> = {
  * Opens the log at an address. Rejects with an `OnwardError` if it cannot be used, and with a `UsageError` if a package is missing.
  */
 export async function openStore(address: string, settings: RetentionSettings = {}): Promise<Store> {
-  const { open, place, disconnect } = await (FIND[kindOf(address)] as Find)(address, toRetention(settings))
+  const { open, place, disconnect, bytes } = await (FIND[kindOf(address)] as Find)(address, toRetention(settings))
   try {
     const log = await usable(open())
     return {
@@ -90,6 +100,7 @@ export async function openStore(address: string, settings: RetentionSettings = {
       openRuns: () => usable(open(RUNS)),
       openWebhooks: () => usable(open(WEBHOOKS)),
       openControl: (keep) => usable(open(control(keep))),
+      bytes: async () => bytes?.(parsePosition((await log.bounds()).last)?.epoch ?? ""),
       ...(disconnect && { disconnect }),
     }
   } catch (error) {
@@ -155,6 +166,11 @@ async function findRedis(address: string, retention: Retention | undefined): Pro
   return {
     open: (beside) => redisLog(client, beside ? { name: beside.name, retention: beside.inMemory } : kept(retention)),
     place: `at ${databaseOf(address)}`,
+    async bytes(epoch) {
+      // the first stream of a log has no epoch in its name
+      const sizes = await Promise.all(["", epoch].map((of) => client.memory("USAGE", `onward:{log}:entries:${of}`)))
+      return sizes.find((size) => size !== null) ?? undefined
+    },
     disconnect: async () => client.disconnect(),
   }
 }
@@ -169,12 +185,22 @@ async function findPostgres(address: string, retention: Retention | undefined): 
     open: (beside) =>
       postgresLog(pool, beside ? { schema: `onward_${beside.name}`, retention: beside.onDisk } : kept(retention)),
     place: `at ${databaseOf(address)}`,
+    async bytes() {
+      const { rows } = await pool.query<{ bytes: string }>(
+        "SELECT sum(pg_total_relation_size(oid)) AS bytes FROM pg_class WHERE relnamespace = 'onward'::regnamespace AND relkind = 'r'",
+      )
+      return Number(rows[0]?.bytes)
+    },
     disconnect: () => pool.end(),
   }
 }
 
 async function findNats(address: string, retention: Retention | undefined): Promise<StoreDriver> {
-  const { connect } = await installed("This log needs the package", "@nats-io/transport-node", () => import("@nats-io/transport-node"))
+  const { connect } = await installed(
+    "This log needs the package",
+    "@nats-io/transport-node",
+    () => import("@nats-io/transport-node"),
+  )
   const { natsLog } = await import("onward/nats")
   const { username, password, host } = new URL(address)
   const place = `at ${databaseOf(address)}`
@@ -198,6 +224,10 @@ async function findNats(address: string, retention: Retention | undefined): Prom
         beside ? { stream: `ONWARD_${beside.name.toUpperCase()}`, retention: beside.inMemory } : kept(retention),
       ),
     place,
+    async bytes() {
+      const { data } = await connection.request("$JS.API.STREAM.INFO.ONWARD", "", { timeout: 2_000 })
+      return (JSON.parse(new TextDecoder().decode(data)) as { state?: { bytes: number } }).state?.bytes
+    },
     disconnect: () => connection.close(),
   }
 }

@@ -13,7 +13,11 @@ export interface Tracing {
 
 /** Loads OpenTelemetry's API. Warns if no SDK is registered, and rejects with `UsageError` if the package is missing. */
 export async function startTracing(logger: Pick<Logger, "log">): Promise<Tracing> {
-  const api = await installed("The setting tracing needs the package", "@opentelemetry/api", () => import("@opentelemetry/api"))
+  const api = await installed(
+    "The setting tracing needs the package",
+    "@opentelemetry/api",
+    () => import("@opentelemetry/api"),
+  )
   const { openTelemetry, withTraceContext } = await import("onward/opentelemetry")
   // an SDK gives each span an id, also one that it does not sample
   if (!api.isSpanContextValid(api.trace.getTracer("onward").startSpan("start").spanContext())) {

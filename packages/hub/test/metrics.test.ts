@@ -1,13 +1,20 @@
 import assert from "node:assert/strict"
 import { spawnSync } from "node:child_process"
+import { once } from "node:events"
 import { readFileSync } from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { test, type TestContext } from "node:test"
+import type { Hub } from "onward"
 import { stream } from "onward/client"
+import { createRecorder } from "../src/admin/worker-numbers.ts"
 import { createCounting } from "../src/metrics/index.ts"
 import { createHistogram, createTally } from "../src/metrics/tallies.ts"
+import { AUTH, bearer, PUBLISH_KEY, SECRET, signToken } from "./auth/tokens.ts"
 import { publish, testServer, type TestServer } from "./server.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
+import { startReceiver } from "./webhooks/receiver.ts"
 
 /** The value of each series, by its name and labels. */
 async function scrape({ adminUrl }: Pick<TestServer, "adminUrl">, accept?: string): Promise<Map<string, number>> {
@@ -123,14 +130,90 @@ test("OpenMetrics is sent to clients that ask for it", async (t) => {
   assert.ok(text.endsWith("# EOF\n"))
 })
 
+/** A hub with everything that has metrics, which was used. */
+async function used(t: TestContext): Promise<TestServer> {
+  const receiver = await startReceiver(t)
+  const asked = createServer((_, res) => res.end(JSON.stringify({ subscribe: ["news"] }))).listen(0, "127.0.0.1")
+  await once(asked, "listening")
+  t.after(() => asked.close())
+  const events = ["topic.occupied", "stream.opened"]
+  const server = await start(t, {
+    log: "sqlite:" + join(temporaryFolder(t), "events.db"),
+    metrics: { topics: ["news"] },
+    presence: ["room/*"],
+    mercure: { publisher: { key: SECRET }, subscriber: { key: SECRET }, anonymous: true, subscriptions: true },
+    webhooks: [
+      { name: "app", url: receiver.url, topics: ["room/*"], events, secret: SECRET, privateNetworks: ["127.0.0.1"] },
+    ],
+    auth: {
+      ...AUTH,
+      anonymous: { subscribe: ["*"] },
+      forward: { url: `http://127.0.0.1:${(asked.address() as AddressInfo).port}` },
+    },
+  })
+  const { url } = server
+  await publish(url, { topic: "news", data: "1" }, bearer(PUBLISH_KEY))
+  const streams = ["/events?topic=news&last=1", "/events?topic=room/1", "/presence/events?topic=room/1"].map((path) =>
+    stream(url + path),
+  )
+  const mercure = stream(`${url}/.well-known/mercure?topic=news`)
+  t.after(() => [...streams, mercure].forEach((each) => each.close()))
+  void mercure.next()
+  const [news, room, presence] = streams.map((each) => each.next())
+  await Promise.all([news, presence])
+  room?.catch(() => {})
+  const statusOf = async (headers: Record<string, string>, topic = "news"): Promise<number> => {
+    const body = new URLSearchParams({ topic, data: "1" })
+    return (await fetch(`${url}/publish`, { method: "POST", headers, body })).status
+  }
+  assert.equal(await statusOf(bearer("ok_not-a-key-of-more-than-thirty-two-characters")), 401)
+  assert.equal(await statusOf(bearer(await signToken({ exp: 1 }))), 401)
+  assert.equal(await statusOf(bearer(await signToken({}, "another secret of more than thirty-two bytes"))), 401)
+  assert.equal(await statusOf(bearer(await signToken())), 403)
+  assert.equal(await statusOf({ cookie: "session=1", origin: url }), 403)
+  const ofMercure = await fetch(`${url}/.well-known/mercure`, { method: "POST", body: new URLSearchParams() })
+  assert.equal(ofMercure.status, 401)
+  await until(server, 'onward_streams{api="mercure0",state="live"}', 1)
+  return server
+}
+
+test("credentials, streams of other APIs, subscriptions and webhooks are counted", async (t) => {
+  const server = await used(t)
+  const delivered = 'onward_webhook_deliveries_total{webhook="app",outcome="delivered"}'
+  let all = await scrape(server)
+  while (!all.get(delivered)) all = await scrape(server)
+  assert.equal(all.get('onward_webhook_deliveries_total{webhook="app",outcome="dropped"}'), 0)
+  const auth = [...all].flatMap(([series, value]) => {
+    const [, method, outcome] = /^onward_auth_total\{method="(\w+)",outcome="(\w+)"\}/.exec(series) ?? []
+    return method === undefined ? [] : [`${method} ${outcome} ${value}`]
+  })
+  assert.deepEqual(auth.sort(), [
+    "anonymous ok 3",
+    "forward no_grant 1",
+    "forward ok 1",
+    "jwt bad_signature 1",
+    "jwt expired 1",
+    "jwt no_grant 1",
+    "jwt ok 1",
+    "key ok 1",
+    "key unknown_key 1",
+    "mercure0 no_credential 1",
+  ])
+  assert.equal(all.get('onward_forward_auth_duration_seconds_count{outcome="ok"}'), 1)
+  assert.equal(all.get('onward_streams{api="presence",state="live"}'), 1)
+  assert.equal(all.get('onward_streams{api="mercure0",state="live"}'), 1)
+  assert.equal(all.get('onward_streams{api="runs",state="live"}'), 0)
+  assert.equal(all.get('onward_presence_subscribers{api="events"}'), 1)
+  assert.equal(all.get('onward_presence_subscribers{api="mercure"}'), 1)
+  assert.equal(all.get('onward_subscription_events_total{event="active"}'), 1)
+  assert.equal(all.get("onward_log_tail_lag_seconds"), 0)
+  assert.ok((all.get("onward_log_bytes") ?? 0) > 0)
+})
+
 const promtool = spawnSync("promtool", ["--version"]).error === undefined
 
 test("Prometheus's own checker accepts the metrics", { skip: !promtool && "promtool is missing" }, async (t) => {
-  const server = await start(t)
-  await publish(server.url, { topic: "news", data: "1" })
-  const events = stream(`${server.url}/events?topic=news&last=1`)
-  await events.next()
-  events.close()
+  const server = await used(t)
   const text = await (await fetch(`${server.adminUrl}/metrics`)).text()
   const checked = spawnSync("promtool", ["check", "metrics"], { input: text, encoding: "utf8" })
   // the names of the reference hub of Mercure and of Node are not ours
@@ -138,31 +221,41 @@ test("Prometheus's own checker accepts the metrics", { skip: !promtool && "promt
     .split("\n")
     .filter((line) => line !== "" && !/^(mercure|nodejs|process)_/.test(line))
   assert.deepEqual(complaints, [])
-})
 
-test("the Grafana dashboard and the docs name metrics that exist, and the docs name all", async (t) => {
-  const { adminUrl, url } = await start(t, {
-    log: "sqlite:" + join(temporaryFolder(t), "events.db"),
-    metrics: { topics: ["a"] },
-  })
-  await publish(url, { topic: "a", data: "1" })
-  const names = [...(await (await fetch(`${adminUrl}/metrics`)).text()).matchAll(/^# TYPE (\S+)/gm)].map(
-    ([, name]) => name,
-  )
+  const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name)
   const read = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8")
   const docs = read("docs/metrics.md")
   const named = (text: string): string[] => [
     ...new Set(text.match(/\b(?:onward|mercure)_[a-z_]+/g)?.map((name) => name.replace(/_bucket$/, ""))),
   ]
   const missing = (text: string): string[] => named(text).filter((name) => !names.includes(name))
-  assert.deepEqual(missing(docs), [])
+  assert.deepEqual(missing(docs), [], "the docs name metrics that exist")
   const grafana = read("packages/hub/deploy/grafana.json")
-  assert.deepEqual(missing(grafana.replaceAll("onward_hub", "")), [])
+  assert.deepEqual(missing(grafana.replaceAll("onward_hub", "")), [], "and so does the Grafana dashboard")
   const own = names.filter((name) => /^(?:onward|mercure)_/.test(name ?? ""))
   assert.deepEqual(
     own.filter((name) => !named(docs).includes(name ?? "")),
     [],
+    "the docs name all",
   )
+})
+
+test("the dashboard reads what metrics count, and remembers the lag of deliveries", () => {
+  const counting = createCounting()
+  const recorder = createRecorder(counting, () => 10_000)
+  const seen = { type: "delivered", entries: 3, writes: 3, bytes: 30, lag: 8 } as const
+  counting.observe(seen)
+  recorder.observe(seen)
+  counting.requests.refuse("too_many_connections")
+  const stats = { live: 1, reading: 0, full: 0, bytes: 50 }
+  const hub = { stats: () => stats } as unknown as Hub
+  recorder.addPoint(hub)
+  recorder.addPoint(hub)
+  const [first, second] = recorder.history()
+  assert.deepEqual([first?.delivered, first?.sentBytes, first?.refused, first?.lag.length], [3, 50, 1, 13])
+  assert.deepEqual([second?.delivered, second?.sentBytes, second?.refused, second?.lag], [0, 0, 0, []])
+  const { counts, refused } = recorder.numbers(hub)
+  assert.deepEqual([counts.delivered, counts.refused, refused], [3, 1, { too_many_connections: 1 }])
 })
 
 test("a metric has a bounded number of series", () => {
@@ -190,7 +283,10 @@ test("a histogram counts each value in the bucket whose bound it does not exceed
 })
 
 test("too many patterns are refused", () => {
-  assert.throws(() => createCounting(Array.from({ length: 101 }, (_, i) => `${i}/*`)), /metrics\.topics has 101/)
+  assert.throws(
+    () => createCounting({ topics: Array.from({ length: 101 }, (_, i) => `${i}/*`) }),
+    /metrics\.topics has 101/,
+  )
 })
 
 test("tokens of runs are counted as providers report them", () => {
@@ -198,8 +294,16 @@ test("tokens of runs are counted as providers report them", () => {
   const metrics = { ttft: 200, duration: 1_000, tokens: 30, counted: "usage", rate: 1, gaps: undefined } as const
   const run = { id: "1", type: "end", status: "completed" } as const
   const sizes = { viewers: 1, resumes: 0, raw: 0, merged: 0 }
-  counting.run("/chat/completions", { ...run, metrics: { ...metrics, ...sizes }, usage: { input: 12, output: 30 } })
-  counting.run("/chat/completions", { ...run, metrics: { ...metrics, ...sizes, counted: "frames" }, usage: undefined })
+  counting.runs.run("/chat/completions", {
+    ...run,
+    metrics: { ...metrics, ...sizes },
+    usage: { input: 12, output: 30 },
+  })
+  counting.runs.run("/chat/completions", {
+    ...run,
+    metrics: { ...metrics, ...sizes, counted: "frames" },
+    usage: undefined,
+  })
   const { values = [] } = counting.families().find(({ name }) => name === "onward_runs_tokens_total") ?? {}
   assert.deepEqual(
     values.map(({ labels, value }) => [labels["type"], labels["counted"], value]),

@@ -1,7 +1,7 @@
 import { join } from "node:path"
 import type { TestContext } from "node:test"
 import type { AuthOptions } from "../src/auth/index.ts"
-import { parseConfig, type Config } from "../src/config/index.ts"
+import { parseConfig, type Config, type Reloaded } from "../src/config/index.ts"
 import type { GatewaySettings } from "../src/gateway/index.ts"
 import { startServer } from "../src/server.ts"
 import { defaultLog } from "../src/log-address.ts"
@@ -17,6 +17,8 @@ export interface TestServer {
   readonly adminUrl: string
   /** What went wrong in it. */
   readonly errors: unknown[]
+  /** Applies changed settings, as SIGHUP does. */
+  reload(changed: object): Reloaded
   close(): Promise<void>
 }
 
@@ -77,7 +79,8 @@ export async function testServer(
     limits: { ...limits, ...(publishRate !== undefined && { publishRate }), ...(refuse && { refuse }) },
     ...rest,
   }
-  const config = parseConfig(JSON.parse(JSON.stringify(tree)))
+  const read = (changed: object): Config => parseConfig(JSON.parse(JSON.stringify({ ...tree, ...changed })) as object)
+  const config = read({})
   const logger: Logger = { log() {}, report: (error) => errors.push(error), prints: () => false, setLevel() {} }
   const server = await startServer(
     {
@@ -104,6 +107,7 @@ export async function testServer(
     adminUrl: `http://127.0.0.1:${adminAddress?.port ?? "none"}`,
     data,
     errors,
+    reload: (changed) => server.reload({ ...config, ...read(changed), ...(auth && { auth }) }),
     close,
   }
 }

@@ -1,7 +1,7 @@
 // For `node --import`: starts OpenTelemetry's SDK, as an operator does, and prints each span as a line of JSON.
 import { context, propagation, trace } from "@opentelemetry/api"
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks"
-import { W3CTraceContextPropagator } from "@opentelemetry/core"
+import { ExportResultCode, W3CTraceContextPropagator } from "@opentelemetry/core"
 import { SimpleSpanProcessor, TracerProvider, type ReadableSpan, type SpanExporter } from "@opentelemetry/sdk-trace"
 
 const exporter: SpanExporter = {
@@ -11,7 +11,7 @@ const exporter: SpanExporter = {
       const { traceId } = span.spanContext()
       process.stderr.write(`span ${JSON.stringify({ name, traceId, parent: parentSpanContext?.spanId, attributes })}\n`)
     }
-    done({ code: 0 })
+    done({ code: ExportResultCode.SUCCESS })
   },
   shutdown: async () => {},
 }

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises"
-import type { Hub, Log } from "onward"
+import type { Hub } from "onward"
 import { sse } from "onward/node"
 import { HttpError } from "../http-error.ts"
 import { SECURITY_HEADERS } from "../respond.ts"
 import { READ, type Route } from "../route.ts"
+import type { Store } from "../store.ts"
 import type { Peers } from "../worker-calls.ts"
 import { measureLog, type LogSize } from "./log-size.ts"
 import { mergePoints, type HistoryPoint } from "./merge-points.ts"
@@ -21,9 +22,7 @@ const HISTORY = "history"
 
 export interface LiveOptions {
   readonly hub: Hub
-  readonly log: Log
-  /** The setting `log`. */
-  readonly logAddress: string
+  readonly store: Pick<Store, "log" | "bytes">
   readonly recorder: Recorder
   readonly peers: Peers
   /** Aborted when the hub closes. */
@@ -45,7 +44,7 @@ interface Stats {
  * as a page looks. All pages share one measurement.
  */
 export function liveRoute(options: LiveOptions): Route {
-  const { hub, log, logAddress, recorder, peers, closing, onError } = options
+  const { hub, store, recorder, peers, closing, onError } = options
   peers.answer(NUMBERS, () => recorder.numbers(hub))
   peers.answer(HISTORY, () => recorder.history())
   recordPoints(options)
@@ -54,7 +53,7 @@ export function liveRoute(options: LiveOptions): Route {
   let current: { readonly at: number; readonly stats: Promise<Stats> } | undefined
 
   function sizeOfLog(at: number): Promise<LogSize> {
-    if (!measured || at - measured.at >= LOG_MS) measured = { at, size: measureLog(log, logAddress) }
+    if (!measured || at - measured.at >= LOG_MS) measured = { at, size: measureLog(store) }
     return measured.size
   }
 

@@ -5,6 +5,7 @@ import { openControlLog, RENEWALS, REVOCATIONS, TICKETS, type ControlLog } from 
 import { explainCredential, type Asked, type Explanation } from "./explain-credential.ts"
 import type { Keys } from "./keys.ts"
 import { numberOf, type AuthOptions } from "./options.ts"
+import type { AuthObserver } from "./observer.ts"
 import { fromPortable, toPortable, type PortablePrincipal } from "./portable.ts"
 import type { Principal } from "./principal.ts"
 import { unauthenticated } from "./refusal.ts"
@@ -60,6 +61,8 @@ export interface AuthSetting {
   /** Origins of the hub as browsers know it. @default none but the name in `Host` */
   readonly publicUrls?: readonly string[] | undefined
   readonly onError: (error: unknown) => void
+  /** @default not told */
+  readonly observer?: AuthObserver | undefined
   /** The time in ms since 1970. @default Date.now */
   readonly now?: () => number
 }
@@ -69,12 +72,13 @@ const DAY_MS = 86_400_000
 /** Makes what decides over requests and streams. Rejects with `UsageError` for options that cannot be used, before it opens the log. */
 export async function createAuth(
   options: AuthOptions,
-  { openLog, publicUrls = [], onError, now = Date.now }: AuthSetting,
+  { openLog, publicUrls = [], onError, observer, now = Date.now }: AuthSetting,
 ): Promise<Auth> {
   const setting: AuthenticatorOptions = {
     publicUrls,
     useTicket: async (id) => (await control.tell(TICKETS, {}, id)).repeated,
     onError,
+    observer,
     now,
   }
   let authenticator: Authenticator = createAuthenticator(options, setting)
@@ -104,7 +108,14 @@ export async function createAuth(
   })
 
   const admitted = (principal: Principal): Principal => {
-    if (revocations.has(principal)) throw unauthenticated(`${principal.name} is revoked`)
+    if (revocations.has(principal)) throw unauthenticated(`${principal.name} is revoked`, "revoked")
+    return principal
+  }
+
+  /** The same, for a request. */
+  const accepted = (principal: Principal): Principal => {
+    admitted(principal)
+    observer?.onAccepted(principal.method)
     return principal
   }
 
@@ -119,7 +130,7 @@ export async function createAuth(
     },
     authenticate(req, url) {
       const found = authenticator.authenticate(req, url)
-      return found instanceof Promise ? found.then(admitted) : admitted(found)
+      return found instanceof Promise ? found.then(accepted) : accepted(found)
     },
     verify,
     explain: (credential, asked) =>

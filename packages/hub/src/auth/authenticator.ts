@@ -8,8 +8,9 @@ import { createKeys, type Keys } from "./keys.ts"
 import { checkAuthNames, numberOf, type AuthOptions } from "./options.ts"
 import { checkOwnPage } from "./own-page.ts"
 import { createPermissions } from "./permissions.ts"
-import type { Principal } from "./principal.ts"
-import { unauthenticated } from "./refusal.ts"
+import type { AuthObserver } from "./observer.ts"
+import type { AuthMethod, Principal } from "./principal.ts"
+import { AuthRefusal, unauthenticated } from "./refusal.ts"
 import { createTickets, type Tickets } from "./tickets.ts"
 
 /** Finds out on whose behalf a request is made. */
@@ -38,6 +39,7 @@ export interface AuthenticatorOptions {
   /** Marks a ticket as used, at all hubs; resolves to whether it was used before. */
   readonly useTicket: (id: string) => Promise<boolean>
   readonly onError: (error: unknown) => void
+  readonly observer?: AuthObserver | undefined
   /** The time in ms since 1970. */
   readonly now: () => number
 }
@@ -50,7 +52,7 @@ const TICKET_PATHS = new Set(["/events", "/presence/events"])
 /** Makes what authenticates requests. Throws `UsageError` for options that cannot be used. */
 export function createAuthenticator(
   options: AuthOptions,
-  { publicUrls, useTicket, onError, now }: AuthenticatorOptions,
+  { publicUrls, useTicket, onError, observer, now }: AuthenticatorOptions,
 ): Authenticator {
   checkAuthNames(options)
   const keys = createKeys(options.keys ?? [])
@@ -59,11 +61,12 @@ export function createAuthenticator(
     grantsOf: createPermissions(options.permissions ?? []),
     maxLifetime: numberOf("auth.maxTokenLifetime", options.maxTokenLifetime, DAY_MS),
     onError,
+    observer,
     now,
   })
   const anonymousPrincipal = options.anonymous && anonymousOf(options.anonymous)
   const tickets = options.tickets && createTickets(options.tickets, { use: useTicket, now })
-  const forward = options.forward && createForward(options.forward, { onError, now })
+  const forward = options.forward && createForward(options.forward, { onError, observer, now })
   const cookie = options.cookie && (options.cookie.name ?? "__Host-onward")
   const origins = new Set([...publicUrls, ...(options.cookie?.origins ?? [])])
 
@@ -78,7 +81,7 @@ export function createAuthenticator(
     // a token has two dots, and a key none
     if (credential.includes(".")) return issuers.verify(credential)
     const principal = keys.find(credential)
-    if (!principal) throw unauthenticated("the key is not one of auth.keys")
+    if (!principal) throw unauthenticated("the key is not one of auth.keys", "unknown_key")
     return principal
   }
 
@@ -89,18 +92,35 @@ export function createAuthenticator(
     verify,
     anonymous() {
       if (anonymousPrincipal) return anonymousPrincipal
-      throw unauthenticated("no credential")
+      throw unauthenticated("no credential", "no_credential")
     },
     explainGrants: (token) => explainGrants(token, options),
     authenticate(req, url) {
       const acceptsTicket = tickets !== undefined && req.method === "GET" && TICKET_PATHS.has(url.pathname)
       const credential = credentialOf(req, url, { cookie, acceptsTicket })
-      if (credential) return principalOf(credential, req)
-      const asked = forward?.ask(req, () => checkOwnPage(req, origins))
+      if (credential) return by(methodOf(credential), () => principalOf(credential, req))
+      const asked = by("forward", () => forward?.ask(req, () => checkOwnPage(req, origins)))
       if (asked) return asked
       if (anonymousPrincipal) return anonymousPrincipal
-      throw unauthenticated(explainMissing(url))
+      throw unauthenticated(explainMissing(url), "no_credential")
     },
+  }
+}
+
+const methodOf = ({ from, value }: Credential): AuthMethod =>
+  from === "ticket" ? "ticket" : from === "header" && !value.includes(".") ? "key" : "jwt"
+
+/** What `ask` returns; a refusal tells the kind of credential. */
+function by<T extends Principal | Promise<Principal> | undefined>(method: AuthMethod, ask: () => T): T {
+  const refuse = (error: unknown): never => {
+    if (error instanceof AuthRefusal) error.method ??= method
+    throw error
+  }
+  try {
+    const found = ask()
+    return found instanceof Promise ? (found.catch(refuse) as T) : found
+  } catch (error) {
+    return refuse(error)
   }
 }
 
@@ -111,6 +131,7 @@ function lastEventIdOf({ headers }: IncomingMessage): string | undefined {
 
 const anonymousOf = (options: NonNullable<AuthOptions["anonymous"]>): Principal => ({
   name: "anonymous",
+  method: "anonymous",
   grants: grantsOf("anonymous", options),
   expiresAt: Infinity,
   issuedAt: 0,

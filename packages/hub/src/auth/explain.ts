@@ -1,5 +1,5 @@
 import { decodeJwt, decodeProtectedHeader, errors } from "jose"
-import { shown } from "./refusal.ts"
+import { shown, type AuthOutcome } from "./refusal.ts"
 
 interface Checked {
   readonly options: { readonly issuer: string; readonly audience: string | readonly string[] }
@@ -24,6 +24,14 @@ export function explainRejection(error: errors.JOSEError, { options }: Checked, 
     return `the claim ${error.claim} of the token ${whose} is wrong`
   }
   return `the token ${whose} is malformed: ${shown(error.message)}`
+}
+
+/** The same in one word. */
+export function outcomeOf(error: errors.JOSEError): AuthOutcome {
+  if (error instanceof errors.JWTExpired) return "expired"
+  if (error instanceof errors.JWKSNoMatchingKey) return "unknown_key"
+  if (error instanceof errors.JWSSignatureVerificationFailed) return "bad_signature"
+  return error instanceof errors.JWTClaimValidationFailed && error.claim === "aud" ? "wrong_audience" : "malformed"
 }
 
 const secondsBetween = (seconds: number | undefined, now: number): number => Math.round(now / 1_000 - (seconds ?? 0))

@@ -4,6 +4,7 @@ import { addressOf } from "../caller.ts"
 import { HttpError } from "../http-error.ts"
 import { UsageError } from "../usage-error.ts"
 import { Grants, toGrant } from "./grants.ts"
+import type { AuthObserver } from "./observer.ts"
 import { numberOf, type ForwardOptions } from "./options.ts"
 import type { Principal } from "./principal.ts"
 import { AuthRefusal, shown, unauthenticated } from "./refusal.ts"
@@ -25,6 +26,7 @@ export interface Forward {
 
 export interface ForwardSetting {
   readonly onError: (error: unknown) => void
+  readonly observer?: AuthObserver | undefined
   /** The time in ms since 1970. */
   readonly now: () => number
   /** A monotonic time, in ms. @default performance.now */
@@ -39,7 +41,7 @@ interface Question {
 /** Reads the options of forward auth. Throws {@link UsageError}. */
 export function createForward(
   options: ForwardOptions,
-  { onError, now, monotonic = () => performance.now() }: ForwardSetting,
+  { onError, observer, now, monotonic = () => performance.now() }: ForwardSetting,
 ): Forward {
   const url = URL.parse(options.url)
   if (!url || !/^https?:$/.test(url.protocol)) throw new UsageError("auth.forward.url must be an http or https URL")
@@ -60,12 +62,19 @@ export function createForward(
     const asking = open.get(digest)
     if (asking) return asking
     if (open.size >= MAX_OPEN) return Promise.reject(unavailable())
+    const askedAt = monotonic()
+    const told = (outcome: "ok" | "refused" | "error"): void => observer?.onForwardAsked(monotonic() - askedAt, outcome)
     const answer = send(question)
       .then((principal) => {
+        told("ok")
         known.delete(digest)
         if (known.size >= MAX_KNOWN) known.delete(known.keys().next().value as string)
         known.set(digest, { principal, until: monotonic() + cache })
         return principal
+      })
+      .catch((error: unknown) => {
+        told(error instanceof AuthRefusal ? "refused" : "error")
+        throw error
       })
       .finally(() => open.delete(digest))
     open.set(digest, answer)
@@ -82,9 +91,10 @@ export function createForward(
         signal: AbortSignal.timeout(timeout),
       })
       const text = await response.text()
-      if (response.status === 401) throw unauthenticated("the server of forward auth answered 401")
+      if (response.status === 401) throw unauthenticated("the server of forward auth answered 401", "refused")
       if (response.status === 403) {
-        throw new AuthRefusal(403, "forbidden", "This is not allowed.", "the server of forward auth answered 403")
+        const reason = "the server of forward auth answered 403"
+        throw new AuthRefusal(403, "forbidden", "This is not allowed.", { reason, outcome: "refused" })
       }
       if (response.status !== 200 || text.length > MAX_ANSWER)
         throw new Error(`it answered with status ${response.status} and ${text.length} characters`)
@@ -121,6 +131,7 @@ export function createForward(
     }
     return {
       name: userId === undefined ? "a session of forward auth" : `user "${shown(userId)}" of forward auth`,
+      method: "forward",
       issuer: "forward",
       ...(userId !== undefined && { userId }),
       grants: { publish: grantsOf("publish"), subscribe: grantsOf("subscribe") },

@@ -1,6 +1,7 @@
 import type { JWTVerifyOptions } from "jose"
 import { UsageError } from "../usage-error.ts"
 import { fetchJwks } from "./fetch-jwks.ts"
+import type { AuthObserver } from "./observer.ts"
 import { createJwks, type Jwks } from "./jwks.ts"
 import { numberOf, type IssuerOptions } from "./options.ts"
 import { readVerificationKey, type VerificationKey } from "./verification-key.ts"
@@ -17,6 +18,7 @@ interface Reporting {
   readonly onError: (error: unknown) => void
   /** A monotonic time, in ms. @default performance.now */
   readonly monotonic?: (() => number) | undefined
+  readonly observer?: AuthObserver | undefined
 }
 
 /**
@@ -37,7 +39,7 @@ export function readIssuers(
   return issuers
 }
 
-function readIssuer(options: IssuerOptions, path: string, { onError, monotonic }: Reporting): Issuer {
+function readIssuer(options: IssuerOptions, path: string, { onError, observer, monotonic }: Reporting): Issuer {
   const { issuer, audience, jwks: address, allowPrivateJwks: allowPrivate = false } = options
   if (typeof issuer !== "string" || issuer === "") throw new UsageError(`${path}.issuer must be the iss of its tokens`)
   const audiences: string[] = typeof audience === "string" ? [audience] : [...(audience ?? [])]
@@ -56,6 +58,7 @@ function readIssuer(options: IssuerOptions, path: string, { onError, monotonic }
       createJwks({
         url: url.href,
         load: () => fetchJwks(url, { allowPrivate }),
+        ...(observer && { onLoad: (isLoaded) => observer.onJwksFetched(isLoaded) }),
         onError,
         ...(monotonic && { monotonic }),
       }),

@@ -1,4 +1,5 @@
 import { readIssuers } from "./issuer.ts"
+import type { AuthObserver } from "./observer.ts"
 import type { IssuerOptions } from "./options.ts"
 import type { GrantsOfClaims } from "./permissions.ts"
 import type { Principal } from "./principal.ts"
@@ -14,6 +15,7 @@ export interface IssuersOptions {
   /** Longest remaining life of a token, in ms. */
   readonly maxLifetime: number
   readonly onError: (error: unknown) => void
+  readonly observer?: AuthObserver | undefined
   /** The time in ms since 1970. */
   readonly now: () => number
   /** A monotonic time, in ms. @default performance.now */
@@ -23,8 +25,16 @@ export interface IssuersOptions {
 export type Issuers = Verifier<Principal>
 
 /** Reads the issuers of tokens for Onward's own API. Throws `UsageError`. */
-export function createIssuers({ issuers, grantsOf, maxLifetime, onError, now, monotonic }: IssuersOptions): Issuers {
-  const known = readIssuers(issuers, "auth.issuers", { onError, monotonic })
+export function createIssuers({
+  issuers,
+  grantsOf,
+  maxLifetime,
+  onError,
+  observer,
+  now,
+  monotonic,
+}: IssuersOptions): Issuers {
+  const known = readIssuers(issuers, "auth.issuers", { onError, observer, monotonic })
   return createVerifier({
     issuerOf: (iss) => known.get(String(iss)),
     isAccepted: (typ) => typ === undefined || TYPES.test(typ),

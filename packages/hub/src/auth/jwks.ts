@@ -14,6 +14,8 @@ export interface JwksOptions {
   readonly load: () => Promise<JSONWebKeySet>
   /** Names the key set in errors. */
   readonly url: string
+  /** Called after each attempt to load. @default not called */
+  readonly onLoad?: (isLoaded: boolean) => void
   readonly onError: (error: unknown) => void
   /** A monotonic time, in ms. @default performance.now */
   readonly monotonic?: () => number
@@ -27,7 +29,7 @@ export interface Jwks {
 }
 
 /** Keeps a key set: read when first needed, again when it is old, and when a token has a key that is not in it. */
-export function createJwks({ load, url, onError, monotonic = () => performance.now() }: JwksOptions): Jwks {
+export function createJwks({ load, url, onLoad, onError, monotonic = () => performance.now() }: JwksOptions): Jwks {
   let keys: JWTVerifyGetKey | undefined
   let loadedAt = -Infinity
   let triedAt = -Infinity
@@ -38,8 +40,10 @@ export function createJwks({ load, url, onError, monotonic = () => performance.n
     try {
       keys = createLocalJWKSet(await load())
       loadedAt = monotonic()
+      onLoad?.(true)
       return true
     } catch (error) {
+      onLoad?.(false)
       const cause = error instanceof Error ? error.message : String(error)
       onError(
         new Error(

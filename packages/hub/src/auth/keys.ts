@@ -51,6 +51,7 @@ function principalOf({ name, admin = false, publish = ["*"], subscribe }: KeyOpt
   if (typeof name !== "string" || name === "") throw new UsageError(`auth.${path}.name must be a text, for the log`)
   return {
     name: `key "${name}"`,
+    method: "key",
     grants: grantsOf(path, { publish, ...(subscribe && { subscribe }) }),
     expiresAt: Infinity,
     issuedAt: 0,

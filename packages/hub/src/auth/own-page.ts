@@ -19,7 +19,10 @@ export function checkOwnPage({ method = "", headers }: IncomingMessage, origins:
     403,
     "cookie_not_allowed",
     "A cookie is not accepted from this page. Send the request from a page of the hub, or with an Authorization header.",
-    `the cookie is not accepted from ${from}: add the origin to auth.cookie.origins`,
+    {
+      reason: `the cookie is not accepted from ${from}: add the origin to auth.cookie.origins`,
+      outcome: "blocked_origin",
+    },
   )
 }
 

@@ -1,5 +1,5 @@
 import { Grants } from "./grants.ts"
-import type { Action, Principal } from "./principal.ts"
+import type { Action, AuthMethod, Principal } from "./principal.ts"
 
 /** A principal as other hubs read it, from the control log or a ticket: its grants and never its credential. */
 export interface PortablePrincipal {
@@ -10,6 +10,7 @@ export interface PortablePrincipal {
   readonly grants: Readonly<Record<Action, readonly string[]>>
   readonly expiresAt: number
   readonly issuedAt: number
+  readonly method: AuthMethod
 }
 
 export const toPortable = ({
@@ -20,6 +21,7 @@ export const toPortable = ({
   grants,
   expiresAt,
   issuedAt,
+  method,
 }: Principal): PortablePrincipal => ({
   name,
   issuer,
@@ -28,6 +30,7 @@ export const toPortable = ({
   grants: { publish: [...grants.publish], subscribe: [...grants.subscribe] },
   expiresAt,
   issuedAt,
+  method,
 })
 
 export const fromPortable = ({ issuer, userId, tokenId, grants, ...rest }: PortablePrincipal): Principal => ({

@@ -35,6 +35,7 @@ export function principalOfClaims(claims: JWTPayload, rules: Rules): Principal {
   if (issuedAt > now + tolerance) throw unauthenticated("the token was issued in the future (iat)")
   return {
     name: `${id === undefined ? "a token" : `user "${shown(id)}"`} of "${issuer}"`,
+    method: "jwt",
     issuer,
     ...(id !== undefined && { userId: id }),
     grants: grantsFor(claims, rules),

@@ -6,13 +6,18 @@ export type Claims = Readonly<Record<string, unknown>>
 /** What a principal can be allowed to do on a topic. */
 export type Action = "publish" | "subscribe"
 
+/** The kind of a credential. */
+export type AuthMethod = "key" | "jwt" | "ticket" | "forward" | "anonymous" | "mercure0" | "mercure1"
+
 /**
  * On whose behalf a request is made, and what it may do. Each credential (key, token, cookie, ticket, answer of forward auth, none) becomes
- * one, and nothing behind this type knows which it was.
+ * one, and what is allowed does not depend on which it was.
  */
 export interface Principal {
   /** What the log calls it. */
   readonly name: string
+  /** The kind of its credential. */
+  readonly method: AuthMethod
   /** Its issuer: the `iss` of its token. */
   readonly issuer?: string
   /** The user, among those of its issuer. */

@@ -55,9 +55,8 @@ export function authRoutes(auth: Auth, bodies: Bodies): [path: string, route: Ro
 }
 
 const notAdmin = (principal: Principal): AuthRefusal =>
-  new AuthRefusal(
-    403,
-    "not_admin",
-    "The credential does not allow this. Use a key with admin.",
-    `${principal.name} is not a key with admin`,
-  )
+  new AuthRefusal(403, "not_admin", "The credential does not allow this. Use a key with admin.", {
+    reason: `${principal.name} is not a key with admin`,
+    outcome: "no_grant",
+    method: principal.method,
+  })

@@ -147,8 +147,9 @@ export function createSessions({ perUser, isRevoked, now }: SessionsOptions): Se
   return {
     open(principal, topics) {
       // it may have become invalid while the credential was checked
-      if (principal.expiresAt <= now()) throw unauthenticated(`the credential of ${principal.name} has just expired`)
-      if (isRevoked(principal)) throw unauthenticated(`${principal.name} is revoked`)
+      if (principal.expiresAt <= now())
+        throw unauthenticated(`the credential of ${principal.name} has just expired`, "expired")
+      if (isRevoked(principal)) throw unauthenticated(`${principal.name} is revoked`, "revoked")
       if ((users.get(userOf(principal) ?? "") ?? 0) >= perUser) {
         throw new HttpError(
           429,

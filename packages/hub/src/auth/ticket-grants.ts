@@ -31,6 +31,7 @@ function userOf({ topic: topics, userId: [userId] = [], expiresIn: [expiresIn] =
   if (!topics || userId === undefined) throw invalid("give `userId` and `topic`")
   const user = {
     name: `user "${shown(userId)}" of a ticket`,
+    method: "ticket" as const,
     issuer: "ticket",
     userId,
     expiresAt: Date.now() + (expiresIn === undefined ? HOUR_MS : Number(expiresIn) * 1_000),

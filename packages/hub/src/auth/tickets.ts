@@ -48,10 +48,14 @@ export function createTickets(options: TicketOptions, { use, now }: TicketsOptio
       })
       const { jti, useBy, principal } = payload as { jti: string; useBy: number; principal: PortablePrincipal }
       const { expiresAt } = principal
-      return { id: jti, useBy, principal: fromPortable({ ...principal, expiresAt: expiresAt ?? Infinity }) }
+      return {
+        id: jti,
+        useBy,
+        principal: fromPortable({ ...principal, method: "ticket", expiresAt: expiresAt ?? Infinity }),
+      }
     } catch (error) {
       if (!(error instanceof errors.JOSEError)) throw error
-      throw unauthenticated("the ticket is not one of this hub, or its secret has changed")
+      throw unauthenticated("the ticket is not one of this hub, or its secret has changed", "bad_signature")
     }
   }
 
@@ -71,10 +75,10 @@ export function createTickets(options: TicketOptions, { use, now }: TicketsOptio
       const { id, useBy, principal } = await read(ticket)
       const { name, expiresAt } = principal
       if (expiresAt <= now())
-        throw unauthenticated(`the grants of the ticket of ${name} expired ${since(expiresAt)} s ago`)
+        throw unauthenticated(`the grants of the ticket of ${name} expired ${since(expiresAt)} s ago`, "expired")
       if (reconnect && lastEventId !== undefined) return principal
-      if (useBy <= now()) throw unauthenticated(`the ticket of ${name} had to be used ${since(useBy)} s ago`)
-      if (await use(id)) throw unauthenticated(`the ticket of ${name} was used before`)
+      if (useBy <= now()) throw unauthenticated(`the ticket of ${name} had to be used ${since(useBy)} s ago`, "expired")
+      if (await use(id)) throw unauthenticated(`the ticket of ${name} was used before`, "used")
       return principal
     },
   }

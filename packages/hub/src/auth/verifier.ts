@@ -1,6 +1,6 @@
 import { decodeJwt, decodeProtectedHeader, errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from "jose"
 import { hash } from "node:crypto"
-import { explainRejection } from "./explain.ts"
+import { explainRejection, outcomeOf } from "./explain.ts"
 import type { Issuer } from "./issuer.ts"
 import type { Jwks } from "./jwks.ts"
 import { AuthRefusal, shown, unauthenticated } from "./refusal.ts"
@@ -42,7 +42,9 @@ export function createVerifier<Result extends { readonly expiresAt: number }>({
   async function verify(token: string, digest: string): Promise<Result> {
     const issuer = issuerFor(token)
     const claims = await check(token, issuer).catch((error: unknown) => {
-      throw error instanceof errors.JOSEError ? unauthenticated(explainRejection(error, issuer, token, now())) : error
+      throw error instanceof errors.JOSEError
+        ? unauthenticated(explainRejection(error, issuer, token, now()), outcomeOf(error))
+        : error
     })
     const result = read(claims, issuer)
     if (known.size >= MAX_KNOWN) known.delete(known.keys().next().value as string)
@@ -57,7 +59,7 @@ export function createVerifier<Result extends { readonly expiresAt: number }>({
       if (!isAccepted(typ)) throw unauthenticated(`a token of type "${shown(typ)}" is for another use`)
       const { iss } = decodeJwt(token)
       const issuer = issuerOf(iss)
-      if (!issuer) throw unauthenticated(`no key for the issuer "${shown(iss)}"`)
+      if (!issuer) throw unauthenticated(`no key for the issuer "${shown(iss)}"`, "unknown_issuer")
       if (!issuer.algorithms.includes(String(alg))) {
         throw unauthenticated(`alg ${shown(alg)} is not allowed for the issuer "${issuer.options.issuer}"`)
       }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util"
 import type { AuthOptions } from "../auth/index.ts"
+import { canReload, resolveWebhooks } from "../webhooks/index.ts"
 import type { Config } from "./complete.ts"
 import { settings } from "./settings.ts"
 
@@ -16,8 +17,11 @@ export interface Reloaded {
 /** Compares the configuration of a running hub with a new one. */
 export function mergeReloaded(old: Config, next: Config): Reloaded {
   const changed = settings.filter(({ path }) => !isDeepStrictEqual(valueAt(old, path), valueAt(next, path)))
+  const hasHooks = canReload(resolveWebhooks(old.webhooks), resolveWebhooks(next.webhooks))
   const hasAuth = old.auth !== undefined && next.auth !== undefined
-  const applied = changed.filter(({ isReloadable, path }) => isReloadable && (hasAuth || path[0] !== "auth"))
+  const isBound = ([name]: readonly string[]): boolean =>
+    (name === "auth" && !hasAuth) || (name === "webhooks" && !hasHooks)
+  const applied = changed.filter(({ isReloadable, path }) => isReloadable && !isBound(path))
   const config = { ...structuredClone(old), ...(hasAuth && { auth: mergeAuth(old.auth, next.auth) }) }
   for (const { path } of applied) if (path[0] !== "auth") put(config, path, valueAt(next, path))
   return {

@@ -22,5 +22,6 @@ export const webhooks = settingOr(
     default: [],
     flag: null,
     isSecret: true,
+    isReloadable: true,
   },
 )

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http"
-import { AuthRefusal, type Action } from "../auth/index.ts"
+import { AuthRefusal, type Action, type AuthObserver } from "../auth/index.ts"
 import { dialectOfToken, findToken, type Credential } from "./credentials.ts"
 import type { Dialect } from "./dialect.ts"
 import { foreignPage } from "./page-origin.ts"
@@ -32,7 +32,7 @@ export interface Identify {
   viewer(request: Identified, standard: Dialect): Promise<Identity>
 }
 
-export function createIdentify(settings: MercureSettings, tokens: Tokens): Identify {
+export function createIdentify(settings: MercureSettings, tokens: Tokens, observer?: AuthObserver): Identify {
   const { dialects, publishOrigins } = settings
   const cookies: Readonly<Record<Dialect, string>> = { 0: settings.legacyCookie, 1: settings.cookie }
 
@@ -49,9 +49,11 @@ export function createIdentify(settings: MercureSettings, tokens: Tokens): Ident
     { dialect, place }: { readonly dialect: Dialect; readonly place: Place },
   ): Promise<MercureToken> {
     try {
-      return await tokens.verify(token, action)
+      const verified = await tokens.verify(token, action)
+      observer?.onAccepted(verified.principal.method)
+      return verified
     } catch (error) {
-      throw error instanceof AuthRefusal ? refusalsOf(dialect, place.metadata).invalidToken(error.reason) : error
+      throw error instanceof AuthRefusal ? refusalsOf(dialect, place.metadata).invalidToken(error) : error
     }
   }
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Hub, Log } from "onward"
-import type { Auth } from "../auth/index.ts"
+import type { Auth, AuthObserver } from "../auth/index.ts"
 import { createBodies } from "../body.ts"
 import { FORM, formPairs, mediaTypeOf } from "../form.ts"
 import { HttpError } from "../http-error.ts"
@@ -13,7 +13,7 @@ import { createPlaces, metadataPathOf, resourcesOf, type Place } from "./place.t
 import { createPublish } from "./publish.ts"
 import type { MercureSettings } from "./setting.ts"
 import { createSubscribe } from "./subscribe.ts"
-import { createSubscribers } from "./subscribers.ts"
+import { createSubscribers, type SubscribersObserver } from "./subscribers.ts"
 import { createSubscriptionApi } from "./subscription-api.ts"
 import { createTokens } from "./tokens.ts"
 
@@ -33,9 +33,14 @@ export interface MercureOptions {
   /** Maximum size of all bodies handled at once, in bytes. */
   readonly bodiesBytes: number
   readonly onError: (error: unknown) => void
+  /** @default not told */
+  readonly observer?: MercureObserver | undefined
   /** The time in ms since 1970. @default Date.now */
   readonly now?: () => number
 }
+
+/** Is told what the endpoint does, for metrics. */
+export interface MercureObserver extends AuthObserver, SubscribersObserver {}
 
 /** The endpoint of the Mercure protocol, in both its dialects (HUB of dunglas/mercure 0.x, draft-dunglas-mercure-08). */
 export interface Mercure {
@@ -47,15 +52,17 @@ export interface Mercure {
 
 /** Creates the Mercure endpoint. Throws `UsageError` for settings that cannot be used. */
 export function createMercure(options: MercureOptions): Mercure {
-  const { hub, log, auth, settings, publicUrls, isTls, retry, bodiesBytes, onError, now = Date.now } = options
+  const { hub, log, auth, settings, publicUrls, isTls, retry, bodiesBytes, onError, observer, now = Date.now } = options
   const { path } = settings
   const placeOf = createPlaces({ settings, publicUrls, isTls })
-  const tokens = createTokens({ settings, resources: resourcesOf(settings, publicUrls), onError, now })
-  const identify = createIdentify(settings, tokens)
+  const tokens = createTokens({ settings, resources: resourcesOf(settings, publicUrls), onError, observer, now })
+  const identify = createIdentify(settings, tokens, observer)
   const bodies = createBodies({ maxBytes: MAX_BODY, totalBytes: bodiesBytes })
   const publish = createPublish({ hub, auth, settings, tokens, identify, bodies })
   const root = `${path}/subscriptions`
-  const subscribers = settings.subscriptions ? createSubscribers({ hub, root, grace: settings.grace }) : undefined
+  const subscribers = settings.subscriptions
+    ? createSubscribers({ hub, root, grace: settings.grace, observer })
+    : undefined
   const subscribe = createSubscribe({ hub, log, auth, settings, identify, subscribers, retry })
   const api = subscribers && createSubscriptionApi({ settings, tokens, identify, subscribers, root })
 

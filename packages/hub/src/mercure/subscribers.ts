@@ -37,16 +37,29 @@ export interface SubscribersOptions {
   readonly root: string
   /** How long after its end a stream is told as ended, in ms. A client whose token expires reconnects within it. */
   readonly grace: number
+  readonly observer?: SubscribersObserver | undefined
+}
+
+/** Is told of the subscriptions of this process, for metrics. */
+export interface SubscribersObserver {
+  /** A stream with subscriptions opened, or ended. */
+  onSubscriber(change: 1 | -1): void
+  /** Subscription events were published: `active` when the stream opened, else because it ended. */
+  onSubscriptionEvents(count: number, active: boolean): void
 }
 
 /** Creates the list of subscriptions. Each connect and disconnect is told in private updates. */
-export function createSubscribers({ hub, root, grace }: SubscribersOptions): Subscribers {
+export function createSubscribers({ hub, root, grace, observer }: SubscribersOptions): Subscribers {
   const told = (subscriber: string, data: unknown, active: boolean): Message[] =>
     announcements(data as readonly Subscription[], { subscriber, root, active })
   const attendance = createAttendance(hub, {
     name: "mercure",
     grace,
-    onLeave: ({ id, data }) => told(id, data, false),
+    onLeave({ id, data }) {
+      const events = told(id, data, false)
+      observer?.onSubscriptionEvents(events.length, false)
+      return events
+    },
   })
   return {
     async join(res, { selectors, token, base, isResuming }) {
@@ -59,13 +72,19 @@ export function createSubscribers({ hub, root, grace }: SubscribersOptions): Sub
       })
       const id = `urn:uuid:${randomUUID()}`
       const identity = identityOf(token, data)
+      const announce = told(id, data, true)
       const joined = await attendance.join({
         id,
         data,
         ...(identity !== undefined && { identity, returns: isResuming }),
-        announce: told(id, data, true),
+        announce,
       })
-      leave = () => joined.leave()
+      observer?.onSubscriber(1)
+      if (!joined.isBack) observer?.onSubscriptionEvents(announce.length, true)
+      leave = () => {
+        observer?.onSubscriber(-1)
+        joined.leave()
+      }
       if (hasLeft) leave()
     },
     async list() {

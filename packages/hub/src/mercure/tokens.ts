@@ -7,6 +7,7 @@ import {
   readIssuers,
   unauthenticated,
   type Action,
+  type AuthObserver,
   type Issuer,
   type Principal,
   type Verifier,
@@ -40,6 +41,7 @@ export interface TokensOptions {
   /** Values of `aud` that tokens of Mercure 1.0 may have; the first is the base of relative patterns. */
   readonly resources: readonly string[]
   readonly onError: (error: unknown) => void
+  readonly observer?: AuthObserver | undefined
   /** The time in ms since 1970. */
   readonly now: () => number
 }
@@ -49,7 +51,7 @@ const HMAC = /^HS(?:256|384|512)$/
 const MAX_USER_ID = 256
 
 /** Reads the keys of both dialects. Throws `UsageError`. */
-export function createTokens({ settings, resources, onError, now }: TokensOptions): Tokens {
+export function createTokens({ settings, resources, onError, observer, now }: TokensOptions): Tokens {
   const { publisher, subscriber, issuers, dialects } = settings
   const isOpen = (dialect: Dialect): boolean => dialects.includes(dialect)
   const legacy = (key: LegacyKey | undefined, name: string): Verifier<MercureToken> | undefined =>
@@ -60,7 +62,7 @@ export function createTokens({ settings, resources, onError, now }: TokensOption
       actions?.includes(action) === false ? [] : [{ ...issuer, audience: resources }],
     )
     if (!isOpen(1) || own.length === 0) return undefined
-    const known = readIssuers(own, "mercure.issuers", { onError })
+    const known = readIssuers(own, "mercure.issuers", { onError, observer })
     return createVerifier({
       issuerOf: (iss) => known.get(String(iss)),
       isAccepted: isAccessToken,
@@ -143,6 +145,7 @@ function meaning(dialect: Dialect, { sub, exp, iat, jti }: JWTPayload, { issuer,
   const isUser = typeof sub === "string" && sub !== "" && sub.length <= MAX_USER_ID && sub.isWellFormed()
   const principal: Principal = {
     name: `${isUser ? `user ${JSON.stringify(sub)}` : "a token"} of ${JSON.stringify(issuer)}`,
+    method: `mercure${dialect}`,
     issuer,
     ...(isUser && { userId: sub }),
     grants: grantNothing,

@@ -1,7 +1,9 @@
-import type { Hub, Log } from "onward"
-import { measureLog } from "../admin/log-size.ts"
+import type { Hub } from "onward"
+import { measureLog, tailLag } from "../admin/log-size.ts"
+import type { Store } from "../store.ts"
+import type { Webhooks } from "../webhooks/index.ts"
 import type { Counting } from "./counting.ts"
-import { logFamilies, processFamilies } from "./gauges.ts"
+import { logFamilies, processFamilies, tailFamilies, webhookFamilies } from "./gauges.ts"
 import type { Family } from "./tallies.ts"
 
 /** The text of a scrape, and its media type. */
@@ -12,10 +14,10 @@ export interface Exposition {
 
 export interface ScrapeOptions {
   readonly hub: Hub
-  readonly log: Log
-  /** The setting `log`. */
-  readonly logAddress: string
+  readonly store: Pick<Store, "log" | "bytes">
   readonly counting: Counting
+  /** Undefined without webhooks. */
+  readonly webhooks: Webhooks | undefined
   readonly version: string
 }
 
@@ -31,7 +33,7 @@ export interface Scrape {
 }
 
 /** Loads prom-client, which only a hub with an admin port needs, and begins to measure the process. */
-export async function createScrape({ hub, log, logAddress, counting, version }: ScrapeOptions): Promise<Scrape> {
+export async function createScrape({ hub, store, counting, webhooks, version }: ScrapeOptions): Promise<Scrape> {
   const { AggregatorRegistry, collectDefaultMetrics, Registry } = (await import("prom-client")).default
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
@@ -45,12 +47,18 @@ export async function createScrape({ hub, log, logAddress, counting, version }: 
 
   return {
     async families() {
-      return [...counting.families(), ...processFamilies(hub, counting, version), ...(await standardFamilies())]
+      return [
+        ...counting.families(),
+        ...processFamilies(hub, counting, version),
+        ...tailFamilies(await tailLag(store.log, hub.stats().position)),
+        ...(webhooks ? webhookFamilies(webhooks.status()) : []),
+        ...(await standardFamilies()),
+      ]
     },
 
     async write(workers, accept) {
       const isOpen = accept?.includes("application/openmetrics-text") === true
-      const ofLog = logFamilies(await measureLog(log, logAddress), Date.now())
+      const ofLog = logFamilies(await measureLog(store), Date.now())
       const all = [...workers, ofLog].map((families) => (isOpen ? families.map(withoutTotal) : families))
       const summed = AggregatorRegistry.aggregate(all)
       const contentType = isOpen ? OPENMETRICS_CONTENT_TYPE : PROMETHEUS_CONTENT_TYPE

@@ -31,6 +31,10 @@ interface Named {
 export interface Tally {
   /** Adds to the sum of these values of the labels. */
   add(values: readonly string[], by?: number): void
+  /** The sums, by the values of one label. */
+  by(label: string): Map<string, number>
+  /** The sum of all series. */
+  readonly total: number
   family(): Family
 }
 
@@ -58,6 +62,17 @@ export function createTally({ name, help, labels = [] }: Named): Tally {
     add(values, by = 1) {
       const key = keyOf(series, values)
       series.set(key, (series.get(key) ?? 0) + by)
+    },
+    by(label) {
+      const sums = new Map<string, number>()
+      for (const [key, value] of series) {
+        const of = labelsOf(labels, key)[label] ?? ""
+        sums.set(of, (sums.get(of) ?? 0) + value)
+      }
+      return sums
+    },
+    get total() {
+      return series.values().reduce((sum, value) => sum + value, 0)
     },
     family: () =>
       family(

@@ -2,7 +2,7 @@ import type { Position } from "onward/log"
 import { backoff } from "./backoff.ts"
 import type { Webhook } from "./options.ts"
 import type { Progress } from "./record.ts"
-import type { Send } from "./send.ts"
+import type { Outcome, Send } from "./send.ts"
 import type { Timing } from "./timing.ts"
 
 /** Deliveries that are under way at once. */
@@ -28,6 +28,23 @@ interface Pending extends Delivery {
   failures: number
 }
 
+/** How the deliveries of a webhook go, for operators. Times are in ms since 1970. */
+export interface WebhookStatus {
+  /** Its name, else the host of its URL. */
+  readonly name: string
+  readonly host: string
+  readonly events: readonly string[]
+  /** Whether this process delivers; one of all hubs does. */
+  readonly isDelivering: boolean
+  /** Events that wait. */
+  readonly waiting: number
+  /** Attempts of this process by their outcome, and events that were dropped. */
+  readonly outcomes: Readonly<Record<Outcome | "dropped", number>>
+  readonly deliveredAt: number | undefined
+  /** Why the last attempts failed; undefined after one that succeeded. */
+  readonly failing: { readonly since: number; readonly attempts: number; readonly reason: string } | undefined
+}
+
 export interface DeliveriesOptions {
   readonly hook: Webhook
   readonly send: Send
@@ -42,7 +59,7 @@ export interface DeliveriesOptions {
 
 /** The events that wait for one webhook, in the order of the queue. Every hub keeps them; the one that holds the lease delivers them. */
 export class Deliveries {
-  readonly #options: DeliveriesOptions
+  #options: DeliveriesOptions
   /** By position, in order. */
   readonly #pending = new Map<Position, Pending>()
   /** By key, in order: the first of each is sent next. */
@@ -56,11 +73,37 @@ export class Deliveries {
   #underWay = 0
   #failures = 0
   #reportedAt = -Infinity
+  readonly #outcomes = { delivered: 0, status: 0, timeout: 0, unreachable: 0, private_address: 0, dropped: 0 }
+  #deliveredAt: number | undefined
+  #failing: WebhookStatus["failing"]
   #cancelPause: (() => void) | undefined
   #stop: AbortController | undefined
 
   constructor(options: DeliveriesOptions) {
     this.#options = options
+  }
+
+  /** Uses other settings from now on, of a webhook with the same key. Events that wait stay as they are. */
+  use({ hook, send }: Pick<DeliveriesOptions, "hook" | "send">): void {
+    this.#options = { ...this.#options, hook, send }
+    // the mistake may be mended
+    if (!this.#stop) return
+    this.stop()
+    this.start()
+  }
+
+  get status(): WebhookStatus {
+    const { label, url, events } = this.#options.hook
+    return {
+      name: label,
+      host: url.host,
+      events: [...events],
+      isDelivering: this.#stop !== undefined && this.#options.mayDeliver(),
+      waiting: this.#pending.size,
+      outcomes: { ...this.#outcomes },
+      deliveredAt: this.#deliveredAt,
+      failing: this.#failing,
+    }
   }
 
   /** An entry of the queue was read: `delivery` if it is for this webhook. */
@@ -151,11 +194,14 @@ export class Deliveries {
   async #deliver(pending: Pending, stop: AbortController): Promise<void> {
     const { timing, send, onProgress } = this.#options
     this.#underWay++
-    const { failure, retryAfter = 0 } = await send(pending.position, pending.body, timing.now(), stop.signal)
+    const { outcome, failure, retryAfter = 0 } = await send(pending.position, pending.body, timing.now(), stop.signal)
     this.#underWay--
     if (stop.signal.aborted) return this.#pump()
+    this.#outcomes[outcome]++
     if (failure === undefined) {
       this.#failures = 0
+      this.#failing = undefined
+      this.#deliveredAt = timing.now()
       this.#done.add(pending.position)
       this.#remove(pending)
       onProgress()
@@ -167,6 +213,8 @@ export class Deliveries {
 
   #fail(pending: Pending, failure: string, retryAfter: number): void {
     const { timing, hook, report } = this.#options
+    const { since = timing.now(), attempts = 0 } = this.#failing ?? {}
+    this.#failing = { since, attempts: attempts + 1, reason: failure }
     if (timing.now() - pending.time > GIVE_UP_MS) return this.#drop(pending, failure)
     pending.failures++
     this.#failures++
@@ -198,7 +246,10 @@ export class Deliveries {
 
   #drop(pending: Pending, why: string): void {
     const { hook, report } = this.#options
-    if (this.#stop) report(`The webhook at ${hook.url.host} does not get the event ${pending.position}: ${why}.`)
+    if (this.#stop) {
+      this.#outcomes.dropped++
+      report(`The webhook at ${hook.url.host} does not get the event ${pending.position}: ${why}.`)
+    }
     this.#done.add(pending.position)
     this.#remove(pending)
   }

@@ -36,6 +36,8 @@ export interface WebhookOptions {
 export interface Webhook {
   /** Names its progress in the queue, without telling its URL. */
   readonly key: string
+  /** What operators see: its name, else the host of its URL; unique. */
+  readonly label: string
   readonly url: URL
   readonly events: ReadonlySet<WebhookEvent>
   readonly topics: readonly string[]
@@ -57,7 +59,12 @@ export function resolveWebhooks(all: readonly WebhookOptions[]): Webhook[] {
   if (twice >= 0) {
     throw new UsageError(`webhooks[${twice}] has the name or URL of another one. Give each a \`name\` of its own.`)
   }
-  return hooks
+  const labels = new Map(hooks.map(({ label }) => [label, 0]))
+  return hooks.map((hook) => {
+    const number = (labels.get(hook.label) ?? 0) + 1
+    labels.set(hook.label, number)
+    return number === 1 ? hook : { ...hook, label: `${hook.label} (${number})` }
+  })
 }
 
 function resolveWebhook(options: WebhookOptions, at: number): Webhook {
@@ -86,6 +93,7 @@ function resolveWebhook(options: WebhookOptions, at: number): Webhook {
       .update(name ?? given)
       .digest("hex")
       .slice(0, 16),
+    label: name ?? url.host,
     url,
     events: new Set(events),
     topics: topics.filter((topic) => !isPattern(topic)),

@@ -1,14 +1,19 @@
 import { request as requestPlain } from "node:http"
 import { request } from "node:https"
-import { checkHost, lookUpPublic } from "../public-address.ts"
+import { checkHost, lookUpPublic, PrivateAddress } from "../public-address.ts"
 import type { Webhook } from "./options.ts"
 import { signatureOf } from "./sign.ts"
 
 /** How much of an answer is read, in bytes: enough to use the connection again for a short one. */
 const MAX_ANSWER = 16_384
 
-/** What became of an attempt: undefined, or why it failed. */
+/** What became of an attempt, in one word for metrics. */
+export type Outcome = "delivered" | "status" | "timeout" | "unreachable" | "private_address"
+
+/** What became of an attempt. */
 export interface Attempt {
+  readonly outcome: Outcome
+  /** Why it failed, for people; undefined when it did not. */
   readonly failure?: string
   /** How long the receiver asks to wait, in ms. */
   readonly retryAfter?: number
@@ -26,7 +31,7 @@ export function createSend({ url, secrets, timeout, isAllowed }: Webhook): Send 
 
   return (id, body, now, signal) =>
     new Promise((resolve) => {
-      const fail = (failure: string): void => resolve({ failure })
+      const fail = (outcome: Outcome, failure: string): void => resolve({ outcome, failure })
       const ended = AbortSignal.any([signal, AbortSignal.timeout(timeout)])
       try {
         checkHost(url, rule)
@@ -42,9 +47,10 @@ export function createSend({ url, secrets, timeout, isAllowed }: Webhook): Send 
             "webhook-signature": signatureOf(body, secrets, now),
           },
         })
-        sent.once("error", (error) =>
-          fail(ended.aborted && !signal.aborted ? `it did not answer within ${timeout} ms` : error.message),
-        )
+        sent.once("error", (error) => {
+          if (ended.aborted && !signal.aborted) fail("timeout", `it did not answer within ${timeout} ms`)
+          else fail(error instanceof PrivateAddress ? "private_address" : "unreachable", error.message)
+        })
         sent.once("response", (answer) => {
           const { statusCode = 0, headers } = answer
           let size = 0
@@ -54,16 +60,17 @@ export function createSend({ url, secrets, timeout, isAllowed }: Webhook): Send 
           })
           answer.on("error", () => {})
           // the status says everything; waiting for the rest of the answer would let it hold up the next delivery
-          if (statusCode >= 200 && statusCode < 300) return resolve({})
+          if (statusCode >= 200 && statusCode < 300) return resolve({ outcome: "delivered" })
           const after = Number(headers["retry-after"])
           resolve({
+            outcome: "status",
             failure: `it answered with status ${statusCode}`,
             ...(after > 0 && { retryAfter: after * 1_000 }),
           })
         })
         sent.end(body)
       } catch (error) {
-        fail((error as Error).message)
+        fail(error instanceof PrivateAddress ? "private_address" : "unreachable", (error as Error).message)
       }
     })
 }

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto"
 import type { HubObservation, Presence } from "onward"
-import type { Entry, Log } from "onward/log"
+import type { Entry, Log, Position } from "onward/log"
 import { followLog } from "../follow-log.ts"
 import { Announced } from "./announced.ts"
 import { createAnnouncer } from "./announcer.ts"
-import { Deliveries, type Delivery } from "./deliveries.ts"
+import { Deliveries, type Delivery, type WebhookStatus } from "./deliveries.ts"
 import { createLease, type Lease } from "./lease.ts"
 import type { Webhook, WebhookEvent } from "./options.ts"
 import {
@@ -52,6 +52,10 @@ export interface Webhooks {
   watch(presence: Presence): void
   /** Whether this hub delivers. */
   readonly isDelivering: boolean
+  /** How the deliveries of each webhook go. */
+  status(): WebhookStatus[]
+  /** Uses other webhooks from now on, for which `canReload` is true. One that keeps its key keeps its progress; a new one gets what happens from then on. */
+  reload(hooks: readonly Webhook[]): void
   /** Lets another hub deliver. Resolves when progress is recorded and the queue is closed. */
   close(): Promise<void>
 }
@@ -63,8 +67,19 @@ const hasAny = (hooks: readonly Webhook[], ...wanted: WebhookEvent[]): boolean =
 export const needPresence = (hooks: readonly Webhook[]): boolean =>
   hasAny(hooks, "topic.occupied", "topic.vacated", "user.joined", "user.left")
 
-/** Whether any webhook is told of streams, so that the hub must be observed. */
-export const needStreams = (hooks: readonly Webhook[]): boolean => hasAny(hooks, "stream.opened", "stream.closed")
+/**
+ * Whether a hub with some webhooks can go on with others without a restart: it has a queue, and counts presence already where the others need
+ * it.
+ */
+export function canReload(old: readonly Webhook[], next: readonly Webhook[]): boolean {
+  const isIn = (some: readonly string[], all: readonly string[]): boolean => some.every((each) => all.includes(each))
+  const [before, after] = [watchedBy(old), watchedBy(next)]
+  const isWatched = isIn(after.topics, before.topics) && isIn(after.patterns, before.patterns)
+  const hasUsers = !hasAny(next, ...USER_EVENTS) || hasAny(old, ...USER_EVENTS)
+  return old.length > 0 && isWatched && hasUsers && (!needPresence(next) || needPresence(old))
+}
+
+const USER_EVENTS = ["user.joined", "user.left"] as const
 
 /** Topics and patterns whose presence webhooks are told of. */
 export const watchedBy = (hooks: readonly Webhook[]): { topics: string[]; patterns: string[] } => {
@@ -77,7 +92,8 @@ export const watchedBy = (hooks: readonly Webhook[]): { topics: string[]; patter
  * compares presence with what was announced, and delivers. Another hub that takes over has read the same queue, so it goes on there.
  */
 export async function createWebhooks(options: WebhooksOptions): Promise<Webhooks> {
-  const { hooks, openQueue, timing = systemTiming, lease: period = LEASE_MS, settle = SETTLE_MS } = options
+  const { openQueue, timing = systemTiming, lease: period = LEASE_MS, settle = SETTLE_MS } = options
+  let { hooks } = options
   const me = randomUUID().slice(0, 13)
   const log = await openQueue()
   const announced = new Announced()
@@ -93,18 +109,20 @@ export async function createWebhooks(options: WebhooksOptions): Promise<Webhooks
     if (!isClosed) options.report(error)
   }
 
-  const deliveries = hooks.map(
-    (hook) =>
-      new Deliveries({
-        ...{ hook, timing, maxPending: MAX_PENDING, send: createSend(hook) },
-        mayDeliver: isMine,
-        onProgress: recordSoon,
-        report: (message) => report(new Error(message)),
-      }),
-  )
+  const deliveriesOf = (hook: Webhook): Deliveries =>
+    new Deliveries({
+      ...{ hook, timing, maxPending: MAX_PENDING, send: createSend(hook) },
+      mayDeliver: isMine,
+      onProgress: recordSoon,
+      report: (message) => report(new Error(message)),
+    })
+  /** Of each of `hooks`, in their order. */
+  let deliveries = hooks.map(deliveriesOf)
+  let read: Position = ""
 
   function onEntry(entry: Entry): void {
     const { topic, position } = entry
+    read = position
     if (topic === EVENTS) {
       const event = readRecord<QueuedEvent>(entry, isEvent)
       const isNews = event !== undefined && announced.apply(event)
@@ -204,9 +222,30 @@ export async function createWebhooks(options: WebhooksOptions): Promise<Webhooks
 
   return {
     observe: (observation) => streamEvents.observe(observation),
-    watch: (presence) => announcer.watch(presence, watchedBy(hooks), hasAny(hooks, "user.joined", "user.left")),
+    watch: (presence) => announcer.watch(presence, watchedBy(hooks), hasAny(hooks, ...USER_EVENTS)),
     get isDelivering() {
       return isMine()
+    },
+    status: () => deliveries.map((each) => each.status),
+    reload(next) {
+      const known = new Map(hooks.map(({ key }, at) => [key, deliveries[at] as Deliveries]))
+      deliveries = next.map((hook) => {
+        const kept = known.get(hook.key)
+        known.delete(hook.key)
+        if (kept) {
+          kept.use({ hook, send: createSend(hook) })
+          return kept
+        }
+        const made = deliveriesOf(hook)
+        made.take(read, undefined)
+        made.begin()
+        if (isMine()) made.start()
+        return made
+      })
+      hooks = next
+      for (const removed of known.values()) removed.stop()
+      // also of a new one, so that a restart goes on where it began
+      if (isMine()) recordSoon()
     },
     async close() {
       const wasMine = isMine()

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test, type TestContext } from "node:test"
-import { AuthRefusal, type AuthOptions } from "../../src/auth/index.ts"
+import { AuthRefusal, unauthenticated, type AuthOptions } from "../../src/auth/index.ts"
 import { limitRefusals } from "../../src/refusal-reports.ts"
 import { readEvents } from "../read-events.ts"
 import { testServer, type TestServer } from "../server.ts"
@@ -167,7 +167,7 @@ test("after many refusals, only a limited number of lines is printed", () => {
     (line) => lines.push(line),
     () => time,
   )
-  const refuse = (): void => print(new AuthRefusal(401, "unauthenticated", "Refused.", "no credential"))
+  const refuse = (): void => print(unauthenticated("no credential"))
   for (let i = 0; i < 300; i++) refuse()
   assert.equal(lines.length, 100)
   time += 1_000

@@ -232,6 +232,7 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
     stats: () => ({
       ...statsOf(connections.cursors()),
       topics: fanOut.topics,
+      position: tail.position,
       window: { entries: window.size, chars: window.chars },
     }),
 

@@ -18,6 +18,11 @@ export interface HubStats {
   readonly labels: Readonly<Record<string, Pick<HubStats, "live" | "reading" | "full">>>
   /** Exact topics with at least one subscription. */
   readonly topics: number
+  /**
+   * Everything in the log up to this position was delivered in this process. Compare it with `hub.position()` to see how far a process is
+   * behind the log. Empty until the process has reached the log.
+   */
+  readonly position: string
   /** Entries and characters of data in the window. */
   readonly window: { readonly entries: number; readonly chars: number }
 }

@@ -22,9 +22,9 @@ type Seen<Type extends HubObservation["type"]> = Extract<HubObservation, { reado
  * const hub = createHub({ observe: openTelemetry(api) })
  */
 export function openTelemetry(
-  api: Pick<typeof Api, "trace" | "metrics" | "context" | "propagation">,
+  api: Pick<typeof Api, "trace" | "metrics" | "context" | "SpanKind" | "SpanStatusCode">,
 ): (observation: HubObservation) => void {
-  const { trace, metrics, context } = api ?? {}
+  const { trace, metrics, context, SpanKind, SpanStatusCode } = api ?? {}
   if (typeof trace?.getTracer !== "function" || typeof metrics?.getMeter !== "function") {
     throw new TypeError(`openTelemetry takes the module @opentelemetry/api, not ${kindOf(api)}.`)
   }
@@ -35,7 +35,7 @@ export function openTelemetry(
   /** In a span of this process, such as that of the request, a part of it; else the server's side of a trace. */
   function kindHere(): Api.SpanKind {
     const parent = trace.getSpan(context.active())
-    return parent && !parent.spanContext().isRemote ? KIND.internal : KIND.server
+    return parent && !parent.spanContext().isRemote ? SpanKind.INTERNAL : SpanKind.SERVER
   }
 
   function openSpan({ id, label, topics, patterns }: Seen<"opened">): void {
@@ -54,15 +54,19 @@ export function openTelemetry(
     const span = open.get(id)
     if (!span) return
     open.delete(id)
-    span.setAttributes({ "onward.stream.reason": reason, "onward.stream.entries": entries, "onward.stream.bytes": bytes })
-    if (reason === "error" || reason === "stalled") span.setStatus({ code: STATUS.error, message: reason })
+    span.setAttributes({
+      "onward.stream.reason": reason,
+      "onward.stream.entries": entries,
+      "onward.stream.bytes": bytes,
+    })
+    if (reason === "error" || reason === "stalled") span.setStatus({ code: SpanStatusCode.ERROR, message: reason })
     span.end()
   }
 
   function refuse({ code, label }: Seen<"refused">): void {
     const attributes = { "error.type": code, ...(label !== undefined && { "onward.stream.label": label }) }
     const span = tracer.startSpan("stream", { kind: kindHere(), attributes })
-    span.setStatus({ code: STATUS.error, message: code })
+    span.setStatus({ code: SpanStatusCode.ERROR, message: code })
     span.end()
   }
 
@@ -72,7 +76,7 @@ export function openTelemetry(
     const [topic] = topics
     const endTime = Date.now()
     const span = tracer.startSpan("publish", {
-      kind: KIND.producer,
+      kind: SpanKind.PRODUCER,
       startTime: endTime - duration,
       attributes: {
         "messaging.system": SCOPE,
@@ -86,7 +90,7 @@ export function openTelemetry(
     })
     if (error !== undefined) {
       span.setAttribute("error.type", error instanceof OnwardError ? error.code : "Error")
-      span.setStatus({ code: STATUS.error, message: error instanceof Error ? error.message : String(error) })
+      span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : String(error) })
     }
     span.end(endTime)
   }
@@ -118,7 +122,3 @@ const MAX_NAMES = 20
 
 const shorten = (names: readonly string[]): string[] =>
   names.length > MAX_NAMES ? [...names.slice(0, MAX_NAMES), `and ${names.length - MAX_NAMES} more`] : [...names]
-
-/** Values of the API's enumerations, which are not imported so that the library needs no package. */
-const KIND = { internal: 0, server: 1, producer: 3 } as const satisfies Record<string, Api.SpanKind>
-const STATUS = { error: 2 } as const satisfies Record<string, Api.SpanStatusCode>
