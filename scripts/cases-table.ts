@@ -71,10 +71,18 @@ export const rowOf = (server: string, sentences: ReadonlyMap<string, boolean>): 
   ...Object.keys(CASES).map((title) => cell(sentences, title)),
 ]
 
+/** Joins rows with equal cells into one, with the names of all. */
+function joinEqual(rows: readonly (readonly string[])[]): string[][] {
+  const names = Map.groupBy(rows, ([, ...cells]) => cells.join(" | "))
+  return [...names].map(([cells, equal]) => [equal.map(([name]) => name).join("; "), cells])
+}
+
 /** Replaces the command's rows in docs/adapters.md. */
 export function writeTable(command: string, rows: readonly (readonly string[])[], more: readonly string[] = []): void {
   const header = ["", ...Object.keys(CASES), ...more]
-  const table = [header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |\n`).join("")
+  const table = [header, header.map(() => "---"), ...joinEqual(rows)]
+    .map((cells) => `| ${cells.join(" | ")} |\n`)
+    .join("")
   const fenced = new RegExp(`(<!-- ${command} -->\n)[^]*?(<!-- end -->)`)
   writeFileSync(
     FILE,
