@@ -2,7 +2,7 @@ import { OnwardError } from "../errors.ts"
 import type { Loss } from "../log/index.ts"
 import type { Entry, Position } from "../message.ts"
 import { epochStart, Follower, type FollowStart, type Receiver } from "./follower.ts"
-import type { HubContext, Internals } from "./hub-context.ts"
+import type { ReaderContext, LogInternals } from "./hub-context.ts"
 import type { KeptEntry } from "./kept-entry.ts"
 import type { TailListener } from "./tail-listeners.ts"
 import type { Reader } from "./window.ts"
@@ -30,7 +30,7 @@ export interface FollowedTopic {
 
 /** Follows one topic: reads what the log holds, then receives from the tail, which reads once for the whole process. */
 export function followTopic(
-  { context }: Pick<Internals, "context">,
+  { context }: Pick<LogInternals, "context">,
   topic: string,
   start: TopicStart,
   receiver: TopicReceiver,
@@ -41,7 +41,7 @@ export function followTopic(
 class TopicFollower implements FollowedTopic, Receiver, TailListener, Reader {
   readonly topics: readonly string[]
   readonly hasPatterns = false
-  readonly #context: HubContext
+  readonly #context: ReaderContext
   readonly #receiver: TopicReceiver
   readonly #follower: Follower
   /** Those that wait until it is live. */
@@ -51,7 +51,7 @@ class TopicFollower implements FollowedTopic, Receiver, TailListener, Reader {
   #leaveTail = (): void => {}
   #isOver = false
 
-  constructor(context: HubContext, topic: string, start: TopicStart, receiver: TopicReceiver) {
+  constructor(context: ReaderContext, topic: string, start: TopicStart, receiver: TopicReceiver) {
     this.topics = [topic]
     this.#context = context
     this.#receiver = receiver

@@ -8,7 +8,7 @@ import {
   type ReadQuery,
 } from "../log/index.ts"
 import type { Position } from "../message.ts"
-import type { HubContext, TailWaiter } from "./hub-context.ts"
+import type { ReaderContext, TailWaiter } from "./hub-context.ts"
 import { KeptEntry, PART_CHARS, sizeOf, slices } from "./kept-entry.ts"
 import { LossTracker, type TrackedStart } from "./loss-tracker.ts"
 import type { Reader } from "./window.ts"
@@ -54,7 +54,7 @@ type State = "asking" | "reading" | "waiting" | "full" | "live" | "stopped"
  * what the tail has not delivered yet, so nothing that arrives later is delivered twice.
  */
 export class Follower implements TailWaiter {
-  readonly #context: HubContext
+  readonly #context: ReaderContext
   readonly #selection: Reader
   readonly #receiver: Receiver
   #state: State = "asking"
@@ -63,7 +63,7 @@ export class Follower implements TailWaiter {
   #losses: LossTracker | undefined
   #pageSize = 16
 
-  constructor(context: HubContext, selection: Reader, receiver: Receiver) {
+  constructor(context: ReaderContext, selection: Reader, receiver: Receiver) {
     this.#context = context
     this.#selection = selection
     this.#receiver = receiver

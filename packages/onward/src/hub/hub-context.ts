@@ -13,11 +13,25 @@ import type { SharedAnswers } from "./shared-answers.ts"
 import type { TailListeners } from "./tail-listeners.ts"
 import type { Window } from "./window.ts"
 
-/** What the parts of one hub share. An interface below all of them, so that no import is circular; `createContext` makes it. */
-export interface HubContext extends Retry {
+/** What the parts that read one log share. An interface below all of them, so that no import is circular; `createLogReader` makes it. */
+export interface ReaderContext extends Retry {
   readonly log: Log
   readonly clock: Clock
   readonly turns: Turns
+  readonly sharedAnswers: SharedAnswers
+  readonly window: Window
+  /** Receives the entries that arrive, before the tail listeners. */
+  readonly fanOut: Pick<FanOut, "arrive" | "interrupt">
+  readonly tailListeners: TailListeners
+  readonly tail: TailState
+  /** Set by `hub.close`. */
+  isClosed: boolean
+  /** Called when the hub closes. */
+  readonly onClose: Set<() => void>
+}
+
+/** What the parts of one hub share; `createContext` makes it. */
+export interface HubContext extends ReaderContext {
   readonly limits: Limits
   readonly heartbeat: number
   readonly stallTimeout: number
@@ -26,15 +40,7 @@ export interface HubContext extends Retry {
   /** Undefined when nothing is observed. It does not throw. */
   readonly observe: Observe | undefined
   readonly lookBacks: LookBacks
-  readonly sharedAnswers: SharedAnswers
-  readonly window: Window
   readonly fanOut: FanOut
-  readonly tailListeners: TailListeners
-  readonly tail: TailState
-  /** Set by `hub.close`. */
-  isClosed: boolean
-  /** Called when the hub closes. */
-  readonly onClose: Set<() => void>
 }
 
 /** The end of the log, as far as this process has read it. */
@@ -61,11 +67,16 @@ export interface TailWaiter {
   onTail(): void
 }
 
-/** What the layers above use of a hub, and its users do not. */
-export interface Internals {
-  readonly context: HubContext
+/** What the layers above use to read and write a log. */
+export interface LogInternals {
+  readonly context: ReaderContext
   /** Appends checked messages; live receivers of this process get them without a read. */
   append(messages: readonly StoredMessage[]): Promise<Appended>
+}
+
+/** What the layers above use of a hub, and its users do not. */
+export interface Internals extends LogInternals {
+  readonly context: HubContext
   /** Messages with topics of any name, checked and as the log stores them: to append them together with records. */
   stored(messages: readonly Message[]): StoredMessage[]
 }

@@ -5,6 +5,7 @@ import type { Appended } from "../log/index.ts"
 import type { Message, Position, StoredMessage } from "../message.ts"
 import { kindOf } from "../kind.ts"
 import { checkKinds, checkNames } from "../options.ts"
+import { appendTo, closed } from "./append.ts"
 import { checkPublished, checkPublishOptions, type CheckedMessage, type PublishOptions } from "./check-published.ts"
 import { followForgotten, forget, type ForgetOptions } from "./forget.ts"
 import { Connections } from "./connections.ts"
@@ -128,21 +129,7 @@ export function createHub<S extends EventSchemas = EventSchemas>(options: HubOpt
     return checkPublished({ ...message, data }, limits, how)
   }
 
-  async function append(messages: readonly StoredMessage[]): Promise<Appended> {
-    try {
-      if (context.isClosed) throw closed()
-      // a stream that was live before this publish must receive it, so the tail must know where it began
-      if (!tail.isReady) {
-        await log.bounds() // an unavailable store fails this publish, instead of delaying it
-        await tail.ready
-      }
-      const appended = await log.append(messages)
-      tail.appended(messages, appended)
-      return appended
-    } catch (error) {
-      throw context.isClosed ? closed(error) : error
-    }
-  }
+  const append = (messages: readonly StoredMessage[]): Promise<Appended> => appendTo(context, messages)
 
   async function publishUnobserved(given: readonly Message[], how: PublishOptions = {}): Promise<PublishResult[]> {
     return (await stored(given, how)).results
@@ -283,9 +270,6 @@ interface Stored {
   readonly messages: readonly StoredMessage[]
   readonly results: PublishResult[]
 }
-
-const closed = (cause?: unknown): OnwardError =>
-  new OnwardError("hub_closed", "The hub is closed. Nothing was published.", { cause })
 
 /** The id to resume after: the message's own SSE id. A repeat of a key can have another id than its entry, so it gets the position. */
 function idFor({ id, idempotencyKey: key }: StoredMessage, position: Position, repeated: boolean): string {

@@ -5,7 +5,7 @@ import type { Entry, Position, StoredMessage } from "../message.ts"
 import { checkpoint } from "./control.ts"
 import { isOnMany, MANY, unfile } from "./filing.ts"
 import { epochStart } from "./follower.ts"
-import type { HubContext, TailState, TailWaiter } from "./hub-context.ts"
+import type { ReaderContext, TailState, TailWaiter } from "./hub-context.ts"
 
 const PAGE = 1_000
 /** How many entries are delivered between two looks at the clock: looking is not free, and reading back costs more than delivering. */
@@ -20,7 +20,7 @@ export class Tail implements TailState {
   isReady = false
   hasMany = false
   readonly waiting: Set<TailWaiter> = new Set()
-  readonly #context: Omit<HubContext, "tail">
+  readonly #context: Omit<ReaderContext, "tail">
   /** Calls of `reachEnd` that wait until the tail has moved. */
   readonly #reaching = new Set<PromiseWithResolvers<void>>()
   #hasFailed = false
@@ -32,7 +32,7 @@ export class Tail implements TailState {
   #checkpoint: Frame | undefined
   #unwatch: (() => Promise<void>) | undefined
 
-  constructor(context: Omit<HubContext, "tail">) {
+  constructor(context: Omit<ReaderContext, "tail">) {
     this.#context = context
   }
 

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts"
-import type { Internals } from "../hub/index.ts"
+import type { LogInternals } from "../hub/index.ts"
 
 /** A smaller difference between the log's time and the monotonic clock, in ms, is drift. */
 const STEP = 60_000
@@ -27,7 +27,7 @@ export interface Ages {
  * Measures ages by the times of entries and the monotonic clock. The wall clock of a process can be a day ahead of the log's, or jump, and
  * would make new runs old. So it is only an upper limit for the first estimate of the log's present time.
  */
-export function createAges({ context }: Internals, clock: Clock): Ages {
+export function createAges({ context }: LogInternals, clock: Clock): Ages {
   const eras: Era[] = []
   let isReady: Promise<void> | undefined
 

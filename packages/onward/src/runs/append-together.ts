@@ -1,5 +1,5 @@
 import { OnwardError } from "../errors.ts"
-import type { Internals } from "../hub/index.ts"
+import type { LogInternals } from "../hub/index.ts"
 import type { StoredMessage } from "../message.ts"
 
 /** Most messages, and most characters of data, that are appended with those of other calls. */
@@ -18,7 +18,7 @@ interface Call {
  */
 export function appendTogether({
   append,
-}: Pick<Internals, "append">): (messages: readonly StoredMessage[]) => Promise<void> {
+}: Pick<LogInternals, "append">): (messages: readonly StoredMessage[]) => Promise<void> {
   let calls: Call[] = []
   let count = 0
   let chars = 0

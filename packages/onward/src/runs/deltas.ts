@@ -1,5 +1,5 @@
 import type { Position } from "../message.ts"
-import type { KeptFrame } from "./record.ts"
+import { framesOfDelta, type KeptFrame } from "./record.ts"
 
 /** The frames of one record. */
 export interface Delta {
@@ -8,13 +8,12 @@ export interface Delta {
 }
 
 /**
- * The producer's frames, by record. There is a record for almost every token of a watched run, so they are kept without an object each, and
- * without a list if there is one frame.
+ * The producer's frames, by record. There is a record for almost every token of a watched run, so there is no object for it: only its position
+ * and its data, whose texts a log in memory keeps too. The data is decoded when frames are requested.
  */
 export class Deltas {
   readonly #positions: Position[] = []
-  /** A text is one frame; a list is any number. */
-  readonly #frames: (string | readonly KeptFrame[])[] = []
+  readonly #data: string[] = []
 
   get length(): number {
     return this.#positions.length
@@ -25,17 +24,16 @@ export class Deltas {
     return this.#positions.at(-1)
   }
 
-  add(position: Position, frames: readonly KeptFrame[]): void {
-    const [only] = frames
+  /** @param data the data of a delta record */
+  add(position: Position, data: string): void {
     this.#positions.push(position)
-    this.#frames.push(frames.length === 1 && typeof only === "string" ? only : frames)
+    this.#data.push(data)
   }
 
   at(index: number): Delta | undefined {
     const position = this.#positions[index]
-    const frames = this.#frames[index]
-    if (position === undefined || frames === undefined) return undefined
-    return { position, frames: typeof frames === "string" ? [frames] : frames }
+    const data = this.#data[index]
+    return position === undefined || data === undefined ? undefined : { position, frames: framesOfDelta(data) }
   }
 
   /** The index of the record at a position; -1 if the run has no such record. */
@@ -45,8 +43,6 @@ export class Deltas {
 
   /** Removes the frames. The records stay, because viewers have positions in the list. */
   clear(): void {
-    // one list for all: nothing is added to it
-    const none: readonly never[] = []
-    for (const index of this.#frames.keys()) this.#frames[index] = none
+    this.#data.fill("")
   }
 }

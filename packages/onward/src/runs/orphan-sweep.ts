@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts"
-import type { Internals } from "../hub/index.ts"
+import type { LogInternals } from "../hub/index.ts"
 import type { RunTopic, RunTopics } from "./run-topic.ts"
 import type { RunRegistry } from "./registry.ts"
 
@@ -7,7 +7,7 @@ import type { RunRegistry } from "./registry.ts"
 const MAX_RUNS = 10_000
 
 export interface SweepOptions {
-  readonly internals: Internals
+  readonly internals: LogInternals
   readonly clock: Clock
   readonly registry: RunRegistry
   readonly topics: RunTopics

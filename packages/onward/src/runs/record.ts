@@ -1,4 +1,5 @@
 import type { Entry, StoredMessage } from "../message.ts"
+import { decodeDelta, encodeDelta } from "./delta-data.ts"
 import type { FormatMessage, Usage } from "./format.ts"
 import type { RunMetrics } from "./metrics.ts"
 
@@ -38,8 +39,13 @@ export interface RunError {
 
 const PREFIX = "run."
 
-export function messageOf(topic: string, { type, ...rest }: RunRecord): StoredMessage {
-  return { topic, event: PREFIX + type, data: JSON.stringify(rest) }
+const DELTA = `${PREFIX}delta`
+
+export function messageOf(topic: string, record: RunRecord): StoredMessage {
+  const { type, ...rest } = record
+  const data = (record.type === "delta" && encodeDelta(record)) || JSON.stringify(rest)
+  // one text for all deltas
+  return { topic, event: record.type === "delta" ? DELTA : PREFIX + type, data }
 }
 
 /**
@@ -49,6 +55,10 @@ export function messageOf(topic: string, { type, ...rest }: RunRecord): StoredMe
 export function recordOf({ event, data }: Pick<Entry, "event" | "data">): RunRecord | undefined {
   if (event === undefined || !event.startsWith(PREFIX)) return undefined
   try {
+    if (event === DELTA && !data.startsWith("{")) {
+      const delta = decodeDelta(data)
+      return delta && { type: "delta", ...delta }
+    }
     const record = { ...JSON.parse(data), type: event.slice(PREFIX.length) } as RunRecord
     return Object.hasOwn(CHECKS, record.type) && CHECKS[record.type](record) ? record : undefined
   } catch {
@@ -87,7 +97,12 @@ const isNumber = (value: unknown): boolean => typeof value === "number"
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** Called for each frame in each process, so it allocates nothing. */
+/** The frames of a delta record's data; none for other text. */
+export function framesOfDelta(data: string): readonly KeptFrame[] {
+  const record = recordOf({ event: DELTA, data })
+  return record?.type === "delta" ? record.frames : []
+}
+
 const isKept = (frame: unknown): boolean =>
   isText(frame) || (Array.isArray(frame) && frame.length === 2 && isText(frame[0]) && isText(frame[1]))
 

@@ -283,7 +283,10 @@ export function createRecorder(options: RecorderOptions): Recorder {
       else seal()
       ending = end
       // the append before may not have included the end
-      while (!isStopped && (sending || ending)) await (sending ??= sendAll())
+      while (sending || ending) {
+        await (sending ??= sendAll())
+        if (isStopped) return
+      }
       // until then, a log that is recreated loses it
       await whenEnded(replica)
       stop()

@@ -1,6 +1,6 @@
 import type { Entry, Position } from "../message.ts"
 import { Deltas } from "./deltas.ts"
-import { recordOf, type EndRecord, type RunRecord } from "./record.ts"
+import { recordOf, type EndRecord } from "./record.ts"
 
 /** The state of a run according to its records. */
 export interface RunRecords {
@@ -32,8 +32,8 @@ export interface Ended extends EndRecord {
 }
 
 export interface RunReducer extends RunRecords {
-  /** Takes the next entry of the topic, and its record if that is known. True if the record counts. */
-  take(entry: Entry, known?: RunRecord): boolean
+  /** Takes the next entry of the topic. True if its record counts. */
+  take(entry: Entry): boolean
   /** The log was recreated. As for readers of the new log, no record counts until the producer has opened the run again. */
   reopen(): void
 }
@@ -75,9 +75,9 @@ export function createReducer(): RunReducer {
     reopen() {
       isOpen = false
     },
-    take(entry, known) {
-      const { position, time } = entry
-      const record = known ?? recordOf(entry)
+    take(entry) {
+      const { position, time, data } = entry
+      const record = recordOf(entry)
       if (!record || isDeleted) return false
       if (record.type === "delete") {
         if (!isOpen) return false
@@ -107,7 +107,7 @@ export function createReducer(): RunReducer {
       // a record that was retried after a lost response has the same number
       if (record.by !== opened.by || record.n <= n) return false
       n = record.n
-      if (record.type === "delta") deltas.add(position, record.frames)
+      if (record.type === "delta") deltas.add(position, data)
       return true
     },
   }

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts"
-import type { Internals } from "../hub/index.ts"
+import type { LogInternals } from "../hub/index.ts"
 import type { Ages } from "./ages.ts"
 import { appendTogether } from "./append-together.ts"
 import { guardLease } from "./lease.ts"
@@ -19,7 +19,7 @@ export interface RunRegistry {
 }
 
 export interface RegistryOptions {
-  readonly internals: Internals
+  readonly internals: LogInternals
   readonly ages: Ages
   readonly lease: number
   readonly clock: Clock
@@ -30,16 +30,8 @@ export function createRegistry({ internals, ages, lease, clock }: RegistryOption
   const guards = new WeakMap<Replica, () => void>()
   const appendMessages = appendTogether(internals)
 
-  const append = async (replica: Replica, records: readonly RunRecord[]): Promise<void> => {
-    const messages = records.map((record) => messageOf(replica.topic, record))
-    const writing = { records, messages }
-    replica.writing.add(writing)
-    try {
-      await appendMessages(messages)
-    } finally {
-      replica.writing.delete(writing)
-    }
-  }
+  const append = (replica: Replica, records: readonly RunRecord[]): Promise<void> =>
+    appendMessages(records.map((record) => messageOf(replica.topic, record)))
 
   async function open(place: RunTopic): Promise<Replica> {
     const replica = new Replica(place)

@@ -1,23 +1,17 @@
-import { followTopic, type FollowedTopic, type Internals } from "../hub/index.ts"
+import { followTopic, type FollowedTopic, type LogInternals } from "../hub/index.ts"
 import type { Loss } from "../log/index.ts"
-import type { Entry, Position, StoredMessage } from "../message.ts"
+import type { Entry, Position } from "../message.ts"
 import type { FrameReader } from "./format.ts"
 import { createReducer, type RunReducer } from "./reduce.ts"
 import type { Meter } from "./metrics.ts"
 import type { RunTopic } from "./run-topic.ts"
-import type { EndStatus, KeptFrame, RunError, RunRecord } from "./record.ts"
+import type { EndStatus, KeptFrame, RunError } from "./record.ts"
 
 /** The end of a run for viewers of this process. Without a position it is not in the log. */
 export interface SeenEnding {
   readonly status: EndStatus
   readonly error?: RunError
   readonly position?: Position
-}
-
-/** Records that are being appended, and their messages. */
-export interface Writing {
-  readonly records: readonly RunRecord[]
-  readonly messages: readonly StoredMessage[]
 }
 
 /** A delta that is not in the log yet; `ordinal` is its future index among the run's deltas. */
@@ -49,8 +43,6 @@ export class Replica {
   unstored: readonly UnstoredDelta[] = []
   /** The producer's reader after its source is over. It is valid only for an end that the producer wrote: before, it can be ahead of the log. */
   reader: FrameReader<unknown> | undefined
-  /** Records that this process is appending, which need not be parsed again. */
-  readonly writing: Set<Writing> = new Set()
   readonly #listeners = new Set<() => void>()
   #ending: SeenEnding | undefined
   #followed: FollowedTopic | undefined
@@ -61,7 +53,7 @@ export class Replica {
   }
 
   /** Reads the run from the log. Rejects with the error of the log. */
-  async open(internals: Internals): Promise<void> {
+  async open(internals: LogInternals): Promise<void> {
     this.#followed = followTopic(internals, this.topic, "earliest", {
       onEntries: (entries) => {
         for (const entry of entries) this.#take(entry)
@@ -86,18 +78,8 @@ export class Replica {
     await this.#followed?.refresh()
   }
 
-  /** The record in an entry, if this process is writing it. Records other than deltas are parsed, so that all processes read the same. */
-  #known({ data }: Entry): RunRecord | undefined {
-    for (const { messages, records } of this.writing) {
-      for (let at = 0; at < messages.length; at++) {
-        if (messages[at]?.data === data && records[at]?.type === "delta") return records[at]
-      }
-    }
-    return undefined
-  }
-
   #take(entry: Entry): void {
-    if (!this.records.take(entry, this.#known(entry))) return
+    if (!this.records.take(entry)) return
     this.heard++
     // also after the end: viewers that have not reached it receive no more frames, and must not see a completed run
     if (this.records.isDeleted) this.#ending = { status: "stopped", position: entry.position }

@@ -31,7 +31,7 @@ import { createViewing } from "./viewing.ts"
  */
 export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   const settings = resolveOptions(options)
-  const { internals, ownHub, clock, format, lease, retention, heartbeat, onError, waitUntil } = settings
+  const { internals, reader, clock, format, lease, retention, heartbeat, onError, waitUntil } = settings
   const topics = createRunTopics(settings.prefix)
   const ages = createAges(internals, clock)
   const flushTimer = createFlushTimer(clock, internals.context.turns, settings.flush.interval)
@@ -184,7 +184,7 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
       await within(clock, CLOSE_TIMEOUT, Promise.all(all.map(({ done }) => done)))
       for (const { leave } of productions) leave(CLOSED)
       for (const opening of registry.replicas.values()) opening.then(letViewersGo, () => {})
-      await ownHub?.close()
+      await reader?.close()
     },
 
     [Symbol.asyncDispose]() {

@@ -1,6 +1,6 @@
-import { checkClock } from "../clock.ts"
-import { createHub, internalsOf, type Hub, type Internals } from "../hub/index.ts"
-import { checkLog } from "../log/index.ts"
+import { checkClock, systemClock } from "../clock.ts"
+import { createLogReader, internalsOf, type LogInternals, type LogReader } from "../hub/index.ts"
+import { checkLog, memoryLog } from "../log/index.ts"
 import { checkKinds, checkNames, durationOf } from "../options.ts"
 import { report } from "../server/index.ts"
 import { checkFormat, type Format } from "./format.ts"
@@ -22,9 +22,9 @@ type WithDefault =
 
 /** The options of `createRuns`, checked and with their defaults. */
 interface RunsSettings<F> extends Required<Pick<RunsOptions<F>, WithDefault>> {
-  readonly internals: Internals
-  /** Set if the hub was made here, so that it is closed with the runs. */
-  readonly ownHub: Hub | undefined
+  readonly internals: LogInternals
+  /** Set if there is no hub, so that the log is closed with the runs. */
+  readonly reader: LogReader | undefined
   readonly formats: ReadonlyMap<string, Format>
   readonly flush: { readonly interval: number; readonly maxChars: number }
   readonly onEvent: RunsOptions["onEvent"]
@@ -49,12 +49,13 @@ export function resolveOptions<F>(options: RunsOptions<F>): RunsSettings<F> {
   const { onError = report, prefix = "run/", requireStored = false, format, onEvent, waitUntil } = options
   const { maxChars = 134_217_728, maxFrames = 500_000 } = options
   const formats = new Map([format as Format, ...(options.formats ?? [])].map((each) => [each.name, each]))
-  const ownHub = options.hub ? undefined : createOwnHub(options, onError)
-  const internals = internalsOf((options.hub ?? ownHub) as Hub)
+  const clock = options.clock ?? (options.hub ? internalsOf(options.hub).context.clock : systemClock)
+  const reader = options.hub ? undefined : createLogReader({ log: options.log ?? memoryLog({ clock }), clock, onError })
+  const internals = options.hub ? internalsOf(options.hub) : (reader as LogReader)
   return {
-    ownHub,
+    reader,
     internals,
-    clock: options.clock ?? internals.context.clock,
+    clock,
     format,
     formats,
     prefix,
@@ -71,9 +72,4 @@ export function resolveOptions<F>(options: RunsOptions<F>): RunsSettings<F> {
     maxChars,
     maxFrames,
   }
-}
-
-/** A hub without a window, because replicas keep what viewers need. */
-function createOwnHub({ log, clock }: Pick<RunsOptions, "log" | "clock">, onError: (error: unknown) => void): Hub {
-  return createHub({ onError, ...(log && { log }), ...(clock && { clock }), window: { maxEntries: 0, maxChars: 0 } })
 }

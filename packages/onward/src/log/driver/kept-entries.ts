@@ -87,6 +87,15 @@ export interface Summary {
   readonly topics: readonly (readonly [topic: string, to: number, isOwn: boolean])[]
 }
 
+/** A copy has room for further members, so the most common entries are written member by member: 64 bytes instead of 104. */
+function entryOf(message: StoredMessage, position: Position, time: number): Entry {
+  const { topic, event, data, id, idempotencyKey, retry } = message
+  if (event === undefined || id !== undefined || idempotencyKey !== undefined || retry !== undefined) {
+    return { ...message, position, time }
+  }
+  return { topic, event, data, position, time }
+}
+
 /** Creates an empty {@link KeptEntries}. */
 export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
   /** All kept entries in order, and some removed ones: never as the first, and never more than kept ones. */
@@ -153,9 +162,9 @@ export function createKeptEntries(epoch: string, limits: Limits): KeptEntries {
   }
 
   function put(message: StoredMessage, sequence: number, present: number, at = present): Kept {
-    const entry: Entry = { ...message, position: positionOf(sequence), time: present }
-    const topic = topicOf(message.topic)
     const { data, event, id, idempotencyKey: key } = message
+    const entry = entryOf(message, positionOf(sequence), present)
+    const topic = topicOf(message.topic)
     const kept: Kept = { sequence, size: sizeOf(topic.name, data, event, id, key), entry, topic, at, isRemoved: false }
     order.push(kept)
     topic.kept.push(kept)
