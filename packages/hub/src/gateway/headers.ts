@@ -15,9 +15,12 @@ export const CREDENTIALS: readonly string[] = [
 const CONNECTION =
   /^(?:connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|content-length|upgrade|http2-settings|expect)$/
 
-/** Request headers that are not forwarded, also HTTP/2 fields such as `:path`. The provider gets no cookie of the hub's origin, and its own host. */
+/**
+ * Request headers that are not forwarded, also HTTP/2 fields such as `:path`. The provider gets no cookie of the hub's origin, its own host, and
+ * no other path or method than the gateway has checked.
+ */
 const NOT_ASKED =
-  /^(?::.*|host|cookie|accept-encoding|last-event-id|origin|referer|sec-.*|access-control-.*|x-forwarded-.*|forwarded|x-real-ip)$/
+  /^(?::.*|host|cookie|accept-encoding|last-event-id|origin|referer|sec-.*|access-control-.*|x-forwarded-.*|forwarded|x-real-ip|x-original-.*|x-rewrite-.*|x-http-method.*|x-method-override)$/
 
 /** Response headers that are not forwarded: they would affect the hub's origin, or the proxy before it. */
 const NOT_ANSWERED =

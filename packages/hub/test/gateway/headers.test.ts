@@ -134,6 +134,12 @@ test("the provider receives the client's request headers, and none of the hub's 
     forwarded: "for=1.2.3.4",
     "last-event-id": "1",
     "sec-gpc": "1",
+    // some servers read another path or method from these
+    "x-original-url": "/v1/responses/resp_1",
+    "x-rewrite-url": "/v1/responses/resp_1",
+    "x-http-method-override": "DELETE",
+    "x-http-method": "DELETE",
+    "x-method-override": "DELETE",
   }
   await fetch(`${server.url}/v1/models`, { headers: { ...headers, ...removed } })
   const got = provider.calls[0]?.req.headers ?? {}

@@ -44,10 +44,12 @@ export function openaiChat<Chunk extends object = object>(): Format<Chunk | Done
 /** Members of a delta with text. The last two are names of reasoning at other providers. */
 const PIECES: readonly string[] = ["content", "refusal", "reasoning_content", "reasoning"]
 
+/** Members of one chunk: `p` is Mistral's padding, and llama.cpp's `timings` are those up to the chunk. */
+const OF_CHUNK = ["choices", "created", "usage", "timings", "p", PADDING] as const
+
 function mergeChunks(previous: Json, next: Json): Json | undefined {
   const [a, b] = [soleChoice(previous), soleChoice(next)]
-  if (!a || !b || !isSameBut(previous, next, "choices", "created", "usage", PADDING) || !isSameBut(a, b, "delta"))
-    return undefined
+  if (!a || !b || !isSameBut(previous, next, ...OF_CHUNK) || !isSameBut(a, b, "delta")) return undefined
   const delta = mergeDeltas(jsonOf(a["delta"]), jsonOf(b["delta"]))
   // a count in each chunk is the total up to it
   const usage = previous["usage"] && !next["usage"] ? { usage: previous["usage"] } : undefined

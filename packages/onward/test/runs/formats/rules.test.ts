@@ -167,3 +167,24 @@ test("a late viewer receives few frames of every provider's stream: one for each
     assert.equal(merge(format, long, () => true).length, merged.length, fixture)
   }
 })
+
+test("padding of Mistral's and timings of llama.cpp's chunks do not keep them apart", () => {
+  const chunk = (content: string, more: object): object => ({
+    id: "c",
+    model: "m",
+    ...more,
+    choices: [{ index: 0, delta: { content }, finish_reason: null }],
+  })
+  const changing = [
+    { p: "abc" },
+    { p: "abcdefg" },
+    { timings: { predicted_n: 1 } },
+    { timings: { predicted_n: 2 } },
+    {},
+  ]
+  const chunks = changing.map((more, at) => chunk(`${at}`, more))
+  const merged = merge(openaiChat(), chunks, () => true)
+  assert.deepEqual(merged, [chunk("01234", {})])
+  // another member that differs may matter
+  assert.equal(merge(openaiChat(), [chunk("a", { x: 1 }), chunk("b", { x: 2 })], () => true).length, 2)
+})
