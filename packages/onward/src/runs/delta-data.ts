@@ -1,4 +1,5 @@
-import type { KeptFrame } from "./record.ts"
+/** A frame as the log stores it: its data, or data and event. */
+export type KeptFrame = string | readonly [data: string, event: string]
 
 /** The content of a delta record. */
 interface DeltaContent {

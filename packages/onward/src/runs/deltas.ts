@@ -1,5 +1,6 @@
 import type { Position } from "../message.ts"
-import { framesOfDelta, type KeptFrame } from "./record.ts"
+import type { KeptFrame } from "./delta-data.ts"
+import { framesOfDelta } from "./record.ts"
 
 /** The frames of one record. */
 export interface Delta {

@@ -1,10 +1,7 @@
 import type { Entry, StoredMessage } from "../message.ts"
-import { decodeDelta, encodeDelta } from "./delta-data.ts"
+import { decodeDelta, encodeDelta, type KeptFrame } from "./delta-data.ts"
 import type { FormatMessage, Usage } from "./format.ts"
 import type { RunMetrics } from "./metrics.ts"
-
-/** A frame as the log stores it: its data, or data and event. */
-export type KeptFrame = string | readonly [data: string, event: string]
 
 /** A record of a run in the log. `by` names an attempt to produce the run, `n` counts the records of that attempt from 1. */
 export type RunRecord =

@@ -5,7 +5,8 @@ import type { FrameReader } from "./format.ts"
 import { createReducer, type RunReducer } from "./reduce.ts"
 import type { Meter } from "./metrics.ts"
 import type { RunTopic } from "./run-topic.ts"
-import type { EndStatus, KeptFrame, RunError } from "./record.ts"
+import type { KeptFrame } from "./delta-data.ts"
+import type { EndStatus, RunError } from "./record.ts"
 
 /** The end of a run for viewers of this process. Without a position it is not in the log. */
 export interface SeenEnding {

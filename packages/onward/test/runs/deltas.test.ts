@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { Deltas } from "../../src/runs/deltas.ts"
-import { messageOf, recordOf, type KeptFrame } from "../../src/runs/record.ts"
+import type { KeptFrame } from "../../src/runs/delta-data.ts"
+import { messageOf, recordOf } from "../../src/runs/record.ts"
 
 const dataOf = (frames: readonly KeptFrame[]): string => messageOf("t", { type: "delta", by: "a", n: 1, frames }).data
 
