@@ -17,6 +17,7 @@ const PEERS = ["onward", "node-http", "better-sse", "raw"]
 /** Benches that are programs of their own, in the process they measure. */
 const PROGRAMS = [
   "auth",
+  "capacity",
   "codec",
   "client",
   "compress",
@@ -26,6 +27,7 @@ const PROGRAMS = [
   "own",
   "patterns",
   "redis",
+  "replay",
   "runs",
   "storm",
   "turns",

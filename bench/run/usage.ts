@@ -12,6 +12,12 @@ export function cpuSeconds(pid: number): number {
   return nanoseconds / 1e9
 }
 
+/** The same for a process and its children, such as PostgreSQL, which has one for each connection. */
+export function cpuSecondsOfFamily(pid: number): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").split(" ").map(Number)
+  return [pid, ...children].reduce((sum, each) => sum + (each > 0 ? cpuSeconds(each) : 0), 0)
+}
+
 /** Seconds that a process's main thread was ready to run while its core was busy with something else. */
 export function waitingSeconds(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, "latin1").split(" ")[1]) / 1e9

@@ -53,7 +53,7 @@ if (process.argv[1] === import.meta.filename) await main(JSON.parse(process.argv
 
 async function main({ log: spec, window, watch = false }: ServeOptions): Promise<void> {
   let reads = 0
-  const log = await openLog(spec)
+  const { log } = await openLog(spec)
   const counted: Log = {
     ...log,
     read: (query) => (reads++, log.read(query)),
@@ -99,7 +99,7 @@ async function publish(hub: Hub, command: Command & { do: "publish" }): Promise<
 }
 
 /** Watches the event loop; each call returns the worst since the call before. */
-function watchLoop(): () => Omit<Usage, "reads"> {
+export function watchLoop(): () => Omit<Usage, "reads"> {
   const work = (): number => {
     const { user, system } = process.threadCpuUsage()
     return (user + system) / 1_000

@@ -1,4 +1,4 @@
-import type { DatabaseSync, StatementSync } from "node:sqlite"
+import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite"
 import type { Entry, Position } from "../../message.ts"
 import { SEGMENT } from "./schema.ts"
 
@@ -50,17 +50,18 @@ export interface LogState {
 /** Bytes if this version of Node cannot read text with NUL. */
 type Text = string | Uint8Array
 
-export interface Row {
-  readonly sequence: number
-  readonly topic: string
-  readonly time: number
-  readonly size: number
-  readonly retry: number | null
-  readonly event: Text | null
-  readonly id: Text | null
-  readonly key: Text | null
-  readonly data: Text
-}
+/** The columns of `page` and `chosen`. */
+export type Row = readonly [
+  sequence: number,
+  topic: string,
+  time: number,
+  size: number,
+  retry: number | null,
+  event: Text | null,
+  id: Text | null,
+  key: Text | null,
+  data: Text,
+]
 
 export function prepareReaderSql(database: DatabaseSync): ReaderSql {
   // Node 22 reads text up to its first NUL only; it reads bytes completely, but slower
@@ -69,17 +70,26 @@ export function prepareReaderSql(database: DatabaseSync): ReaderSql {
   return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, database.prepare(text)])) as ReaderSql
 }
 
-export function entryOf({ topic, time, event, id, key, retry, data }: Row, position: Position): Entry {
-  return {
-    topic,
-    data: textOf(data),
-    ...(event !== null && { event: textOf(event) }),
-    ...(id !== null && { id: textOf(id) }),
-    ...(key !== null && { idempotencyKey: textOf(key) }),
-    ...(retry !== null && { retry }),
-    position,
-    time,
+/** Rows as arrays, which takes half the time of objects. */
+export function rowsOf(statement: StatementSync): (...parameters: SQLInputValue[]) => Row[] {
+  if ("setReturnArrays" in statement) {
+    statement.setReturnArrays(true)
+    return (...parameters) => statement.all(...parameters) as unknown as Row[]
   }
+  // Node 22 before 22.16
+  return (...parameters) => (statement as StatementSync).all(...parameters).map(Object.values) as unknown as Row[]
 }
+
+export function entryOf([, topic, time, , retry, event, id, key, data]: Row, position: Position): Entry {
+  const entry: Writable<Entry> = { topic, data: textOf(data), position, time }
+  // most entries have none of these, and spreading them would take longer than reading the row
+  if (event !== null) entry.event = textOf(event)
+  if (id !== null) entry.id = textOf(id)
+  if (key !== null) entry.idempotencyKey = textOf(key)
+  if (retry !== null) entry.retry = retry
+  return entry
+}
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
 
 const textOf = (text: Text): string => (typeof text === "string" ? text : Buffer.from(text).toString())

@@ -5,7 +5,7 @@ import { lossOf, readFrom } from "../driver/loss.ts"
 import { MAX_SAME_ID, idScopeOf, type IdScope } from "../driver/id-index.ts"
 import { formatPosition } from "../driver/position.ts"
 import { NEW_EPOCH } from "./counters.ts"
-import { entryOf, prepareReaderSql, type LogState, type ReaderSql, type Row } from "./reader-sql.ts"
+import { entryOf, prepareReaderSql, rowsOf, type LogState, type ReaderSql, type Row } from "./reader-sql.ts"
 import { endOfSegment, segmentOf } from "./schema.ts"
 
 /** Maximum number of bytes and entries of a page, so that a read blocks the event loop only briefly. */
@@ -16,6 +16,13 @@ const PAGE_SEEKS = 4096
 
 /** The cost of counting the entries of a segment, in index searches. */
 const COUNT_SEEKS = 256
+
+/** Number of rows that are read before their size is known. */
+const FIRST_STEP = 16
+
+/** As many rows as make a page, if they are as large as these. */
+const nextStep = (rows: readonly Row[]): number =>
+  Math.max(1, Math.floor((PAGE_BYTES * rows.length) / rows.reduce((sum, [, , , size]) => sum + size, 1)))
 
 export type LastEntries = Extract<Landmark, { last: unknown }>
 
@@ -29,10 +36,14 @@ export interface LookBack {
 export class Reader {
   readonly #epoch: string
   readonly #sql: ReaderSql
+  readonly #pageRows: ReturnType<typeof rowsOf>
+  readonly #chosenRows: ReturnType<typeof rowsOf>
 
   constructor(database: DatabaseSync, epoch: string) {
     this.#epoch = epoch
     this.#sql = prepareReaderSql(database)
+    this.#pageRows = rowsOf(this.#sql.page)
+    this.#chosenRows = rowsOf(this.#sql.chosen)
   }
 
   /** A number that changes when any other connection has committed, the writer of this process included. */
@@ -96,19 +107,43 @@ export class Reader {
   #page(from: number, log: LogState, topics: readonly string[] | undefined, limit: number): Page {
     if (from === log.last) return { entries: [], next: this.#position(from) }
     const chosen = topics && this.#chosen(from, log, topics, limit)
-    const rows = chosen
-      ? this.#sql.chosen.iterate(JSON.stringify(chosen.sequences))
-      : this.#sql.page.iterate(from, limit)
     const entries: Entry[] = []
     let bytes = 0
-    for (const row of rows as Iterable<unknown> as Iterable<Row>) {
-      entries.push(entryOf(row, this.#position(row.sequence)))
-      bytes += row.size
+    for (const row of chosen ? this.#stepsOf(chosen.sequences) : this.#steps(from, limit)) {
+      entries.push(entryOf(row, this.#position(row[0])))
+      bytes += row[3]
       if (bytes >= PAGE_BYTES) break
     }
     const newest = entries.at(-1)
     const isFull = entries.length === limit || bytes >= PAGE_BYTES
     return { entries, next: newest && isFull ? newest.position : this.#position(chosen?.upTo ?? log.last) }
+  }
+
+  /** At most `limit` rows after a sequence number, in steps: all rows of a step are in memory, and each can have a megabyte. */
+  *#steps(from: number, limit: number): Generator<Row> {
+    let after = from
+    for (let left = limit, step = FIRST_STEP; left > 0;) {
+      const rows = this.#pageRows(after, Math.min(step, left))
+      yield* rows
+      const last = rows.at(-1)
+      if (!last || rows.length < step) return
+      after = last[0]
+      left -= rows.length
+      step = nextStep(rows)
+    }
+  }
+
+  *#stepsOf(sequences: readonly number[]): Generator<Row> {
+    const [first, last] = [sequences[0], sequences.at(-1)]
+    if (first === undefined || last === undefined) return
+    // adjacent rows need no search for each
+    if (last - first + 1 === sequences.length) return yield* this.#steps(first - 1, sequences.length)
+    for (let at = 0, step = FIRST_STEP; at < sequences.length;) {
+      const rows = this.#chosenRows(JSON.stringify(sequences.slice(at, at + step)))
+      yield* rows
+      at += step
+      step = nextStep(rows)
+    }
   }
 
   /** The first `limit` entries on these topics. The search is complete up to and including `upTo`. */
