@@ -86,7 +86,12 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
   ]
   const routes = new Map<string, Route>([
     ...api,
-    documentRoute({ routes: api, servers: config.publicUrls, hasAuth: auth !== undefined }),
+    documentRoute({
+      routes: api,
+      mercure: mercure?.described ?? [],
+      servers: config.publicUrls,
+      hasAuth: auth !== undefined,
+    }),
     ...(demo?.routes(bodies) ?? []),
   ])
 

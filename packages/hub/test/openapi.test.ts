@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { Validator } from "@seriousme/openapi-schema-validator"
 import { operations } from "../src/openapi/operations.ts"
+import { KEY } from "./mercure/mercure-hub.ts"
 import { testServer, type TestServer } from "./server.ts"
 
 interface Described {
@@ -41,4 +42,43 @@ test("the document has the routes and the URLs of this hub only", async (t) => {
   const { paths, servers } = await documentOf(server)
   assert.deepEqual(servers, [{ url: "https://events.example.com" }])
   assert.ok(paths["/events"] && !paths["/presence"] && !paths["/auth/renew"])
+})
+
+test("a hub with a Mercure endpoint describes it, at its own path", async (t) => {
+  const mercure = {
+    path: "/hub",
+    publisher: { key: KEY },
+    subscriber: { key: KEY },
+    anonymous: true,
+    subscriptions: true,
+  }
+  const server = await testServer(t, { log: "memory:", mercure })
+  const document = await documentOf(server)
+  const { valid, errors } = await new Validator().validate(structuredClone(document) as never)
+  assert.ok(valid, JSON.stringify(errors))
+  const described = Object.entries(document.paths).filter(([path]) => path.includes("hub"))
+  assert.deepEqual(
+    described.map(([path, item]) => [path, Object.keys(item)]),
+    [
+      ["/hub", ["get", "head", "query", "post"]],
+      ["/hub/subscriptions", ["get", "head"]],
+      ["/hub/subscriptions/{selector}", ["get", "head"]],
+      ["/hub/subscriptions/{selector}/{subscriber}", ["get", "head"]],
+      ["/.well-known/oauth-protected-resource/hub", ["get", "head"]],
+    ],
+  )
+  const ids = Object.values(document.paths).flatMap((item) =>
+    Object.values(item).map((operation) => (operation as { operationId?: string }).operationId),
+  )
+  assert.equal(new Set(ids).size, ids.length)
+  for (const [path, item] of described) {
+    const url = server.url + path.replaceAll(/\{\w+\}/g, "x")
+    for (const method of Object.keys(item)) {
+      const leaving = new AbortController()
+      const init = { method: method.toUpperCase(), signal: leaving.signal }
+      const { status } = await fetch(`${url}?topic=a`, init)
+      assert.ok(![404, 405, 501].includes(status) || path.includes("{subscriber}"), `${method} ${path}: ${status}`)
+      leaving.abort()
+    }
+  }
 })

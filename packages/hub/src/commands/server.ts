@@ -52,6 +52,12 @@ export function readServer(values: FlagValues<typeof SERVER_FLAGS>, env: Environ
   return { url: url.href, headers: { ...tokenHeader(values.token, env), ...toHeaders(values.header) } }
 }
 
+const MERCURE = ".well-known/mercure"
+
+/** The Mercure endpoint of a hub whose URL is that of the hub, or of the endpoint. */
+export const mercureUrl = ({ url }: Pick<Server, "url">): URL =>
+  new URL(url.endsWith(`/${MERCURE}/`) ? url.slice(0, -1) : url + MERCURE)
+
 /** The header for `--token`, or for the environment's token. */
 export function tokenHeader(option: string | undefined, env: Environment): Record<string, string> {
   const token = option ?? readVariable(env, "ONWARD_TOKEN")?.value

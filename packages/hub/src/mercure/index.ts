@@ -1,2 +1,2 @@
-export { createMercure, type Mercure, type MercureObserver } from "./mercure.ts"
+export { createMercure, type DescribedRoute, type Mercure, type MercureObserver } from "./mercure.ts"
 export type { MercureSettings } from "./setting.ts"

@@ -42,8 +42,18 @@ export interface MercureOptions {
 /** Is told what the endpoint does, for metrics. */
 export interface MercureObserver extends AuthObserver, SubscribersObserver {}
 
+/** A route as descriptions of the hub name it. */
+export interface DescribedRoute {
+  readonly path: string
+  /** What the route is; its path depends on `mercure.path`. */
+  readonly operation: "mercure" | "mercure/subscriptions" | "mercure/subscription" | "mercure/metadata"
+  readonly methods: readonly string[]
+}
+
 /** The endpoint of the Mercure protocol, in both its dialects (HUB of dunglas/mercure 0.x, draft-dunglas-mercure-08). */
 export interface Mercure {
+  /** The paths of its endpoints, with parameters in braces, and their methods: for a description of the hub. */
+  readonly described: readonly DescribedRoute[]
   /** Returns a function that finds the route of a path; undefined for a path of the rest of the hub. */
   routesWith(throttle: Throttle): (path: string) => Route | undefined
   /** Tells of the end of all streams. */
@@ -100,6 +110,17 @@ export function createMercure(options: MercureOptions): Mercure {
   }
   const hasTokens = tokens.accepts("publish") || tokens.accepts("subscribe")
   return {
+    described: [
+      { path, operation: "mercure", methods: [...STREAM, ...WRITE] },
+      ...(apiRoute
+        ? [
+            { path: root, operation: "mercure/subscriptions" as const, methods: READ },
+            { path: `${root}/{selector}`, operation: "mercure/subscriptions" as const, methods: READ },
+            { path: `${root}/{selector}/{subscriber}`, operation: "mercure/subscription" as const, methods: READ },
+          ]
+        : []),
+      ...(hasTokens ? [{ path: metadataPathOf(path), operation: "mercure/metadata" as const, methods: READ }] : []),
+    ],
     routesWith(throttle) {
       const hubRoute: Route = {
         methods: [...STREAM, ...WRITE],

@@ -1,12 +1,16 @@
 import { sendJson } from "../respond.ts"
 import { READ, type Route } from "../route.ts"
 import { version } from "../version.ts"
-import { operations } from "./operations.ts"
+import type { DescribedRoute } from "../mercure/index.ts"
+import { mercureOperations } from "./mercure-operations.ts"
+import { operations, type Operation } from "./operations.ts"
 import { schemas } from "./schemas.ts"
 
 export interface DocumentOptions {
   /** The hub's routes, which decide what is in the document. */
   readonly routes: Iterable<readonly [path: string, route: Route]>
+  /** The routes of the Mercure endpoint, if the hub has one. */
+  readonly mercure: readonly DescribedRoute[]
   /** Where the hub can be reached. @default where the document came from */
   readonly servers: readonly string[]
   /** Whether requests need credentials. */
@@ -28,7 +32,7 @@ export function documentRoute(options: DocumentOptions): [path: string, route: R
   return [path, route]
 }
 
-function openApiDocument({ routes, servers, hasAuth }: DocumentOptions): object {
+function openApiDocument({ routes, mercure, servers, hasAuth }: DocumentOptions): object {
   return {
     openapi: "3.2.0",
     info: {
@@ -38,10 +42,17 @@ function openApiDocument({ routes, servers, hasAuth }: DocumentOptions): object 
     },
     servers: (servers.length > 0 ? servers : ["/"]).map((url) => ({ url })),
     ...(hasAuth && { security: [{ bearer: [] }] }),
-    paths: Object.fromEntries([...routes].map(([path, route]) => [path, pathItem(path, route)])),
+    paths: Object.fromEntries([
+      ...[...routes].map(([path, route]) => [path, pathItem(path, route)]),
+      // its tokens are Mercure's own, and anonymous subscribers have none
+      ...mercure.map(({ path, operation, methods }) => [
+        path,
+        described(path, methods, mercureOperations[operation], OPTIONAL),
+      ]),
+    ]),
     components: {
       schemas,
-      ...(hasAuth && {
+      ...((hasAuth || mercure.length > 0) && {
         securitySchemes: {
           bearer: {
             type: "http",
@@ -54,19 +65,37 @@ function openApiDocument({ routes, servers, hasAuth }: DocumentOptions): object 
   }
 }
 
+/** With a credential or without. */
+const OPTIONAL = { security: [{ bearer: [] }, {}] }
+
 function pathItem(path: string, { methods, isOpen }: Route): object {
-  const operation = operations[path]
-  if (!operation) return {}
+  const of = operations[path]
+  return of ? described(path, methods, () => of, isOpen ? { security: [] } : {}) : {}
+}
+
+function described(
+  path: string,
+  methods: readonly string[],
+  operationOf: (method: string) => Operation,
+  security: object,
+): object {
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => name)
+  const inPath = names.map((name) => ({ name, in: "path", required: true, schema: { type: "string" } }))
   return Object.fromEntries(
-    methods.map((method) => [
-      method.toLowerCase(),
-      {
-        operationId: `${method.toLowerCase()}${path.replaceAll(/\W+(\w)/g, (_, letter: string) => letter.toUpperCase())}`,
-        ...operation,
-        ...(isOpen && { security: [] }),
-        responses: { ...operation.responses, default: REFUSED },
-      },
-    ]),
+    methods.map((method) => {
+      const { parameters = [], ...operation } = operationOf(method)
+      const all = [...inPath, ...parameters]
+      return [
+        method.toLowerCase(),
+        {
+          operationId: `${method.toLowerCase()}${path.replaceAll(/\W+(\w)/g, (_, letter: string) => letter.toUpperCase()).replaceAll(/\W/g, "")}`,
+          ...operation,
+          ...(all.length > 0 && { parameters: all }),
+          ...security,
+          responses: { ...operation.responses, default: REFUSED },
+        },
+      ]
+    }),
   )
 }
 

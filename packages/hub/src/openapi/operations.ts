@@ -6,19 +6,19 @@ export interface Operation {
   readonly responses: Readonly<Record<string, object>>
 }
 
-const ref = (name: string): object => ({ $ref: `#/components/schemas/${name}` })
+export const ref = (name: string): object => ({ $ref: `#/components/schemas/${name}` })
 
-const json = (description: string, schema: object): object => ({
+export const json = (description: string, schema: object): object => ({
   description,
   content: { "application/json": { schema } },
 })
 
-const stream = (description: string, name: string): object => ({
+export const stream = (description: string, name: string): object => ({
   description,
   content: { "text/event-stream": { itemSchema: ref(name) } },
 })
 
-const query = (name: string, description: string, schema: object = { type: "string" }): object => ({
+export const query = (name: string, description: string, schema: object = { type: "string" }): object => ({
   name,
   in: "query",
   description,
@@ -34,7 +34,7 @@ const TOPICS = {
   required: true,
 }
 
-const LAST_EVENT_ID = {
+export const LAST_EVENT_ID = {
   name: "Last-Event-ID",
   in: "header",
   description: "The id of the last event that the client received. The stream resumes after it.",

@@ -68,6 +68,11 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
       ...controlEvents,
     ],
   },
+  MercureSubscriptions: {
+    type: "object",
+    required: ["subscriptions"],
+    properties: { subscriptions: { type: "array", items: { type: "object" } } },
+  },
   Health: {
     type: "object",
     required: ["status"],

@@ -176,3 +176,13 @@ test("a mistake on the command line of onward tail is told with what to write in
     assert.throws(() => readTail(args, {}), { name: "UsageError", message }, args.join(" "))
   }
 })
+
+test("onward tail tells the topic of each event of several topics and of patterns", async (t) => {
+  const server = await testServer(t, { log: "memory:" })
+  await publish(server.url, { topic: "a/1", data: "x" })
+  await publish(server.url, { topic: "b", data: "y" })
+  const format = await outputOf(server, ["tail", "a/*", "b", "--exit", "-f", "%t %d\\n"])
+  assert.equal(format.out, "a/1 x\nb y\n")
+  const { out } = await outputOf(server, ["tail", "a/*", "--exit", "--json"])
+  assert.equal((JSON.parse(out) as { topic: string }).topic, "a/1")
+})

@@ -29,10 +29,11 @@ const MAX_CHARS = 262_144
  * `OnwardError` for input that is no message.
  */
 export async function* readBatches(
-  { topic = "", fields, input }: Pick<PublishOptions, "topic" | "fields" | "input">,
+  { topic = "", fields, input, mercure }: Pick<PublishOptions, "topic" | "fields" | "input" | "mercure">,
   stdin: Readable,
 ): AsyncGenerator<Batch> {
   const series = randomUUID()
+  const most = mercure ? 1 : MAX_MESSAGES
   const message = (number: number, data: string): Outgoing => ({
     topic,
     json: toJson(topic, data, number, fields, series),
@@ -45,6 +46,7 @@ export async function* readBatches(
           number,
           outgoing: input.kind === "lines" ? message(number, line) : complete(line, { number, topic, fields, series }),
         })),
+        most,
       )
     }
     return
@@ -58,6 +60,7 @@ export async function* readBatches(
     const numbers = Array.from({ length: size }, (_, at) => number + at)
     yield* split(
       numbers.map((each) => ({ number: each, outgoing: message(each, isNumbered ? fill(data, each) : data) })),
+      most,
     )
   }
 }
@@ -110,11 +113,14 @@ function complete(
   }
 }
 
-function* split(messages: readonly { readonly number: number; readonly outgoing: Outgoing }[]): Generator<Batch> {
+function* split(
+  messages: readonly { readonly number: number; readonly outgoing: Outgoing }[],
+  most: number,
+): Generator<Batch> {
   let from = 0
   let chars = 0
   for (const [at, { outgoing }] of messages.entries()) {
-    if (at > from && (at - from === MAX_MESSAGES || chars + outgoing.json.length > MAX_CHARS)) {
+    if (at > from && (at - from === most || chars + outgoing.json.length > MAX_CHARS)) {
       yield batchOf(messages.slice(from, at))
       from = at
       chars = 0

@@ -22,6 +22,18 @@ export const PUBLISH = defineCommand({
       default: "a new one",
     },
     retry: { type: "string", value: "time", about: "The reconnect delay for clients." },
+    mercure: {
+      type: "boolean",
+      about:
+        "Publishes to the Mercure endpoint, below --url or at it, one message a request. A message whose response was lost is not sent again.",
+    },
+    also: {
+      type: "string",
+      value: "topic",
+      multiple: true,
+      about: "A further topic of the message. Several may be given. Needs --mercure.",
+    },
+    private: { type: "boolean", about: "Only subscribers that are authorized receive it. Needs --mercure." },
     lines: {
       type: "boolean",
       short: "l",
@@ -59,6 +71,12 @@ export interface CommonFields {
   readonly retry?: number
 }
 
+/** What messages to a Mercure endpoint have besides. */
+export interface MercureFields {
+  readonly also: readonly string[]
+  readonly isPrivate: boolean
+}
+
 /** Where the messages come from. */
 export type Input =
   | { readonly kind: "data"; readonly data: string; readonly count: number; readonly sleep: number }
@@ -73,6 +91,8 @@ export interface PublishOptions {
   readonly topic: string | undefined
   readonly fields: CommonFields
   readonly input: Input
+  /** What an update of Mercure has besides; undefined for Onward's own API. */
+  readonly mercure: MercureFields | undefined
   readonly timeout: number
   readonly isJson: boolean
   readonly isQuiet: boolean
@@ -84,7 +104,7 @@ export function readPublish(args: readonly string[], env: Environment): PublishO
   if (!read) return undefined
   const { values, words } = read
   const [topic, data, extra] = words
-  const { lines, ndjson, count, sleep, event, id, key, retry } = values
+  const { lines, ndjson, count, sleep, event, id, key, retry, mercure, also = [], private: isPrivate = false } = values
   if (topic === undefined && !ndjson) throw new UsageError("The topic is missing. Use onward publish <topic> [data].")
   if (extra !== undefined) {
     throw new UsageError(`onward publish takes a topic and one text, not "${extra}" too. Put the text into quotes.`)
@@ -97,6 +117,12 @@ export function readPublish(args: readonly string[], env: Environment): PublishO
   if (fromLines && count !== undefined) throw new UsageError(`--count is not for ${fromLines}. Leave it out.`)
   if (ndjson && (id ?? key) !== undefined) {
     throw new UsageError("--id and --key are not for --ndjson, whose lines have ids themselves. Leave them out.")
+  }
+  if (!mercure && (also.length > 0 || isPrivate)) {
+    throw new UsageError("--also and --private are for updates of Mercure. Add --mercure.")
+  }
+  if (mercure && (ndjson || key !== undefined)) {
+    throw new UsageError("--ndjson and --key are not for --mercure, which has neither batches nor idempotency keys.")
   }
   if (sleep !== undefined && count === undefined) throw new UsageError("--sleep needs --count. Add it.")
   const repeats = count === undefined ? 1 : toNumber("--count", count, 1, 999_999_999)
@@ -121,6 +147,7 @@ export function readPublish(args: readonly string[], env: Environment): PublishO
       : data === undefined || data === "-"
         ? { kind: "whole", ...times }
         : { kind: "data", data, ...times },
+    mercure: mercure ? { also, isPrivate } : undefined,
     timeout: toDuration("--timeout", values.timeout ?? PUBLISH.flags.timeout.default, 0, 86_400_000),
     isJson: values.json === true,
     isQuiet: values.quiet === true,

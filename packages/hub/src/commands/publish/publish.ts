@@ -7,7 +7,7 @@ import { sendBatch, type Stored } from "./send-batch.ts"
 
 /** Runs `onward publish`. Resolves with the exit code; rejects with the error of a pipe that was closed. */
 export async function publish(options: PublishOptions, terminal: Terminal): Promise<number> {
-  const { input, server, timeout, isQuiet } = options
+  const { input, server, mercure, timeout, isQuiet } = options
   const output = openOutput(terminal)
   const { stdin } = terminal
   if (input.kind !== "data" && stdin.isTTY && !isQuiet) {
@@ -20,7 +20,7 @@ export async function publish(options: PublishOptions, terminal: Terminal): Prom
   try {
     for await (const batch of readBatches(options, stdin)) {
       next = batch.first
-      const results = await sendBatch(batch, { server, timeout, onRetry })
+      const results = await sendBatch(batch, { server, mercure, timeout, onRetry })
       next += batch.messages.length
       stored += results.length
       repeated += results.filter(({ isRepeated }) => isRepeated).length

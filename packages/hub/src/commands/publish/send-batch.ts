@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { OnwardError } from "onward"
 import { messageOf } from "../explain-refusal.ts"
-import type { Server } from "../server.ts"
+import { mercureUrl, type Server } from "../server.ts"
 import type { Batch } from "./batches.ts"
+import type { MercureFields } from "./command-line.ts"
+import { formOf } from "./mercure-form.ts"
 
 /** What the hub answered for one message. */
 export interface Stored {
@@ -13,6 +15,8 @@ export interface Stored {
 
 export interface SendOptions {
   readonly server: Server
+  /** For the Mercure endpoint: a batch is one message then. @default Onward's own API */
+  readonly mercure?: MercureFields | undefined
   /** How long to retry, in ms. */
   readonly timeout: number
   /** Called once, when the first attempt failed. */
@@ -21,18 +25,39 @@ export interface SendOptions {
 
 /** Statuses after which the same request can succeed later. */
 const LATER: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504])
+/** The same for a request that must not be handled twice: the hub refuses it before it reads it. */
+const NOT_TAKEN: ReadonlySet<number> = new Set([429, 503])
 /** Delays between attempts, in ms. */
 const FIRST_DELAY = 100
 const MAX_DELAY = 2_000
 /** Maximum time of one request, in ms. */
 const REQUEST_MS = 60_000
 
-/** Publishes a batch. Repeats the request until the hub stored it, because idempotency keys make that safe. Rejects with an `OnwardError`. */
-export async function sendBatch({ messages }: Batch, { server, timeout, onRetry }: SendOptions): Promise<Stored[]> {
-  const body = messages.map(({ json }) => `${json}\n`).join("")
+/**
+ * Publishes a batch. Repeats the request until the hub stored it, because idempotency keys make that safe; updates of Mercure have none, so they
+ * are sent again only if the hub did not take them. Rejects with an `OnwardError`.
+ */
+export async function sendBatch(
+  { messages }: Batch,
+  { server, mercure, timeout, onRetry }: SendOptions,
+): Promise<Stored[]> {
+  const { headers } = server
+  const request: PostRequest = mercure
+    ? {
+        ...{ url: mercureUrl(server), headers, later: NOT_TAKEN },
+        type: "application/x-www-form-urlencoded",
+        body: formOf(messages[0]?.json ?? "", mercure),
+        read: (text) => [{ id: text, isRepeated: false }],
+      }
+    : {
+        ...{ url: new URL("publish", server.url), headers, later: LATER },
+        type: "application/x-ndjson",
+        body: messages.map(({ json }) => `${json}\n`).join(""),
+        read: readAnswer,
+      }
   const until = performance.now() + timeout
   for (let delay = FIRST_DELAY, attempt = 1; ; delay = Math.min(delay * 2, MAX_DELAY), attempt++) {
-    const answer = await post(server, body)
+    const answer = await post(request)
     if ("stored" in answer) return answer.stored
     const { reason, isFinal, retryAfter, cause } = answer
     const wait = Math.max(retryAfter, delay * (0.5 + Math.random() / 2))
@@ -54,31 +79,43 @@ type Answer =
       readonly cause?: unknown
     }
 
-async function post({ url, headers }: Server, body: string): Promise<Answer> {
+interface PostRequest {
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+  readonly type: string
+  readonly body: string
+  /** Statuses after which the request is sent again. */
+  readonly later: ReadonlySet<number>
+  readonly read: (text: string) => Stored[]
+}
+
+async function post({ url, headers, type, body, later, read }: PostRequest): Promise<Answer> {
   try {
-    const response = await fetch(new URL("publish", url), {
+    const response = await fetch(url, {
       method: "POST",
-      headers: { ...headers, "content-type": "application/x-ndjson" },
+      headers: { ...headers, "content-type": type },
       body,
       redirect: "manual",
       signal: AbortSignal.timeout(REQUEST_MS),
     })
     const text = await response.text()
     const { status } = response
-    if (status === 200) return { stored: readAnswer(text) }
+    if (status === 200) return { stored: read(text) }
     const what = messageOf(text) ?? "See the hub's log."
     return {
       reason: `The hub answered with status ${status}: ${what}`,
       status,
-      isFinal: !LATER.has(status),
+      isFinal: !later.has(status),
       retryAfter: Number(response.headers.get("retry-after") ?? 0) * 1_000 || 0,
     }
   } catch (error) {
     if (error instanceof OnwardError) throw error
     const { cause } = error as { readonly cause?: { readonly code?: string; readonly message?: string } }
     const why = cause?.code ?? cause?.message ?? String(error)
-    const reason = `The hub at ${url} cannot be reached: ${why}. Check --url and that the hub runs.`
-    return { reason, status: 0, isFinal: false, retryAfter: 0, cause: error }
+    const reason = `The hub at ${url.origin} cannot be reached: ${why}. Check --url and that the hub runs.`
+    // only this one says that nothing was sent
+    const isFinal = later === NOT_TAKEN && cause?.code !== "ECONNREFUSED"
+    return { reason, status: 0, isFinal, retryAfter: 0, cause: error }
   }
 }
 

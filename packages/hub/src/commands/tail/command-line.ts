@@ -33,7 +33,7 @@ export const TAIL = defineCommand({
       short: "f",
       value: "format",
       about:
-        "Prints each event in this format: %t topic, %i id, %e event name, %d data, %s bytes of data, %T time of arrival, %% percent; \\n, \\t and \\\\. The topic is known if one topic is given.",
+        "Prints each event in this format: %t topic, %i id, %e event name, %d data, %s bytes of data, %T time of arrival, %% percent; \\n, \\t and \\\\.",
       default: "%d\\n",
     },
     json: { type: "boolean", about: 'Prints each event as a line of JSON, and a gap as {"gap":…}.' },
@@ -44,6 +44,11 @@ export const TAIL = defineCommand({
       value: "command",
       about:
         "Runs a command of the shell for each event, one after the other, instead of printing: data on its standard input, the rest in ONWARD_TOPIC, ONWARD_ID and ONWARD_EVENT.",
+    },
+    mercure: {
+      type: "boolean",
+      about:
+        "Reads the Mercure endpoint, below --url or at it. Topics are exact, URI templates such as https://example.com/books/{id}, or *. The topic of an event is known only if one exact topic is given.",
     },
     stats: { type: "boolean", about: "Prints the number of events and their rate each second, on standard error." },
     ...SERVER_FLAGS,
@@ -77,6 +82,7 @@ export interface TailOptions {
   readonly isRaw: boolean
   readonly hasTime: boolean
   readonly hasStats: boolean
+  readonly isMercure: boolean
   readonly isQuiet: boolean
 }
 
@@ -91,6 +97,8 @@ export function readTail(args: readonly string[], env: Environment): TailOptions
   if (second) throw new UsageError(`--${first} and --${second} both say where to start. Use one of them.`)
   const prints = (["format", "json", "exec"] as const).filter((name) => values[name] !== undefined)
   if (prints[1]) throw new UsageError(`--${prints[0]} and --${prints[1]} exclude each other. Use one of them.`)
+  const other = values.mercure && (["since", "last", "exit"] as const).find((name) => values[name] !== undefined)
+  if (other) throw new UsageError(`--${other} is not for --mercure. Use --all, or --after <id>.`)
   const { exec, json, format = TAIL.flags.format.default, count } = values
   const follow = values.exit !== true
   return {
@@ -109,6 +117,7 @@ export function readTail(args: readonly string[], env: Environment): TailOptions
     isRaw: values.raw === true,
     hasTime: values.time === true,
     hasStats: values.stats === true,
+    isMercure: values.mercure === true,
     isQuiet: values.quiet === true,
   }
 }
@@ -131,5 +140,10 @@ function startOf({ since, last, all, after }: StartValues): Start | undefined {
 }
 
 /** The topic of all events, if there is only one. */
-export const onlyTopic = ([topic = "", ...others]: readonly string[]): string | undefined =>
-  others.length === 0 && !isPattern(topic) ? topic : undefined
+export function onlyTopic({
+  topics: [topic = "", ...others],
+  isMercure,
+}: Pick<TailOptions, "topics" | "isMercure">): string | undefined {
+  const isExact = isMercure ? topic !== "*" && !topic.includes("{") : !isPattern(topic)
+  return others.length === 0 && isExact ? topic : undefined
+}

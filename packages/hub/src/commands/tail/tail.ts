@@ -2,6 +2,7 @@ import { OnwardError } from "onward"
 import { stream, type Gap, type StreamEvent, type StreamStatus } from "onward/client"
 import { escapeControls, printableJson } from "../../printable.ts"
 import { explainRefusal } from "../explain-refusal.ts"
+import { mercureUrl } from "../server.ts"
 import { openOutput, tell, type Terminal } from "../terminal.ts"
 import { onlyTopic, type TailOptions } from "./command-line.ts"
 import type { Printed } from "./format.ts"
@@ -45,11 +46,14 @@ export async function tail(options: TailOptions, terminal: Terminal): Promise<nu
   }
 }
 
-function urlOf({ server, topics, start, follow }: TailOptions): string {
-  const url = new URL("events", server.url)
+function urlOf(options: TailOptions): string {
+  const { server, topics, start, follow, isMercure } = options
+  const url = isMercure ? mercureUrl(server) : new URL("events", server.url)
   for (const topic of topics) url.searchParams.append("topic", topic)
   if (start && "since" in start) url.searchParams.set("since", start.since)
   if (start && "last" in start) url.searchParams.set("last", String(start.last))
+  // each event tells its topic
+  if (!isMercure && onlyTopic(options) === undefined) url.searchParams.set("topics", "1")
   if (!follow) url.searchParams.set("follow", "false")
   return url.href
 }
@@ -93,12 +97,14 @@ async function reportGap(event: StreamEvent, { print }: TailOptions, { terminal,
 
 /** Prints one event. Returns the exit code to end with. */
 async function print(
-  { event, id, data }: StreamEvent,
-  { print, topics, isRaw, hasTime }: TailOptions,
+  { event, id, data, topic: told }: StreamEvent,
+  options: TailOptions,
   { terminal, write }: Target,
 ): Promise<number> {
+  const { print, isRaw, hasTime } = options
+  const topic = told ?? onlyTopic(options)
   const time = new Date()
-  const printed: Printed = { topic: onlyTopic(topics), id, event, data, time }
+  const printed: Printed = { topic, id, event, data, time }
   if (print.kind === "exec") {
     const code = await runForEvent(print.command, printed, terminal.env)
     if (code === 0) return 0
@@ -106,7 +112,6 @@ async function print(
     return 1
   }
   if (print.kind === "json") {
-    const { topic } = printed
     await write(`${printableJson({ topic, id, event, data, ...(hasTime && { time }) })}\n`)
     return 0
   }

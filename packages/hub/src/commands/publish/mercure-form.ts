@@ -1,0 +1,21 @@
+import type { MercureFields } from "./command-line.ts"
+
+interface Fields {
+  readonly topic: string
+  readonly data: string
+  readonly event?: string
+  readonly id?: string
+  readonly retry?: number
+}
+
+/** A message, given as JSON, as the form of an update of Mercure (draft-dunglas-mercure-08). */
+export function formOf(json: string, { also, isPrivate }: MercureFields): string {
+  const { topic, data, event, id, retry } = JSON.parse(json) as Fields
+  const form = new URLSearchParams([topic, ...also].map((each): [string, string] => ["topic", each]))
+  form.set("data", data)
+  if (isPrivate) form.set("private", "on")
+  if (event !== undefined) form.set("type", event)
+  if (id !== undefined) form.set("id", id)
+  if (retry !== undefined) form.set("retry", String(retry))
+  return form.toString()
+}

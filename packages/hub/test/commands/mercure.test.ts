@@ -1,0 +1,52 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { readPublish } from "../../src/commands/publish/command-line.ts"
+import { readTail } from "../../src/commands/tail/command-line.ts"
+import { mercureHub, tokenOf } from "../mercure/mercure-hub.ts"
+import { outputOf, runCommand, until } from "./run-command.ts"
+
+test("onward publish --mercure publishes private updates on several topics, and tail --mercure reads them", async (t) => {
+  const server = await mercureHub(t)
+  const env = { ONWARD_TOKEN: await tokenOf(0, { publish: ["*"], subscribe: ["*"] }) }
+  const topics = ["https://example.com/books/1", "https://example.com/books/{id}"]
+  const first = await outputOf(server, ["pub", "https://example.com/books/1", "before", "--mercure"], { env })
+  assert.equal(first.code, 0, first.err)
+  assert.match(first.out, /^urn:uuid:\S+\n$/)
+  const reading = runCommand(server, ["tail", ...topics, "--mercure", "--all", "-c", "3", "--json"], { env })
+  const anonymous = runCommand({ url: server.hub }, ["tail", topics[0] ?? "", "--mercure", "--all", "-c", "2"], {})
+  await until(() => reading.out() !== "" && anonymous.out() !== "")
+  const publishing = ["pub", "https://example.com/x", "--mercure", "--also", "https://example.com/books/2", "-l"]
+  const args = [...publishing, "--private", "-e", "changed", "--id", "urn:%n"]
+  const { code, out, err } = await outputOf(server, args, { env, input: "one\n\ntwo\n" })
+  assert.deepEqual([code, out], [0, "urn:1\nurn:3\n"], err)
+  assert.equal(await reading.ended, 0)
+  const events = reading
+    .out()
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, string>)
+  assert.deepEqual(
+    events.slice(1).map(({ event, id, data }) => [event, id, data]),
+    [
+      ["changed", "urn:1", "one"],
+      ["changed", "urn:3", "two"],
+    ],
+  )
+  await outputOf({ url: server.hub }, ["pub", "https://example.com/books/1", "public", "--mercure"], { env })
+  assert.equal(await anonymous.ended, 0)
+  assert.equal(anonymous.out(), "before\npublic\n", "private updates are not sent to anonymous subscribers")
+  const refused = await outputOf(server, ["pub", "a", "x", "--mercure"])
+  assert.equal(refused.code, 1)
+  assert.match(refused.err, /status 401/)
+})
+
+test("flags that Mercure does not have, and that only it has, are refused", () => {
+  const publish =
+    (...args: string[]) =>
+    (): unknown =>
+      readPublish(args, {})
+  assert.throws(publish("a", "b", "--private"), /Add --mercure/)
+  assert.throws(publish("a", "b", "--also", "c"), /Add --mercure/)
+  assert.throws(publish("a", "b", "--mercure", "--key", "k"), /not for --mercure/)
+  assert.throws(() => readTail(["a", "--mercure", "--last", "2"], {}), /--last is not for --mercure/)
+})
