@@ -7,6 +7,7 @@ import { comment } from "./control.ts"
 import { Cursor, type CursorOwner } from "./cursor.ts"
 import type { HubContext } from "./hub-context.ts"
 import { Keys } from "./keys.ts"
+import type { KeyOf } from "./newest-by-key.ts"
 import type { CloseReason } from "./observation.ts"
 import type { LocalPresence } from "./presence/local.ts"
 import type { ResolvedStart } from "./resolve-start.ts"
@@ -22,7 +23,7 @@ export interface OpenOptions {
   readonly label: string | undefined
   /** Whether the stream continues with new entries, after those that are kept. */
   readonly follow: boolean
-  readonly newestOnly: boolean
+  readonly newestOnly: boolean | KeyOf
 }
 
 /** The streams that are open in this process: admits, opens, counts and ends them. */

@@ -1,10 +1,11 @@
 import type { Sink } from "../sink.ts"
 import type { Audience } from "./audience.ts"
+import type { KeyOf } from "./newest-by-key.ts"
 
 /** How a cursor is made. */
 export interface CursorOptions {
-  /** Behind, it is sent only the newest entry of each topic. */
-  readonly newestOnly: boolean
+  /** Whether it is sent only the newest entry of each topic that it missed; a function for each key. */
+  readonly newestOnly: boolean | KeyOf
   readonly id: number
   readonly audience: Audience
   readonly sink: Sink

@@ -15,6 +15,7 @@ import type { CloseReason, ObservedStream, StartOutcome } from "./observation.ts
 import { resolveStart, type ResolvedStart } from "./resolve-start.ts"
 import type { StartPoint, UnknownId } from "./start-point.ts"
 import { LatestSender, type LatestReceiver } from "./latest-sender.ts"
+import type { KeyOf } from "./newest-by-key.ts"
 import { wantedOf } from "./wanted.ts"
 import { lagOf, type StreamInfo, type StreamState } from "./stream-info.ts"
 
@@ -44,7 +45,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver, LatestRec
   #follower: Follower | undefined
   /** Sends the newest entry of each topic; then a follower takes over. */
   #latest: LatestSender | undefined
-  readonly #newestOnly: boolean
+  readonly #newestOnly: boolean | KeyOf
   #state: "behind" | "live" | "over" = "behind"
   /** The newest position the client received as an id. */
   #shown: Position = ""
@@ -129,7 +130,8 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver, LatestRec
   /** Sends the newest entry of each topic after a position, then what follows. */
   #sendLatest(after?: Position, isPaused = false): void {
     this.#state = "behind"
-    this.#latest = new LatestSender(this.#context, this.audience, this)
+    const keyOf = typeof this.#newestOnly === "function" ? this.#newestOnly : undefined
+    this.#latest = new LatestSender(this.#context, this.audience, this, keyOf)
     this.#latest.start(after, isPaused)
   }
 

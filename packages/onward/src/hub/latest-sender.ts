@@ -3,6 +3,7 @@ import type { Audience } from "./audience.ts"
 import type { HubContext } from "./hub-context.ts"
 import type { KeptEntry } from "./kept-entry.ts"
 import { findLatest, readEntries } from "./latest.ts"
+import { findNewestByKey, type KeyOf } from "./newest-by-key.ts"
 
 /** How many entries are read for one write. Only their positions are in memory, so a client that does not read costs no entries. */
 const AT_ONCE = 16
@@ -14,15 +15,18 @@ export interface LatestReceiver {
   onLatest(position: Position): void
 }
 
-/** Sends the newest entry of each topic of an audience, in the order of the log. */
+/** Sends the newest entry of each topic of an audience, or of each key, in the order of the log. */
 export class LatestSender {
   readonly #context: HubContext
   readonly #audience: Audience
   readonly #receiver: LatestReceiver
+  readonly #keyOf: KeyOf | undefined
   #hasRoom: PromiseWithResolvers<void> | undefined
   #isStopped = false
 
-  constructor(context: HubContext, audience: Audience, receiver: LatestReceiver) {
+  /** @param keyOf undefined for the newest of each topic */
+  constructor(context: HubContext, audience: Audience, receiver: LatestReceiver, keyOf?: KeyOf) {
+    this.#keyOf = keyOf
     this.#context = context
     this.#audience = audience
     this.#receiver = receiver
@@ -57,7 +61,7 @@ export class LatestSender {
     await this.#hasRoom?.promise
     for (let sent = after; ;) {
       const end = tail.position
-      const positions = await this.#ask(() => findLatest(this.#context, this.#audience, this.#isOver))
+      const positions = await this.#ask(() => this.#find(sent))
       if (!positions) return
       for (const some of parts(positions.filter((position) => position > sent && position <= end))) {
         const entries = await this.#ask(() => readEntries(this.#context, some))
@@ -72,6 +76,13 @@ export class LatestSender {
       if (end === tail.position) return this.#receiver.onLatest(end)
       sent = end
     }
+  }
+
+  #find(after: Position): Promise<readonly Position[] | undefined> {
+    const keyOf = this.#keyOf
+    return keyOf
+      ? findNewestByKey(this.#context, this.#audience, { keyOf, after, isOver: this.#isOver })
+      : findLatest(this.#context, this.#audience, this.#isOver)
   }
 
   /** Undefined when it has stopped. */

@@ -6,8 +6,8 @@ import type { HubContext } from "./hub-context.ts"
 import { KeptEntry } from "./kept-entry.ts"
 
 /** Most entries of the log's end that are searched for topics that match patterns, and for entries with several topics. */
-const MAX_LOOK_BACK = 100_000
-const PAGE = 512
+export const MAX_LOOK_BACK = 100_000
+export const PAGE = 512
 /** Questions to the log at once. */
 const AT_ONCE = 8
 

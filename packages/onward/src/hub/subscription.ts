@@ -12,6 +12,7 @@ import { findStart } from "./find-start.ts"
 import type { HubContext } from "./hub-context.ts"
 import type { ResolvedStart } from "./resolve-start.ts"
 import { checkMatcherKinds, Permission, selectorOfPattern, splitMatchers, type TopicMatcher } from "./selector.ts"
+import { guardKey } from "./newest-by-key.ts"
 import { guardPredicate } from "./guard-predicate.ts"
 import { checkStart, checkStartKind, type StartPoint } from "./start-point.ts"
 
@@ -57,9 +58,11 @@ export interface SubscribeOptions {
   readonly filter?: (entry: Entry) => boolean
   /**
    * For values that replace each other, such as positions on a map: a stream that falls behind or reconnects is sent only the newest entry of
-   * each topic that it missed, without `stream.gap`. @default false
+   * each topic that it missed, without `stream.gap`; with a function, of each key that it returns, such as the id of a vehicle, at most 512
+   * characters. The function runs once for each missed entry, of the newest 100,000, each time a stream falls behind. Pass the same function to
+   * all subscriptions: equal searches are shared. @default false
    */
-  readonly newestOnly?: boolean
+  readonly newestOnly?: boolean | ((entry: Entry) => string)
   /** Ends the streams of this subscription when it aborts. Clients then reconnect. */
   readonly signal?: AbortSignal
 }
@@ -89,7 +92,6 @@ const KINDS = {
   follow: "true or false",
   until: "a function",
   filter: "a function",
-  newestOnly: "true or false",
   signal: "an AbortSignal",
 } as const
 
@@ -223,6 +225,10 @@ export class Subscription {
     this.#start = start
     checkNames("subscribe", options, OPTIONS)
     checkKinds("subscribe", options, KINDS)
+    const { newestOnly } = options
+    if (newestOnly !== undefined && typeof newestOnly !== "boolean" && typeof newestOnly !== "function") {
+      throw new TypeError(`subscribe: \`newestOnly\` must be true, false or a function, not ${kindOf(newestOnly)}.`)
+    }
     const { topics, patterns, matchers, may, unknownId, from } = options
     if (topics === undefined && patterns === undefined && matchers === undefined) {
       throw new TypeError('subscribe needs `topics` or `patterns`. Pass for instance { topics: ["news"] }.')
@@ -295,7 +301,9 @@ export class Subscription {
     const { limitKey, signal, userId, label, unknownId = "replay", follow = true, newestOnly = false } = this.#options
     const start = this.#start ?? this.#startOf(asked)
     this.#connections.admit(this.#selection, limitKey)
-    const how = { start, unknownId, limitKey, signal, userId, label, follow, newestOnly }
+    const { onError } = this.#connections.context
+    const newest = typeof newestOnly === "function" ? guardKey(newestOnly, onError) : newestOnly
+    const how = { start, unknownId, limitKey, signal, userId, label, follow, newestOnly: newest }
     return { start: (sink) => this.#connections.open(this.#selection, sink, how) }
   }
 

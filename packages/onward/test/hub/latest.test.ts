@@ -128,3 +128,62 @@ test("position is that of the newest entry, also of an empty log", async () => {
   await s.hub.close()
   await assert.rejects(s.hub.position(), { code: "hub_closed" })
 })
+
+/** The vehicle of a position such as `bus 7: 52.5`. */
+const vehicleOf = ({ data }: { readonly data: string }): string => data.slice(0, data.indexOf(":"))
+
+for (const [name, window] of Object.entries({ "in the window": 1_000, "older than the window": 2 })) {
+  test(`a slow stream with a key function gets the newest entry of each key that it missed, ${name}`, async () => {
+    const s = await stage({ window: { maxEntries: window } })
+    const slow = await s.connect({ topics: ["city"], patterns: ["town/*"], newestOnly: vehicleOf })
+    slow.room = 0
+    await s.publish("city", "bus 1: 0", "bus 1: 1", "bus 2: 1", "bus 1: 2")
+    await s.publish("town/9", "bus 3: 1", "bus 2: 2", "bus 3: 2")
+    await s.publish("other", "bus 4: 1")
+    assert.deepEqual(slow.data, ["bus 1: 0"])
+    slow.drain()
+    await s.clock.settle()
+    assert.deepEqual([slow.data, slow.gaps], [["bus 1: 0", "bus 1: 2", "bus 2: 2", "bus 3: 2"], []])
+    await s.publish("city", "bus 1: 3", "bus 1: 4")
+    assert.deepEqual(slow.data.slice(4), ["bus 1: 3", "bus 1: 4"], "a live stream gets all")
+    const back = await s.connect({ topics: ["city"], newestOnly: vehicleOf }, { after: at(2) })
+    assert.deepEqual(back.data, ["bus 2: 1", "bus 1: 4"])
+    const latest = await s.connect({ topics: ["city"], newestOnly: vehicleOf }, "latest")
+    assert.deepEqual(latest.data, ["bus 2: 1", "bus 1: 4"])
+  })
+}
+
+test("a key function runs once for each missed entry, and the number of keys is limited", async () => {
+  const s = await stage({ window: { maxEntries: 2 }, limits: { last: 3 } })
+  let calls = 0
+  const newestOnly = ({ data }: { readonly data: string }): string => {
+    calls++
+    return data
+  }
+  const slow = await s.connect({ topics: ["a"], newestOnly })
+  slow.room = 0
+  await s.publish("a", ...Array.from({ length: 10 }, (_, i) => `${i}`))
+  slow.drain()
+  await s.clock.settle()
+  assert.deepEqual(slow.data, ["0", "7", "8", "9"])
+  assert.equal(calls, 9)
+})
+
+test("a key function that fails loses no entry, and is reported", async () => {
+  const s = await stage()
+  const newestOnly = ({ data }: { readonly data: string }): string => {
+    if (data === "throws") throw new Error("broken")
+    return data === "long" ? "x".repeat(513) : "same"
+  }
+  const slow = await s.connect({ topics: ["a"], newestOnly })
+  slow.room = 0
+  await s.publish("a", "0", "1", "throws", "2", "long", "3")
+  slow.drain()
+  await s.clock.settle()
+  assert.deepEqual(slow.data, ["0", "throws", "long", "3"])
+  assert.equal(s.errors.length, 2)
+  assert.throws(
+    () => s.hub.subscribe({ topics: ["a"], newestOnly: "key" as never }),
+    /must be true, false or a function/,
+  )
+})
