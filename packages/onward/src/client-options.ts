@@ -13,6 +13,7 @@ const CONNECTION = [
   "idleTimeout",
   "eventTimeout",
   "maxServerDelay",
+  "observe",
   "clock",
 ]
 

@@ -58,7 +58,7 @@ export function createChat({ hub, log, model, onError }: ChatOptions): Chat {
     maxDuration: MAX_TIME,
     maxChars: MAX_LENGTH,
     onError,
-    onEvent: ({ type }) => void (type === "end" && writing--),
+    observe: ({ type }) => void (type === "end" && writing--),
   })
 
   async function turns(chat: unknown): Promise<Turn[]> {

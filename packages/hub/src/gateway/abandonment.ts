@@ -1,4 +1,4 @@
-import type { RunEvent, Runs } from "onward/runs"
+import type { RunObservation, Runs } from "onward/runs"
 
 export interface AbandonmentOptions {
   /** Maximum time that a run continues without viewers, in ms; Infinity for no limit. */
@@ -11,7 +11,7 @@ export interface AbandonmentOptions {
 export interface Abandonment {
   /** Sets the owner of a run, before it is started. */
   own(run: string, owner: string): void
-  readonly onEvent: (path: string, event: RunEvent) => void
+  readonly onEvent: (path: string, event: RunObservation) => void
   close(): void
 }
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { RunEvent } from "onward/runs"
+import type { RunObservation } from "onward/runs"
 import { createBodies } from "../body.ts"
 import { createAbandonment } from "./abandonment.ts"
 import { proxy, withBody, type Asked, type Setting } from "./ask.ts"
@@ -19,7 +19,7 @@ import { checkReferences, unknownRun, visit } from "./visit.ts"
 
 export interface GatewayOptions extends KindsOptions, GatewaySettings {
   /** Called for each event of a run in this process, with the path of its requests below `/v1`. */
-  readonly onRunEvent?: (path: string, event: RunEvent) => void
+  readonly onRunEvent?: (path: string, event: RunObservation) => void
 }
 
 /** A proxy between clients and providers that makes their streams resumable runs. */
@@ -49,7 +49,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     onError: options.onError,
     runsOf: (path) => Object.values(all).find((kind) => kind.path === path)?.runs,
   })
-  const onEvent = (path: string, event: RunEvent): void => {
+  const onEvent = (path: string, event: RunObservation): void => {
     abandonment.onEvent(path, event)
     options.onRunEvent?.(path, event)
   }

@@ -1,5 +1,13 @@
 import { createHub, type Hub, type Log } from "onward"
-import { anthropic, createRuns, openaiChat, openaiResponses, type Format, type RunEvent, type Runs } from "onward/runs"
+import {
+  anthropic,
+  createRuns,
+  openaiChat,
+  openaiResponses,
+  type Format,
+  type RunObservation,
+  type Runs,
+} from "onward/runs"
 
 /** A frame in the provider's format. */
 export type Frame = Readonly<Record<string, unknown>>
@@ -42,7 +50,7 @@ interface KindsLimits {
   /** Maximum length of a stream, in characters, and its number of frames: more than the gateway's limit, whose error names the option. */
   readonly maxChars: number
   readonly maxFrames: number
-  readonly onEvent: (path: string, event: RunEvent) => void
+  readonly onEvent: (path: string, event: RunObservation) => void
 }
 
 export function createKinds(
@@ -66,7 +74,7 @@ export function createKinds(
       onError,
       maxChars,
       maxFrames,
-      onEvent: (event) => onEvent(path, event),
+      observe: (event) => onEvent(path, event),
       ...(lease !== undefined && { lease }),
       ...(heartbeat !== undefined && { heartbeat }),
     }),

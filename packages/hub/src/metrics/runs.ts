@@ -1,11 +1,11 @@
-import type { RunEvent } from "onward/runs"
+import type { RunObservation } from "onward/runs"
 import { GENERATIONS } from "./bounds.ts"
 import { createHistogram, createTally, type Family } from "./tallies.ts"
 
 /** Counts runs of the gateway. */
 export interface RunCounts {
   /** An event of a run, whose path below `/v1` is this. */
-  run(path: string, event: RunEvent): void
+  run(path: string, event: RunObservation): void
   /** Open streams of viewers. */
   readonly viewers: number
   families(): Family[]

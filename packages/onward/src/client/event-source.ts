@@ -2,11 +2,12 @@ import type { OnwardError } from "../errors.ts"
 import type { ParsedEvent } from "../protocol/index.ts"
 import { EVENT_SOURCE_OPTIONS, RETRY_OPTIONS } from "../client-options.ts"
 import { checkNames } from "../options.ts"
-import { createConnection, type Connection, type ConnectionOptions } from "./connection.ts"
+import type { Connection, ConnectionOptions } from "./connection.ts"
+import { openConnection, type ObserveOptions } from "./observe.ts"
 import { hrefOf } from "./request.ts"
 import type { RetryOptions } from "./retry.ts"
 
-export interface EventSourceOptions extends ConnectionOptions {
+export interface EventSourceOptions extends ConnectionOptions, ObserveOptions {
   /** Whether to send cookies to other origins. @default false */
   readonly withCredentials?: boolean
   /**
@@ -100,7 +101,7 @@ export class EventSource extends Target {
       const message = new MessageEvent(event, { data, lastEventId: id, origin: this.#origin })
       this.dispatchEvent(topic ? Object.assign(message, { topic }) : message)
     }
-    this.#connection = createConnection(
+    this.#connection = openConnection(
       this.#url,
       { ...(withCredentials && { credentials: "include" }), ...options },
       policy,

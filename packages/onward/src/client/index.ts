@@ -21,6 +21,7 @@ export type {
   RequestBody,
   RequestOptions,
 } from "./request.ts"
+export type { ClientObservation, ObserveOptions } from "./observe.ts"
 export type { RetryOptions } from "./retry.ts"
 export type { SharedOptions } from "./shared.ts"
 export type { Gap, StreamEvent, TypedOptions, TypedStreamEvent } from "./received.ts"

@@ -4,8 +4,9 @@ import { RETRY_OPTIONS, STREAM_OPTIONS } from "../client-options.ts"
 import type { EventSchemas } from "../events.ts"
 import { checkNames } from "../options.ts"
 import { SAFE_METHODS } from "../methods.ts"
-import { createConnection, type Connection, type ConnectionOptions, type ConnectionOwner } from "./connection.ts"
+import type { Connection, ConnectionOptions, ConnectionOwner } from "./connection.ts"
 import { createInbox } from "./inbox.ts"
+import { openConnection, type ObserveOptions } from "./observe.ts"
 import { watchPageLifecycle, type PageAbsence } from "./page-lifecycle.ts"
 import {
   nextTyped,
@@ -28,7 +29,7 @@ export type StreamStatus =
   | { readonly state: "reconnecting"; readonly error: OnwardError; readonly delay: number }
   | { readonly state: "failed"; readonly error: unknown }
 
-export interface StreamOptions extends Omit<ConnectionOptions, "body"> {
+export interface StreamOptions extends Omit<ConnectionOptions, "body">, ObserveOptions {
   /** The request body. Plain objects and arrays are sent as JSON. A function is called for each attempt. */
   readonly body?:
     | RequestBody
@@ -138,7 +139,7 @@ export function stream(
   const away = new Set<PageAbsence>()
 
   const inbox = createInbox<StreamEvent>(({ id }) => (taken = id))
-  const request: ConnectionOptions = { connectTimeout: 60_000, ...options, body: bodyOf(options.body) }
+  const request: ConnectionOptions & ObserveOptions = { connectTimeout: 60_000, ...options, body: bodyOf(options.body) }
   const policy = {
     retry: retry === true ? {} : retry || { attempts: 0 },
     reconnectionTime: 0,
@@ -190,7 +191,7 @@ export function stream(
 
   function open(): void {
     const make = (id: string, to: ConnectionOwner): Connection =>
-      createConnection(href, { ...request, lastEventId: id }, policy, to)
+      openConnection(href, { ...request, lastEventId: id }, policy, to)
     const mine = (connection =
       shared && canShare()
         ? createSharedConnection(shared === true ? {} : shared, {

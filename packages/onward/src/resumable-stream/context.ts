@@ -5,7 +5,7 @@ import { chunks } from "./chunks.ts"
 
 export interface ResumableStreamContextOptions extends Pick<
   RunsOptions<string>,
-  "hub" | "log" | "lease" | "maxDuration" | "requireStored" | "onEvent" | "onError" | "clock"
+  "hub" | "log" | "lease" | "maxDuration" | "requireStored" | "observe" | "onError" | "clock"
 > {
   /** Called with a promise that is pending while a stream is written, for platforms that stop a process after its last response. */
   readonly waitUntil?: ((production: Promise<unknown>) => void) | null
@@ -55,7 +55,7 @@ const OPTIONS = [
   "lease",
   "maxDuration",
   "requireStored",
-  "onEvent",
+  "observe",
   "onError",
   "clock",
 ]

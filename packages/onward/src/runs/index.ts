@@ -11,7 +11,7 @@ export type { RunMetrics } from "./metrics.ts"
 export type {
   AttachOptions,
   RespondOptions,
-  RunEvent,
+  RunObservation,
   RunItem,
   RunOwner,
   Runs,

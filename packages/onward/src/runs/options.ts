@@ -51,16 +51,16 @@ export interface RunsOptions<F = unknown> {
   readonly storeTimeout?: number
   /** Called with the promise of each production, for platforms that stop a process after its last response. */
   readonly waitUntil?: (production: Promise<void>) => void
-  /** Called for each event of the runs in this process. */
-  readonly onEvent?: (event: RunEvent) => void
+  /** Called with what happens to runs and their viewers in this process. Errors that it throws go to `onError`. @default not called */
+  readonly observe?: (event: RunObservation) => void
   /** Called with errors of sources and stores. Viewers never receive their text. @default console.error */
   readonly onError?: (error: unknown) => void
   /** The source of time and random numbers. In tests, a clock of `onward/testing`. @default the hub's, else the system clock */
   readonly clock?: Clock
 }
 
-/** An event of a run in this process, for `onEvent`. */
-export type RunEvent = RunOwner & { readonly id: string } & (
+/** What happened to a run in this process, for the option `observe`: `start`, `first` (its first text), `end`, and of viewers `attach`, `resume`, `leave`. */
+export type RunObservation = RunOwner & { readonly id: string } & (
     | { readonly type: "start" | "first" | "attach" | "resume" | "leave" }
     | {
         readonly type: "end"
@@ -188,7 +188,7 @@ export const RUNS_OPTIONS: readonly string[] = [
   "requireStored",
   "storeTimeout",
   "waitUntil",
-  "onEvent",
+  "observe",
   "onError",
   "clock",
 ]

@@ -5,7 +5,7 @@ import { OnwardError } from "../errors.ts"
 import { kindOf } from "../kind.ts"
 import { checkKinds, checkNames } from "../options.ts"
 import { prepareSource } from "../server/index.ts"
-import type { RunEvent, RunOwner, Runs, RunsOptions, RunState } from "./options.ts"
+import type { RunObservation, RunOwner, Runs, RunsOptions, RunState } from "./options.ts"
 import { createRunTopics, isRunId } from "./run-topic.ts"
 import { createFlushTimer } from "./flush-timer.ts"
 import { sweepOrphans } from "./orphan-sweep.ts"
@@ -47,9 +47,9 @@ export function createRuns<F>(options: RunsOptions<F>): Runs<F> {
   let isClosed = false
 
   /** A listener that throws must not break the caller. */
-  function tell(event: RunEvent): void {
+  function tell(event: RunObservation): void {
     try {
-      settings.onEvent?.(event)
+      settings.observe?.(event)
     } catch (error) {
       onError(error)
     }

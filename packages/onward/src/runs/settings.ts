@@ -27,7 +27,7 @@ interface RunsSettings<F> extends Required<Pick<RunsOptions<F>, WithDefault>> {
   readonly reader: LogReader | undefined
   readonly formats: ReadonlyMap<string, Format>
   readonly flush: { readonly interval: number; readonly maxChars: number }
-  readonly onEvent: RunsOptions["onEvent"]
+  readonly observe: RunsOptions["observe"]
   readonly waitUntil: RunsOptions["waitUntil"]
 }
 
@@ -36,7 +36,7 @@ export function resolveOptions<F>(options: RunsOptions<F>): RunsSettings<F> {
   checkNames("createRuns", options, RUNS_OPTIONS)
   checkNames("createRuns's flush", options.flush ?? {}, ["interval", "maxChars"])
   checkKinds("createRuns", options, {
-    onEvent: "a function",
+    observe: "a function",
     onError: "a function",
     waitUntil: "a function",
     prefix: "a string",
@@ -46,7 +46,7 @@ export function resolveOptions<F>(options: RunsOptions<F>): RunsSettings<F> {
   for (const each of [options.format, ...(options.formats ?? [])]) checkFormat(each)
   if (options.clock) checkClock("createRuns", options.clock)
   if (options.hub && options.log) throw new TypeError("createRuns was given `hub` and `log`. Pass one of them.")
-  const { onError = report, prefix = "run/", requireStored = false, format, onEvent, waitUntil } = options
+  const { onError = report, prefix = "run/", requireStored = false, format, observe, waitUntil } = options
   const { maxChars = 134_217_728, maxFrames = 500_000 } = options
   const formats = new Map([format as Format, ...(options.formats ?? [])].map((each) => [each.name, each]))
   const clock = options.clock ?? (options.hub ? internalsOf(options.hub).context.clock : systemClock)
@@ -60,7 +60,7 @@ export function resolveOptions<F>(options: RunsOptions<F>): RunsSettings<F> {
     formats,
     prefix,
     requireStored,
-    onEvent,
+    observe,
     onError,
     waitUntil,
     lease: durationOf("lease", options.lease, 10_000),

@@ -1,6 +1,6 @@
 import type { Turns } from "../turns.ts"
 import type { SourceFunction, SourceItem } from "../server/index.ts"
-import type { AttachOptions, RunEvent, RunItem, RunStreamOptions } from "./options.ts"
+import type { AttachOptions, RunObservation, RunItem, RunStreamOptions } from "./options.ts"
 import type { RunRegistry } from "./registry.ts"
 import type { Replica } from "./replica.ts"
 import { isRunId, type RunTopics } from "./run-topic.ts"
@@ -15,7 +15,7 @@ export interface ViewingOptions {
   readonly translations: Translations
   readonly turns: Turns
   readonly count: (replica: Replica, isResume: boolean) => void
-  readonly tell: (event: RunEvent) => void
+  readonly tell: (event: RunObservation) => void
 }
 
 /** Gives viewers the frames of runs. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { memoryLog, type Log } from "../../src/log/index.ts"
 import { sse } from "../../src/node/index.ts"
-import { createRuns, type RunEvent } from "../../src/runs/index.ts"
+import { createRuns, type RunObservation } from "../../src/runs/index.ts"
 import { connect, createClock } from "../../src/testing/index.ts"
 import { faultyLog, unavailable } from "../hub/faulty-log.ts"
 import { lines } from "./lines.ts"
@@ -47,8 +47,8 @@ for (const requireStored of [false, true]) {
 test("a store that stays unavailable ends the run for viewers here, as failed, and aborts its source", async () => {
   const clock = createClock()
   const log = faultyLog()
-  const events: RunEvent[] = []
-  const runs = createRuns({ log, format: lines, clock, onError: () => {}, onEvent: (event) => events.push(event) })
+  const events: RunObservation[] = []
+  const runs = createRuns({ log, format: lines, clock, onError: () => {}, observe: (event) => events.push(event) })
   let isAborted = false
   await runs.start("a", async function* ({ signal }) {
     signal.addEventListener("abort", () => (isAborted = true))
@@ -203,14 +203,14 @@ test("a server that closes does not wait for a store that never responds", async
 
 test("the end has the speed of the run and the number of viewers", async () => {
   const clock = createClock()
-  const events: RunEvent[] = []
+  const events: RunObservation[] = []
   const failure = new Error("no such counter")
   const errors: unknown[] = []
   await using runs = createRuns({
     format: lines,
     clock,
     onError: (error) => errors.push(error),
-    onEvent(event) {
+    observe(event) {
       events.push(event)
       if (event.type === "end") throw failure
     },

@@ -8,7 +8,7 @@ interface Fields {
   readonly retry?: number
 }
 
-/** A message, given as JSON, as the form of an update of Mercure (draft-dunglas-mercure-08). */
+/** The form of an update of Mercure (draft-dunglas-mercure-08), from a message in JSON. */
 export function formOf(json: string, { also, isPrivate }: MercureFields): string {
   const { topic, data, event, id, retry } = JSON.parse(json) as Fields
   const form = new URLSearchParams([topic, ...also].map((each): [string, string] => ["topic", each]))

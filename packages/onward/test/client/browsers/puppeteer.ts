@@ -24,7 +24,15 @@ const TOO_KIND = [
 
 /** Starts Chromium for puppeteer, with its profile in a folder of yours. */
 export const launchChromium = (userDataDir: string, options?: LaunchOptions): Promise<PuppeteerBrowser> =>
-  launch({ executablePath: find("chromium") ?? "", headless: true, userDataDir, args: CHROMIUM_ARGS, ...options })
+  launch({
+    executablePath: find("chromium") ?? "",
+    headless: true,
+    userDataDir,
+    args: CHROMIUM_ARGS,
+    // on a busy machine it takes longer than the 30 s of puppeteer
+    timeout: 120_000,
+    ...options,
+  })
 
 const launchFirefox = (userDataDir: string): Promise<PuppeteerBrowser> =>
   launch({
