@@ -33,12 +33,13 @@ interface Sample {
   readonly us: number
   readonly redis: number
   readonly frames: number
-  /** MiB the process grew by. */
+  /** MiB the process grew by, and bytes of its heap for a token after a garbage collection. */
   readonly grown: number
+  readonly heap: number
 }
 
 const start = (file: string, ...args: string[]): ChildProcess =>
-  spawn(process.execPath, [...process.execArgv, join(import.meta.dirname, "runs", file), ...args], {
+  spawn(process.execPath, ["--expose-gc", ...process.execArgv, join(import.meta.dirname, "runs", file), ...args], {
     stdio: ["pipe", "pipe", "inherit"],
   })
 
@@ -69,7 +70,7 @@ async function measure(contender: string): Promise<Sample> {
   try {
     const lines = linesOf(server)
     const { port } = await hear<{ port: number }>(lines)
-    const usage = async (): Promise<{ cpu: number; rss: number }> => {
+    const usage = async (): Promise<{ cpu: number; rss: number; heap: number }> => {
       server.stdin?.write("usage\n")
       return hear(lines)
     }
@@ -86,6 +87,7 @@ async function measure(contender: string): Promise<Sample> {
       redis: redis ? ((cpuSeconds(redis.pid) - redisBefore) * 1e6) / tokens : 0,
       frames,
       grown: (after.rss - before.rss) / 1_048_576,
+      heap: (after.heap - before.heap) / tokens,
     }
   } finally {
     server.stdin?.end()
@@ -113,11 +115,15 @@ const rows = contenders.map((name) => {
     of(({ redis }) => redis),
     of(({ frames }) => frames / runs),
     of(({ grown }) => grown),
+    of(({ heap }) => heap),
   ]
 })
 console.log(
   `### runs\n\n${runs} answers of ${TOKENS} tokens at once, one token every ${TICK} ms; median of ${rounds}.\n`,
 )
 console.log(
-  markdown([["server", "CPU µs/token", "× bare", "Redis, CPU µs/token", "frames an answer", "MiB grown"], ...rows]),
+  markdown([
+    ["server", "CPU µs/token", "× bare", "Redis, CPU µs/token", "frames an answer", "MiB grown", "heap bytes/token"],
+    ...rows,
+  ]),
 )

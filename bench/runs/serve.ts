@@ -96,7 +96,9 @@ const server = http.createServer((req, res) => void handler(req, res, req.url?.s
 server.listen(0, "127.0.0.1", () => console.log(JSON.stringify(server.address())))
 for await (const _ of createInterface({ input: process.stdin })) {
   const { user, system } = process.cpuUsage()
-  console.log(JSON.stringify({ cpu: user + system, rss: process.memoryUsage().rss }))
+  const { rss } = process.memoryUsage()
+  for (let i = 0; i < 2; i++) globalThis.gc?.()
+  console.log(JSON.stringify({ cpu: user + system, rss, heap: process.memoryUsage().heapUsed }))
 }
 clearInterval(ticks)
 process.exit()
