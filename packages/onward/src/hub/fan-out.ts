@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts"
 import { OnwardError } from "../errors.ts"
-import type { Position } from "../message.ts"
+import type { Entry, Position } from "../message.ts"
+import type { Turns } from "../turns.ts"
 import { Audience, keyOf, type Selection } from "./audience.ts"
 import { Delivery } from "./delivery.ts"
 import { topicsOf } from "./filing.ts"
@@ -8,6 +9,9 @@ import type { KeptEntry } from "./kept-entry.ts"
 import type { Limits } from "./limits.ts"
 import type { Observe } from "./observation.ts"
 import { PatternIndex } from "./pattern-index.ts"
+
+/** An entry with more topics is matched with patterns before it arrives, over several turns. */
+const MANY_TOPICS = 16
 
 /**
  * Finds the audiences of entries, and delivers to their live connections. Everything that arrives in one turn of the event loop is written
@@ -62,6 +66,19 @@ export class FanOut {
       if (set?.size === 0) this.#byTopic.delete(topic)
     }
     for (const selector of audience.selectors) this.#patterns.leave(selector, audience)
+  }
+
+  /** Whether an entry has to be passed to `prepare` before it arrives, because it has many topics and there are patterns. */
+  isLarge({ also }: Entry): boolean {
+    return also !== undefined && also.length >= MANY_TOPICS && this.#patterns.size > 0
+  }
+
+  /** Matches the topics of a large entry with the patterns, over as many turns as that takes. `arrive` then finds the results. */
+  async prepare(entry: Entry, turns: Turns): Promise<void> {
+    for (const topic of topicsOf(entry)) {
+      if (turns.isOver) await turns.next()
+      this.#patterns.matching(topic)
+    }
   }
 
   arrive(kept: KeptEntry): void {

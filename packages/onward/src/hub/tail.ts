@@ -132,7 +132,10 @@ export class Tail implements TailState {
       if (i > 0 && i % LOOKS === 0 && this.#context.turns.isOver) return this.wake()
       const position = positions[i] as Position
       // a repeat has the position of an earlier entry
-      if (position > this.position) this.#arrive(unfile({ ...message, position, time }))
+      if (position <= this.position) continue
+      const entry = unfile({ ...message, position, time })
+      if (this.#context.fanOut.isLarge(entry)) return this.wake()
+      this.#arrive(entry)
     }
     this.#moved()
   }
@@ -167,6 +170,7 @@ export class Tail implements TailState {
       else {
         for (const entry of page.entries) {
           if (context.turns.isOver) await context.turns.next()
+          if (context.fanOut.isLarge(entry)) await context.fanOut.prepare(entry, context.turns)
           if (context.isClosed) return
           this.#arrive(entry)
         }

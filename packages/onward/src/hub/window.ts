@@ -6,7 +6,7 @@ import { KeptEntry, sizeOf, type TextCount } from "./kept-entry.ts"
 
 /** Most topics whose forgotten entries are noted. With more, the window begins after them. */
 const MAX_FORGOTTEN = 1_000
-/** How many entries are matched between two looks at the clock. Matching a hostile topic takes up to a millisecond. */
+/** How many topics of entries are matched between two looks at the clock. Matching a hostile topic takes up to a millisecond. */
 const LOOKS = 8
 
 export interface WindowOptions {
@@ -175,7 +175,10 @@ export class Window {
         chars += sizeOf(kept)
         if (chars >= maxChars) return { entries, next: entry.position }
       }
-      if (++looked % LOOKS === 0 && turns?.isOver) return { entries, next: entry.position }
+      looked += 1 + (entry.also?.length ?? 0)
+      if (looked < LOOKS) continue
+      looked = 0
+      if (turns?.isOver) return { entries, next: entry.position }
     }
     return { entries, next: this.end }
   }

@@ -175,6 +175,49 @@ test("a batch that many patterns are matched for yields to the event loop, and a
   assert.ok(heart.beats > 50, `${heart.beats} turns`)
 })
 
+test("a message with a thousand topics is matched over many turns, and arrives once and in order at each stream", async (t) => {
+  const { hub, connect } = await scene(t, [])
+  const streams = [
+    ...many(20, (i) => `*${i}`).map((pattern) => connect({ patterns: [pattern] }, "live")),
+    ...["a/7", "a/999"].map((topic) => connect({ topics: [topic] }, "live")),
+    connect({ topics: ["a/7"], patterns: ["a/*"] }, "live"),
+  ]
+  await live(hub, streams.length)
+  const [first = "", ...also] = many(1_000, (i) => `a/${i}`)
+  const heart = heartbeat(t)
+  const published = Promise.all([
+    hub.publish({ topic: first, data: "before" }),
+    hub.publish({ topic: first, also, data: "large" }),
+    hub.publish({ topic: first, also: also.toReversed(), data: "larger" }),
+    hub.publish({ topic: "a/7", data: "after" }),
+  ])
+  const dataOf = (stream: Recorder | undefined): (string | undefined)[] =>
+    stream?.blocks.filter((block) => isEntry(block)).map((block) => block.data) ?? []
+  await published
+  for (let turns = 0; turns < 100_000 && !dataOf(streams.at(-1)).includes("after"); turns++) await turn()
+  await turn()
+  for (const stream of streams) {
+    const data = dataOf(stream).filter((each) => each?.startsWith("large"))
+    assert.deepEqual(data, ["large", "larger"])
+  }
+  assert.deepEqual(dataOf(streams.at(-1)), ["before", "large", "larger", "after"])
+  assert.ok(heart.beats > 300, `${heart.beats} turns`)
+})
+
+test("a stream reads messages with a thousand topics from the window over many turns", async (t) => {
+  const { hub, connect } = await scene(t, [])
+  for (let i = 0; i < 50; i++)
+    await hub.publish({ topic: `a/${i}`, also: many(999, (at) => `b/${i}/${at}`), data: String(i) })
+  const heart = heartbeat(t)
+  const recorder = connect({ patterns: ["a/*", "*b*b*b"] }, "earliest")
+  await live(hub)
+  assert.deepEqual(
+    recorder.blocks.filter((block) => isEntry(block)).map(({ data }) => data),
+    many(50, String),
+  )
+  assert.ok(heart.beats > 8, `${heart.beats} turns`)
+})
+
 test("losses of ten thousand topics are matched over many turns", async (t) => {
   const inner = memoryLog({ epoch: "life0000", retention: { count: 10 } })
   await inner.append([{ topic: "first", data: "" }])

@@ -201,7 +201,7 @@ const statuses: Readonly<Record<OnwardErrorCode, number>> = {
   session_unknown: 404,
 }
 
-test("refused clients are told to come back after one to five seconds, each after another time", () => {
+test("refused clients are told to retry after one to five seconds, each after another time", () => {
   const error = new OnwardError("too_many_connections", "")
   const told = [0, 0.2, 0.5, 0.99].map(
     (random) => problem(error, undefined, { ...systemClock, random: () => random }).headers["retry-after"],

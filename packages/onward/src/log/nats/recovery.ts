@@ -83,7 +83,12 @@ export function createRecovery(options: RecoveryOptions): Recovery {
 
   /** Creates a new replica from the newest snapshot. False when there is no snapshot. */
   const restore = (firstSequence: number): Promise<boolean> =>
-    readSnapshot({ jetstream, scan: feed.scan }, subjectOf("snapshot"), firstSequence, feed.renew())
+    readSnapshot(
+      { jetstream, scan: (...range) => feed.scan(...range) },
+      subjectOf("snapshot"),
+      firstSequence,
+      feed.renew(),
+    )
 
   /** Recreates the log in a stream that was emptied from outside. */
   async function initialise(at: number): Promise<void> {
