@@ -10,6 +10,7 @@ import { ids } from "./ids.ts"
 import { kill } from "./kill.ts"
 import { lines } from "./lines.ts"
 import { lookBacks } from "./look-backs.ts"
+import { manyTopics } from "./many-topics.ts"
 import { records } from "./records.ts"
 import { reserved } from "./reserved.ts"
 import { slowReaders } from "./slow-readers.ts"
@@ -18,6 +19,6 @@ import { topics } from "./topics.ts"
 import { wallClock } from "./wall-clock.ts"
 
 export const ATTACKS: readonly Attack[] = [
-  ...[ids, fields, reserved, cursors, records, topics, lookBacks, bodies, halfSent],
+  ...[ids, fields, reserved, cursors, records, topics, manyTopics, lookBacks, bodies, halfSent],
   ...[flood, slowReaders, connects, targets, lines, wallClock, kill, damage],
 ]
