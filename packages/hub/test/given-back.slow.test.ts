@@ -106,6 +106,18 @@ const maps: Readonly<Record<string, () => (name: string) => void>> = {
       account.release()
     }
   },
+  "callers whose bodies were refused": () => {
+    let now = 0
+    const quota = createQuota({ totalBytes: 1_000, shareBytes: 10, now: () => now })
+    return (name) => {
+      quota.open(name, () => {}).take(10)
+      now += 2_000
+      // stalled, so it makes room
+      const next = quota.open(name, () => {})
+      next.take(10)
+      next.release()
+    }
+  },
   "callers that publish": () => {
     const throttle = createThrottle({ rate: 10, now: () => 0 })
     return (name) => throttle.spend(name, 1)

@@ -88,3 +88,29 @@ test("as many stalled bodies of other callers are dropped as a new one needs roo
   quota.open("d", () => {}).take(70)
   assert.deepEqual(refused, ["a", "b"])
 })
+
+test("no timer runs once all bodies are complete, released or refused", (t) => {
+  const timers = new Set<unknown>()
+  const [start, stop] = [setInterval, clearInterval]
+  t.mock.method(globalThis, "setInterval", (...given: Parameters<typeof setInterval>) => {
+    const timer = start(...given)
+    timers.add(timer)
+    return timer
+  })
+  t.mock.method(globalThis, "clearInterval", (timer: NodeJS.Timeout) => {
+    stop(timer)
+    timers.delete(timer)
+  })
+  let now = 0
+  const quota = createQuota({ totalBytes: 100, shareBytes: 100, stallTimeout: 10, now: () => now })
+  return new Promise<void>((resolve, reject) => {
+    quota.open("a", () => {}).settle()
+    quota.open("b", () => {}).release()
+    quota.open("c", () => {
+      // the timer looks once more
+      setTimeout(() => (timers.size === 0 ? resolve() : reject(new Error(`${timers.size} timers are left`))), 20)
+    })
+    assert.equal(timers.size, 1)
+    now += 1_000
+  })
+})

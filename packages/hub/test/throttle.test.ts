@@ -41,6 +41,13 @@ test("a refusal is delayed, for up to a thousand callers", async () => {
   assert.equal(answers.length, 1_498)
 })
 
+test("each refusal is delayed also after thousands of them are over", async () => {
+  let waited = 0
+  const throttle = createThrottle({ rate: 1, now: () => 0, wait: async () => void waited++ })
+  for (let i = 0; i < 3_000; i++) await throttle.admit("a").catch(() => {})
+  assert.equal(waited, 2_998)
+})
+
 test("without a rate no caller is refused", async () => {
   const throttle = createThrottle({ rate: 0 })
   throttle.spend("a", 1e9)
