@@ -7,7 +7,7 @@ export interface HubLimits {
   readonly streams: number
   /** Maximum number of open streams of one caller. @default 1_000 */
   readonly streamsPerAddress: number
-  /** Maximum number of topics and patterns of one stream. @default 100 */
+  /** Maximum number of topics and patterns of one stream. @default 1_000 */
   readonly topics: number
   /** Maximum number of different patterns that one topic is compared with: those that begin as it does. @default 1_000 */
   readonly patterns: number

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { memoryLog } from "../../src/log/index.ts"
+import { memoryLog, type Log } from "../../src/log/index.ts"
 import { faultyLog, unavailable } from "./faulty-log.ts"
 import type { Recorder } from "./recorder.ts"
 import { at, stage } from "./stage.ts"
@@ -212,5 +212,35 @@ test("a stolen id of a topic that a client cannot read is treated like an unknow
   await publish("mine", "2")
   const client = await connect({ topics: ["mine"] }, { after: "stolen" })
   assert.deepEqual(client.gaps, [{ reason: "unknown", from: "stolen", to: "life0000~10" }])
+  assert.deepEqual(client.data, ["1", "2"])
+})
+
+test("an entry that is published while the hub reads the end of its log is delivered once", async () => {
+  const inner = memoryLog({ epoch: "life0000" })
+  let wake = (): void => {}
+  let gate: PromiseWithResolvers<void> | undefined
+  const log: Log = {
+    ...inner,
+    watch(watcher) {
+      wake = () => watcher()
+      return inner.watch(watcher)
+    },
+    async read(query) {
+      await gate?.promise
+      return inner.read(query)
+    },
+  }
+  const { clock, connect, hub } = await stage({ log })
+  const client = await connect({ topics: ["a"] })
+  gate = Promise.withResolvers()
+  // a hint, after which the hub looks for what other processes stored
+  wake()
+  await clock.settle()
+  await hub.publish({ topic: "a", data: "1" })
+  await clock.settle()
+  gate.resolve()
+  await clock.settle()
+  await hub.publish({ topic: "a", data: "2" })
+  await clock.settle()
   assert.deepEqual(client.data, ["1", "2"])
 })

@@ -65,3 +65,18 @@ test("a client that resumes after another entry, or another stream's last, waits
   const other = await connect({ topics: ["b"], until }, { after: last })
   assert.equal(other.closed, undefined)
 })
+
+test("a stream that is sent away in the turn of its last entry gets this entry, its end, and nothing after it", async () => {
+  const { clock, connect, hub } = await stage()
+  const isDone = ({ data }: { data: string }): boolean => data === "done"
+  // the second ends the hub's streams for good
+  for (const send of [() => hub.disconnect(hub.streams()[0]?.id ?? ""), () => hub.drain({ duration: 0 })]) {
+    const client = await connect({ topics: ["a"], until: isDone })
+    await hub.publishMany(["1", "done", "2"].map((data) => ({ topic: "a", data })))
+    void send()
+    await clock.settle()
+    assert.deepEqual(client.data, ["1", "done"])
+    assert.equal(client.blocks.at(-1)?.event, "stream.end")
+    assert.equal(client.closed, "ended")
+  }
+})
