@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { cpSync, globSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 
 /** A copy of the checkout in which files may be broken. */
@@ -19,7 +19,9 @@ export function copyTree(folder: string): Tree {
     mkdirSync(join(folder, dirname(file)), { recursive: true })
     cpSync(file, join(folder, file))
   }
-  symlinkSync(resolve("node_modules"), join(folder, "node_modules"))
+  for (const packages of ["node_modules", ...globSync("packages/*/node_modules")]) {
+    symlinkSync(resolve(packages), join(folder, packages))
+  }
   return {
     folder,
     change(file, code) {
