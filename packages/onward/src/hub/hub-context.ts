@@ -21,7 +21,7 @@ export interface ReaderContext extends Retry {
   readonly sharedAnswers: SharedAnswers
   readonly window: Window
   /** Receives the entries that arrive, before the tail listeners. */
-  readonly fanOut: Pick<FanOut, "arrive" | "interrupt">
+  readonly fanOut: Pick<FanOut, "isLarge" | "prepare" | "arrive" | "interrupt">
   readonly tailListeners: TailListeners
   readonly tail: TailState
   /** Set by `hub.close`. */

@@ -29,7 +29,7 @@ export function createLogReader({ log, clock, onError }: LogReaderOptions): LogR
     sharedAnswers: new SharedAnswers(clock),
     // its receivers keep what they need
     window: new Window({ maxEntries: 0, maxChars: 0 }, ""),
-    fanOut: { arrive() {}, interrupt() {} },
+    fanOut: { isLarge: () => false, async prepare() {}, arrive() {}, interrupt() {} },
     tailListeners: new TailListeners(),
     isClosed: false,
     onClose: new Set(),
