@@ -95,7 +95,8 @@ export function createMessageCounts(topics: readonly string[]): MessageCounts {
           return lag.add([], seen.lag / 1_000, seen.entries)
         case "log":
           operations.add([seen.operation, seen.error === undefined ? "ok" : "error"])
-          operating.add([seen.operation], seen.duration / 1_000)
+          return operating.add([seen.operation], seen.duration / 1_000)
+        default: // the others are not counted
       }
     },
     get stored() {

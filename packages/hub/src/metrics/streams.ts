@@ -92,6 +92,8 @@ export function createStreamCounts(presence: Grants): StreamCounts {
           break
         case "caught_up":
           caughtUp.add([], seen.duration / 1_000)
+          break
+        default: // the others are not counted
       }
     },
     watch(label, res) {

@@ -54,6 +54,7 @@ export function createInstruments(meter: Api.Meter): (observation: HubObservatio
         return lag.record(seen.lag / 1_000)
       case "log":
         return operating.record(seen.duration / 1_000, { operation: seen.operation })
+      default: // the others are not counted
     }
   }
 }

@@ -90,7 +90,7 @@ export function openTelemetry(
     })
     if (error !== undefined) {
       span.setAttribute("error.type", error instanceof OnwardError ? error.code : "Error")
-      span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : String(error) })
+      span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : kindOf(error) })
     }
     span.end(endTime)
   }
@@ -113,6 +113,7 @@ export function openTelemetry(
         return refuse(seen)
       case "published":
         return publishSpan(seen)
+      default: // the others are only measured
     }
   }
 }
