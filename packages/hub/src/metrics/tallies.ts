@@ -72,7 +72,7 @@ export function createTally({ name, help, labels = [] }: Named): Tally {
       return sums
     },
     get total() {
-      return series.values().reduce((sum, value) => sum + value, 0)
+      return [...series.values()].reduce((sum, value) => sum + value, 0)
     },
     family: () =>
       family(
