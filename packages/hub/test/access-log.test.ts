@@ -133,3 +133,19 @@ test("the log is rotated when it is full, also when it was full at the start, an
   assert.match(linesOf(path).at(-1) ?? "", /"GET \/19"/)
   assert.deepEqual(errors, [])
 })
+
+test("a rotated access log begins again with an empty file, which holds as many bytes as the first", (t) => {
+  const path = join(temporaryFolder(t), "access.log")
+  const log = openAccessLog(path, (error) => assert.fail(String(error)), { maxBytes: 2_000 })
+  const visit = { address: "127.0.0.1", method: "GET", target: "/", status: 200, duration: 1, userAgent: "test" }
+  const sizes: number[] = []
+  for (let i = 0; i < 100; i++) {
+    log.write(visit)
+    sizes.push(statSync(path).size)
+  }
+  log.close()
+  const rotations = sizes.filter((size, i) => size < (sizes[i - 1] ?? 0)).length
+  const line = sizes[0] ?? 0
+  assert.equal(rotations, Math.floor(99 / Math.ceil(2_000 / line)))
+  assert.ok(statSync(`${path}.1`).size >= 2_000)
+})
