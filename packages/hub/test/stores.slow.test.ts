@@ -120,6 +120,16 @@ for (const { name, missing, start, wrong } of engines) {
     },
   )
 
+  test(`metrics tell the size of the log in ${name}, and that no process lags`, { skip: missing }, async (t) => {
+    const { url, adminUrl } = await testServer(t, { log: store.address, admin: { port: 0 } })
+    await publish(url, { topic: "size", data: "x".repeat(10_000) })
+    const read = async (): Promise<string> => (await fetch(`${adminUrl}/metrics`)).text()
+    const [, bytes] = /^onward_log_bytes (\d+)$/m.exec(await read()) ?? []
+    assert.ok(Number(bytes) > 5_000, `${bytes} bytes`)
+    // what was stored a moment ago may be on its way
+    while (!/^onward_log_tail_lag_seconds 0$/m.test(await read())) await sleep(20)
+  })
+
   test(`an invalid address of ${name} is one line and exit code 1`, { skip: missing }, async (t) => {
     const data = temporaryFolder(t)
     const denied = runOnward(t, ["serve", "--port", "0", "--data", data, "--log", wrong(store.port)])
