@@ -64,6 +64,7 @@ export const NAVIGATION: readonly Group[] = [
       "docs/compare.md",
       "docs/logs.md",
       "docs/benchmarks.md",
+      "docs/capacity.md",
       "docs/chaos.md",
       "docs/threats.md",
       "SECURITY.md",
