@@ -15,29 +15,36 @@ export interface TestProcess {
 }
 
 /**
- * The slowest files. They start first, because a file of a minute that starts last delays the whole run.
+ * The slowest files, which start first: a file of a minute that starts last delays the whole run. Each has a separate process, unless it shares a
+ * browser.
  */
 export const LONGEST: readonly string[] = [
   "packages/onward/test/client/browsers/shared.slow.test.ts",
   "packages/hub/test/page.slow.test.ts",
   "examples/test/frameworks.slow.test.ts",
-  "packages/onward/test/hub/simulation.slow.test.ts",
-  "packages/hub/test/behind-proxy.slow.test.ts",
   "packages/onward/test/house/pack.slow.test.ts",
+  "packages/hub/test/gateway/faithful.slow.test.ts",
+  "packages/hub/test/gateway/processes.slow.test.ts",
+  "packages/hub/test/stores.slow.test.ts",
+  "packages/onward/test/hub/simulation.slow.test.ts",
   "packages/onward/test/client/large.slow.test.ts",
+  "packages/onward/test/chaos/chaos.slow.test.ts",
+  "packages/onward/test/client/cut.slow.test.ts",
+  "packages/onward/test/mcp/anywhere.slow.test.ts",
 ]
 
+/** Most slow files of a process: they run one after the other, and the last process to end determines the time of the run. */
+const SLOW_FILES = 5
+
 /**
- * Assigns test files to processes, and writes the program of each into `folder`. The fast files of a folder share a process, because starting
- * Node and loading the library takes longer than the tests of most files. Each slow file has a separate process, and so does a file that replaces
- * globals, because a library that is already loaded would not use them, or would keep them.
+ * Assigns test files to processes, and writes the program of each into `folder`. Files of a folder share a process, because starting Node and
+ * loading the library takes longer than the tests of most files; of the slow ones, a few do, or all that share a browser. A file has a separate
+ * process if it replaces globals, because a library that is already loaded would not use them, or would keep them, and if it measures memory.
  */
 export function createProcesses(folder: string, files: readonly string[], pace: Pace): TestProcess[] {
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }))
-  const groups = [
-    ...Map.groupBy(files, (file) => (pace !== "fast" || replacesGlobals(file) ? file : dirname(file))).values(),
-  ]
-  return longestFirst(groups).map((group, index) => {
+  const groups = Map.groupBy(files, (file) => sharedBy(file, pace))
+  return longestFirst([...groups].flatMap(([shared, group]) => inParts(group, pace, shared))).map((group, index) => {
     // the runner starts files in the order of their names
     const place = join(folder, String(index).padStart(3, "0"))
     mkdirSync(place)
@@ -46,6 +53,24 @@ export function createProcesses(folder: string, files: readonly string[], pace: 
     writeFileSync(entry, group.length === 1 ? loading(first) : sharing(group))
     return { entry, files: group }
   })
+}
+
+/** Names what a file shares with those of its process: a browser, a folder or, if it has a separate process, its path. */
+function sharedBy(file: string, pace: Pace): string {
+  if (pace === "long") return file
+  const code = readFileSync(file, "utf8")
+  const [browser] = /\bshare(?:Browsers|Chromium)\(\)/.exec(code) ?? []
+  if (browser !== undefined) return `${browser} ${workspaceOf(file)}`
+  return LONGEST.includes(file) || replacesGlobals(file) || code.includes("memoryUsage") ? file : dirname(file)
+}
+
+const workspaceOf = (file: string): string => file.replace(/\/?test\/.*$/, "")
+
+/** Splits slow files into equal parts, unless they share a browser. */
+function inParts(group: readonly string[], pace: Pace, shared: string): (readonly string[])[] {
+  if (pace !== "slow" || shared.includes("()")) return [group]
+  const count = Math.ceil(group.length / SLOW_FILES)
+  return Array.from({ length: count }, (_, part) => group.filter((_, at) => at % count === part))
 }
 
 /** Whether a test file, or a test helper that it imports, assigns to `globalThis`. */
@@ -62,7 +87,7 @@ function replacesGlobals(file: string, seen = new Set<string>()): boolean {
 
 function longestFirst(groups: readonly (readonly string[])[]): (readonly string[])[] {
   const rank = (group: readonly string[]): number => {
-    const place = LONGEST.indexOf(group[0] ?? "")
+    const place = LONGEST.findIndex((file) => group.includes(file))
     return place < 0 ? LONGEST.length : place
   }
   return groups.toSorted((a, b) => rank(a) - rank(b) || b.length - a.length)

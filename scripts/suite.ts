@@ -1,17 +1,19 @@
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { execute } from "./command.ts"
 import { createProcesses, type Pace, type TestProcess } from "./processes.ts"
 import { RUNNING, type Totals } from "./totals.ts"
 
 /** Timeout of a test, and of a file in a shared process, in ms. */
-const TIMEOUT: Record<Pace, number> = { fast: 120_000, slow: 240_000, long: 900_000 }
+const TIMEOUT: Record<Pace, number> = { fast: 120_000, slow: 600_000, long: 900_000 }
+/** Timeout of a process, in ms. */
+const PROCESS_TIMEOUT: Record<Pace, number> = { fast: 900_000, slow: 2_700_000, long: 900_000 }
 /** Timeout of the whole run, in ms: many times its duration on two cores. */
 const RUN_TIMEOUT: Record<Pace, number> = { fast: 1_800_000, slow: 5_400_000, long: 5_400_000 }
 /** Number of parallel processes. Slow tests mostly wait, so there are more than two cores can run. */
-const CONCURRENCY: Record<Pace, number> = { fast: 3, slow: 4, long: 2 }
+const CONCURRENCY: Record<Pace, number> = { fast: 3, slow: 5, long: 2 }
 
 /** How many of the slowest processes are named. */
 const SHOWN = 12
@@ -36,14 +38,14 @@ export interface SuiteOptions {
   readonly files?: readonly string[]
   /**
    * Maximum time of one process, in ms. Then the whole run is ended, because Node's runner has no timeout for a process that a test started and
-   * did not end. @default 900_000
+   * did not end. @default 15 minutes, of slow tests 45
    */
   readonly processTimeout?: number
 }
 
 /** Runs test files with Node's runner. Resolves with the totals. */
 export async function runSuite(pace: Pace, options: SuiteOptions = {}): Promise<Totals> {
-  const { files = testFiles(pace), processTimeout = 900_000 } = options
+  const { files = testFiles(pace), processTimeout = PROCESS_TIMEOUT[pace] } = options
   if (files.length === 0) return { passed: 0, failed: 0, skipped: [], todo: [], ended: [], seconds: {} }
   const folder = mkdtempSync(join(tmpdir(), "onward-suite-"))
   try {
@@ -98,15 +100,16 @@ export async function runSuite(pace: Pace, options: SuiteOptions = {}): Promise<
   }
 }
 
-/** Describes the processes that took longest, by their file, or by the folder of their files. */
+/** Describes the processes that took longest, by their first file. */
 function slowest(processes: readonly TestProcess[], seconds: Totals["seconds"]): string[] {
   return processes
     .map(({ entry, files }) => ({ time: seconds[entry] ?? 0, files }))
     .toSorted((a, b) => b.time - a.time)
     .slice(0, SHOWN)
-    .map(
-      ({ time, files: [file = "", ...others] }) => `${others.length > 0 ? dirname(file) : file} ${time.toFixed(0)} s`,
-    )
+    .map(({ time, files: [file = "", ...others] }) => {
+      const name = others.length > 0 ? `${file} and ${others.length} more` : file
+      return `${name} ${time.toFixed(0)} s`
+    })
 }
 
 interface Limits {

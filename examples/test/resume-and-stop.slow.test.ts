@@ -1,14 +1,16 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { openBrowser } from "../../packages/onward/test/client/browsers/browser.ts"
+import { shareBrowsers } from "../../packages/onward/test/client/browsers/browser.ts"
 import { missing } from "../../packages/onward/test/client/browsers/find.ts"
 import { reservePort } from "../../packages/onward/test/reserve-port.ts"
 import { fetchSoon, Running } from "./running.ts"
 
+const openBrowser = shareBrowsers()
+
 /** Runs in the page: waits until it shows a text; resolves to all that it shows of the answer. */
 function waitInPage(text: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const giveUp = setTimeout(() => reject(new Error(document.body.innerText)), 30_000)
+    const giveUp = setTimeout(() => reject(new Error(document.body.innerText)), 120_000)
     const timer = setInterval(() => {
       const shown = document.querySelector("pre")?.textContent ?? ""
       if (!shown.includes(text)) return

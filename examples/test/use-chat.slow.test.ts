@@ -1,11 +1,11 @@
 import assert from "node:assert/strict"
 import { once } from "node:events"
-import { rm } from "node:fs/promises"
+import { readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { after, before, test, type TestContext } from "node:test"
 import type { UIMessageChunk } from "ai"
 import { parse } from "onward/protocol"
-import { openBrowser } from "../../packages/onward/test/client/browsers/browser.ts"
+import { shareBrowsers } from "../../packages/onward/test/client/browsers/browser.ts"
 import { missing } from "../../packages/onward/test/client/browsers/find.ts"
 import type { Tab } from "../../packages/onward/test/client/browsers/tab.ts"
 import { reservePort } from "../../packages/onward/test/reserve-port.ts"
@@ -13,9 +13,18 @@ import { placeExample } from "./framework.ts"
 import { sendHostileRequests } from "./hostile.ts"
 import { fetchSoon, Running } from "./running.ts"
 
+const openBrowser = shareBrowsers()
+
 let folder = ""
 before(async () => {
   folder = await placeExample("24-use-chat")
+  // its answers stop in the middle while a test holds them, because a busy machine would load a page again only after their end
+  const file = join(folder, "server.ts")
+  const code = await readFile(file, "utf8")
+  const pause = "await sleep(100, undefined, { signal })"
+  assert.ok(code.includes(pause))
+  const held = `${pause}\n    while (delta === "Reload " && existsSync(process.env.HOLD ?? "")) ${pause}`
+  await writeFile(file, `import { existsSync } from "node:fs"\n${code.replace(pause, held)}`)
 })
 after(() => rm(folder, { recursive: true }))
 
@@ -23,16 +32,20 @@ interface Served {
   readonly server: Running
   readonly port: number
   readonly origin: string
+  /** Stops answers in their middle, until they are released. */
+  hold(): Promise<void>
+  release(): Promise<void>
 }
 
 /** Starts the example as its reader would, until the test is over. */
 async function serve(t: TestContext): Promise<Served> {
   const port = await reservePort()
-  const server = new Running(join(folder, "server.ts"), { PORT: String(port) }, [], { isBuilt: true })
+  const hold = join(folder, `hold-${port}`)
+  const server = new Running(join(folder, "server.ts"), { PORT: String(port), HOLD: hold }, [], { isBuilt: true })
   t.after(() => server.stop())
   const origin = `http://127.0.0.1:${port}`
   await fetchSoon(`${origin}/page.js`, { method: "HEAD" })
-  return { server, port, origin }
+  return { server, port, origin, hold: () => writeFile(hold, ""), release: () => rm(hold) }
 }
 
 /** Runs in the page: types a question and sends it. */
@@ -49,7 +62,7 @@ const stopInPage = (): void => document.querySelector<HTMLButtonElement>("button
 /** Runs in the page: waits for an answer that matches, and for the button that is then shown; resolves to all messages. */
 function waitInPage(answer: string, button: string): Promise<string[]> {
   return new Promise((resolve, reject) => {
-    const giveUp = setTimeout(() => reject(new Error(document.body.innerText)), 30_000)
+    const giveUp = setTimeout(() => reject(new Error(document.body.innerText)), 120_000)
     const timer = setInterval(() => {
       const messages = [...document.querySelectorAll("article")].map(({ textContent }) => textContent)
       if (!new RegExp(answer).test(messages.at(-1) ?? "") || document.querySelector("button")?.textContent !== button)
@@ -68,7 +81,8 @@ test(
   "24: a response survives a reload of its page, and a second tab receives it: each word once, also after it is complete",
   { skip: missing("chromium") },
   async (t) => {
-    const { origin } = await serve(t)
+    const { origin, hold, release } = await serve(t)
+    await hold()
     const browser = await openBrowser("chromium", t)
     const one = await browser.open(origin)
     await one.evaluate(waitInPage, "", "Send")
@@ -80,6 +94,8 @@ test(
     assert.equal(question, "why?")
     assert.ok(WHOLE.startsWith(half ?? "?") && half !== WHOLE, `reloaded in the middle: ${half}`)
     const two = await browser.open(url)
+    await two.evaluate(waitInPage, "canned", "Stop")
+    await release()
     for (const tab of [one, two]) {
       assert.deepEqual(await tab.evaluate(waitInPage, "every tab", "Send"), ["why?", WHOLE])
     }
@@ -92,7 +108,8 @@ test(
   "24: stopping a response stops it in every tab, the written part is kept, and the chat continues",
   { skip: missing("chromium") },
   async (t) => {
-    const { origin } = await serve(t)
+    const { origin, hold, release } = await serve(t)
+    await hold()
     const browser = await openBrowser("chromium", t)
     const one = await browser.open(origin)
     await one.evaluate(waitInPage, "", "Send")
@@ -104,6 +121,7 @@ test(
     const [, stopped = "?"] = await two.evaluate(waitInPage, "canned", "Send")
     assert.ok(WHOLE.startsWith(stopped) && stopped !== WHOLE, stopped)
     assert.deepEqual(await one.evaluate(waitInPage, "canned", "Send"), ["why?", stopped])
+    await release()
     await one.evaluate(sendInPage, "and now?")
     const messages = await one.evaluate(waitInPage, "and now.*every tab", "Send")
     assert.deepEqual(messages.slice(0, 3), ["why?", stopped, "and now?"])

@@ -4,9 +4,10 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { test } from "node:test"
 import { missing } from "../../onward/test/client/browsers/find.ts"
-import { openWithProfile } from "../../onward/test/client/browsers/profile.ts"
-import { launchChromium } from "../../onward/test/client/browsers/puppeteer.ts"
+import { shareChromium } from "./browser.ts"
 import { testServer } from "./server.ts"
+
+const openBrowser = shareChromium()
 
 test(
   "in Chromium, a page of a listed origin publishes, reads and learns why a request is refused, and another page does not",
@@ -21,10 +22,7 @@ test(
     const { port } = app.address() as AddressInfo
     const [listed, other] = [`http://app.localhost:${port}`, `http://other.localhost:${port}`]
     const { url } = await testServer(t, { cors: { origins: [listed] }, limits: { topics: 1 } })
-    const browser = await openWithProfile(t, (profile) =>
-      launchChromium(profile, { args: ["--no-sandbox", "--disable-gpu", "--no-proxy-server"] }),
-    )
-    const page = await browser.newPage()
+    const page = await (await openBrowser(t)).newPage()
     await page.goto(listed)
     assert.deepEqual(await page.evaluate(usePage, url), [200, "hello", 400])
     await page.goto(other)

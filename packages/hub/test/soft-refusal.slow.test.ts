@@ -1,8 +1,10 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { missing } from "../../onward/test/client/browsers/find.ts"
-import { openBrowser } from "./browser.ts"
+import { shareChromium } from "./browser.ts"
 import { testServer } from "./server.ts"
+
+const openBrowser = shareChromium()
 
 const skip = missing("chromium")
 

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { missing } from "../../onward/test/client/browsers/find.ts"
-import { openWithProfile } from "../../onward/test/client/browsers/profile.ts"
-import { launchChromium } from "../../onward/test/client/browsers/puppeteer.ts"
+import { shareChromium } from "./browser.ts"
 import { makeCertificate } from "./certificate.ts"
 import { testServer } from "./server.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
+
+const openBrowser = shareChromium()
 
 const TABS = 8
 
@@ -15,12 +16,7 @@ test(
   async (t) => {
     const server = await testServer(t, { tls: makeCertificate(temporaryFolder(t)) })
     const origin = `https://localhost:${server.port}`
-    const browser = await openWithProfile(t, (profile) =>
-      launchChromium(profile, {
-        args: ["--no-sandbox", "--disable-gpu", "--no-proxy-server", "--ignore-certificate-errors"],
-        acceptInsecureCerts: true,
-      }),
-    )
+    const browser = await openBrowser(t)
     const tabs = await Promise.all(
       Array.from({ length: TABS }, async () => {
         const page = await browser.newPage()

@@ -3,10 +3,12 @@ import { test, type TestContext } from "node:test"
 import type { Page } from "puppeteer-core"
 import { missing } from "../../../onward/test/client/browsers/find.ts"
 import { bearer, PUBLISH_KEY, signToken } from "../auth/tokens.ts"
-import { click, openBrowser, openTab, textOf, waitForText } from "../browser.ts"
+import { click, openTab, shareChromium, textOf, waitForText } from "../browser.ts"
 import { readEvents } from "../read-events.ts"
 import { publish as publishAs, type TestServer } from "../server.ts"
 import { ADMIN_KEY, serveAdmin } from "./operator.ts"
+
+const openBrowser = shareChromium()
 
 const skip = missing("chromium")
 

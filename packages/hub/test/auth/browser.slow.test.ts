@@ -5,9 +5,11 @@ import { setTimeout as sleep } from "node:timers/promises"
 import type * as client from "onward/client"
 import { missing } from "../../../onward/test/client/browsers/find.ts"
 import { servePage, type PageServer } from "../../../onward/test/client/browsers/page-server.ts"
-import { openBrowser, openTab } from "../browser.ts"
+import { openTab, shareChromium } from "../browser.ts"
 import { publish, testServer, type TestServer } from "../server.ts"
 import { ADMIN_AUTH, ADMIN_KEY, bearer, PUBLISH_KEY, signToken } from "./tokens.ts"
+
+const openBrowser = shareChromium()
 
 type Client = typeof client
 

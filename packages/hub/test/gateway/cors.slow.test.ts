@@ -4,10 +4,12 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { test } from "node:test"
 import { missing } from "../../../onward/test/client/browsers/find.ts"
-import { openBrowser, openTab } from "../browser.ts"
+import { openTab, shareChromium } from "../browser.ts"
 import { serveOnward } from "../onward.ts"
 import { temporaryFolder } from "../temporary-folder.ts"
 import { begin, chat, createProvider } from "./provider.ts"
+
+const openBrowser = shareChromium()
 
 /** What a page may read of an answer. */
 interface Seen {

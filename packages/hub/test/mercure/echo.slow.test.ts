@@ -4,8 +4,10 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { test } from "node:test"
 import { missing } from "../../../onward/test/client/browsers/find.ts"
-import { openBrowser } from "../browser.ts"
+import { shareChromium } from "../browser.ts"
 import { DETAIL, mercureHub, tokenOf } from "./mercure-hub.ts"
+
+const openBrowser = shareChromium()
 
 const ROOM = "https://laravel.alt/echo/channel/presence-room"
 const API = "/.well-known/mercure/subscriptions"

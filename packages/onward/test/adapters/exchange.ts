@@ -2,7 +2,7 @@ import { checkBlocks } from "../check-blocks.ts"
 import { blocksOf, type Block } from "../hub/recorder.ts"
 
 /** How long anything that must happen may take before a test gives up on it, in ms: a busy machine may stand still for seconds. */
-const PATIENCE = 30_000
+const PATIENCE = 120_000
 
 /** A response as its client sees it, while it arrives. */
 export class Exchange {

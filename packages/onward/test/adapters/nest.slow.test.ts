@@ -170,6 +170,6 @@ for (const [platform, hook] of [
 test("nest: nothing is kept of a request whose client has disconnected", async () => {
   const program = new URL("programs/nest-released.ts", import.meta.url).pathname
   const flags = ["--expose-gc", "--conditions=onward-source"]
-  const { stdout } = await promisify(execFile)(process.execPath, [...flags, program], { timeout: 30_000 })
+  const { stdout } = await promisify(execFile)(process.execPath, [...flags, program], { timeout: 120_000 })
   assert.equal(stdout, "Express: 50 answered, 0 kept\nFastify: 50 answered, 0 kept\n")
 })

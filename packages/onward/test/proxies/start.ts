@@ -11,7 +11,7 @@ import { reservePort } from "../reserve-port.ts"
 import type { Setup, Use } from "./setup.ts"
 
 /** How long a proxy may take to listen, in ms. Varnish compiles its configuration first. */
-const START_MS = 30_000
+const START_MS = 120_000
 
 /** A proxy in front of a server. */
 export interface Proxy {

@@ -4,9 +4,11 @@ import { test } from "node:test"
 import { sse } from "../../src/adapters/node.ts"
 import { createRuns, text } from "../../src/runs/index.ts"
 import type * as client from "../../src/run-client/index.ts"
-import { openBrowser } from "../client/browsers/browser.ts"
+import { shareBrowsers } from "../client/browsers/browser.ts"
 import { ENGINES, missing } from "../client/browsers/find.ts"
 import { servePage } from "../client/browsers/page-server.ts"
+
+const openBrowser = shareBrowsers()
 
 /** What the page tells of a run it has read. */
 interface Seen {

@@ -4,12 +4,14 @@ import { after, before, test } from "node:test"
 import type { UIMessage, UIMessageChunk } from "ai"
 import { sse } from "../../src/adapters/node.ts"
 import { aiSdk, createRuns } from "../../src/runs/index.ts"
-import { openBrowser } from "../client/browsers/browser.ts"
+import { shareBrowsers } from "../client/browsers/browser.ts"
+import { bundle } from "../client/browsers/bundle.ts"
 import { missing } from "../client/browsers/find.ts"
 import { servePage } from "../client/browsers/page-server.ts"
 import type { Tab } from "../client/browsers/tab.ts"
-import { bundle } from "./bundle.ts"
 import type { ChatPage } from "./in-page/chat.ts"
+
+const openBrowser = shareBrowsers()
 
 const skip = missing("chromium")
 
@@ -73,7 +75,7 @@ before(async () => {
   const t = { after: (close: () => void | Promise<void>) => void closers.push(close) }
   const site = await servePage(t)
   t.after(() => runs.close())
-  const script = bundle(new URL("in-page/chat.ts", import.meta.url))
+  const script = await bundle(new URL("in-page/chat.ts", import.meta.url))
   site.on("/chat.js", (_, res) => res.setHeader("content-type", "text/javascript").end(script))
   site.on("/chat", (_, res) =>
     res

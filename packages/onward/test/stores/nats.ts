@@ -180,7 +180,7 @@ interface JetStreamReport {
 }
 
 async function eventually<Found>(what: string, find: () => Promise<Found | undefined>): Promise<Found> {
-  const deadline = Date.now() + 30_000
+  const deadline = Date.now() + 120_000
   for (;;) {
     const found = await find()
     if (found !== undefined) return found

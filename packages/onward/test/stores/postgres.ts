@@ -268,7 +268,7 @@ async function run(program: string | undefined, words: readonly string[]): Promi
 }
 
 async function eventually(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 30_000
+  const deadline = Date.now() + 120_000
   while (!(await isSo())) {
     if (Date.now() > deadline) throw new Error(`waited 30 seconds for ${what}`)
     await new Promise((resolve) => void setTimeout(resolve, 50))

@@ -237,7 +237,7 @@ async function start(port: number, options: RedisServerOptions, words: readonly 
 }
 
 async function eventually(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 30_000
+  const deadline = Date.now() + 120_000
   while (!(await isSo())) {
     if (Date.now() > deadline) throw new Error(`waited 30 seconds for ${what}`)
     await new Promise((resolve) => void setTimeout(resolve, 50))

@@ -9,25 +9,38 @@ import { openWebKit } from "./webkit.ts"
 export const openBrowser = (engine: Engine, t: Ending): Promise<Browser> =>
   openWithProfile(t, (profile) => (engine === "webkit" ? openWebKit(profile) : openPuppeteer(engine, profile)))
 
+/** The browsers that tests share, and how many files use them: several files may run in one process. */
+const shared = new Map<Engine, Promise<Browser>>()
+const ends: (() => Promise<void>)[] = []
+let users = 0
+
 /**
- * Lets the tests of a file share one browser of each engine, because a start takes longer than most tests. Each test closes its tabs. Their pages
- * need different origins, so that nothing else is shared. Call it outside of tests.
+ * Lets the tests of a process share one browser of each engine, because a start takes longer than most tests. Each test closes its tabs. Their pages
+ * need different origins, so that nothing else is shared. Call it outside of tests, once for each file.
  */
 export function shareBrowsers(): (engine: Engine, t: Ending) => Promise<Pick<Browser, "open">> {
-  const browsers = new Map<Engine, Promise<Browser>>()
-  const ends: (() => Promise<void>)[] = []
+  users += 1
   after(async () => {
-    for (const end of ends) await end()
+    users -= 1
+    if (users > 0) return
+    shared.clear()
+    for (const end of ends.splice(0)) await end()
   })
   return async (engine, t) => {
-    const opening = browsers.get(engine) ?? openBrowser(engine, { after: (end) => void ends.push(end) })
-    browsers.set(engine, opening)
+    const opening = shared.get(engine) ?? openBrowser(engine, { after: (end) => void ends.push(end) })
+    shared.set(engine, opening)
     const browser = await opening
     return {
       async open(url) {
         const tab = await browser.open(url)
-        t.after(() => tab.close())
-        return tab
+        let isOpen = true
+        const close = async (): Promise<void> => {
+          if (!isOpen) return
+          isOpen = false
+          await tab.close()
+        }
+        t.after(close)
+        return { ...tab, close }
       },
     }
   }

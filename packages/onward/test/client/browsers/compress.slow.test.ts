@@ -4,11 +4,13 @@ import { test } from "node:test"
 import { sse } from "../../../src/adapters/node.ts"
 import { createHub } from "../../../src/hub/index.ts"
 import { CODINGS } from "../../node/compressed.ts"
-import { openBrowser } from "./browser.ts"
+import { shareBrowsers } from "./browser.ts"
 import { ENGINES, missing } from "./find.ts"
 import { servePage } from "./page-server.ts"
 import { until } from "./until.ts"
 import "./in-page/globals.ts"
+
+const openBrowser = shareBrowsers()
 
 const event = (n: number): string =>
   JSON.stringify({ n, status: "shipped", note: "the same in every event, or nearly" })

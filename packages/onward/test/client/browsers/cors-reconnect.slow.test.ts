@@ -18,12 +18,14 @@ import { sse } from "../../../src/adapters/node.ts"
 import { createHub, type Hub } from "../../../src/index.ts"
 import type { SseOptions } from "../../../src/server/index.ts"
 import type { Followed, Heard } from "./in-page/in-page.ts"
-import { openBrowser } from "./browser.ts"
+import { shareBrowsers } from "./browser.ts"
 import { missing } from "./find.ts"
 import { numbers } from "./follow.ts"
 import { servePage } from "./page-server.ts"
 import { until } from "./until.ts"
 import "./in-page/globals.ts"
+
+const openBrowser = shareBrowsers()
 
 /** Apps as their frameworks' guides write them: `app.get`, and no route for OPTIONS. */
 const APPS: Readonly<Record<string, (source: () => ReturnType<Hub["subscribe"]>, options: SseOptions) => Serving>> = {

@@ -5,8 +5,10 @@ import type { AddressInfo } from "node:net"
 import { test, type TestContext } from "node:test"
 import { sse } from "../../../src/adapters/node.ts"
 import type { CorsOptions } from "../../../src/server/index.ts"
-import { openBrowser } from "./browser.ts"
+import { shareBrowsers } from "./browser.ts"
 import { missing } from "./find.ts"
+
+const openBrowser = shareBrowsers()
 
 async function serve(t: TestContext, listener: RequestListener): Promise<number> {
   const server = createServer(listener).listen(0, "127.0.0.1")

@@ -4,13 +4,15 @@ import { text } from "node:stream/consumers"
 import { test, type TestContext } from "node:test"
 import { serveFaults } from "../fault-server.ts"
 import { utf8 } from "../fault-request.ts"
-import { openBrowser } from "./browser.ts"
+import { shareBrowsers } from "./browser.ts"
 import { ENGINES, missing } from "./find.ts"
 import type { Heard } from "./in-page/in-page.ts"
 import { servePage } from "./page-server.ts"
 import type { Tab } from "./tab.ts"
 import { until } from "./until.ts"
 import "./in-page/globals.ts"
+
+const openBrowser = shareBrowsers()
 
 const REDIRECTS = [301, 302, 303, 307, 308]
 

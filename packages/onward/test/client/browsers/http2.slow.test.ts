@@ -5,10 +5,11 @@ import { test } from "node:test"
 import { sse } from "../../../src/adapters/node.ts"
 import { createHub } from "../../../src/hub/index.ts"
 import { selfSigned } from "../../adapters/certificate.ts"
+import { shareBrowsers } from "./browser.ts"
 import { missing } from "./find.ts"
-import { openWithProfile } from "./profile.ts"
-import { launchChromium } from "./puppeteer.ts"
 import { until } from "./until.ts"
+
+const openBrowser = shareBrowsers()
 
 /** Over HTTP/1.1 all tabs of a browser together have six. */
 const STREAMS = 20
@@ -38,9 +39,8 @@ test(
       server.close()
       await hub.close()
     })
-    const browser = await openWithProfile(t, (profile) => launchChromium(profile, { acceptInsecureCerts: true }))
-    const page = await browser.newPage()
-    await page.goto(`https://localhost:${(server.address() as AddressInfo).port}/`)
+    const browser = await openBrowser("chromium", t)
+    const page = await browser.open(`https://localhost:${(server.address() as AddressInfo).port}/`)
     await page.evaluate((count) => {
       globalThis.heard = []
       for (let i = 0; i < count; i++) {

@@ -1,11 +1,10 @@
-import { readFile } from "node:fs/promises"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
-import { stripTypeScriptTypes } from "node:module"
 import type { AddressInfo, Socket } from "node:net"
 import { once } from "node:events"
 import type { TestContext } from "node:test"
 import { sse } from "../../../src/adapters/node.ts"
 import { createHub } from "../../../src/hub/index.ts"
+import { bundle } from "./bundle.ts"
 
 export type Listener = (req: IncomingMessage, res: ServerResponse) => void
 
@@ -124,12 +123,11 @@ function sendPage(res: ServerResponse, policy: string | null): void {
   res.setHeader("content-type", "text/html").end(PAGE)
 }
 
-/** As published: a module a file, its types taken out. */
 async function sendModule(res: ServerResponse, file: URL): Promise<void> {
-  const source = await readFile(file, "utf8").catch(() => undefined)
-  if (source === undefined) return void res.writeHead(404).end()
+  const script = await bundle(file).catch(() => undefined)
+  if (script === undefined) return void res.writeHead(404).end()
   res.setHeader("service-worker-allowed", "/")
   // a page in a sandbox has an origin of its own
   res.setHeader("access-control-allow-origin", "*")
-  res.setHeader("content-type", "text/javascript").end(stripTypeScriptTypes(source))
+  res.setHeader("content-type", "text/javascript").end(script)
 }

@@ -2,12 +2,14 @@ import assert from "node:assert/strict"
 import { test, type TestContext } from "node:test"
 import { serveFaults } from "../fault-server.ts"
 import { play, type ScriptAttempt } from "../script.ts"
-import { openBrowser } from "./browser.ts"
+import { shareBrowsers } from "./browser.ts"
 import { ENGINES, missing } from "./find.ts"
 import { followedBy, hasNumbers, hasState } from "./follow.ts"
 import type { Followed } from "./in-page/in-page.ts"
 import { servePage } from "./page-server.ts"
 import { until } from "./until.ts"
+
+const openBrowser = shareBrowsers()
 
 for (const engine of ENGINES) {
   test(`the life of a page in ${engine}`, { skip: missing(engine) }, async (t) => {

@@ -2,9 +2,10 @@ import { launch, type Browser as PuppeteerBrowser, type LaunchOptions, type Page
 import { find, type Engine } from "./find.ts"
 import { killRenderer } from "./processes.ts"
 import type { Browser, Tab } from "./tab.ts"
-import { until } from "./until.ts"
+import { PATIENCE, until } from "./until.ts"
 
-const CHROMIUM_ARGS = [
+/** Arguments of every Chromium in tests. */
+export const CHROMIUM_ARGS: readonly string[] = [
   "--no-sandbox",
   "--disable-gpu",
   "--disable-quic",
@@ -22,15 +23,16 @@ const TOO_KIND = [
   "--disable-renderer-backgrounding",
 ]
 
-/** Starts Chromium for puppeteer, with its profile in a folder of yours. */
+/** Starts Chromium for puppeteer, with its profile in a folder of yours. It trusts every certificate. */
 export const launchChromium = (userDataDir: string, options?: LaunchOptions): Promise<PuppeteerBrowser> =>
   launch({
     executablePath: find("chromium") ?? "",
     headless: true,
     userDataDir,
-    args: CHROMIUM_ARGS,
     // on a busy machine it takes longer than the 30 s of puppeteer
-    timeout: 120_000,
+    args: [...CHROMIUM_ARGS],
+    acceptInsecureCerts: true,
+    timeout: PATIENCE,
     ...options,
   })
 
@@ -40,6 +42,7 @@ const launchFirefox = (userDataDir: string): Promise<PuppeteerBrowser> =>
     executablePath: find("firefox") ?? "",
     headless: true,
     userDataDir,
+    timeout: PATIENCE,
     // a process for each tab, so that one that hangs hangs alone
     extraPrefsFirefox: { "network.proxy.type": 0, "dom.ipc.processCount.webIsolated": 16 },
   })
@@ -54,6 +57,7 @@ export async function openPuppeteer(engine: Exclude<Engine, "webkit">, profile: 
   return {
     async open(url) {
       const page = await browser.newPage()
+      page.setDefaultTimeout(PATIENCE)
       await page.goto(url)
       await page.bringToFront()
       return {

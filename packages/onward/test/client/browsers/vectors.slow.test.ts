@@ -5,12 +5,14 @@ import { check, inRealTime, isComplete, vectors } from "../run-vector.ts"
 import { play, type ScriptAttempt } from "../script.ts"
 import type { Seen } from "../start-vector.ts"
 import type { Vector } from "../vector.ts"
-import { openBrowser } from "./browser.ts"
+import { shareBrowsers } from "./browser.ts"
 import { ENGINES, missing } from "./find.ts"
 import { servePage, type PageServer } from "./page-server.ts"
 import type { Tab } from "./tab.ts"
 import { until } from "./until.ts"
 import "./in-page/globals.ts"
+
+const openBrowser = shareBrowsers()
 
 /** On a busy machine a browser may not even have asked in 60 ms, or take longer than 200 for what should take 120. */
 const NEEDS_EXACT_TIME = new Set(["C041", "C059"])

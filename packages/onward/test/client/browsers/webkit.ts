@@ -64,7 +64,7 @@ async function browserOf(session: WebDriver, driverPid: number, close: () => Pro
     turn = mine.catch(() => {})
     return mine
   }
-  await session.manage().setTimeouts({ script: 30_000 })
+  await session.manage().setTimeouts({ script: 120_000 })
   const first = await session.getWindowHandle()
   return {
     open: (url) =>
