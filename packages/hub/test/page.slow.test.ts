@@ -1,13 +1,11 @@
 import assert from "node:assert/strict"
-import { once } from "node:events"
-import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { test, type TestContext } from "node:test"
 import type { Page } from "puppeteer-core"
 import { missing } from "../../onward/test/client/browsers/find.ts"
 import { click, openTab, shareChromium, textOf, waitForText } from "./browser.ts"
+import { serveEndlessModel } from "./demo/endless-model.ts"
 import { reservePort } from "../../onward/test/reserve-port.ts"
 import { serveOnward, type Listening } from "./onward.ts"
 import { readUntil } from "./read-events.ts"
@@ -60,23 +58,6 @@ function recordEvents(): void {
 
 const gotBy = (page: Page, name: keyof Got): Promise<[string, string][]> =>
   page.evaluate((key) => (globalThis as unknown as { got: Got }).got[key], name)
-
-/** Serves a model whose answers count on until they are stopped, so that no machine is too slow to stop one; returns the variables to use it. */
-async function serveEndlessModel(t: TestContext): Promise<NodeJS.ProcessEnv> {
-  const server = createServer((_, res) => {
-    res.setHeader("content-type", "text/event-stream")
-    let count = 0
-    const counting = setInterval(
-      () => res.write(`data: ${JSON.stringify({ choices: [{ delta: { content: `${count++} ` } }] })}\n\n`),
-      40,
-    )
-    res.on("close", () => clearInterval(counting))
-  }).listen(0, "127.0.0.1")
-  t.after(() => void server.close().closeAllConnections())
-  await once(server, "listening")
-  const { port } = server.address() as AddressInfo
-  return { OPENAI_BASE_URL: `http://127.0.0.1:${port}/v1`, OPENAI_MODEL: "endless" }
-}
 
 /** What the log holds of a topic, over the range a tab has seen. */
 async function inLog(hub: Listening, topic: string, got: readonly [string, string][]): Promise<[string, string][]> {
