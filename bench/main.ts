@@ -21,6 +21,7 @@ const PROGRAMS = [
   "codec",
   "client",
   "compress",
+  "connects",
   "metrics",
   "sqlite",
   "nats",

@@ -20,7 +20,7 @@ export async function openSubscribers(options: LoadOptions, tally: Tally): Promi
       subscribers.push(
         new Subscriber({
           port: options.port,
-          path: "/events",
+          path: options.path ?? "/events",
           tally,
           size: options.size ?? 200,
           onOpen: (subscriber) => {

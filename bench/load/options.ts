@@ -7,6 +7,8 @@ export interface LoadOptions {
    */
   readonly mode: "fan" | "tokens" | "publish" | "churn"
   readonly port: number
+  /** What subscribers request. @default "/events" */
+  readonly path?: string
   /** Subscribers (`fan`), streams (`tokens`), publishers (`publish`) or slots (`churn`). */
   readonly connections: number
   /** How many of the subscribers never read. @default 0 */

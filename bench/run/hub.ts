@@ -8,8 +8,11 @@ import { cpuSeconds } from "./usage.ts"
 
 const BIN = join(import.meta.dirname, "../../packages/hub/src/bin.ts")
 
+const COLLECT = new URL("../servers/collect.ts", import.meta.url).href
+
 /** `onward serve` as a process of its own, with a memory log. */
 export interface Hub {
+  readonly server: Helper
   readonly port: number
   readonly pid: number
   /** CPU seconds that it has used. */
@@ -17,20 +20,23 @@ export interface Hub {
   stop(): Promise<void>
 }
 
-/** @param settings more of its configuration file */
-export async function startHub(settings: object): Promise<Hub> {
+/**
+ * @param settings more of its configuration file
+ * @param flags of Node; with `--expose-gc` it collects garbage like other servers of the bench
+ */
+export async function startHub(settings: object, flags: readonly string[] = []): Promise<Hub> {
   const folder = mkdtempSync(join(tmpdir(), "onward-bench-"))
   const limits = { streams: 100_000, streamsPerAddress: 100_000, publishRate: 0 }
   writeFileSync(join(folder, "onward.yaml"), JSON.stringify({ log: "memory:", limits, ...settings }))
   const args = ["serve", "--port", "0", "--no-demo", "--data", folder, "--config", join(folder, "onward.yaml")]
-  const server = new Helper({ core: 0, file: BIN, args })
+  const server = new Helper({ core: 0, flags: ["--import", COLLECT, ...flags], file: BIN, args })
   const { url } = await server.hear<{ url: string }>(30)
   return {
+    server,
     port: Number(new URL(url).port),
     pid: server.pid,
     cpu: () => cpuSeconds(server.pid),
     async stop() {
-      process.kill(server.pid, "SIGKILL")
       await server.stop()
       rmSync(folder, { recursive: true })
     },

@@ -169,7 +169,7 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     let isPlain = false
     const onRoute = (route: Route): void => void (isPlain = route.isPlain === true)
     // a disconnect is not an error
-    req.on("error", () => {})
+    req.on("error", ignore)
     answer(req, res, { isKnown, onRoute }).catch((error: unknown) => {
       if (error instanceof AuthRefusal) {
         reportRefusal(error)
@@ -181,6 +181,9 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     })
   }
 }
+
+/** One function for all requests, because a closure would keep what else its request needed. */
+const ignore = (): void => {}
 
 /** Segments of providers' paths that can be logged. All others are ids, some of which are enough to read a response. */
 const WORDS = /^(?:v1|chat|completions|responses|messages|cancel|input_items|models|embeddings|files|images|audio)$/

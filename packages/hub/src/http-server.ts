@@ -65,9 +65,10 @@ export function createHttpServer(options: HttpServerOptions, app: RequestListene
     if (error.code === "HPE_HEADER_OVERFLOW") onError(new HttpError(431, "head_too_large", TOO_LARGE))
     answerBroken(error, socket)
   })
+  // a server of `node:http` knows its own
   const sockets = new Set<Socket>()
   const sessions = new Set<Http2Session>()
-  server.on(tls ? "secureConnection" : "connection", (socket: Socket) => {
+  server.on("secureConnection", (socket: Socket) => {
     sockets.add(socket)
     socket.once("close", () => sockets.delete(socket))
   })
@@ -108,6 +109,7 @@ export function createHttpServer(options: HttpServerOptions, app: RequestListene
     closeAllConnections() {
       for (const session of sessions) session.destroy()
       for (const socket of sockets) socket.destroy()
+      if (!tls) (server as HttpServerClass).closeAllConnections()
     },
   }
 }

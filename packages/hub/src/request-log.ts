@@ -46,7 +46,8 @@ export function createRequestLog(write: (visit: Visit) => void): RequestLog {
       const address = addressOf(req)
       const { url: target = "", method = "" } = req
       let path = HIDDEN
-      res.once("close", () => {
+      // `once` takes more memory, and a response closes once
+      res.on("close", () => {
         write({
           address,
           method,

@@ -70,9 +70,10 @@ const has = (value: unknown, method: string): boolean =>
 
 /** Throws a `TypeError` for each option that is given and is not what it must be. */
 export function checkKinds(what: string, options: object, kinds: Readonly<Record<string, Kind>>): void {
-  for (const [name, kind] of Object.entries(kinds)) {
+  for (const name of Object.keys(options)) {
+    const kind = kinds[name]
     const value = (options as Record<string, unknown>)[name]
-    if (value === undefined || KINDS[kind](value)) continue
+    if (kind === undefined || value === undefined || KINDS[kind](value)) continue
     throw new TypeError(`${what}: \`${name}\` must be ${kind}, not ${kindOf(value)}.`)
   }
 }

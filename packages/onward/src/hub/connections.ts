@@ -4,26 +4,19 @@ import { TimerWheel } from "../timer-wheel.ts"
 import type { Selection } from "./audience.ts"
 import { watchWallClock } from "./clock-step.ts"
 import { comment } from "./control.ts"
+import type { CursorHow } from "./cursor-options.ts"
 import { Cursor, type CursorOwner } from "./cursor.ts"
 import type { HubContext } from "./hub-context.ts"
 import { Keys } from "./keys.ts"
-import type { KeyOf } from "./newest-by-key.ts"
 import type { CloseReason } from "./observation.ts"
 import type { LocalPresence } from "./presence/local.ts"
 import type { ResolvedStart } from "./resolve-start.ts"
 import type { StartPoint, UnknownId } from "./start-point.ts"
 
 /** How one stream is opened. */
-export interface OpenOptions {
+export interface OpenOptions extends CursorHow {
   readonly start: StartPoint | ResolvedStart
   readonly unknownId: UnknownId
-  readonly limitKey: string | undefined
-  readonly signal: AbortSignal | undefined
-  readonly userId: string | undefined
-  readonly label: string | undefined
-  /** Whether the stream continues with new entries, after those that are kept. */
-  readonly follow: boolean
-  readonly newestOnly: boolean | KeyOf
 }
 
 /** The streams that are open in this process: admits, opens, counts and ends them. */
@@ -71,20 +64,26 @@ export class Connections implements CursorOwner {
     if (limitKey !== undefined) this.#keys.admit(limitKey, keysOf(selection))
   }
 
-  open(selection: Selection, sink: Sink, { start, unknownId, newestOnly, ...options }: OpenOptions): void {
+  open(selection: Selection, sink: Sink, options: OpenOptions): void {
     const { limitKey, signal, userId } = options
     // admitted just before the hub began to close
     if (this.#refusal || signal?.aborted) return sink.close()
     const audience = this.context.fanOut.enter(selection)
-    const id = ++this.#lastId
-    const cursor = new Cursor(this.context, this, { id, audience, sink, newestOnly, ...options })
+    const cursor = new Cursor(this.context, this, { id: ++this.#lastId, audience, sink, how: options })
     this.#wheel.add(cursor, cursor.firstBeat)
     if (limitKey !== undefined) this.#keys.enter(limitKey, keysOf(selection))
     if (signal) this.#group(signal).cursors.add(cursor)
     this.#localPresence?.enter(selection.topics, userId)
+    this.#reportOpened(cursor)
+    cursor.start(options.start, options.unknownId)
+  }
+
+  #reportOpened(cursor: Cursor): void {
+    const { observe } = this.context
+    if (!observe) return
+    const { audience, userId, limitKey } = cursor
     const { topics, patterns } = audience
-    this.context.observe?.({ type: "opened", ...cursor.observed, topics, patterns, userId, limitKey })
-    cursor.start(start, unknownId)
+    observe({ type: "opened", ...cursor.observed, topics, patterns, userId, limitKey })
   }
 
   onOver(cursor: Cursor): void {

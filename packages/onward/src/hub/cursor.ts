@@ -62,7 +62,8 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver, LatestRec
   #sentBytes = 0
 
   constructor(context: HubContext, owner: CursorOwner, options: CursorOptions) {
-    const { id, audience, sink, limitKey, signal, userId, label, follow, newestOnly } = options
+    const { id, audience, sink, how } = options
+    const { limitKey, signal, userId, label, follow, newestOnly } = how
     this.id = id
     this.label = label
     this.#context = context

@@ -194,8 +194,10 @@ export class Delivery {
     } else if (batch) {
       const { chosen, isLast } = this.#take(audience, batch)
       const parts = chosen?.parts(audience.format) ?? []
-      countFor(audience, parts)
-      if (!isLast) return this.#writeParts(audience, parts)
+      if (!isLast) {
+        countFor(audience, parts)
+        return this.#writeParts(audience, parts)
+      }
       this.#finish(audience, parts)
     }
     return true
@@ -281,6 +283,8 @@ export class Delivery {
   #finish(audience: Audience, parts: readonly Part[]): void {
     for (const listener of audience.live) {
       const full = parts.findIndex((part) => {
+        // each as it is written: those after a full sink are read later, and counted then
+        countFor(audience, [part])
         this.#count(part, 1)
         return !listener.write(part.frame)
       })

@@ -1,17 +1,20 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { Server, type Socket } from "node:net"
-import { systemClock } from "../clock.ts"
-import { turnsOf } from "../turns.ts"
 
 /** What Node's server adds to a socket. None of it is documented, so each part is looked for before it is used. */
 type ServerSocket = Socket & { parser?: unknown; readonly _paused?: boolean }
 
 interface Parser {
-  readonly incoming: unknown
+  incoming: unknown
+  socket: unknown
+  onIncoming: unknown
   unconsume(): void
   remove(): void
   close(): void
 }
+
+/** Where a parser keeps its callbacks: `parser[0]` and so on. */
+const CALLBACKS = 8
 
 /** A server of HTTP/2 that also accepts HTTP/1.1 has no `closeAllConnections`. */
 interface StreamServer extends Server {
@@ -34,9 +37,7 @@ export function releaseParser(req: IncomingMessage, res: ServerResponse): void {
     const [onData, ...others] = socket.listeners("data")
     if (!isParser(parser) || parser.incoming !== req || !onData || others.length > 0) return
     if (!keepClosable(socket)) return
-    parser.unconsume()
-    parser.remove()
-    parser.close()
+    close(parser)
     socket.parser = null
     // the listener would pass the bytes to the parser; an emitter that has never been without a listener takes less memory
     socket.on("data", discard)
@@ -44,21 +45,39 @@ export function releaseParser(req: IncomingMessage, res: ServerResponse): void {
     const onEnd = socket.listeners("end").find(({ name }) => name === "bound socketOnEnd")
     // with this option of the server, a response goes on when its client has nothing more to say
     if (!onEnd || (serverOf(socket) as StreamServer).httpAllowHalfOpen) return
-    socket.on("end", endLater)
+    // in this order, because a list of listeners that has held three takes more memory than one of two
     socket.removeListener("end", onEnd)
+    socket.on("end", endLater)
   })
 }
 
-const turns = turnsOf(systemClock)
+/** Frees a parser, and what it refers to: listeners of the socket keep the object itself. */
+function close(parser: Parser & Record<number, unknown>): void {
+  parser.unconsume()
+  parser.remove()
+  parser.close()
+  parser.incoming = parser.socket = parser.onIncoming = null
+  // from the last, so that the list shrinks
+  for (let at = CALLBACKS - 1; at >= 0; at--) delete parser[at]
+}
+
+/** How many sockets are ended in one turn of the event loop. It is a number, because most of the work follows in the next turn. */
+const ENDED_A_TURN = 64
+const ending: Socket[] = []
 
 /** Does what Node does when a client disconnects. Thousands can disconnect in one turn of the event loop, which would be a long one. */
 function endLater(this: Socket): void {
-  turns.later(() => this.end())
+  if (ending.push(this) === 1) setImmediate(endSome)
+}
+
+function endSome(): void {
+  for (const socket of ending.splice(0, ENDED_A_TURN)) socket.end()
+  if (ending.length > 0) setImmediate(endSome)
 }
 
 const discard = (): void => {}
 
-function isParser(value: unknown): value is Parser {
+function isParser(value: unknown): value is Parser & Record<number, unknown> {
   if (typeof value !== "object" || value === null) return false
   const { unconsume, remove, close } = value as Partial<Parser>
   return [unconsume, remove, close].every((method) => typeof method === "function")
@@ -77,8 +96,17 @@ function keepClosable(socket: Socket): boolean {
     extendCloseAll(server, sockets)
   }
   sockets.add(socket)
-  socket.on("close", forget)
   return true
+}
+
+/**
+ * To be called when a response of {@link releaseParser} has closed. Its socket can be open a little longer. A listener of each socket for
+ * this takes 300 bytes.
+ */
+export function forgetSocket(socket: Socket): void {
+  if (!released.get(serverOf(socket) as StreamServer)?.has(socket)) return
+  if (socket.closed) forget.call(socket)
+  else socket.once("close", forget)
 }
 
 function extendCloseAll(server: StreamServer, sockets: ReadonlySet<Socket>): void {
@@ -90,7 +118,6 @@ function extendCloseAll(server: StreamServer, sockets: ReadonlySet<Socket>): voi
   }
 }
 
-/** One function for all sockets, because each closure takes memory. */
 function forget(this: Socket): void {
   released.get(serverOf(this) as StreamServer)?.delete(this)
 }

@@ -5,6 +5,7 @@ import type { Piece } from "../frame.ts"
 import {
   answerStream,
   errorHandlerOf,
+  type ContentCoding,
   type StreamAnswer,
   type Source,
   type SseOptions,
@@ -14,7 +15,7 @@ import { kindOf } from "../kind.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
 import { coders, negotiate } from "./coding.ts"
 import { CompressSink } from "./compress-sink.ts"
-import { releaseParser } from "./release-parser.ts"
+import { forgetSocket, releaseParser } from "./release-parser.ts"
 
 export type NodeRequest = IncomingMessage | Http2ServerRequest
 export type NodeResponse = ServerResponse | Http2ServerResponse
@@ -39,27 +40,46 @@ const LINGER_MS = 30_000
  */
 export function sse<S extends Source>(req: NodeRequest, res: NodeResponse, source: S, options?: SseOptions<S>): void {
   checkArguments(req, res)
-  const left = hasLeft(res)
-  if (!left && (res.headersSent || answering.has(res))) {
+  const request = new IncomingRequest(req, res)
+  if (!request.hasLeft && (res.headersSent || answering.has(res))) {
     throw new TypeError(
       "sse: the response has already been started. Call sse once for each response, before anything is written to it.",
     )
-  }
-  const request: StreamRequest = {
-    method: req.method ?? "GET",
-    url: req.url ?? "",
-    header: (name) => headerOf(req, name),
-    negotiate: (headers, preferred) => negotiate(headers, headerOf(req, "accept-encoding"), preferred),
-    hasLeft: left,
-    onLeave(leaves) {
-      res.on("close", leaves)
-      return () => void res.off("close", leaves)
-    },
   }
   const decided = answerStream(request, source, options)
   if (!("then" in decided)) return reply(req, res, decided)
   answering.add(res)
   decided.then((later) => reply(req, res, later)).catch(errorHandlerOf(source, options))
+}
+
+class IncomingRequest implements StreamRequest {
+  readonly method: string
+  readonly url: string
+  readonly hasLeft: boolean
+  readonly #req: NodeRequest
+  readonly #res: NodeResponse
+
+  constructor(req: NodeRequest, res: NodeResponse) {
+    this.method = req.method ?? "GET"
+    this.url = req.url ?? ""
+    this.hasLeft = hasLeft(res)
+    this.#req = req
+    this.#res = res
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#req.headers[name]
+    return Array.isArray(value) ? value.join(", ") : value
+  }
+
+  negotiate(headers: Readonly<Record<string, string>>, preferred: ContentCoding): ReturnType<typeof negotiate> {
+    return negotiate(headers, this.header("accept-encoding"), preferred)
+  }
+
+  onLeave(leaves: () => void): () => void {
+    this.#res.on("close", leaves)
+    return () => void this.#res.off("close", leaves)
+  }
 }
 
 /** Responses whose source has not been opened yet. */
@@ -87,11 +107,6 @@ function adviceFor(req: unknown, res: unknown): string {
 
 const hasLeft = (res: NodeResponse): boolean => (res instanceof ServerResponse ? res.destroyed : res.stream.destroyed)
 
-function headerOf(req: NodeRequest, name: string): string | undefined {
-  const value = req.headers[name]
-  return Array.isArray(value) ? value.join(", ") : value
-}
-
 function reply(
   req: NodeRequest,
   res: NodeResponse,
@@ -115,12 +130,16 @@ function reply(
   socket?.cork()
   try {
     // no response follows a stream, and an idle connection would delay `server.close()`
-    response.writeHead(status, socket ? { ...headers, connection: "close" } : headers).flushHeaders()
-    const sink = canWriteBelow(res) ? new SocketSink(res) : new ResponseSink(res)
+    response.writeHead(status, socket ? { ...headers, connection: "close" } : headers)
+    const below = canWriteBelow(res) ? new SocketSink(res) : undefined
+    if (!below) response.flushHeaders()
+    const sink = below ?? new ResponseSink(res)
     // on Node 22 a pipelined response that was never sent does not report that its connection closed
     if (socket && res.socket === null) socket.once("close", () => sink.owner?.onClose())
     const coder = coding && coders[coding]
     start(coder ? new CompressSink(sink, coder, { isAlone }) : sink)
+    below?.begin()
+    shareHead(response)
     if (socket) releaseParser(req as IncomingMessage, response)
   } catch (error) {
     cancel?.()
@@ -129,6 +148,16 @@ function reply(
   } finally {
     socket?.uncork()
   }
+}
+
+/** The head that was sent last, as Node keeps it with each response. */
+let lastHead = ""
+
+/** Thousands of streams have the same head: it is kept once. Node does not document where it keeps it, but it stays the same text. */
+function shareHead(response: { _header?: unknown }): void {
+  if (typeof response._header !== "string") return
+  if (response._header === lastHead) response._header = lastHead
+  else lastHead = response._header
 }
 
 /**
@@ -144,31 +173,67 @@ function canWriteBelow(res: NodeResponse): res is ServerResponse & { socket: Soc
   )
 }
 
+/** The method of a response by which Node itself sends a head with the first bytes after it. It is not documented. */
+interface Sending {
+  _send?(text: string): boolean
+}
+
+/** Longest text that is sent with the head, in characters. */
+const MAX_FIRST = 4_096
+
 /** Writes shared, encoded chunks to the socket, without a copy and without work of the response. */
 class SocketSink implements Sink {
   owner: SinkOwner | undefined
   readonly #res: ServerResponse
   readonly #socket: Socket
+  /** What follows the head in the same write; undefined once the head is sent. */
+  #first: string | undefined = ""
 
   constructor(res: ServerResponse & { socket: Socket }) {
     this.#res = res
     this.#socket = res.socket
-    res.on("close", () => this.owner?.onClose())
+    res.on("close", () => {
+      forgetSocket(this.#socket)
+      this.owner?.onClose()
+    })
   }
 
-  write({ chunk }: Piece): boolean {
+  write(piece: Piece & { readonly text?: string }): boolean {
+    if (this.#first !== undefined && this.#sendsWithHead(piece.text)) return true
     // the client has disconnected, and the response is about to close
     if (this.#socket.writableEnded) return true
-    return this.#hasRoom(this.#socket.write(chunk))
+    return this.#hasRoom(this.#socket.write(piece.chunk))
   }
 
   writeText(text: string): boolean {
+    if (this.#first !== undefined && this.#sendsWithHead(text)) return true
     if (this.#socket.writableEnded) return true
     const bytes = Buffer.byteLength(text)
     // ASCII is sent without encoding
     return this.#hasRoom(
       this.#socket.write(`${bytes.toString(16)}\r\n${text}\r\n`, bytes === text.length ? "latin1" : "utf8"),
     )
+  }
+
+  /** Sends the head, if that has not happened yet. */
+  begin(): void {
+    const text = this.#first
+    if (text === undefined) return
+    this.#first = undefined
+    const sending: Sending = this.#res
+    if (text === "") this.#res.flushHeaders()
+    else sending._send?.(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`)
+  }
+
+  /** False when `text` has to be written by itself; the head is then sent. */
+  #sendsWithHead(text: string | undefined): boolean {
+    const first = this.#first ?? ""
+    if (text !== undefined && first.length + text.length <= MAX_FIRST && canSend(this.#res)) {
+      this.#first = first + text
+      return true
+    }
+    this.begin()
+    return false
   }
 
   #hasRoom(isBelowMark: boolean): boolean {
@@ -181,10 +246,15 @@ class SocketSink implements Sink {
 
   close(options?: { abort?: boolean }): void {
     if (options?.abort) return void this.#socket.destroy()
+    this.begin()
     this.#res.end()
     linger(this.#res)
   }
 }
+
+/** Whether a text can be sent with the head; middleware can replace what sends the head alone. */
+const canSend = (res: ServerResponse & Sending): boolean =>
+  typeof res._send === "function" && res.flushHeaders === ServerResponse.prototype.flushHeaders
 
 /** Writes through the response: for HTTP/2, HTTP/1.0, and middleware that must see every byte. */
 class ResponseSink implements Sink {
@@ -193,7 +263,11 @@ class ResponseSink implements Sink {
 
   constructor(res: NodeResponse) {
     this.#res = res
-    res.on("close", () => this.owner?.onClose())
+    const socket = res instanceof ServerResponse ? res.socket : null
+    res.on("close", () => {
+      if (socket) forgetSocket(socket)
+      this.owner?.onClose()
+    })
     res.on("drain", () => this.owner?.onDrain())
   }
 

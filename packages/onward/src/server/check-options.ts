@@ -41,21 +41,27 @@ const PREPARED: readonly (keyof SourceSseOptions)[] = ["end", "ignoreAccept"]
 
 const MAX_PADDING = 65_536
 
+const KINDS = {
+  end: "true or false",
+  ignoreAccept: "true or false",
+  incremental: "true or false",
+  signal: "an AbortSignal",
+  onError: "a function",
+} as const
+
+const DURATIONS = ["flushAfter", "heartbeat", "stallTimeout"] as const
+
 /** Throws a `TypeError` for options that do not exist, and for values of the wrong type. */
 export function checkSseOptions(options: SseOptions): void {
   checkNames("sse", options, OPTIONS)
-  checkKinds("sse", options, {
-    end: "true or false",
-    ignoreAccept: "true or false",
-    incremental: "true or false",
-    signal: "an AbortSignal",
-    onError: "a function",
-  })
-  const { headers, retry, padding, clock, compress, ...others }: SourceSseOptions = options
+  checkKinds("sse", options, KINDS)
+  const given: SourceSseOptions = options
+  const { headers, retry, padding, clock, compress } = given
   if (clock !== undefined) checkClock("sse", clock)
   if (headers !== undefined) checkHeaders(headers)
-  for (const name of ["flushAfter", "heartbeat", "stallTimeout"] as const)
-    durationOf(`sse: \`${name}\``, others[name], 1)
+  for (const name of DURATIONS) {
+    if (given[name] !== undefined) durationOf(`sse: \`${name}\``, given[name], 1)
+  }
   expect("retry", retry, isWhole(retry), "a whole number of milliseconds, 0 or more")
   expect(
     "padding",
@@ -69,16 +75,18 @@ export function checkSseOptions(options: SseOptions): void {
 /** Like `checkSseOptions`; also throws a `TypeError` for options that have no effect on this kind of source. */
 export function checkOptionsFor(source: unknown, options: SseOptions): void {
   checkSseOptions(options)
-  const given = new Set(Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : [name])))
+  const isGiven = (name: string): boolean => (options as Readonly<Record<string, unknown>>)[name] !== undefined
   if (isSubscription(source)) {
-    for (const [name, place] of Object.entries(FOR_SUBSCRIPTIONS)) {
-      if (given.has(name)) throw new TypeError(`sse: \`${name}\` has no effect on a subscription. Set it in ${place}.`)
+    for (const name in FOR_SUBSCRIPTIONS) {
+      if (!isGiven(name)) continue
+      const place = FOR_SUBSCRIPTIONS[name as keyof typeof FOR_SUBSCRIPTIONS]
+      throw new TypeError(`sse: \`${name}\` has no effect on a subscription. Set it in ${place}.`)
     }
     return
   }
   if (!isPreparedSource(source)) return
   for (const name of PREPARED) {
-    if (given.has(name))
+    if (isGiven(name))
       throw new TypeError(`sse: \`${name}\` cannot be changed, because this source sets it. Remove the option.`)
   }
 }

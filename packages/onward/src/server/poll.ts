@@ -6,8 +6,10 @@ import type { StreamRequest } from "./request.ts"
 
 /** Whether a request asks for long polling, for networks that forward only complete responses: `transport=poll` in its query. */
 export function wantsPoll({ method, url }: StreamRequest): boolean {
+  // most queries are not parsed for this
+  if (method !== "GET" || !/transport|%/.test(url)) return false
   const at = url.indexOf("?")
-  return method === "GET" && at >= 0 && new URLSearchParams(url.slice(at + 1)).get("transport") === "poll"
+  return at >= 0 && new URLSearchParams(url.slice(at + 1)).get("transport") === "poll"
 }
 
 /** Whether a text contains an event. Heartbeats, comments and checkpoints are not events; a checkpoint is always written alone. */

@@ -13,7 +13,8 @@ export function startPointOf(request: StreamRequest, now: number): StartPoint | 
   const header = request.header("last-event-id")
   if (header) return startAfter(idFromHeader(header))
   const at = request.url.indexOf("?")
-  if (at < 0) return undefined
+  // most queries have no start point
+  if (at < 0 || !/last|since|latest|%/.test(request.url)) return undefined
   const query = new URLSearchParams(request.url.slice(at + 1))
   const id = query.get("last_event_id") ?? query.get("lastEventId")
   if (id) return startAfter(id)

@@ -32,6 +32,15 @@ export function streamHeaders(
  * block of its own as an empty message.
  */
 export function openingOf(heartbeat: number, padding = 0, retry?: number): Frame {
+  const key = `${heartbeat} ${padding} ${retry}`
+  if (key !== last.key) last = { key, frame: makeOpening(heartbeat, padding, retry) }
+  return last.frame
+}
+
+/** Most streams of a process begin in the same way. */
+let last = { key: "", frame: new Frame("") }
+
+function makeOpening(heartbeat: number, padding: number, retry: number | undefined): Frame {
   const announced = encodeComment(heartbeat < Infinity ? `heartbeat ${heartbeat}` : "")
   const padded = padding > 0 ? announced + encodeComment("-".repeat(padding)) : announced
   return new Frame(retry === undefined ? padded : padded + encodeRetry(retry))

@@ -37,6 +37,23 @@ test("a filter sees patterns, and stands before until", async () => {
   assert.equal(stream.closed, "ended")
 })
 
+test("a filter runs once for an entry that its stream selects in several ways", async () => {
+  const s = await stage()
+  const seen: string[] = []
+  await s.connect({
+    topics: ["room/1", "news"],
+    patterns: ["room/*", "*"],
+    filter({ data }) {
+      seen.push(data)
+      return true
+    },
+  })
+  await s.hub.publish({ topic: "room/1", also: ["news"], data: "1" })
+  await s.publish("room/1", "2")
+  await s.clock.settle()
+  assert.deepEqual(seen, ["1", "2"])
+})
+
 for (const start of ["live", "earliest"] as const) {
   test(`a filter that throws ends its own stream only, when it starts ${start}`, async () => {
     const s = await stage()

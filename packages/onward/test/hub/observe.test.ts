@@ -50,6 +50,22 @@ test("a stream is reported from its opening to its end, with what it was sent", 
   ])
 })
 
+test("a stream that is full amid its last entries is not counted twice for the others", async () => {
+  const { clock, connect, hub, of } = await observed()
+  const client = await connect({ topics: ["a"], until: ({ data }) => data.startsWith("3") })
+  client.room = 1
+  // a part each
+  await hub.publishMany(["1", "2", "3"].map((digit) => ({ topic: "a", data: digit.repeat(70_000) })))
+  await clock.settle()
+  assert.equal(client.data.length, 1)
+  client.drain()
+  await clock.settle()
+  assert.equal(client.data.length, 3)
+  const sent = Buffer.byteLength(client.frames.map(({ text }) => text).join(""))
+  const [{ entries, bytes, reason } = assert.fail("it is still open")] = of("closed")
+  assert.deepEqual({ entries, bytes, reason }, { entries: 3, bytes: sent, reason: "ended" })
+})
+
 test("each end of a stream has its reason", async () => {
   const abort = new AbortController()
   const reasons: Record<string, (on: Observed, client: Recorder, id: string) => unknown> = {

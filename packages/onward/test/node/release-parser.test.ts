@@ -109,6 +109,91 @@ test("a server that allows half-open connections goes on with the stream of a cl
   assert.equal(hub.stats().connections, 1)
 })
 
+test("clients that disconnect together are ended over many turns of the event loop", async (t) => {
+  const parsers = countParsers(t)
+  const { connect, hub, server } = await listen(t, streaming)
+  let inTurn = 0
+  let most = 0
+  server.on("connection", (socket: Socket) => {
+    const end = socket.end.bind(socket) as (...parts: never[]) => Socket
+    socket.end = (...parts: never[]) => {
+      if (inTurn++ === 0) setImmediate(() => (inTurn = 0))
+      most = Math.max(most, inTurn)
+      return end(...parts)
+    }
+  })
+  const clients = Array.from({ length: 300 }, () => connect())
+  await eventually("all streams are open", () => hub.stats().live === 300)
+  await eventually("their parsers are freed", () => parsers() === 0)
+  for (const { socket } of clients) socket.end()
+  await eventually("all streams are closed", () => hub.stats().connections === 0)
+  assert.ok(most > 0 && most <= 64, `${most} in one turn`)
+})
+
+test("an open stream keeps no callbacks of its parser, and shares the text of its head with others", async (t) => {
+  const parsers = countParsers(t)
+  const kept: object[] = []
+  const heads = new Set<unknown>()
+  const { connect, hub } = await listen(t, (opened) => (req, res) => {
+    kept.push((req.socket as Socket & { readonly parser: object }).parser)
+    sse(req, res, opened.subscribe({ topics: ["a"] }))
+    heads.add((res as ServerResponse & { readonly _header: string })._header)
+  })
+  connect()
+  connect()
+  await eventually("both streams are open", () => hub.stats().live === 2)
+  await eventually("their parsers are freed", () => parsers() === 0)
+  for (const parser of kept)
+    assert.deepEqual(
+      Object.entries(parser).filter(([name]) => /^\d/.test(name)),
+      [],
+    )
+  assert.ok(heads.size > 0 && [...heads].every((head) => String(head).startsWith("HTTP/1.1 200 OK\r\n")))
+})
+
+test("the head and the first events are sent in one write", async (t) => {
+  const writes: unknown[] = []
+  const { connect, hub } = await listen(t, (opened) => (req, res) => {
+    const { socket } = req
+    const { _writeGeneric: write } = socket as Socket & { _writeGeneric?: (...args: unknown[]) => unknown }
+    assert.equal(typeof write, "function")
+    Object.assign(socket, {
+      _writeGeneric(this: unknown, ...args: unknown[]) {
+        writes.push(args[1])
+        return write?.apply(this, args)
+      },
+    })
+    sse(req, res, opened.subscribe({ topics: ["a"] }))
+  })
+  const { text } = connect()
+  await eventually("the stream has begun", () => text().includes("checkpoint"))
+  assert.equal(hub.stats().live, 1)
+  assert.equal(writes.length, 1)
+  assert.equal(typeof writes[0], "string", "not a list of pieces")
+})
+
+test("a stream begins alike when a middleware has replaced what sends its head", async (t) => {
+  let flushed = 0
+  const { connect, hub } = await listen(t, (opened) => (req, res) => {
+    if (req.url === "/replaced") {
+      const flush = res.flushHeaders.bind(res)
+      res.flushHeaders = () => {
+        flushed++
+        flush()
+      }
+    }
+    sse(req, res, opened.subscribe({ topics: ["a"] }))
+  })
+  const clients = ["/first", "/replaced"].map((url) => connect(GET.replace("/first", url)))
+  await eventually("the streams are open", () => hub.stats().live === clients.length)
+  await hub.publish({ topic: "a", data: "news" })
+  await eventually("all get the event", () => clients.every(({ text }) => text().includes("data: news")))
+  const bodyOf = (text: string): string => text.slice(text.indexOf("\r\n\r\n")).replace(/\r\n[0-9a-f]+\r\n/g, "")
+  const [first, ...others] = clients.map(({ text }) => bodyOf(text()))
+  for (const other of others) assert.equal(other, first)
+  assert.equal(flushed, 1)
+})
+
 test("a request and its response of a stream report its end like those of a plain response", async (t) => {
   const parsers = countParsers(t)
   let events: string[] = []
