@@ -43,8 +43,8 @@ async function startServer(name: string): Promise<Running> {
   return { helper, port, path: "/events", stop: () => helper.stop() }
 }
 
-async function serve(settings: object): Promise<Running> {
-  const { server: helper, port, stop } = await startHub(settings, serverFlags)
+async function serve(settings: object, more: readonly string[] = []): Promise<Running> {
+  const { server: helper, port, stop } = await startHub(settings, [...serverFlags, ...more])
   return { helper, port, path: "/events?topic=t", stop }
 }
 
@@ -52,6 +52,7 @@ const servers: readonly (readonly [name: string, start: () => Promise<Running>])
   ["node-http", () => startServer("node-http")],
   ["onward", () => startServer("onward")],
   ["onward serve", () => serve({})],
+  ["onward serve, --max-semi-space-size=4", () => serve({}, ["--max-semi-space-size=4"])],
   ["onward serve, with metrics", () => serve({ admin: { port: 0 } })],
 ]
 
