@@ -154,7 +154,7 @@ function reply(
 let lastHead = ""
 
 /** Thousands of streams have the same head: it is kept once. Node does not document where it keeps it, but it stays the same text. */
-function shareHead(response: { _header?: unknown }): void {
+function shareHead(response: ServerResponse & { _header?: unknown }): void {
   if (typeof response._header !== "string") return
   if (response._header === lastHead) response._header = lastHead
   else lastHead = response._header
@@ -220,7 +220,7 @@ class SocketSink implements Sink {
     const text = this.#first
     if (text === undefined) return
     this.#first = undefined
-    const sending: Sending = this.#res
+    const sending: ServerResponse & Sending = this.#res
     if (text === "") this.#res.flushHeaders()
     else sending._send?.(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`)
   }
