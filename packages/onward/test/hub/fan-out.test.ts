@@ -136,14 +136,24 @@ test("removing a cursor twice counts once", async () => {
 test("stats report the connections, the live ones, and the memory in use", async () => {
   const { connect, hub, publish } = await stage()
   const none = { connections: 0, live: 0, reading: 0, full: 0, lag: 0, bytes: 0, labels: {} }
-  assert.deepEqual(hub.stats(), { ...none, topics: 0, window: { entries: 0, chars: 0 } })
+  assert.deepEqual(hub.stats(), {
+    ...none,
+    position: await hub.position(),
+    topics: 0,
+    window: { entries: 0, chars: 0 },
+  })
   await connect({ topics: ["a", "b"] })
   const slow = await connect({ topics: ["b"], patterns: ["c/*"] })
   slow.room = 1
   await publish("b", "12345")
   await publish("b", "67890")
   const states = { connections: 2, live: 1, reading: 0, full: 1, lag: 1, bytes: hub.stats().bytes, labels: {} }
-  assert.deepEqual(hub.stats(), { ...states, topics: 2, window: { entries: 2, chars: 10 } })
+  assert.deepEqual(hub.stats(), {
+    ...states,
+    position: await hub.position(),
+    topics: 2,
+    window: { entries: 2, chars: 10 },
+  })
 })
 
 test("the window keeps at most its maximum of entries and characters", async () => {
