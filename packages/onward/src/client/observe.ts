@@ -57,7 +57,7 @@ export function openConnection(
 
   function tell(observation: Told): void {
     try {
-      observe?.({ url: url.replace(/[?#].*/s, ""), ...observation } as ClientObservation)
+      observe?.({ url: url.replace(/[?#].*/s, ""), ...observation })
     } catch (error) {
       console.error("onward:", error)
     }
