@@ -29,7 +29,7 @@ export interface ParsedEvent {
   readonly topic?: string
 }
 
-/** What a parser calls. A handler that throws stops nothing: the chunk is parsed to its end, then `push` throws the first such error. */
+/** What a parser calls. A handler that throws stops nothing: the chunk is parsed to its end, then `feed` throws the first such error. */
 export interface ParserHandlers {
   /** Called with each event. */
   readonly onEvent: (event: ParsedEvent) => void

@@ -57,7 +57,7 @@ export interface Parser {
  *
  * @example
  * const parser = createParser({ onEvent: ({ event, data, id }) => console.log(event, data, id) })
- * for await (const chunk of response.body) parser.push(chunk)
+ * for await (const chunk of response.body) parser.feed(chunk)
  * parser.end()
  */
 export function createParser(handlers: ParserHandlers, options: ParserOptions = {}): Parser {
@@ -127,7 +127,7 @@ class StreamParser implements Parser {
   feed(chunk: Uint8Array | string): void {
     if (this.#state !== "ready") this.#refuse()
     const bytes = typeof chunk === "string" || this.#half !== "" ? this.#encode(chunk) : chunk
-    if (bytes?.BYTES_PER_ELEMENT !== 1) throw new TypeError("push takes a Uint8Array or a string")
+    if (bytes?.BYTES_PER_ELEMENT !== 1) throw new TypeError("feed takes a Uint8Array or a string")
     const end = bytes.length
     if (end === 0) return
     this.#state = "busy"
@@ -247,7 +247,7 @@ class StreamParser implements Parser {
 
   #refuse(): never {
     if (this.#state === "busy")
-      throw new TypeError("push cannot be called by a handler: did you mean to call it later?")
+      throw new TypeError("feed cannot be called by a handler: did you mean to call it later?")
     if (this.#state === "ended") throw new TypeError("the stream has ended: call `reset` before the next one")
     throw new OnwardError(
       "event_too_large",

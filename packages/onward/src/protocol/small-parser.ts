@@ -25,7 +25,7 @@ const SMALL_PART = 1 / 8
 
 /**
  * A parser for bundles, a quarter the size of `createParser`'s, which is built for speed; the same vectors and random streams hold both
- * to the same answers. WHATWG HTML sections 9.2.5 and 9.2.6, in linear time and bounded memory. `push` throws what a handler
+ * to the same answers. WHATWG HTML sections 9.2.5 and 9.2.6, in linear time and bounded memory. `feed` throws what a handler
  * throws, at once, and `OnwardError("event_too_large")`; after either, `reset`.
  */
 export function createSmallParser(handlers: ParserHandlers, options: SmallParserOptions = {}): SmallParser {
