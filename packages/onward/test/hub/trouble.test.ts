@@ -218,7 +218,7 @@ test("a stolen id of a topic that a client cannot read is treated like an unknow
 test("an entry that is published while the hub reads the end of its log is delivered once", async () => {
   const inner = memoryLog({ epoch: "life0000" })
   let wake = (): void => {}
-  let gate: PromiseWithResolvers<void> | undefined
+  let gate = Promise.resolve()
   const log: Log = {
     ...inner,
     watch(watcher) {
@@ -226,19 +226,20 @@ test("an entry that is published while the hub reads the end of its log is deliv
       return inner.watch(watcher)
     },
     async read(query) {
-      await gate?.promise
+      await gate
       return inner.read(query)
     },
   }
   const { clock, connect, hub } = await stage({ log })
   const client = await connect({ topics: ["a"] })
-  gate = Promise.withResolvers()
+  const { promise, resolve: open } = Promise.withResolvers<void>()
+  gate = promise
   // a hint, after which the hub looks for what other processes stored
   wake()
   await clock.settle()
   await hub.publish({ topic: "a", data: "1" })
   await clock.settle()
-  gate.resolve()
+  open()
   await clock.settle()
   await hub.publish({ topic: "a", data: "2" })
   await clock.settle()

@@ -115,7 +115,7 @@ test("clients that disconnect together are ended over many turns of the event lo
   let inTurn = 0
   let most = 0
   server.on("connection", (socket: Socket) => {
-    const end = socket.end.bind(socket) as (...parts: never[]) => Socket
+    const end = socket.end.bind<(...parts: never[]) => Socket>(socket)
     socket.end = (...parts: never[]) => {
       if (inTurn++ === 0) setImmediate(() => (inTurn = 0))
       most = Math.max(most, inTurn)

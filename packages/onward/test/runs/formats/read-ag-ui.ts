@@ -29,7 +29,6 @@ export const readAgUi: Read = async (body) => {
     if (hasFinished || error !== undefined) throw new Error(`${event.type} came after the end`)
     if (!hasStarted && event.type !== EventType.RUN_STARTED && event.type !== EventType.RUN_ERROR)
       throw new Error("RUN_STARTED is missing")
-    // oxlint-disable-next-line typescript/switch-exhaustiveness-check -- the others are kept as they are
     switch (event.type) {
       case EventType.RUN_STARTED:
         hasStarted = true
