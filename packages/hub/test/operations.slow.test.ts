@@ -66,7 +66,7 @@ for (const workers of [1, 2]) {
     write(0, `cors: { origins: [${origin}] }\nheartbeat: 20s\n`)
     child.kill("SIGHUP")
     await until("the change is told", () => /was reloaded: cors\.origins changed/.test(printed()))
-    assert.match(printed(), /A restart is needed for the changes of heartbeat\./)
+    await until("the rest is told", () => /A restart is needed for the changes of heartbeat\./.test(printed()))
     // workers hear of it a moment later
     await until("the change is applied", async () => {
       const answers = await Promise.all(Array.from({ length: 6 }, fromApp))

@@ -208,7 +208,7 @@ test("onward-hub says what to install for a log whose client is missing", () => 
   for (const [scheme, client] of Object.entries(clients)) {
     const args = ["node_modules/.bin/onward", "serve", "--port", "0", "--log", `${scheme}://127.0.0.1`]
     const { status, stderr } = spawnSync(process.execPath, args, { cwd: project, env, encoding: "utf8" })
-    const line = `onward: The log's client ${client} is not installed. Run npm install ${client}.\n`
+    const line = `onward: This log needs the package ${client}, which is not installed. Run npm install ${client}.\n`
     assert.deepEqual({ status, stderr }, { status: 2, stderr: line })
   }
 })
