@@ -39,7 +39,8 @@ const SLOW_FILES = 5
 /**
  * Assigns test files to processes, and writes the program of each into `folder`. Files of a folder share a process, because starting Node and
  * loading the library takes longer than the tests of most files; of the slow ones, a few do, or all that share a browser. A file has a separate
- * process if it replaces globals, because a library that is already loaded would not use them, or would keep them, and if it measures memory.
+ * process if it is among the slowest, if it replaces globals, because a library that is already loaded would not use them, or would keep them,
+ * and if it measures memory.
  */
 export function createProcesses(folder: string, files: readonly string[], pace: Pace): TestProcess[] {
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }))
@@ -57,11 +58,11 @@ export function createProcesses(folder: string, files: readonly string[], pace: 
 
 /** Names what a file shares with those of its process: a browser, a folder or, if it has a separate process, its path. */
 function sharedBy(file: string, pace: Pace): string {
-  if (pace === "long") return file
+  if (pace === "long" || LONGEST.includes(file)) return file
   const code = readFileSync(file, "utf8")
   const [browser] = /\bshare(?:Browsers|Chromium)\(\)/.exec(code) ?? []
   if (browser !== undefined) return `${browser} ${workspaceOf(file)}`
-  return LONGEST.includes(file) || replacesGlobals(file) || code.includes("memoryUsage") ? file : dirname(file)
+  return replacesGlobals(file) || code.includes("memoryUsage") ? file : dirname(file)
 }
 
 const workspaceOf = (file: string): string => file.replace(/\/?test\/.*$/, "")
@@ -87,7 +88,8 @@ function replacesGlobals(file: string, seen = new Set<string>()): boolean {
 
 function longestFirst(groups: readonly (readonly string[])[]): (readonly string[])[] {
   const rank = (group: readonly string[]): number => {
-    const place = LONGEST.findIndex((file) => group.includes(file))
+    if (group.length > SLOW_FILES) return -1
+    const place = LONGEST.indexOf(group[0] ?? "")
     return place < 0 ? LONGEST.length : place
   }
   return groups.toSorted((a, b) => rank(a) - rank(b) || b.length - a.length)

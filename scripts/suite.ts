@@ -9,7 +9,7 @@ import { RUNNING, type Totals } from "./totals.ts"
 /** Timeout of a test, and of a file in a shared process, in ms. */
 const TIMEOUT: Record<Pace, number> = { fast: 120_000, slow: 600_000, long: 900_000 }
 /** Timeout of a process, in ms. */
-const PROCESS_TIMEOUT: Record<Pace, number> = { fast: 900_000, slow: 2_700_000, long: 900_000 }
+const PROCESS_TIMEOUT: Record<Pace, number> = { fast: 900_000, slow: 1_500_000, long: 900_000 }
 /** Timeout of the whole run, in ms: many times its duration on two cores. */
 const RUN_TIMEOUT: Record<Pace, number> = { fast: 1_800_000, slow: 5_400_000, long: 5_400_000 }
 /** Number of parallel processes. Slow tests mostly wait, so there are more than two cores can run. */

@@ -164,11 +164,12 @@ export function createSharedConnection(
       if (role === "leading") {
         // a tab that is ahead has counted the events that this leader lost
         if (event.event === "stream.gap") flush(crypto.randomUUID())
+        // it concerns this connection, so it is not one of the events that all tabs count
         if (event.event !== "stream.error") batch.push(event)
       } else if (event.event === "stream.gap") {
         // the others received the events that this tab lost
         recent = []
-      } else {
+      } else if (event.event !== "stream.error") {
         recent.push(event.id)
         if (recent.length > 2 * REMEMBERED) recent = recent.slice(-REMEMBERED)
       }

@@ -35,7 +35,8 @@ export function shareBrowsers(): (engine: Engine, t: Ending) => Promise<Pick<Bro
         const tab = await browser.open(url)
         let isOpen = true
         const close = async (): Promise<void> => {
-          if (!isOpen) return
+          // the browser may have ended before, with all its tabs
+          if (!isOpen || shared.get(engine) !== opening) return
           isOpen = false
           await tab.close()
         }

@@ -5,7 +5,11 @@ interface Process {
   readonly parent: number
   /** Time it has worked so far, in the system's ticks. */
   readonly worked: number
+  readonly isRenderer: boolean
 }
+
+/** What the command line of a process has that runs pages: of Chromium, Firefox and WebKit. */
+const RENDERER = /--type=renderer|-isForBrowser|WebKitWebProcess/
 
 /** Every process of this machine, as Linux knows them. */
 function processes(): Map<number, Process> {
@@ -15,7 +19,8 @@ function processes(): Map<number, Process> {
       const [, parent, ...rest] = readFileSync(`/proc/${pid}/stat`, "utf8")
         .replace(/^.*\) /s, "")
         .split(" ")
-      all.set(Number(pid), { parent: Number(parent), worked: Number(rest[9]) })
+      const isRenderer = RENDERER.test(readFileSync(`/proc/${pid}/cmdline`, "utf8"))
+      all.set(Number(pid), { parent: Number(parent), worked: Number(rest[9]), isRenderer })
     } catch {
       // not a process, or gone meanwhile
     }
@@ -25,9 +30,9 @@ function processes(): Map<number, Process> {
 
 /** Ticks that a process must have worked to be the one, and how many times as long as any other. On a busy machine all of them work little. */
 const LEAST = 10
-const LEAD = 3
+const LEAD = 2
 
-/** The process below `root` that works most while `act` goes on, which is repeated until there is no doubt. */
+/** The process of pages below `root` that works most while `act` goes on, which is repeated until there is no doubt. */
 async function busiest(root: number, act: () => Promise<void>): Promise<number> {
   const before = processes()
   for (let tries = 0; tries < 200; tries++) {
@@ -38,7 +43,7 @@ async function busiest(root: number, act: () => Promise<void>): Promise<number> 
       return parent === root || (parent > 1 && isBelow(parent))
     }
     const [first, second] = [...after]
-      .filter(([pid]) => isBelow(pid))
+      .filter(([pid, { isRenderer }]) => isRenderer && isBelow(pid))
       .map(([pid, { worked }]) => ({ pid, work: worked - (before.get(pid)?.worked ?? 0) }))
       .toSorted((a, b) => b.work - a.work)
     if (first && first.work >= LEAST && first.work >= LEAD * (second?.work ?? 0)) return first.pid

@@ -113,6 +113,9 @@ class SimulatedConnection implements Connection {
 
   #cut(): void {
     this.#isOpen = false
+    // only this connection receives it, and it has the id of the event before
+    if (this.#chance.percent(30)) this.#owner.onEvent({ event: "stream.error", data: "{}", id: this.lastEventId })
+    if (this.#isOver) return
     this.#owner.onReconnecting(new OnwardError("network_error", "cut", { status: 0 }), 0)
   }
 

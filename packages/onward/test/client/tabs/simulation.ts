@@ -130,6 +130,7 @@ function check(server: Server, readers: readonly Reader[]): string | undefined {
     let before: number | undefined
     let isGap = false
     for (const { event, id, data } of got) {
+      if (event === "stream.error") continue
       if (event === "stream.gap") {
         isGap = true
         continue
