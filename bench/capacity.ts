@@ -50,7 +50,7 @@ async function measure(store: Store, batch: number): Promise<string[]> {
   try {
     const publish = async (total: number): Promise<void> => {
       for (let from = 1; from <= total; from += batch) {
-        await log.append(Array.from({ length: batch }, (_, i) => ({ topic: "nobody", data: payload(from + i, 200) })))
+        await log.append(Array.from({ length: batch }, (_, i) => ({ topic: "unread", data: payload(from + i, 200) })))
       }
     }
     await publish(Math.ceil(count / 10))
@@ -107,7 +107,7 @@ async function costOf({ streams, events, unheard }: Point, path: string): Promis
   }
   const publishUnheard = async (count: number): Promise<void> => {
     for (let from = 1; from <= count; from += 100) {
-      await log.append(Array.from({ length: 100 }, (_, i) => ({ topic: "nobody", data: payload(from + i, 200) })))
+      await log.append(Array.from({ length: 100 }, (_, i) => ({ topic: "unread", data: payload(from + i, 200) })))
     }
   }
   try {

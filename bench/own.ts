@@ -62,8 +62,8 @@ async function measure(shape: Shape): Promise<Sample> {
     const single = await deliver(EVENTS, 1)
     await deliver(1, BURST)
     const burst = await deliver(BURSTS, BURST)
-    const { bytes: one } = await publishUnheard(pair, "nobody")
-    const { bytes, cpu } = await publishUnheard(pair, "nobody/")
+    const { bytes: one } = await publishUnheard(pair, "unread")
+    const { bytes, cpu } = await publishUnheard(pair, "unread/")
     return { single, burst, stream: (connected - empty) / streams, unheard: cpu, topic: bytes - one }
   } finally {
     await pair.stop()

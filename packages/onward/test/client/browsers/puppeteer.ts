@@ -23,7 +23,7 @@ const TOO_KIND = [
   "--disable-renderer-backgrounding",
 ]
 
-/** Starts Chromium for puppeteer, with its profile in a folder of yours. It trusts every certificate. */
+/** Starts Chromium for puppeteer, with its profile in the given folder. It accepts all certificates. */
 export const launchChromium = (userDataDir: string, options?: LaunchOptions): Promise<PuppeteerBrowser> =>
   launch({
     executablePath: find("chromium") ?? "",
