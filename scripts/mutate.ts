@@ -1,8 +1,8 @@
-// npm run mutate -- --area hub --count 40 --seed 7: measures which mistakes in the code the tests notice.
+// npm run mutate -- --area hub --count 40 --seed 7 --seconds 60: measures which mistakes in the code the tests notice.
 //
 // In a copy of the checkout, it makes one small mistake at a time in an area's code, and runs the area's tests that load the changed file, near
-// and fast ones first. It prints the changes that no test noticed, and the share of noticed ones. --file limits the changes to files whose paths
-// end with its value.
+// and fast ones first, for at most --seconds. It prints the changes that no test noticed, and the share of noticed ones. --file limits the
+// changes to files whose paths end with its value.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
@@ -18,10 +18,11 @@ const { values } = parseArgs({
     area: { type: "string", multiple: true, default: Object.keys(AREAS) },
     count: { type: "string", default: "40" },
     seed: { type: "string", default: String(Math.floor(Math.random() * 2 ** 31)) },
+    seconds: { type: "string", default: "60" },
     file: { type: "string" },
   },
 })
-const [count, seed] = [Number(values.count), Number(values.seed)]
+const [count, seed, seconds] = [values.count, values.seed, values.seconds].map(Number) as [number, number, number]
 const results = ".cache/mutation"
 mkdirSync(results, { recursive: true })
 
@@ -34,7 +35,7 @@ for (const name of values.area) {
 async function run(name: string, source: readonly string[], tests: readonly string[]): Promise<void> {
   console.log(`\n${name}: ${count} changes, seed ${seed}`)
   const tree = copyTree(`.cache/mutation/${name}`)
-  const bench = createBench(tree.folder, tests)
+  const bench = createBench(tree.folder, tests, seconds)
   const chance = new Chance(seed)
   // of the copy, because the checkout may change meanwhile
   const codeOf = (file: string): string => readFileSync(join(tree.folder, file), "utf8")

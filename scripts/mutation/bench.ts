@@ -17,8 +17,8 @@ interface Test {
 /** Judges changes by the test files of an area. */
 export interface Bench {
   /**
-   * Runs the test files that load a changed file, one after the other, the likeliest to tell soon first, until one notices. Each ran once
-   * without a change before. Throws when one fails then.
+   * Runs the test files that load a changed file, one after the other, the likeliest to tell soon first, until one notices. A file that would
+   * exceed the time for one change is passed over. Each ran once without a change before. Throws when one fails then.
    */
   readonly judge: (file: string, change: () => () => void) => Promise<string | undefined>
 }
@@ -31,7 +31,8 @@ const PATIENCE = { times: 5, more: 10 }
 /** Nothing that waits may hold up the whole run. */
 const MOST_SECONDS = 600
 
-export function createBench(folder: string, files: readonly string[]): Bench {
+/** @param limit how many seconds the tests of one change take at most, as long as they pass */
+export function createBench(folder: string, files: readonly string[], limit: number): Bench {
   const known = existsSync(SECONDS) ? (JSON.parse(readFileSync(SECONDS, "utf8")) as Record<string, number>) : {}
   const tests = files.map((file): Test => {
     const seconds = known[file] ?? (file.endsWith(".slow.test.ts") ? GUESS.slow : GUESS.fast)
@@ -54,8 +55,11 @@ export function createBench(folder: string, files: readonly string[]): Bench {
   return {
     async judge(changed, change) {
       const able = tests.filter(({ reach }) => reach.has(changed))
+      let spent = 0
       for (const test of able.sort((a, b) => costOf(a, changed) - costOf(b, changed))) {
+        if (spent + test.seconds > limit) continue
         if (!test.hasPassed) await runUntouched(test)
+        spent += test.seconds
         const undo = change()
         const timeout = Math.min(test.seconds * PATIENCE.times + PATIENCE.more, MOST_SECONDS) * 1_000
         const { noticed } = await notice(folder, test.file, timeout)

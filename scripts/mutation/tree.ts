@@ -1,6 +1,19 @@
 import { execFileSync } from "node:child_process"
-import { cpSync, globSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  cpSync,
+  globSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { dirname, join, resolve } from "node:path"
+
+/** The packages of this workspace, which a copy must take from itself. */
+const OWN = /^onward(?:-|$)/
 
 /** A copy of the checkout in which files may be broken. */
 export interface Tree {
@@ -20,7 +33,11 @@ export function copyTree(folder: string): Tree {
     cpSync(file, join(folder, file))
   }
   for (const packages of ["node_modules", ...globSync("packages/*/node_modules")]) {
-    symlinkSync(resolve(packages), join(folder, packages))
+    mkdirSync(join(folder, packages), { recursive: true })
+    for (const name of readdirSync(packages)) {
+      const target = OWN.test(name) ? readlinkSync(join(packages, name)) : resolve(packages, name)
+      symlinkSync(target, join(folder, packages, name))
+    }
   }
   return {
     folder,

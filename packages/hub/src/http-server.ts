@@ -1,6 +1,6 @@
 import { readFileSync, unwatchFile, watchFile } from "node:fs"
 import { createServer, Server as HttpServerClass, STATUS_CODES, type RequestListener } from "node:http"
-import { createSecureServer, type Http2Session } from "node:http2"
+import { constants, createSecureServer, type Http2Session, type Http2Stream } from "node:http2"
 import { Server as NetServer, type Server, type Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { createSecureContext } from "node:tls"
@@ -8,10 +8,10 @@ import { HttpError } from "./http-error.ts"
 import { UsageError } from "./usage-error.ts"
 
 /**
- * Timeouts of a request's head, in ms. Node checks every 30 s by default, so that 10 s could become 40 s. The timeout of a body depends on the
- * path: see `createApp`.
+ * Timeouts of requests, in ms. Node checks that of the head every 30 s by default, so that 10 s could become 40 s. The timeout of a body depends
+ * on the path: see `createApp`.
  */
-const TIMEOUTS = { requestTimeout: 0, headersTimeout: 10_000, connectionsCheckingInterval: 1_000 }
+const TIMEOUTS = { requestTimeout: 0, connectionsCheckingInterval: 1_000 }
 /** Maximum number of streams of one HTTP/2 connection, for many browser tabs. */
 const MAX_CONCURRENT_STREAMS = 250
 /** Interval at which a closing server closes idle connections, in ms. */
@@ -20,8 +20,12 @@ const IDLE_MS = 250
 export interface HttpServerOptions {
   /** Maximum size of the head of a request, in bytes. */
   readonly headBytes: number
-  /** Time that an idle HTTP/1.1 connection stays open, in ms. */
+  /** Time that an idle connection stays open, in ms. 0 means no limit. */
   readonly keepAlive: number
+  /** Time that a TLS handshake can take, and the head of the first request after it, in ms. @default 10_000 */
+  readonly headTimeout?: number
+  /** Time in which an HTTP/2 client must read something of a complete response, in ms. @default 30_000 */
+  readonly readTimeout?: number
   /** The files of a certificate with its chain, and of its key. @default plain HTTP/1.1 */
   readonly tls: TlsFiles | undefined
   /** Interval at which these files are checked for changes, in ms. @default 10_000 */
@@ -46,12 +50,26 @@ export interface HttpServer {
 
 /** Creates a server for HTTP/1.1, or with a certificate for HTTP/2 and HTTP/1.1 on the same port (RFC 7301). */
 export function createHttpServer(options: HttpServerOptions, app: RequestListener): HttpServer {
-  const { headBytes, keepAlive, tls, checkInterval = 10_000, onError } = options
-  const settings = { ...TIMEOUTS, maxHeaderSize: headBytes, keepAliveTimeout: keepAlive }
+  const {
+    headBytes,
+    keepAlive,
+    headTimeout = 10_000,
+    readTimeout = 30_000,
+    tls,
+    checkInterval = 10_000,
+    onError,
+  } = options
+  const settings = {
+    ...TIMEOUTS,
+    headersTimeout: headTimeout,
+    maxHeaderSize: headBytes,
+    keepAliveTimeout: keepAlive,
+  }
   const server = tls
     ? createSecureServer(
         {
           ...settings,
+          handshakeTimeout: headTimeout,
           ...readCertificate(tls),
           allowHTTP1: true,
           settings: { maxConcurrentStreams: MAX_CONCURRENT_STREAMS, maxHeaderListSize: headBytes },
@@ -75,6 +93,7 @@ export function createHttpServer(options: HttpServerOptions, app: RequestListene
   server.on("session", (session: Http2Session) => {
     sessions.add(session)
     session.once("close", () => sessions.delete(session))
+    closeIdle(session, { headTimeout, keepAlive, readTimeout })
   })
 
   function reloadCertificate(): void {
@@ -112,6 +131,37 @@ export function createHttpServer(options: HttpServerOptions, app: RequestListene
       if (!tls) (server as HttpServerClass).closeAllConnections()
     },
   }
+}
+
+interface Timeouts {
+  readonly headTimeout: number
+  readonly keepAlive: number
+  readonly readTimeout: number
+}
+
+/**
+ * Closes an HTTP/2 connection without requests, and a stream whose client does not read its response: Node has no timeouts for them. A PING is
+ * not a request, and neither is half of a head.
+ */
+function closeIdle(session: Http2Session, { headTimeout, keepAlive, readTimeout }: Timeouts): void {
+  const close = (): void => session.close()
+  let timer = setTimeout(close, headTimeout)
+  let open = 0
+  const onStreamClose = (): void => {
+    if (--open === 0 && keepAlive > 0 && !session.destroyed) timer = setTimeout(close, keepAlive)
+  }
+  session.on("stream", (stream: Http2Stream) => {
+    open++
+    clearTimeout(timer)
+    stream.setTimeout(readTimeout, closeEnded)
+    stream.once("close", onStreamClose)
+  })
+  session.once("close", () => clearTimeout(timer))
+}
+
+/** An open stream of events has its own timeout. */
+function closeEnded(this: Http2Stream): void {
+  if (this.writableEnded) this.close(constants.NGHTTP2_CANCEL)
 }
 
 const TOO_LARGE = "The head of a request is too large. The client received 431."

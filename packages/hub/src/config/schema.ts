@@ -138,7 +138,7 @@ export const schema = v.strictObject({
   retry: settingOr(duration(0, HOUR), { about: "How long clients wait before they reconnect.", default: "1s" }),
   keepAlive: settingOr(duration(0, HOUR), {
     about:
-      "How long an idle HTTP/1.1 connection stays open for its next request. Keep it above the idle timeout of the proxy in front.",
+      "How long an idle connection stays open for its next request. Keep it above the idle timeout of the proxy in front.",
     default: "75s",
   }),
   drain: group({
