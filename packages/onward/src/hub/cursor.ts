@@ -209,6 +209,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver, LatestRec
     this.#shown = position
     this.#wroteAt = this.#context.clock.monotonic()
     this.#leaveLive(position)
+    if (this.#isOver()) return
     if (this.#newestOnly) this.#sendLatest(position, true)
     else this.#behind().pauseAt(position)
   }
@@ -216,6 +217,7 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver, LatestRec
   catchUp(position: Position): void {
     if (this.#isOver()) return
     this.#leaveLive(position)
+    if (this.#isOver()) return
     if (this.#newestOnly) this.#sendLatest(position)
     else this.#behind().catchUp(position)
   }
@@ -224,8 +226,10 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver, LatestRec
     this.end("ended", end)
   }
 
+  /** The observer can end the stream. */
   #leaveLive(position: Position): void {
     this.#countLive(position)
+    this.#state = "behind"
     this.#behindSince = this.#context.clock.monotonic()
     this.#timesBehind++
     this.#context.observe?.({ type: "fell_behind", ...this.observed })

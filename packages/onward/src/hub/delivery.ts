@@ -33,6 +33,9 @@ export class Delivery {
   /** The time, a few writes ago: reading the clock for each audience would cost as much as a tenth of a write. */
   #now = 0
 
+  /** What is being written, and to which connection: code that is called meanwhile can end other connections. */
+  #writing: { readonly audience: Audience; readonly part: Part; listener: Listener | undefined } | undefined
+
   readonly #observe: Observe | undefined
   /** When the oldest entry of this turn was stored, and what was written in it, to all streams together. */
   #oldest = Infinity
@@ -118,14 +121,18 @@ export class Delivery {
     return this.unwritten(audience, listener)
   }
 
-  /** What a live connection is yet to receive of earlier turns. */
-  unwritten({ live, remaining }: Audience, listener: Listener): readonly Part[] {
-    if (!remaining) return []
+  /** What a live connection is yet to receive of earlier turns, and of the part that is being written. */
+  unwritten(audience: Audience, listener: Listener): readonly Part[] {
+    const { live, remaining } = audience
+    const writing = this.#writing?.audience === audience ? this.#writing : undefined
+    const lacksFirst = (): boolean =>
+      remaining?.pending?.has(listener) ?? !(writing && comesFirst(live, listener, writing.listener))
+    if (!remaining) return writing && live.has(listener) && lacksFirst() ? [writing.part] : []
     let isIn = live.has(listener)
     const parts: Part[] = []
     for (const [i, step] of remaining.steps.entries()) {
       if (step instanceof Set) isIn ||= step.has(listener)
-      else if (isIn && (i > 0 || remaining.pending?.has(listener) !== false)) parts.push(step)
+      else if (isIn && (i > 0 || lacksFirst())) parts.push(step)
     }
     return parts
   }
@@ -263,7 +270,10 @@ export class Delivery {
     const { frame, end } = part
     let writes = 0
     let isOver = false
+    const outer = this.#writing
+    const writing = (this.#writing = { audience, part, listener: undefined as Listener | undefined })
     for (const listener of members) {
+      writing.listener = listener
       pending?.delete(listener)
       writes++
       if (!listener.write(frame, audience)) {
@@ -275,6 +285,7 @@ export class Delivery {
       isOver = this.#now >= this.#until
       if (isOver) break
     }
+    this.#writing = outer
     this.#count(part, writes)
     return !isOver
   }
@@ -302,6 +313,15 @@ function choose(audience: Audience, batch: Batch): { readonly chosen: Batch | un
   const { wanted, isLast } = wantedOf(audience, batch.entries())
   const all = new Set(wanted)
   return { chosen: batch.pick((kept) => all.has(kept)), isLast }
+}
+
+/** Whether `listener` is `other`, or before it. */
+function comesFirst(all: ReadonlySet<Listener>, listener: Listener, other: Listener | undefined): boolean {
+  for (const each of all) {
+    if (each === listener) return true
+    if (each === other) return false
+  }
+  return false
 }
 
 /** Once for all live members, which all take the parts. */
