@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { isPattern, type Hub, type SubscribeOptions } from "onward"
-import { sse } from "onward/node"
 import { authorize, openSession, type Auth, type Principal } from "./auth/index.ts"
 import { callerOf } from "./caller.ts"
 import { HttpError } from "./http-error.ts"
+import { openStream } from "./open-stream.ts"
 import { userIdOf } from "./user-id.ts"
 import { SECURITY_HEADERS } from "./respond.ts"
 
@@ -49,7 +49,5 @@ export function events({ hub, auth, req, res, url, principal, retry, label = "ev
     follow: url.searchParams.get("follow") !== "false",
     ...(session && { signal: session.signal }),
   })
-  // throws if the subscription is refused, so that the hub responds instead of `sse`
-  subscription.open()
-  sse(req, res, subscription, { retry, headers: { ...SECURITY_HEADERS, ...session?.headers } })
+  openStream(req, res, subscription, { retry, headers: { ...SECURITY_HEADERS, ...session?.headers } })
 }

@@ -1,9 +1,9 @@
 import type { ServerResponse } from "node:http"
 import type { Hub, Log, StartPoint } from "onward"
-import { sse } from "onward/node"
 import type { Auth } from "../auth/index.ts"
 import { callerOf } from "../caller.ts"
 import { HttpError } from "../http-error.ts"
+import { openStream } from "../open-stream.ts"
 import { SECURITY_HEADERS } from "../respond.ts"
 import { cursorOf, selectorsOf, toLatin1, type Parameters } from "./asked.ts"
 import { dialectOf, type Dialect } from "./dialect.ts"
@@ -76,13 +76,13 @@ export function createSubscribe({
       })
       .resolve(await startAfter(id), { timeout: CURSOR_TIMEOUT_MS })
     if (hasLeft) return
-    // throws if the subscription is refused, so that the hub responds instead of `sse`
-    subscription.open()
     if (subscribers && !isHead) {
+      // throws if the subscription is refused, before others are told of it
+      subscription.open()
       await subscribers.join(res, { selectors, token, base: place.base, isResuming: Boolean(id) })
       if (hasLeft) return
     }
-    sse(req, res, subscription, {
+    openStream(req, res, subscription, {
       retry,
       ignoreAccept: true,
       headers: {
