@@ -83,7 +83,11 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
     const hub = openHub({
       log,
       onError,
-      ...(observers.length > 0 && { observe: (observation) => observers.forEach((each) => each.observe(observation)) }),
+      ...(observers.length > 0 && {
+        observe(observation) {
+          for (const each of observers) each.observe(observation)
+        },
+      }),
       heartbeat: config.heartbeat,
       stallTimeout: config.stallTimeout,
       ...(config.maxStreamAge !== undefined && { maxStreamAge: config.maxStreamAge }),

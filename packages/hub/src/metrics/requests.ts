@@ -76,7 +76,8 @@ export function createRequestCounts(): RequestCounts {
     onJwksFetched: (isRead) => keySets.add([isRead ? "ok" : "error"]),
     onForwardAsked: (duration, outcome) => forward.add([outcome], duration / 1_000),
     visit({ method, target, status, duration }) {
-      const path = target.replace(/[?#].*$/s, "")
+      const end = target.search(/[?#]/)
+      const path = end < 0 ? target : target.slice(0, end)
       if (STREAMS.has(path) && status === 200 && method !== "POST") return
       const route = ROUTES.has(path) ? path : path.startsWith("/v1/") ? "gateway" : "other"
       requests.add([route, METHODS.has(method) ? method : "other", String(status)])

@@ -76,11 +76,11 @@ export function createStreamCounts(presence: Grants): StreamCounts {
       switch (seen.type) {
         case "opened":
           open(seen.label ?? "other")
-          if (seen.topics.some((topic) => presence.covers(topic))) present.add(seen.id)
+          if (presence.size > 0 && seen.topics.some((topic) => presence.covers(topic))) present.add(seen.id)
           break
         case "closed":
           close(seen.label ?? "other", seen.reason, seen.lifetime)
-          present.delete(seen.id)
+          if (presence.size > 0) present.delete(seen.id)
           sentBytes += seen.bytes
           if (seen.reason === "stalled") stalled.add([])
           break

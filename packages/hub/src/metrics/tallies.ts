@@ -1,6 +1,6 @@
 /**
- * Counters and histograms as plain numbers, which a scrape turns into metrics. Counting an event costs one lookup in a map, so that it can be
- * done for each publish and each connection.
+ * Counters and histograms as plain numbers, which a scrape turns into metrics. Counting an event costs one lookup in a map, or none for a
+ * metric without labels, so that it can be done for each publish and each connection.
  */
 
 /** A metric as prom-client exports and imports it (`getMetricsAsJSON`), also from another worker. */
@@ -49,35 +49,54 @@ const labelsOf = (names: readonly string[], key: string): Record<string, string>
   return Object.fromEntries(names.map((name, i) => [name, values[i] ?? ""]))
 }
 
-/** The key of these values; a metric without labels has one series. */
-function keyOf<T>(series: ReadonlyMap<string, T>, values: readonly string[]): string {
-  const key = values.length === 1 ? (values[0] as string) : values.join(SEPARATOR)
-  return series.has(key) || series.size < MAX_SERIES ? key : values.map(() => OTHER).join(SEPARATOR)
+/** The series of a metric by their key. One without labels has one series from the beginning. */
+class SeriesMap<T> {
+  readonly all = new Map<string, T>()
+  readonly #only: T | undefined
+  readonly #make: () => T
+
+  constructor(labels: readonly string[], make: () => T) {
+    this.#make = make
+    if (labels.length > 0) return
+    this.#only = make()
+    this.all.set("", this.#only)
+  }
+
+  of(values: readonly string[]): T {
+    if (this.#only) return this.#only
+    const key = values.length === 1 ? (values[0] as string) : values.join(SEPARATOR)
+    return this.all.get(key) ?? this.#add(key, values)
+  }
+
+  #add(wanted: string, values: readonly string[]): T {
+    const key = this.all.size < MAX_SERIES ? wanted : values.map(() => OTHER).join(SEPARATOR)
+    const series = this.all.get(key) ?? this.#make()
+    this.all.set(key, series)
+    return series
+  }
 }
 
 export function createTally({ name, help, labels = [] }: Named): Tally {
-  const series = new Map<string, number>()
-  if (labels.length === 0) series.set("", 0)
+  const series = new SeriesMap(labels, () => ({ sum: 0 }))
   return {
     add(values, by = 1) {
-      const key = keyOf(series, values)
-      series.set(key, (series.get(key) ?? 0) + by)
+      series.of(values).sum += by
     },
     by(label) {
       const sums = new Map<string, number>()
-      for (const [key, value] of series) {
+      for (const [key, { sum }] of series.all) {
         const of = labelsOf(labels, key)[label] ?? ""
-        sums.set(of, (sums.get(of) ?? 0) + value)
+        sums.set(of, (sums.get(of) ?? 0) + sum)
       }
       return sums
     },
     get total() {
-      return [...series.values()].reduce((sum, value) => sum + value, 0)
+      return [...series.all.values()].reduce((total, { sum }) => total + sum, 0)
     },
     family: () =>
       family(
         { name, help, type: "counter" },
-        [...series].map(([key, value]) => ({ labels: labelsOf(labels, key), value })),
+        [...series.all].map(([key, { sum }]) => ({ labels: labelsOf(labels, key), value: sum })),
       ),
   }
 }
@@ -96,9 +115,7 @@ interface Buckets {
 
 /** @param bounds upper bounds of the buckets, in ascending order */
 export function createHistogram({ name, help, labels = [] }: Named, bounds: readonly number[]): Histogram {
-  const series = new Map<string, Buckets>()
-  const made = (): Buckets => ({ counts: Array.from({ length: bounds.length + 1 }, () => 0), sum: 0 })
-  if (labels.length === 0) series.set("", made())
+  const series = new SeriesMap<Buckets>(labels, () => ({ counts: bounds.map(() => 0).concat(0), sum: 0 }))
 
   function familyOf(key: string, { counts, sum }: Buckets): Sample[] {
     const own = labelsOf(labels, key)
@@ -116,9 +133,7 @@ export function createHistogram({ name, help, labels = [] }: Named, bounds: read
 
   return {
     add(values, value, count = 1) {
-      const key = keyOf(series, values)
-      let buckets = series.get(key)
-      if (!buckets) series.set(key, (buckets = made()))
+      const buckets = series.of(values)
       let i = 0
       while (i < bounds.length && value > (bounds[i] as number)) i++
       buckets.counts[i] = (buckets.counts[i] as number) + count
@@ -127,7 +142,7 @@ export function createHistogram({ name, help, labels = [] }: Named, bounds: read
     family: () =>
       family(
         { name, help, type: "histogram" },
-        [...series].flatMap(([key, buckets]) => familyOf(key, buckets)),
+        [...series.all].flatMap(([key, buckets]) => familyOf(key, buckets)),
       ),
   }
 }
