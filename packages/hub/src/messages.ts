@@ -7,6 +7,8 @@ import { compact, JsonReader } from "./json.ts"
 const MAX_BATCH = 1_000
 /** Maximum number of fields of one message, more than messages can have. */
 const MAX_FIELDS = 16
+/** Maximum number of further topics of one message. */
+const MAX_ALSO = 999
 /** Maximum length of a field's name; longer ones are cut. */
 const MAX_NAME_CHARS = 64
 
@@ -88,22 +90,53 @@ function readMessage(json: JsonReader): Message {
   json.members((nameFrom, nameTo) => {
     checkFields(++count)
     const name = nameOf(JSON.parse(json.text.slice(nameFrom, nameTo)) as string)
-    const isText = json.peek() === "other"
-    const source = json.text.slice(json.skip(), json.at)
-    const isData = name === "data" && !source.startsWith('"')
-    // a field that must be text or a number becomes null if it is neither
-    fields.set(name, isData ? compact(source) : isText ? JSON.parse(source) : null)
+    fields.set(name, name === "data" ? readData(json) : name === "also" ? readAlso(json) : readValue(json))
   })
   return Object.fromEntries(fields) as unknown as Message
 }
 
-/** Reads a form, in which each field occurs once. Percent-encoding that is not UTF-8 is refused. */
+/** A string, or the text of any other value. */
+function readData(json: JsonReader): string {
+  const source = json.text.slice(json.skip(), json.at)
+  return source.startsWith('"') ? (JSON.parse(source) as string) : compact(source)
+}
+
+/** Reads the list of further topics, or the wrong value that stands for it. */
+function readAlso(json: JsonReader): unknown {
+  if (json.peek() !== "[") return readValue(json)
+  const topics: unknown[] = []
+  json.elements(() => {
+    if (topics.length === MAX_ALSO) {
+      throw new HttpError(
+        400,
+        "invalid_message",
+        `The message has more than ${MAX_ALSO} topics in \`also\`. Send several messages.`,
+      )
+    }
+    topics.push(readValue(json))
+  })
+  return topics
+}
+
+/** Reads a text, a number or a word. An array or object, which no field can be, becomes an empty one: the hub refuses it by its kind. */
+function readValue(json: JsonReader): unknown {
+  const kind = json.peek()
+  const source = json.text.slice(json.skip(), json.at)
+  return kind === "[" ? [] : kind === "{" ? {} : JSON.parse(source)
+}
+
+/** Reads a form, in which each field but `also` occurs once. Percent-encoding that is not UTF-8 is refused. */
 function fromForm(text: string): Message {
   const fields = new Map<string, string>()
+  const also: string[] = []
   let count = 0
   for (const [given, value] of formPairs(text)) {
     checkFields(++count)
     const name = nameOf(given)
+    if (name === "also") {
+      also.push(value)
+      continue
+    }
     if (fields.has(name)) {
       throw new HttpError(400, "invalid_message", `The field "${name}" is given twice. Send a JSON array for a batch.`)
     }
@@ -111,7 +144,11 @@ function fromForm(text: string): Message {
   }
   const { retry, ...rest } = Object.fromEntries(fields)
   const isNumber = retry !== undefined && /^\d+$/.test(retry)
-  return { ...rest, ...(retry !== undefined && { retry: isNumber ? Number(retry) : retry }) } as unknown as Message
+  return {
+    ...rest,
+    ...(retry !== undefined && { retry: isNumber ? Number(retry) : retry }),
+    ...(also.length > 0 && { also }),
+  } as unknown as Message
 }
 
 function checkFields(count: number): void {

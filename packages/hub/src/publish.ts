@@ -11,9 +11,9 @@ import type { Throttle } from "./throttle.ts"
 /** Topics with this prefix are reserved, so that only the hub publishes on them. */
 export const RESERVED = "demo/"
 
-/** Characters of a body, and messages in it, that count as much as one request. */
+/** Characters of a body, and topics of its messages, that count as much as one request. */
 const CHARS_A_UNIT = 4_096
-const MESSAGES_A_UNIT = 20
+const TOPICS_A_UNIT = 20
 
 export interface Publishing {
   readonly hub: Hub
@@ -41,21 +41,20 @@ export async function publish(
   await bodies.read(req, res, async (text) => {
     throttle.spend(caller, text.length / CHARS_A_UNIT)
     const { messages, isBatch } = readMessages(req.headers["content-type"], text)
-    throttle.spend(caller, messages.length / MESSAGES_A_UNIT)
-    for (const { topic } of messages) {
-      if (typeof topic === "string" && topic.startsWith(RESERVED)) {
-        throw new HttpError(403, "reserved_topic", `Topics with the prefix \`${RESERVED}\` are reserved. Use another.`)
-      }
+    const topics = messages.flatMap(topicsOf)
+    throttle.spend(caller, topics.length / TOPICS_A_UNIT)
+    if (topics.some((topic) => topic.startsWith(RESERVED))) {
+      throw new HttpError(403, "reserved_topic", `Topics with the prefix \`${RESERVED}\` are reserved. Use another.`)
     }
-    if (principal) authorize({ principal, action: "publish", topics: topicsOf(messages) })
+    if (principal) authorize({ principal, action: "publish", topics: new Set(topics) })
     const results = await hub.publishResults(messages)
     sendJson(res, 200, isBatch ? batchAnswer(results) : answer(results[0]))
   })
 }
 
-/** Returns the distinct topics. The hub refuses messages without one. */
-const topicsOf = (messages: readonly Message[]): Set<string> =>
-  new Set(messages.map(({ topic }) => topic).filter((topic) => typeof topic === "string"))
+/** The topics of a message that nobody has checked. The hub refuses what is no topic. */
+const topicsOf = ({ topic, also }: Message): string[] =>
+  [topic, ...(Array.isArray(also) ? (also as string[]) : [])].filter((each) => typeof each === "string")
 
 /** `repeated` exists only if it is true: the message was neither stored nor delivered, because its topic already had it. */
 const answer = (result: PublishResult | undefined): object => (result?.repeated ? result : { id: result?.id })

@@ -10,6 +10,12 @@ export const schemas: Readonly<Record<string, JsonSchema>> = {
     additionalProperties: false,
     properties: {
       topic: text("At most 1,024 bytes; no pattern."),
+      also: {
+        type: "array",
+        items: { type: "string" },
+        maxItems: 999,
+        description: "Further topics. A stream of several of them receives the message once.",
+      },
       data: { description: "The payload. A string is sent as text, any other value as JSON." },
       event: text("The name of the event; `message` by default."),
       id: text("The publisher's own id of the event."),

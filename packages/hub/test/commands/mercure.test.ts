@@ -46,7 +46,6 @@ test("flags that Mercure does not have, and that only it has, are refused", () =
     (): unknown =>
       readPublish(args, {})
   assert.throws(publish("a", "b", "--private"), /Add --mercure/)
-  assert.throws(publish("a", "b", "--also", "c"), /Add --mercure/)
   assert.throws(publish("a", "b", "--mercure", "--key", "k"), /not for --mercure/)
   assert.throws(() => readTail(["a", "--mercure", "--last", "2"], {}), /--last is not for --mercure/)
 })

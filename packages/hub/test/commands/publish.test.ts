@@ -22,6 +22,9 @@ test("onward publish sends its text, standard input, lines and JSON lines", asyn
   await outputOf(server, ["pub", "whole"], { input: "two\nlines é\n" })
   assert.deepEqual(await kept(server, "whole", "%d|\n"), ["two", "lines é|"])
 
+  await outputOf(server, ["pub", "first", "both", "--also", "second"])
+  for (const topic of ["first", "second"]) assert.deepEqual(await kept(server, topic), ["message both"])
+
   const lines = await outputOf(server, ["pub", "lines", "-l", "--json"], { input: 'a\r\n\n{"b":1}\nc' })
   assert.deepEqual(await kept(server, "lines"), ["message a", 'message {"b":1}', "message c"])
   assert.equal(lines.out.split("\n").length, 4)

@@ -31,7 +31,7 @@ export const PUBLISH = defineCommand({
       type: "string",
       value: "topic",
       multiple: true,
-      about: "A further topic of the message. Several may be given. Needs --mercure.",
+      about: "A further topic of the message. Several may be given. A stream of several of them receives it once.",
     },
     private: { type: "boolean", about: "Only subscribers that are authorized receive it. Needs --mercure." },
     lines: {
@@ -69,11 +69,11 @@ export interface CommonFields {
   readonly id?: string
   readonly idempotencyKey?: string
   readonly retry?: number
+  readonly also?: readonly string[]
 }
 
 /** What messages to a Mercure endpoint have besides. */
 export interface MercureFields {
-  readonly also: readonly string[]
   readonly isPrivate: boolean
 }
 
@@ -118,9 +118,7 @@ export function readPublish(args: readonly string[], env: Environment): PublishO
   if (ndjson && (id ?? key) !== undefined) {
     throw new UsageError("--id and --key are not for --ndjson, whose lines have ids themselves. Leave them out.")
   }
-  if (!mercure && (also.length > 0 || isPrivate)) {
-    throw new UsageError("--also and --private are for updates of Mercure. Add --mercure.")
-  }
+  if (!mercure && isPrivate) throw new UsageError("--private is for updates of Mercure. Add --mercure.")
   if (mercure && (ndjson || key !== undefined)) {
     throw new UsageError("--ndjson and --key are not for --mercure, which has neither batches nor idempotency keys.")
   }
@@ -141,13 +139,14 @@ export function readPublish(args: readonly string[], env: Environment): PublishO
       ...(id !== undefined && { id }),
       ...(key !== undefined && { idempotencyKey: key }),
       ...(retry !== undefined && { retry: toDuration("--retry", retry, 0, 3_600_000) }),
+      ...(also.length > 0 && { also }),
     },
     input: fromLines
       ? { kind: lines ? "lines" : "ndjson" }
       : data === undefined || data === "-"
         ? { kind: "whole", ...times }
         : { kind: "data", data, ...times },
-    mercure: mercure ? { also, isPrivate } : undefined,
+    mercure: mercure ? { isPrivate } : undefined,
     timeout: toDuration("--timeout", values.timeout ?? PUBLISH.flags.timeout.default, 0, 86_400_000),
     isJson: values.json === true,
     isQuiet: values.quiet === true,

@@ -6,11 +6,12 @@ interface Fields {
   readonly event?: string
   readonly id?: string
   readonly retry?: number
+  readonly also?: readonly string[]
 }
 
 /** The form of an update of Mercure (draft-dunglas-mercure-08), from a message in JSON. */
-export function formOf(json: string, { also, isPrivate }: MercureFields): string {
-  const { topic, data, event, id, retry } = JSON.parse(json) as Fields
+export function formOf(json: string, { isPrivate }: MercureFields): string {
+  const { topic, also = [], data, event, id, retry } = JSON.parse(json) as Fields
   const form = new URLSearchParams([topic, ...also].map((each): [string, string] => ["topic", each]))
   form.set("data", data)
   if (isPrivate) form.set("private", "on")
