@@ -1,77 +1,135 @@
-// `npm run bench -- metrics`, or this file with `[--streams 1000] [--events 200] [--rounds 5] [--no-netns]`: what metrics cost the hub: CPU of a
-// delivery, of a publish and of a connect, with an admin port and without. Both hubs run the whole time, and rounds alternate between them.
+// `npm run bench -- metrics`, or this file with `[--streams 1000] [--events 40] [--connects 300] [--publishes 400] [--hubs 3] [--rounds 10] [--no-netns]`:
+// what metrics cost the hub: CPU of a delivery, of a publish and of a connect, with an admin port and without. In each round three hubs do the
+// same, in changing order: one with metrics and two without. The ratio of the two without shows what this machine can tell apart. Processes
+// differ by themselves, so all three are started again several times. What metrics cost without any request is a row of its own: it adds to the
+// others by the time that they take.
 import { loadavg } from "node:os"
 import { setTimeout as sleep } from "node:timers/promises"
 import { parseArgs } from "node:util"
-import { close, openStreams, publish, startHub, type Hub } from "./run/hub.ts"
+import { close, openStreams, publish, startHub, type Hub, type Stream } from "./run/hub.ts"
 import { enterNamespace } from "./run/netns.ts"
-import { figure, median } from "./run/statistics.ts"
+import { figure, median, middleHalf } from "./run/statistics.ts"
 import { markdown } from "./run/tables.ts"
 
 const { values: flags } = parseArgs({
   allowNegative: true,
   options: {
     streams: { type: "string", default: "1000" },
-    events: { type: "string", default: "200" },
-    rounds: { type: "string", default: "5" },
+    events: { type: "string", default: "40" },
+    connects: { type: "string", default: "300" },
+    publishes: { type: "string", default: "400" },
+    hubs: { type: "string", default: "3" },
+    rounds: { type: "string", default: "10" },
     netns: { type: "boolean", default: true },
   },
 })
-const [streams, events, rounds] = [flags.streams, flags.events, flags.rounds].map(Number) as [number, number, number]
+const numberOf = (name: Exclude<keyof typeof flags, "netns">): number => Number(flags[name])
+const [streams, events, connects, publishes] = [
+  numberOf("streams"),
+  numberOf("events"),
+  numberOf("connects"),
+  numberOf("publishes"),
+]
 if (flags.netns) enterNamespace()
 // the hub refuses variables that begin like its own and that it does not know
 delete process.env["ONWARD_BENCH_NETNS"]
 
-/** The CPU of a hub in µs during `work`, for each of `count`. */
-async function spent(hub: Hub, count: number, work: () => Promise<void>): Promise<number> {
-  const before = hub.cpu()
-  await work()
-  return ((hub.cpu() - before) * 1e6) / count
+const WARM_UPS = 3
+
+interface Subject {
+  readonly hub: Hub
+  readonly streams: readonly Stream[]
 }
 
-/** Publishes to a topic with `count` streams, and waits until the streams have received everything. */
-async function deliver(hub: Hub, topic: string): Promise<void> {
-  const streams = all.get(hub) ?? []
-  const total = (): number => streams.reduce((sum, { bytes }) => sum + bytes, 0)
-  for (let i = 0; i < events; i++) await publish(hub.port, topic)
-  for (let before = -1; before !== total(); await sleep(200)) before = total()
+interface Measure {
+  readonly what: string
+  /** How often the work does what is measured. */
+  readonly count: number
+  work(subject: Subject): Promise<void>
 }
 
-async function connectAll(hub: Hub): Promise<void> {
-  close(await openStreams(hub.port, streams, (i) => ({ topics: [`user/${i}`] })))
-  await sleep(300)
-}
-
-const hubs = [await startHub({}), await startHub({ admin: { port: 0 } })]
-const all = new Map(
-  await Promise.all(
-    hubs.map(async (hub) => [hub, await openStreams(hub.port, streams, () => ({ topics: ["shared"] }))] as const),
-  ),
-)
-const measures: [what: string, count: number, work: (hub: Hub) => Promise<void>][] = [
-  [`µs CPU of a delivery, ${streams} streams`, streams * events, (hub) => deliver(hub, "shared")],
-  ["µs CPU of a publish without streams", events, (hub) => deliver(hub, "nobody")],
-  ["µs CPU of a connect and disconnect", streams, connectAll],
+const measures: readonly Measure[] = [
+  {
+    what: `delivery, ${streams} streams`,
+    count: streams * events,
+    async work({ hub, streams }) {
+      const total = (): number => streams.reduce((sum, { bytes }) => sum + bytes, 0)
+      for (let i = 0; i < events; i++) await publish(hub.port, "shared")
+      for (let before = -1; before !== total(); await sleep(50)) before = total()
+    },
+  },
+  {
+    what: "publish without streams",
+    count: publishes,
+    async work({ hub }) {
+      for (let i = 0; i < publishes; i++) await publish(hub.port, "nobody")
+    },
+  },
+  {
+    what: "connect and disconnect",
+    count: connects,
+    async work({ hub }) {
+      close(await openStreams(hub.port, connects, (i) => ({ topics: [`user/${i}`] })))
+      await sleep(50)
+    },
+  },
+  {
+    what: "second without requests",
+    count: 1,
+    work: () => sleep(1_000),
+  },
 ]
-const rows: string[][] = []
-try {
-  for (const [what, count, work] of measures) {
-    const figures: [number[], number[]] = [[], []]
-    // not counted: compiling
-    for (const hub of hubs) for (let i = 0; i < 2; i++) await work(hub)
-    for (let round = 0; round < rounds; round++) {
-      for (const at of round % 2 === 0 ? [0, 1] : [1, 0]) {
-        const hub = hubs[at] as Hub
-        figures[at as 0 | 1].push(await spent(hub, count, () => work(hub)))
+
+/** µs of CPU: of a hub with metrics, of one without, and of another without. */
+type Round = [having: number, without: number, another: number]
+
+const figures = new Map<Measure, Round[]>(measures.map((measure) => [measure, []]))
+
+async function measured({ work, count }: Measure, subject: Subject): Promise<number> {
+  const before = subject.hub.cpu()
+  await work(subject)
+  return ((subject.hub.cpu() - before) * 1e6) / count
+}
+
+async function startSubject(settings: object): Promise<Subject> {
+  const hub = await startHub(settings)
+  return { hub, streams: await openStreams(hub.port, streams, () => ({ topics: ["shared"] })) }
+}
+
+for (let start = 0; start < numberOf("hubs"); start++) {
+  const subjects: Subject[] = []
+  try {
+    for (const settings of [{ admin: { port: 0 } }, {}, {}]) subjects.push(await startSubject(settings))
+    for (const [measure, rounds] of figures) {
+      // not counted: compiling
+      for (const subject of subjects) for (let i = 0; i < WARM_UPS; i++) await measure.work(subject)
+      for (let round = 0; round < numberOf("rounds"); round++) {
+        const of: Round = [0, 0, 0]
+        for (let i = 0; i < 3; i++) {
+          const at = (round + (round % 2 === 0 ? i : 3 - i)) % 3
+          of[at] = await measured(measure, subjects[at] as Subject)
+        }
+        rounds.push(of)
       }
     }
-    const [without, having] = figures
-    const ratios = without.map((figure, i) => (having[i] as number) / figure)
-    rows.push([what, figure(median(without)), figure(median(having)), median(ratios).toFixed(3)])
+  } finally {
+    for (const subject of subjects) {
+      close(subject.streams)
+      await subject.hub.stop()
+    }
   }
-} finally {
-  for (const streamsOf of all.values()) close(streamsOf)
-  for (const hub of hubs) await hub.stop()
 }
-console.log(`### metrics\n\n${rounds} rounds, load ${loadavg()[0]?.toFixed(1)}.\n`)
-console.log(markdown([["", "without", "with", "ratio"], ...rows]))
+
+const rows = Array.from(figures, ([{ what }, rounds]) => [
+  what,
+  ...[1, 0].map((at) => figure(median(rounds.map((round) => round[at] as number)))),
+  middleHalf(rounds.map(([having, without, another]) => (2 * having) / (without + another))),
+  middleHalf(rounds.map(([, without, another]) => another / without)),
+])
+console.log(`### metrics\n`)
+console.log(
+  `${flags.hubs} starts of ${flags.rounds} rounds, load ${loadavg()[0]?.toFixed(1)}. Of the rounds: the median (and the middle half).\n`,
+)
+console.log(
+  markdown([["µs CPU of a", "without metrics", "with", "with to without", "without to another without"], ...rows]),
+)

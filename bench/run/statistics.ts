@@ -20,3 +20,10 @@ export function spread(values: readonly number[]): string {
   if (known.length < 2) return figure(median(known))
   return `${figure(median(known))} (${figure(Math.min(...known))}–${figure(Math.max(...known))})`
 }
+
+/** `median (first quartile–third quartile)`: the middle half of many values, which single disturbances do not widen. */
+export function middleHalf(values: readonly number[]): string {
+  const sorted = values.toSorted((a, b) => a - b)
+  const at = (share: number): number => sorted[Math.round((sorted.length - 1) * share)] ?? Number.NaN
+  return `${median(sorted).toFixed(3)} (${at(0.25).toFixed(3)}–${at(0.75).toFixed(3)})`
+}
