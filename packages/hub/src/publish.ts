@@ -52,7 +52,7 @@ export async function publish(
   })
 }
 
-/** The topics of a message that nobody has checked. The hub refuses what is no topic. */
+/** The topics of a message that is not checked yet. The hub refuses a value that is not a topic. */
 const topicsOf = ({ topic, also }: Message): string[] =>
   [topic, ...(Array.isArray(also) ? (also as string[]) : [])].filter((each) => typeof each === "string")
 
