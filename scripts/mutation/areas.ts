@@ -9,12 +9,12 @@ export interface Area {
 }
 
 const onward = "packages/onward/test"
-const adapters = `${onward}/adapters/{stream,source,leaving,drain,backpressure,late,refusal,cors,node-wire,compress,web,http2}{,.slow}.test.ts`
+const adapters = `${onward}/adapters/{stream,source,leaving,drain,backpressure,late,refusal,cors,node-wire,compress,web,http2,misuse,prepared-source}{,.slow}.test.ts`
 
 /** The slow files here are those without a browser, a store of another process or a chaos run: those answer for no area alone. */
 export const AREAS: Readonly<Record<string, Area>> = {
   hub: {
-    source: ["packages/onward/src/hub/**/*.ts", "packages/onward/src/{topic,wheel,frame,options}.ts"],
+    source: ["packages/onward/src/hub/**/*.ts", "packages/onward/src/{topic,timer-wheel,frame,options}.ts"],
     tests: [`${onward}/hub/*.test.ts`, `${onward}/ground/*.test.ts`, adapters],
   },
   server: {

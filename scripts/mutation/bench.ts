@@ -25,7 +25,7 @@ export interface Bench {
 
 const SECONDS = ".cache/mutation/seconds.json"
 /** What a file is guessed to take that has not run yet. */
-const GUESS = { fast: 2, slow: 60 }
+const GUESS = { fast: 2, slow: 15 }
 /** A test must have been quick to fail in this many times what it takes, and this much more, in seconds. */
 const PATIENCE = { times: 5, more: 10 }
 /** Nothing that waits may hold up the whole run. */

@@ -11,14 +11,23 @@ export function checkHealth({ host, port, admin, tls }: Config): Promise<boolean
   const isOnAll = at.host === "0.0.0.0" || at.host === "::"
   return new Promise((resolve) => {
     const request = isSecure ? requestSecure : requestPlain
-    const options = { host: isOnAll ? "127.0.0.1" : at.host, port: at.port, path: "/livez", timeout: TIMEOUT_MS }
+    const options = {
+      host: isOnAll ? "127.0.0.1" : at.host,
+      port: at.port,
+      path: "/livez",
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    }
     // the certificate is for the public name, and this asks by an address of the machine itself
     const asked = request({ ...options, ...(isSecure && { rejectUnauthorized: false }) }, (res) => {
       res.resume()
       resolve(res.statusCode === 200)
     })
-    asked.once("timeout", () => asked.destroy())
     asked.once("error", () => resolve(false))
+    // the response to a request without an Upgrade header can still be 101
+    asked.once("upgrade", (_, socket) => {
+      socket.destroy()
+      resolve(false)
+    })
     asked.end()
   })
 }

@@ -48,6 +48,11 @@ function load(url: URL, options: RequestOptions): Promise<string> {
       answer.once("end", () => resolve(Buffer.concat(pieces).toString()))
       answer.once("error", reject)
     })
+    // the response to a request without an Upgrade header can still be 101
+    request.once("upgrade", ({ statusCode }, socket) => {
+      socket.destroy()
+      reject(new Error(`it answered with status ${statusCode}`))
+    })
     request.once("error", (error) =>
       reject(signal.aborted ? new Error(`it did not answer within ${TIMEOUT_MS} ms`) : error),
     )

@@ -2,6 +2,7 @@ import { hash } from "node:crypto"
 import type { IncomingMessage } from "node:http"
 import { addressOf } from "../caller.ts"
 import { HttpError } from "../http-error.ts"
+import { readText } from "../read-text.ts"
 import { UsageError } from "../usage-error.ts"
 import { Grants, toGrant } from "./grants.ts"
 import type { AuthObserver } from "./observer.ts"
@@ -12,7 +13,7 @@ import { AuthRefusal, shown, unauthenticated } from "./refusal.ts"
 /** Answers that are remembered, and questions that are open at once. */
 const MAX_KNOWN = 10_000
 const MAX_OPEN = 100
-/** Largest answer, in characters. */
+/** Largest answer, in bytes. */
 const MAX_ANSWER = 65_536
 
 /** Asks a server of the application on whose behalf a request is made. */
@@ -90,14 +91,13 @@ export function createForward(
         redirect: "error",
         signal: AbortSignal.timeout(timeout),
       })
-      const text = await response.text()
+      const text = await readText(response, MAX_ANSWER)
       if (response.status === 401) throw unauthenticated("the server of forward auth answered 401", "refused")
       if (response.status === 403) {
         const reason = "the server of forward auth answered 403"
         throw new AuthRefusal(403, "forbidden", "This is not allowed.", { reason, outcome: "refused" })
       }
-      if (response.status !== 200 || text.length > MAX_ANSWER)
-        throw new Error(`it answered with status ${response.status} and ${text.length} characters`)
+      if (response.status !== 200) throw new Error(`it answered with status ${response.status}`)
       return principalOf(text, question)
     } catch (error) {
       if (error instanceof AuthRefusal) throw error

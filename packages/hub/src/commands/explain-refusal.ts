@@ -1,13 +1,14 @@
+import { readText } from "../read-text.ts"
 import type { Server } from "./server.ts"
 
 const TIMEOUT_MS = 5_000
-/** Maximum length of a response that is read for its explanation, in characters. */
-const MAX_CHARS = 10_000
+/** Maximum size of a response that is read for its explanation, in bytes. */
+const MAX_BYTES = 16_384
 
 /** The error in a hub's response, as text for people; undefined for another response. */
 export function messageOf(body: string): string | undefined {
   try {
-    const { error } = JSON.parse(body.slice(0, MAX_CHARS)) as { readonly error?: { code?: unknown; message?: unknown } }
+    const { error } = JSON.parse(body) as { readonly error?: { code?: unknown; message?: unknown } }
     return typeof error?.message === "string" ? `${error.message} (${String(error.code)})` : undefined
   } catch {
     return undefined
@@ -24,7 +25,7 @@ export async function explainRefusal({ headers }: Server, url: string): Promise<
       redirect: "manual",
     })
     if (response.status === 200) return void (await response.body?.cancel())
-    return messageOf(await response.text())
+    return messageOf(await readText(response, MAX_BYTES))
   } catch {
     return undefined
   }

@@ -1,4 +1,5 @@
 import { printable } from "../printable.ts"
+import { readText } from "../read-text.ts"
 import type { Find, Finding } from "./finding.ts"
 import { headOf, isRefusedStream, unanswered } from "./head.ts"
 import { readFor, type Reading } from "./reading.ts"
@@ -18,6 +19,8 @@ export interface ExamineOptions {
 
 /** Maximum delay of an announced heartbeat by proxies, in ms. */
 const HEARTBEAT_SLACK = 2_000
+/** Maximum size of a long-polling response, in bytes. */
+const MAX_POLL_BYTES = 16 * 1024 ** 2
 /** Time to listen without an announced heartbeat, in ms. Longer than most heartbeat intervals. */
 const SILENCE_MS = 20_000
 
@@ -97,7 +100,7 @@ async function tryPolling(url: string, headers: Record<string, string>, timeout:
   const startedAt = performance.now()
   const whole = fetch(target, { headers, signal: AbortSignal.timeout(timeout) }).then(async (response) => {
     if (!isStream(response)) return undefined
-    await response.text()
+    await readText(response, MAX_POLL_BYTES)
     return response
   })
   const response = await whole.catch(() => undefined)

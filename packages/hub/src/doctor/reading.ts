@@ -1,5 +1,7 @@
 import { createParser } from "onward/protocol"
 
+const MAX_HEARTBEAT_MS = 3_600_000
+
 export interface Rest {
   readonly isHeard: boolean
   readonly ending?: "ended" | "cut"
@@ -11,7 +13,7 @@ export interface Rest {
 export interface Reading {
   /** Waits for the first bytes. */
   first(timeout: number): Promise<"there" | "late">
-  /** The heartbeat interval that the server announces, in ms. */
+  /** The heartbeat interval that the server announces, in ms. One longer than an hour is ignored. */
   readonly heartbeat: number | undefined
   /**
    * Listens for `listen` ms, with `isEnough` only until more bytes arrive. Bytes within half a heartbeat, or half a second, of the start do not
@@ -30,7 +32,8 @@ export function readFor(body: ReadableStream<Uint8Array>): Reading {
   let wake: (() => void) | undefined
   const parser = createParser({
     onComment(text) {
-      heartbeat ??= Number(/^heartbeat (\d+)$/.exec(text)?.[1] ?? Number.NaN) || undefined
+      const announced = Number(/^heartbeat (\d+)$/.exec(text)?.[1])
+      if (announced > 0 && announced <= MAX_HEARTBEAT_MS) heartbeat ??= announced
     },
     onEvent() {},
   })

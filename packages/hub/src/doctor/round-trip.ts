@@ -2,10 +2,13 @@ import { randomUUID } from "node:crypto"
 import { isPattern } from "onward"
 import { parse } from "onward/protocol"
 import { messageOf } from "../commands/explain-refusal.ts"
+import { readText } from "../read-text.ts"
 import type { Find } from "./finding.ts"
 import { unanswered } from "./head.ts"
 
 const TIMEOUT_MS = 10_000
+/** Maximum size of the response to a publish, in bytes. */
+const MAX_BYTES = 65_536
 /** A name of its own, so that listeners for other events do not see it. */
 const EVENT = "onward.doctor"
 
@@ -74,6 +77,6 @@ async function publish(stream: URL, { topic, data, headers, signal }: Publicatio
     body,
     signal,
   })
-  const text = await response.text()
+  const text = await readText(response, MAX_BYTES)
   return response.status === 200 ? undefined : `status ${response.status}, ${messageOf(text) ?? "without a reason"}`
 }

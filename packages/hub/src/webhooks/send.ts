@@ -51,6 +51,11 @@ export function createSend({ url, secrets, timeout, isAllowed }: Webhook): Send 
           if (ended.aborted && !signal.aborted) fail("timeout", `it did not answer within ${timeout} ms`)
           else fail(error instanceof PrivateAddress ? "private_address" : "unreachable", error.message)
         })
+        // the response to a request without an Upgrade header can still be 101
+        sent.once("upgrade", ({ statusCode }, socket) => {
+          socket.destroy()
+          fail("status", `it answered with status ${statusCode}`)
+        })
         sent.once("response", (answer) => {
           const { statusCode = 0, headers } = answer
           let size = 0

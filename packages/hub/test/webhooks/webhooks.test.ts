@@ -148,7 +148,7 @@ test("a delivery that fails is repeated with its id; its topic waits, others do 
   assert.match(s.errors[0] ?? "", /webhook at 127\.0\.0\.1:\d+ failed: it answered with status 500/)
 })
 
-test("a receiver that hangs, redirects, sends without end or is away gets its events when it recovers", async (t) => {
+test("a receiver that hangs, redirects, sends without end, switches protocols or is away gets its events when it recovers", async (t) => {
   const s = stage(t)
   const secrets = await startReceiver(t)
   let mode = 0
@@ -158,12 +158,13 @@ test("a receiver that hangs, redirects, sends without end or is away gets its ev
     if (count === 2) return void res.writeHead(302, { location: secrets.url }).end()
     if (count === 3) return void res.writeHead(500).write("x".repeat(10_000_000))
     if (count === 4) return void res.destroy()
+    if (count === 5) return void res.socket?.write("HTTP/1.1 101 A\r\nConnection: upgrade\r\nUpgrade: a\r\n\r\n")
     return 200
   })
   const node = await s.node([{ url: receiver.url, timeout: 60, events: ["topic.occupied"] }])
   node.open("room")
   await s.until(() => receiver.accepted().length === 1)
-  assert.equal(receiver.all.length, 5)
+  assert.equal(receiver.all.length, 6)
   assert.equal(secrets.all.length, 0)
 })
 

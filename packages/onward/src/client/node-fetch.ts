@@ -86,6 +86,11 @@ function request(url: URL, options: RequestOptions, body: Buffer | undefined): P
         resolve(request(url, options, body))
       } else reject(isConnected ? error : asUnsent(error))
     })
+    // the response to a request without an Upgrade header can still be 101
+    sent.on("upgrade", ({ statusCode }, socket) => {
+      socket.destroy()
+      reject(new Error(`The server answered with status ${statusCode}, and switched to another protocol`))
+    })
     sent.end(body)
   })
 }

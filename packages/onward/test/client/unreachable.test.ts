@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process"
 import { mkdtempSync, readFileSync } from "node:fs"
 import { createServer as createTlsServer } from "node:https"
 import { once } from "node:events"
-import type { AddressInfo } from "node:net"
+import { createServer, type AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Readable } from "node:stream"
@@ -34,6 +34,19 @@ for (const [transport, fetch] of Object.entries(TRANSPORTS)) {
       assert.ok(error.cause instanceof Error)
     }
     assert.match((await failureOf("http://nowhere.invalid/", { fetch })).message, /nowhere\.invalid/)
+  })
+
+  test(`a server that switches protocols without being asked is an error, over ${transport}`, async (t) => {
+    const server = createServer((socket) => {
+      socket.on("error", () => {})
+      socket.once("data", () => {
+        socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
+      })
+    }).listen(0, "127.0.0.1")
+    await once(server, "listening")
+    t.after(() => void server.close())
+    const error = await failureOf(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`, { fetch })
+    assert.equal(error.code, "network_error")
   })
 
   test(`an error says what is wrong with a certificate, over ${transport}`, async (t) => {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { OnwardError } from "onward"
+import { readText } from "../../read-text.ts"
 import { messageOf } from "../explain-refusal.ts"
 import { mercureUrl, type Server } from "../server.ts"
 import type { Batch } from "./batches.ts"
@@ -30,8 +31,9 @@ const NOT_TAKEN: ReadonlySet<number> = new Set([429, 503])
 /** Delays between attempts, in ms. */
 const FIRST_DELAY = 100
 const MAX_DELAY = 2_000
-/** Maximum time of one request, in ms. */
+/** Maximum time of one request, in ms, and size of its response, in bytes: an id has at most a few hundred. */
 const REQUEST_MS = 60_000
+const MAX_BYTES = 4 * 1024 ** 2
 
 /**
  * Publishes a batch. Repeats the request until the hub stored it, because idempotency keys make that safe; updates of Mercure have none, so they
@@ -98,7 +100,7 @@ async function post({ url, headers, type, body, later, read }: PostRequest): Pro
       redirect: "manual",
       signal: AbortSignal.timeout(REQUEST_MS),
     })
-    const text = await response.text()
+    const text = await readText(response, MAX_BYTES)
     const { status } = response
     if (status === 200) return { stored: read(text) }
     const what = messageOf(text) ?? "See the hub's log."

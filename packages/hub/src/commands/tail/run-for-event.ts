@@ -3,7 +3,8 @@ import type { Printed } from "./format.ts"
 
 /**
  * Runs a command of the shell for an event. The event is no part of the command, so nothing in it is read by the shell: data is on standard
- * input, and the other fields are environment variables. Resolves with the exit code; null when a signal ended it.
+ * input, and the other fields are environment variables. Resolves with the exit code, null when a signal ended it; rejects if the system refuses
+ * to start it, for instance because a field is too long for its environment.
  */
 export function runForEvent(
   command: string,

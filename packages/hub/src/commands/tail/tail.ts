@@ -106,9 +106,13 @@ async function print(
   const time = new Date()
   const printed: Printed = { topic, id, event, data, time }
   if (print.kind === "exec") {
-    const code = await runForEvent(print.command, printed, terminal.env)
-    if (code === 0) return 0
-    tell(terminal, `The command ended with ${code ?? "a signal"} for the event ${id}.`)
+    try {
+      const code = await runForEvent(print.command, printed, terminal.env)
+      if (code === 0) return 0
+      tell(terminal, `The command ended with ${code ?? "a signal"} for the event ${id}.`)
+    } catch (error) {
+      tell(terminal, `The command cannot be started for the event ${id}: ${(error as Error).message}.`)
+    }
     return 1
   }
   if (print.kind === "json") {

@@ -1,9 +1,12 @@
 import { OnwardError } from "onward"
+import { readText } from "../../read-text.ts"
 import { messageOf } from "../explain-refusal.ts"
 import type { Server } from "../server.ts"
 import type { Sort } from "./command-line.ts"
 
 const TIMEOUT_MS = 10_000
+/** Maximum size of a snapshot, in bytes. */
+const MAX_BYTES = 64 * 1024 ** 2
 
 /** A stream, as `GET /admin/streams` describes it. */
 export interface Stream {
@@ -42,15 +45,13 @@ export async function readSnapshot({ url, headers }: Server, { sort, filter, lim
   target.searchParams.set("sort", sort)
   target.searchParams.set("limit", String(limit))
   if (filter !== undefined) target.searchParams.set("filter", filter)
-  const response = await fetch(target, { headers, redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(
-    (cause: Error & { cause?: { code?: string } }) => {
+  const { status, text } = await fetch(target, { headers, redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS) })
+    .then(async (response) => ({ status: response.status, text: await readText(response, MAX_BYTES) }))
+    .catch((cause: Error & { cause?: { code?: string } }) => {
       const why = cause.cause?.code ?? cause.message
       const message = `The admin port at ${url} cannot be reached: ${why}. Check --url, and start the hub with --admin-port.`
       throw new OnwardError("network_error", message, { status: 0, cause })
-    },
-  )
-  const text = await response.text()
-  const { status } = response
+    })
   if (status !== 200) {
     const what = messageOf(text) ?? "Check --url: it must be the admin port."
     throw new OnwardError("bad_status", `The admin port answered with status ${status}: ${what}`, { status })
