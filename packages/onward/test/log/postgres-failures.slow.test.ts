@@ -18,6 +18,8 @@ import {
 } from "../stores/postgres.ts"
 
 const skip = postgresMissing ?? false
+/** `fetch_types`: see docs/postgres.md. Without it a kill of the server ended one run in ten. */
+const JS = { onnotice: () => {}, fetch_types: false }
 let server: PostgresServer
 let pool: Pool
 let sql: postgres.Sql
@@ -26,7 +28,7 @@ before(async () => {
   if (skip) return
   server = await startPostgres({ password: "open-sesame" })
   pool = new Pool({ connectionString: server.url })
-  sql = postgres(server.url, { onnotice: () => {}, max: 4 })
+  sql = postgres(server.url, { ...JS, max: 4 })
 })
 
 after(async () => {
@@ -149,7 +151,7 @@ const urlWith = (change: (url: URL) => void): string => {
 
 /** Both clients at an address, and their end. */
 function clientsOf(url: string) {
-  const [one, two] = [new Pool({ connectionString: url }), postgres(url, { onnotice: () => {}, max: 2 })]
+  const [one, two] = [new Pool({ connectionString: url }), postgres(url, { ...JS, max: 2 })]
   return { clients: [one, two], end: async () => void (await Promise.all([one.end(), two.end({ timeout: 1 })])) }
 }
 
@@ -231,7 +233,7 @@ test("without `migrate` the tables must exist, and the SQL that creates them can
 test("behind PgBouncer a log works without NOTIFY", { skip: skip || (pgbouncerMissing ?? false) }, async () => {
   const bouncer = await startPgBouncer(server)
   const url = bouncer.through(server.url)
-  const [one, two] = [new Pool({ connectionString: url }), postgres(url, { prepare: false, onnotice: () => {} })]
+  const [one, two] = [new Pool({ connectionString: url }), postgres(url, { ...JS, prepare: false })]
   const here = postgresLog(one, { schema: "bouncer", notify: false })
   const there = postgresLog(two, { schema: "bouncer", notify: false })
   let wakes = 0

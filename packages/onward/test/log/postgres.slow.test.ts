@@ -18,7 +18,7 @@ before(async () => {
   if (skip) return
   server = await startPostgres()
   pool = new Pool({ connectionString: server.url, max: 20 })
-  sql = postgres(server.url, { max: 12, onnotice: () => {} })
+  sql = postgres(server.url, { max: 12, onnotice: () => {}, fetch_types: false })
 })
 
 after(async () => {

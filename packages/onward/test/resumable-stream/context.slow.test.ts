@@ -10,13 +10,13 @@ import { all, createPen, expected, program } from "./program.ts"
 for (const store of stores) {
   const skip = store.missing ?? false
   const open = async (t: TestContext): Promise<[here: ResumableStreamContext, there: ResumableStreamContext]> => {
+    const contexts: ResumableStreamContext[] = []
+    // before the store is opened, because hooks run in the order of their calls, and a context that closes uses its log
+    t.after(() => Promise.all(contexts.map((context) => context.close())))
     const log = await store.open(t)
-    const context = (): ResumableStreamContext => {
-      const its = createResumableStreamContext({ log: log(), onError() {} })
-      t.after(() => its.close())
-      return its
-    }
-    return [context(), context()]
+    const context = (): ResumableStreamContext => createResumableStreamContext({ log: log(), onError() {} })
+    contexts.push(context(), context())
+    return contexts as [ResumableStreamContext, ResumableStreamContext]
   }
 
   for (const [i, [name, part]] of Object.entries(program).entries()) {

@@ -54,7 +54,8 @@ const MESSAGE_BYTES = 1024 * 1024
 
 /**
  * Creates a log in PostgreSQL (13 or later), which any number of processes can share. `client` is a `Pool` of `pg` or the `sql` of
- * `postgres`. The log does not close it. The first call connects, and reports errors of the server.
+ * `postgres` (created with `fetch_types: false`, or a restart of the server can end the process, see docs/postgres.md). The log does not
+ * close it. The first call connects, and reports errors of the server.
  *
  * @example
  * const hub = createHub({ log: postgresLog(new Pool({ connectionString: process.env.DATABASE_URL })) })

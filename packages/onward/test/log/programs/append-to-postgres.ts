@@ -5,7 +5,7 @@ import { postgresLog } from "../../../src/log/postgres/index.ts"
 
 const [url = "", client = "pg", name = "", count = "0"] = process.argv.slice(2)
 const pool = new Pool({ connectionString: url })
-const sql = postgres(url, { onnotice: () => {} })
+const sql = postgres(url, { onnotice: () => {}, fetch_types: false })
 // whoever comes first makes the tables, while the others try, too
 const log = postgresLog(client === "pg" ? pool : sql, { retention: {} })
 
