@@ -253,7 +253,8 @@ test(
   "no acknowledged message is lost when the server is killed repeatedly, and a hub continues",
   { skip },
   async () => {
-    const { clients, end } = clientsOf(server.url)
+    // both of `pg`, because `postgres` 3.4.9 does not survive every kill, see docs/postgres.md
+    const clients = [new Pool({ connectionString: server.url }), new Pool({ connectionString: server.url })]
     const errors: unknown[] = []
     const hubs = clients.map((client) =>
       createHub({ log: postgresLog(client, { schema: "killed" }), onError: (error) => errors.push(error) }),
@@ -301,7 +302,7 @@ test(
     assert.deepEqual(numbers.toSorted(), acknowledged.toSorted())
     await reader.cut()
     await Promise.all(hubs.map((hub) => hub.close()))
-    await end()
+    await Promise.all(clients.map((client) => client.end()))
   },
 )
 
