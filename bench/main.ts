@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs"
 import { cpus } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { measure } from "./run/measure.ts"
+import { measure, type ServerStart } from "./run/measure.ts"
 import { enterNamespace } from "./run/netns.ts"
 import { shortcomings } from "./run/process.ts"
 import { failureOf, type Measured, type Result, type Round } from "./run/results.ts"
@@ -30,6 +30,7 @@ const PROGRAMS = [
   "redis",
   "replay",
   "runs",
+  "runtimes",
   "storm",
   "turns",
 ].filter((name) => existsSync(join(import.meta.dirname, `${name}.ts`)))
@@ -71,7 +72,11 @@ if (chosen.length > 0)
     ...(flags.netns ? [enterNamespace()] : ["in the machine's own network"]).filter((note) => note !== undefined),
   )
 // the profiler costs time itself: good for finding what is slow, not for figures
-const serverFlags = flags.profile ? ["--cpu-prof", `--cpu-prof-dir=${flags.profile}`] : []
+const profiler = flags.profile ? ["--cpu-prof", `--cpu-prof-dir=${flags.profile}`] : []
+const startOf = (server: string): ServerStart => ({
+  flags: ["--expose-gc", ...profiler],
+  file: `servers/${server}.ts`,
+})
 const say = (text: string): void => void (flags.markdown || console.error(text))
 
 console.log(
@@ -107,8 +112,8 @@ async function round(scenario: Scenario, run: number): Promise<Round> {
   const round = new Map<string, Measured>()
   for (const server of peers) {
     try {
-      const control = scenario.control && (await measure({ server, serverFlags, load: scenario.control }, scenario))
-      const sample = await measure({ server, serverFlags, load: scenario.load }, scenario)
+      const control = scenario.control && (await measure({ server: startOf(server), load: scenario.control }, scenario))
+      const sample = await measure({ server: startOf(server), load: scenario.load }, scenario)
       const measured = control ? { sample, control } : { sample }
       round.set(server, measured)
       const { p50, p99, perSecond, behind, cpu } = sample.report

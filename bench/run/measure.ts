@@ -1,7 +1,7 @@
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { LoadOptions, LoadReport } from "../load/options.ts"
-import { Helper } from "./process.ts"
+import { Helper, type StartOptions } from "./process.ts"
 import type { Scenario } from "./scenarios.ts"
 import { cpuSeconds, machineSeconds, residentKiB, waitingSeconds, watchMemory } from "./usage.ts"
 
@@ -19,37 +19,39 @@ export interface Sample {
   /** Resident memory: just started, connected, at most, at the end, and at the end after garbage collection. */
   readonly memory: { readonly empty: number; readonly before: number; readonly peak: number; readonly after: number }
   readonly collected: { readonly empty: number; readonly after: number }
+  /** CPU microseconds of the server for each connection that was opened. */
+  readonly connectUs: number
   /** Why the run does not count; undefined for a good one. */
   readonly failure: string | undefined
 }
 
 export interface Setup {
-  readonly server: string
-  readonly serverFlags?: readonly string[]
+  readonly server: ServerStart
   readonly load: Omit<LoadOptions, "port">
 }
+
+/** How a server starts: a file in `bench`, and what runs it. */
+export type ServerStart = Pick<StartOptions, "program" | "flags" | "file" | "args">
 
 const bench = join(import.meta.dirname, "..")
 
 /** Runs a server on core 0 and the load generator on core 1, and watches the server. */
-export async function measure({ server: name, serverFlags = [], load }: Setup, scenario: Scenario): Promise<Sample> {
-  const server = new Helper({
-    core: 0,
-    flags: ["--expose-gc", ...serverFlags],
-    file: join(bench, "servers", `${name}.ts`),
-  })
+export async function measure({ server: start, load }: Setup, scenario: Scenario): Promise<Sample> {
+  const server = new Helper({ ...start, core: 0, file: join(bench, start.file) })
   let generator: Helper | undefined
   try {
     const { port } = await server.hear<{ port: number }>(20)
     await sleep(300)
     const empty = await memoryOf(server)
     const options = { ...load, port } satisfies LoadOptions
+    const unopened = cpuSeconds(server.pid)
     generator = new Helper({ core: 1, file: join(bench, "load/main.ts"), args: [JSON.stringify(options)] })
     await generator.hear(60)
     await sleep(scenario.unit === "connection" ? 2500 : 700)
     const before = residentKiB(server.pid)
     const watch = watchMemory(server.pid)
     const cpu = cpuSeconds(server.pid)
+    const connectUs = ((cpu - unopened) * 1e6) / load.connections
     const machine = machineSeconds()
     const waiting = waitingSeconds(server.pid)
     const started = performance.now()
@@ -67,6 +69,7 @@ export async function measure({ server: name, serverFlags = [], load }: Setup, s
       share: wanted > 0 ? report.done / wanted : 1,
       stolen: (stolen - machine.stolen) / Math.max(1, total - machine.total),
       waited,
+      connectUs,
       memory: { empty: empty.plain, before, peak, after: after.plain },
       collected: { empty: empty.collected, after: after.collected },
       failure: judge(report, scenario),

@@ -17,6 +17,8 @@ export const shortcomings: readonly string[] = [
 export interface StartOptions {
   /** The core it is pinned to. */
   readonly core: number
+  /** The runtime and its arguments. @default this Node */
+  readonly program?: readonly string[] | undefined
   readonly flags?: readonly string[]
   readonly file: string
   readonly args?: readonly string[]
@@ -31,17 +33,18 @@ function raiseGroup(pid: number): void {
   }
 }
 
-/** A Node process of the bench that speaks in lines of JSON and ends when its stdin does. */
+const NODE = [process.execPath, "--conditions=onward-source"]
+
+/** A process of the bench that speaks in lines of JSON and ends when its stdin does. */
 export class Helper {
   readonly #child: ChildProcess
   readonly #lines: AsyncIterator<string>
 
-  constructor({ core, flags = [], file, args = [] }: StartOptions) {
+  constructor({ core, program = NODE, flags = [], file, args = [] }: StartOptions) {
     const command = [
       ...(priority ? ["nice", "-n", "-19"] : []),
       ...(pinning ? ["taskset", "-c", String(core)] : []),
-      process.execPath,
-      "--conditions=onward-source",
+      ...program,
       ...flags,
       file,
       ...args,

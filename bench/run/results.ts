@@ -27,6 +27,7 @@ export const share: Metric = ({ sample }) => 100 * sample.share
 export const idlePlain: Metric = ({ sample: { memory } }, { load }) => (memory.before - memory.empty) / load.connections
 export const idleCollected: Metric = ({ sample: { collected } }, { load }) =>
   (collected.after - collected.empty) / load.connections
+export const connect: Metric = ({ sample }) => sample.connectUs
 /** MiB that the process grew by, after garbage collection. */
 export const growth: Metric = ({ sample: { collected } }) => (collected.after - collected.empty) / 1024
 export const growthOfControl: Metric = ({ control }) =>

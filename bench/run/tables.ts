@@ -25,6 +25,7 @@ function columnsOf({ scenario }: Result): readonly Column[] {
     return [
       ["KiB/connection", results.idleCollected],
       ["before collection", results.idlePlain],
+      ["µs/connect", results.connect],
     ]
   }
   const us: Column = [`µs/${scenario.unit}`, results.cpu]

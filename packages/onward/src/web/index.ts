@@ -2,6 +2,7 @@ import type { Frame } from "../frame.ts"
 import { kindOf } from "../kind.ts"
 import { answerStream, type StreamAnswer, type Source, type SseOptions } from "../server/index.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
+import { DirectSink, hasDirectStreams } from "./direct-sink.ts"
 
 const encoder = new TextEncoder()
 
@@ -58,7 +59,7 @@ export function checkRequest(what: string, request: unknown): asserts request is
 function respond(signal: AbortSignal, request: Request, { status, headers, body, start }: StreamAnswer): Response {
   const init = { status, headers: { ...headers } }
   if (!start) return new Response(request.method === "HEAD" ? null : (body ?? null), init)
-  const sink = new StreamSink(signal, request)
+  const sink = hasDirectStreams ? new DirectSink(signal) : new StreamSink(signal, request)
   const response = new Response(sink.readable, init)
   start(sink)
   return response

@@ -15,6 +15,7 @@ export interface Fate {
   readonly signals: number
   readonly returns: number
   readonly connections: number
+  readonly live: number
 }
 
 /** The server of `programs/fetch-cases.ts` in some runtime. */
@@ -26,7 +27,7 @@ export interface RuntimeServer {
   ask(asked: Asked): Promise<Exchange>
   publish(data: string): Promise<string>
   /** Waits until what became of sources and connections is as it should be, in workerd also outside of its Durable Object. */
-  fate(holds: (fate: Fate) => boolean, under?: "/plain"): Promise<void>
+  fate(holds: (fate: Fate) => boolean, under?: "/plain"): Promise<Fate>
 }
 
 const programs = new URL("programs/", import.meta.url).pathname
@@ -57,10 +58,11 @@ export async function serving(t: TestContext, runtime: string, framework: string
       for (let tries = 0; tries < 500; tries++) {
         // workerd learns that a client has left when it writes to it, so a heartbeat would do as well
         if (runtime === "workerd") await publish("anyone there?")
-        if (holds((await json(`${under ?? ""}/fate`)) as Fate)) return
+        const now = (await json(`${under ?? ""}/fate`)) as Fate
+        if (holds(now)) return now
         await new Promise((resolve) => setTimeout(resolve, 10))
       }
-      assert.fail(`waited in vain, now it is ${JSON.stringify(await json(`${under ?? ""}/fate`))}`)
+      return assert.fail(`waited in vain, now it is ${JSON.stringify(await json(`${under ?? ""}/fate`))}`)
     },
   }
 }

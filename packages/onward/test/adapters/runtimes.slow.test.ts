@@ -1,6 +1,10 @@
 import assert from "node:assert/strict"
+import { execFile } from "node:child_process"
 import { test, type TestContext } from "node:test"
+import { promisify } from "node:util"
 import { stream } from "onward/client"
+import { runtimeOf } from "../../../../scripts/runtime.ts"
+import { eventually } from "./exchange.ts"
 import { missing, serving, type RuntimeServer } from "./runtime-servers.ts"
 
 const FRAMEWORKS: Readonly<Record<string, readonly string[]>> = {
@@ -92,6 +96,50 @@ for (const [runtime, frameworks] of Object.entries(FRAMEWORKS)) {
       },
     )
   }
+}
+
+/** How a runtime runs a file of tests. */
+const TESTERS: Readonly<Record<string, readonly string[]>> = {
+  bun: ["test", "--conditions=onward-source"],
+  deno: ["test", "--allow-all", "--no-check", "--conditions=onward-source"],
+}
+
+for (const [runtime, args] of Object.entries(TESTERS)) {
+  const skip = missing(runtime)
+
+  test(
+    `web on ${runtime}: a body that a program reads has the limits, errors and ends of Node's`,
+    { skip },
+    async () => {
+      const file = new URL("web.test.ts", import.meta.url).pathname
+      await promisify(execFile)(runtimeOf(runtime) as string, [...args, file])
+    },
+  )
+
+  test(
+    `web on ${runtime}: a client that reads nothing stops being live, and receives everything when it reads`,
+    { skip },
+    async (t) => {
+      const { ask, publish, fate } = await serving(t, runtime, "web")
+      const slow = await ask({ path: "/stream/hub", reads: false })
+      await fate(({ live }) => live === 1)
+      // the kernel takes some MB for it
+      const isLive = async (): Promise<boolean> => (await fate(() => true)).live === 1
+      let sent = 0
+      while (sent < 500 && (await isLive())) await publish(`${sent++} `.padEnd(100_000, "x"))
+      assert.ok(sent < 500, "it was written 50 MB that it did not read")
+      await publish("last")
+      slow.read()
+      // looking into megabytes as they arrive would take seconds
+      await eventually("most of it to arrive", () => slow.length > sent * 100_000)
+      await fate(({ live }) => live === 1)
+      await slow.has("data: last\n\n")
+      assert.deepEqual(
+        slow.data.map((data) => data.split(" ")[0]),
+        [...Array.from({ length: sent }, (_, i) => String(i)), "last"],
+      )
+    },
+  )
 }
 
 for (const framework of ["web", "hono", "h3"]) {

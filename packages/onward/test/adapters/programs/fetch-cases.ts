@@ -73,7 +73,10 @@ export function createFetchCases(): FetchCases {
     async control(request) {
       const { pathname } = new URL(request.url)
       if (pathname === "/publish") return Response.json(await hub.publish({ topic: "a", data: await request.text() }))
-      if (pathname === "/fate") return Response.json({ ...fate, connections: hub.stats().connections })
+      if (pathname === "/fate") {
+        const { connections, live } = hub.stats()
+        return Response.json({ ...fate, connections, live })
+      }
       if (pathname === "/plain") return plain(request)
       if (pathname === "/drain") {
         await hub.drain({ duration: 20 })
