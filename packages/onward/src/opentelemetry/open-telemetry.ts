@@ -2,7 +2,9 @@ import type * as Api from "@opentelemetry/api"
 import { OnwardError } from "../errors.ts"
 import type { HubObservation } from "../hub/index.ts"
 import { kindOf } from "../kind.ts"
+import type { RunObservation } from "../runs/index.ts"
 import { createInstruments } from "./instruments.ts"
+import { createRunSpans, isOfRun } from "./run-spans.ts"
 
 /** The name under which spans and metrics are reported. */
 const SCOPE = "onward"
@@ -10,10 +12,11 @@ const SCOPE = "onward"
 type Seen<Type extends HubObservation["type"]> = Extract<HubObservation, { readonly type: Type }>
 
 /**
- * Returns a function for the option `observe` of `createHub`, which reports to OpenTelemetry: a span for each stream, from its opening to its
- * end, a span for each call that publishes, and metrics with the names of the hub server's. The parent of a span is the span that is active
- * where the program calls `sse` or `publish`; {@link withTraceContext} makes that the span of a request's `traceparent`. Data of messages and
- * user ids are never reported; topics are attributes of spans, and never of metrics.
+ * Returns a function for the option `observe` of `createHub` and of `createRuns`, which reports to OpenTelemetry: a span for each stream, from
+ * its opening to its end, for each call that publishes, and for each run that this process produces, and metrics with the names of the hub
+ * server's. The parent of a span is the span that is active where the program calls `sse`, `publish` or starts the run;
+ * {@link withTraceContext} makes that the span of a request's `traceparent`. Data of messages, user ids and ids of runs are never reported;
+ * topics are attributes of spans, and never of metrics.
  *
  * @param api the module `@opentelemetry/api`, whose global providers your SDK has registered
  * @throws TypeError for something else than the module
@@ -23,13 +26,15 @@ type Seen<Type extends HubObservation["type"]> = Extract<HubObservation, { reado
  */
 export function openTelemetry(
   api: Pick<typeof Api, "trace" | "metrics" | "context" | "SpanKind" | "SpanStatusCode">,
-): (observation: HubObservation) => void {
+): (observation: HubObservation | RunObservation) => void {
   const { trace, metrics, context, SpanKind, SpanStatusCode } = api ?? {}
   if (typeof trace?.getTracer !== "function" || typeof metrics?.getMeter !== "function") {
     throw new TypeError(`openTelemetry takes the module @opentelemetry/api, not ${kindOf(api)}.`)
   }
   const tracer = trace.getTracer(SCOPE)
-  const measure = createInstruments(metrics.getMeter(SCOPE))
+  const meter = metrics.getMeter(SCOPE)
+  const measure = createInstruments(meter)
+  const reportRun = createRunSpans(api, tracer, meter)
   const open = new Map<string, Api.Span>()
 
   /** In a span of this process, such as that of the request, a part of it; else the server's side of a trace. */
@@ -96,6 +101,7 @@ export function openTelemetry(
   }
 
   return (seen) => {
+    if (isOfRun(seen)) return reportRun(seen)
     measure(seen)
     switch (seen.type) {
       case "opened":

@@ -20,7 +20,7 @@ const LAYERS: Record<string, readonly string[]> = {
   attendance: ["ground", "log", "hub"],
   mcp: ["ground", "protocol", "log", "hub", "server"],
   openapi: ["ground"],
-  opentelemetry: ["ground", "hub"],
+  opentelemetry: ["ground", "hub", "runs"],
   client: ["ground", "protocol"],
   "run-client": ["ground", "protocol", "client", "runs"],
   react: ["ground", "client"],

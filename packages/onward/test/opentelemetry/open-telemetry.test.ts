@@ -4,6 +4,7 @@ import { test, type TestContext } from "node:test"
 import * as api from "@opentelemetry/api"
 import { createHub, memoryLog, type Hub, type Log } from "onward"
 import { sse } from "onward/node"
+import { createRuns, text } from "onward/runs"
 import { openTelemetry, withTraceContext } from "onward/opentelemetry"
 import { connect } from "onward/testing"
 import { sse as webSse } from "onward/web"
@@ -174,4 +175,38 @@ test("without an SDK nothing is kept, and anything but the API is refused", asyn
   await hub.close()
   assert.throws(() => openTelemetry({} as never), /takes the module @opentelemetry\/api, not an object/)
   assert.throws(() => openTelemetry(undefined as never), /takes the module @opentelemetry\/api, not undefined/)
+})
+
+test("a run is a span of the trace in which it was started, without its id", async (t) => {
+  const hub = start(t)
+  const runs = createRuns({ hub, format: text(), observe: openTelemetry(api), onError() {} })
+  const tracer = api.trace.getTracer("app")
+  const answer = async (id: string, failing = false): Promise<void> => {
+    const { ended } = await runs.start(id, async function* () {
+      yield "hello"
+      if (failing) throw new Error("the provider failed")
+    })
+    await ended()
+  }
+  await withTraceContext(api, { traceparent }, () => answer("secret-1"))
+  await tracer.startActiveSpan("job", async (job) => {
+    await answer("secret-2", true)
+    job.end()
+  })
+  await runs.close()
+  const spans = sdk.takeSpans()
+  const [first, second] = spans.filter(({ name }) => name === "run")
+  const job = spans.find(({ name }) => name === "job")
+  assert.deepEqual([first?.spanContext().traceId, first?.parentSpanContext?.spanId], [TRACE, CALLER])
+  assert.equal(second?.parentSpanContext?.spanId, job?.spanContext().spanId)
+  assert.deepEqual(first?.events.map(({ name }) => name), ["first_text"])
+  assert.equal(first?.attributes["onward.run.status"], "completed")
+  assert.equal(second?.status.code, api.SpanStatusCode.ERROR)
+  const reported = JSON.stringify(spans.filter(({ name }) => name === "run").map(({ attributes }) => attributes))
+  assert.doesNotMatch(reported, /secret/)
+  const ended = await sdk.points("onward.runs")
+  assert.deepEqual(ended, [
+    [{ status: "completed" }, 1],
+    [{ status: "failed" }, 1],
+  ])
 })
