@@ -6,6 +6,7 @@ import { parsePosition } from "onward/log"
 import { sqliteLog } from "onward/sqlite"
 import { installed } from "./installed.ts"
 import { databaseOf, kindOf } from "./log-address.ts"
+import { redisSize } from "./redis-size.ts"
 
 /** The open store of a hub's entries. */
 export interface Store {
@@ -166,11 +167,7 @@ async function findRedis(address: string, retention: Retention | undefined): Pro
   return {
     open: (beside) => redisLog(client, beside ? { name: beside.name, retention: beside.inMemory } : kept(retention)),
     place: `at ${databaseOf(address)}`,
-    async bytes(epoch) {
-      // the first stream of a log has no epoch in its name
-      const sizes = await Promise.all(["", epoch].map((of) => client.memory("USAGE", `onward:{log}:entries:${of}`)))
-      return sizes.find((size) => size !== null) ?? undefined
-    },
+    bytes: (epoch) => redisSize(client, "onward:{log}", epoch),
     disconnect: async () => client.disconnect(),
   }
 }
