@@ -40,6 +40,24 @@ test("onward publish --mercure publishes private updates on several topics, and 
   assert.match(refused.err, /status 401/)
 })
 
+test("tail --mercure --dialect 1 asks like Mercure 1.0: exact topics, URL patterns and *", async (t) => {
+  const server = await mercureHub(t)
+  const env = { ONWARD_TOKEN: await tokenOf(1, { publish: ["*"], subscribe: ["*"] }) }
+  for (const id of ["1", "2/pages", "3"]) {
+    await outputOf(server, ["pub", `https://example.com/books/${id}`, id, "--mercure", "--private"], { env })
+  }
+  const reads = async (topics: readonly string[], count: number): Promise<string> => {
+    const args = ["tail", ...topics, "--mercure", "--dialect", "1", "--all", "-c", String(count), "-f", "%t %d\\n"]
+    const { code, out, err } = await outputOf(server, args, { env })
+    assert.equal(code, 0, err)
+    return out
+  }
+  assert.equal(await reads(["https://example.com/books/3"], 1), "https://example.com/books/3 3\n")
+  assert.equal(await reads(["https://example.com/books/:id"], 2), " 1\n 3\n")
+  assert.equal(await reads(["*"], 3), " 1\n 2/pages\n 3\n")
+  assert.equal(await reads(["https://example.com/books/1", "https://example.com/:any/3"], 2), " 1\n 3\n")
+})
+
 test("flags that Mercure does not have, and that only it has, are refused", () => {
   const publish =
     (...args: string[]) =>
@@ -48,4 +66,6 @@ test("flags that Mercure does not have, and that only it has, are refused", () =
   assert.throws(publish("a", "b", "--private"), /Add --mercure/)
   assert.throws(publish("a", "b", "--mercure", "--key", "k"), /not for --mercure/)
   assert.throws(() => readTail(["a", "--mercure", "--last", "2"], {}), /--last is not for --mercure/)
+  assert.throws(() => readTail(["a", "--dialect", "1"], {}), /Add --mercure/)
+  assert.throws(() => readTail(["a", "--mercure", "--dialect", "2"], {}), /--dialect is 0 or 1, not "2"/)
 })

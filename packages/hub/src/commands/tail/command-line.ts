@@ -50,6 +50,13 @@ export const TAIL = defineCommand({
       about:
         "Reads the Mercure endpoint, below --url or at it. Topics are exact, URI templates such as https://example.com/books/{id}, or *. The topic of an event is known only if one exact topic is given.",
     },
+    dialect: {
+      type: "string",
+      value: "0 or 1",
+      about:
+        "The version of Mercure, with --mercure: 0 for 0.x. With 1, for 1.0, topics are exact, URL patterns such as https://example.com/books/:id, or *.",
+      default: "0",
+    },
     stats: { type: "boolean", about: "Prints the number of events and their rate each second, on standard error." },
     ...SERVER_FLAGS,
     quiet: {
@@ -82,7 +89,8 @@ export interface TailOptions {
   readonly isRaw: boolean
   readonly hasTime: boolean
   readonly hasStats: boolean
-  readonly isMercure: boolean
+  /** The dialect of Mercure; undefined for the hub's own API. */
+  readonly dialect: 0 | 1 | undefined
   readonly isQuiet: boolean
 }
 
@@ -99,6 +107,7 @@ export function readTail(args: readonly string[], env: Environment): TailOptions
   if (prints[1]) throw new UsageError(`--${prints[0]} and --${prints[1]} exclude each other. Use one of them.`)
   const other = values.mercure && (["since", "last", "exit"] as const).find((name) => values[name] !== undefined)
   if (other) throw new UsageError(`--${other} is not for --mercure. Use --all, or --after <id>.`)
+  if (values.dialect !== undefined && !values.mercure) throw new UsageError("--dialect is for Mercure. Add --mercure.")
   const { exec, json, format = TAIL.flags.format.default, count } = values
   const follow = values.exit !== true
   return {
@@ -117,7 +126,7 @@ export function readTail(args: readonly string[], env: Environment): TailOptions
     isRaw: values.raw === true,
     hasTime: values.time === true,
     hasStats: values.stats === true,
-    isMercure: values.mercure === true,
+    dialect: values.mercure ? dialectOf(values.dialect ?? TAIL.flags.dialect.default) : undefined,
     isQuiet: values.quiet === true,
   }
 }
@@ -139,11 +148,27 @@ function startOf({ since, last, all, after }: StartValues): Start | undefined {
   return { since: `${toDuration("--since", since, 1, 3_650 * 86_400_000)}ms` }
 }
 
+function dialectOf(text: string): 0 | 1 {
+  if (text === "0" || text === "1") return text === "0" ? 0 : 1
+  throw new UsageError(`--dialect is 0 or 1, not "${text}".`)
+}
+
+/** What a URL pattern has and a URL rarely: a wildcard, a group, or a name at the start of a segment, a label or a value. */
+const URL_PATTERN = /[*{(]|(?:^|[/.?&=#]):[A-Za-z_$]/
+
+/** The parameter that asks for a topic or pattern. */
+export function parameterOf(topic: string, dialect: TailOptions["dialect"]): "topic" | "match" | "match_urlpattern" {
+  if (dialect !== 1) return "topic"
+  return topic !== "*" && URL_PATTERN.test(topic) ? "match_urlpattern" : "match"
+}
+
 /** The topic of all events, if there is only one. */
 export function onlyTopic({
   topics: [topic = "", ...others],
-  isMercure,
-}: Pick<TailOptions, "topics" | "isMercure">): string | undefined {
-  const isExact = isMercure ? topic !== "*" && !topic.includes("{") : !isPattern(topic)
-  return others.length === 0 && isExact ? topic : undefined
+  dialect,
+}: Pick<TailOptions, "topics" | "dialect">): string | undefined {
+  if (others.length > 0 || topic === "*") return undefined
+  const isExact =
+    dialect === 1 ? parameterOf(topic, 1) === "match" : dialect === 0 ? !topic.includes("{") : !isPattern(topic)
+  return isExact ? topic : undefined
 }

@@ -4,7 +4,7 @@ import { escapeControls, printableJson } from "../../printable.ts"
 import { explainRefusal } from "../explain-refusal.ts"
 import { mercureUrl } from "../server.ts"
 import { openOutput, tell, type Terminal } from "../terminal.ts"
-import { onlyTopic, type TailOptions } from "./command-line.ts"
+import { onlyTopic, parameterOf, type TailOptions } from "./command-line.ts"
 import type { Printed } from "./format.ts"
 import { runForEvent } from "./run-for-event.ts"
 import { countEvents } from "./stats.ts"
@@ -47,13 +47,13 @@ export async function tail(options: TailOptions, terminal: Terminal): Promise<nu
 }
 
 function urlOf(options: TailOptions): string {
-  const { server, topics, start, follow, isMercure } = options
-  const url = isMercure ? mercureUrl(server) : new URL("events", server.url)
-  for (const topic of topics) url.searchParams.append("topic", topic)
+  const { server, topics, start, follow, dialect } = options
+  const url = dialect !== undefined ? mercureUrl(server) : new URL("events", server.url)
+  for (const topic of topics) url.searchParams.append(parameterOf(topic, dialect), topic)
   if (start && "since" in start) url.searchParams.set("since", start.since)
   if (start && "last" in start) url.searchParams.set("last", String(start.last))
   // each event tells its topic
-  if (!isMercure && onlyTopic(options) === undefined) url.searchParams.set("topics", "1")
+  if (dialect === undefined && onlyTopic(options) === undefined) url.searchParams.set("topics", "1")
   if (!follow) url.searchParams.set("follow", "false")
   return url.href
 }
