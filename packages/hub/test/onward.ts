@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
+import { readFileSync } from "node:fs"
 import type { TestContext } from "node:test"
 import { fileURLToPath } from "node:url"
 
@@ -53,4 +54,10 @@ export async function serveOnward(
     if (isOver) throw new Error(`onward did not start: ${onward.printed()}`)
     await new Promise((resolve) => void setTimeout(resolve, 20))
   }
+}
+
+/** The worker processes of a hub. */
+export function workersOf(pid: number | undefined): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
+  return children.trim().split(" ").filter(Boolean).map(Number)
 }

@@ -1,20 +1,14 @@
 import assert from "node:assert/strict"
-import { readFileSync, writeFileSync } from "node:fs"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { test } from "node:test"
 import { setTimeout as sleep } from "node:timers/promises"
 import { stream } from "onward/client"
 import { reservePort } from "../../onward/test/reserve-port.ts"
-import { runOnward, serveOnward } from "./onward.ts"
+import { runOnward, serveOnward, workersOf } from "./onward.ts"
 import { readEvents } from "./read-events.ts"
 import { publish } from "./server.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
-
-/** The worker processes of a hub. */
-function workersOf(pid: number | undefined): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
-  return children.trim().split(" ").filter(Boolean).map(Number)
-}
 
 test("workers share the port: each stream receives the messages of all workers, also when one is killed and replaced", async (t) => {
   const adminPort = await reservePort()
