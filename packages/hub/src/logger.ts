@@ -23,6 +23,8 @@ export interface Logger {
   /** Whether messages of this level are printed. */
   readonly prints: (level: Level) => boolean
   readonly setLevel: (level: Level) => void
+  /** From now on each line of JSON has the fields that `read` returns. */
+  readonly addFields: (read: () => Readonly<Record<string, unknown>>) => void
 }
 
 const PREFIX: Readonly<Record<Level, string>> = {
@@ -34,13 +36,14 @@ const PREFIX: Readonly<Record<Level, string>> = {
 
 export function createLogger({ format, level: first, write = writeOut }: LoggerOptions): Logger {
   let least = LEVELS.indexOf(first)
+  let added = (): Readonly<Record<string, unknown>> => ({})
 
   const prints = (level: Level): boolean => LEVELS.indexOf(level) >= least
 
   function log(level: Level, message: string, fields: Readonly<Record<string, unknown>> = {}): void {
     if (!prints(level)) return
     if (format === "json") {
-      const line = JSON.stringify({ time: new Date().toISOString(), level, msg: message.trim(), ...fields })
+      const line = JSON.stringify({ time: new Date().toISOString(), level, msg: message.trim(), ...fields, ...added() })
       write("stdout", `${line}\n`)
     } else {
       write(PREFIX[level] === "" ? "stdout" : "stderr", `${PREFIX[level]}${message}\n`)
@@ -58,6 +61,9 @@ export function createLogger({ format, level: first, write = writeOut }: LoggerO
     prints,
     setLevel(level) {
       least = LEVELS.indexOf(level)
+    },
+    addFields(read) {
+      added = read
     },
   }
 }

@@ -38,8 +38,14 @@ export interface RequestLog {
   watch(req: IncomingMessage, res: ServerResponse): { readonly isKnown: (path: string) => void }
 }
 
-/** @param write called with each completed request */
-export function createRequestLog(write: (visit: Visit) => void): RequestLog {
+/**
+ * @param write called with each completed request
+ * @param bind keeps the context of a request until it completes
+ */
+export function createRequestLog(
+  write: (visit: Visit) => void,
+  bind: (listener: () => void) => () => void = (listener) => listener,
+): RequestLog {
   return {
     watch(req, res) {
       const began = performance.now()
@@ -47,7 +53,7 @@ export function createRequestLog(write: (visit: Visit) => void): RequestLog {
       const { url: target = "", method = "" } = req
       let path = HIDDEN
       // `once` takes more memory, and a response closes once
-      res.on("close", () => {
+      const onClose = (): void =>
         write({
           address,
           method,
@@ -56,7 +62,7 @@ export function createRequestLog(write: (visit: Visit) => void): RequestLog {
           duration: performance.now() - began,
           userAgent: req.headers["user-agent"] ?? "-",
         })
-      })
+      res.on("close", bind(onClose))
       return {
         isKnown: (known) => {
           path = known

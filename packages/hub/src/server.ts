@@ -150,7 +150,7 @@ export async function startServer(first: Config, logger: Logger, env: Environmen
       const { method, target, status, ...rest } = visit
       if (!logger.prints("debug")) return
       logger.log("debug", printable(`${method} ${target} ${status}`), { method, target, status, ...rest })
-    })
+    }, tracing?.bind)
     const demo =
       config.demo && accessLog ? await createDemo({ hub, log, accessLogPath: accessLog.path, onError }) : undefined
     if (demo) undo.unshift(() => demo.close())

@@ -9,10 +9,12 @@ export interface Tracing {
   observe(observation: HubObservation): void
   /** Handles a request in the trace that its `traceparent` names. */
   run(req: IncomingMessage, handle: () => void): void
+  /** Returns a function that runs in the trace in which this is called. */
+  readonly bind: (listener: () => void) => () => void
 }
 
-/** Loads OpenTelemetry's API. Warns if no SDK is registered, and rejects with `UsageError` if the package is missing. */
-export async function startTracing(logger: Pick<Logger, "log">): Promise<Tracing> {
+/** Loads OpenTelemetry's API. Gives lines of the log the ids of their trace. Warns if no SDK is registered, and rejects with `UsageError` if the package is missing. */
+export async function startTracing(logger: Pick<Logger, "log" | "addFields">): Promise<Tracing> {
   const api = await installed(
     "The setting tracing needs the package",
     "@opentelemetry/api",
@@ -26,5 +28,14 @@ export async function startTracing(logger: Pick<Logger, "log">): Promise<Tracing
       "The setting tracing does nothing, because no OpenTelemetry SDK was started. Set NODE_OPTIONS=--import=@opentelemetry/auto-instrumentations-node/register.",
     )
   }
-  return { observe: openTelemetry(api), run: (req, handle) => withTraceContext(api, req.headers, handle) }
+  // the names of OpenTelemetry for logs in JSON
+  logger.addFields(() => {
+    const { traceId, spanId } = api.trace.getActiveSpan()?.spanContext() ?? {}
+    return traceId === undefined ? {} : { trace_id: traceId, span_id: spanId }
+  })
+  return {
+    observe: openTelemetry(api),
+    run: (req, handle) => withTraceContext(api, req.headers, handle),
+    bind: (listener) => api.context.bind(api.context.active(), listener),
+  }
 }

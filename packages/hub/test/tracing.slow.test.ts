@@ -29,7 +29,9 @@ async function spansOf({ printed }: Listening, count: number): Promise<Span[]> {
 }
 
 test("with an SDK, requests to the hub are spans of their traces", async (t) => {
-  const hub = await start(t, ["--tracing"], { NODE_OPTIONS: `--import=${program}` })
+  const hub = await start(t, ["--tracing", "--log-level", "debug", "--max-streams-per-address", "1"], {
+    NODE_OPTIONS: `--import=${program}`,
+  })
   const events = stream(`${hub.url}/events?topic=news`, { headers })
   const first = events.next()
   // the hub knows of the stream before it publishes what the stream waits for
@@ -37,19 +39,28 @@ test("with an SDK, requests to the hub are spans of their traces", async (t) => 
   const body = new URLSearchParams({ topic: "news", data: "1" })
   assert.equal((await fetch(`${hub.url}/publish`, { method: "POST", headers, body })).status, 200)
   assert.equal((await first).value?.data, "1")
+  assert.equal((await fetch(`${hub.url}/events?topic=news`, { headers })).status, 429)
   events.close()
-  const spans = await spansOf(hub, 2)
+  const spans = await spansOf(hub, 3)
   assert.deepEqual(
     spans.map(({ name, traceId, parent }) => [name, traceId, parent]),
     [
       ["publish", TRACE, CALLER],
       ["stream", TRACE, CALLER],
+      ["stream", TRACE, CALLER],
     ],
   )
   assert.equal(spans[0]?.attributes["messaging.destination.name"], "news")
-  assert.deepEqual(spans[1]?.attributes["onward.stream.topics"], ["news"])
-  assert.equal(spans[1]?.attributes["onward.stream.label"], "events")
-  assert.equal(spans[1]?.attributes["onward.stream.reason"], "client")
+  assert.equal(spans[1]?.attributes["error.type"], "too_many_connections_for_key")
+  assert.deepEqual(spans[2]?.attributes["onward.stream.topics"], ["news"])
+  assert.equal(spans[2]?.attributes["onward.stream.label"], "events")
+  assert.equal(spans[2]?.attributes["onward.stream.reason"], "client")
+  const lines = hub.printed().matchAll(/^\{"time".*$/gm)
+  const logged = Array.from(lines, ([line]) => JSON.parse(line) as Record<string, unknown>)
+  for (const text of ["POST /publish 200", "GET /events?topic=news 429", "(too_many_connections_for_key)"]) {
+    const line = logged.find(({ msg }) => String(msg).endsWith(text))
+    assert.deepEqual([line?.["trace_id"], line?.["span_id"]], [TRACE, CALLER], text)
+  }
 })
 
 test("without an SDK, tracing warns at the start and the hub works", async (t) => {
