@@ -81,7 +81,13 @@ export async function testServer(
   }
   const read = (changed: object): Config => parseConfig(JSON.parse(JSON.stringify({ ...tree, ...changed })) as object)
   const config = read({})
-  const logger: Logger = { log() {}, report: (error) => errors.push(error), prints: () => false, setLevel() {}, addFields() {} }
+  const logger: Logger = {
+    log() {},
+    report: (error) => errors.push(error),
+    prints: () => false,
+    setLevel() {},
+    addFields() {},
+  }
   const server = await startServer(
     {
       ...config,

@@ -199,7 +199,10 @@ test("a run is a span of the trace in which it was started, without its id", asy
   const job = spans.find(({ name }) => name === "job")
   assert.deepEqual([first?.spanContext().traceId, first?.parentSpanContext?.spanId], [TRACE, CALLER])
   assert.equal(second?.parentSpanContext?.spanId, job?.spanContext().spanId)
-  assert.deepEqual(first?.events.map(({ name }) => name), ["first_text"])
+  assert.deepEqual(
+    first?.events.map(({ name }) => name),
+    ["first_text"],
+  )
   assert.equal(first?.attributes["onward.run.status"], "completed")
   assert.equal(second?.status.code, api.SpanStatusCode.ERROR)
   const reported = JSON.stringify(spans.filter(({ name }) => name === "run").map(({ attributes }) => attributes))
