@@ -35,7 +35,7 @@ export class Batch {
     this.#last = last
     this.#firsts = firsts
     this.#before = before
-    this.chars = (before?.chars ?? 0) + sizeOf(last)
+    this.chars = (before?.chars ?? 0) + sizeOf(last.entry)
     this.hasPrivate = before?.hasPrivate === true || last.entry.private === true
   }
 

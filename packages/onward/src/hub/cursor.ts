@@ -8,9 +8,10 @@ import { quietEnough, TICK_MS, type Beating } from "../timer-wheel.ts"
 import type { Audience, Listener } from "./audience.ts"
 import type { CursorOptions } from "./cursor-options.ts"
 import { reconnectLater, comment, end, gap } from "./control.ts"
-import { Follower, type Receiver } from "./follower.ts"
+import type { Part } from "./batch.ts"
+import { Follower, type PartReceiver, type Receiver } from "./follower.ts"
 import type { HubContext } from "./hub-context.ts"
-import type { KeptEntry } from "./kept-entry.ts"
+import type { KeptEntry, TextFormat } from "./kept-entry.ts"
 import type { CloseReason, ObservedStream, StartOutcome } from "./observation.ts"
 import { resolveStart, type ResolvedStart } from "./resolve-start.ts"
 import type { StartPoint, UnknownId } from "./start-point.ts"
@@ -29,7 +30,7 @@ export interface CursorOwner {
  * One connection: a follower's receiver that writes to a sink. Live, the fan-out writes for it. When its sink is full it stops being live,
  * and catches up when there is room: nothing is queued.
  */
-export class Cursor implements Listener, SinkOwner, Beating, Receiver, LatestReceiver {
+export class Cursor implements Listener, SinkOwner, Beating, Receiver, PartReceiver, LatestReceiver {
   slot = 0
   readonly id: number
   readonly label: string | undefined
@@ -152,12 +153,34 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver, LatestRec
     this.#started("exact")
     const { wanted, isLast } = wantedOf(this.audience, entries)
     if (wanted.length === 0 && !isLast) return true
-    this.#shown = wanted.at(-1)?.entry.position ?? this.#shown
-    this.#sentEntries += wanted.length
-    this.#context.observe?.({ type: "replayed", ...this.observed, entries: wanted.length, source })
-    const hasRoom = this.#write(new Frame(wanted.reduce((text, kept) => text + kept.textIn(this.audience.format), "")))
+    const frame = new Frame(wanted.reduce((text, kept) => text + kept.textIn(this.audience.format), ""))
+    const hasRoom = this.#replay(
+      { frame, end: wanted.at(-1)?.entry.position ?? this.#shown, count: wanted.length },
+      source,
+    )
     if (isLast) this.finish()
     return hasRoom
+  }
+
+  /** Unless it has a filter or an end of its own. */
+  get parts(): PartReceiver | undefined {
+    return this.audience.until || this.audience.filter ? undefined : this
+  }
+
+  get format(): TextFormat {
+    return this.audience.format
+  }
+
+  onPart(part: Part): boolean {
+    this.#started("exact")
+    return this.#replay(part, "log")
+  }
+
+  #replay({ frame, end, count }: Part, source: "window" | "log"): boolean {
+    this.#shown = end
+    this.#sentEntries += count
+    this.#context.observe?.({ type: "replayed", ...this.observed, entries: count, source })
+    return this.#write(frame)
   }
 
   onLost({ reason, to }: Loss, from: string): boolean {

@@ -1,15 +1,9 @@
-import {
-  formatPosition,
-  inSameEpoch,
-  parsePosition,
-  type Log,
-  type Loss,
-  type Page,
-  type ReadQuery,
-} from "../log/index.ts"
+import { formatPosition, inSameEpoch, parsePosition, type Loss, type Page, type ReadQuery } from "../log/index.ts"
 import type { Position } from "../message.ts"
 import type { ReaderContext, TailWaiter } from "./hub-context.ts"
-import { KeptEntry, PART_CHARS, sizeOf, slices } from "./kept-entry.ts"
+import type { Part } from "./batch.ts"
+import { EncodedSlice, encodedSlices } from "./encoded-slice.ts"
+import { KeptEntry, PART_CHARS, sizeOf, slices, type TextFormat } from "./kept-entry.ts"
 import { LossTracker, type TrackedStart } from "./loss-tracker.ts"
 import type { Reader } from "./window.ts"
 
@@ -23,6 +17,8 @@ const BEHIND_MS = 50
 export interface Receiver {
   /** Takes all of `entries`, which were read from `source`. False when it has no room for more: the follower pauses until `resume`. */
   onEntries(entries: readonly KeptEntry[], source: "window" | "log"): boolean
+  /** Absent when it takes entries only. */
+  readonly parts?: PartReceiver | undefined
   /**
    * Entries after `from` (an id or a position) and up to `loss.to` are lost; each loss is reported once, before the entries after it.
    * False as for `onEntries`.
@@ -37,6 +33,13 @@ export interface Receiver {
   onEnd(): void
   /** A read failed. The follower repeats it. */
   onError?(error: unknown): void
+}
+
+/** A receiver that sends everything on its exact topics, so that its text can be encoded once for all that read the same. */
+export interface PartReceiver {
+  readonly format: TextFormat
+  /** As `onEntries`, for entries of the log. */
+  onPart(part: Part): boolean
 }
 
 /** Where a follower starts. */
@@ -143,7 +146,7 @@ export class Follower implements TailWaiter {
   }
 
   async #readLog(): Promise<void> {
-    const { log, tail, turns, clock, sharedAnswers } = this.#context
+    const { tail, turns, clock } = this.#context
     const { hasPatterns } = this.#selection
     const after = this.#position
     const { hasMany } = tail
@@ -151,9 +154,11 @@ export class Follower implements TailWaiter {
     const query: ReadQuery = { after, limit: this.#pageSize, ...(!hasPatterns && { topics }) }
     const isFast = clock.monotonic() - this.#askedAt < FAST_MS
     this.#askedAt = clock.monotonic()
-    const read = (query: ReadQuery): Promise<KeptPage> =>
-      sharedAnswers.find(JSON.stringify(query), () => readKept(log, query), charsOf)
-    const page = await this.#ask(() => read(query))
+    // entries on several topics concern readers of the same topic differently
+    const format = hasPatterns || hasMany ? undefined : this.#receiver.parts?.format
+    let page = await this.#ask(() => this.#page(query, format))
+    // a part can hold what the tail has not delivered yet
+    if (page && page.last > tail.position) page = await this.#ask(() => this.#page(query))
     if (!page) return
     // the tail has meanwhile received the first entry of a kind that was not asked for
     if (tail.hasMany !== hasMany) return this.catchUp(after)
@@ -167,15 +172,18 @@ export class Follower implements TailWaiter {
     if (lost && !this.#report(lost)) return
     this.#losses?.hasRead()
     if (this.#position !== after) return this.catchUp(this.#position)
-    const entries = matching.filter(({ entry }) => entry.position <= upTo)
-    this.#pageSize = nextPageSize(this.#pageSize, page.entries)
+    this.#pageSize = nextPageSize(this.#pageSize, page)
     const end = page.next < upTo ? page.next : upTo
     // the store reads the next page while this one is written; an error is reported when the page is needed
-    if (isFast && end > after && end < upTo) read({ ...query, after: end, limit: this.#pageSize }).catch(() => {})
-    for (const slice of slices(entries)) {
+    if (isFast && end > after && end < upTo) {
+      this.#page({ ...query, after: end, limit: this.#pageSize }, format).catch(() => {})
+    }
+    const entries = matching.filter(({ entry }) => entry.position <= upTo)
+    for (const slice of page.encoded ?? slices(entries, ({ entry }) => entry)) {
       if (turns.isOver) await turns.next()
       if (this.#isStopped()) return
-      if (!this.#deliver(slice, slice.at(-1)?.entry.position ?? end, "log")) return
+      const next = slice instanceof EncodedSlice ? slice.end : slice.at(-1)?.entry.position
+      if (!this.#deliver(slice, next ?? end, "log")) return
     }
     if (end > this.#position) this.#position = end
     if (this.#position !== after) return this.catchUp(this.#position)
@@ -183,10 +191,20 @@ export class Follower implements TailWaiter {
     this.#readLater((later) => void clock.after(BEHIND_MS, later))
   }
 
+  /** A page of the log; with `format`, its entries that this selection wants are encoded. */
+  #page(query: ReadQuery, format?: TextFormat): Promise<ReadPage> {
+    const { log, sharedAnswers } = this.#context
+    const read = async (): Promise<ReadPage> => readPageOf(await log.read(query), this.#selection, format)
+    return sharedAnswers.find(JSON.stringify([query, format]), read, charsOf)
+  }
+
   /** Delivers what matches up to `next`. False when the receiver has no room, or has stopped this follower. */
-  #deliver(entries: readonly KeptEntry[], next: Position, source: "window" | "log"): boolean {
+  #deliver(slice: readonly KeptEntry[] | EncodedSlice, next: Position, source: "window" | "log"): boolean {
     this.#position = next
-    const hasRoom = entries.length === 0 || this.#receiver.onEntries(entries, source)
+    const hasRoom =
+      slice instanceof EncodedSlice
+        ? this.#receiver.parts?.onPart(slice.part) !== false
+        : slice.length === 0 || this.#receiver.onEntries(slice, source)
     if (this.#isStopped()) return false
     if (!hasRoom) this.#state = "full"
     return hasRoom
@@ -275,25 +293,35 @@ export class Follower implements TailWaiter {
 /** The position before everything in the epoch of `position`. */
 export const epochStart = (position: Position): Position => formatPosition(parsePosition(position)?.epoch ?? "", 0)
 
-/** A page, whose entries are encoded once for all streams that read it. */
-interface KeptPage extends Page {
+/** A page as streams share it: with its entries, or with those that are wanted on its topics, encoded. */
+interface ReadPage extends Omit<Page, "entries"> {
   readonly kept: readonly KeptEntry[]
+  readonly encoded?: readonly EncodedSlice[]
+  /** Position of the last of the encoded entries. */
+  readonly last: Position
+  readonly count: number
+  readonly chars: number
 }
 
-async function readKept(log: Log, query: ReadQuery): Promise<KeptPage> {
-  const page = await log.read(query)
-  return { ...page, kept: page.entries.map((entry) => new KeptEntry(entry)) }
+function readPageOf({ entries, ...page }: Page, selection: Reader, format?: TextFormat): ReadPage {
+  const count = entries.length
+  const chars = entries.reduce((sum, entry) => sum + sizeOf(entry), 0)
+  if (!format) return { ...page, kept: entries.map((entry) => new KeptEntry(entry)), last: "", count, chars }
+  const encoded = encodedSlices(
+    entries.filter((entry) => selection.wants(entry)),
+    format,
+  )
+  return { ...page, kept: [], encoded, last: encoded.at(-1)?.end ?? "", count, chars }
 }
 
 /** Another stream can read a page a moment later, but not that its position is unknown, or that nothing follows: that changes. */
-function charsOf({ kept, lost }: KeptPage): number | undefined {
-  const isLasting = kept.length > 0 && (!lost || lost.reason === "trimmed")
-  return isLasting ? kept.reduce((sum, each) => sum + sizeOf(each), 0) : undefined
+function charsOf({ count, chars, lost }: ReadPage): number | undefined {
+  const isLasting = count > 0 && (!lost || lost.reason === "trimmed")
+  return isLasting ? chars : undefined
 }
 
 /** As many entries as make a few slices: entries can be large, and many followers can read at once. */
-function nextPageSize(size: number, entries: readonly { readonly data: string }[]): number {
-  const chars = entries.reduce((sum, { data }) => sum + data.length, 1)
-  const fit = Math.ceil((entries.length * 4 * PART_CHARS) / chars)
+function nextPageSize(size: number, { count, chars }: ReadPage): number {
+  const fit = Math.ceil((count * 4 * PART_CHARS) / (chars + 1))
   return Math.max(1, Math.min(MAX_PAGE, size * 2, fit || MAX_PAGE))
 }

@@ -6,7 +6,8 @@ import { outerName, type UnfiledEntry } from "./filing.ts"
  * Event-stream text of an entry (WHATWG HTML section 9.2.5). A checkpoint follows an id that an older entry has, because a client that
  * resumes after that id would continue after the older one.
  */
-function encodeEntry(entry: UnfiledEntry, topic?: string): string {
+export function encodeEntry(entry: UnfiledEntry, format: TextFormat): string {
+  const topic = format === "topic" ? shownTopic(entry) : undefined
   const text = encode({ event: entry.event, topic, retry: entry.retry, id: idOf(entry), data: entry.data })
   return entry.repeatsId ? text + encode({ id: entry.position }) : text
 }
@@ -40,13 +41,11 @@ export class KeptEntry {
   }
 
   textIn(format: TextFormat): string {
-    return format === "plain"
-      ? (this.#text ??= this.#encode())
-      : (this.#topicText ??= this.#encode(shownTopic(this.entry)))
+    return format === "plain" ? (this.#text ??= this.#encode(format)) : (this.#topicText ??= this.#encode(format))
   }
 
-  #encode(topic?: string): string {
-    const text = encodeEntry(this.entry, topic)
+  #encode(format: TextFormat): string {
+    const text = encodeEntry(this.entry, format)
     if (this.#count) this.#count.chars += text.length
     return text
   }
@@ -75,16 +74,16 @@ const FRAMING_CHARS = 64
 export const PART_CHARS = 65_536
 
 /** About how many characters the text of an entry has; it need not be encoded for that. */
-export const sizeOf = ({ entry }: KeptEntry): number => entry.data.length + FRAMING_CHARS
+export const sizeOf = ({ data }: Entry): number => data.length + FRAMING_CHARS
 
-/** Cuts entries into slices of about {@link PART_CHARS} of text, at least one entry each. */
-export function* slices(entries: readonly KeptEntry[]): Generator<readonly KeptEntry[]> {
+/** Cuts items into slices of about {@link PART_CHARS} of text, at least one item each. */
+export function* slices<Item>(items: readonly Item[], entryOf: (item: Item) => Entry): Generator<readonly Item[]> {
   let from = 0
   let size = 0
-  for (let i = 0; i < entries.length; i++) {
-    size += sizeOf(entries[i] as KeptEntry)
-    if (size < PART_CHARS && i < entries.length - 1) continue
-    yield entries.slice(from, i + 1)
+  for (let i = 0; i < items.length; i++) {
+    size += sizeOf(entryOf(items[i] as Item))
+    if (size < PART_CHARS && i < items.length - 1) continue
+    yield items.slice(from, i + 1)
     from = i + 1
     size = 0
   }

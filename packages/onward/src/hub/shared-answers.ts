@@ -6,7 +6,8 @@ const KEPT_MS = 1_000
 const MAX_CHARS = 4_194_304
 
 interface Question {
-  readonly answer: Promise<unknown>
+  /** Undefined when it is dropped. */
+  answer: Promise<unknown> | undefined
   /** Undefined until the answer is there. */
   chars?: number
 }
@@ -54,10 +55,11 @@ export class SharedAnswers {
   #keep(question: Question, chars: number): void {
     question.chars = chars
     this.#chars += chars
-    for (const [key, { chars: each }] of this.#questions) {
+    for (const [key, question] of this.#questions) {
+      const { chars: each } = question
       if (this.#chars <= MAX_CHARS) break
       if (each === undefined) continue
-      this.#questions.delete(key)
+      this.#drop(key, question)
       this.#chars -= each
     }
     this.#cancel ??= this.#clock.after(KEPT_MS, () => this.forget())
@@ -67,7 +69,14 @@ export class SharedAnswers {
   forget(): void {
     this.#cancel?.()
     this.#cancel = undefined
+    for (const [key, question] of this.#questions) this.#drop(key, question)
     this.#questions = new Map()
     this.#chars = 0
+  }
+
+  /** Without the reference, the answer is young garbage: a map that has grown keeps its earlier tables alive until the next full collection. */
+  #drop(key: string, question: Question): void {
+    this.#questions.delete(key)
+    question.answer = undefined
   }
 }

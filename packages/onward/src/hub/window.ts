@@ -172,7 +172,7 @@ export class Window {
       const { entry } = kept
       if (entry.topic !== "" && reader.wants(entry)) {
         entries.push(kept)
-        chars += sizeOf(kept)
+        chars += sizeOf(entry)
         if (chars >= maxChars) return { entries, next: entry.position }
       }
       looked += 1 + (entry.also?.length ?? 0)

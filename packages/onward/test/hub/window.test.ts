@@ -71,7 +71,7 @@ class NaiveWindow {
     for (const entry of this.kept) {
       if (entry.position <= after || !wants(entry)) continue
       entries.push(entry)
-      chars += sizeOf(new KeptEntry(entry))
+      chars += sizeOf(entry)
       if (chars >= maxChars) return { entries, next: entry.position }
     }
     return { entries, next: this.end }

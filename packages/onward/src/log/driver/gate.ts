@@ -25,12 +25,14 @@ export const closedError = (): OnwardError => new OnwardError("log_closed", "The
 
 /** Creates a gate, which implements the rules of `Log.close`: run each call of the log through it. */
 export function createGate(): Gate {
-  const pending = new Set<Promise<unknown>>()
+  // a number, not a set of promises: a set that is often changed keeps what it held alive, pages included, until the next full collection
+  let pending = 0
+  const settled = Promise.withResolvers<void>()
   let closing: Promise<void> | undefined
 
   async function close({ stop, free }: CloseSteps): Promise<void> {
     stop?.()
-    await Promise.allSettled(pending)
+    if (pending > 0) await settled.promise
     await free?.()
   }
 
@@ -40,12 +42,12 @@ export function createGate(): Gate {
     },
     async call(run) {
       if (closing) throw closedError()
-      const running = run()
-      pending.add(running)
+      pending++
       try {
-        return await running
+        return await run()
       } finally {
-        pending.delete(running)
+        pending--
+        if (closing && pending === 0) settled.resolve()
       }
     },
     close: (steps) => (closing ??= close(steps)),

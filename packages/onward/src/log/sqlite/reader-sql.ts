@@ -16,6 +16,10 @@ const sql = (text: (column: string) => string) => ({
   chosen: `
     SELECT ${columns(text)}
     FROM json_each(?) CROSS JOIN entries ON sequence = value CROSS JOIN topics ON topics.id = entries.topic`,
+  /** Of one segment and one topic. */
+  pageOf: `
+    SELECT ${columns(text, "?")} FROM entries
+    WHERE ${SEGMENT} = ? AND entries.topic = ? AND sequence > ? ORDER BY sequence LIMIT ?`,
   /** Of one segment and some topics. */
   oldestOf: `
     SELECT sequence FROM entries
@@ -34,8 +38,8 @@ const sql = (text: (column: string) => string) => ({
     WHERE entries.id = ? LIMIT ?`,
 })
 
-const columns = (text: (column: string) => string): string => `
-  entries.sequence, topics.name AS topic, entries.time, entries.size, entries.retry,
+const columns = (text: (column: string) => string, topic = "topics.name"): string => `
+  entries.sequence, ${topic} AS topic, entries.time, entries.size, entries.retry,
   ${["event", "id", "key", "data"].map((column) => `${text(`entries.${column}`)} AS ${column}`).join(", ")}`
 
 export type ReaderSql = Readonly<Record<keyof ReturnType<typeof sql>, StatementSync>>
@@ -50,7 +54,7 @@ export interface LogState {
 /** Bytes if this version of Node cannot read text with NUL. */
 type Text = string | Uint8Array
 
-/** The columns of `page` and `chosen`. */
+/** The columns of `page`, `pageOf` and `chosen`. */
 export type Row = readonly [
   sequence: number,
   topic: string,

@@ -32,17 +32,25 @@ export interface LookBack {
   readonly left: number
 }
 
+/** Rows that are read as they are needed. The search is complete up to and including `upTo`, which is known after the last of them. */
+interface Found {
+  rows: Iterable<Row>
+  upTo: number
+}
+
 /** Reads on this thread. Each call is one short read transaction, and throws the errors of SQLite. */
 export class Reader {
   readonly #epoch: string
   readonly #sql: ReaderSql
   readonly #pageRows: ReturnType<typeof rowsOf>
+  readonly #topicRows: ReturnType<typeof rowsOf>
   readonly #chosenRows: ReturnType<typeof rowsOf>
 
   constructor(database: DatabaseSync, epoch: string) {
     this.#epoch = epoch
     this.#sql = prepareReaderSql(database)
     this.#pageRows = rowsOf(this.#sql.page)
+    this.#topicRows = rowsOf(this.#sql.pageOf)
     this.#chosenRows = rowsOf(this.#sql.chosen)
   }
 
@@ -106,17 +114,19 @@ export class Reader {
 
   #page(from: number, log: LogState, topics: readonly string[] | undefined, limit: number): Page {
     if (from === log.last) return { entries: [], next: this.#position(from) }
-    const chosen = topics && this.#chosen(from, log, topics, limit)
+    const found: Found = topics
+      ? this.#chosen(from, log, topics, limit)
+      : { rows: this.#steps(from, limit), upTo: log.last }
     const entries: Entry[] = []
     let bytes = 0
-    for (const row of chosen ? this.#stepsOf(chosen.sequences) : this.#steps(from, limit)) {
+    for (const row of found.rows) {
       entries.push(entryOf(row, this.#position(row[0])))
       bytes += row[3]
       if (bytes >= PAGE_BYTES) break
     }
     const newest = entries.at(-1)
     const isFull = entries.length === limit || bytes >= PAGE_BYTES
-    return { entries, next: newest && isFull ? newest.position : this.#position(chosen?.upTo ?? log.last) }
+    return { entries, next: newest && isFull ? newest.position : this.#position(found.upTo) }
   }
 
   /** At most `limit` rows after a sequence number, in steps: all rows of a step are in memory, and each can have a megabyte. */
@@ -146,17 +156,40 @@ export class Reader {
     }
   }
 
-  /** The first `limit` entries on these topics. The search is complete up to and including `upTo`. */
-  #chosen(
-    from: number,
-    log: LogState,
-    topics: readonly string[],
-    limit: number,
-  ): { sequences: number[]; upTo: number } {
-    const { ids } = this.#kept(topics)
+  /** The first `limit` entries on these topics. */
+  #chosen(from: number, log: LogState, topics: readonly string[], limit: number): Found {
+    const { ids, names } = this.#kept(topics)
+    const found: Found = { rows: [], upTo: log.last }
+    const [id, ...others] = ids
+    if (id === undefined) return found
+    if (others.length === 0) found.rows = this.#stepsOfTopic(from, log, id, names[0] as string, limit, found)
+    else found.rows = this.#stepsOf(this.#sequencesOf(from, log, ids, limit, found))
+    return found
+  }
+
+  /** One topic needs no search for sequence numbers before that for rows. */
+  *#stepsOfTopic(from: number, log: LogState, id: number, name: string, limit: number, found: Found): Generator<Row> {
+    const end = segmentOf(log.last)
+    let after = from
+    let segment = segmentOf(Math.max(from, this.#first(log)) + 1)
+    for (let left = limit, step = FIRST_STEP, seeks = 0; left > 0 && segment <= end; seeks++) {
+      if (seeks >= PAGE_SEEKS) return void (found.upTo = endOfSegment(segment - 1))
+      const count = Math.min(step, left)
+      const rows = this.#topicRows(name, segment, id, after, count)
+      yield* rows
+      left -= rows.length
+      if (rows.length < count) segment++
+      const last = rows.at(-1)
+      if (!last) continue
+      after = last[0]
+      step = nextStep(rows)
+    }
+  }
+
+  /** The sequence numbers of the first `limit` entries on these topics. */
+  #sequencesOf(from: number, log: LogState, ids: readonly number[], limit: number, found: Found): number[] {
     const sequences: number[] = []
     const end = segmentOf(log.last)
-    if (ids.length === 0) return { sequences, upTo: log.last }
     const wanted = JSON.stringify(ids)
     let segment = segmentOf(Math.max(from, this.#first(log)) + 1)
     for (let seeks = ids.length; segment <= end; segment++, seeks += ids.length) {
@@ -164,22 +197,27 @@ export class Reader {
         sequences.push(sequence as number)
       }
       if (sequences.length >= limit) break
-      if (seeks >= PAGE_SEEKS && segment < end) return { sequences, upTo: endOfSegment(segment) }
+      if (seeks >= PAGE_SEEKS && segment < end) {
+        found.upTo = endOfSegment(segment)
+        break
+      }
     }
-    return { sequences, upTo: log.last }
+    return sequences
   }
 
   /** The topics that have entries, and the number of their entries. */
-  #kept(topics: readonly string[]): { ids: number[]; count: number } {
+  #kept(topics: readonly string[]): { ids: number[]; names: string[]; count: number } {
     const ids: number[] = []
+    const names: string[] = []
     let count = 0
     for (const topic of new Set(topics)) {
       const row = this.#sql.topic.get(topic)
       if (!row || row["count"] === 0) continue
       ids.push(row["id"] as number)
+      names.push(topic)
       count += row["count"] as number
     }
-    return { ids, count }
+    return { ids, names, count }
   }
 
   /** The newest removed sequence number of each named topic, or of all topics. */
