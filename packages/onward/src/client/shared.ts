@@ -36,6 +36,8 @@ interface SharedPosition {
   readonly n: number
   /** The last event id up to here. */
   readonly id: string
+  /** The id of the last event; `id` can be that of a later checkpoint. */
+  readonly eventId: string
   /** Whether the last event is a gap. It has no id, so a tab with the same id may not have received it. */
   readonly isGap: boolean
 }
@@ -48,8 +50,8 @@ type State =
   | (Pick<OnwardError, "code" | "message" | "status"> & { readonly delay?: number | undefined })
 
 type Message =
-  /** From the leader: the next events, and the position after them. */
-  | { readonly position: SharedPosition; readonly events: readonly ParsedEvent[] }
+  /** From the leader: the next events, the position after them, and the id of the event before them. */
+  | { readonly position: SharedPosition; readonly before: string; readonly events: readonly ParsedEvent[] }
   /** The leader's answer to `ask`: its position, and the newest events before it. */
   | { readonly position: SharedPosition; readonly replay: readonly ParsedEvent[] }
   | { readonly state: State }
@@ -77,11 +79,11 @@ export function createSharedConnection(
 ): Connection {
   const { clock, owner } = setting
   // with the version of the messages, because old and new tabs exist side by side after a deploy
-  const name = `onward/1:${channel ?? setting.url}`
+  const name = `onward/2:${channel ?? setting.url}`
   const broadcast = new BroadcastChannel(name)
   let role: "joining" | "following" | "alone" | "leading" = "joining"
   /** This tab's position; while it reads alone, that of the others. */
-  let position: SharedPosition = { series: "", n: 0, id: setting.lastEventId, isGap: false }
+  let position: SharedPosition = { series: "", n: 0, id: setting.lastEventId, eventId: "", isGap: false }
   let state: State = "connecting"
   /** This tab's connection, while it leads or reads alone. */
   let own: Connection | undefined
@@ -92,6 +94,12 @@ export function createSharedConnection(
   const newest: ParsedEvent[] = []
   /** Whether the last event of this tab was a gap. */
   let isGap = false
+  /**
+   * Whether events are being taken. If a script begins when it is set, the one before was stopped: when the process of a closed tab ends, Firefox
+   * stops the script that is running, at any place, but still runs later ones, such as listeners of `pagehide`. What the tab knows can be wrong then,
+   * so it says nothing to the others.
+   */
+  let isTaking = false
   let isOver = false
   let stopAsking: (() => void) | undefined
   let stopAnswerTimer: (() => void) | undefined
@@ -103,20 +111,27 @@ export function createSharedConnection(
       stopAnswerTimer?.()
       // a leader that did not follow, or has no id to resume after, starts to count
       if (role !== "following" || position.id === "")
-        position = { series: crypto.randomUUID(), n: 0, id: own?.lastEventId ?? position.id, isGap }
+        position = {
+          series: crypto.randomUUID(),
+          n: 0,
+          id: recent.at(-1) ?? own?.lastEventId ?? position.id,
+          eventId: "",
+          isGap,
+        }
       role = "leading"
       if (!own) open()
     },
     () => {
-      flush()
-      closeOwn()
       role = "following"
+      closeOwn()
       election.stand()
       askLeader()
     },
   )
 
-  const post = (message: Message): void => broadcast.postMessage(message)
+  const post = (message: Message): void => {
+    if (!isOver) broadcast.postMessage(message)
+  }
 
   function open(): void {
     const created = (own = setting.make(position.id, ownOwner))
@@ -157,10 +172,12 @@ export function createSharedConnection(
     },
     onReconnecting(error, delay) {
       flush()
+      isTaking = false
       setState(plain(error, delay))
       owner.onReconnecting(error, delay)
     },
     onEvent(event) {
+      isTaking = true
       if (role === "leading") {
         // a tab that is ahead has counted the events that this leader lost
         if (event.event === "stream.gap") flush(crypto.randomUUID())
@@ -175,9 +192,12 @@ export function createSharedConnection(
       }
       deliver(event)
       if (event.id === position.id) rejoin()
+      // it follows again, and takes nothing more from its own connection
+      if (!own) isTaking = false
     },
     room() {
       flush()
+      isTaking = false
       stepDown()
       return role === "leading" && setting.waiting() < maxWaiting ? undefined : owner.room?.()
     },
@@ -188,20 +208,20 @@ export function createSharedConnection(
     if (role !== "leading" || !own) return
     const n = position.n + batch.length
     if (n > position.n || own.lastEventId !== position.id || series) {
-      position = { ...position, n, id: own.lastEventId, isGap }
-      post({ position, events: batch })
+      const before = position.eventId
+      position = { ...position, n, id: own.lastEventId, eventId: batch.at(-1)?.id ?? before, isGap }
+      post({ position, before, events: batch })
       batch = []
     }
     if (!series) return
     position = { ...position, series }
-    post({ position, events: [] })
+    post({ position, before: position.eventId, events: [] })
   }
 
   function onMessage(message: Message): void {
     if ("ask" in message) {
-      flush()
       stepDown()
-      if (role !== "leading") return
+      if (role !== "leading" || isTaking) return
       post({ position, replay: newest })
       post({ state })
       return
@@ -216,22 +236,27 @@ export function createSharedConnection(
     } else if ("replay" in message) {
       if (role === "joining" && position.id === "") {
         role = "following"
-        position = leaders
-        deliverAll(replay > 0 ? message.replay.slice(-replay) : [])
+        take(leaders, replay > 0 ? message.replay.slice(-replay) : [])
       } else followLeader(leaders)
     } else if (role === "following" && leaders.series === position.series) {
-      const newCount = leaders.n - position.n
-      if (newCount > message.events.length) readAlone(leaders)
-      else if (newCount >= 0) {
-        position = leaders
-        deliverAll(message.events.slice(message.events.length - newCount))
+      const { before, events } = message
+      /** Number of these events that this tab has received; if it is ahead, more than there are. */
+      const known = events.length - (leaders.n - position.n)
+      // leaders number events differently if the server sent some of them an event without an id
+      const isOther = known <= events.length && (events[known - 1]?.id ?? before) !== position.eventId
+      if (known < 0 || isOther) readAlone(leaders)
+      else if (known <= events.length) {
+        take(leaders, events.slice(known))
         if (setting.waiting() > maxWaiting && !isOver) readAlone(leaders)
       }
     } else if (role === "following") followLeader(leaders)
   }
 
-  function deliverAll(events: readonly ParsedEvent[]): void {
+  function take(next: SharedPosition, events: readonly ParsedEvent[]): void {
+    isTaking = true
+    position = next
     for (const event of events) if (!isOver) deliver(event)
+    isTaking = false
   }
 
   function deliver(event: ParsedEvent): void {
@@ -243,7 +268,8 @@ export function createSharedConnection(
   /** Follows the leader if this tab has received all events up to the leader's position; otherwise reads alone. */
   function followLeader(leaders: SharedPosition): void {
     const isSameSeries = leaders.series === position.series
-    if (isSameSeries ? leaders.n > position.n : leaders.isGap || leaders.id !== position.id) readAlone(leaders)
+    const isBehind = leaders.n > position.n || (leaders.n === position.n && leaders.eventId !== position.eventId)
+    if (isSameSeries ? isBehind : leaders.isGap || leaders.id !== position.id) readAlone(leaders)
     else {
       role = "following"
       if (!isSameSeries) position = leaders
@@ -271,7 +297,9 @@ export function createSharedConnection(
     if (role !== "alone" || position.isGap || position.id === "") return
     const at = recent.lastIndexOf(position.id)
     if (at === -1) return
-    position = { ...position, n: position.n + recent.length - 1 - at, id: recent.at(-1) as string }
+    const ahead = recent.length - 1 - at
+    const id = recent.at(-1) as string
+    position = { ...position, n: position.n + ahead, id, eventId: ahead > 0 ? id : position.eventId }
     closeOwn()
     role = "following"
   }
@@ -315,7 +343,6 @@ export function createSharedConnection(
     close() {
       if (isOver) return
       isOver = true
-      flush()
       stopAsking?.()
       stopAnswerTimer?.()
       position = { ...position, id: own?.lastEventId ?? position.id }

@@ -12,7 +12,7 @@ function browse(t: TestContext) {
   const chance = new Chance(1)
   const browser = new Browser(chance)
   t.after(browser.install())
-  const server = new Server(chance)
+  const server = new Server(chance, browser)
   server.isCalm = true
   const readers: { isBusy: boolean; readonly got: string[]; takeAll(): void }[] = []
 

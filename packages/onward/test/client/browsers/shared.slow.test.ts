@@ -15,12 +15,9 @@ for (const engine of ENGINES) {
   test(`tabs that share one connection, in ${engine}`, { skip: missing(engine) }, async (t) => {
     const browser = await openSharedBrowser(engine, t)
 
-    // in Firefox a busy machine can make it fail, so it is in shared.long.test.ts
-    if (engine !== "firefox") {
-      await t.test("eight tabs have one connection, and receive every event once, with any tab as leader", (t) =>
-        changeLeaders(browser, t),
-      )
-    }
+    await t.test("eight tabs have one connection, and receive every event once, with any tab as leader", (t) =>
+      changeLeaders(browser, t),
+    )
 
     await t.test("a tab that joins later receives the newest events that it requests, and later ones", async (t) => {
       const site = await servePage(t)

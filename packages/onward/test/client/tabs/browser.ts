@@ -4,6 +4,9 @@ import type { Chance } from "../../hub/simulation/chance.ts"
 
 type Task = () => void
 
+/** Thrown where a script is stopped. */
+const STOPPED = new Error("The script was stopped.")
+
 /** A tab: whatever reaches it waits in line, by where it came from, until the tab gets to run. */
 export class Tab {
   readonly name: string
@@ -11,6 +14,11 @@ export class Tab {
   readonly channels = new Set<Channel>()
   readonly timers = new Set<{ readonly at: number; readonly run: Task }>()
   isFrozen = false
+  /**
+   * It is closed, and so is its process. Firefox then stops the script that is running, at any place, but still runs later ones
+   * (`dom.abort_script_on_child_shutdown`).
+   */
+  isEnding = false
   isDead = false
 
   constructor(name: string) {
@@ -44,6 +52,7 @@ export class Browser {
   #holder: Request | undefined
   #waiting: Request[] = []
   #names = 0
+  #canStop = false
 
   constructor(chance: Chance) {
     this.#chance = chance
@@ -56,9 +65,22 @@ export class Browser {
   /** Runs code as a script of `tab`, and all that follows at once. */
   async run(tab: Tab, code: Task): Promise<void> {
     this.#current = tab
-    code()
+    this.#canStop = tab.isEnding
+    try {
+      code()
+    } catch (error) {
+      if (error !== STOPPED) throw error
+    }
+    this.#canStop = false
     await turn()
     this.#current = undefined
+  }
+
+  /** A place where the script of a tab that ends can be stopped. */
+  mayStop(): void {
+    if (!this.#canStop || !this.#chance.percent(20)) return
+    this.#canStop = false
+    throw STOPPED
   }
 
   get #tab(): Tab {
@@ -213,6 +235,7 @@ class Channel {
   }
 
   postMessage(message: unknown): void {
+    this.#browser.mayStop()
     for (const { channels } of this.#browser.living) {
       for (const other of channels) {
         if (other === this || other.#isClosed || other.#name !== this.#name) continue
@@ -220,6 +243,7 @@ class Channel {
         other.#tab.queue(this, () => other.#isClosed || other.onmessage?.({ data }))
       }
     }
+    this.#browser.mayStop()
   }
 
   close(): void {

@@ -1,7 +1,7 @@
 import type { Connection, ConnectionOwner } from "../../../src/client/connection.ts"
 import { OnwardError } from "../../../src/errors.ts"
 import type { Chance } from "../../hub/simulation/chance.ts"
-import type { Tab } from "./browser.ts"
+import type { Browser, Tab } from "./browser.ts"
 
 /** A log that keeps its newest entries, of which half are for others; ids are places in it. */
 export class Server {
@@ -11,13 +11,17 @@ export class Server {
   first = 0
   readonly open = new Set<SimulatedConnection>()
   readonly #chance: Chance
+  readonly #browser: Browser
 
-  constructor(chance: Chance) {
+  constructor(chance: Chance, browser: Browser) {
     this.#chance = chance
+    this.#browser = browser
   }
 
   /** No connection is cut any more. */
   isCalm = false
+  /** Whether a connection can get events that no other one gets. They have no id of their own, so no connection resumes with them. */
+  hasExtras = false
 
   publish(percent = 70): void {
     this.end++
@@ -30,7 +34,7 @@ export class Server {
   }
 
   connect(tab: Tab, lastEventId: string, owner: ConnectionOwner): Connection {
-    return new SimulatedConnection(this, this.#chance, { tab, lastEventId, owner })
+    return new SimulatedConnection(this, this.#chance, this.#browser, { tab, lastEventId, owner })
   }
 }
 
@@ -42,6 +46,7 @@ class SimulatedConnection implements Connection {
   readonly #server: Server
   readonly #chance: Chance
   readonly #owner: ConnectionOwner
+  readonly #browser: Browser
   #isOver = false
   #isBusy = false
   #isOpen = false
@@ -52,6 +57,7 @@ class SimulatedConnection implements Connection {
   constructor(
     server: Server,
     chance: Chance,
+    browser: Browser,
     { tab, lastEventId, owner }: { tab: Tab; lastEventId: string; owner: ConnectionOwner },
   ) {
     this.#server = server
@@ -59,6 +65,7 @@ class SimulatedConnection implements Connection {
     this.tab = tab
     this.lastEventId = lastEventId
     this.#owner = owner
+    this.#browser = browser
   }
 
   run(): Promise<void> {
@@ -67,15 +74,13 @@ class SimulatedConnection implements Connection {
     return new Promise((resolve, reject) => (this.#settle = { resolve, reject }))
   }
 
-  /** Something comes, or the connection is cut; as a task of its tab. */
+  /** Something comes, or the connection is cut; as a task of its tab. If its script is stopped, nothing is read any more. */
   advance(): void {
     if (this.#isBusy || this.#isOver) return
     this.#isBusy = true
     this.tab.queue(this, () => {
-      this.#isBusy = false
       if (this.#isOver) return
-      if (!this.#isOpen) this.#begin()
-      else if (!this.#server.isCalm && this.#chance.percent(3)) this.#cut()
+      if (this.#isOpen && !this.#server.isCalm && this.#chance.percent(3)) this.#cut()
       else this.#read()
     })
   }
@@ -93,22 +98,32 @@ class SimulatedConnection implements Connection {
   }
 
   #read(): void {
+    if (this.#isOpen) this.#take()
+    else this.#begin()
+    if (this.#isOver) return
+    this.#browser.mayStop()
+    const room = this.#owner.room?.()
+    this.#browser.mayStop()
+    if (room) void room.then(() => (this.#isBusy = false))
+    else this.#isBusy = false
+  }
+
+  #take(): void {
     const from = this.#start ?? Number(this.lastEventId)
     let count = this.#chance.below(6)
+    if (this.#server.hasExtras && this.#chance.percent(10))
+      this.#owner.onEvent({ event: "extra", data: "", id: this.lastEventId })
     for (const place of this.#server.ours) {
       if (place <= from || this.#isOver || count-- <= 0) continue
       this.#start = undefined
       this.lastEventId = String(place)
+      this.#browser.mayStop()
       this.#owner.onEvent({ event: "message", data: String(place), id: this.lastEventId })
     }
     if (this.#isOver) return
     const newest = this.#server.ours.at(-1) ?? 0
     if (this.#chance.percent(10) && Number(this.lastEventId) >= newest && this.lastEventId !== "")
       this.lastEventId = String(this.#server.end)
-    const room = this.#owner.room?.()
-    if (!room) return
-    this.#isBusy = true
-    void room.then(() => (this.#isBusy = false))
   }
 
   #cut(): void {
@@ -117,12 +132,15 @@ class SimulatedConnection implements Connection {
     if (this.#chance.percent(30)) this.#owner.onEvent({ event: "stream.error", data: "{}", id: this.lastEventId })
     if (this.#isOver) return
     this.#owner.onReconnecting(new OnwardError("network_error", "cut", { status: 0 }), 0)
+    this.#isBusy = false
   }
 
   close(): void {
+    this.#browser.mayStop()
     this.#isOver = true
     this.#server.open.delete(this)
     this.#settle?.resolve()
+    this.#browser.mayStop()
   }
 
   wake(): void {}

@@ -28,7 +28,8 @@ const TABS = 5
 export async function simulate(seed: number): Promise<Outcome> {
   const chance = new Chance(seed)
   const browser = new Browser(chance)
-  const server = new Server(chance)
+  const server = new Server(chance, browser)
+  server.hasExtras = chance.percent(50)
   const uninstall = browser.install()
   const readers: Reader[] = []
   const replay = chance.pick([0, 3])
@@ -43,14 +44,24 @@ export async function simulate(seed: number): Promise<Outcome> {
 
   function read(tab: Tab, lastEventId: string): Reader {
     const got: ParsedEvent[] = []
-    const inbox = createInbox<ParsedEvent>((event) => got.push(event))
+    // what a tab that ends still gets, nobody sees
+    const inbox = createInbox<ParsedEvent>((event) => tab.isEnding || got.push(event))
     const connection = createSharedConnection(
       { replay, maxWaiting: 5 },
       {
         url: "http://simulated/",
         lastEventId,
         clock: browser.clockOf(tab),
-        owner: { onOpen() {}, onReconnecting() {}, onEvent: (event) => inbox.put(event), room: () => inbox.room() },
+        owner: {
+          onOpen() {},
+          onReconnecting() {},
+          onEvent(event) {
+            browser.mayStop()
+            inbox.put(event)
+            browser.mayStop()
+          },
+          room: () => inbox.room(),
+        },
         waiting: () => inbox.size,
         make: (id, owner) => server.connect(tab, id, owner),
       },
@@ -64,7 +75,10 @@ export async function simulate(seed: number): Promise<Outcome> {
       },
       close: () => connection.close(),
     }
-    connection.run().catch((error: Error) => (reader.error = error))
+    connection.run().then(
+      () => connection.close(),
+      (error: Error) => (reader.error = error),
+    )
     return reader
   }
 
@@ -79,7 +93,7 @@ export async function simulate(seed: number): Promise<Outcome> {
       if (!reader.tab.isDead && !reader.tab.isFrozen) await browser.run(reader.tab, reader.take)
     } else if (dice < 940) browser.pass(chance.below(3_000))
     else if (dice < 960 && browser.living.length < TABS) await open()
-    else if (dice < 970 && browser.living.length > 1 && tab) kill(tab)
+    else if (dice < 970 && tab) end(tab)
     else if (dice < 982 && tab) tab.isFrozen = true
     else if (dice < 995 && tab) tab.isFrozen = false
     else if (dice < 998) server.trim()
@@ -90,6 +104,15 @@ export async function simulate(seed: number): Promise<Outcome> {
     connection?.advance()
   }
 
+  /** Crashes a tab, or closes it, which first runs its scripts. */
+  function end(tab: Tab): void {
+    if (!tab.isEnding && browser.living.filter(({ isEnding }) => !isEnding).length === 1) return
+    if (tab.isEnding || chance.percent(30)) return kill(tab)
+    tab.isEnding = true
+    const close = readers.find((reader) => reader.tab === tab)?.close
+    if (close) tab.queue("pagehide", close)
+  }
+
   function kill(tab: Tab): void {
     browser.kill(tab)
     for (const connection of server.open) if (connection.tab === tab) server.open.delete(connection)
@@ -98,6 +121,7 @@ export async function simulate(seed: number): Promise<Outcome> {
   /** Everything goes on until nothing is left to do. */
   async function settle(): Promise<void> {
     server.isCalm = true
+    for (const tab of browser.living) if (tab.isEnding) kill(tab)
     for (const tab of browser.living) tab.isFrozen = false
     for (let round = 0; round < 90; round++) {
       if (round % 6 === 0 && round < 40) server.publish(100)
@@ -126,11 +150,11 @@ export async function simulate(seed: number): Promise<Outcome> {
 
 function check(server: Server, readers: readonly Reader[]): string | undefined {
   for (const { tab, got, error } of readers) {
-    if (error !== undefined) return `${tab.name} failed: ${error.message}`
+    if (error !== undefined && !tab.isEnding) return `${tab.name} failed: ${error.message}`
     let before: number | undefined
     let isGap = false
     for (const { event, id, data } of got) {
-      if (event === "stream.error") continue
+      if (event === "stream.error" || event === "extra") continue
       if (event === "stream.gap") {
         isGap = true
         continue
