@@ -1,14 +1,14 @@
 /** Reads so many answers at once, each by a connection of its own, and tells whether all were whole. */
 import http from "node:http"
-import { TOKENS, tokenOf } from "./tokens.ts"
+import { tokenOf } from "./tokens.ts"
 
-const [port = "", count = ""] = process.argv.slice(2)
-const expected = Array.from({ length: TOKENS }, (_, n) => tokenOf(n)).join("")
+const [port = "", prefix = "", count = "", tokens = ""] = process.argv.slice(2)
+const expected = Array.from({ length: Number(tokens) }, (_, n) => tokenOf(n)).join("")
 
 function read(id: number): Promise<{ isWhole: boolean; frames: number }> {
   return new Promise((resolve, reject) => {
     http
-      .get({ host: "127.0.0.1", port: Number(port), path: `/run-${id}`, agent: false }, (res) => {
+      .get({ host: "127.0.0.1", port: Number(port), path: `/${tokens}/${prefix}-${id}`, agent: false }, (res) => {
         let text = ""
         res.setEncoding("utf8")
         res.on("data", (chunk: string) => (text += chunk))

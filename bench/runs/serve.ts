@@ -7,7 +7,7 @@ import { createRuns, type Format } from "onward/runs"
 import { sqliteLog } from "onward/sqlite"
 import { createClient } from "redis"
 import { createResumableStreamContext } from "resumable-stream"
-import { TICK, TOKENS, tokenOf } from "./tokens.ts"
+import { TICK, tokenOf } from "./tokens.ts"
 
 const [contender = "", place = ""] = process.argv.slice(2)
 
@@ -19,8 +19,8 @@ const ticks = setInterval(() => {
   for (const each of woken) each()
 }, TICK)
 
-async function* tokens(): AsyncGenerator<string> {
-  for (let n = 0; n < TOKENS; n++) {
+async function* tokens(count: number): AsyncGenerator<string> {
+  for (let n = 0; n < count; n++) {
     await new Promise<void>((resolve) => wake.push(resolve))
     yield tokenOf(n)
   }
@@ -38,12 +38,12 @@ const format: Format<string> = {
   writer: () => () => [],
 }
 
-type Handler = (req: http.IncomingMessage, res: http.ServerResponse, id: string) => Promise<void>
+type Handler = (req: http.IncomingMessage, res: http.ServerResponse, id: string, count: number) => Promise<void>
 
 const contenders: Record<string, () => Handler | Promise<Handler>> = {
-  bare: () => async (_req, res) => {
+  bare: () => async (_req, res, _id, count) => {
     res.writeHead(200, { "content-type": "text/event-stream" })
-    for await (const token of tokens()) res.write(block(token))
+    for await (const token of tokens(count)) res.write(block(token))
     res.end()
   },
 
@@ -64,10 +64,10 @@ const contenders: Record<string, () => Handler | Promise<Handler>> = {
     for (const client of [publisher, subscriber]) client.on("error", () => {})
     await Promise.all([publisher.connect(), subscriber.connect()])
     const context = createResumableStreamContext({ waitUntil: null, publisher, subscriber })
-    return async (_req, res, id) => {
+    return async (_req, res, id, count) => {
       res.writeHead(200, { "content-type": "text/event-stream" })
       const stream = await context.resumableStream(id, () => {
-        const iterator = tokens()
+        const iterator = tokens(count)
         return new ReadableStream<string>({
           async pull(controller) {
             const { done, value } = await iterator.next()
@@ -83,8 +83,8 @@ const contenders: Record<string, () => Handler | Promise<Handler>> = {
 }
 
 function runsIn(runs: ReturnType<typeof createRuns<string>>): Handler {
-  return async (req, res, id) => {
-    await runs.start(id, tokens)
+  return async (req, res, id, count) => {
+    await runs.start(id, () => tokens(count))
     sse(req, res, runs.source(id))
   }
 }
@@ -92,7 +92,10 @@ function runsIn(runs: ReturnType<typeof createRuns<string>>): Handler {
 const handler = await contenders[contender]?.()
 if (!handler) throw new TypeError(`contenders: ${Object.keys(contenders).join(", ")}`)
 
-const server = http.createServer((req, res) => void handler(req, res, req.url?.slice(1) ?? ""))
+const server = http.createServer((req, res) => {
+  const [, count = "", id = ""] = (req.url ?? "").split("/")
+  void handler(req, res, id, Number(count))
+})
 server.listen(0, "127.0.0.1", () => console.log(JSON.stringify(server.address())))
 for await (const _ of createInterface({ input: process.stdin })) {
   const { user, system } = process.cpuUsage()

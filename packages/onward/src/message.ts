@@ -51,6 +51,18 @@ export interface Entry extends StoredMessage, Pick<Message, "also" | "private"> 
   readonly time: number
 }
 
+/**
+ * The entry of a stored message. A copy has room for further members, so the most common entries are written member by member: 64 bytes
+ * instead of 104.
+ */
+export function entryOf(message: StoredMessage, position: Position, time: number): Entry {
+  const { topic, event, data, id, idempotencyKey, retry } = message
+  if (event === undefined || id !== undefined || idempotencyKey !== undefined || retry !== undefined) {
+    return { ...message, position, time }
+  }
+  return { topic, event, data, position, time }
+}
+
 /** The SSE `id` of an entry: the publisher's own when there is one that clients can send back, else the position. */
 export const idOf = ({ id, position }: Entry): string => (id === undefined || !isSafe(id) ? position : id)
 

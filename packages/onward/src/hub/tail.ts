@@ -1,7 +1,7 @@
 import { OnwardError } from "../errors.ts"
 import type { Frame } from "../frame.ts"
 import { inSameEpoch, type Appended, type Page } from "../log/index.ts"
-import type { Entry, Position, StoredMessage } from "../message.ts"
+import { entryOf, type Entry, type Position, type StoredMessage } from "../message.ts"
 import { checkpoint } from "./control.ts"
 import { isOnMany, MANY, unfile } from "./filing.ts"
 import { epochStart } from "./follower.ts"
@@ -127,13 +127,13 @@ export class Tail implements TailState {
   appended(messages: readonly StoredMessage[], { positions, previous, time }: Appended): void {
     if (!this.isReady) return
     if (this.#reading || previous !== this.position) return this.wake()
-    for (const [i, message] of messages.entries()) {
+    for (let i = 0; i < messages.length; i++) {
       // the rest of a large batch that many patterns are matched with is read back, in later turns
       if (i > 0 && i % LOOKS === 0 && this.#context.turns.isOver) return this.wake()
       const position = positions[i] as Position
       // a repeat has the position of an earlier entry
       if (position <= this.position) continue
-      const entry = unfile({ ...message, position, time })
+      const entry = unfile(entryOf(messages[i] as StoredMessage, position, time))
       if (this.#context.fanOut.isLarge(entry)) return this.wake()
       this.#arrive(entry)
     }

@@ -2,12 +2,6 @@ import type { Position } from "../message.ts"
 import type { KeptFrame } from "./delta-data.ts"
 import { framesOfDelta } from "./record.ts"
 
-/** The frames of one record. */
-export interface Delta {
-  readonly position: Position
-  readonly frames: readonly KeptFrame[]
-}
-
 /**
  * The producer's frames, by record. There is a record for almost every token of a watched run, so there is no object for it: only its position
  * and its data, whose texts a log in memory keeps too. The data is decoded when frames are requested.
@@ -15,6 +9,8 @@ export interface Delta {
 export class Deltas {
   readonly #positions: Position[] = []
   readonly #data: string[] = []
+  /** The frames of the newest record, which live viewers request at once. */
+  #last: readonly KeptFrame[] = []
 
   get length(): number {
     return this.#positions.length
@@ -25,16 +21,22 @@ export class Deltas {
     return this.#positions.at(-1)
   }
 
-  /** @param data the data of a delta record */
-  add(position: Position, data: string): void {
+  /** Adds the data of a delta record, and the frames in it. */
+  add(position: Position, data: string, frames: readonly KeptFrame[]): void {
     this.#positions.push(position)
     this.#data.push(data)
+    this.#last = frames
   }
 
-  at(index: number): Delta | undefined {
-    const position = this.#positions[index]
+  /** The frames of a record; undefined if the run has none with this index. */
+  frames(index: number): readonly KeptFrame[] | undefined {
+    if (index === this.#data.length - 1) return this.#last
     const data = this.#data[index]
-    return position === undefined || data === undefined ? undefined : { position, frames: framesOfDelta(data) }
+    return data === undefined ? undefined : framesOfDelta(data)
+  }
+
+  positionOf(index: number): Position | undefined {
+    return this.#positions[index]
   }
 
   /** The index of the record at a position; -1 if the run has no such record. */
@@ -45,5 +47,6 @@ export class Deltas {
   /** Removes the frames. The records stay, because viewers have positions in the list. */
   clear(): void {
     this.#data.fill("")
+    this.#last = []
   }
 }

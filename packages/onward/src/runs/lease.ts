@@ -35,7 +35,8 @@ export function guardLease(replica: Replica, { clock, lease, append }: LeaseOpti
   let undo = again()
 
   function hear(): void {
-    if (replica.heard === heard) return
+    // its own silence is not measured
+    if (replica.producer || replica.heard === heard) return
     heard = replica.heard
     silence = 0
     countedTo = clock.monotonic()

@@ -1,12 +1,12 @@
 import type { Entry, StoredMessage } from "../message.ts"
-import { decodeDelta, encodeDelta, type KeptFrame } from "./delta-data.ts"
+import { decodeDelta, encodeDelta, type DeltaRecord, type KeptFrame } from "./delta-data.ts"
 import type { FormatMessage, Usage } from "./format.ts"
 import type { RunMetrics } from "./metrics.ts"
 
 /** A record of a run in the log. `by` names an attempt to produce the run, `n` counts the records of that attempt from 1. */
 export type RunRecord =
   | { readonly type: "open"; readonly by: string; readonly format: string }
-  | { readonly type: "delta"; readonly by: string; readonly n: number; readonly frames: readonly KeptFrame[] }
+  | DeltaRecord
   | { readonly type: "beat"; readonly by: string; readonly n: number }
   /** New viewers in a process other than the producer's. */
   | { readonly type: "seen"; readonly viewers: number; readonly resumes: number }
@@ -39,11 +39,12 @@ const PREFIX = "run."
 const DELTA = `${PREFIX}delta`
 
 export function messageOf(topic: string, record: RunRecord): StoredMessage {
-  const { type, ...rest } = record
-  const data = (record.type === "delta" && encodeDelta(record)) || JSON.stringify(rest)
   // one text for all deltas
-  return { topic, event: record.type === "delta" ? DELTA : PREFIX + type, data }
+  if (record.type === "delta") return { topic, event: DELTA, data: encodeDelta(record) ?? dataOf(record) }
+  return { topic, event: PREFIX + record.type, data: dataOf(record) }
 }
+
+const dataOf = ({ type: _, ...rest }: RunRecord): string => JSON.stringify(rest)
 
 /**
  * The record in an entry; undefined for any other entry. Only this library writes to the topics of runs, but a store can be damaged, edited
@@ -53,8 +54,7 @@ export function recordOf({ event, data }: Pick<Entry, "event" | "data">): RunRec
   if (event === undefined || !event.startsWith(PREFIX)) return undefined
   try {
     if (event === DELTA && !data.startsWith("{")) {
-      const delta = decodeDelta(data)
-      return delta && { type: "delta", ...delta }
+      return decodeDelta(data)
     }
     const record = { ...JSON.parse(data), type: event.slice(PREFIX.length) } as RunRecord
     return Object.hasOwn(CHECKS, record.type) && CHECKS[record.type](record) ? record : undefined

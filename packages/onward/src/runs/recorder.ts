@@ -5,7 +5,7 @@ import type { Format } from "./format.ts"
 import type { KeptFrame } from "./delta-data.ts"
 import { keptOf, type RunRecord } from "./record.ts"
 import type { RunRegistry } from "./registry.ts"
-import { whenEnded, type Replica, type UnstoredDelta } from "./replica.ts"
+import { whenEnded, type Replica } from "./replica.ts"
 
 export interface RecorderOptions {
   readonly replica: Replica
@@ -52,7 +52,8 @@ interface Waiting {
 
 interface Sealed {
   readonly record: RunRecord
-  readonly unstored?: UnstoredDelta
+  /** The future index of a delta among the run's deltas. */
+  readonly ordinal?: number
   readonly chars: number
 }
 
@@ -81,7 +82,12 @@ export function createRecorder(options: RecorderOptions): Recorder {
   let rewrites = 0
   let n = 0
   let ordinal = 0
-  let sending: Promise<void> | undefined
+  /** Whether an append is under way, or waits to be tried again; how many records it has, and how often it has failed. */
+  let isSending = false
+  let sent = 0
+  let tries = 0
+  /** Called when all records are stored, or will not be. */
+  let onSent: (() => void) | undefined
   let isFlushDue = false
   let ending: RunRecord | undefined
   let failingSince: number | undefined
@@ -94,7 +100,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
   function again(): () => void {
     return clock.after(lease / 3, () => {
       if (isStopped) return
-      if (isQuiet && !sending) {
+      if (isQuiet && !isSending) {
         queue.push({ record: { type: "beat", by, n: ++n }, chars: 0 })
         send()
       }
@@ -117,7 +123,10 @@ export function createRecorder(options: RecorderOptions): Recorder {
       chars = charsOf(kept)
       // many clients treat an event without data as an error
       if (chars === 0) return undefined
-      waiting.push({ frame, kept, around: chars - text })
+      const next = { frame, kept, around: chars - text }
+      // almost always the only one, and the first `push` to an empty list makes room for 17
+      if (last) waiting.push(next)
+      else waiting = [next]
     }
     if (replica.meter) replica.meter.raw += chars
     waitingChars += chars + FRAME_COST
@@ -131,7 +140,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     timer?.()
     timer = undefined
     // frames that arrive during an append go with the next one, unless the store is failing
-    if (sending && failingSince === undefined) isFlushDue = true
+    if (isSending && failingSince === undefined) isFlushDue = true
     else seal()
     send()
   }
@@ -147,7 +156,9 @@ export function createRecorder(options: RecorderOptions): Recorder {
     queuedChars += chars
     isQuiet = false
     if (replica.meter) replica.meter.merged += chars
-    queue.push({ record: { type: "delta", by, n: ++n, frames }, unstored: { ordinal: ordinal++, frames }, chars })
+    const sealed: Sealed = { record: { type: "delta", by, n: ++n, frames }, ordinal: ordinal++, chars }
+    if (queue.length > 0) queue.push(sealed)
+    else queue = [sealed]
     if (failingSince !== undefined) show()
   }
 
@@ -163,43 +174,47 @@ export function createRecorder(options: RecorderOptions): Recorder {
   /** Shows frames that the store has not accepted to viewers of this process, without ids. */
   function show(): void {
     if (requireStored) return
-    replica.unstored = queue.flatMap(({ unstored }) => unstored ?? [])
+    replica.unstored = queue.flatMap(({ record, ordinal: at }) =>
+      record.type === "delta" && at !== undefined ? { ordinal: at, frames: record.frames } : [],
+    )
     replica.changed()
   }
 
+  /** Appends what is due, unless an append is under way: it calls this again. */
   function send(): void {
-    if (sending || isStopped || (queue.length === 0 && !isRewriteDue)) return
-    sending = sendAll()
+    if (isSending || isStopped) return
+    if (isRewriteDue) queue = fromStart().concat(queue)
+    if (isFlushDue) seal()
+    if (ending) {
+      queue.push({ record: ending, chars: 0 })
+      ending = undefined
+    }
+    const count = countOfNext()
+    if (count === 0) return onSent?.()
+    isSending = true
+    sent = count
+    const due = count === queue.length ? queue : queue.slice(0, count)
+    const records = due.map(({ record }) => record)
+    registry.append(replica, records).then(onStored, onFailed)
   }
 
-  async function sendAll(): Promise<void> {
-    for (let tries = 0; !isStopped;) {
-      if (isRewriteDue) queue = fromStart().concat(queue)
-      if (isFlushDue) seal()
-      if (ending) {
-        queue.push({ record: ending, chars: 0 })
-        ending = undefined
-      }
-      const count = countOfNext()
-      if (count === 0) break
-      try {
-        await registry.append(
-          replica,
-          queue.slice(0, count).map(({ record }) => record),
-        )
-        tries = 0
-        taken(count)
-      } catch (error) {
-        if (isStopped) return
-        if (!mayTryAgain(error)) {
-          stop()
-          return onLost(error)
-        }
-        await new Promise<void>((resolve) => clock.after(Math.min(MAX_PAUSE, 100 * 2 ** tries++), resolve))
-      }
+  function onStored(): void {
+    isSending = false
+    tries = 0
+    taken(sent)
+    send()
+  }
+
+  function onFailed(error: unknown): void {
+    if (isStopped) return
+    if (!mayTryAgain(error)) {
+      stop()
+      return onLost(error)
     }
-    // in the turn in which the queue was found empty, so that no record is missed
-    sending = undefined
+    clock.after(Math.min(MAX_PAUSE, 100 * 2 ** tries++), () => {
+      isSending = false
+      send()
+    })
   }
 
   /**
@@ -211,7 +226,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     const { deltas } = replica.records
     const all: Sealed[] = [{ record: { type: "open", by, format: format.name }, chars: 0 }]
     for (let index = 0; index < deltas.length; index++) {
-      const frames = deltas.at(index)?.frames ?? []
+      const frames = deltas.frames(index) ?? []
       all.push({ record: { type: "delta", by, n: index + 1, frames }, chars: charsIn(frames) })
     }
     const whole = all.concat(unread.filter(isUnread))
@@ -233,13 +248,11 @@ export function createRecorder(options: RecorderOptions): Recorder {
   }
 
   function taken(count: number): void {
-    const done = queue.slice(0, count)
-    for (const each of done) {
+    for (const each of queue.splice(0, count)) {
       queuedChars -= each.chars
       if (isUnread(each)) unread.push(each)
     }
     while (unread[0] && !isUnread(unread[0])) unread.shift()
-    queue = queue.slice(count)
     if (failingSince !== undefined) {
       failingSince = queue.length > 0 ? failingSince : undefined
       show()
@@ -262,6 +275,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     timer?.()
     undoBeat()
     makeRoom?.()
+    onSent?.()
   }
 
   return {
@@ -280,14 +294,14 @@ export function createRecorder(options: RecorderOptions): Recorder {
       if (isStopped) return
       undoBeat()
       timer?.()
-      if (sending && failingSince === undefined) isFlushDue = true
+      if (isSending && failingSince === undefined) isFlushDue = true
       else seal()
       ending = end
-      // the append before may not have included the end
-      while (sending || ending) {
-        await (sending ??= sendAll())
-        if (isStopped) return
-      }
+      await new Promise<void>((resolve) => {
+        onSent = resolve
+        send()
+      })
+      if (isStopped) return
       // until then, a log that is recreated loses it
       await whenEnded(replica)
       stop()

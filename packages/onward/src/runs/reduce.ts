@@ -5,7 +5,7 @@ import { recordOf, type EndRecord } from "./record.ts"
 /** The state of a run according to its records. */
 export interface RunRecords {
   readonly opened: Opened | undefined
-  readonly deltas: Pick<Deltas, "length" | "end" | "at" | "indexOf">
+  readonly deltas: Pick<Deltas, "length" | "end" | "frames" | "positionOf" | "indexOf">
   readonly ended: Ended | undefined
   /** Viewers in processes other than the producer's. */
   readonly elsewhere: { readonly viewers: number; readonly resumes: number }
@@ -107,7 +107,7 @@ export function createReducer(): RunReducer {
       // a record that was retried after a lost response has the same number
       if (record.by !== opened.by || record.n <= n) return false
       n = record.n
-      if (record.type === "delta") deltas.add(position, data)
+      if (record.type === "delta") deltas.add(position, data, record.frames)
       return true
     },
   }

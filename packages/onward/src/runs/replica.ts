@@ -126,10 +126,14 @@ export class Replica {
     return this.#ending || last === undefined ? kept : Math.max(kept, last.ordinal + 1)
   }
 
-  delta(index: number): { readonly frames: readonly KeptFrame[]; readonly position?: Position } {
-    const kept = this.records.deltas.at(index)
-    if (kept) return kept
-    return this.unstored[index - (this.unstored[0]?.ordinal ?? 0)] ?? { frames: [] }
+  /** The frames of a delta. */
+  frames(index: number): readonly KeptFrame[] {
+    return this.records.deltas.frames(index) ?? this.unstored[index - (this.unstored[0]?.ordinal ?? 0)]?.frames ?? []
+  }
+
+  /** The position of a delta; undefined if it is not in the log. */
+  positionOf(index: number): Position | undefined {
+    return this.records.deltas.positionOf(index)
   }
 
   /** Calls back at each change; returns the undo. */

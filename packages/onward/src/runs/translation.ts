@@ -51,7 +51,7 @@ function asWritten(replica: Replica, format: Format): Translation {
     if (replica.reader && ended?.by !== undefined && ended.by === opened?.by) return replica.reader
     const reader = format.reader()
     for (let index = 0; index < replica.count; index++) {
-      for (const kept of replica.delta(index).frames) {
+      for (const kept of replica.frames(index)) {
         const frame = format.decode(wireOf(kept))
         if (frame !== undefined) reader.take(frame)
       }
@@ -61,7 +61,7 @@ function asWritten(replica: Replica, format: Format): Translation {
 
   return {
     format,
-    frames: (index) => replica.delta(index).frames.map((kept) => new Cell(format, undefined, wireOf(kept))),
+    frames: (index) => replica.frames(index).map((kept) => new Cell(format, undefined, wireOf(kept))),
     end(given) {
       const ending = told(given)
       if (replica.records.isDeleted)
@@ -88,7 +88,7 @@ function translated(replica: Replica, native: Format, format: Format): Translati
 
   function next(index: number): Cell[] {
     const frames: Cell[] = []
-    for (const kept of replica.delta(index).frames) {
+    for (const kept of replica.frames(index)) {
       const frame = native.decode(wireOf(kept))
       if (frame === undefined) continue
       for (const part of reader.take(frame)) {

@@ -93,7 +93,7 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
   /** The next items, from `#at` on. */
   #ready: T[] = []
   #at = 0
-  readonly #waiting: PromiseWithResolvers<IteratorResult<T, undefined>>[] = []
+  #waiting: PromiseWithResolvers<IteratorResult<T, undefined>>[] = []
   #isLast = false
   #isOver = false
   #unlisten: (() => void) | undefined
@@ -106,9 +106,10 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
     if (this.#isOver) return Promise.resolve(DONE)
     if (!this.#watched) return this.#open().then(() => this.next())
     const { turns } = this.#options
-    if (this.#at === this.#ready.length && turns.isOver) return turns.next().then(() => this.next())
+    if (this.#mustFill() && turns.isOver) return turns.next().then(() => this.next())
     const waiting = Promise.withResolvers<IteratorResult<T, undefined>>()
-    this.#waiting.push(waiting)
+    if (this.#waiting.length === 0) this.#waiting = [waiting]
+    else this.#waiting.push(waiting)
     this.#look()
     return waiting.promise
   }
@@ -168,6 +169,12 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
     return DONE
   }
 
+  /** Whether frames have to be prepared for the next item. A viewer that has all frames only waits. */
+  #mustFill(): boolean {
+    const { replica } = this.#watched as Watched
+    return this.#at === this.#ready.length && this.#cursor.delta < replica.count
+  }
+
   #fill(): void {
     if (this.#isLast) return
     const { replica, translation, from } = this.#watched as Watched
@@ -193,13 +200,16 @@ export class Watch<T> implements AsyncIterableIterator<T, undefined> {
   }
 
   #steps(replica: Replica, translation: Translation): Step[] {
-    const steps: Step[] = []
+    let steps: Step[] = []
     let { delta, frame } = this.#cursor
     for (const count = replica.count; delta < count; delta++, frame = 0) {
       const frames = translation.frames(delta)
-      const { position } = replica.delta(delta)
+      const position = replica.positionOf(delta)
       for (; frame < frames.length && steps.length < MAX_STEPS; frame++) {
-        steps.push({ id: idOf(position, frame + 1, frames.length), cell: frames[frame] as Cell })
+        const step = { id: idOf(position, frame + 1, frames.length), cell: frames[frame] as Cell }
+        // almost always the only one, and the first `push` to an empty list makes room for 17
+        if (steps.length === 0) steps = [step]
+        else steps.push(step)
       }
       if (frame < frames.length) break
     }

@@ -8,7 +8,7 @@ const dataOf = (frames: readonly KeptFrame[]): string => messageOf("t", { type: 
 
 test("a delta is stored as it is, with any data and events, and read back", () => {
   const texts = ["", "one", '{"a":"b"}', "two\nlines\r\n", "12 3\n", "\u2028 Grüße 🙂", "\0", "\ud83d", "{"]
-  const events = ["response.output_text.delta", "", "a b", "ü:%", "x\ny"]
+  const events = ["response.output_text.delta", "", "a b", "ü:%", "x\ny", "\ud83d"]
   const kinds: KeptFrame[] = [...texts, ...texts.flatMap((text) => events.map((event) => [text, event] as const))]
   for (const frames of [[], ...kinds.map((frame) => [frame]), kinds, kinds.toReversed()]) {
     const record = { type: "delta" as const, by: "0123456789abcdef", n: 12, frames }
@@ -48,16 +48,20 @@ test("the frames of records of every kind are found by index and by position", (
   const records: KeptFrame[][] = [["one"], [], [["data", "event"]], ["two", "three"], ["four", ["data", "event"]], [""]]
   const deltas = new Deltas()
   assert.equal(deltas.end, undefined)
-  for (const [i, frames] of records.entries()) deltas.add(`p${i}`, dataOf(frames))
+  for (const [i, frames] of records.entries()) {
+    deltas.add(`p${i}`, dataOf(frames), frames)
+    assert.deepEqual(deltas.frames(i), frames)
+  }
   assert.equal(deltas.length, records.length)
   assert.equal(deltas.end, "p5")
   for (const [i, frames] of records.entries()) {
-    assert.deepEqual(deltas.at(i), { position: `p${i}`, frames })
+    assert.deepEqual(deltas.frames(i), frames)
+    assert.equal(deltas.positionOf(i), `p${i}`)
     assert.equal(deltas.indexOf(`p${i}`), i)
   }
-  assert.equal(deltas.at(6), undefined)
+  assert.equal(deltas.frames(6), undefined)
   assert.equal(deltas.indexOf("p6"), -1)
   deltas.clear()
-  assert.deepEqual(deltas.at(3), { position: "p3", frames: [] })
+  for (const i of records.keys()) assert.deepEqual(deltas.frames(i), [])
   assert.equal(deltas.length, records.length)
 })

@@ -1,4 +1,4 @@
-import type { Entry, Position, StoredMessage } from "../../message.ts"
+import { entryOf, type Entry, type Position, type StoredMessage } from "../../message.ts"
 import { Deque } from "./deque.ts"
 import type { Appended, Bounds, Landmark, Page, ReadQuery } from "../log.ts"
 import { lossOf, readFrom } from "./loss.ts"
@@ -85,15 +85,6 @@ export interface Summary {
   readonly marks: readonly (readonly [topic: string, to: number])[]
   /** The same for topics with kept entries. */
   readonly topics: readonly (readonly [topic: string, to: number, isOwn: boolean])[]
-}
-
-/** A copy has room for further members, so the most common entries are written member by member: 64 bytes instead of 104. */
-function entryOf(message: StoredMessage, position: Position, time: number): Entry {
-  const { topic, event, data, id, idempotencyKey, retry } = message
-  if (event === undefined || id !== undefined || idempotencyKey !== undefined || retry !== undefined) {
-    return { ...message, position, time }
-  }
-  return { topic, event, data, position, time }
 }
 
 /** Creates an empty {@link KeptEntries}. */
