@@ -29,7 +29,6 @@ export const LONGEST: readonly string[] = [
   "packages/onward/test/hub/simulation.slow.test.ts",
   "packages/onward/test/client/large.slow.test.ts",
   "packages/onward/test/chaos/chaos.slow.test.ts",
-  "packages/onward/test/client/cut.slow.test.ts",
   "packages/onward/test/mcp/anywhere.slow.test.ts",
 ]
 

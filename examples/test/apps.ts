@@ -39,7 +39,6 @@ export const apps: readonly App[] = [
     example: "17-sveltekit",
     framework: "SvelteKit",
     package: "@sveltejs/kit",
-    isInCi: true,
     build: ["node_modules/vite/bin/vite.js", "build"],
     start: program("build/index.js"),
   },

@@ -97,10 +97,10 @@ function randomTopic({ template, claims }: Case, pick: (below: number) => number
 const isName = (topic: string): boolean =>
   topic !== "" && !/\*|(?:^|\/):[A-Za-z_$]|\p{Cc}/u.test(topic) && !topic.startsWith("stream.")
 
-test("100,000 random claims, templates and topics are granted as an oracle says", () => {
+test("20,000 random claims, templates and topics are granted as an oracle says", () => {
   const pick = randomFrom(20_261_201)
   let granted = 0
-  for (let i = 0; i < 100_000; i++) {
+  for (let i = 0; i < 20_000; i++) {
     const each = randomCase(pick)
     const grants = new Grants(readTemplate(each.template).grantsFor(each.claims))
     const topic = randomTopic(each, pick)
@@ -109,7 +109,7 @@ test("100,000 random claims, templates and topics are granted as an oracle says"
     assert.equal(grants.covers(topic), expected, JSON.stringify({ ...each, topic, i }))
     if (expected) granted++
   }
-  assert.ok(granted > 10_000, `only ${granted} were granted`)
+  assert.ok(granted > 2_000, `only ${granted} were granted`)
 })
 
 /** A topic that a pattern stands for. */
@@ -121,10 +121,10 @@ function sampleOf(pattern: string, pick: (below: number) => number): string {
     .replaceAll("*", () => any[pick(any.length)] as string)
 }
 
-test("100,000 random patterns are granted only if all topics that they stand for are", () => {
+test("20,000 random patterns are granted only if all topics that they stand for are", () => {
   const pick = randomFrom(20_261_202)
   let granted = 0
-  for (let i = 0; i < 100_000; i++) {
+  for (let i = 0; i < 20_000; i++) {
     const each = randomCase(pick)
     const asked = randomCase(pick).template.replaceAll(/\{\w+\}/g, "a")
     const grants = new Grants(readTemplate(each.template).grantsFor(each.claims))
@@ -136,7 +136,7 @@ test("100,000 random patterns are granted only if all topics that they stand for
       assert.match(topic, each.oracle ?? /^$/, JSON.stringify({ ...each, asked, topic, i }))
     }
   }
-  assert.ok(granted > 1_000, `only ${granted} were granted`)
+  assert.ok(granted > 200, `only ${granted} were granted`)
 })
 
 test("patterns that a grant covers are granted, and those that reach beyond it are not", () => {

@@ -20,7 +20,7 @@ interface Case {
 }
 
 const logs: Readonly<Record<string, Case>> = {
-  memory: { rounds: 20, create: async () => memoryLog() },
+  memory: { rounds: 10, create: async () => memoryLog() },
   SQLite: {
     rounds: 4,
     async create(t) {

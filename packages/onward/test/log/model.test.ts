@@ -6,7 +6,7 @@ import { compare, compareMany, SEED } from "./compare.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
 
 test(`a memory log returns the same as a naive one, over random operations (seed ${SEED})`, () =>
-  compareMany(60, (seed) => compare(seed, 100, memoryLog, false)))
+  compareMany(20, (seed) => compare(seed, 100, memoryLog, false)))
 
 test(`an SQLite log returns the same as a naive one, over random operations (seed ${SEED})`, async (t) => {
   const folder = temporaryFolder(t)
