@@ -34,8 +34,9 @@ export function createChart(figure, { ceiling, write, span = 60_000, gap = 5_000
     let line = ""
     let before
     for (const point of points) {
-      // a gap where nothing was measured
-      line += `${before === undefined || point.at - before > gap ? "M" : "L"}${x(point)} ${y(point)}`
+      const isApart = before === undefined || point.at - before > gap
+      // a gap where nothing was measured; a point alone is a dot
+      line += isApart ? `M${x(point)} ${y(point)}h0` : `L${x(point)} ${y(point)}`
       before = point.at
     }
     curve.setAttribute("d", line)

@@ -250,6 +250,29 @@ test(
     )
     assert.deepEqual(nameless, [])
 
+    // the cards of the overview fill whole rows at each width
+    await visit(page, "overview")
+    await page.waitForSelector("#view-overview:not([hidden])")
+    for (const [width, rows] of [
+      [1_400, [5]],
+      [1_280, [2, 3]],
+      [800, [1, 2, 2]],
+      [390, [1, 1, 1, 1, 1]],
+    ] as const) {
+      await page.setViewport({ width, height: 800 })
+      const [counts, free] = await page.evaluate(() => {
+        const boxes = [...document.querySelectorAll(".cards > .card")].map((card) => card.getBoundingClientRect())
+        const rows = Map.groupBy(boxes, ({ top }) => Math.round(top))
+        const { right } = (document.querySelector(".cards") as Element).getBoundingClientRect()
+        return [
+          [...rows.values()].map(({ length }) => length),
+          Math.max(...[...rows.values()].map((row) => right - (row.at(-1)?.right ?? 0))),
+        ] as const
+      })
+      assert.deepEqual(counts, rows, `at ${width}`)
+      assert.ok(free < 2, `${free} are free at ${width}`)
+    }
+
     // the width of a phone: nothing is cut off
     await page.setViewport({ width: 360, height: 740 })
     for (const name of ["overview", "streams", "topics", "log", "try"]) {

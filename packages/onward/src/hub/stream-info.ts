@@ -66,7 +66,7 @@ const ORDERS: Readonly<Record<string, (stream: Described) => number>> = {
 
 const MAX_LIMIT = 10_000
 
-/** The first `limit` streams of an order. Only these are described, because there can be many thousands. */
+/** The first `limit` streams of an order, equal ones by age. Only these are described, because there can be many thousands. */
 export function select(streams: Iterable<Described>, options: StreamsOptions = {}): StreamInfo[] {
   checkNames("streams", options, ["sort", "limit"])
   const { sort = "oldest", limit = 1_000 } = options
@@ -75,22 +75,29 @@ export function select(streams: Iterable<Described>, options: StreamsOptions = {
   if (!Number.isInteger(limit) || limit < 0 || limit > MAX_LIMIT) {
     throw new TypeError(`streams: \`limit\` must be a whole number from 0 to ${MAX_LIMIT}, not ${kindOf(limit)}.`)
   }
-  let found: { readonly key: number; readonly stream: Described }[] = []
-  /** Keys up to it are not among the first. */
-  let most = -Infinity
+  let found: Ranked[] = []
+  /** What follows it is not among the first. */
+  let last: Ranked | undefined
   const cut = (): void => {
-    found = found.sort((a, b) => b.key - a.key).slice(0, limit)
-    most = found[limit - 1]?.key ?? -Infinity
+    found = found.sort(byRank).slice(0, limit)
+    last = found[limit - 1]
   }
   for (const stream of streams) {
-    const key = order(stream)
-    if (key <= most) continue
-    found.push({ key, stream })
+    const ranked = { key: order(stream), stream }
+    if (last && byRank(ranked, last) > 0) continue
+    found.push(ranked)
     if (found.length >= 2 * Math.max(limit, 100)) cut()
   }
   cut()
   return found.map(({ stream }) => stream.info)
 }
+
+interface Ranked {
+  readonly key: number
+  readonly stream: Described
+}
+
+const byRank = (a: Ranked, b: Ranked): number => b.key - a.key || a.stream.id - b.stream.id
 
 /** How many positions lie between a stream's and the end of the log; 0 when it is unknown or of another epoch. */
 export function lagOf(position: Position | undefined, end: Position): number {

@@ -306,6 +306,7 @@ test("of many streams those come first that are asked for, and no more than the 
   const ids = (options: Parameters<typeof hub.streams>[0]) => hub.streams(options).map(({ id }) => Number(id))
   assert.deepEqual(ids({ limit: 3 }), [1, 2, 3])
   assert.deepEqual(ids({ sort: "lag", limit: 2 }), [4, 401])
+  assert.deepEqual(ids({ sort: "lag", limit: 6 }), [4, 401, 1, 2, 3, 5])
   assert.equal(hub.streams({ sort: "lag", limit: 2 })[0]?.lag, 2)
   assert.ok(ids({ sort: "bytes", limit: 99 }).every((id) => id <= 101 && id !== 4))
   assert.equal(hub.streams().length, 500)
