@@ -27,12 +27,14 @@ const PROGRAMS = [
   "nats",
   "own",
   "patterns",
+  "presence",
   "redis",
   "replay",
   "runs",
   "runtimes",
   "storm",
   "turns",
+  "webhooks",
 ].filter((name) => existsSync(join(import.meta.dirname, `${name}.ts`)))
 
 const { values: flags, positionals } = parseArgs({
