@@ -252,10 +252,16 @@ export function createSharedConnection(
     } else if (role === "following") followLeader(leaders)
   }
 
-  function take(next: SharedPosition, events: readonly ParsedEvent[]): void {
+  /** Delivers events up to a position. If an event closes the stream, this tab's position is that of the event. */
+  function take(end: SharedPosition, events: readonly ParsedEvent[]): void {
     isTaking = true
-    position = next
-    for (const event of events) if (!isOver) deliver(event)
+    let n = end.n - events.length
+    for (const event of events) {
+      position = { series: end.series, n: ++n, id: event.id, eventId: event.id, isGap: event.event === "stream.gap" }
+      deliver(event)
+      if (isOver) return
+    }
+    position = end
     isTaking = false
   }
 

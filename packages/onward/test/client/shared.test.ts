@@ -16,13 +16,15 @@ function browse(t: TestContext) {
   server.isCalm = true
   const readers: { isBusy: boolean; readonly got: string[]; takeAll(): void }[] = []
 
-  async function open() {
+  /** Opens a tab, which closes its stream at the event `last`. */
+  async function open(last?: string) {
     const tab = browser.open()
     const got: string[] = []
     const inbox = createInbox<ParsedEvent>(({ data }) => got.push(data))
     const reader = {
       isBusy: false,
       got,
+      lastEventId: "",
       takeAll() {
         while (inbox.size > 0) void inbox.next()
       },
@@ -35,7 +37,17 @@ function browse(t: TestContext) {
           url: "http://simulated/",
           lastEventId: "",
           clock: browser.clockOf(tab),
-          owner: { onOpen() {}, onReconnecting() {}, onEvent: (event) => inbox.put(event), room: () => inbox.room() },
+          owner: {
+            onOpen() {},
+            onReconnecting() {},
+            onEvent(event) {
+              inbox.put(event)
+              if (event.data !== last) return
+              connection.close()
+              reader.lastEventId = connection.lastEventId
+            },
+            room: () => inbox.room(),
+          },
           waiting: () => inbox.size,
           make: (id, owner) => server.connect(tab, id, owner),
         },
@@ -96,3 +108,17 @@ test("a leading tab that does not read hands over to a tab that joins", async (t
   assert.equal(new Set(leading.got).size, leading.got.length)
   assert.equal(server.open.size, 1)
 })
+
+for (const role of ["leads", "follows"]) {
+  test(`a tab that ${role} and closes its stream at an event can resume after that event`, async (t) => {
+    for (let last = 1; last <= 5; last++) {
+      const { server, open, goOn } = browse(t)
+      if (role === "follows") await open()
+      const closing = await open(`${last}`)
+      for (let i = 0; i < 10; i++) server.publish(100)
+      await goOn()
+      assert.equal(closing.got.at(-1), `${last}`)
+      assert.equal(closing.lastEventId, `${last}`)
+    }
+  })
+}
