@@ -132,7 +132,7 @@ test(
 )
 
 for (const kind of ["batch", "snapshot", "tick"]) {
-  const title = `6,000 messages of another program on the subject of a ${kind} hold up neither appends, readers nor a process that starts`
+  const title = `20,000 messages of another program on the subject of a ${kind} hold up neither appends, readers nor a process that starts`
   test(title, { skip }, async (t) => {
     const server = await startNats()
     t.after(() => server.close())
@@ -147,7 +147,7 @@ for (const kind of ["batch", "snapshot", "tick"]) {
     const stranger = await connectTo(t, server.address)
     const expected = ["before"]
     for (let burst = 0; burst < 2; burst++) {
-      for (let i = 0; i < 3_000; i++) {
+      for (let i = 0; i < 10_000; i++) {
         stranger.publish(`ONWARD.${kind}`, new Uint8Array(i % 40))
         if (i % 1_000 === 0) await stranger.flush()
       }
