@@ -84,3 +84,26 @@ test("an id that was unknown is found as soon as its entry is published", async 
   const client = await s.connect({ topics: ["a"] }, { after: "own 101" })
   assert.deepEqual([client.data, client.gaps], [["102"], []])
 })
+
+test("a stream receives what another process has published when this process has received it, and once", async () => {
+  let wake = (): void => {}
+  const kept = memoryLog({ clock: createClock(), epoch: "life0000" })
+  const s = await stage({ log: kept, window: { maxEntries: 0 } })
+  await s.publish("a", "1", "2", "3")
+  const deaf = s.another({
+    log: {
+      ...kept,
+      async watch(woken) {
+        wake = woken
+        return async () => {}
+      },
+    },
+  })
+  await s.clock.settle()
+  await s.publish("a", "4", "5")
+  const client = await s.connect({ topics: ["a"] }, { after: at(1) }, deaf)
+  assert.deepEqual(client.data, ["2", "3"])
+  wake()
+  await s.clock.pass(100)
+  assert.deepEqual([client.data, client.gaps], [["2", "3", "4", "5"], []])
+})
