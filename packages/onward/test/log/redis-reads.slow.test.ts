@@ -43,10 +43,10 @@ async function settled(server: RedisServer): Promise<void> {
 const message = (data: string) => ({ topic: "a", data })
 
 /** Everything after a position, in pages. */
-async function readAll(log: Log, after: string, limit: number): Promise<string[]> {
+async function readAll(log: Log, after: string, limit: number, topics?: readonly string[]): Promise<string[]> {
   const found: string[] = []
   for (;;) {
-    const { entries, next, lost } = await log.read({ after, limit })
+    const { entries, next, lost } = await log.read({ after, limit, ...(topics && { topics }) })
     assert.equal(lost, undefined)
     if (next === after) return found
     found.push(...entries.map(({ data }) => data))
@@ -68,6 +68,29 @@ test("consecutive reads run no script, except at the end", { skip }, async (t) =
   assert.deepEqual(await readAll(reader, first, 10), sent)
   assert.equal((await callsOf(server, "evalsha")) - scripts, 1)
   assert.equal((await callsOf(server, "xrange")) - ranges, 11)
+})
+
+test("a topic is read without the script where the log has no other", { skip }, async (t) => {
+  const server = await serverFor(t)
+  const log = redisLog(clientOf(t, server.url), options)
+  const { first } = await log.bounds()
+  await settled(server)
+  const topicOf = (i: number): string => (i <= 200 || i % 3 > 0 ? "most" : "few")
+  const sent = Array.from({ length: 300 }, (_, i) => ({ topic: topicOf(i + 1), data: `${i + 1}` }))
+  await log.append(sent)
+  const scriptsFor = async (topic: string): Promise<number> => {
+    const before = await callsOf(server, "evalsha")
+    const wanted = sent.filter((each) => each.topic === topic).map(({ data }) => data)
+    assert.deepEqual(await readAll(log, first, 10, [topic]), wanted)
+    return (await callsOf(server, "evalsha")) - before
+  }
+  // the first page, and those from entry 201 on
+  const scripts = await scriptsFor("most")
+  assert.ok(scripts < 15, `${scripts} scripts for 27 pages`)
+  await scriptsFor("few")
+  await log.forget?.({ topics: ["most"], upTo: (await log.bounds()).last })
+  const { entries, lost } = await log.read({ after: first, limit: 10, topics: ["most", "few"] })
+  assert.deepEqual([entries.length, lost?.reason], [10, "trimmed"])
 })
 
 test(

@@ -1,4 +1,4 @@
-import type { Entry } from "../../message.ts"
+import type { Entry, Position } from "../../message.ts"
 import type { Page, ReadQuery } from "../log.ts"
 import { lossOf, readFrom } from "../driver/loss.ts"
 import { MAX_REMOVED_POSITIONS } from "../driver/removed-positions.ts"
@@ -12,10 +12,26 @@ const PAGE_BYTES = 2 * 1024 * 1024
 
 /** Maximum number of entries read without the script, because XRANGE has no limit in bytes. */
 const PLAIN_ENTRIES = 512
+/** Maximum number of positions after which topics are read without the script. */
+const MAX_DENSE = 256
 
-/** Reads by XRANGE if its result is certain to be right, otherwise by the script, which takes twice as long. */
+/**
+ * Reads by XRANGE if its result is certain to be right, otherwise by the script, which takes twice as long. Some topics are read so after a
+ * page without entries of others.
+ */
 export async function readPage(store: Store, query: ReadQuery): Promise<Page> {
-  return (!query.topics && (await readPlainly(store, query))) || readByScript(store, query)
+  const isPlain = !query.topics || store.dense.has(query.after)
+  const page = (isPlain && (await readPlainly(store, query))) || (await readByScript(store, query))
+  if (query.topics) noteDensity(store, query.after, page)
+  return page
+}
+
+/** Notes the end of a page whose entries have no others between them. */
+function noteDensity({ dense }: Store, after: Position, { entries, next }: Page): void {
+  const [from, to] = [parsePosition(after)?.sequence ?? 0, parsePosition(next)?.sequence ?? 0]
+  if (entries.length === 0 || to - from !== entries.length) return
+  if (dense.size >= MAX_DENSE) dense.clear()
+  dense.add(next)
 }
 
 /**
@@ -24,7 +40,7 @@ export async function readPage(store: Store, query: ReadQuery): Promise<Page> {
  * entries, on any server and after any failover. The script has to decide in the other cases: a hole, because entries were
  * removed; no entries, because this is the end or the epoch has ended; and an end before an entry that this process has seen.
  */
-async function readPlainly(store: Store, { after, limit }: ReadQuery): Promise<Page | undefined> {
+async function readPlainly(store: Store, { after, topics, limit }: ReadQuery): Promise<Page | undefined> {
   const { epoch, last, trimmed, average } = store.known
   const position = parsePosition(after)
   if (!position || position.epoch !== epoch || position.sequence < trimmed) return undefined
@@ -35,6 +51,8 @@ async function readPlainly(store: Store, { after, limit }: ReadQuery): Promise<P
   if (found.length === 0 || newest !== position.sequence + found.length) return undefined
   if (found.length < count && newest < last) return undefined
   store.see(epoch, newest)
+  const wanted = topics && new Set(topics)
+  if (wanted && found.some(([, [topic]]) => !wanted.has(topic))) return undefined
   const entries = found.map(([, [topic, stored]], i) => entryOf(epoch, position.sequence + 1 + i, topic, stored))
   return { entries, next: formatPosition(epoch, newest) }
 }

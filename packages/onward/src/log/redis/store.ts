@@ -1,5 +1,6 @@
 import { systemClock } from "../../clock.ts"
 import { OnwardError } from "../../errors.ts"
+import type { Position } from "../../message.ts"
 import { createEpoch } from "../driver/position.ts"
 import type { Connection } from "./client.ts"
 import { isUnknownScript, toOnwardError } from "./failure.ts"
@@ -32,6 +33,8 @@ export interface ScriptResult {
 /** Calls the script with a timeout, and remembers the state of the log. */
 export class Store {
   readonly key: string
+  /** Ends of pages of some topics that had no entries of others. */
+  readonly dense: Set<Position> = new Set()
   readonly #connection: Connection
   readonly #timeout: number
   #name: Promise<string> | undefined
