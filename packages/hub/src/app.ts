@@ -146,6 +146,8 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
       const found = route.isOpen ? undefined : auth?.authenticate(req, url)
       const principal = found instanceof Promise ? await found : found
       await route.answer(req, res, url, principal)
+      // what a stream does not read of its request would stay in memory as long as the stream, and end it after the time of an upload
+      req.resume()
     } catch (error) {
       const isStream = route.methods.includes("QUERY")
       if (limits.refuse === "status" || !isStream || res.headersSent || !isSoft(req, error)) throw error

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net"
 import { test, type TestContext } from "node:test"
 import { createBodies, type BodiesOptions } from "../src/body.ts"
 import { sendJson, sendProblem } from "../src/respond.ts"
+import { testServer } from "./server.ts"
 
 interface Place {
   /** Begins a request from a loopback address; its body is for the test to write. */
@@ -108,4 +109,24 @@ test("a body in chunks of one byte each is read completely", async (t) => {
   for (let i = 0; i < 5_000; i++) req.write("é")
   req.end()
   assert.deepEqual(await answerTo(req), { status: 200, length: 5_000 })
+})
+
+test("a stream takes the body of its request, whatever its size, and does not keep it", async (t) => {
+  const server = await testServer(t, { presence: ["*"], log: "memory:" })
+  for (const path of ["/events?topic=a", "/presence/events?topic=a"]) {
+    for (const method of ["GET", "QUERY"]) {
+      const asked = request({ port: server.port, host: "127.0.0.1", path, method, agent: false })
+      asked.on("error", () => {})
+      t.after(() => asked.destroy())
+      // larger than the buffers of the system
+      asked.setHeader("content-length", 16 * 1024 ** 2)
+      const isTaken = once(asked, "finish")
+      asked.end(Buffer.alloc(16 * 1024 ** 2))
+      const [res] = (await once(asked, "response")) as [IncomingMessage]
+      assert.equal(res.statusCode, 200)
+      await once(res, "data")
+      await isTaken
+      res.destroy()
+    }
+  }
 })

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import http, { type RequestListener } from "node:http"
 import net, { type AddressInfo, type Socket } from "node:net"
-import { test } from "node:test"
+import { test, type TestContext } from "node:test"
 import { createHub } from "onward"
 import { sse } from "onward/node"
 import { decodeChunked, splitResponse } from "./chunked.ts"
@@ -113,6 +113,52 @@ test("the head and the first events are sent together", async (t) => {
     },
   )
 })
+
+/** Hides an undocumented method of Node from the library alone, because Node itself needs it. Returns how often the library looked for it. */
+function hideFromLibrary(t: TestContext, name: "_send"): () => number {
+  const original: unknown = Reflect.get(http.ServerResponse.prototype, name)
+  let looks = 0
+  Object.defineProperty(http.ServerResponse.prototype, name, {
+    configurable: true,
+    get() {
+      const [, , caller = ""] = new Error().stack?.split("\n") ?? []
+      if (!caller.includes("src/node/sse.ts")) return original
+      looks++
+      return undefined
+    },
+  })
+  t.after(() => Reflect.deleteProperty(http.ServerResponse.prototype, name))
+  return () => looks
+}
+
+for (const isHidden of [false, true]) {
+  test(`a stream is the same bytes ${isHidden ? "without" : "with"} the method by which Node sends a head`, async (t) => {
+    const looks = isHidden ? hideFromLibrary(t, "_send") : () => 1
+    const long = "é".repeat(5_000)
+    const source = async function* (): AsyncGenerator<string> {
+      yield "first"
+      yield long
+    }
+    const heads = new Set<string>()
+    await wired(
+      (req, res) => sse(req, res, source, { padding: req.url === "/padded" ? 3_000 : 0 }),
+      async ({ connect }) => {
+        for (const path of ["/", "/padded"]) {
+          const { socket, received } = connect(GET.replace("/", path))
+          await eventually("the stream ended", () => socket.readableEnded || socket.destroyed)
+          const { head, rest } = splitResponse(received())
+          heads.add(head.replace(/^date:.*$/im, ""))
+          const { body, isComplete } = decodeChunked(rest)
+          assert.ok(isComplete)
+          const text = body.toString().replace(/^:[^\n]*\n+/gm, "")
+          assert.ok(text.startsWith(`data: first\n\ndata: ${long}\n\nevent: stream.end\n`), text.slice(0, 100))
+        }
+      },
+    )
+    assert.equal(heads.size, 1)
+    assert.ok(looks() > 0)
+  })
+}
 
 test("an HTTP/1.0 client receives the stream without chunks, ended by the end of the connection", async (t) => {
   const hub = createHub()
