@@ -1,6 +1,6 @@
 import { hash } from "node:crypto"
 import type { IncomingMessage } from "node:http"
-import { addressOf } from "../caller.ts"
+import { addressOf, callerOf } from "../caller.ts"
 import { HttpError } from "../http-error.ts"
 import { readText } from "../read-text.ts"
 import { UsageError } from "../usage-error.ts"
@@ -10,9 +10,10 @@ import { numberOf, type ForwardOptions } from "./options.ts"
 import type { Principal } from "./principal.ts"
 import { AuthRefusal, shown, unauthenticated } from "./refusal.ts"
 
-/** Answers that are remembered, and questions that are open at once. */
+/** Answers that are remembered, and questions that are open at once: of all, and of the requests of one caller. */
 const MAX_KNOWN = 10_000
 const MAX_OPEN = 100
+const MAX_OPEN_OF_CALLER = MAX_OPEN / 4
 /** Largest answer, in bytes. */
 const MAX_ANSWER = 65_536
 
@@ -54,15 +55,21 @@ export function createForward(
   const timeout = numberOf("auth.forward.timeout", options.timeout, 2_000)
   const known = new Map<string, { readonly principal: Principal; readonly until: number }>()
   const open = new Map<string, Promise<Principal>>()
+  const openByCaller = new Map<string, number>()
 
-  /** One question at a time for the same headers, however many requests have them. */
-  function find(question: Question): Promise<Principal> {
+  /**
+   * One question at a time for the same headers, however many requests have them.
+   * @param caller whose request it is; without one it is about an open stream
+   */
+  function find(question: Question, caller?: string): Promise<Principal> {
     const digest = hash("sha256", JSON.stringify(question.headers), "base64url")
     const found = known.get(digest)
     if (found && found.until > monotonic()) return Promise.resolve(found.principal)
     const asking = open.get(digest)
     if (asking) return asking
-    if (open.size >= MAX_OPEN) return Promise.reject(unavailable())
+    const ofCaller = caller === undefined ? 0 : (openByCaller.get(caller) ?? 0)
+    if (open.size >= MAX_OPEN || ofCaller >= MAX_OPEN_OF_CALLER) return Promise.reject(unavailable())
+    if (caller !== undefined) openByCaller.set(caller, ofCaller + 1)
     const askedAt = monotonic()
     const told = (outcome: "ok" | "refused" | "error"): void => observer?.onForwardAsked(monotonic() - askedAt, outcome)
     const answer = send(question)
@@ -77,9 +84,18 @@ export function createForward(
         told(error instanceof AuthRefusal ? "refused" : "error")
         throw error
       })
-      .finally(() => open.delete(digest))
+      .finally(() => {
+        open.delete(digest)
+        if (caller !== undefined) release(caller)
+      })
     open.set(digest, answer)
     return answer
+  }
+
+  function release(caller: string): void {
+    const left = (openByCaller.get(caller) ?? 1) - 1
+    if (left > 0) openByCaller.set(caller, left)
+    else openByCaller.delete(caller)
   }
 
   async function send(question: Question): Promise<Principal> {
@@ -151,7 +167,7 @@ export function createForward(
       }
       if (Object.keys(headers).length === 0) return undefined
       check()
-      return find({ headers, address: addressOf(req) })
+      return find({ headers, address: addressOf(req) }, callerOf(req))
     },
   }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { once } from "node:events"
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import { createServer, request, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { text } from "node:stream/consumers"
 import { test, type TestContext } from "node:test"
@@ -198,6 +198,39 @@ test("while the application does not respond, or responds incorrectly, nothing i
   for (answer of answers) {
     const said = await ask(server, "/events?topic=a", { headers: { cookie: "session=1", accept: "application/json" } })
     assert.equal(said.status, 503, answer)
+  }
+})
+
+test("one caller cannot use up all questions to the application, and can ask again when its own are answered", async (t) => {
+  const held: ServerResponse[] = []
+  const url = await application(t, async (req, res) => {
+    if ((await text(req)).includes("held")) held.push(res)
+    else res.end('{"subscribe":["a"]}')
+  })
+  const server = await serve(t, { ...AUTH, forward: { url, timeout: 60_000 } })
+  const statusFrom = (localAddress: string, cookie: string): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      const headers = { cookie, accept: "*/*" }
+      const asked = request({ port: server.port, localAddress, path: "/events?topic=a", headers, agent: false })
+      asked.once("error", reject)
+      asked.once("response", (res) => {
+        resolve(res.statusCode)
+        res.destroy()
+      })
+      asked.end()
+    })
+  for (const round of [1, 2]) {
+    const statuses: unknown[] = []
+    const flood = Array.from({ length: 120 }, async (_, i) =>
+      statuses.push(await statusFrom("127.0.66.6", `session=held-${round}-${i}`)),
+    )
+    while (statuses.length < 95) await new Promise((resolve) => setTimeout(resolve, 5))
+    assert.deepEqual([...new Set(statuses)], [503])
+    assert.equal(await statusFrom("127.0.0.1", `session=${round}`), 200)
+    while (held.length < 25) await new Promise((resolve) => setTimeout(resolve, 5))
+    for (const res of held.splice(0)) res.writeHead(401).end()
+    await Promise.all(flood)
+    assert.equal(statuses.filter((status) => status === 401).length, 25)
   }
 })
 
