@@ -55,6 +55,13 @@ test("an event id can make the log's id 512 bytes long, and no longer", () => {
   assert.equal(logIdOf(TOPIC, "x".repeat(room + 1)), undefined)
 })
 
+test("a session's topic can have 256 bytes, so that half of an id is left for its messages", () => {
+  const room = 256 - (TOPIC.length - "ann".length)
+  assert.equal(topicOf("x".repeat(room))?.length, 256)
+  assert.equal(topicOf("x".repeat(room + 1)), undefined)
+  assert.equal(topicOf(`${"x".repeat(room - 3)}é`), undefined, "it is counted as it is encoded")
+})
+
 test("unknown options are refused by name", () => {
   const wrong = { session: "ann", sesion: "bob" }
   assert.throws(() => eventStore(memoryLog(), wrong), /sesion/)

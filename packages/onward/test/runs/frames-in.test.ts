@@ -59,3 +59,25 @@ test("an event that is cut is not a frame, and is not reported as one of another
   assert.deepEqual(await framesOf(openaiChat(), body(cut), () => skipped++), [CHUNK])
   assert.equal(skipped, 0)
 })
+
+test("the first event that is not a frame is reported, and neither the others nor one that was cut", async () => {
+  const skips: unknown[] = []
+  const chat = openaiChat()
+  const onSkip = (): void => void skips.push(1)
+  await framesOf(chat, body(`data: {\n\n${EVENT}data: }\n\ndata: [DONE]\n\n`), onSkip)
+  assert.equal(skips.length, 1)
+  await framesOf(chat, body(`${EVENT}data: {"id"`, true), onSkip)
+  assert.equal(skips.length, 1)
+})
+
+test("an incomplete response of OpenAI tells its reason", () => {
+  const reasons = { max_output_tokens: "length", content_filter: "content-filter", something: "other" }
+  for (const [reason, finish] of Object.entries(reasons)) {
+    const format = openaiResponses()
+    const response = { id: "r", status: "incomplete", incomplete_details: { reason }, output: [], usage: null }
+    const frame = format.decode({ data: JSON.stringify({ type: "response.incomplete", response }) })
+    const parts = format.reader?.().take(frame as never) ?? []
+    const reported = parts.flatMap((part) => (part.type === "finish" ? [part.reason] : []))
+    assert.deepEqual(reported, [finish])
+  }
+})
