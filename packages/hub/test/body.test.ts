@@ -111,7 +111,7 @@ test("a body in chunks of one byte each is read completely", async (t) => {
   assert.deepEqual(await answerTo(req), { status: 200, length: 5_000 })
 })
 
-test("a stream takes the body of its request, whatever its size, and does not keep it", async (t) => {
+test("a stream takes a body of any size from its request, and does not keep it", async (t) => {
   const server = await testServer(t, { presence: ["*"], log: "memory:" })
   for (const path of ["/events?topic=a", "/presence/events?topic=a"]) {
     for (const method of ["GET", "QUERY"]) {
