@@ -1,8 +1,8 @@
 // `npm run bench -- metrics`, or this file with `[--streams 1000] [--events 40] [--connects 300] [--publishes 400] [--hubs 3] [--rounds 10] [--no-netns]`:
 // what metrics cost the hub: CPU of a delivery, of a publish and of a connect, with an admin port and without. In each round three hubs do the
 // same, in changing order: one with metrics and two without. The ratio of the two without shows what this machine can tell apart. Processes
-// differ by themselves, so all three are started again several times. What metrics cost without any request is a row of its own: it adds to the
-// others by the time that they take.
+// differ by themselves, so all three are started again several times. What a hub uses without any request is a row of its own, and is subtracted from the
+// others by the time that they take, which is long on a busy machine.
 import { loadavg } from "node:os"
 import { setTimeout as sleep } from "node:timers/promises"
 import { parseArgs } from "node:util"
@@ -38,6 +38,8 @@ const WARM_UPS = 3
 
 interface Subject {
   readonly hub: Hub
+  /** CPU that it uses without any request, in µs a ms. */
+  readonly idle: number
   readonly streams: readonly Stream[]
 }
 
@@ -73,33 +75,38 @@ const measures: readonly Measure[] = [
       await sleep(50)
     },
   },
-  {
-    what: "second without requests",
-    count: 1,
-    work: () => sleep(1_000),
-  },
 ]
+
+const QUIET_MS = 3_000
 
 /** µs of CPU: of a hub with metrics, of one without, and of another without. */
 type Round = [having: number, without: number, another: number]
 
+const quiet: Round[] = []
 const figures = new Map<Measure, Round[]>(measures.map((measure) => [measure, []]))
 
 async function measured({ work, count }: Measure, subject: Subject): Promise<number> {
-  const before = subject.hub.cpu()
+  const { hub, idle } = subject
+  const before = hub.cpu()
+  const startedAt = performance.now()
   await work(subject)
-  return ((subject.hub.cpu() - before) * 1e6) / count
+  return ((hub.cpu() - before) * 1e6 - idle * (performance.now() - startedAt)) / count
 }
 
 async function startSubject(settings: object): Promise<Subject> {
   const hub = await startHub(settings)
-  return { hub, streams: await openStreams(hub.port, streams, () => ({ topics: ["shared"] })) }
+  const all = await openStreams(hub.port, streams, () => ({ topics: ["shared"] }))
+  await sleep(1_000)
+  const before = hub.cpu()
+  await sleep(QUIET_MS)
+  return { hub, idle: ((hub.cpu() - before) * 1e6) / QUIET_MS, streams: all }
 }
 
 for (let start = 0; start < numberOf("hubs"); start++) {
   const subjects: Subject[] = []
   try {
     for (const settings of [{ admin: { port: 0 } }, {}, {}]) subjects.push(await startSubject(settings))
+    quiet.push(subjects.map(({ idle }) => idle * 1_000) as unknown as Round)
     for (const [measure, rounds] of figures) {
       // not counted: compiling
       for (const subject of subjects) for (let i = 0; i < WARM_UPS; i++) await measure.work(subject)
@@ -120,7 +127,10 @@ for (let start = 0; start < numberOf("hubs"); start++) {
   }
 }
 
-const rows = Array.from(figures, ([{ what }, rounds]) => [
+const rows = [
+  ...Array.from(figures, ([{ what }, rounds]) => [what, rounds] as const),
+  ["second without requests", quiet] as const,
+].map(([what, rounds]) => [
   what,
   ...[1, 0].map((at) => figure(median(rounds.map((round) => round[at] as number)))),
   middleHalf(rounds.map(([having, without, another]) => (2 * having) / (without + another))),
