@@ -1,16 +1,16 @@
 import type { IncomingMessage } from "node:http"
-import type { Readable, Transform } from "node:stream"
+import { PassThrough, Transform, type Readable, type TransformCallback } from "node:stream"
 import zlib from "node:zlib"
 import { OnwardError } from "onward"
 
 // zstd exists since Node 22.15: an import by name would keep the hub from starting on older ones
-const { constants, createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } = zlib
+const { constants, createBrotliDecompress, createGunzip, createInflate, createInflateRaw, createZstdDecompress } = zlib
 
 /** Content codings (RFC 9110 section 8.4.1) that this process can decode. */
 const DECODERS: Readonly<Partial<Record<string, () => Transform>>> = {
-  gzip: () => createGunzip(TRUSTING),
-  "x-gzip": () => createGunzip(TRUSTING),
-  deflate: () => createInflate(TRUSTING),
+  gzip: () => new ChosenDecoder(gunzipFor),
+  "x-gzip": () => new ChosenDecoder(gunzipFor),
+  deflate: () => new ChosenDecoder(inflateFor),
   br: () => createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH }),
   ...(typeof createZstdDecompress === "function" && {
     zstd: () => createZstdDecompress({ finishFlush: constants.ZSTD_e_flush }),
@@ -19,6 +19,55 @@ const DECODERS: Readonly<Partial<Record<string, () => Transform>>> = {
 
 /** Decodes a truncated body as far as it goes. {@link cutOf} tells that it was cut. */
 const TRUSTING = { finishFlush: constants.Z_SYNC_FLUSH }
+
+/** Some servers declare gzip for a body that is not compressed. No text begins as gzip does (RFC 1952 section 2.3.1). */
+const gunzipFor = (first: number): Transform => (first === 0x1f ? createGunzip(TRUSTING) : new PassThrough())
+
+/** Some servers send deflate without the head of zlib. Browsers look at the same four bits (RFC 1950 section 2.2). */
+const inflateFor = (first: number): Transform =>
+  (first & 0x0f) === 8 ? createInflate(TRUSTING) : createInflateRaw(TRUSTING)
+
+/** A decoder that is chosen by the first byte of a body. */
+class ChosenDecoder extends Transform {
+  readonly #choose: (first: number) => Transform
+  #inner: Transform | undefined
+
+  constructor(choose: (first: number) => Transform) {
+    super()
+    this.#choose = choose
+  }
+
+  override _transform(bytes: Buffer, _encoding: string, done: TransformCallback): void {
+    const [first] = bytes
+    if (first === undefined) return done()
+    this.#inner ??= this.#open(first)
+    this.#inner.write(bytes, () => done())
+  }
+
+  #open(first: number): Transform {
+    const inner = this.#choose(first)
+    inner.on("data", (bytes) => {
+      if (!this.push(bytes)) inner.pause()
+    })
+    inner.on("error", (error) => this.destroy(error))
+    return inner
+  }
+
+  override _read(size: number): void {
+    this.#inner?.resume()
+    super._read(size)
+  }
+
+  override _flush(done: TransformCallback): void {
+    if (!this.#inner) return done()
+    this.#inner.once("end", () => done()).end()
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#inner?.destroy()
+    done(error)
+  }
+}
 
 const cuts = new WeakMap<Readable, Error>()
 

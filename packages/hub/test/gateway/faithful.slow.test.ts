@@ -79,6 +79,17 @@ const ways: [name: string, send: (res: ServerResponse) => void][] = [
         .end(deflateSync(STREAM)),
   ],
   [
+    "in deflate without the head of zlib",
+    (res) =>
+      res
+        .writeHead(200, { "content-type": "text/event-stream", "content-encoding": "deflate" })
+        .end(zlib.deflateRawSync(STREAM)),
+  ],
+  [
+    "declared as gzip, but not compressed",
+    (res) => res.writeHead(200, { "content-type": "text/event-stream", "content-encoding": "gzip" }).end(STREAM),
+  ],
+  [
     "in brotli",
     (res) =>
       res
@@ -143,6 +154,7 @@ for (const [name, send] of ways) {
 const flushing: readonly (readonly [coding: string, make: () => Transform & zlib.Zlib, flush: number])[] = [
   ["gzip", createGzip, constants.Z_SYNC_FLUSH],
   ["deflate", zlib.createDeflate, constants.Z_SYNC_FLUSH],
+  ["deflate", zlib.createDeflateRaw, constants.Z_SYNC_FLUSH],
   ["br", zlib.createBrotliCompress, constants.BROTLI_OPERATION_FLUSH],
   ...(hasZstd ? ([["zstd", createZstdCompress, constants.ZSTD_e_flush]] as const) : []),
 ]
@@ -226,6 +238,9 @@ test("an unknown content coding and a decompression bomb are errors, and the pro
     ["compress", STREAM, /bad_content_type/],
     ["gzip, gzip, gzip", STREAM, /bad_content_type/],
     ["gzip", "no gzip", /stream_ended/],
+    ["gzip", Buffer.from([0x1f, 1, 2, 3]), /stream_ended/],
+    ["deflate", "no deflate", /stream_ended/],
+    ["deflate", STREAM, /stream_ended/],
     ["gzip", bomb, /--upstream-max-answer[^]*message_too_large/],
   ] as const) {
     const provider = await createProvider(t, ({ res }) =>
