@@ -2,7 +2,7 @@ import * as v from "valibot"
 import { toUpstream } from "../gateway/settings.ts"
 import { origins } from "./origins.ts"
 import { group, setting, settingOr } from "./setting.ts"
-import { bytes, checkedText, described, duration, either, integer, listOf, object, text } from "./values.ts"
+import { boolean, bytes, checkedText, described, duration, either, integer, listOf, object, text } from "./values.ts"
 
 const KIB = 1024
 const MIB = 1024 ** 2
@@ -56,6 +56,12 @@ export const gateway = group({
     about: "Origins whose pages may use the gateway (CORS).",
     default: [],
     flag: "upstream-origin",
+  }),
+  allowUnknownIds: settingOr(boolean(), {
+    about:
+      "Whether requests with the hub's key may refer to ids that no caller received here, such as files of the operator.",
+    default: false,
+    flag: "upstream-unknown-ids",
   }),
   limits: group({
     headAfter: settingOr(duration(0, HOUR), {

@@ -10,6 +10,7 @@ import type { GatewayLimits } from "./limits.ts"
 import type { Names } from "./names.ts"
 import { passOn } from "./pass-on.ts"
 import type { ApiPath } from "./path.ts"
+import { createReferenceScan, type ReferenceScan } from "./references.ts"
 import { createTopLevel } from "./top-level.ts"
 import type { Body, Question, Upstream } from "./upstream.ts"
 import type { Answered, Upstreams } from "./upstreams.ts"
@@ -22,6 +23,8 @@ export interface Setting {
   readonly names: Names
   readonly bodies: Bodies
   readonly limits: GatewayLimits
+  /** Whether requests with the gateway's key can refer to ids that no caller received here. */
+  readonly allowUnknownIds: boolean
   readonly onError: (error: unknown) => void
 }
 
@@ -44,13 +47,8 @@ export interface Read extends Asked {
   readonly upstreams: readonly Upstream[]
   /** Whether its JSON has `stream: true`. */
   readonly isStream: boolean
-  readonly references: readonly Reference[]
-}
-
-/** A response or conversation that a request refers to. */
-export interface Reference {
-  readonly path: string
-  readonly id: unknown
+  /** What its JSON refers to. Undefined if the body was not read. */
+  readonly references: ReferenceScan | undefined
 }
 
 /** Bodies up to this size, in bytes, are read before they are forwarded, so that the request can be repeated and use a pooled connection. */
@@ -65,7 +63,7 @@ export function withBody(
 ): Promise<void> {
   const { req, res, path } = asked
   const { upstreams, bodies, limits } = setting
-  const plain = { isStream: false, references: [] }
+  const plain = { isStream: false, references: undefined }
   if (!hasBody(req)) return use({ ...asked, ...plain, body: undefined, upstreams: upstreams.choose(path.prefix) })
   const length = req.headers["content-length"]
   const isSmall = length !== undefined && Number(length) <= SMALL
@@ -74,7 +72,8 @@ export function withBody(
     guardUpload(req, limits.uploadTimeout, (error) => sendProblem(req, res, error, { onError: setting.onError }))
     return use({ ...asked, ...plain, body: streamed(req, res), upstreams: upstreams.choose(path.prefix) })
   }
-  const top = createTopLevel(["stream", "model", "previous_response_id", "conversation"])
+  const top = createTopLevel(["stream", "model"])
+  const references = isRead ? createReferenceScan(path.path) : undefined
   return bodies.readBytes(
     req,
     res,
@@ -85,19 +84,17 @@ export function withBody(
         body: bytes,
         upstreams: upstreams.choose(path.prefix, typeof model === "string" ? model : undefined),
         isStream: top.valuesOf("stream").includes(true),
-        references: [
-          ...top.valuesOf("previous_response_id").map((id) => ({ path: "/responses", id })),
-          ...top.valuesOf("conversation").map((value) => ({ path: "/conversations", id: idIn(value) })),
-        ].filter(({ id }) => id !== null),
+        references,
       })
     },
-    isEncodedBody ? undefined : (piece) => top.push(piece),
+    isEncodedBody
+      ? undefined
+      : (piece) => {
+          top.push(piece)
+          references?.push(piece)
+        },
   )
 }
-
-/** A conversation is an id, or an object with an id. */
-const idIn = (value: unknown): unknown =>
-  typeof value === "object" && value !== null && "id" in value ? value.id : value
 
 /** Sends a client's request to its upstreams. */
 export function ask(
@@ -121,7 +118,8 @@ export interface AskOptions {
 export async function proxy(setting: Setting, read: Read, to?: string): Promise<void> {
   const { req, res, method, path, owner, upstreams: from } = read
   const { names, limits, onError } = setting
-  const isNoted = method === "POST" && from[0]?.options.key !== undefined && path.segments.length <= 2
+  const isMaking = path.segments.length <= 2 || path.segments.at(-1) === "items"
+  const isNoted = method === "POST" && from[0]?.options.key !== undefined && isMaking
   const acceptEncoding = isNoted ? "identity" : acceptEncodingOf(req)
   const { answer, upstream } = await ask(setting, read, {
     signal: untilGone(res),
@@ -131,17 +129,25 @@ export async function proxy(setting: Setting, read: Read, to?: string): Promise<
   const { statusCode = 0, headers } = answer
   const isMade = isNoted && statusCode >= 200 && statusCode < 300 && /\bjson\b/i.test(headers["content-type"] ?? "")
   const top = createTopLevel(["id"])
+  // the items of a response can be referred to by their own ids
+  const hasParts = /^\/(?:responses|conversations|messages)\b/.test(path.path)
+  const parts = hasParts ? createReferenceScan(path.path) : undefined
   passOn(req, res, answer, {
     toLocal: (address) => upstream.toLocal(address),
     idleTimeout: limits.idleTimeout,
     ...(isMade && {
       decoded: isEncoded(answer) ? decodedBody(answer) : undefined,
       reader: {
-        push: (piece) => top.push(piece),
+        push(piece) {
+          top.push(piece)
+          parts?.push(piece)
+        },
         async end() {
           const id = top.valuesOf("id").at(-1)
           const named = { owner, upstream: upstream.options.url }
           if (typeof id === "string") await names.add(path.path, id, named).catch(onError)
+          const all = parts?.found ?? []
+          await Promise.all(all.map((part) => names.add(part.path, part.id ?? "", named))).catch(onError)
         },
       },
     }),

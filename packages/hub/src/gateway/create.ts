@@ -5,7 +5,7 @@ import { OnwardError } from "onward"
 import { HttpError } from "../http-error.ts"
 import { ask, type Read, type Setting } from "./ask.ts"
 import { sideHeaders } from "./headers.ts"
-import { givenId, runIdOf, type Kind, type KindFrame, type Refusal } from "./kinds.ts"
+import { givenId, partsOf, runIdOf, type Kind, type KindFrame, type Refusal } from "./kinds.ts"
 import { openAnswer, type Opened } from "./open.ts"
 import { passOn } from "./pass-on.ts"
 import type { Answered } from "./upstreams.ts"
@@ -108,10 +108,17 @@ async function* framesOfRun(
 ): AsyncGenerator<KindFrame> {
   const { opened, first, upstream } = await asking.catch(rethrow)
   if (opened.type === "other") return yield await refusalIn(kind, opened)
-  let isNoted = false
+  const { url, key } = upstream.options
+  const noted = new Set<string>()
+  let isFirst = true
   for await (const frame of first ? following(await first, opened.frames) : opened.frames) {
-    if (!isNoted) await note(setting, kind, read, { id: givenId(frame), run, url: upstream.options.url })
-    isNoted = true
+    if (isFirst) await note(setting, kind, read, { id: givenId(frame), run, url })
+    isFirst = false
+    for (const { path, id } of key === undefined ? [] : partsOf(frame)) {
+      if (noted.has(id)) continue
+      noted.add(id)
+      await setting.names.add(path, id, { owner: read.owner, upstream: url }).catch(setting.onError)
+    }
     yield frame
   }
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { RunObservation } from "onward/runs"
 import { createBodies } from "../body.ts"
+import { HttpError } from "../http-error.ts"
 import { createAbandonment } from "./abandonment.ts"
 import { proxy, withBody, type Asked, type Setting } from "./ask.ts"
 import { ownerOf, type GatewayCaller } from "./caller.ts"
@@ -41,6 +42,16 @@ export interface Gateway {
 /** Maximum size of all bodies that are read at once, in multiples of the largest one. */
 const BODIES = 4
 
+const compressed = (): HttpError =>
+  new HttpError(
+    415,
+    "unsupported_media_type",
+    "The gateway cannot check the ids in a compressed body. Send it without Content-Encoding.",
+  )
+
+/** Bodies that no provider reads as JSON. */
+const BINARY = /^(?:multipart\/form-data|application\/octet-stream|audio\/|image\/|video\/)/i
+
 export function createGateway(options: GatewayOptions): Gateway {
   const limits: GatewayLimits = { ...LIMITS, ...options.limits }
   const upstreams = createUpstreams(options.upstreams, limits)
@@ -74,17 +85,20 @@ export function createGateway(options: GatewayOptions): Gateway {
       limitName: "--upstream-max-request",
     }),
     limits,
+    allowUnknownIds: options.allowUnknownIds,
     onError: options.onError,
   }
 
-  /** Handles a request that creates something. A stream becomes a run. */
+  /** Handles a request that is not for one answer. A stream becomes a run. */
   function make(asked: Asked, kind: KindName | undefined): Promise<void> {
-    const isJson = /\bjson\b|^$/i.test(asked.req.headers["content-type"] ?? "")
-    const isRead = kind !== undefined || (isJson && (!upstreams.isSole || hasKey(asked.path.prefix)))
+    const { req, method, path } = asked
+    const type = req.headers["content-type"] ?? ""
+    const isChosenByBody = !upstreams.isSole && method === "POST" && /\bjson\b|^$/i.test(type)
+    const isChecked = hasKey(path.prefix) && !BINARY.test(type)
+    if (isChecked && req.headers["content-encoding"] !== undefined) throw compressed()
+    const isRead = kind !== undefined || isChosenByBody || isChecked
     return withBody(setting, asked, { isRead }, async (read) => {
-      if (read.upstreams.some(({ options: { key } }) => key !== undefined)) {
-        await checkReferences(setting, read.owner, read.references)
-      }
+      if (read.upstreams.some(({ options: { key } }) => key !== undefined)) await checkReferences(setting, read)
       if (!kind || !read.isStream) return proxy(setting, read)
       // fails here if the log is unavailable, before the provider costs money
       await options.log.bounds()
@@ -112,7 +126,6 @@ export function createGateway(options: GatewayOptions): Gateway {
       const asked: Asked = { req, res, method, path, owner, caller, query: new URLSearchParams(path.search) }
       const route = routeOf(method, path.segments)
       if (route.type === "create") return make(asked, route.kind)
-      if (route.type === "refer") return make(asked, undefined)
       if (route.type === "answer") return visit(setting, kinds[route.kind], asked, route)
       if (hasKey(asked.path.prefix)) {
         // the gateway's key can read the objects of all callers
@@ -121,9 +134,7 @@ export function createGateway(options: GatewayOptions): Gateway {
           throw unknownRun()
         }
       }
-      return withBody(setting, asked, { isRead: !upstreams.isSole && method === "POST" }, (read) =>
-        proxy(setting, read),
-      )
+      return make(asked, undefined)
     },
     async close() {
       abandonment.close()

@@ -125,5 +125,17 @@ export function givenId(frame: KindFrame | undefined): string | undefined {
   return isName(id) ? id : undefined
 }
 
+/** The ids in a frame that requests can refer to: an item of a response, and a container. */
+export function partsOf(frame: KindFrame): { readonly path: string; readonly id: string }[] {
+  if (frame === "[DONE]") return []
+  const { item, message, delta } = frame as Readonly<Record<string, Frame | undefined>>
+  const containers = [item?.["container_id"], ...[message, delta].map((each) => idIn(each?.["container"]))]
+  return [{ path: "/items", id: item?.["id"] }, ...containers.map((id) => ({ path: "/containers", id }))].filter(
+    (part): part is { path: string; id: string } => isName(part.id),
+  )
+}
+
+const idIn = (value: unknown): unknown => (value as Frame | null | undefined)?.["id"]
+
 /** Whether an id can be used unchanged in a path and a topic. */
 export const isName = (id: unknown): id is string => typeof id === "string" && /^[\w.~-]{1,200}$/.test(id)

@@ -7,6 +7,8 @@ export interface GatewaySettings {
   readonly limits: Partial<GatewayLimits>
   /** Origins whose pages can use the gateway. */
   readonly origins: readonly string[]
+  /** Whether requests with the gateway's key can refer to ids that no caller received here, such as files of the operator. @default false */
+  readonly allowUnknownIds: boolean
 }
 
 /** Parses `[<for>=]<url>`. Throws an `Error` whose message says what to use. */

@@ -1,6 +1,6 @@
 import { HttpError } from "../http-error.ts"
 import { sendJson } from "../respond.ts"
-import { ask, proxy, untilGone, withBody, type Asked, type Read, type Reference, type Setting } from "./ask.ts"
+import { ask, proxy, untilGone, withBody, type Asked, type Read, type Setting } from "./ask.ts"
 import { isName, responseIn, runIdOf, type Frame, type Kind } from "./kinds.ts"
 import type { Named } from "./names.ts"
 import { ANSWER_METHODS, type GatewayRoute } from "./routes.ts"
@@ -145,21 +145,28 @@ async function lastResponse({ runs }: Kind, run: string, owner: string): Promise
 const SOON_MS = 1_000
 
 /**
- * Checks the responses and conversations that a request with the gateway's key continues.
- * @throws HttpError 404 for those of another owner, and for unknown responses
+ * Checks what a request with the gateway's key refers to in its body.
+ * @throws HttpError 404 for ids of another owner, and for unknown ids; 400 for a body that hides its references
  */
-export async function checkReferences(
-  setting: Setting,
-  owner: string,
-  references: readonly Reference[],
-): Promise<void> {
-  const { kinds, names } = setting
-  for (const { path, id } of references) {
+export async function checkReferences(setting: Setting, { owner, references }: Read): Promise<void> {
+  const { kinds, names, allowUnknownIds } = setting
+  if (!references) return
+  if (references.isOpaque) {
+    throw new HttpError(
+      400,
+      "invalid_request",
+      "The body has more than 200 references or 1000 levels, or is not UTF-8. Send fewer in one request.",
+    )
+  }
+  for (const { path, id } of references.found) {
     if (!isName(id)) throw unknownReference()
     if (path === kinds.responses.path) {
       const { status, named } = await find(setting, kinds.responses, owner, id)
       if (status === "unknown" && !named) throw unknownReference()
-    } else if ((await names.find(path, id, owner)).isOthers) throw unknownReference()
+      continue
+    }
+    const { mine, isOthers } = await names.find(path, id, owner)
+    if (!mine && (isOthers || !allowUnknownIds)) throw unknownReference()
   }
 }
 
@@ -174,5 +181,5 @@ const unknownReference = (): HttpError =>
   new HttpError(
     404,
     "previous_response_not_found",
-    "The previous response or conversation is unknown, or belongs to another caller. Check its id.",
+    "The body refers to an id that is unknown, or belongs to another caller. Check the ids, or set --upstream-unknown-ids.",
   )

@@ -168,6 +168,107 @@ test("with the gateway's own key, callers cannot access resources of others, and
   }
 })
 
+/** Bodies by which a request refers to an id. */
+const references: readonly ((id: string) => object | string)[] = [
+  (id) => ({ input: [{ role: "user", content: [{ type: "input_file", file_id: id }] }] }),
+  (id) => ({ input: [{ role: "user", content: [{ type: "input_image", file_id: id }] }] }),
+  (id) => ({ messages: [{ role: "user", content: [{ type: "file", file: { file_id: id } }] }] }),
+  (id) => ({ messages: [{ role: "user", content: [{ type: "file", file: { id } }] }] }),
+  (id) => ({ messages: [{ role: "user", content: [{ source: { type: "file", FileId: id } }] }] }),
+  (id) => ({ messages: [{ role: "assistant", audio: { id } }] }),
+  (id) => ({ input: [{ type: "item_reference", id }] }),
+  (id) => ({ input: [{ id }] }),
+  (id) => ({ input: [{ type: "reasoning", summary: [], id }] }),
+  (id) => ({ tools: [{ type: "file_search", vector_store_ids: ["x", [id]].slice(1) }] }),
+  (id) => ({ tools: [{ type: "code_interpreter", container: id }] }),
+  (id) => ({ tools: [{ type: "code_interpreter", container: { type: "auto", file_ids: [id] } }] }),
+  (id) => ({ container: { id } }),
+  (id) => ({ prompt: { id, variables: { a: { type: "input_file", file_id: id } } } }),
+  (id) => ({ tool_resources: { file_search: { vector_store_ids: [id] } } }),
+  (id) => ({ input_file_id: id }),
+  (id) => ({ batch: id }),
+  (id) => ({ conversation: { id } }),
+  (id) => ({ conversation: id }),
+  (id) => ({ input: { deep: [[[{ previous_response_id: id }]]] } }),
+  (id) => `{"file_id":"${id}","file_id":null}`,
+  (id) => `{"input":[{"\\u0066ile_id":"${id}"}]}`,
+  (id) => `{"input":[{"file_id":"${id.replace(/^./, "\\u0066")}"}]}`,
+  (id) => `\ufeff {"input":[{"a":"\\"","file_id" : "${id}"}]}`,
+]
+
+test("with the gateway's own key, no body can refer to the ids of others, or to unknown ids", async (t) => {
+  const { server, provider } = await start(t, "sk")
+  for (const [path, body] of [
+    ["/files", { id: "file-ann" }],
+    ["/responses", { id: "resp_ann", stream: true }],
+  ] as const) {
+    assert.equal((await ask(server, path, post(ann, body))).status, 200)
+  }
+  const count = provider.calls.length
+  for (const id of ["file-ann", "file-unknown", "../files/file-ann", "x".repeat(2_000)]) {
+    for (const make of references) {
+      const made = make(id)
+      const body = typeof made === "string" ? made : JSON.stringify({ model: "m", ...made })
+      for (const type of ["application/json", "text/plain", "application/x-ndjson; x=multipart/form-data"]) {
+        const init = { method: "POST", headers: { ...bob, "content-type": type }, body }
+        const { status, text } = await ask(server, "/responses", init)
+        assert.equal(status, 404, body)
+        assert.match(text, /previous_response_not_found/)
+      }
+    }
+  }
+  const others: [path: string, init: RequestInit, status: number][] = [
+    ["/conversations/conv_x/items", post(bob, { items: [{ id: "msg_ann" }] }), 404],
+    ["/vector_stores/vs_x/files", post(bob, { file_id: "file-ann" }), 404],
+    ["/vector_stores/vs_x", { ...post(bob, { file_ids: ["file-ann"] }), method: "PUT" }, 404],
+    ["/fine_tuning/jobs", post(bob, { training_file: "file-ann" }), 404],
+    ["/responses", { ...post(bob, {}), body: Buffer.from('{"file_id":"file-ann"}', "utf16le") }, 400],
+    ["/responses", post(bob, { a: Array.from({ length: 300 }, (_, n) => ({ file_id: `file-${n}` })) }), 400],
+    ["/responses", post({ ...bob, "content-encoding": "gzip" }, { file_id: "file-ann" }), 415],
+  ]
+  for (const [path, init, status] of others) assert.equal((await ask(server, path, init)).status, status, path)
+  assert.equal(provider.calls.length, count, "the provider was never asked")
+})
+
+test("with the gateway's own key, a caller can refer to ids that it received", async (t) => {
+  const { server } = await start(t, "sk")
+  for (const [path, body] of [
+    ["/files", { id: "file-ann" }],
+    ["/responses", { id: "resp_ann", stream: true }],
+  ] as const) {
+    assert.equal((await ask(server, path, post(ann, body))).status, 200)
+  }
+  const fine = [
+    { input: [{ content: [{ type: "input_file", file_id: "file-ann" }] }] },
+    { input: [{ type: "item_reference", id: "msg_1" }], previous_response_id: "resp_ann" },
+    { input: "file_id", prompt: "a text", conversation: null, previous_response_id: null },
+    { metadata: { conversation_id: "of the application" }, input: "?" },
+    { tools: [{ name: "f", parameters: { properties: { file_id: { type: "string", enum: ["a"] } } } }] },
+    { tools: [{ type: "code_interpreter", container: { type: "auto", file_ids: ["file-ann"] } }] },
+  ]
+  for (const body of fine) {
+    const { status } = await ask(server, "/responses", post(ann, { model: "m", ...body }))
+    assert.equal(status, 200, JSON.stringify(body))
+  }
+  const call = { type: "tool_use", id: "toolu_1", name: "f", input: { file_id: "any" } }
+  const chat = { messages: [{ role: "assistant", tool_calls: [{ id: "call_1" }], content: [call] }] }
+  assert.equal((await ask(server, "/messages", post(ann, { model: "m", ...chat }))).status, 200)
+  for (const path of ["/completions", "/embeddings", "/messages/count_tokens"]) {
+    assert.equal((await ask(server, path, post(ann, { model: "m", prompt: "file_id", id: "own" }))).status, 200, path)
+  }
+})
+
+test("an option allows ids that no caller received, but not those of others", async (t) => {
+  const provider = await createProvider(t, answer)
+  const upstream = { url: provider.url, key: "sk" }
+  const server = await testServer(t, { upstream, gateway: { allowUnknownIds: true } })
+  assert.equal((await ask(server, "/files", post(ann, { id: "file-ann" }))).status, 200)
+  const input = (id: string): object => ({ model: "m", input: [{ content: [{ type: "input_file", file_id: id }] }] })
+  assert.equal((await ask(server, "/responses", post(bob, input("file-operator")))).status, 200)
+  assert.equal((await ask(server, "/responses", post(bob, input("file-ann")))).status, 404)
+  assert.equal((await ask(server, "/responses", post(bob, { previous_response_id: "resp_unknown" }))).status, 404)
+})
+
 test("with the clients' own keys, the provider decides, and receives the requests", async (t) => {
   const { server, provider } = await start(t)
   for (const path of [
