@@ -5,6 +5,7 @@ import {
   faultOf,
   isJson,
   isSameBut,
+  joinText,
   jsonFormat,
   jsonOf,
   listOf,
@@ -49,11 +50,28 @@ const OF_CHUNK = ["choices", "created", "usage", "timings", "p", PADDING] as con
 
 function mergeChunks(previous: Json, next: Json): Json | undefined {
   const [a, b] = [soleChoice(previous), soleChoice(next)]
-  if (!a || !b || !isSameBut(previous, next, ...OF_CHUNK) || !isSameBut(a, b, "delta")) return undefined
+  if (!a || !b || !isSameBut(previous, next, ...OF_CHUNK) || !isSameBut(a, b, "delta", "text", "message")) {
+    return undefined
+  }
+  const repeats = mergeRepeats(a, b)
+  if (!repeats) return undefined
   const delta = mergeDeltas(jsonOf(a["delta"]), jsonOf(b["delta"]))
   // a count in each chunk is the total up to it
   const usage = previous["usage"] && !next["usage"] ? { usage: previous["usage"] } : undefined
-  return delta && { ...next, ...usage, choices: [{ ...b, delta }] }
+  return delta && { ...next, ...usage, choices: [{ ...b, ...repeats, delta }] }
+}
+
+/** Members of a choice that repeat its delta: Together's `text` has the same piece, and Perplexity's `message` all pieces up to the chunk. */
+function mergeRepeats(a: Json, b: Json): Json | undefined {
+  const [was, is] = [jsonOf(a["delta"])["content"], jsonOf(b["delta"])["content"]]
+  if ("message" in a || "message" in b) {
+    const [before, after] = [jsonOf(a["message"]), jsonOf(b["message"])]
+    const isUpToHere = after["content"] === textOf(before["content"]) + textOf(is)
+    if (!isUpToHere || !isSameBut(before, after, "content")) return undefined
+  }
+  if (!("text" in a) && !("text" in b)) return {}
+  const isPiece = typeof was === "string" && typeof is === "string" && a["text"] === was && b["text"] === is
+  return isPiece ? { text: was + is } : undefined
 }
 
 /** The only choice of a chunk that has only a delta. */
@@ -63,19 +81,38 @@ function soleChoice({ choices }: Json): Json | undefined {
   return choice["finish_reason"] || choice["logprobs"] ? undefined : choice
 }
 
-/** The only member of a delta with content. Providers add others that are null, empty, or repeat the role. */
+/** The only member of a delta with content. Providers add others that are null, empty, or repeat the role; Together adds the last token. */
 function soleMember(delta: Json): { readonly name: string | undefined } | undefined {
   let name: string | undefined
   for (const key in delta) {
     const value = delta[key]
-    if (key === "role" || value === null || value === "" || (Array.isArray(value) && value.length === 0)) continue
+    if (
+      key === "role" ||
+      key === "token_id" ||
+      value === null ||
+      value === "" ||
+      (Array.isArray(value) && value.length === 0)
+    )
+      continue
     if (name !== undefined) return undefined
     name = key
   }
   return { name }
 }
 
+/** OpenRouter's `reasoning_details` repeat the reasoning in its provider's shape. */
+const DETAILS = "reasoning_details"
+
 function mergeDeltas(previous: Json, next: Json): Json | undefined {
+  const [[a, ...moreA], [b, ...moreB]] = [listOf(previous[DETAILS]), listOf(next[DETAILS])]
+  if (a === undefined || b === undefined) return mergePieces(previous, next)
+  if (!isJson(a) || !isJson(b) || moreA.length + moreB.length > 0) return undefined
+  const detail = joinText(a, b, "text") ?? joinText(a, b, "summary")
+  const rest = detail && mergePieces(without(previous, DETAILS), without(next, DETAILS))
+  return rest && { ...rest, [DETAILS]: [detail] }
+}
+
+function mergePieces(previous: Json, next: Json): Json | undefined {
   const [of, by] = [soleMember(previous)?.name, soleMember(next)]
   if (!by || (of === undefined && !soleMember(previous))) return undefined
   const { name } = by

@@ -11,6 +11,7 @@ const REQUEST = { model: "any", messages: [{ role: "user" as const, content: "?"
 interface Reasoning {
   reasoning_content?: string | null
   reasoning?: string | null
+  reasoning_details?: readonly object[]
 }
 
 /** The chunks as they come, and what the client's own accumulator makes of them. */
@@ -38,6 +39,7 @@ export const readOpenaiChat: Read = async (body) => {
   for (const { message } of final.value?.choices ?? []) {
     delete (message as Reasoning).reasoning_content
     delete (message as Reasoning).reasoning
+    delete (message as Reasoning).reasoning_details
   }
   const all = { reasoning, completion: final.value }
   return { text, tools, isComplete: error === undefined, ...(error !== undefined && { error }), final: all }

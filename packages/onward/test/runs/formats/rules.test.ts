@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { agUi, aiSdk, anthropic, openaiChat, openaiResponses, text } from "../../../src/runs/index.ts"
 import { sequenceOf } from "../../../src/runs/formats/openai-responses.ts"
-import { cases, ended, framesOf, merge } from "./cases.ts"
+import { bodyOf, cases, ended, framesOf, merge } from "./cases.ts"
 import { readAgUi } from "./read-ag-ui.ts"
 import { readAiSdk } from "./read-ai-sdk.ts"
 import { readAnthropic } from "./read-anthropic.ts"
@@ -165,6 +165,90 @@ test("a late viewer receives few frames of every provider's stream: one for each
     const at = frames.findIndex((frame) => format.merge(frame as object, frame as object) !== undefined)
     const long = frames.toSpliced(at, 0, ...Array.from({ length: 1_000 }, () => frames[at]))
     assert.equal(merge(format, long, () => true).length, merged.length, fixture)
+  }
+})
+
+const words = Array.from({ length: 500 }, (_, n) => `${n} `)
+
+/** Chunks whose deltas repeat their text, as some providers send them. */
+const repeating: Readonly<Record<string, readonly object[]>> = {
+  Together: [...words, ""].map((content, n) => ({
+    ...{ id: "c", object: "chat.completion.chunk", created: 1, model: "m", usage: null },
+    choices: [
+      {
+        ...{ index: 0, text: content, logprobs: null, finish_reason: content === "" ? "stop" : null },
+        delta: { token_id: n, role: "assistant", content, tool_calls: null },
+      },
+    ],
+  })),
+  Perplexity: [...words, ""].map((content, n) => ({
+    ...{ id: "c", object: "chat.completion.chunk", created: 1, model: "m", citations: ["https://a.example"] },
+    usage: { prompt_tokens: 1, completion_tokens: n },
+    choices: [
+      {
+        ...{ index: 0, finish_reason: content === "" ? "stop" : null },
+        message: { role: "assistant", content: words.slice(0, n + 1).join("") },
+        delta: { role: "assistant", content },
+      },
+    ],
+  })),
+  OpenRouter: [...words, ""].map((text) => ({
+    ...{ id: "c", provider: "p", object: "chat.completion.chunk", created: 1, model: "m" },
+    choices: [
+      {
+        ...{ index: 0, finish_reason: text === "" ? "stop" : null, native_finish_reason: text === "" ? "stop" : null },
+        delta:
+          text === ""
+            ? { role: "assistant", content: "" }
+            : {
+                ...{ role: "assistant", content: "", reasoning: text },
+                reasoning_details: [{ type: "reasoning.text", text, format: "unknown", index: 0 }],
+              },
+      },
+    ],
+  })),
+}
+
+for (const [provider, chunks] of Object.entries(repeating)) {
+  test(`chunks of ${provider} that repeat their text are merged, and the official client reads the same`, async () => {
+    const format = openaiChat()
+    const all = merge(format, chunks, () => true)
+    assert.ok(all.length <= 3, `${all.length} frames`)
+    const whole = { status: "completed" as const }
+    assert.deepEqual(
+      await readOpenaiChat(bodyOf(format, [...all, ...endOf(all)])),
+      await readOpenaiChat(bodyOf(format, [...chunks, ...endOf(chunks)])),
+    )
+    const { choices } = all[0] as { choices: { text?: string; message?: object; delta: Record<string, unknown> }[] }
+    const text = words.join("")
+    const [{ text: piece = text, message, delta } = { delta: {} }] = choices
+    assert.equal(piece, text)
+    assert.equal(delta["reasoning"] ?? delta["content"], text)
+    if (message) assert.deepEqual(message, { role: "assistant", content: text })
+    for (const detail of (delta["reasoning_details"] ?? []) as { text: string }[]) assert.equal(detail.text, text)
+
+    function endOf(frames: readonly unknown[]): unknown[] {
+      const reader = format.reader()
+      for (const frame of frames) reader.take(frame as object)
+      return reader.end(whole)
+    }
+  })
+}
+
+test("chunks whose repeated text differs from their delta are not merged", () => {
+  const chunk = (choice: object): object => ({ id: "c", choices: [{ index: 0, delta: { content: "a" }, ...choice }] })
+  const detail = (more: object): object =>
+    chunk({ delta: { reasoning: "a", reasoning_details: [{ type: "reasoning.text", text: "a", index: 0, ...more }] } })
+  for (const [a, b] of [
+    [chunk({ text: "a" }), chunk({ text: "b" })],
+    [chunk({ text: "a" }), chunk({})],
+    [chunk({ message: { content: "a" } }), chunk({ message: { content: "a" } })],
+    [chunk({ message: { content: "a" } }), chunk({})],
+    [detail({}), detail({ index: 1 })],
+    [detail({}), detail({ signature: "s" })],
+    [detail({}), detail({ text: undefined, data: "x" })],
+  ]) {
+    assert.equal(merge(openaiChat(), [a, b], () => true).length, 2, JSON.stringify(b))
   }
 })
 
