@@ -138,7 +138,8 @@ export function createSharedConnection(
     created.run().then(
       () => {
         if (created !== own) return
-        setState("ended")
+        // if this tab reads alone, its script can have been stopped while it closed the connection
+        if (role === "leading") setState("ended")
         settle.resolve()
       },
       (error: unknown) => {
