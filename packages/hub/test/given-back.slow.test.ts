@@ -3,6 +3,7 @@ import { once } from "node:events"
 import { request, type IncomingMessage } from "node:http"
 import { test } from "node:test"
 import { assertGivesBack } from "../../onward/test/garbage.ts"
+import { createSessionStore } from "../src/admin/session-store.ts"
 import { limitReports } from "../src/reports.ts"
 import { createQuota } from "../src/quota.ts"
 import { createThrottle } from "../src/throttle.ts"
@@ -121,6 +122,14 @@ const maps: Readonly<Record<string, () => (name: string) => void>> = {
   "callers that publish": () => {
     const throttle = createThrottle({ rate: 10, now: () => 0 })
     return (name) => throttle.spend(name, 1)
+  },
+  "addresses that try to sign in to the dashboard": () => {
+    const sessions = createSessionStore()
+    return (name) => void sessions.attempt(name)
+  },
+  "sessions of the dashboard": () => {
+    const sessions = createSessionStore()
+    return (name) => void sessions.create(name, "the hash of a key")
   },
   "kinds of trouble": () => {
     const report = limitReports(() => {})

@@ -228,8 +228,15 @@ test("one caller cannot use up all questions to the application, and can ask aga
     assert.deepEqual([...new Set(statuses)], [503])
     assert.equal(await statusFrom("127.0.0.1", `session=${round}`), 200)
     while (held.length < 25) await new Promise((resolve) => setTimeout(resolve, 5))
+    // each answer makes room for one more question
+    held.shift()?.writeHead(401).end()
+    while (!statuses.includes(401)) await new Promise((resolve) => setTimeout(resolve, 5))
+    const next = statusFrom("127.0.66.6", `session=held-${round}-next`)
+    while (held.length < 25) await new Promise((resolve) => setTimeout(resolve, 5))
+    assert.equal(await statusFrom("127.0.66.6", `session=held-${round}-more`), 503)
     for (const res of held.splice(0)) res.writeHead(401).end()
     await Promise.all(flood)
+    assert.equal(await next, 401)
     assert.equal(statuses.filter((status) => status === 401).length, 25)
   }
 })
