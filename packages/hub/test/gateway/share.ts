@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import type { TestContext } from "node:test"
 import { parse } from "onward/protocol"
 import OpenAI from "openai"
@@ -9,7 +10,20 @@ import { redisMissing, startRedis } from "../../../onward/test/stores/redis.ts"
 import { temporaryFolder } from "../temporary-folder.ts"
 import { begin, chat, writeResponse, type Provider } from "./provider.ts"
 
-export const connect = (url: string): OpenAI => new OpenAI({ apiKey: "ann's", baseURL: `${url}/v1`, maxRetries: 0 })
+/** How often a request is repeated that gets 503: on a busy machine, a store can take longer than the timeout of its log. */
+const RETRIES = 20
+
+export const connect = (url: string): OpenAI =>
+  new OpenAI({ apiKey: "ann's", baseURL: `${url}/v1`, maxRetries: RETRIES })
+
+async function ask(url: string | URL, init: RequestInit): Promise<Response> {
+  for (let tries = 0; ; tries++) {
+    const answer = await fetch(url, init)
+    if (answer.status !== 503 || tries === RETRIES) return answer
+    await answer.body?.cancel()
+    await sleep(100)
+  }
+}
 
 /** A store that several gateways can share. */
 export interface Engine {
@@ -79,22 +93,22 @@ export async function share(provider: Provider, asked: string, other: string): P
   const { data, run, gone } = await begun(provider, asked)
   const watching = readAll(other, run)
   const headers = { authorization: "Bearer ann's" }
-  const stopping = await fetch(`${other}/v1/chat/completions/${run}`, { method: "DELETE", headers })
+  const stopping = await ask(`${other}/v1/chat/completions/${run}`, { method: "DELETE", headers })
   assert.equal(((await stopping.json()) as { status: string }).status, "stopped")
   await assert.rejects(async () => {
     for await (const chunk of data) assert.equal(chunk.choices[0]?.delta.content ?? "", "")
   }, /The response was stopped/)
   await gone
   assert.match(await watching, /"content":"Once"[^]*"code":"run_stopped"/)
-  const bobs = await fetch(`${other}/v1/chat/completions/${run}`, { headers: { authorization: "Bearer bob's" } })
+  const bobs = await ask(`${other}/v1/chat/completions/${run}`, { headers: { authorization: "Bearer bob's" } })
   assert.equal(bobs.status, 404, "to others it is unknown there too")
 
   // larger than a record of NATS may be
   await shareImage(provider, { asked, other, bytes: 2 * 1024 ** 2 })
 
   // none of it is anything that can be subscribed to
-  const all = await fetch(`${other}/events?topic=*&last_event_id=earliest`)
-  await fetch(`${asked}/publish`, { method: "POST", body: new URLSearchParams({ topic: "a", data: "published" }) })
+  const all = await ask(`${other}/events?topic=*&last_event_id=earliest`, {})
+  await ask(`${asked}/publish`, { method: "POST", body: new URLSearchParams({ topic: "a", data: "published" }) })
   for await (const { event, data } of parse(all.body as ReadableStream<Uint8Array>)) {
     if (event === "stream.checkpoint") continue
     assert.equal(data, "published")
@@ -109,13 +123,13 @@ export async function shareImage(
 ): Promise<void> {
   const headers = { authorization: "Bearer ann's" }
   const image = imageOf(bytes)
-  const asksToDraw = fetch(`${asked}/v1/chat/completions`, { method: "POST", headers, body: '{"stream":true}' })
+  const asksToDraw = ask(`${asked}/v1/chat/completions`, { method: "POST", headers, body: '{"stream":true}' })
   const drawing = await provider.call()
   begin(drawing.res)
   chat.say(drawing.res, { images: [{ type: "image_url", image_url: { url: image } }] })
   chat.finish(drawing.res)
   const drawn = await asksToDraw
-  const again = await fetch(new URL(drawn.headers.get("content-location") ?? "", other), { headers })
+  const again = await ask(new URL(drawn.headers.get("content-location") ?? "", other), { headers })
   for (const each of [drawn, again]) {
     const text = await each.text()
     // a message of an assertion would hold all of it
@@ -137,7 +151,7 @@ export async function begun(provider: Provider, url: string) {
 }
 
 export async function readAll(url: string, run: string): Promise<string> {
-  const answer = await fetch(`${url}/v1/chat/completions/${run}`, { headers: { authorization: "Bearer ann's" } })
+  const answer = await ask(`${url}/v1/chat/completions/${run}`, { headers: { authorization: "Bearer ann's" } })
   assert.equal(answer.status, 200)
   return answer.text()
 }
