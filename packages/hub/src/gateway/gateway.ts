@@ -49,6 +49,9 @@ const compressed = (): HttpError =>
     "The gateway cannot check the ids in a compressed body. Send it without Content-Encoding.",
   )
 
+/** Requests whose bodies some providers read as JSON with any Content-Type. */
+const ALWAYS_JSON = /^\/(?:responses|conversations)\b/
+
 /** Bodies that no provider reads as JSON. */
 const BINARY = /^(?:multipart\/form-data|application\/octet-stream|audio\/|image\/|video\/)/i
 
@@ -94,7 +97,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     const { req, method, path } = asked
     const type = req.headers["content-type"] ?? ""
     const isChosenByBody = !upstreams.isSole && method === "POST" && /\bjson\b|^$/i.test(type)
-    const isChecked = hasKey(path.prefix) && !BINARY.test(type)
+    const mayBeBinary = kind === undefined && !ALWAYS_JSON.test(path.path)
+    const isChecked = hasKey(path.prefix) && !(mayBeBinary && BINARY.test(type))
     if (isChecked && req.headers["content-encoding"] !== undefined) throw compressed()
     const isRead = kind !== undefined || isChosenByBody || isChecked
     return withBody(setting, asked, { isRead }, async (read) => {

@@ -225,6 +225,16 @@ test("with the gateway's own key, no body can refer to the ids of others, or to 
     ["/responses", { ...post(bob, {}), body: Buffer.from('{"file_id":"file-ann"}', "utf16le") }, 400],
     ["/responses", post(bob, { a: Array.from({ length: 300 }, (_, n) => ({ file_id: `file-${n}` })) }), 400],
     ["/responses", post({ ...bob, "content-encoding": "gzip" }, { file_id: "file-ann" }), 415],
+    ...["/responses", "/responses/compact", "/conversations", "/chat/completions"].flatMap(
+      (path): [string, RequestInit, number][] => {
+        const { headers: _, ...init } = post(bob, { file_id: "file-ann" })
+        const headers = { ...bob, "content-type": "multipart/form-data; boundary=x" }
+        return [
+          [path, { ...init, headers }, 404],
+          [path, { ...init, headers: { ...headers, "content-encoding": "gzip" } }, 415],
+        ]
+      },
+    ),
   ]
   for (const [path, init, status] of others) assert.equal((await ask(server, path, init)).status, status, path)
   assert.equal(provider.calls.length, count, "the provider was never asked")
