@@ -11,6 +11,7 @@ import { spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import { createParser as createPeer } from "eventsource-parser"
 import { createParser, encode, type WireMessage } from "onward/protocol"
+import { createSmallParser } from "../packages/onward/src/protocol/index.ts"
 import { type Growing, growing, type Shape, shapes } from "./codec-shapes.ts"
 
 const ROUNDS = 101
@@ -26,6 +27,12 @@ const onward: Run = (chunks, onEvent) => {
   const parser = createParser({ onEvent }, OPTIONS)
   for (const chunk of chunks) parser.feed(chunk)
   parser.end()
+}
+
+/** The parser of the browser's client. */
+const small: Run = (chunks, onEvent) => {
+  const parser = createSmallParser({ onEvent }, { maxEventChars: OPTIONS.maxEventBytes })
+  for (const chunk of chunks) parser.feed(chunk)
 }
 
 const peer: Run = (chunks, onEvent) => {
@@ -60,19 +67,22 @@ function time(pass: () => void): number {
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN
 
-function compare({ name, chunks: make, target }: Shape): boolean {
+/** Mark of a row of the small parser. */
+const SMALL = "small: "
+
+function compare({ name, chunks: make, target }: Shape, ours: Run): boolean {
   const chunks = make()
   const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
   const times: Array<{ ours: number; theirs: number }> = []
   for (let round = -10; round < ROUNDS; round++) {
-    const first = time(() => (round % 2 ? onward : peer)(chunks, count))
-    const second = time(() => (round % 2 ? peer : onward)(chunks, count))
+    const first = time(() => (round % 2 ? ours : peer)(chunks, count))
+    const second = time(() => (round % 2 ? peer : ours)(chunks, count))
     if (round >= 0) times.push(round % 2 ? { ours: first, theirs: second } : { ours: second, theirs: first })
   }
   const ratio = median(times.map((t) => t.theirs / t.ours))
   const speed = (ns: number): string => ((bytes / ns) * 1000).toFixed(0)
   const [mine, other] = [median(times.map((t) => t.ours)), median(times.map((t) => t.theirs))]
-  const missed = ratio < target
+  const missed = ours === onward && ratio < target
   console.log(
     `| ${name} | ${speed(mine)} | ${speed(other)} | ${ratio.toFixed(2)} | ${target.toFixed(2)}${missed ? " missed" : ""} |`,
   )
@@ -130,8 +140,9 @@ function fingerprint(run: Run, chunks: readonly Uint8Array[]): string {
 
 function verify({ name, chunks: make }: Shape): void {
   const chunks = make()
-  const [ours, theirs] = [fingerprint(onward, chunks), fingerprint(peer, chunks)]
-  if (ours !== theirs) throw new Error(`${name}: not the same events: ${ours}; eventsource-parser ${theirs}`)
+  const [ours, browsers, theirs] = [onward, small, peer].map((run) => fingerprint(run, chunks))
+  if (ours !== theirs || browsers !== theirs)
+    throw new Error(`${name}: not the same events: ${ours}; ${browsers}; eventsource-parser ${theirs}`)
 }
 
 /** Every row is measured in a process of its own, so that none runs on code compiled for another. */
@@ -143,8 +154,8 @@ function measure(row: string): boolean {
 }
 
 function runRow(row: string): boolean {
-  const shape = shapes.find(({ name }) => name === row)
-  if (shape !== undefined) return compare(shape)
+  const shape = shapes.find(({ name }) => name === row.replace(SMALL, ""))
+  if (shape !== undefined) return compare(shape, row.startsWith(SMALL) ? small : onward)
   const grown = growing.find(({ name }) => name === row)
   if (grown !== undefined) return growth(grown)
   const [, message] = ENCODED.find(([name]) => name === row) ?? []
@@ -164,6 +175,11 @@ function runAll(words: readonly string[]): boolean {
   console.log(`Node ${process.versions.node}, medians of ${ROUNDS} rounds`)
   shapes.filter(({ name }) => wanted(name)).forEach(verify)
   const fast = table("bytes to events, MB/s", "onward | peer | ratio | target", names(shapes))
+  table(
+    "the small parser, MB/s",
+    "onward | peer | ratio | target of the large one",
+    names(shapes).map((name) => SMALL + name),
+  )
   const linear = table("twice the input takes", "times", names(growing))
   table(
     "encode, millions a second",

@@ -24,7 +24,7 @@ const SCENARIOS: readonly Scenario[] = [
     name: "single",
     about: "1,000 subscribers, events of 200 bytes, each published when the one before has arrived everywhere",
     unit: "delivery",
-    load: { mode: "fan", connections: 1000, burst: 1, count: 200 },
+    load: { mode: "fan", connections: 1000, burst: 1, count: 400 },
   },
   {
     name: "burst",
