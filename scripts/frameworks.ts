@@ -26,7 +26,7 @@ if (named.length === 0) {
 }
 
 process.env.ONWARD_FRAMEWORKS = named.length > 0 ? named.join() : "all"
-const { servers, remarks, ...found } = await findings(["examples/test/frameworks.slow.test.ts"])
+const { servers, remarks, ...found } = await findings(["examples/test/frameworks.long.test.ts"])
 hasFailed ||= found.hasFailed
 for (const { example, framework, package: name } of apps) {
   const sentences = servers.get(framework)

@@ -21,14 +21,12 @@ export interface TestProcess {
 export const LONGEST: readonly string[] = [
   "packages/onward/test/client/browsers/shared.slow.test.ts",
   "packages/hub/test/page.slow.test.ts",
-  "examples/test/frameworks.slow.test.ts",
   "packages/onward/test/house/pack.slow.test.ts",
   "packages/hub/test/gateway/faithful.slow.test.ts",
   "packages/hub/test/gateway/processes.slow.test.ts",
   "packages/hub/test/stores.slow.test.ts",
   "packages/onward/test/hub/simulation.slow.test.ts",
   "packages/onward/test/client/large.slow.test.ts",
-  "packages/onward/test/chaos/chaos.slow.test.ts",
   "packages/onward/test/mcp/anywhere.slow.test.ts",
 ]
 

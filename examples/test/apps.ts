@@ -7,8 +7,8 @@ export interface App {
   /** The framework as it is called, and the package whose version counts. */
   readonly framework: string
   readonly package: string
-  /** Whether `npm test` runs it too, not `npm run frameworks` alone. */
-  readonly isInCi?: boolean
+  /** Whether `npm run test:long` runs it too, not `npm run frameworks` alone. */
+  readonly isInLong?: boolean
   /** Its server reads a response on, into memory, whether or not the client takes it. */
   readonly lacksBackpressure?: boolean
   /** The program that builds it, and its arguments. */
@@ -31,7 +31,7 @@ export const apps: readonly App[] = [
     example: "16-next",
     framework: "Next.js",
     package: "next",
-    isInCi: true,
+    isInLong: true,
     build: [NEXT, "build"],
     start: program(NEXT, (folder, port) => ["start", folder, "--hostname=127.0.0.1", `--port=${port}`]),
   },

@@ -41,9 +41,9 @@ export interface Built {
 const PATIENCE = 10_000
 
 /** Builds an app that was fetched into the folder. */
-export async function build({ example, build, isInCi }: App, folder: string): Promise<void> {
+export async function build({ example, build, isInLong }: App, folder: string): Promise<void> {
   await placeFramework(example, folder)
-  if (!isInCi) await compileExample(example, folder)
+  if (!isInLong) await compileExample(example, folder)
   await buildFramework(folder, build)
 }
 

@@ -8,7 +8,7 @@ import { sqliteLog } from "../../src/log/sqlite/index.ts"
 import { start } from "./program.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
 
-const ROUNDS = 25
+const ROUNDS = 10
 
 /** Lets a publisher run for a while and kills it; resolves to the acknowledgements it got out before. */
 async function round(path: string, name: string): Promise<{ position: string; data: string }[]> {

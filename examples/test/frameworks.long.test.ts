@@ -12,12 +12,12 @@ import { compileExample, fetchFramework, placeFramework } from "./framework.ts"
 import { LONG, sendHostileRequests, statusOf } from "./hostile.ts"
 import { fetchSoon, Running, running } from "./running.ts"
 
-/** Set by `npm run frameworks`, which runs those too that would take CI too long: all, or the named ones. */
+/** Set by `npm run frameworks`, which runs those too that would take `npm run test:long` too long: all, or the named ones. */
 const asked = process.env.ONWARD_FRAMEWORKS?.split(",")
-const isAsked = (example: string, isInCi = false): boolean =>
-  asked ? asked.includes("all") || asked.includes(example) : isInCi
+const isAsked = (example: string, isInLong = false): boolean =>
+  asked ? asked.includes("all") || asked.includes(example) : isInLong
 
-for (const app of apps) if (isAsked(app.example, app.isInCi)) void suite(app.framework, () => casesOf(app))
+for (const app of apps) if (isAsked(app.example, app.isInLong)) void suite(app.framework, () => casesOf(app))
 
 if (isAsked("23-orpc"))
   nodeTest("oRPC: what a procedure publishes arrives on the stream beside it, and a client resumes", async () => {
