@@ -144,7 +144,8 @@ interface Timeouts {
  * not a request, and neither is half of a head.
  */
 function closeIdle(session: Http2Session, { headTimeout, keepAlive, readTimeout }: Timeouts): void {
-  const close = (): void => session.close()
+  // `close` would wait for the rest of half a head
+  const close = (): void => session.destroy()
   let timer = setTimeout(close, headTimeout)
   let open = 0
   const onStreamClose = (): void => {

@@ -68,7 +68,7 @@ test("a connection of HTTP/2 is closed some time after its last request, and not
   const { port } = await serve(t, { keepAlive: 20 })
   const session = connectHttp2(`https://localhost:${port}`, { rejectUnauthorized: false })
   t.after(() => session.destroy())
-  const open = session.request({ ":path": "/open" })
+  const open = session.request({ ":path": "/open" }).resume()
   open.on("error", () => {})
   for (let i = 0; i < 3; i++) {
     const other = session.request({ ":path": "/" }).resume()
@@ -91,7 +91,7 @@ test("a response of HTTP/2 that its client does not read is cut, and an open str
   const settings = { initialWindowSize: 10 }
   const session = connectHttp2(`https://localhost:${port}`, { rejectUnauthorized: false, settings })
   t.after(() => session.destroy())
-  const open = session.request({ ":path": "/open" })
+  const open = session.request({ ":path": "/open" }).resume()
   open.on("error", () => {})
   await once(open, "response")
   for (let i = 0; i < 3; i++) {
