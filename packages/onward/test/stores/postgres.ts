@@ -165,6 +165,8 @@ function prepare(folder: string, port: number, options: PostgresServerOptions): 
     ...["-D", data, "-p", `${port}`, "-h", "127.0.0.1"],
     ...[
       ...["unix_socket_directories=", "fsync=off", "shared_buffers=16MB", "max_connections=60"],
+      // in its folder, because a killed server leaves it behind
+      "dynamic_shared_memory_type=mmap",
       ...["wal_level=replica", "hot_standby=on", "wal_keep_size=256MB", "wal_retrieve_retry_interval=100ms"],
       ...settings,
     ].flatMap((setting) => ["-c", setting]),
