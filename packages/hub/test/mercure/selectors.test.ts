@@ -137,6 +137,8 @@ test("random URL patterns and topics match as in URLPattern, and the index of a 
     const own = compileUrlPattern(pattern, BASE)
     for (let k = 0; k < 6; k++) {
       const topic = text(TOPIC_STARTS, TOPIC_PIECES)
+      // urlpattern-polyfill 10.1.0 says that `https://e.com:*/*` does not match `https://e.com:8080//`, which Node 24 and browsers deny
+      if (Native === Polyfill && /[^:]\/\//.test(topic)) continue
       const expected = native.test(topic, BASE)
       assert.equal(own.matches(topic), expected, `seed ${seed}: ${pattern} ${topic}`)
       if (expected) assert.ok(isIndexed(own.prefix, own.normalize(topic) ?? ""), `seed ${seed}: ${own.prefix} ${topic}`)
