@@ -131,3 +131,32 @@ test("the AI SDK streams, resumes and stops its requests to a gateway", async (t
     }
   }
 })
+
+test("with the gateway's own key, a conversation of the AI SDK goes on, and another caller cannot refer to its messages", async (t) => {
+  for (const { name, sdk, createOpenAI } of versions) {
+    const provider = await createProvider(t)
+    const args = ["--upstream", provider.url, "--no-demo"]
+    const { url } = await serveOnward(t, { data: temporaryFolder(t), args, env: { ONWARD_UPSTREAM_KEY: "own" } })
+    const ask = (apiKey: string, messages: sdk.ModelMessage[]): ReturnType<typeof sdk.streamText> => {
+      const model = createOpenAI({ apiKey, baseURL: `${url}/v1` }).responses("m")
+      return sdk.streamText({ model, messages, maxRetries: 0, onError() {} })
+    }
+    const answer = async (id: string): Promise<string> => {
+      const { res, body } = await provider.call()
+      const response = writeResponse(res, id)
+      response.begin()
+      response.say("Once")
+      response.finish()
+      return body
+    }
+    const messages: sdk.ModelMessage[] = [{ role: "user", content: "?" }]
+    const first = ask("one", messages)
+    await Promise.all([first.text, answer("resp_1")])
+    messages.push(...(await first.response).messages, { role: "user", content: "And?" })
+    const [text, body] = await Promise.all([ask("one", messages).text, answer("resp_2")])
+    assert.equal(text, "Once")
+    assert.match(body, /"item_reference"/)
+    await assert.rejects(async () => ask("two", messages).text, Error, name)
+    assert.equal(provider.calls.length, 2)
+  }
+})
