@@ -64,7 +64,7 @@ const measures: readonly Measure[] = [
     what: "publish without streams",
     count: publishes,
     async work({ hub }) {
-      for (let i = 0; i < publishes; i++) await publish(hub.port, "nobody")
+      for (let i = 0; i < publishes; i++) await publish(hub.port, "unread")
     },
   },
   {

@@ -144,8 +144,11 @@ interface Timeouts {
  * not a request, and neither is half of a head.
  */
 function closeIdle(session: Http2Session, { headTimeout, keepAlive, readTimeout }: Timeouts): void {
-  // `close` would wait for the rest of half a head
-  const close = (): void => session.destroy()
+  /** What is still to be sent is sent first. `close` would also wait for the rest of half a head, without end. */
+  const close = (): void => {
+    session.close()
+    if (!session.destroyed) timer = setTimeout(() => session.destroy(), headTimeout)
+  }
   let timer = setTimeout(close, headTimeout)
   let open = 0
   const onStreamClose = (): void => {

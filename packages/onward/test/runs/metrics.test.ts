@@ -12,7 +12,7 @@ test("a run's rate is its tokens by the time between its first and its last text
   const meter = createMeter(clock, alone)
   await clock.pass(500)
   assert.equal(meter.read().ttft, undefined)
-  assert.equal(meter.take(text("")), false, "an empty text is none")
+  assert.equal(meter.take(text("")), false, "an empty text is no token")
   assert.equal(meter.take(text("a")), true)
   for (let i = 1; i <= 100; i++) {
     await clock.pass(i)

@@ -44,7 +44,7 @@ export async function simulate(seed: number): Promise<Outcome> {
 
   function read(tab: Tab, lastEventId: string): Reader {
     const got: ParsedEvent[] = []
-    // what a tab that ends still gets, nobody sees
+    // events that an ending tab still receives are not shown, so they do not count
     const inbox = createInbox<ParsedEvent>((event) => tab.isEnding || got.push(event))
     const connection = createSharedConnection(
       { replay, maxWaiting: 5 },
