@@ -1,8 +1,8 @@
 // npm run mutate -- --area hub --count 40 --seed 7 --seconds 60: measures which mistakes in the code the tests notice.
 //
-// In a copy of the checkout, it makes one small mistake at a time in an area's code, and runs the area's tests that load the changed file, near
-// and fast ones first, for at most --seconds. It prints the changes that no test noticed, and the share of noticed ones. --file limits the
-// changes to files whose paths end with its value.
+// In a copy of the checkout, it makes one small mistake at a time in an area's code, and runs the area's tests that run the changed place, near and
+// fast ones first, for at most --seconds. It prints the changes that no test noticed, and the share of noticed ones. --file limits the changes to
+// files whose paths end with its value.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
@@ -50,7 +50,7 @@ async function run(name: string, source: readonly string[], tests: readonly stri
     const code = codeOf(file)
     const survivor = survivorOf(file, code, mutant)
     const changed = code.slice(0, mutant.start) + mutant.text + code.slice(mutant.end)
-    const noticedBy = await bench.judge(file, () => tree.change(file, changed))
+    const noticedBy = await bench.judge(file, mutant.start, () => tree.change(file, changed))
     const excuse = noticedBy === undefined ? excuseFor(survivor) : undefined
     if (noticedBy !== undefined) noticed++
     else if (excuse !== undefined) excused++

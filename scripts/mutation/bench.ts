@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { readCoverage, type Coverage } from "./coverage.ts"
 import { notice } from "./notice.ts"
 import { reachOf } from "./reach.ts"
 
@@ -11,16 +12,17 @@ interface Test {
   readonly finds: Map<string, number>
   /** How long it takes when nothing is changed; until it ran, what it took in an earlier run, or a guess. */
   seconds: number
-  hasPassed: boolean
+  /** What it runs when nothing is changed; undefined until it has passed once. */
+  coverage: Coverage | undefined
 }
 
 /** Judges changes by the test files of an area. */
 export interface Bench {
   /**
-   * Runs the test files that load a changed file, one after the other, the likeliest to tell soon first, until one notices. A file that would
-   * exceed the time for one change is passed over. Each ran once without a change before. Throws when one fails then.
+   * Runs the test files that run the code at `offset` of a changed file, one after the other, the likeliest to tell soon first, until one
+   * notices. A file that would exceed the time for one change is passed over. Each ran once without a change before. Throws when one fails then.
    */
-  readonly judge: (file: string, change: () => () => void) => Promise<string | undefined>
+  readonly judge: (file: string, offset: number, change: () => () => void) => Promise<string | undefined>
 }
 
 const SECONDS = ".cache/mutation/seconds.json"
@@ -36,29 +38,33 @@ export function createBench(folder: string, files: readonly string[], limit: num
   const known = existsSync(SECONDS) ? (JSON.parse(readFileSync(SECONDS, "utf8")) as Record<string, number>) : {}
   const tests = files.map((file): Test => {
     const seconds = known[file] ?? (file.endsWith(".slow.test.ts") ? GUESS.slow : GUESS.fast)
-    return { file, reach: reachOf(file), finds: new Map(), seconds, hasPassed: false }
+    return { file, reach: reachOf(file), finds: new Map(), seconds, coverage: undefined }
   })
 
   /** Near and quick ones first; those that noticed other changes of the file before all. */
   const costOf = ({ seconds, reach, finds }: Test, changed: string): number =>
     (seconds * (reach.get(changed) ?? 0)) / (1 + 4 * (finds.get(changed) ?? 0))
 
-  async function runUntouched(test: Test): Promise<void> {
-    const { noticed, seconds } = await notice(folder, test.file, MOST_SECONDS * 1_000)
+  async function runUntouched(test: Test): Promise<Coverage> {
+    const written = mkdtempSync(`${folder}-coverage-`)
+    const { noticed, seconds } = await notice(folder, test.file, MOST_SECONDS * 1_000, written)
     if (noticed !== undefined) throw new Error(`${test.file} fails without a change: ${noticed}`)
     test.seconds = seconds
-    test.hasPassed = true
     known[test.file] = seconds
     writeFileSync(SECONDS, JSON.stringify(known))
+    const coverage = readCoverage(written, folder)
+    rmSync(written, { recursive: true })
+    return coverage
   }
 
   return {
-    async judge(changed, change) {
+    async judge(changed, offset, change) {
       const able = tests.filter(({ reach }) => reach.has(changed))
       let spent = 0
       for (const test of able.sort((a, b) => costOf(a, changed) - costOf(b, changed))) {
         if (spent + test.seconds > limit) continue
-        if (!test.hasPassed) await runUntouched(test)
+        test.coverage ??= await runUntouched(test)
+        if (test.coverage.ran(changed, offset) === false) continue
         spent += test.seconds
         const undo = change()
         const timeout = Math.min(test.seconds * PATIENCE.times + PATIENCE.more, MOST_SECONDS) * 1_000

@@ -13,13 +13,18 @@ export interface Verdict {
 /** Hundreds of processes load the same modules. */
 const COMPILED = resolve(".cache/mutation/compiled")
 
-/** Runs one test file until its first test fails, and ends what it has started. */
-export async function notice(folder: string, test: string, timeout: number): Promise<Verdict> {
+/**
+ * Runs one test file until its first test fails, and ends what it has started.
+ *
+ * @param coverage a folder for what it ran. Compiled code that was kept would make that less exact.
+ */
+export async function notice(folder: string, test: string, timeout: number, coverage?: string): Promise<Verdict> {
   const started = performance.now()
+  const either = coverage === undefined ? { NODE_COMPILE_CACHE: COMPILED } : { NODE_V8_COVERAGE: resolve(coverage) }
   // without --test, which would start a second process to watch the first
   const child = spawn(process.execPath, ["--conditions=onward-source", "--test-reporter=tap", test], {
     cwd: folder,
-    env: { ...process.env, NODE_TEST_CONTEXT: undefined, NODE_COMPILE_CACHE: COMPILED },
+    env: { ...process.env, NODE_TEST_CONTEXT: undefined, ...either },
     stdio: ["ignore", "pipe", "ignore"],
     detached: true,
   })
