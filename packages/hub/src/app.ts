@@ -8,7 +8,8 @@ import { createBodies, hasBody } from "./body.ts"
 import type { Demo } from "./demo/index.ts"
 import { events } from "./events.ts"
 import type { Gateway } from "./gateway/index.ts"
-import { clientAddress, trustProxies } from "./forwarded.ts"
+import { clientAddress } from "./forwarded.ts"
+import { readNetworks } from "./networks.ts"
 import { createGuard, type Address } from "./guard.ts"
 import { HEALTH_PATHS, healthRoutes } from "./health.ts"
 import { HttpError, toHttpError } from "./http-error.ts"
@@ -57,7 +58,7 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
   const { limits, trustedProxies } = config
   const cors = createCors(config.cors)
   const guard = createGuard(address, config.publicUrls)
-  const isTrusted = trustProxies(trustedProxies)
+  const isTrusted = readNetworks(trustedProxies)
   const onError = limitReports(options.onError)
   const reportRefusal = limitRefusals(options.onError)
   const bodies = createBodies({

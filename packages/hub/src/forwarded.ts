@@ -1,45 +1,10 @@
 import type { IncomingMessage } from "node:http"
-import { BlockList, isIP } from "node:net"
+import { isIP } from "node:net"
 import { callerAt } from "./caller.ts"
+import { unmapped, type IsInside } from "./networks.ts"
 
 /** Whether the proxy at this address is trusted to name its client. */
-export type IsTrusted = (address: string) => boolean
-
-/**
- * Reads the addresses of trusted proxies: `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`.
- * @throws TypeError for an entry that is neither an address nor a network
- */
-export function trustProxies(entries: readonly string[]): IsTrusted {
-  const networks = new BlockList()
-  for (const entry of entries) {
-    const [, text = "", prefix] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(entry) ?? []
-    const address = unmapped(text)
-    const version = isIP(address)
-    const bits = version === 4 ? 32 : 128
-    // an IPv4 network in IPv6 notation has 96 more bits
-    const length = prefix === undefined ? bits : Number(prefix) - (address === text ? 0 : 96)
-    if (version === 0 || text.includes("%") || length < 0 || length > bits) {
-      throw new TypeError(`"${entry}" is not an IP address or network. Use one such as 10.0.0.0/8.`)
-    }
-    networks.addSubnet(address, length, familyOf(version))
-  }
-  return (address) => {
-    const version = isIP(address)
-    return version !== 0 && networks.check(address, familyOf(version))
-  }
-}
-
-/** Checks the address of a proxy or a network. Throws an `Error` whose message says what to use. */
-export function checkNetwork(entry: string): string {
-  try {
-    trustProxies([entry])
-    return entry
-  } catch {
-    throw new Error("an IP address or a network, such as 10.0.0.0/8")
-  }
-}
-
-const familyOf = (version: number): "ipv4" | "ipv6" => (version === 4 ? "ipv4" : "ipv6")
+export type IsTrusted = IsInside
 
 /**
  * Returns the address of a request's client. Trusted proxies append their client's address to `X-Forwarded-For` or `Forwarded` (RFC 7239), and
@@ -103,6 +68,3 @@ function toAddress(text: string): Hop {
 }
 
 const plain = (address: string): string => unmapped(address.replace(/%.*$/s, ""))
-
-/** Returns the IPv4 address of one in IPv6 notation. */
-const unmapped = (address: string): string => address.replace(/^::ffff:(?=\d+(?:\.\d+){3}$)/i, "")

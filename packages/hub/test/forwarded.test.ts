@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
 import type { IncomingMessage } from "node:http"
 import { test } from "node:test"
-import { clientAddress, trustProxies } from "../src/forwarded.ts"
+import { clientAddress } from "../src/forwarded.ts"
+import { readNetworks } from "../src/networks.ts"
 
 const TRUSTED = ["10.0.0.0/8", "192.0.2.1", "2001:db8:ffff::/48", "::1"]
 
@@ -46,7 +47,7 @@ const requests: [what: string, sent: Sent, client: string][] = [
 ]
 
 test("behind trusted proxies a client is counted by an address that it cannot forge", () => {
-  const isTrusted = trustProxies(TRUSTED)
+  const isTrusted = readNetworks(TRUSTED)
   for (const [what, { from = "10.0.0.1", xff, forwarded }, client] of requests) {
     const headers = {
       ...(xff !== undefined && { "x-forwarded-for": xff }),
@@ -58,13 +59,15 @@ test("behind trusted proxies a client is counted by an address that it cannot fo
 })
 
 test("a network contains its addresses, in both notations, and no others", () => {
-  const isTrusted = trustProxies(["192.0.2.128/25", "::ffff:198.51.100.0/120", "2001:db8::/64", "203.0.113.0/32"])
+  const isTrusted = readNetworks(["192.0.2.128/25", "::ffff:198.51.100.0/120", "2001:db8::/64", "203.0.113.0/32"])
   for (const address of ["192.0.2.128", "192.0.2.255", "198.51.100.9", "2001:db8::9", "203.0.113.0"]) {
     assert.ok(isTrusted(address), address)
   }
   for (const address of ["192.0.2.127", "198.51.101.9", "2001:db8:0:1::", "203.0.113.1", "", "unknown"]) {
     assert.ok(!isTrusted(address), address)
   }
+  assert.ok(!readNetworks(["::/0"])("192.0.2.1"), "IPv4 addresses are not in an IPv6 network")
+  assert.ok(readNetworks(["192.0.2.0/24"])("::ffff:192.0.2.1"), "unless they are written as IPv6")
 })
 
 test("text that is neither an address nor a network is refused", () => {
@@ -78,6 +81,6 @@ test("text that is neither an address nor a network is refused", () => {
     "::ffff:1.2.3.4/95",
     "fe80::1%eth0",
   ]) {
-    assert.throws(() => trustProxies([entry]), TypeError, entry)
+    assert.throws(() => readNetworks([entry]), TypeError, entry)
   }
 })

@@ -1,7 +1,7 @@
 import * as v from "valibot"
 import { toGrant } from "../auth/grants.ts"
 import { REFUSE } from "../limits.ts"
-import { checkNetwork } from "../forwarded.ts"
+import { checkNetwork } from "../networks.ts"
 import { checkLog } from "../log-address.ts"
 import { auth } from "./auth-schema.ts"
 import { gateway } from "./gateway-schema.ts"

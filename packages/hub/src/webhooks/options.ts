@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 import { isPattern } from "onward"
 import { Grants, toGrant } from "../auth/grants.ts"
-import { trustProxies } from "../forwarded.ts"
+import { readNetworks } from "../networks.ts"
 import { UsageError } from "../usage-error.ts"
 
 /** Events that webhooks are told of. */
@@ -100,7 +100,7 @@ function resolveWebhook(options: WebhookOptions, at: number): Webhook {
     patterns: topics.filter((topic) => isPattern(topic)),
     secrets,
     timeout,
-    isAllowed: read("privateNetworks", () => trustProxies(privateNetworks)),
+    isAllowed: read("privateNetworks", () => readNetworks(privateNetworks)),
     covers: (topic) => grants.covers(topic),
   }
 }
