@@ -24,13 +24,13 @@ export function mcpLogOf(from: Log | Hub): McpLog {
       log: from,
       append: (messages) => from.append(messages),
       follow(topic, after, receiver) {
-        const hub = acquireHub(from)
-        const followed = followTopic(internalsOf(hub), topic, { after }, receiver)
+        const shared = acquireHub(from)
+        const followed = followTopic(internalsOf(shared.hub), topic, { after }, receiver)
         return {
           resume: () => followed.resume(),
           async stop() {
             followed.stop()
-            await releaseHub(from)
+            await releaseHub(from, shared)
           },
         }
       },
@@ -47,22 +47,26 @@ export function mcpLogOf(from: Log | Hub): McpLog {
   }
 }
 
-/** The hubs of logs, with how many streams use each. */
-const hubs = new WeakMap<Log, { readonly hub: Hub; users: number }>()
+/** A log's hub, and how many streams use it. */
+interface SharedHub {
+  readonly hub: Hub
+  users: number
+}
 
-function acquireHub(log: Log): Hub {
+const hubs = new WeakMap<Log, SharedHub>()
+
+function acquireHub(log: Log): SharedHub {
   const shared = hubs.get(log) ?? {
     hub: createHub({ log: withoutClose(log), window: { maxEntries: 1_000 } }),
     users: 0,
   }
   shared.users++
   hubs.set(log, shared)
-  return shared.hub
+  return shared
 }
 
-async function releaseHub(log: Log): Promise<void> {
-  const shared = hubs.get(log)
-  if (!shared || --shared.users > 0) return
+async function releaseHub(log: Log, shared: SharedHub): Promise<void> {
+  if (--shared.users > 0) return
   hubs.delete(log)
   await shared.hub.close()
 }

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { createHub } from "../../src/hub/index.ts"
+import { createHub, type Hub } from "../../src/hub/index.ts"
 import type { Entry } from "../../src/message.ts"
 import { memoryLog, type Log } from "../../src/log/index.ts"
-import { eventStore, resume } from "../../src/mcp/index.ts"
+import { eventStore, resume, type ResumeOptions } from "../../src/mcp/index.ts"
 import { createInbox } from "../../src/mcp/inbox.ts"
 import { createEventId, isPriming, isResponse, logIdOf, messageOf, recordOf, topicOf } from "../../src/mcp/record.ts"
 
@@ -68,6 +68,21 @@ test("unknown options are refused by name", () => {
   assert.throws(() => resume(memoryLog(), wrong), /sesion/)
 })
 
+/** The events of a resumed stream; undefined when nothing is left to send. */
+async function open(
+  from: Log | Hub,
+  options: ResumeOptions,
+  lastEventId: string | undefined,
+  signal: AbortSignal = new AbortController().signal,
+) {
+  const source = resume(from, options)
+  const events = await source.open({ lastEventId, signal })
+  return events as AsyncGenerator<{ readonly id?: string; readonly data: string }> | undefined
+}
+
+const note = (data: unknown) => ({ jsonrpc: "2.0", method: "note", params: { data } })
+const response = { jsonrpc: "2.0", id: 1, result: {} }
+
 /** A log that counts who watches it, and gives at most one entry at a time. */
 function countedLog(): { readonly log: Log; readonly watching: () => number } {
   const inner = memoryLog()
@@ -91,15 +106,8 @@ test("a resumed stream reads page after page, and releases the log in every way 
   const { log, watching } = countedLog()
   const store = eventStore(log, { session: "ann" })
   const first = await store.storeEvent("s", {})
-  const note = (data: number) => ({ jsonrpc: "2.0", method: "note", params: { data } })
-  const response = { jsonrpc: "2.0", id: 1, result: {} }
   for (const data of [1, 2, 3]) await store.storeEvent("s", note(data))
-  const asked = { session: "ann" }
-  const follow = async (lastEventId: string, signal: AbortSignal) => {
-    const { open } = resume(log, asked)
-    const events = await open({ lastEventId, signal, attempt: 0 } as unknown as Parameters<typeof open>[0])
-    return events as AsyncGenerator<{ readonly data: string }> | undefined
-  }
+  const follow = (lastEventId: string, signal?: AbortSignal) => open(log, { session: "ann" }, lastEventId, signal)
 
   const gone = new AbortController()
   const cut = await follow(first, gone.signal)
@@ -112,20 +120,76 @@ test("a resumed stream reads page after page, and releases the log in every way 
   assert.equal(watching(), 0)
 
   const last = await store.storeEvent("s", response)
-  const whole = await follow(first, new AbortController().signal)
+  const whole = await follow(first)
   assert.ok(whole)
   const got: unknown[] = []
   for await (const { data } of whole) got.push(JSON.parse(data))
   assert.deepEqual(got, [note(1), note(2), note(3), response])
   assert.equal(watching(), 0)
   // nothing is to be waited for after a response, unless more is there already
-  assert.equal(await follow(last, new AbortController().signal), undefined)
-  for (const data of [4, 5]) await store.storeEvent("s", note(data))
-  const rest = await follow(last, new AbortController().signal)
-  assert.ok(rest)
+  assert.equal(await follow(last), undefined)
   const more: unknown[] = []
-  for await (const { data } of rest) more.push(JSON.parse(data))
-  assert.deepEqual(more, [note(4), note(5)])
+  for (const data of [4, 5]) {
+    more.push(note(data))
+    await store.storeEvent("s", note(data))
+    const rest: unknown[] = []
+    for await (const event of (await follow(last)) ?? []) rest.push(JSON.parse(event.data))
+    assert.deepEqual(rest, more)
+  }
+})
+
+test("a resumed stream continues when another one of the same log ends", async () => {
+  const log = memoryLog()
+  const store = eventStore(log, { session: "ann" })
+  const [first, gone] = [await store.storeEvent("s", {}), new AbortController()]
+  const [one, two] = [
+    await open(log, { session: "ann" }, first, gone.signal),
+    await open(log, { session: "ann" }, first),
+  ]
+  assert.ok(one && two)
+  const [ended, next] = [one.next(), two.next()]
+  gone.abort()
+  assert.equal((await ended).done, true)
+  await store.storeEvent("s", note(1))
+  assert.deepEqual(JSON.parse((await next).value.data), note(1))
+  await two.return(undefined)
+})
+
+test("a resumed stream begins with its id for clients of version 2025-11-25, which forget it, and no older ones", async () => {
+  const log = memoryLog()
+  const store = eventStore(log, { session: "ann" })
+  const first = await store.storeEvent("s", {})
+  await store.storeEvent("s", response)
+  for (const [protocol, isPrimed] of [
+    [undefined, false],
+    [null, false],
+    ["2025-06-18", false],
+    ["2025-11-24", false],
+    ["2025-11-25", true],
+    ["2026-01-01", true],
+  ] as const) {
+    const events: unknown[] = []
+    for await (const { id, data } of (await open(log, { session: "ann", protocol }, first)) ?? []) {
+      if (id === first) events.push(data)
+    }
+    assert.deepEqual(events, isPrimed ? [""] : [], String(protocol))
+  }
+})
+
+test("a request to resume is refused with what it lacks, and by a process that closes", async () => {
+  const log = memoryLog()
+  const store = eventStore(log, { session: "ann" })
+  const first = await store.storeEvent("s", {})
+  for (const session of [undefined, null, ""]) {
+    await assert.rejects(open(log, { session }, first), { code: "invalid_start", message: /Mcp-Session-Id/ })
+  }
+  for (const lastEventId of [undefined, ""]) {
+    await assert.rejects(open(log, { session: "ann" }, lastEventId), {
+      code: "invalid_start",
+      message: /Last-Event-ID/,
+    })
+  }
+  await assert.rejects(open(log, { session: "ann", signal: AbortSignal.abort() }, first), { code: "hub_draining" })
 })
 
 test("a resumed stream receives the entries before a loss, and then fails", () => {
@@ -144,15 +208,21 @@ test("a resumed stream receives the entries before a loss, and then fails", () =
 })
 
 test("a resumed stream whose client reads nothing stops reading after 64 KiB", () => {
-  const topic = topicOf("ann") ?? ""
-  const inbox = createInbox(topic, "s")
-  const message = { jsonrpc: "2.0", method: "note", params: { data: "x".repeat(10_000) } }
-  const id = logIdOf(topic, createEventId({ stream: "s", message })) ?? ""
-  const entry = { ...messageOf(topic, id, { stream: "s", message }), position: "life0000~11", time: 0 }
-  const taken = Array.from({ length: 8 }, () => inbox.onEntries([entry]))
-  assert.deepEqual(taken, [true, true, true, true, true, true, false, false])
-  assert.equal(inbox.take()?.length, 8)
-  assert.equal(inbox.onEntries([entry]), true)
+  const inbox = createInbox(TOPIC, "s")
+  const empty = JSON.stringify({ stream: "s", message: note("") }).length
+  const entry = (length: number): Entry => {
+    const record = { stream: "s", message: note("x".repeat(length - empty)) }
+    const { data } = messageOf(TOPIC, "", record)
+    assert.equal(data.length, length)
+    return { topic: TOPIC, id: `${TOPIC}/m1/s`, data, position: "life0000~11", time: 0 }
+  }
+  for (let round = 0; round < 2; round++) {
+    assert.equal(inbox.onEntries([entry(40_000), entry(25_535)]), true)
+    assert.equal(inbox.take()?.length, 2)
+    assert.equal(inbox.onEntries([entry(40_000), entry(25_536)]), false)
+    assert.equal(inbox.take()?.length, 2)
+  }
+  assert.equal(inbox.onEntries([entry(100)]), true)
   inbox.onEnd?.()
   assert.equal(inbox.take()?.length, 1)
   assert.equal(inbox.take(), undefined)
@@ -163,15 +233,11 @@ test("a session without kept records is unknown, and one behind records of other
   const bob = eventStore(hub, { session: "bob" })
   for (let i = 0; i < 5; i++) await bob.storeEvent("s", { i })
   await eventStore(hub, { session: "ann" }).storeEvent("s", {})
-  const codeOf = async (session: string): Promise<unknown> => {
-    const { open } = resume(hub, { session })
-    const signal = new AbortController().signal
-    const given = { lastEventId: "m/never", signal } as unknown as Parameters<typeof open>[0]
-    return Promise.resolve(open(given)).then(
+  const codeOf = (session: string): Promise<unknown> =>
+    open(hub, { session }, "m/never").then(
       () => "answered",
       ({ code }: { code: string }) => code,
     )
-  }
   assert.deepEqual(await Promise.all(["ann", "bob", "eve"].map(codeOf)), [
     "invalid_start",
     "invalid_start",
@@ -191,9 +257,5 @@ test("a session is found in a store that searches a few entries at a time, and f
   }
   for (let i = 0; i < 9; i++) await eventStore(log, { session: "bob" }).storeEvent("s", { i })
   await eventStore(log, { session: "ann" }).storeEvent("s", {})
-  const { open } = resume(log, { session: "ann" })
-  const given = { lastEventId: "m/never", signal: new AbortController().signal } as unknown as Parameters<
-    typeof open
-  >[0]
-  await assert.rejects(async () => open(given), { code: "invalid_start" })
+  await assert.rejects(open(log, { session: "ann" }, "m/never"), { code: "invalid_start" })
 })
