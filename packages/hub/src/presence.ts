@@ -146,12 +146,13 @@ async function* changes(
   topics: readonly string[],
   signal: AbortSignal,
 ): AsyncGenerator<TopicPresence> {
-  const news = new Map<string, PresenceState>()
+  // names only: a hub of many presence streams must not hold old lists of users for each
+  const news = new Set<string>()
   let wake = (): void => {}
   const ended = Promise.all(
     topics.map(async (topic) => {
-      for await (const now of presence.updates(topic, signal)) {
-        news.set(topic, now)
+      for await (const _ of presence.updates(topic, signal)) {
+        news.add(topic)
         wake()
       }
     }),
@@ -162,7 +163,7 @@ async function* changes(
     const changed = [...news]
     if (changed.length === 0) break
     news.clear()
-    for (const [topic, now] of changed) yield limitUserIds(topic, now, MAX_USER_IDS)
+    for (const topic of changed) yield limitUserIds(topic, presence.of(topic), MAX_USER_IDS)
     await sleep(EVERY_MS, undefined, { signal }).catch(() => {})
   }
   await ended

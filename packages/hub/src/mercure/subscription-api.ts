@@ -1,4 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
+import { Readable } from "node:stream"
+import { pipeline } from "node:stream/promises"
+import { setImmediate as nextTurn } from "node:timers/promises"
 import { HttpError } from "../http-error.ts"
 import { SECURITY_HEADERS } from "../respond.ts"
 import type { Dialect } from "./dialect.ts"
@@ -57,7 +60,8 @@ export function createSubscriptionApi({
     const asked = askedBy(segments, dialect)
     const { members, last } = await subscribers.list()
     const found = documents(members, { asked, dialect, root })
-    if (asked.subscriber !== undefined && found.length === 0) throw notFound()
+    const single = asked.subscriber === undefined ? undefined : first(found)
+    if (asked.subscriber !== undefined && !single) throw notFound()
     const tag = dialect === 0 ? last : `"${last.replaceAll(/["\\]/g, "\\$&")}"`
     const head = {
       ...SECURITY_HEADERS,
@@ -68,18 +72,37 @@ export function createSubscriptionApi({
       }),
     }
     if (matchesTag(req.headers["if-none-match"], tag)) return void res.writeHead(304, head).end()
-    const single = asked.subscriber === undefined ? undefined : found[0]
-    const body =
-      dialect === 0
-        ? {
-            "@context": CONTEXT,
-            ...(single ?? { id: path, type: "Subscriptions", subscriptions: found }),
-            lastEventID: last,
-          }
-        : (single ?? { id: path, type: "subscriptions", subscriptions: found })
-    const type = dialect === 0 ? "application/ld+json" : "application/json"
-    res.writeHead(200, { ...head, "content-type": type }).end(req.method === "HEAD" ? undefined : JSON.stringify(body))
+    const ends = dialect === 0 ? { "@context": CONTEXT, lastEventID: last } : {}
+    res.writeHead(200, { ...head, "content-type": dialect === 0 ? "application/ld+json" : "application/json" })
+    if (req.method === "HEAD") return void res.end()
+    if (single) return void res.end(JSON.stringify({ ...ends, ...single }))
+    const list = { ...ends, id: path, type: dialect === 0 ? "Subscriptions" : "subscriptions" }
+    // a client that disconnects earlier is no error
+    await pipeline(Readable.from(jsonOf(list, found)), res).catch(() => {})
   }
+}
+
+/** Fewest characters that are written at once. */
+const PIECE_CHARS = 16_384
+
+/** The JSON text of a list of any length, in pieces: one in each turn of the event loop, when the client has read those before. */
+async function* jsonOf(list: object, documents: Iterable<object>): AsyncGenerator<string> {
+  let text = `${JSON.stringify(list).slice(0, -1)},"subscriptions":[`
+  let separator = ""
+  for (const document of documents) {
+    text += separator + JSON.stringify(document)
+    separator = ","
+    if (text.length < PIECE_CHARS) continue
+    yield text
+    text = ""
+    await nextTurn()
+  }
+  yield `${text}]}`
+}
+
+function first<T>(all: Iterable<T>): T | undefined {
+  for (const each of all) return each
+  return undefined
 }
 
 const notFound = (): HttpError => new HttpError(404, "not_found", "There is no such subscription.")
@@ -109,19 +132,19 @@ function askedBy(segments: readonly string[], dialect: Dialect): Asked {
   return { type: first, value: second, ...(third !== undefined && { subscriber: third }) }
 }
 
-function documents(
+function* documents(
   members: readonly Member[],
   { asked, dialect, root }: { readonly asked: Asked; readonly dialect: Dialect; readonly root: string },
-): object[] {
+): Generator<object> {
   const { type, value, subscriber: wanted } = asked
-  return members.flatMap(({ id: subscriber, subscriptions }) =>
-    wanted !== undefined && wanted !== subscriber
-      ? []
-      : subscriptions
-          .filter((each) => dialectOfSubscription(each) === dialect)
-          .filter((each) => type === undefined || (each.type === type && each.value === value))
-          .map((each) => documentOf(each, { subscriber, root, active: true })),
-  )
+  for (const { id: subscriber, subscriptions } of members) {
+    if (wanted !== undefined && wanted !== subscriber) continue
+    for (const each of subscriptions) {
+      if (dialectOfSubscription(each) !== dialect) continue
+      if (type !== undefined && (each.type !== type || each.value !== value)) continue
+      yield documentOf(each, { subscriber, root, active: true })
+    }
+  }
 }
 
 /** Whether `If-None-Match` names this tag (RFC 9110 section 13.1.2). */

@@ -4,6 +4,7 @@ import { kindOf } from "../kind.ts"
 import { createEpoch, repeatsOf } from "../log/index.ts"
 import type { Message, Position, StoredMessage } from "../message.ts"
 import { checkKinds, checkNames, durationOf } from "../options.ts"
+import { turnsOf } from "../turns.ts"
 import { readReport, writeReport, type Report, type ReportedMember } from "./report.ts"
 import { Roster, type KnownMember } from "./roster.ts"
 
@@ -75,6 +76,7 @@ export function createAttendance(hub: Hub, options: AttendanceOptions): Attendan
   const internals = internalsOf(hub)
   const { context } = internals
   const { clock } = context
+  const turns = turnsOf(clock)
   const topic = `stream.attendance/${name}`
   const me = createEpoch()
   const roster = new Roster(me)
@@ -104,7 +106,7 @@ export function createAttendance(hub: Hub, options: AttendanceOptions): Attendan
   function hear(report: Report): void {
     const { from } = report
     const member = "id" in report ? roster.members.get(report.id) : undefined
-    for (const node of roster.take(report)) for (const each of roster.at(node)) void settle(each)
+    for (const node of roster.take(report)) for (const each of roster.at(node)) settleSoon(each)
     if (report.is === "ask" && from !== me && isLive) answer()
     else if (report.is === "bye") for (const each of roster.at(from)) wait(each)
     else if (report.is === "away" && from === me && member?.isAway) wait(member)
@@ -147,10 +149,13 @@ export function createAttendance(hub: Hub, options: AttendanceOptions): Attendan
       member.id,
       clock.after(grace, () => {
         waiting.delete(member.id)
-        void settle(member)
+        settleSoon(member)
       }),
     )
   }
+
+  /** In a turn that has time, because all members of a process can leave at once. */
+  const settleSoon = (member: KnownMember): void => turns.later(() => void settle(member))
 
   /** The process that is first to store that a member has left publishes what belongs to it. */
   async function settle({ id, data, times }: KnownMember): Promise<void> {

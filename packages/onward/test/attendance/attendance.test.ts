@@ -1,7 +1,9 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { createAttendance, type Attendance } from "../../src/attendance/index.ts"
-import type { Hub } from "../../src/hub/index.ts"
+import { createHub, type Hub } from "../../src/hub/index.ts"
+import { memoryLog } from "../../src/log/index.ts"
+import { createClock } from "../../src/testing/index.ts"
 import { faultyLog, unavailable } from "../hub/faulty-log.ts"
 import { stage, type StageOptions } from "../hub/stage.ts"
 
@@ -213,4 +215,31 @@ test("a process has a limit of members, and options are checked", async () => {
   await attendance.join({ id: "2", data: null })
   await attendance.close()
   await assert.rejects(attendance.join({ id: "3", data: null }), { code: "hub_closed" })
+})
+
+test("the members of a process that has ended leave in many turns of the event loop, and all of them", async () => {
+  let now = 0
+  // each look at the clock takes a millisecond, so that every loop runs out of its time
+  const clock = createClock()
+  const options = { log: memoryLog(), clock: { ...clock, monotonic: () => now++ } }
+  const hub = createHub(options)
+  const dying = createHub({ ...options, log: { ...options.log, close: async () => {} } })
+  let [left, inTurn, most] = [0, 0, 0]
+  const onLeave = (): [] => {
+    left++
+    if (inTurn === 0) setImmediate(() => (inTurn = 0))
+    most = Math.max(most, ++inTurn)
+    return []
+  }
+  const attendance = createAttendance(hub, { name: "test", onLeave })
+  const other = createAttendance(dying, { name: "test", onLeave })
+  await Promise.all(Array.from({ length: 300 }, (_, i) => other.join({ id: `member ${i}`, data: null })))
+  // without a farewell
+  await dying.close()
+  await clock.pass(30_000)
+  assert.equal(left, 300)
+  assert.ok(most < 20, `${most} members left in one turn`)
+  assert.deepEqual((await attendance.list()).members, [])
+  await attendance.close()
+  await hub.close()
 })

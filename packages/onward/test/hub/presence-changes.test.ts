@@ -178,3 +178,40 @@ test("mistakes in what is watched are refused", async () => {
   const { hub: without } = await stage()
   assert.throws(() => without.presence.watch({ topics: ["room"] }, ignore), /Presence is disabled/)
 })
+
+for (const disconnect of ["together", "apart"] as const) {
+  test(`users that disconnect ${disconnect} leave in many turns of the event loop, and all of them`, async () => {
+    const s = await stage({ presence: true, limits: { connections: 5_000, connectionsPerKey: 5_000 } })
+    const users = 3_500
+    const streams = await Promise.all(
+      Array.from({ length: users }, (_, i) => s.connect({ topics: ["room"], userId: `user ${i}` })),
+    )
+    let left = 0
+    let most = 0
+    let inTurn = 0
+    s.hub.presence.watch({ topics: ["room"] }, ({ kind }) => {
+      if (kind !== "left") return
+      left++
+      if (inTurn === 0) setImmediate(() => (inTurn = 0))
+      most = Math.max(most, ++inTurn)
+    })
+    for (const [i, stream] of streams.entries()) {
+      stream.leave()
+      if (disconnect === "apart" && i % 500 === 0) await s.clock.pass(1)
+    }
+    await s.clock.pass(10_000)
+    assert.equal(left, users)
+    assert.ok(most <= 1_000, `${most} users left in one turn`)
+    assert.deepEqual(s.hub.presence.of("room"), { streams: 0, userIds: [] })
+    assert.equal(s.clock.timers, 1)
+  })
+}
+
+test("the users of a topic are not listed again for each reader", async () => {
+  const s = await stage({ presence: true })
+  await s.connect({ topics: ["room"], userId: "bob" })
+  await s.connect({ topics: ["room"], userId: "ada" })
+  const { userIds } = s.hub.presence.of("room")
+  await s.connect({ topics: ["room"], userId: "ada" })
+  assert.equal(s.hub.presence.of("room").userIds, userIds)
+})

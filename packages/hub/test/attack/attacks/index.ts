@@ -11,6 +11,7 @@ import { kill } from "./kill.ts"
 import { lines } from "./lines.ts"
 import { lookBacks } from "./look-backs.ts"
 import { manyTopics } from "./many-topics.ts"
+import { presence } from "./presence.ts"
 import { records } from "./records.ts"
 import { reserved } from "./reserved.ts"
 import { slowReaders } from "./slow-readers.ts"
@@ -20,5 +21,5 @@ import { wallClock } from "./wall-clock.ts"
 
 export const ATTACKS: readonly Attack[] = [
   ...[ids, fields, reserved, cursors, records, topics, manyTopics, lookBacks, bodies, halfSent],
-  ...[flood, slowReaders, connects, targets, lines, wallClock, kill, damage],
+  ...[flood, slowReaders, connects, presence, targets, lines, wallClock, kill, damage],
 ]

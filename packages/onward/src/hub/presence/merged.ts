@@ -1,4 +1,5 @@
 import type { Clock } from "../../clock.ts"
+import { SortedIds } from "./sorted-ids.ts"
 
 /** A change of one process on a topic. */
 export interface Difference {
@@ -45,6 +46,8 @@ interface Topic {
   streams: number
   isTold: boolean
   readonly users: Map<string, User>
+  /** The users that count. */
+  readonly userIds: SortedIds
   /** Earlier, larger numbers of streams, each of which counts until a time; larger ones first, and until earlier. */
   held: { until: number; readonly streams: number }[]
   /** Users to look at in the next turn. */
@@ -53,6 +56,8 @@ interface Topic {
 
 /** Numbers of streams that fell within this part of the grace period are held until the same time. */
 const STEPS = 16
+/** Most users whose grace period ends in one turn of the event loop. */
+const MAX_LEFT = 1_000
 
 export interface MergedPresenceOptions {
   readonly clock: Clock
@@ -83,7 +88,7 @@ export class MergedPresence {
   apply({ topic: name, streams, came, went }: Difference): void {
     let topic = this.#topics.get(name)
     if (!topic) {
-      topic = { streams: 0, isTold: false, users: new Map(), held: [], touched: new Set() }
+      topic = { streams: 0, isTold: false, users: new Map(), userIds: new SortedIds(), held: [], touched: new Set() }
       this.#topics.set(name, topic)
     }
     if (streams < 0) this.#hold(name, topic)
@@ -92,23 +97,27 @@ export class MergedPresence {
       const user = topic.users.get(userId)
       if (user) user.processes++
       else topic.users.set(userId, { processes: 1, isTold: false, leavesAt: Infinity })
+      topic.userIds.set(userId, true)
       topic.touched.add(userId)
     }
     for (const userId of went) {
       const user = topic.users.get(userId)
-      if (user) user.processes--
+      if (user && --user.processes === 0 && this.#options.grace === 0) topic.userIds.set(userId, false)
       topic.touched.add(userId)
     }
-    if (this.#touched.size === 0) this.#options.clock.turn(this.#tell)
-    this.#touched.add(name)
+    this.#touch(name)
   }
 
   of(name: string): PresenceState {
     const topic = this.#topics.get(name)
     if (!topic) return { streams: 0, userIds: [] }
-    const { grace } = this.#options
-    const users = [...topic.users].filter(([, { processes }]) => processes > 0 || grace > 0)
-    return { streams: this.#streams(topic), userIds: users.map(([userId]) => userId).sort() }
+    return { streams: this.#streams(topic), userIds: topic.userIds.read() }
+  }
+
+  /** Equal as long as the state of a topic is. */
+  versionOf(name: string): string {
+    const topic = this.#topics.get(name)
+    return topic ? `${this.#streams(topic)} ${topic.userIds.version}` : "0 0"
   }
 
   /** The changes that would lead from nothing to what was reported so far. */
@@ -146,6 +155,12 @@ export class MergedPresence {
     this.#wake({ at: until, topic: name })
   }
 
+  /** The topic is looked at in the next turn. */
+  #touch(name: string): void {
+    if (this.#touched.size === 0) this.#options.clock.turn(this.#tell)
+    this.#touched.add(name)
+  }
+
   readonly #tell = (): void => {
     if (this.#isClosed) return
     const names = [...this.#touched]
@@ -167,8 +182,10 @@ export class MergedPresence {
       topic.isTold = true
       onChange({ kind: "occupied", topic: name, streams })
     }
+    let left = 0
     // without streams a topic has no users
-    for (const userId of streams > 0 ? userIds : [...topic.users.keys()]) {
+    for (const userId of streams > 0 ? userIds : topic.users.keys()) {
+      if (streams === 0 && left++ === MAX_LEFT) return this.#touch(name)
       const user = topic.users.get(userId)
       if (!user) continue
       if (user.processes > 0 && streams > 0) {
@@ -177,6 +194,7 @@ export class MergedPresence {
         user.isTold = true
       } else if (!user.isTold || grace === 0 || user.leavesAt <= now || streams === 0) {
         topic.users.delete(userId)
+        topic.userIds.set(userId, false)
         if (user.isTold) onChange({ kind: "left", topic: name, userId, streams })
       } else if (user.leavesAt === Infinity) {
         user.leavesAt = now + grace
@@ -202,7 +220,7 @@ export class MergedPresence {
     let count = 0
     const looks = new Map<string, string[]>()
     for (const { at, topic, userId } of this.#due) {
-      if (at > now) break
+      if (at > now || count === MAX_LEFT) break
       count++
       const users = looks.get(topic) ?? []
       looks.set(topic, users)

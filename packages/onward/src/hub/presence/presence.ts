@@ -220,12 +220,12 @@ export function createPresence(
     try {
       while (!isOver()) {
         const change = new Promise<void>((resolve) => (wake = resolve))
-        const now = of(topic)
-        const text = JSON.stringify(now)
-        if (text === last) await change
+        // of many users a version is compared much faster than the state
+        const version = merged.versionOf(topic)
+        if (version === last) await change
         else {
-          last = text
-          yield now
+          last = version
+          yield of(topic)
         }
       }
     } finally {
