@@ -14,6 +14,9 @@ const openBrowser = shareBrowsers()
 
 const event = (n: number): string =>
   JSON.stringify({ n, status: "shipped", note: "the same in every event, or nearly" })
+/** How many events are awaited one by one, and how many of them before another `EventSource` opens: each wait takes a driver many looks into the page. */
+const COUNT = 12
+const BEFORE = 6
 const events = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => event(from + i))
 
 for (const [engine, prefer] of ENGINES.flatMap((engine) => CODINGS.map((coding) => [engine, coding] as const))) {
@@ -52,18 +55,18 @@ for (const [engine, prefer] of ENGINES.flatMap((engine) => CODINGS.map((coding) 
     await listenNatively("native")
     await tab.evaluate(() => void page.listen("ours", "/news"))
     await until("both are there", () => hub.stats().live === 2)
-    for (let n = 0; n < 40; n++) {
-      if (n === 20) {
+    for (let n = 0; n < COUNT; n++) {
+      if (n === BEFORE) {
         await listenNatively("late native")
         await until("the late one is there", () => hub.stats().live === 3)
       }
       await hub.publish({ topic: "news", data: event(n) })
       // at once: the next event comes when this one has arrived everywhere
       await until(`event ${n} has arrived`, heard, (lists) =>
-        lists.every((list, i) => list.at(-1) === event(n) || (i === 1 && n < 20)),
+        lists.every((list, i) => list.at(-1) === event(n) || (i === 1 && n < BEFORE)),
       )
     }
-    assert.deepEqual(await heard(), [events(0, 40), events(20, 40), events(0, 40)])
+    assert.deepEqual(await heard(), [events(0, COUNT), events(BEFORE, COUNT), events(0, COUNT)])
     assert.deepEqual(codings, [coding, coding, coding])
 
     await hub.publish({ topic: "news", data: "y".repeat(200_000) })
@@ -76,7 +79,7 @@ for (const [engine, prefer] of ENGINES.flatMap((engine) => CODINGS.map((coding) 
     await until("all have come back", heard, (lists) => lists.every((list) => list.at(-1) === "meanwhile"))
     assert.deepEqual(
       (await heard()).map(({ length }) => length),
-      [42, 22, 42],
+      [COUNT + 2, COUNT - BEFORE + 2, COUNT + 2],
     )
     // a stream that was ended only after "meanwhile" comes back a moment later
     await until(

@@ -60,10 +60,10 @@ export async function haveAll(tabs: Tabs, site: PageServer): Promise<void> {
   for (const tab of tabs.values()) await hasNumbers(tab, 1, site.published)
 }
 
-/** Eight tabs have one connection, and receive every event once, with any tab as leader: a browser opens six connections to a host over HTTP/1.1. */
-export async function changeLeaders(browser: Pick<Browser, "open">, t: Ending): Promise<void> {
+/** Several tabs have one connection, and receive every event once, with any tab as leader. A browser opens six connections to a host over HTTP/1.1. */
+export async function changeLeaders(browser: Pick<Browser, "open">, t: Ending, count = 8): Promise<void> {
   const site = await servePage(t)
-  const tabs = await joinAll(browser, site, 8)
+  const tabs = await joinAll(browser, site, count)
   await site.publish(20)
   await haveAll(tabs, site)
   assert.equal(site.most, 1)
