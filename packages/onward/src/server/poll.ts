@@ -2,15 +2,11 @@ import type { Clock } from "../clock.ts"
 import type { Frame } from "../frame.ts"
 import { CHECKPOINT, encode } from "../protocol/index.ts"
 import type { Sink, SinkOwner } from "../sink.ts"
-import type { StreamRequest } from "./request.ts"
+import { queryOf, type StreamRequest } from "./request.ts"
 
 /** Whether a request asks for long polling, for networks that forward only complete responses: `transport=poll` in its query. */
-export function wantsPoll({ method, url }: StreamRequest): boolean {
-  // most queries are not parsed for this
-  if (method !== "GET" || !/transport|%/.test(url)) return false
-  const at = url.indexOf("?")
-  return at >= 0 && new URLSearchParams(url.slice(at + 1)).get("transport") === "poll"
-}
+export const wantsPoll = (request: StreamRequest): boolean =>
+  request.method === "GET" && queryOf(request).get("transport") === "poll"
 
 /** Whether a text contains an event. Heartbeats, comments and checkpoints are not events; a checkpoint is always written alone. */
 export const hasEvent = (text: string): boolean => /^data:/m.test(text) && !text.startsWith(`event: ${CHECKPOINT}\n`)
@@ -28,6 +24,7 @@ export class PollSink implements Sink {
   /** From then on each write is the last. A checkpoint before it only tells where the stream began. */
   readonly #quietUntil: number
   #isOver = false
+  #isClosed = false
   /** Whether the last write ends with a blank line. */
   #isComplete = false
 
@@ -58,7 +55,7 @@ export class PollSink implements Sink {
   }
 
   close(options?: { readonly abort?: boolean }): void {
-    this.#isOver = true
+    this.#isClosed = true
     this.#inner.close(options)
   }
 
@@ -68,6 +65,7 @@ export class PollSink implements Sink {
     this.#isOver = true
     // includes events of the same turn
     this.#clock.turn(() => {
+      if (this.#isClosed) return
       this.owner?.onClose(true)
       if (!this.#isComplete) this.#inner.writeText(complete)
       this.#inner.close()

@@ -108,7 +108,6 @@ export class Pump implements SinkOwner, Beating {
     this.#isOver = true
     this.#wheel.delete(this)
     this.#options.signal?.removeEventListener("abort", this.#interrupted)
-    this.onDrain()
     if (this.#isDone) this.#source.controller?.abort(streamIsOver())
     else closeSource(this.#source, this.#options.onError)
   }
@@ -128,7 +127,6 @@ export class Pump implements SinkOwner, Beating {
 
   /** Closes without an end or an error, so that the client reconnects. */
   readonly #interrupted = (): void => {
-    if (this.#isOver) return
     this.onClose()
     this.#sink.close()
   }
@@ -144,6 +142,7 @@ export class Pump implements SinkOwner, Beating {
     return this.#sink.writeText(text)
   }
 
+  /** Not resolved when the stream ends meanwhile: then nothing is left to do. */
   #room(): Promise<void> {
     return new Promise((resolve) => {
       this.#resume = resolve

@@ -26,3 +26,6 @@ export interface StreamRequest {
   /** Calls back when the client disconnects; returns the undo. */
   onLeave(left: () => void): () => void
 }
+
+/** The query of a request. */
+export const queryOf = ({ url }: StreamRequest): URLSearchParams => new URLSearchParams(/\?.*/s.exec(url)?.[0])

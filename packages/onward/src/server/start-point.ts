@@ -1,7 +1,7 @@
 import { OnwardError } from "../errors.ts"
 import { EARLIEST_ID, idFromHeader } from "../event-id.ts"
 import type { StartPoint } from "../hub/index.ts"
-import type { StreamRequest } from "./request.ts"
+import { queryOf, type StreamRequest } from "./request.ts"
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
@@ -12,10 +12,7 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h:
 export function startPointOf(request: StreamRequest, now: number): StartPoint | undefined {
   const header = request.header("last-event-id")
   if (header) return startAfter(idFromHeader(header))
-  const at = request.url.indexOf("?")
-  // most queries have no start point
-  if (at < 0 || !/last|since|latest|%/.test(request.url)) return undefined
-  const query = new URLSearchParams(request.url.slice(at + 1))
+  const query = queryOf(request)
   const id = query.get("last_event_id") ?? query.get("lastEventId")
   if (id) return startAfter(id)
   const since = query.get("since")

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict"
+import { getEventListeners } from "node:events"
 import { test } from "node:test"
-import { systemClock } from "../../src/clock.ts"
+import { systemClock, type Clock } from "../../src/clock.ts"
 import { createHub } from "../../src/hub/index.ts"
 import { answerStream, prepareSource, type Source, type StreamRequest } from "../../src/server/index.ts"
+import type { SourceSseOptions } from "../../src/server/options.ts"
 import type { Sink } from "../../src/sink.ts"
+import { createClock } from "../../src/testing/index.ts"
+import { createSink } from "./recording-sink.ts"
 
 /** A source that tells how it was ended. */
 function createSource(): { readonly source: AsyncIterable<string>; readonly ends: string[] } {
@@ -88,6 +92,224 @@ test("a prepared source ends by its own signal and by that of the caller", async
     await turn()
     assert.deepEqual([ends, closes], [["returned"], 1], by)
   }
+})
+
+/** A source that yields what it is given, and then is silent until it ends or fails. */
+function createQueue(): {
+  readonly source: AsyncIterable<string>
+  readonly seen: { asked: number; returned: number }
+  give(value: unknown): void
+  end(): void
+  fail(error: unknown): void
+} {
+  const seen = { asked: 0, returned: 0 }
+  const given: IteratorResult<string>[] = []
+  let waiting: PromiseWithResolvers<IteratorResult<string>> | undefined
+  const give = (result: IteratorResult<string>): void => {
+    if (!waiting) return void given.push(result)
+    waiting.resolve(result)
+    waiting = undefined
+  }
+  const iterator: AsyncIterator<string> = {
+    next() {
+      seen.asked++
+      const result = given.shift()
+      if (result) return Promise.resolve(result)
+      waiting = Promise.withResolvers()
+      return waiting.promise
+    },
+    async return() {
+      seen.returned++
+      return { done: true, value: undefined }
+    },
+  }
+  return {
+    source: { [Symbol.asyncIterator]: () => iterator },
+    seen,
+    give: (value) => give({ done: false, value: value as string }),
+    end: () => give({ done: true, value: undefined }),
+    fail: (error) => waiting?.reject(error),
+  }
+}
+
+/** Streams a queue, by a clock that stands still. */
+async function streamed(options: SourceSseOptions = {}, clock = createClock()) {
+  const queue = createQueue()
+  const sink = createSink(clock)
+  const errors: unknown[] = []
+  let signal: AbortSignal | undefined
+  const source: Source = (context) => {
+    signal = context.signal
+    return queue.source
+  }
+  const answer = await answerStream(createRequest().request, source, {
+    onError: (error) => errors.push(error),
+    ...options,
+    clock,
+  })
+  answer.start?.(sink)
+  await clock.settle()
+  return {
+    clock,
+    queue,
+    sink,
+    errors,
+    signal: () => signal as AbortSignal,
+    textsAt: () => sink.texts.slice(1).map(([at]) => at),
+  }
+}
+
+test("a silent source has a heartbeat in time, counted from the last thing that was written", async () => {
+  const { clock, queue, sink, textsAt } = await streamed({ heartbeat: 10_000 })
+  await clock.pass(21_000)
+  assert.deepEqual(textsAt(), [10_000, 20_000])
+  queue.give("one")
+  // nine tenths of the heartbeat later
+  await clock.pass(9_000)
+  assert.deepEqual(textsAt().slice(2), [21_000, 30_000])
+  await clock.pass(2_000)
+  queue.give("two")
+  // not necessary yet at the next visit, so there is another one in time
+  await clock.pass(10_000)
+  assert.deepEqual(textsAt().slice(4), [32_000, 42_000])
+  assert.equal(sink.texts.at(-1)?.[1], ": \n")
+})
+
+test("all streams of a clock have one timer, and none is left when they are over", async () => {
+  const clock = createClock()
+  const streams = [await streamed({}, clock), await streamed({}, clock)]
+  assert.equal(clock.timers, 1)
+  streams[0]?.queue.end()
+  streams[1]?.sink.owner?.onClose()
+  await clock.settle()
+  assert.equal(clock.timers, 0)
+})
+
+test("a client that takes nothing for the stall timeout is cut off, and its source is returned", async () => {
+  const { clock, queue, sink } = await streamed({ heartbeat: 1_000, stallTimeout: 3_000 })
+  sink.hasRoom = false
+  queue.give("one")
+  queue.give("two")
+  await clock.pass(2_999)
+  assert.deepEqual([sink.closes, queue.seen], [[], { asked: 1, returned: 0 }])
+  await clock.pass(1)
+  assert.deepEqual([sink.closes, queue.seen], [[[3_000, true]], { asked: 1, returned: 1 }])
+  assert.equal(sink.texts.length, 2, "no heartbeat is written to a client without room")
+})
+
+test("a client that fills up long before the next heartbeat is cut off after the stall timeout too", async () => {
+  const { clock, queue, sink } = await streamed({ heartbeat: 60_000, stallTimeout: 1_000 })
+  await clock.pass(5_250)
+  assert.equal(sink.texts.length, 1)
+  sink.hasRoom = false
+  queue.give("one")
+  await clock.pass(1_500)
+  assert.equal(sink.closes.length, 1)
+})
+
+test("a client that has room again gets what follows, and heartbeats", async () => {
+  const { clock, queue, sink, textsAt } = await streamed({ heartbeat: 1_000, stallTimeout: 2_000 })
+  sink.hasRoom = false
+  queue.give("one")
+  await clock.pass(1_500)
+  sink.hasRoom = true
+  sink.owner?.onDrain()
+  queue.give("two")
+  await clock.pass(10_000)
+  assert.deepEqual([sink.closes, sink.texts[2]?.[1]], [[], "data: two\n\n"])
+  for (const [i, at] of textsAt().slice(2).entries()) assert.ok(at - (textsAt()[i + 1] as number) <= 1_000)
+})
+
+test("a source is not asked again after its client disconnected while it had no room", async () => {
+  const { clock, queue, sink } = await streamed()
+  sink.hasRoom = false
+  queue.give("one")
+  queue.give("two")
+  await clock.settle()
+  sink.owner?.onClose()
+  await clock.settle()
+  assert.deepEqual([queue.seen, sink.texts.length], [{ asked: 1, returned: 1 }, 2])
+})
+
+test("what a source yields after its client disconnected is not written, and it is not asked again", async () => {
+  const { clock, queue, sink } = await streamed()
+  sink.owner?.onClose()
+  queue.give("late")
+  await clock.settle()
+  assert.deepEqual([queue.seen, sink.texts.length], [{ asked: 1, returned: 1 }, 1])
+})
+
+test("a source that ended or failed by itself is not returned, its signal aborts, and the stream is closed once", async () => {
+  const error = new Error("no more")
+  for (const [how, end, last] of [
+    ["ends", true, /^event: stream\.end\n/],
+    ["ends", false, undefined],
+    ["fails", true, /^event: stream\.error\ndata: \{"code":"source_failed"\}\n\n$/],
+  ] as const) {
+    const { clock, queue, sink, errors, signal } = await streamed({ end })
+    if (how === "fails") queue.fail(error)
+    else queue.end()
+    await clock.settle()
+    assert.deepEqual([queue.seen.returned, sink.closes, errors], [0, [[0, false]], how === "fails" ? [error] : []])
+    assert.equal(sink.texts.length, last ? 2 : 1)
+    if (last) assert.match(String(sink.texts[1]?.[1]), last)
+    assert.equal(signal().aborted, true)
+  }
+})
+
+test("a source is closed without an end when its signal aborts, before the stream begins or later", async () => {
+  for (const isEarly of [true, false]) {
+    const controller = new AbortController()
+    if (isEarly) controller.abort()
+    const { clock, queue, sink } = await streamed({ signal: controller.signal })
+    controller.abort()
+    await clock.settle()
+    assert.deepEqual([queue.seen.returned, sink.closes, sink.texts.length], [1, [[0, false]], 1])
+    assert.equal(getEventListeners(controller.signal, "abort").length, 0)
+  }
+})
+
+test("a source that never waits does not hold up the event loop", async () => {
+  // each look at the time takes a millisecond
+  let time = 0
+  const clock: Clock = { ...systemClock, monotonic: () => time++ }
+  let [asked, askedAtTurn] = [0, 0]
+  async function* busy(): AsyncGenerator<string> {
+    while (asked++ < 1_000) yield "x"
+  }
+  const answer = await answerStream(createRequest().request, busy(), { clock })
+  const sink: Sink = { owner: undefined, write: () => true, writeText: () => true, close: () => {} }
+  answer.start?.(sink)
+  clock.turn(() => (askedAtTurn = asked))
+  await turn()
+  assert.ok(askedAtTurn < 20, `${askedAtTurn} in one turn`)
+  sink.owner?.onClose()
+})
+
+test("a source that yields what cannot be sent is told why, and is returned", async () => {
+  for (const [value, message] of [
+    [7, /^TypeError: A source must yield strings or messages.*not 7\./],
+    [null, /not null\./],
+    [new Uint8Array(2), /not a Uint8Array\./],
+    [{ id: "stream.end" }, /The `id` that a source yielded means that the stream is over/],
+    [{ id: " 1" }, /The `id` that a source yielded .*\. Yield another id\.$/],
+  ] as const) {
+    const { clock, queue, errors, sink } = await streamed()
+    queue.give(value)
+    await clock.settle()
+    assert.match(String(errors[0]), message)
+    assert.deepEqual([queue.seen.returned, sink.closes.length], [1, 1])
+  }
+})
+
+test("a source can yield ids, and the empty id, which resets the last one", async () => {
+  const { clock, queue, sink } = await streamed()
+  for (const id of ["7", "", undefined]) queue.give({ id, data: "x" })
+  await clock.settle()
+  assert.deepEqual(
+    sink.texts.slice(1).map(([, text]) => text),
+    ["id: 7\ndata: x\n\n", "id: \ndata: x\n\n", "data: x\n\n"],
+  )
 })
 
 const hub = createHub()

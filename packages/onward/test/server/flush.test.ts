@@ -5,9 +5,12 @@ import { connect as connectSocket, createServer, type AddressInfo, type Server }
 import { test, type TestContext } from "node:test"
 import { stream } from "onward/client"
 import { sse } from "../../src/adapters/node.ts"
+import { Frame } from "../../src/frame.ts"
 import { createHub, memoryLog, type Hub } from "../../src/index.ts"
+import { FlushSink } from "../../src/server/flush-sink.ts"
 import { connect, createClock, type Handler, type TestClock } from "../../src/testing/index.ts"
 import { sse as sseOfWeb } from "../../src/web/index.ts"
+import { createSink } from "./recording-sink.ts"
 
 const OPTIONS = { flushAfter: 75 }
 const subscription = (hub: Hub) => hub.subscribe({ topics: ["a"] })
@@ -70,6 +73,58 @@ test("no comment is written for a client that disconnected between an event and 
   await clock.pass(100)
   assert.equal(hub.stats().connections, 0)
   await hub.close()
+})
+
+const EVENT = "data: x\n\n"
+
+/** A stream with comments after 100 ms, whose owner notes what it is told. */
+function beginFlushing() {
+  const clock = createClock()
+  const inner = createSink(clock)
+  const sink = new FlushSink(inner, clock, 100)
+  const told: string[] = []
+  sink.owner = { onDrain: () => void told.push("drain"), onClose: () => void told.push("close") }
+  return { clock, inner, sink, told }
+}
+
+test("a comment is written 100 ms after the last event, with one timer, and none after what is no event", async () => {
+  const { clock, inner, sink } = beginFlushing()
+  sink.writeText(": \n")
+  assert.equal(clock.timers, 0)
+  for (let i = 0; i < 3; i++) {
+    assert.equal(sink.write(new Frame(EVENT)), true)
+    assert.equal(clock.timers, 1)
+    await clock.pass(60)
+  }
+  await clock.pass(1_000)
+  assert.deepEqual(inner.texts.at(-1), [220, ": \n"])
+  assert.equal(inner.texts.length, 5)
+  // something else followed in time
+  sink.writeText(EVENT)
+  sink.writeText("event: stream.checkpoint\ndata: {}\n\n")
+  await clock.pass(1_000)
+  assert.deepEqual([inner.texts.length, clock.timers], [7, 0])
+})
+
+test("a full stream gets no comment, and its owner learns of room and of the end", async () => {
+  const { clock, inner, sink, told } = beginFlushing()
+  inner.hasRoom = false
+  assert.equal(sink.writeText(EVENT), false)
+  assert.equal(sink.write(new Frame(EVENT)), false)
+  await clock.pass(1_000)
+  assert.equal(inner.texts.length, 2)
+  inner.owner?.onDrain()
+  assert.deepEqual(told, ["drain"])
+})
+
+test("no timer is left when a stream is closed by either side", async () => {
+  for (const close of ["client", "server"]) {
+    const { clock, inner, sink, told } = beginFlushing()
+    sink.writeText(EVENT)
+    if (close === "client") inner.owner?.onClose()
+    else sink.close({ abort: true })
+    assert.deepEqual([clock.timers, told, inner.closes], [0, ["close"], close === "client" ? [] : [[0, true]]])
+  }
 })
 
 test("padding is sent first, as a comment", async () => {

@@ -2,9 +2,12 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { createHub, memoryLog, type Hub } from "../../src/index.ts"
 import { sse } from "../../src/adapters/node.ts"
+import { Frame } from "../../src/frame.ts"
+import { PollSink } from "../../src/server/poll.ts"
 import { sse as sseOfWeb } from "../../src/web/index.ts"
 import { checkBlocks } from "../check-blocks.ts"
 import { connect, createClock, type Handler, type TestClock } from "../../src/testing/index.ts"
+import { createSink } from "./recording-sink.ts"
 
 const HANDLERS: Readonly<Record<string, (hub: Hub) => Handler>> = {
   node: (hub) => (req, res) => sse(req, res, hub.subscribe({ topics: ["a"] })),
@@ -98,9 +101,56 @@ for (const [name, handlerOf] of Object.entries(HANDLERS)) {
   })
 }
 
+/** A poll response whose owner notes how it ends. */
+function beginPoll() {
+  const clock = createClock()
+  const inner = createSink(clock)
+  const sink = new PollSink(inner, clock, 10_000)
+  const ends: (true | undefined)[] = []
+  sink.owner = { onDrain() {}, onClose: (isComplete) => void ends.push(isComplete) }
+  return { clock, inner, sink, ends, texts: () => inner.texts.map(([, text]) => text) }
+}
+
+test("a poll response ends once, after all writes of a turn, and passes on whether there is room", async () => {
+  const { clock, inner, sink, ends, texts } = beginPoll()
+  inner.hasRoom = false
+  assert.equal(sink.write(new Frame("data: one\n\n")), false)
+  inner.hasRoom = true
+  assert.equal(sink.writeText("data: two\n\n"), true)
+  await clock.settle()
+  // the second is what every sink tells when it is closed
+  assert.deepEqual([texts(), ends, inner.closes], [["data: one\n\n", "data: two\n\n"], [true, undefined], [[0, false]]])
+})
+
+test("a checkpoint ends a poll response only once it has waited", async () => {
+  const { clock, inner, sink, texts } = beginPoll()
+  const checkpoint = "event: stream.checkpoint\nid: 1\ndata: {}\n\n"
+  await clock.pass(4_999)
+  sink.writeText(checkpoint)
+  await clock.settle()
+  assert.equal(inner.closes.length, 0)
+  await clock.pass(4_001)
+  sink.writeText(": \n")
+  await clock.settle()
+  assert.equal(inner.closes.length, 1)
+  assert.deepEqual(texts(), [checkpoint, ": \n", "event: stream.checkpoint\ndata: {}\n\n"])
+})
+
+test("nothing is written to a poll response after its stream was closed", async () => {
+  const { clock, inner, sink, texts } = beginPoll()
+  await clock.pass(9_000)
+  sink.writeText(": \n")
+  sink.close({ abort: true })
+  await clock.settle()
+  assert.deepEqual([texts(), inner.closes], [[": \n"], [[9_000, true]]])
+})
+
 test("other requests are streams, with any query", async () => {
   const { hub } = begin()
-  for (const options of [{ path: "/?transport=sse" }, { ...POLL, method: "POST" }, { path: "/transport=poll" }]) {
+  const others = ["/?transport=sse", "/?transport", "/transport=poll", "/", "/?mytransport=poll"].map((path) => ({
+    path,
+  }))
+  for (const options of [...others, { ...POLL, method: "POST" }]) {
     const reader = await connect(HANDLERS["node"]!(hub), options)
     await hub.publish({ topic: "a", data: "x" })
     await reader.next()
