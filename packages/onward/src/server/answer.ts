@@ -130,7 +130,7 @@ function checkRequest(
 ): Accepted | StreamAnswer {
   if (request.hasLeft) return GONE
   const cors = options.cors && corsHeaders(request, options.cors, Object.keys(options.headers ?? {}))
-  const refusal = refusalOf(request, cors, options.ignoreAccept ?? false)
+  const refusal = refusalOf(request, cors, options)
   if (refusal) return refusal
   try {
     const headers = streamHeaders(options, cors, { isWhole })

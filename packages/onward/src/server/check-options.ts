@@ -59,9 +59,7 @@ export function checkSseOptions(options: SseOptions): void {
   const { headers, retry, padding, clock, compress } = given
   if (clock !== undefined) checkClock("sse", clock)
   if (headers !== undefined) checkHeaders(headers)
-  for (const name of DURATIONS) {
-    if (given[name] !== undefined) durationOf(`sse: \`${name}\``, given[name], 1)
-  }
+  for (const name of DURATIONS) durationOf(`sse: \`${name}\``, given[name], Infinity)
   expect("retry", retry, isWhole(retry), "a whole number of milliseconds, 0 or more")
   expect(
     "padding",

@@ -1,6 +1,7 @@
 import { acceptWeights } from "../accept.ts"
 import { STREAM_METHODS } from "../methods.ts"
 import { preflightHeaders } from "./cors.ts"
+import type { SseResponseOptions } from "./options.ts"
 import type { StreamRequest } from "./request.ts"
 import { textAnswer, type StreamAnswer } from "./stream-answer.ts"
 
@@ -11,7 +12,7 @@ const ALLOW = METHODS.join(", ")
 export function refusalOf(
   request: StreamRequest,
   cors: Record<string, string> | undefined,
-  ignoreAccept: boolean,
+  { ignoreAccept }: Pick<SseResponseOptions, "ignoreAccept">,
 ): StreamAnswer | undefined {
   if (request.method === "OPTIONS") {
     const isAllowed = cors?.["access-control-allow-origin"] !== undefined

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net"
 import { Readable } from "node:stream"
 import { test, type TestContext } from "node:test"
 import { setTimeout as sleep } from "node:timers/promises"
+import { inspect } from "node:util"
 import { sse as nodeSse, type Source, type SourceContext } from "onward/node"
 import { parse } from "onward/protocol"
 import { connect } from "onward/testing"
@@ -234,7 +235,20 @@ test("an error is an abort if it contains no other error", () => {
   const abort = new DOMException("This operation was aborted.", "AbortError")
   const circle = new Error("circle")
   circle.cause = circle
+  const circles = new AggregateError([])
+  circles.errors.push(circles)
+  const replaced: SuppressedError = new SuppressedError(abort, abort)
+  replaced.error = replaced
+  class APIUserAbortError extends Error {}
   for (const [error, expected] of [
+    [new SuppressedError(abort, reason), true],
+    [new SuppressedError(abort, new Error("real")), false],
+    [new SuppressedError(new Error("real"), abort), false],
+    [replaced, false],
+    [Object.assign(new SuppressedError(abort, abort), { suppressed: replaced }), false],
+    [circles, false],
+    [new APIUserAbortError("stopped"), true],
+    [Object.create(null), false],
     [reason, true],
     [abort, true],
     [new Error("wrapped", { cause: reason }), true],
@@ -247,6 +261,6 @@ test("an error is an abort if it contains no other error", () => {
     ["AbortError", false],
     [null, false],
   ] as const) {
-    assert.equal(isAbort(error, [reason]), expected, String(error))
+    assert.equal(isAbort(error, [reason]), expected, inspect(error))
   }
 })

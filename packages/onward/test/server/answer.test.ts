@@ -3,7 +3,18 @@ import { test } from "node:test"
 import { systemClock } from "../../src/clock.ts"
 import { createHub } from "../../src/hub/index.ts"
 import { OnwardError, type OnwardErrorCode } from "../../src/errors.ts"
-import { answerStream, problem, type StreamAnswer, type SseOptions } from "../../src/server/index.ts"
+import {
+  answerStream,
+  prepareSource,
+  problem,
+  type StreamAnswer,
+  type Source,
+  type SseOptions,
+} from "../../src/server/index.ts"
+import type { SourceSseOptions } from "../../src/server/options.ts"
+import { errorHandlerOf, withDefaults } from "../../src/server/prepared-source.ts"
+import { createClock } from "../../src/testing/index.ts"
+import { createSink } from "./recording-sink.ts"
 
 const hub = createHub()
 
@@ -60,6 +71,113 @@ test("there are five methods, and others are told which", async () => {
     assert.equal(given.headers.allow, "GET, HEAD, QUERY, POST, OPTIONS")
     assert.equal(given.start, undefined)
   }
+})
+
+test("HEAD is answered as GET is, without a stream", async () => {
+  const [get, head] = [await answered("GET"), await answered("HEAD")]
+  assert.deepEqual(head.headers, get.headers)
+  assert.deepEqual([typeof get.start, head.start], ["function", undefined])
+})
+
+/** A request for a custom source, or for a subscription. */
+const asked = (url: string, source: Source, options: SseOptions = {}): StreamAnswer | Promise<StreamAnswer> =>
+  answerStream({ method: "GET", url, header: () => undefined, onLeave: () => () => {} }, source, options)
+
+/** The first text of a stream. */
+async function openingOf(url: string, source: Source, options: SseOptions = {}): Promise<string | undefined> {
+  const sink = createSink(createClock())
+  ;(await asked(url, source, options)).start?.(sink)
+  sink.owner?.onClose()
+  return sink.texts[0]?.[1]
+}
+
+test("a stream begins with its heartbeat, its padding, and the time to reconnect", async () => {
+  const subscription = hub.subscribe({ topics: ["a"] })
+  const own: Source = { [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}) }) }
+  for (const source of [subscription, own]) {
+    assert.equal(await openingOf("/", source), ": heartbeat 15000\n")
+    assert.equal(await openingOf("/", source, { retry: 0 }), ": heartbeat 15000\nretry: 0\n")
+    assert.equal(await openingOf("/", source, { padding: 3 }), ": heartbeat 15000\n: ---\n")
+  }
+  assert.equal(await openingOf("/?transport=poll", subscription), ": heartbeat 15000\nretry: 1000\n")
+  assert.equal(await openingOf("/?transport=poll", subscription, { retry: 7 }), ": heartbeat 15000\nretry: 7\n")
+  assert.equal(await openingOf("/", own, { heartbeat: Infinity }), ": \n")
+  assert.equal((await openingOf("/", own, { padding: 65_536 }))?.length, ": heartbeat 15000\n: \n".length + 65_536)
+  for (const options of [{ padding: 65_537 }, { padding: -1 }, { retry: -1 }, { retry: 0.5 }, { flushAfter: 0 }]) {
+    assert.throws(() => asked("/", own, options), TypeError)
+  }
+})
+
+test("a source function is told the client's position, and no other start point", async () => {
+  for (const [url, expected] of [
+    ["/?last_event_id=7", "7"],
+    ["/?last_event_id=earliest", "earliest"],
+    ["/?last=7", undefined],
+    ["/?latest", undefined],
+    ["/", undefined],
+  ] as const) {
+    const told: unknown[] = []
+    await asked(url, ({ lastEventId }) => void told.push(lastEventId))
+    assert.deepEqual(told, [expected], url)
+  }
+  assert.equal((await asked("/", () => null)).status, 204)
+})
+
+test("a subscription that has its start does not look at the request's", async () => {
+  const { subscription } = await hub.subscribe({ topics: ["a"] }).resolve()
+  assert.equal((await asked("/?last=many", subscription)).status, 200)
+  assert.equal((await asked("/?last=many", hub.subscribe({ topics: ["a"] }))).status, 400)
+})
+
+test("a stream of one's own asks proxies not to buffer, and is compressed by itself", async () => {
+  const own: Source = { [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}) }) }
+  const { headers, isAlone } = await asked("/?transport=poll", own)
+  assert.deepEqual([headers["incremental"], isAlone], ["?1", true])
+  assert.equal((await asked("/", hub.subscribe({ topics: ["a"] }))).isAlone, undefined)
+})
+
+test("an error that the client caused is answered, and no other is hidden from onError", async () => {
+  for (const [error, status, isTold] of [
+    [new OnwardError("invalid_start", "wrong"), 400, false],
+    [new OnwardError("run_expired", "over"), 410, false],
+    [new OnwardError("log_unavailable", "down"), 503, true],
+    [new OnwardError("bad_status", "wrong", { status: 401 }), 500, true],
+    [new Error("wrong"), 500, true],
+  ] as const) {
+    const told: unknown[] = []
+    const given = await asked("/", () => Promise.reject(error), { onError: (each) => told.push(each) })
+    assert.deepEqual([given.status, told], [status, isTold ? [error] : []], String(error))
+  }
+})
+
+test("a fault of the program is thrown, not answered", async () => {
+  const broken = { "onward.subscription": true, clock: systemClock, heartbeat: 1_000, isResolved: false }
+  const open = (): never => {
+    throw new RangeError("a bug")
+  }
+  assert.throws(() => asked("/", { ...broken, open } as unknown as Source), RangeError)
+  const clock = {
+    ...systemClock,
+    now() {
+      throw new RangeError("a bug")
+    },
+  }
+  assert.throws(() => asked("/", hub.subscribe({ topics: ["a"] }), { clock }), RangeError)
+})
+
+test("errors of a source go to the caller's onError, else to that of the source, else to that of the framework", () => {
+  const [given, own, framework] = [() => {}, () => {}, () => {}]
+  const source = async function* (): AsyncGenerator<string> {}
+  const prepared = prepareSource(() => null, { onError: own })
+  const handlerOf = (each: Source, options?: SseOptions): unknown =>
+    (withDefaults(each, options, { onError: framework }) as SourceSseOptions).onError
+  assert.equal(handlerOf(source), framework)
+  assert.equal(handlerOf(prepared), own)
+  assert.equal(handlerOf(prepareSource(() => null, {})), framework)
+  assert.equal(handlerOf(prepared, { onError: given }), given)
+  assert.equal(errorHandlerOf(source, {}), errorHandlerOf(source))
+  assert.equal(withDefaults(hub.subscribe({ topics: ["a"] }), undefined, { onError: framework }), undefined)
+  assert.equal(withDefaults(source, 7 as never, { onError: framework }), 7, "it is refused later")
 })
 
 test("a stream asks proxies not to buffer, unless that is switched off, or it is long polling", async () => {

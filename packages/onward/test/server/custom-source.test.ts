@@ -64,6 +64,18 @@ test("a source whose client disconnects while it starts is returned once, and it
   }
 })
 
+test("a function whose client disconnects meanwhile returns a source that is not asked", async () => {
+  const queue = createQueue()
+  const { request, disconnect } = createRequest()
+  const opening = Promise.withResolvers<AsyncIterable<string>>()
+  const answer = answerStream(request, () => opening.promise)
+  disconnect()
+  opening.resolve(queue.source)
+  assert.equal((await answer).status, 204)
+  await turn()
+  assert.deepEqual(queue.seen, { asked: 0, returned: 1 })
+})
+
 test("a source that is not needed is ended, and a source function is not called: for HEAD, and for a refusal", async () => {
   for (const method of ["HEAD", "PUT"]) {
     const { source, ends } = createSource()
@@ -195,6 +207,16 @@ test("a client that takes nothing for the stall timeout is cut off, and its sour
   await clock.pass(1)
   assert.deepEqual([sink.closes, queue.seen], [[[3_000, true]], { asked: 1, returned: 1 }])
   assert.equal(sink.texts.length, 2, "no heartbeat is written to a client without room")
+})
+
+test("a client may take nothing for two minutes, by default", async () => {
+  const { clock, queue, sink } = await streamed()
+  sink.hasRoom = false
+  queue.give("one")
+  await clock.pass(119_999)
+  assert.equal(sink.closes.length, 0)
+  await clock.pass(1)
+  assert.equal(sink.closes.length, 1)
 })
 
 test("a client that fills up long before the next heartbeat is cut off after the stall timeout too", async () => {

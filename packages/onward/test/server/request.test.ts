@@ -39,6 +39,10 @@ const starts: readonly (readonly [url: string, start: unknown, headers?: Readonl
   ["/?last_event_id=7&since=5&last=3", { after: "7" }],
   ["http://localhost:80/a?b=c&last=20", { last: 20 }],
   ["/?last=0", { last: 0 }],
+  ["/?latest", "latest"],
+  ["/?latest=1&last=3", "latest"],
+  ["/?latest=true", "latest"],
+  ["/?since=5&latest=1", { since: 5 }],
   ["/?since=250ms", { since: NOW - 250 }],
   ["/?since=30s", { since: NOW - 30_000 }],
   ["/?since=10m", { since: NOW - 600_000 }],
@@ -62,6 +66,9 @@ test("a request's start point is in its header, or in id, since or last of its q
 })
 
 test("an invalid start point is refused, with the valid forms", () => {
+  for (const latest of ["0", "false", "yes"]) {
+    assert.throws(() => startPointOf(asking(`/?latest=${latest}`), NOW), { code: "invalid_start", message: /latest=1/ })
+  }
   for (const last of ["", "-1", "1.5", "1e3", "0x10", " 1", "many", "9999999999", "NaN"]) {
     const url = `/?last=${encodeURIComponent(last)}`
     assert.throws(() => startPointOf(asking(url), NOW), { code: "invalid_start", message: /last/ }, url)
