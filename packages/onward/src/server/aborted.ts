@@ -23,5 +23,5 @@ export function isAbort(error: unknown, reasons: readonly unknown[], depth = 0):
   if (name === "SuppressedError") return isAbort(last, reasons, depth + 1) && isAbort(suppressed, reasons, depth + 1)
   if (Array.isArray(errors)) return errors.length > 0 && errors.every((each) => isAbort(each, reasons, depth + 1))
   if (cause !== undefined) return isAbort(cause, reasons, depth + 1)
-  return NAMES.test(String(name)) || NAMES.test(String(constructor?.name))
+  return NAMES.test(String(name)) || NAMES.test(constructor?.name ?? "")
 }

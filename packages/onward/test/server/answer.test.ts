@@ -83,6 +83,9 @@ test("HEAD is answered as GET is, without a stream", async () => {
 const asked = (url: string, source: Source, options: SseOptions = {}): StreamAnswer | Promise<StreamAnswer> =>
   answerStream({ method: "GET", url, header: () => undefined, onLeave: () => () => {} }, source, options)
 
+/** A source without events. */
+const own: AsyncIterable<string> = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}) }) }
+
 /** The first text of a stream. */
 async function openingOf(url: string, source: Source, options: SseOptions = {}): Promise<string | undefined> {
   const sink = createSink(createClock())
@@ -93,7 +96,6 @@ async function openingOf(url: string, source: Source, options: SseOptions = {}):
 
 test("a stream begins with its heartbeat, its padding, and the time to reconnect", async () => {
   const subscription = hub.subscribe({ topics: ["a"] })
-  const own: Source = { [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}) }) }
   for (const source of [subscription, own]) {
     assert.equal(await openingOf("/", source), ": heartbeat 15000\n")
     assert.equal(await openingOf("/", source, { retry: 0 }), ": heartbeat 15000\nretry: 0\n")
@@ -130,7 +132,6 @@ test("a subscription that has its start does not look at the request's", async (
 })
 
 test("a stream of one's own asks proxies not to buffer, and is compressed by itself", async () => {
-  const own: Source = { [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}) }) }
   const { headers, isAlone } = await asked("/?transport=poll", own)
   assert.deepEqual([headers["incremental"], isAlone], ["?1", true])
   assert.equal((await asked("/", hub.subscribe({ topics: ["a"] }))).isAlone, undefined)
