@@ -3,7 +3,7 @@ import { generateKeyPairSync } from "node:crypto"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { test } from "node:test"
-import { decodeJwt, decodeProtectedHeader } from "jose"
+import { decodeJwt, decodeProtectedHeader, type JWTPayload } from "jose"
 import { hashKey, type AuthOptions } from "../../src/auth/index.ts"
 import { checkToken } from "../../src/token/check.ts"
 import { readToken, type TokenCommand } from "../../src/token/command-line.ts"
@@ -170,7 +170,7 @@ test("a check tells which permissions apply, and why the others do not", async (
       { subscribe: ["users/{sub}", "orgs/{org}"] },
     ],
   }
-  const sources = async (claims: object, of: AuthOptions): Promise<string[]> => {
+  const sources = async (claims: JWTPayload, of: AuthOptions): Promise<string[]> => {
     const { lines } = await checkToken(
       await signToken(claims),
       { config: undefined, token: "", publish: [], subscribe: [] },
