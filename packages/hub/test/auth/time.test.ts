@@ -4,7 +4,7 @@ import { once } from "node:events"
 import { createServer, type IncomingMessage } from "node:http"
 import type { AddressInfo } from "node:net"
 import { test, type TestContext } from "node:test"
-import { SignJWT, type JWK } from "jose"
+import { SignJWT } from "jose"
 import { createDeadlines } from "../../src/auth/deadlines.ts"
 import { readFields } from "../../src/auth/fields.ts"
 import { createForward } from "../../src/auth/forward.ts"
@@ -335,13 +335,13 @@ test("keys of a set are read again after ten minutes, tried again after 30 secon
     async load() {
       loads++
       if (isAway) throw new Error("away")
-      return { keys: [{ ...jwk, kid: "a", alg: "ES256" } as JWK] }
+      return { keys: [{ ...jwk, kid: "a", alg: "ES256" }] }
     },
     onLoad: (isLoaded) => told.push(isLoaded),
     onError: (error) => errors.push((error as Error).message),
     monotonic: () => time,
   })
-  const getKey = () => jwks.getKey({ alg: "ES256", kid: "a" }, undefined as never)
+  const getKey = async () => jwks.getKey({ alg: "ES256", kid: "a" }, undefined as never)
   await getKey()
   for (const [ms, expected] of [
     [600_000, 1],
@@ -384,7 +384,7 @@ test("a key set that was never read is tried again after five seconds", async ()
     [1, 2],
   ] as const) {
     time += ms
-    await assert.rejects(jwks.getKey({ alg: "HS256" }, undefined as never), { status: 503 })
+    await assert.rejects(async () => jwks.getKey({ alg: "HS256" }, undefined as never), { status: 503 })
     assert.equal(loads, expected)
   }
 })
