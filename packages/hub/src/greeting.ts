@@ -9,7 +9,7 @@ export type Ready = Pick<HubServer, "address" | "admin" | "place">
 /** What the hub needs to know about itself to greet its operator. */
 type Greeted = Pick<Config, "auth" | "demo" | "gateway" | "logFormat" | "tls" | "workers">
 
-/** Tells the operator where the hub listens, how it is used, and whether it is open to everyone. */
+/** Tells the operator where the hub listens, how it is used, and warns if other machines can use it without authentication. */
 export function greet(ready: Ready, config: Greeted, logger: Logger): void {
   const { address, admin, place } = ready
   const fields = {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { readFileSync, statSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import { connect, type AddressInfo } from "node:net"
 import { join } from "node:path"
@@ -8,6 +8,15 @@ import { test, type TestContext } from "node:test"
 import { openAccessLog } from "../src/access-log.ts"
 import { createRequestLog } from "../src/request-log.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
+
+/** The file that is open as a descriptor; undefined for one that has just been closed. */
+function linkOf(descriptor: string): string | undefined {
+  try {
+    return readlinkSync(descriptor)
+  } catch {
+    return undefined
+  }
+}
 
 interface Logged {
   readonly path: string
@@ -143,6 +152,12 @@ test("a rotated access log begins again with an empty file, which holds as many 
     log.write(visit)
     sizes.push(statSync(path).size)
   }
+  const open = (): string[] => readdirSync("/proc/self/fd").flatMap((fd) => linkOf(`/proc/self/fd/${fd}`) ?? [])
+  assert.deepEqual(
+    open().filter((file) => file.startsWith(path)),
+    [path],
+    "rotated files are closed",
+  )
   log.close()
   const rotations = sizes.filter((size, i) => size < (sizes[i - 1] ?? 0)).length
   const line = sizes[0] ?? 0

@@ -42,6 +42,7 @@ const requests: [what: string, sent: Sent, client: string][] = [
   ["a client that leaves a quotation mark open", { forwarded: `for=${ATTACKER};a=", for=${CLIENT}` }, "10.0.0.1"],
   ["the same before IPv6", { forwarded: `for=${ATTACKER};a=", for="[2001:db8::7]"` }, "10.0.0.1"],
   ["a client that ends with a semicolon", { forwarded: `for=${ATTACKER};, for=${CLIENT}` }, "10.0.0.1"],
+  ["a client that ends with a comma", { forwarded: `for=${ATTACKER},` }, "10.0.0.1"],
   ["both, which agree", { xff: "2001:db8::7", forwarded: 'for="[2001:DB8:0::7]"' }, "2001:db8::7"],
   ["both, one of them by the client", { xff: CLIENT, forwarded: `for=${ATTACKER}` }, "10.0.0.1"],
 ]

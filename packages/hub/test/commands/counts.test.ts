@@ -1,5 +1,7 @@
 import assert from "node:assert/strict"
+import { Readable } from "node:stream"
 import { test } from "node:test"
+import { readAll, readLines } from "../../src/commands/publish/read-lines.ts"
 import { Sequence } from "../../src/commands/bench/sequence.ts"
 import { countEvents } from "../../src/commands/tail/stats.ts"
 import { age, short, streamTable } from "../../src/commands/top/table.ts"
@@ -116,4 +118,50 @@ test("text is broken into lines that fit beside an indent, and no word is cut", 
   )
   assert.deepEqual(wrap("x".repeat(200), 0), ["x".repeat(200)])
   assert.deepEqual(wrap(`a ${"x".repeat(200)} b`, 0), ["a", "x".repeat(200), "b"])
+})
+
+const input = (...chunks: (string | number[])[]): Readable =>
+  Readable.from(chunks.map((chunk) => Buffer.from(chunk as string)))
+
+/** The lines of the input, as they can be sent together. */
+async function linesOf(...chunks: (string | number[])[]): Promise<[first: number, ...lines: string[]][]> {
+  const found: [number, ...string[]][] = []
+  for await (const { first, lines } of readLines(input(...chunks))) found.push([first, ...lines])
+  return found
+}
+
+test("lines that arrive together are read together, and the last one needs no end", async () => {
+  assert.deepEqual(await linesOf("a\nb\r\nc", "d\n", "\ne"), [
+    [1, "a", "b"],
+    [3, "cd"],
+    [4, ""],
+    [5, "e"],
+  ])
+  assert.deepEqual(await linesOf([0x61, 0xc3], [0xa9]), [[1, "aé"]])
+  const most = 1024 ** 2
+  assert.equal((await linesOf("x".repeat(most)))[0]?.[1]?.length, most)
+  await assert.rejects(linesOf("a\n", "x".repeat(most + 1)), {
+    code: "message_too_large",
+    message: /^Line 2 has more /,
+  })
+  for (const chunk of [
+    [0x61, 0xc3],
+    [0xff, 0x0a],
+  ]) {
+    await assert.rejects(linesOf(chunk), { code: "invalid_message" })
+    await assert.rejects(readAll(input(chunk)), { code: "invalid_message" })
+  }
+})
+
+test("one message is all of the input without the line end at its end", async () => {
+  for (const [text, read] of [
+    ["a\nb\r\n", "a\nb"],
+    ["a\n\n", "a\n"],
+    ["", ""],
+  ] as const) {
+    assert.equal(await readAll(input(text)), read)
+  }
+  const most = 1024 ** 2
+  assert.equal((await readAll(input("x".repeat(most)))).length, most)
+  await assert.rejects(readAll(input("x".repeat(most), "y")), { code: "message_too_large" })
 })
