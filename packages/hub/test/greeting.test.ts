@@ -56,6 +56,8 @@ test("a hub tells where it listens, and how it is used", () => {
   ])
 })
 
+const textOf = (line: readonly [Level, string, object?] | undefined): string => `${line?.[0]} ${line?.[1]}`
+
 test("a hub in JSON tells where it listens in fields, and one that is open without authentication warns", () => {
   const address = { host: "0.0.0.0", port: 80 }
   const json = { logFormat: "json", workers: 3 }
@@ -65,11 +67,11 @@ test("a hub in JSON tells where it listens in fields, and one that is open witho
     "Onward listens on http://0.0.0.0:80 (all addresses of this machine) with 3 workers, its log is in memory",
     { url: "http://127.0.0.1:80", log: "in memory", workers: 3, admin: "http://[::1]:81" },
   ])
-  assert.match(warned?.join() ?? "", /^warn,Every machine that reaches this hub/)
+  assert.match(textOf(warned), /^warn Every machine that reaches this hub/)
   assert.equal(greeted({ address }, { ...json, auth: {} }).length, 1)
   const onAll = greeted({ address: { host: "::", port: 80 } })
-  assert.match(onAll[1]?.join() ?? "", /^warn,warning: Every machine/)
-  assert.match(onAll[0]?.join() ?? "", /http:\/\/\[::\]:80 \(all addresses/)
+  assert.match(textOf(onAll[1]), /^warn warning: Every machine/)
+  assert.match(textOf(onAll[0]), /http:\/\/\[::\]:80 \(all addresses/)
   assert.equal(greeted({ address: { host: "10.0.0.1", port: 80 } }).length, 2)
 })
 

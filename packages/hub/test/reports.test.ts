@@ -29,6 +29,18 @@ test("a thousand refusals of one kind are one line at once, and one line every t
   assert.equal(reported.length, 5)
 })
 
+test("the line about repeated errors has their code, for logs in JSON", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] })
+  const codes: unknown[] = []
+  const report = limitReports((error) => codes.push((error as { code?: string }).code))
+  for (const error of [new HttpError(503, "busy", "a"), new OnwardError("log_unavailable", "b"), new Error("c")]) {
+    report(error)
+    report(error)
+  }
+  t.mock.timers.tick(10_000)
+  assert.deepEqual(codes.slice(3), ["busy", "log_unavailable", "internal_error"])
+})
+
 test("errors that all differ are reported at most a hundred times in ten seconds", (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] })
   const reported: unknown[] = []

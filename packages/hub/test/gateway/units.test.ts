@@ -4,6 +4,7 @@ import { createHub, memoryLog } from "onward"
 import type { RunObservation } from "onward/runs"
 import { createAbandonment } from "../../src/gateway/abandonment.ts"
 import { ownerOf } from "../../src/gateway/caller.ts"
+import { answerCors } from "../../src/gateway/cors.ts"
 import { answerHeaders, checkRequest, requestHeaders, sideHeaders } from "../../src/gateway/headers.ts"
 import { givenId, isName, partsOf, runIdOf } from "../../src/gateway/kinds.ts"
 import { createNames } from "../../src/gateway/names.ts"
@@ -303,4 +304,37 @@ test("a run is stopped when it had no viewer for its time, unless another proces
   abandonment.close()
   await pass(5_000)
   assert.deepEqual([stopped.length, errors], [1, []])
+})
+
+test("pages of listed origins may read a response, and ask before they send a request", () => {
+  const answer = (headers: Record<string, string>, method = "OPTIONS", origins = ["https://a.example"]): unknown[] => {
+    const sent: Record<string, string> = {}
+    let status = 0
+    const res = {
+      setHeader: (name: string, value: string) => void (sent[name] = value),
+      writeHead(code: number, more: object) {
+        status = code
+        Object.assign(sent, more)
+        return { end() {} }
+      },
+    }
+    return [answerCors({ method, headers } as never, res as never, origins), status, sent]
+  }
+  const origin = "https://a.example"
+  const asks = { origin, "access-control-request-method": "POST" }
+  const allowed = { vary: "Origin", "access-control-allow-origin": origin, "access-control-expose-headers": "*" }
+  const methods = {
+    "access-control-allow-methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
+    "access-control-max-age": "600",
+  }
+  assert.deepEqual(answer(asks, "OPTIONS", []), [false, 0, {}])
+  for (const headers of [{}, { ...asks, origin: "https://b.example" }]) {
+    assert.deepEqual(answer(headers), [false, 0, { vary: "Origin" }])
+  }
+  assert.deepEqual(answer(asks, "GET"), [false, 0, allowed])
+  assert.deepEqual(answer({ origin }), [false, 0, allowed])
+  assert.deepEqual(answer(asks), [true, 204, { ...allowed, ...methods }])
+  const named = { "access-control-request-headers": "x-a" }
+  const expected = { ...allowed, ...methods, "access-control-allow-headers": "x-a" }
+  assert.deepEqual(answer({ ...asks, ...named }), [true, 204, expected])
 })
