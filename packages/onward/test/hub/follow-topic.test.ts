@@ -15,7 +15,8 @@ function follow(hub: Hub, start: TopicStart, receiver: Partial<TopicReceiver> = 
     onLost: ({ reason, to }) => void seen.push(`lost ${reason} ${to}`),
     onEnd: () => void seen.push("end"),
   })
-  return { ...followed, seen, refresh: () => followed.refresh(), resume: () => followed.resume() }
+  const { refresh, resume, stop } = followed
+  return { seen, refresh: refresh.bind(followed), resume: resume.bind(followed), stop: stop.bind(followed) }
 }
 
 test("a receiver gets the topic's history, messages published here and elsewhere, and the hub's end", async () => {
@@ -105,4 +106,72 @@ test("entries that retention removed before they were received are reported once
   await publish("a", "6")
   assert.deepEqual(seen, [`lost trimmed ${at(2)}`, "3", "4", "5", "6"])
   await hub.close()
+})
+
+test("a refresh resolves when what this process publishes meanwhile has arrived without a read", async () => {
+  const log = faultyLog()
+  const appended = Promise.withResolvers<void>()
+  const { clock, hub } = await stage({
+    log: {
+      ...log,
+      append: async (messages) => {
+        const result = await log.append(messages)
+        await appended.promise
+        return result
+      },
+    },
+  })
+  const { seen, refresh } = follow(hub, "earliest")
+  await clock.settle()
+  const published = hub.publish({ topic: "a", data: "1" })
+  let isFresh = false
+  // while the entry is stored, and before the turn ends
+  const fresh = refresh().then(() => (isFresh = true))
+  for (let i = 0; i < 50; i++) await Promise.resolve()
+  assert.equal(isFresh, false)
+  appended.resolve()
+  await published
+  await clock.settle()
+  assert.equal(isFresh, true)
+  await fresh
+  assert.deepEqual(seen, ["1"])
+  await hub.close()
+})
+
+test("a receiver that stops receives nothing more, leaves nothing behind, and its refreshes reject", async () => {
+  const { clock, hub, publish } = await stage()
+  const { context } = internalsOf(hub)
+  const before = context.onClose.size
+  const { seen, stop, refresh, resume } = follow(hub, "earliest")
+  await clock.settle()
+  await publish("a", "1")
+  stop()
+  await publish("a", "2")
+  resume()
+  await clock.settle()
+  await assert.rejects(refresh(), { code: "hub_closed" })
+  assert.deepEqual([seen, context.onClose.size], [["1"], before])
+  await hub.close()
+  assert.deepEqual(seen, ["1"], "it is not told of the end either")
+})
+
+test("a receiver without room is not fresh until it has room, and hears of the hub's end once", async () => {
+  const { clock, hub, publish } = await stage()
+  await publish("a", "1")
+  const { seen, refresh, resume } = follow(hub, "earliest", { onEntries: () => false })
+  await clock.settle()
+  let outcome: unknown
+  const fresh = refresh().then(() => (outcome = "fresh"))
+  await clock.settle()
+  assert.equal(outcome, undefined)
+  resume()
+  await clock.settle()
+  assert.equal(outcome, "fresh")
+  await fresh
+  await publish("a", "2")
+  const refused = assert.rejects(refresh(), { code: "hub_closed" })
+  await clock.settle()
+  await hub.close()
+  await refused
+  assert.deepEqual(seen, ["1", "2", "end"])
 })

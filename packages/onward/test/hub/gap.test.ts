@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { memoryLog } from "../../src/log/index.ts"
+import { LossTracker } from "../../src/hub/loss-tracker.ts"
+import { memoryLog, type Loss } from "../../src/log/index.ts"
 import { at, stage } from "./stage.ts"
 
 /** Too small to serve anyone, so that the log must be asked. */
@@ -145,4 +146,53 @@ test("control events have no id, except the one at the end", async () => {
       ["stream.end", "stream.end"],
     ],
   )
+})
+
+const trimmed = (losses: Readonly<Record<string, number>>): Loss => ({
+  reason: "trimmed",
+  to: at(Math.max(...Object.values(losses))),
+  topics: new Map(Object.entries(losses).map(([topic, to]) => [topic, at(to)])),
+})
+
+test("each loss of a topic counts once, and only after what a stream has", () => {
+  const losses = new LossTracker({ given: "mine" })
+  assert.equal(losses.missed(trimmed({ a: 3, b: 3 }), at(3)), undefined)
+  assert.equal(losses.given, "mine", "nothing was missed")
+  assert.equal(losses.missed(trimmed({ a: 5, b: 7, c: 6 }), at(3)), at(7))
+  assert.equal(losses.given, undefined)
+  assert.equal(losses.missed(trimmed({ a: 5, b: 7 }), at(3)), undefined)
+  assert.equal(losses.missed(trimmed({ a: 8, b: 7 }), at(3)), at(8))
+  assert.equal(losses.missed({ reason: "trimmed", to: at(9) }, at(3)), at(9), "of all topics")
+  assert.equal(losses.missed({ reason: "trimmed", to: at(9) }, at(3)), undefined)
+  // a new epoch begins with other positions
+  assert.equal(losses.missed({ reason: "epoch", to: at(1) }, at(3)), at(1))
+  assert.equal(losses.missed(trimmed({ a: 5 }), at(3)), at(5))
+})
+
+test("what was removed before a start was found is forgiven for its first read, and what is removed later is not", () => {
+  const isForgiven = (losses: LossTracker): boolean => losses.missed(trimmed({ a: 5 }), at(3)) === undefined
+  assert.equal(isForgiven(new LossTracker({ forgiven: at(5) })), true)
+  assert.equal(isForgiven(new LossTracker({ forgiven: at(4) })), false)
+  const read = new LossTracker({ forgiven: at(5), given: "mine" })
+  read.hasRead()
+  assert.equal(read.given, "mine")
+  assert.equal(isForgiven(read), false)
+  const before = new LossTracker({ forgiven: at(5) })
+  assert.equal(isForgiven(before), true)
+  assert.equal(before.missed(trimmed({ a: 6 }), at(3)), at(6))
+})
+
+test("an epoch that begins before the first read took nothing from a start before everything", () => {
+  const epoch: Loss = { reason: "epoch", to: at(2) }
+  for (const [start, hasRead, expected] of [
+    [{ isFirst: true }, false, undefined],
+    [{ isFirst: true }, true, at(2)],
+    [{}, false, at(2)],
+  ] as const) {
+    const losses = new LossTracker(start)
+    if (hasRead) losses.hasRead()
+    assert.equal(losses.missed(epoch, at(1)), expected)
+    assert.equal(losses.missed(epoch, at(1)), at(2), "the next one counts")
+  }
+  assert.equal(new LossTracker({ isFirst: true }).missed({ reason: "unknown", to: at(2) }, at(1)), at(2))
 })

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { inspect } from "node:util"
 import { memoryLog, type Log } from "../../src/log/index.ts"
+import { faultyLog } from "./faulty-log.ts"
+import { Recorder } from "./recorder.ts"
 import { at, stage } from "./stage.ts"
 
 for (const [name, window] of Object.entries({ "in the window": 1_000, "older than the window": 1 })) {
@@ -186,4 +189,78 @@ test("a key function that fails loses no entry, and is reported", async () => {
     () => s.hub.subscribe({ topics: ["a"], newestOnly: "key" as never }),
     /must be true, false or a function/,
   )
+})
+
+test("a start with the latest gets at most `limits.last` topics, those with the newest entries", async () => {
+  for (const maxEntries of [1_000, 2]) {
+    const s = await stage({ window: { maxEntries }, limits: { last: 3 } })
+    for (const topic of ["a/1", "a/2", "a/3", "a/4", "a/5", "a/1"]) await s.publish(topic, topic)
+    for (const selection of [{ topics: ["a/1", "a/2", "a/3", "a/4", "a/5"] }, { patterns: ["a/*"] }]) {
+      assert.deepEqual((await s.connect(selection, "latest")).data, ["a/4", "a/5", "a/1"])
+    }
+  }
+})
+
+test("the latest of entries with several topics is each entry once, from the window and from the log", async () => {
+  for (const maxEntries of [1_000, 1]) {
+    const s = await stage({ window: { maxEntries } })
+    await s.publish("a", "a 1")
+    await s.hub.publish({ topic: "a", also: ["b", "c"], data: "all" })
+    await s.hub.publish({ topic: "b", also: ["other"], data: "b 2" })
+    await s.publish("z", "z")
+    await s.clock.settle()
+    for (const [selection, expected] of [
+      [{ topics: ["a", "c"] }, ["all"]],
+      [{ topics: ["a", "b"] }, ["all", "b 2"]],
+      [{ patterns: ["*"] }, ["all", "b 2", "z"]],
+      [{ topics: ["other"] }, ["b 2"]],
+    ] as const) {
+      assert.deepEqual((await s.connect(selection, "latest")).data, expected, `${maxEntries} ${inspect(selection)}`)
+    }
+  }
+})
+
+test("the latest, and the newest of each key, ask the log for nothing when the window has all that is kept", async () => {
+  const log = faultyLog()
+  const s = await stage({ log })
+  await s.publish("a", "bus 1: 1", "bus 1: 2")
+  const { read } = log.calls
+  for (const selection of [{ topics: ["a", "none"] }, { patterns: ["*"] }]) {
+    assert.deepEqual((await s.connect(selection, "latest")).data, ["bus 1: 2"])
+  }
+  const exact = await s.connect({ topics: ["a"], newestOnly: vehicleOf }, { after: at(1) })
+  assert.deepEqual([exact.data, log.calls.read], [["bus 1: 2"], read])
+})
+
+test("the newest of each key are the newest keys, over the window and the log, and only what passes the filter", async () => {
+  for (const maxEntries of [1_000, 3, 1]) {
+    const s = await stage({ window: { maxEntries }, limits: { last: 3 } })
+    await s.publish("a", "x: 0", "1: 1", "2: 1", "3: 1", "1: 2", "4: 1", "5: no", "z: 9")
+    const options = { topics: ["a"], newestOnly: vehicleOf }
+    const all = await s.connect(options, { after: at(1) })
+    assert.deepEqual(all.data, ["4: 1", "5: no", "z: 9"])
+    const filter = ({ data }: { readonly data: string }): boolean => data !== "5: no" && data !== "z: 9"
+    const some = await s.connect({ ...options, filter }, { after: at(1) })
+    assert.deepEqual(some.data, ["3: 1", "1: 2", "4: 1"])
+  }
+})
+
+test("a search for the newest entries ends when its client disconnects", async () => {
+  for (const newestOnly of [true, vehicleOf]) {
+    const log = faultyLog()
+    const s = await stage({ log, window: { maxEntries: 1 } })
+    for (let i = 0; i < 8; i++)
+      await s.hub.publishMany(Array.from({ length: 500 }, (_, n) => ({ topic: "a", data: `${n}: ${i}` })))
+    await s.clock.settle()
+    const { read } = log.calls
+    const recorder = new Recorder()
+    s.hub
+      .subscribe({ patterns: ["a*"], newestOnly })
+      .open({ after: at(1) })
+      .start(recorder)
+    recorder.leave()
+    await s.clock.settle()
+    assert.ok(log.calls.read - read <= 1, `${log.calls.read - read} reads`)
+    assert.deepEqual([recorder.data, s.hub.stats().connections], [[], 0])
+  }
 })

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import type { OnwardError } from "../../src/errors.ts"
 import { createHub } from "../../src/hub/index.ts"
+import { Keys } from "../../src/hub/keys.ts"
+import { defaultLimits } from "../../src/hub/limits.ts"
 import { Recorder } from "./recorder.ts"
 import { stage } from "./stage.ts"
 
@@ -178,4 +181,33 @@ test("topics that are not a list are refused, instead of being split into letter
   assert.throws(() => hub.subscribe({ topics: "news" as never }), TypeError)
   assert.throws(() => hub.subscribe({ patterns: "news*" as never }), TypeError)
   assert.throws(() => hub.subscribe({ topic: ["a"], topics: ["b"] } as never), TypeError)
+})
+
+test("what a key uses is given back, a pattern with the last stream that has it", () => {
+  const keys = new Keys({ ...defaultLimits, connectionsPerKey: 2, patternsPerKey: 2 })
+  const isRefused = (key: string, patterns: readonly string[]): string | undefined => {
+    try {
+      keys.admit(key, patterns)
+      return undefined
+    } catch (error) {
+      return (error as OnwardError).code
+    }
+  }
+  assert.equal(isRefused("ann", ["a", "b", "c"]), "too_many_patterns_for_key")
+  for (let round = 0; round < 3; round++) {
+    keys.enter("ann", ["a", "b"])
+    assert.equal(isRefused("ann", ["a"]), undefined)
+    assert.equal(isRefused("ann", ["c"]), "too_many_patterns_for_key")
+    keys.enter("ann", ["a"])
+    assert.equal(isRefused("ann", []), "too_many_connections_for_key")
+    assert.equal(isRefused("bob", ["x", "y"]), undefined)
+    keys.leave("ann", ["a", "b"])
+    assert.equal(isRefused("ann", ["b"]), undefined, "b was given back")
+    assert.equal(isRefused("ann", ["b", "c"]), "too_many_patterns_for_key", "a was not")
+    keys.leave("ann", ["a"])
+    assert.equal(isRefused("ann", ["c", "d"]), undefined)
+    keys.leave("ann", ["a"])
+  }
+  const closed = new Keys({ ...defaultLimits, connectionsPerKey: 0 })
+  assert.throws(() => closed.admit("ann", []), { code: "too_many_connections_for_key" })
 })

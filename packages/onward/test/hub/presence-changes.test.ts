@@ -1,7 +1,9 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import type { Hub, PresenceChange, PresenceOptions, WatchedTopics } from "../../src/hub/index.ts"
+import { MergedPresence } from "../../src/hub/presence/merged.ts"
 import type { Log } from "../../src/log/index.ts"
+import { createClock } from "../../src/testing/index.ts"
 import { stage, type Stage } from "./stage.ts"
 
 /** Another process on the stage's log: closing it leaves the log open. */
@@ -214,4 +216,146 @@ test("the users of a topic are not listed again for each reader", async () => {
   const { userIds } = s.hub.presence.of("room")
   await s.connect({ topics: ["room"], userId: "ada" })
   assert.equal(s.hub.presence.of("room").userIds, userIds)
+})
+
+/** The presence of one topic, as reports come in. Turns end when the test says so. */
+function merging({ grace }: { readonly grace: number }) {
+  const clock = createClock()
+  const turns: (() => void)[] = []
+  const heard: string[] = []
+  const states: string[] = []
+  const merged = new MergedPresence({
+    clock: { ...clock, turn: (run) => void turns.push(run) },
+    grace,
+    onState: (topic) => void states.push(topic),
+    onChange: ({ kind, userId = "", streams }) => void heard.push(`${kind} ${userId} ${streams}`),
+  })
+  const endTurn = (): void => turns.splice(0).forEach((run) => run())
+  const apply = (streams: number, came: readonly string[] = [], went: readonly string[] = []): void =>
+    merged.apply({ topic: "room", streams, came, went })
+  const count = (): number => merged.of("room").streams
+  return { clock, merged, turns, heard, states, endTurn, apply, count }
+}
+
+test("all changes of one turn count together", async () => {
+  const { turns, heard, states, endTurn, apply } = merging({ grace: 0 })
+  apply(2, ["ada", "bob"])
+  apply(-1, [], ["bob"])
+  apply(1, ["bob"])
+  apply(-1, [], ["ada"])
+  assert.equal(turns.length, 1)
+  endTurn()
+  assert.deepEqual([heard.sort(), states], [["joined bob 1", "occupied  1"], ["room"]])
+  apply(-1, [], ["bob"])
+  apply(1, ["bob"])
+  endTurn()
+  apply(1)
+  apply(-1)
+  endTurn()
+  assert.equal(heard.length, 2)
+  apply(1)
+  apply(-2, [], ["bob"])
+  endTurn()
+  assert.deepEqual(heard.slice(2), ["left bob 0", "vacated  0"])
+})
+
+test("a topic that nobody was told of is not vacated", () => {
+  const { heard, states, endTurn, apply, merged } = merging({ grace: 0 })
+  apply(1, ["ada"])
+  apply(-1, [], ["ada"])
+  endTurn()
+  assert.deepEqual([heard, states, [...merged.told(() => true)]], [[], ["room"], []])
+})
+
+test("a user of two processes leaves with the second, after the grace period from then", async () => {
+  const { clock, heard, endTurn, apply, merged } = merging({ grace: 1_000 })
+  apply(1, ["ada"])
+  apply(1, ["ada"])
+  apply(1)
+  endTurn()
+  apply(-1, [], ["ada"])
+  endTurn()
+  await clock.pass(5_000)
+  assert.deepEqual(merged.of("room").userIds, ["ada"])
+  apply(-1, [], ["ada"])
+  endTurn()
+  await clock.pass(999)
+  assert.deepEqual(merged.of("room"), { streams: 2, userIds: ["ada"] })
+  await clock.pass(1)
+  assert.deepEqual(merged.of("room"), { streams: 1, userIds: [] })
+  assert.deepEqual(heard, ["occupied  3", "joined ada 3", "left ada 1"])
+})
+
+test("users of a topic leave before it is vacated, although their grace period began a moment later", async () => {
+  const { clock, heard, endTurn, apply } = merging({ grace: 1_000 })
+  apply(1, ["ada"])
+  endTurn()
+  apply(-1, [], ["ada"])
+  await clock.pass(5)
+  endTurn()
+  await clock.pass(994)
+  assert.equal(heard.length, 2)
+  await clock.pass(1)
+  assert.deepEqual(heard.slice(2), ["left ada 0", "vacated  0"])
+})
+
+test("a user who returns within the grace period stays for another one", async () => {
+  const { clock, heard, endTurn, apply } = merging({ grace: 1_000 })
+  apply(2, ["ada"])
+  endTurn()
+  for (let i = 0; i < 3; i++) {
+    apply(0, [], ["ada"])
+    endTurn()
+    await clock.pass(900)
+    apply(0, ["ada"])
+    endTurn()
+    await clock.pass(900)
+  }
+  assert.deepEqual(heard, ["occupied  2", "joined ada 2"])
+})
+
+test("numbers of streams that fall one after the other are held, the last exactly, the others to a sixteenth", async () => {
+  const { clock, endTurn, apply, count } = merging({ grace: 1_600 })
+  apply(5)
+  endTurn()
+  const fall = async (wait: number): Promise<void> => {
+    await clock.pass(wait)
+    apply(-1)
+    endTurn()
+  }
+  await fall(0)
+  await fall(99)
+  await fall(1)
+  await fall(50)
+  await fall(50)
+  assert.equal(count(), 5)
+  await clock.pass(1_399)
+  assert.equal(count(), 5)
+  // held for the first, and with it for the second
+  await clock.pass(1)
+  assert.equal(count(), 3)
+  await clock.pass(99)
+  assert.equal(count(), 3)
+  await clock.pass(1)
+  assert.equal(count(), 1)
+  await clock.pass(100)
+  assert.equal(count(), 0)
+  assert.equal(clock.timers, 0)
+})
+
+test("nothing is told after presence is closed, and no timer is left", async () => {
+  for (const isLater of [false, true]) {
+    const { clock, heard, endTurn, apply, merged } = merging({ grace: 1_000 })
+    apply(1)
+    if (isLater) {
+      endTurn()
+      apply(-1)
+      endTurn()
+      heard.length = 0
+    }
+    merged.close()
+    endTurn()
+    await clock.pass(5_000)
+    assert.deepEqual([heard, clock.timers], [[], 0])
+  }
 })

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict"
+import { getEventListeners } from "node:events"
 import { test } from "node:test"
 import type { Hub, HubOptions } from "../../src/hub/index.ts"
 import type { Log } from "../../src/log/index.ts"
@@ -190,4 +191,107 @@ test("presence of a hub without it throws, and says how to enable it", async () 
   const { hub } = await stage()
   assert.throws(() => hub.presence.of("room"), /createHub\(\{ presence: true \}\)/)
   assert.throws(() => hub.subscribe({ topics: ["room"], userId: "" }).open(), /`userId` must be/)
+})
+
+test("what a process reports is bounded at a time: who leaves makes room for others", async () => {
+  const s = await stage({ presence: { ...COUNT, maxReported: 3 } })
+  const two = join(s).hub
+  await s.clock.pass(2_000)
+  const enter = (topic: string, userId?: string) => s.connect({ topics: [topic], ...(userId && { userId }) })
+  const users = (topic: string) => two.presence.of(topic).userIds
+  let [ada, bob] = [await enter("a", "ada"), await enter("a", "bob")]
+  // the same user again takes no more room
+  const again = await enter("a", "ada")
+  await s.clock.pass(1_000)
+  assert.deepEqual([users("a"), s.errors], [["ada", "bob"], []])
+  // a user for a user
+  bob.leave()
+  again.leave()
+  bob = await enter("a", "eve")
+  await s.clock.pass(1_000)
+  assert.deepEqual([users("a"), s.errors], [["ada", "eve"], []])
+  // a topic for a topic
+  ada.leave()
+  bob.leave()
+  ada = await enter("b", "ada")
+  bob = await enter("b")
+  await s.clock.pass(1_000)
+  assert.deepEqual([users("b"), on(two, "a"), on(two, "b"), s.errors], [["ada"], 0, 2, []])
+  const topic = await enter("c")
+  await s.clock.pass(1_000)
+  assert.deepEqual([on(two, "c"), s.errors], [1, []])
+  // one too many: those before it stay
+  const fifth = await enter("b", "kim")
+  await s.clock.pass(1_000)
+  assert.deepEqual([users("b"), on(two, "b"), s.errors.length], [["ada"], 3, 1])
+  // a complete report to a new process is counted from the start
+  topic.leave()
+  fifth.leave()
+  const three = join(s).hub
+  await s.clock.pass(3_000)
+  assert.deepEqual([three.presence.of("b"), s.errors.length], [{ streams: 2, userIds: ["ada"] }, 1])
+})
+
+test("users who leave or change between two reports are told apart", async () => {
+  const s = await stage({ presence: COUNT })
+  const two = join(s).hub
+  await s.clock.pass(2_000)
+  const first = await s.connect({ topics: ["room"], userId: "ada" })
+  const second = await s.connect({ topics: ["room"], userId: "ada" })
+  await s.connect({ topics: ["room"], userId: "bob" })
+  await s.clock.pass(1_000)
+  first.leave()
+  await s.clock.pass(1_000)
+  assert.deepEqual(two.presence.of("room"), { streams: 2, userIds: ["ada", "bob"] })
+  second.leave()
+  await s.connect({ topics: ["room"], userId: "cay" })
+  await s.clock.pass(1_000)
+  for (const { presence } of [s.hub, two])
+    assert.deepEqual(presence.of("room"), { streams: 2, userIds: ["bob", "cay"] })
+})
+
+test("each trouble with the log is reported once, until a report succeeds", async () => {
+  const s = await stage()
+  const one = join(s)
+  join(s)
+  const stream = await s.connect({ topics: ["room"] }, undefined, one.hub)
+  await s.clock.pass(2_000)
+  for (let time = 1; time <= 2; time++) {
+    one.cut(true)
+    await s.clock.pass(20_000)
+    assert.equal(s.errors.length, time)
+    one.cut(false)
+    await s.clock.pass(6_000)
+  }
+  stream.leave()
+})
+
+test("updates end when the hub closes or their signal aborts, and leave nothing behind", async () => {
+  const s = await stage({ presence: true })
+  const { signal } = new AbortController()
+  for (const end of ["return", "close"]) {
+    const updates = s.hub.presence.updates("room", signal)
+    await updates.next()
+    const next = updates.next()
+    if (end === "close") await s.hub.close()
+    else {
+      await s.connect({ topics: ["room"] })
+      assert.equal((await next).value?.streams, 1)
+      await updates.return()
+    }
+    if (end === "close") assert.equal((await next).done, true)
+    assert.equal(getEventListeners(signal, "abort").length, 0)
+  }
+  assert.equal((await s.hub.presence.updates("room", AbortSignal.abort()).next()).done, true)
+  assert.equal(s.clock.timers, 0)
+})
+
+test("a process that was the only one writes nothing when it closes", async () => {
+  const s = await stage()
+  const one = join(s).hub
+  await s.connect({ topics: ["room"] }, undefined, one)
+  await s.clock.pass(10_000)
+  const { last } = await s.log.bounds()
+  await one.close()
+  assert.equal((await s.log.bounds()).last, last)
 })

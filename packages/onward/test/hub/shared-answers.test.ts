@@ -1,5 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { LookBacks } from "../../src/hub/look-backs.ts"
+import { SharedAnswers } from "../../src/hub/shared-answers.ts"
 import { memoryLog, type Log } from "../../src/log/index.ts"
 import { createClock } from "../../src/testing/index.ts"
 import { at, stage, type Stage } from "./stage.ts"
@@ -106,4 +108,116 @@ test("a stream receives what another process has published when this process has
   wake()
   await s.clock.pass(100)
   assert.deepEqual([client.data, client.gaps], [["2", "3", "4", "5"], []])
+})
+
+/** Answers that are counted, by a clock that stands still. */
+function sharing() {
+  const clock = createClock()
+  const answers = new SharedAnswers(clock)
+  let asked = 0
+  const find = async (key: string, chars: number | "changes" = 1, ask?: () => Promise<number>): Promise<number> =>
+    answers.find(key, ask ?? (async () => ++asked), () => (chars === "changes" ? undefined : chars))
+  return { clock, answers, find }
+}
+
+test("an answer is shared for a second, and then forgotten with its timer", async () => {
+  const { clock, find } = sharing()
+  assert.deepEqual(await Promise.all([find("a"), find("a"), find("b")]), [1, 1, 2])
+  assert.equal(clock.timers, 1)
+  await clock.pass(999)
+  assert.equal(await find("a"), 1)
+  await clock.pass(1)
+  assert.deepEqual([await find("a"), clock.timers], [3, 1])
+  await clock.pass(1_000)
+  assert.deepEqual([clock.timers, await find("a")], [0, 4])
+})
+
+test("what was asked before everything is forgotten is not kept, and its answer reaches those that asked", async () => {
+  const { clock, answers, find } = sharing()
+  const early = Promise.withResolvers<number>()
+  const first = find("a", 1, () => early.promise)
+  answers.forget()
+  assert.equal(clock.timers, 0)
+  early.resolve(99)
+  assert.equal(await first, 99)
+  assert.deepEqual([await find("a"), clock.timers], [1, 1])
+  answers.forget()
+  assert.deepEqual([await find("a"), await find("a")], [2, 2])
+})
+
+test("no answer for others is kept: an error, one that changes, and one of more than a million characters", async () => {
+  const { find } = sharing()
+  await assert.rejects(
+    find("a", 1, () => Promise.reject(new Error("away"))),
+    /away/,
+  )
+  assert.equal(await find("a"), 1)
+  assert.deepEqual(await Promise.all([find("b", "changes"), find("c", 1_048_577)]), [2, 3])
+  assert.deepEqual([await find("b"), await find("c")], [4, 5])
+  // a stream that waited for such an answer asks itself
+  assert.deepEqual(await Promise.all([find("d", "changes"), find("d", "changes")]), [6, 7])
+})
+
+test("all answers have four million characters together, and the oldest leave first", async () => {
+  const { find } = sharing()
+  for (const key of ["a", "b", "c", "d"]) await find(key, 1_048_576)
+  assert.equal(await find("a"), 1)
+  await find("e", 1)
+  assert.deepEqual([await find("b"), await find("e")], [2, 5])
+  assert.equal(await find("a", 1_048_575), 6, "it has left, and comes back as the newest")
+  assert.deepEqual([await find("b"), await find("c"), await find("d")], [2, 3, 4])
+  await find("f", 1)
+  assert.deepEqual([await find("c"), await find("a"), await find("b", 0)], [3, 6, 8])
+})
+
+test("two searches run at once, the others in order, and equal ones that wait are one", async () => {
+  const lookBacks = new LookBacks()
+  const running: { readonly key: string; readonly isOver: () => boolean; end: (answer: unknown) => void }[] = []
+  const over = new Set<string>()
+  const find = (key: string, by = key): Promise<unknown> =>
+    lookBacks.find(
+      key,
+      (isOver) => new Promise((resolve) => running.push({ key, isOver, end: resolve })),
+      () => over.has(by),
+    )
+  const keys = (): string[] => running.map(({ key }) => key)
+  const a = find("a")
+  const b = find("b")
+  const c = [find("c", "c 1"), find("c", "c 2"), find("c", "c 3")]
+  const d = find("d")
+  const again = find("a", "a 2")
+  assert.deepEqual(keys(), ["a", "b"])
+  running[1]?.end("B")
+  assert.equal(await b, "B")
+  await Promise.resolve()
+  assert.deepEqual(keys(), ["a", "b", "c"])
+  // it goes on while one of its streams is there
+  for (const by of ["c 3", "c 1"]) over.add(by)
+  assert.equal(running[2]?.isOver(), false)
+  over.add("c 2")
+  assert.equal(running[2]?.isOver(), true)
+  running[2]?.end(undefined)
+  assert.deepEqual(await Promise.all(c), [undefined, undefined, undefined])
+  // the same as one that runs began too early for a stream that asks later
+  await Promise.resolve()
+  assert.deepEqual(keys(), ["a", "b", "c", "d"])
+  running[0]?.end("A")
+  assert.equal(await a, "A")
+  await Promise.resolve()
+  assert.deepEqual(keys(), ["a", "b", "c", "d", "a"])
+  running[4]?.end("A 2")
+  running[3]?.end("D")
+  assert.deepEqual([await again, await d], ["A 2", "D"])
+  over.add("gone")
+  assert.equal(await find("gone"), undefined)
+  assert.equal(running.length, 5, "a search for nobody does not begin")
+  const failing = lookBacks.find(
+    "x",
+    () => Promise.reject(new Error("away")),
+    () => false,
+  )
+  await assert.rejects(failing, /away/)
+  const last = find("x")
+  running[5]?.end("X")
+  assert.equal(await last, "X")
 })

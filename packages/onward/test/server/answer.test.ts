@@ -7,9 +7,10 @@ import {
   answerStream,
   prepareSource,
   problem,
-  type StreamAnswer,
   type Source,
   type SseOptions,
+  type StreamAnswer,
+  type StreamRequest,
 } from "../../src/server/index.ts"
 import type { SourceSseOptions } from "../../src/server/options.ts"
 import { errorHandlerOf, withDefaults } from "../../src/server/prepared-source.ts"
@@ -73,18 +74,25 @@ test("there are five methods, and others are told which", async () => {
   }
 })
 
-test("HEAD is answered as GET is, without a stream", async () => {
-  const [get, head] = [await answered("GET"), await answered("HEAD")]
-  assert.deepEqual(head.headers, get.headers)
-  assert.deepEqual([typeof get.start, head.start], ["function", undefined])
-})
-
 /** A request for a custom source, or for a subscription. */
-const asked = (url: string, source: Source, options: SseOptions = {}): StreamAnswer | Promise<StreamAnswer> =>
-  answerStream({ method: "GET", url, header: () => undefined, onLeave: () => () => {} }, source, options)
+const asked = (
+  url: string,
+  source: Source,
+  options: SseOptions = {},
+  method = "GET",
+): StreamAnswer | Promise<StreamAnswer> =>
+  answerStream({ method, url, header: () => undefined, onLeave: () => () => {} }, source, options)
 
 /** A source without events. */
 const own: AsyncIterable<string> = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}) }) }
+
+test("HEAD is answered as GET is, without a stream", async () => {
+  for (const source of [own, hub.subscribe({ topics: ["a"] })]) {
+    const [get, head] = [await asked("/", source), await asked("/", source, {}, "HEAD")]
+    assert.deepEqual([head.status, head.headers], [200, get.headers])
+    assert.deepEqual([typeof get.start, head.start], ["function", undefined])
+  }
+})
 
 /** The first text of a stream. */
 async function openingOf(url: string, source: Source, options: SseOptions = {}): Promise<string | undefined> {
@@ -135,6 +143,30 @@ test("a stream of one's own asks proxies not to buffer, and is compressed by its
   const { headers, isAlone } = await asked("/?transport=poll", own)
   assert.deepEqual([headers["incremental"], isAlone], ["?1", true])
   assert.equal((await asked("/", hub.subscribe({ topics: ["a"] }))).isAlone, undefined)
+})
+
+test("the adapter chooses a coding if compression is asked for, and the coding that is preferred", async () => {
+  for (const source of [own, hub.subscribe({ topics: ["a"] })]) {
+    for (const method of ["GET", "HEAD"]) {
+      for (const [compress, expected] of [
+        [undefined, undefined],
+        ["shared", "gzip"],
+        [{ prefer: "zstd" }, "zstd"],
+        [{ prefer: "gzip" }, "gzip"],
+      ] as const) {
+        const request: StreamRequest = {
+          ...{ method, url: "/", header: () => undefined, onLeave: () => () => {} },
+          negotiate: (headers, preferred) => ({ headers: { ...headers, chosen: preferred }, coding: preferred }),
+        }
+        const { headers, coding } = await answerStream(request, source, compress && { compress })
+        assert.equal(headers["chosen"], expected)
+        assert.equal(headers["cache-control"], "no-store, no-transform")
+        if (method === "GET") assert.equal(coding, expected)
+      }
+    }
+    const { coding } = await asked("/", source, { compress: "shared" })
+    assert.equal(coding, undefined, "where no coding is supported")
+  }
 })
 
 test("an error that the client caused is answered, and no other is hidden from onError", async () => {

@@ -113,6 +113,7 @@ function createQueue(): {
   give(value: unknown): void
   end(): void
   fail(error: unknown): void
+  failsToReturn: Error | undefined
 } {
   const seen = { asked: 0, returned: 0 }
   const given: IteratorResult<string>[] = []
@@ -132,16 +133,19 @@ function createQueue(): {
     },
     async return() {
       seen.returned++
+      if (queue.failsToReturn) throw queue.failsToReturn
       return { done: true, value: undefined }
     },
   }
-  return {
+  const queue: ReturnType<typeof createQueue> = {
+    failsToReturn: undefined,
     source: { [Symbol.asyncIterator]: () => iterator },
     seen,
     give: (value) => give({ done: false, value: value as string }),
     end: () => give({ done: true, value: undefined }),
     fail: (error) => waiting?.reject(error),
   }
+  return queue
 }
 
 /** Streams a queue, by a clock that stands still. */
@@ -276,6 +280,20 @@ test("a source that ended or failed by itself is not returned, its signal aborts
     assert.equal(sink.texts.length, last ? 2 : 1)
     if (last) assert.match(String(sink.texts[1]?.[1]), last)
     assert.equal(signal().aborted, true)
+  }
+})
+
+test("an error of a source that is returned is reported, unless it only says that the stream is over", async () => {
+  const failure = new Error("it cannot be closed")
+  for (const [error, expected] of [
+    [failure, [failure]],
+    [new DOMException("stopped", "AbortError"), []],
+  ] as const) {
+    const { clock, queue, sink, errors } = await streamed()
+    queue.failsToReturn = error
+    sink.owner?.onClose()
+    await clock.settle()
+    assert.deepEqual(errors, expected)
   }
 })
 
