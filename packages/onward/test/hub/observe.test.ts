@@ -191,46 +191,6 @@ test("a slow client is seen to fall behind, and to catch up", async () => {
   assert.deepEqual([info?.state, info?.lag, info?.behindSince, info?.entries], ["live", 0, undefined, 3])
 })
 
-test("what is told of a stream has its times: when it opened, was last sent something, and fell behind", async () => {
-  const { clock, connect, hub, publish, of } = await observed()
-  await clock.pass(1_234)
-  const began = clock.now()
-  const told = () => {
-    const { openedAt = 0, wroteAt = 0, behindSince, timesBehind, gaps, state, lag } = hub.stream("1") ?? {}
-    return [openedAt - began, wroteAt - began, behindSince && behindSince - began, timesBehind, gaps, state, lag]
-  }
-  const client = await connect({ topics: ["a"] })
-  assert.deepEqual(told(), [0, 0, undefined, 0, 0, "live", 0])
-  await clock.pass(1_000)
-  await publish("a", "1")
-  assert.deepEqual(told(), [0, 1_000, undefined, 0, 0, "live", 0])
-  client.room = 1
-  await clock.pass(500)
-  await publish("a", "2", "3")
-  assert.deepEqual(told(), [0, 1_500, 1_500, 1, 0, "full", 1])
-  assert.equal(hub.stats().lag, 1)
-  await clock.pass(300)
-  client.drain()
-  await clock.settle()
-  assert.deepEqual(told(), [0, 1_800, undefined, 1, 0, "live", 0])
-  assert.deepEqual(
-    of("caught_up").map(({ duration }) => duration),
-    [300],
-  )
-  await clock.pass(20_000)
-  client.leave()
-  assert.equal(of("closed")[0]?.lifetime, 21_800)
-})
-
-test("a loss is counted for its stream", async () => {
-  const { connect, hub, publish } = await stage()
-  await publish("a", "1")
-  await connect({ topics: ["a"] }, { after: "never" })
-  await connect({ topics: ["a"] })
-  assert.deepEqual([hub.stream("1")?.gaps, hub.stream("2")?.gaps], [1, 0])
-  assert.deepEqual([hub.stats().lag, hub.stats().live], [0, 2])
-})
-
 test("bytes and entries of a stream count everything it was sent, from the window, the log and live", async () => {
   const { clock, connect, hub, publish } = await observed({ window: { maxEntries: 3 } })
   const clients: Recorder[] = []
