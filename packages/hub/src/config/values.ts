@@ -62,7 +62,7 @@ const BYTES: Readonly<Record<string, number>> = {
 /** A time in ms: a number of ms, or text such as `10s`. */
 export const duration = (minimum: number, maximum: number) =>
   number({
-    pattern: /^(\d{1,12}(?:\.\d{1,3})?) ?(ms|s|m|h|d)?$/,
+    pattern: /^(\d{1,15}(?:\.\d{1,3})?) ?(ms|s|m|h|d)?$/,
     minimum,
     maximum,
     read: (amount, unit = "ms") => Number(amount) * (MS[unit] ?? 1),
