@@ -67,6 +67,21 @@ test("a hub with a Mercure endpoint describes it, at its own path", async (t) =>
       ["/.well-known/oauth-protected-resource/hub", ["get", "head"]],
     ],
   )
+  const hasBody = Object.entries(document.paths["/hub"] ?? {}).filter(([, operation]) => "requestBody" in operation)
+  assert.deepEqual(
+    hasBody.map(([method]) => method),
+    ["query", "post"],
+  )
+  assert.partialDeepStrictEqual(document.paths["/hub"]?.["post"], {
+    requestBody: {
+      required: true,
+      content: {
+        "application/x-www-form-urlencoded": {
+          schema: { required: ["topic"], properties: { topic: { minItems: 1 }, retry: { minimum: 0 } } },
+        },
+      },
+    },
+  })
   const ids = Object.values(document.paths).flatMap((item) =>
     Object.values(item).map((operation) => (operation as { operationId?: string }).operationId),
   )
@@ -81,4 +96,44 @@ test("a hub with a Mercure endpoint describes it, at its own path", async (t) =>
       leaving.abort()
     }
   }
+})
+
+test("the document tells what each request must have", async (t) => {
+  const auth = { tickets: { secret: "s".repeat(32) }, anonymous: { subscribe: ["*"], publish: ["*"] } }
+  const document = await documentOf(await testServer(t, { log: "memory:", presence: ["*"], auth }))
+  const all = Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, operation]) => [`${method} ${path}`, operation] as const),
+  )
+  const bodies = all.filter(([, operation]) => "requestBody" in operation)
+  assert.deepEqual(bodies.map(([name]) => name).sort(), [
+    ...["post /auth/renew", "post /auth/revoke", "post /auth/tickets", "post /publish"],
+  ])
+  for (const [, { requestBody }] of bodies as [string, { requestBody: { required: boolean } }][]) {
+    assert.ok(requestBody.required)
+  }
+  for (const [name, { security }] of all) {
+    const isOpen = /\/(?:livez|readyz|healthz|openapi\.json)$/.test(name)
+    if (isOpen) assert.deepEqual(security, [], name)
+  }
+  const topic = { name: "topic", required: true, schema: { minItems: 1 } }
+  assert.partialDeepStrictEqual(document, {
+    paths: {
+      "/events": { get: { parameters: [topic] } },
+      "/presence": { get: { parameters: [topic] } },
+      "/publish": {
+        post: {
+          requestBody: {
+            content: { "application/json": { schema: { oneOf: [{}, { type: "array", maxItems: 1_000 }] } } },
+          },
+        },
+      },
+    },
+    components: {
+      schemas: {
+        Message: { additionalProperties: false, properties: { also: { maxItems: 999 }, retry: { minimum: 0 } } },
+        Published: { properties: { repeated: { const: true } } },
+        Event: { oneOf: [{ properties: { retry: { minimum: 0 } } }] },
+      },
+    },
+  })
 })

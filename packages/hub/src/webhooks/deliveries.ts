@@ -140,11 +140,12 @@ export class Deliveries {
     const [oldest] = this.#pending.keys()
     const done = [...this.#done].sort()
     // nothing waits before the oldest event that waits
-    const before = done.filter((position) => oldest === undefined || position < oldest)
-    const upTo = oldest === undefined ? this.#seen : (before.at(-1) ?? this.#upTo ?? this.#seen)
-    if (this.#upTo === undefined || upTo > this.#upTo) this.#upTo = upTo
-    for (const position of done) if (position <= this.#upTo) this.#done.delete(position)
-    return { hook: this.#options.hook.key, upTo: this.#upTo, done: [...this.#done] }
+    const reached = oldest === undefined ? this.#seen : done.findLast((position) => position < oldest)
+    const known = this.#upTo ?? ""
+    const upTo = reached !== undefined && reached > known ? reached : known
+    this.#upTo = upTo
+    for (const position of done) if (position <= upTo) this.#done.delete(position)
+    return { hook: this.#options.hook.key, upTo, done: [...this.#done] }
   }
 
   /** All of the queue was read: a webhook of which no progress is recorded gets what happens from now on. */

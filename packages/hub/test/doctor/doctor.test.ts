@@ -98,6 +98,16 @@ for (const [what, [answer, bad, options]] of Object.entries(patients)) {
   })
 }
 
+test("the doctor finds a server that is not there, and says what to do", async () => {
+  const server = createServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const { port } = server.address() as AddressInfo
+  server.close()
+  const [isWell, [finding, ...others]] = await examined(`http://127.0.0.1:${port}/`)
+  assert.deepEqual([isWell, finding?.kind, others], [false, "bad", []])
+  assert.equal(finding?.todo, "check the URL, and that the server is running")
+})
+
 test("the doctor finds no problem with a stream of a hub, and shows its server", async (t) => {
   const hub = createHub({ heartbeat: 100 })
   t.after(() => hub.close())
