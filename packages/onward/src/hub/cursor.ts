@@ -228,7 +228,6 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver, PartRecei
   }
 
   fallBehind(position: Position): void {
-    if (this.#isOver()) return
     this.#shown = position
     this.#wroteAt = this.#context.clock.monotonic()
     this.#leaveLive(position)

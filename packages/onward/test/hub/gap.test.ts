@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { LossTracker } from "../../src/hub/loss-tracker.ts"
 import { memoryLog, type Loss } from "../../src/log/index.ts"
-import { at, stage } from "./stage.ts"
+import { at, stage, type Stage, type StageOptions } from "./stage.ts"
 
 /** Too small to serve anyone, so that the log must be asked. */
 const window = { maxEntries: 1 }
@@ -107,7 +107,8 @@ test("a position newer than the log is a gap, and new entries follow", async () 
   assert.deepEqual(client.data, ["3"])
 })
 
-test("open streams receive a gap when a log begins a new epoch under a running hub", async () => {
+/** A stage whose log can begin again. */
+async function beginningAgain(options: StageOptions = {}): Promise<Stage & { beginAgain(): Promise<void> }> {
   let current = memoryLog({ epoch: "life0000" })
   const wakes = new Set<() => void>()
   const log: typeof current = {
@@ -121,15 +122,43 @@ test("open streams receive a gap when a log begins a new epoch under a running h
     },
     close: () => current.close(),
   }
-  const { clock, connect, publish } = await stage({ log })
+  const on = await stage({ ...options, log })
+  return {
+    ...on,
+    async beginAgain() {
+      current = memoryLog({ epoch: "life0001" })
+      await current.append([{ topic: "a", data: "3" }])
+      for (const wake of wakes) wake()
+      await on.clock.settle()
+    },
+  }
+}
+
+test("open streams receive a gap when a log begins a new epoch under a running hub", async () => {
+  const { beginAgain, connect, publish } = await beginningAgain()
   const client = await connect({ topics: ["a"] })
+  const newest = await connect({ topics: ["a"], newestOnly: true })
   await publish("a", "1", "2")
-  current = memoryLog({ epoch: "life0001" })
-  await current.append([{ topic: "a", data: "3" }])
-  for (const wake of wakes) wake()
-  await clock.settle()
+  await beginAgain()
+  assert.deepEqual(newest.data, ["1", "2", "3"])
   assert.deepEqual(client.gaps, [{ reason: "epoch", from: at(2), to: "life0001~10" }])
   assert.deepEqual(client.data, ["1", "2", "3"])
+})
+
+test("a stream that `observe` disconnects when a new epoch begins, itself or another, receives nothing more", async () => {
+  for (const which of ["itself", "another"]) {
+    const on = await beginningAgain({
+      observe(seen) {
+        if (seen.type === "fell_behind") on.hub.disconnect(which === "itself" ? seen.id : seen.id === "1" ? "2" : "1")
+      },
+    })
+    const clients = [await on.connect({ topics: ["a"] }), await on.connect({ topics: ["a"] })]
+    await on.beginAgain()
+    const ended = clients.filter(({ closed }) => closed !== undefined)
+    assert.equal(ended.length, which === "itself" ? 2 : 1)
+    for (const { data, gaps } of ended) assert.deepEqual([data, gaps], [[], []])
+    assert.equal(on.hub.stats().connections, 2 - ended.length)
+  }
 })
 
 test("control events have no id, except the one at the end", async () => {

@@ -103,9 +103,11 @@ test("streams that disconnect during a drain do not delay it, and full ones are 
   let isDone = false
   void hub.drain({ duration: 1_000 }).then(() => (isDone = true))
   leaving.leave()
+  const received = leaving.frames.length
   await clock.pass(1_000)
   assert.ok(isDone)
   assert.equal(full.closed, "aborted")
+  assert.equal(leaving.frames.length, received)
 })
 
 test("closing ends every stream and the log, and publishing rejects afterwards", async () => {
@@ -236,7 +238,7 @@ for (const [maxAge, heartbeat] of [
   })
 }
 
-for (const start of ["earliest", { last: 1 }, { after: at(1) }, { since: 0 }] as const) {
+for (const start of ["earliest", "latest", { last: 1 }, { after: at(1) }, { since: 0 }] as const) {
   test(`a client that disconnects when its stream starts with ${JSON.stringify(start)} receives nothing more`, async () => {
     const { clock, connect, hub, publish } = await stage({ window: { maxEntries: 1 } })
     await publish("a", "1", "2", "3")
@@ -254,6 +256,47 @@ for (const start of ["earliest", { last: 1 }, { after: at(1) }, { since: 0 }] as
     assert.deepEqual([hub.stats().connections, clock.timers], [0, 0])
   })
 }
+
+test("a client that disconnects while the log is asked for its start receives nothing, and is not reported as started", async () => {
+  for (const start of ["earliest", "latest", { last: 2 }, { after: "mine" }] as const) {
+    const answering = Promise.withResolvers<void>()
+    const inner = memoryLog({ epoch: "life0000" })
+    let isSlow = false
+    const slowly = async <T>(answer: Promise<T>): Promise<T> => {
+      if (isSlow) await answering.promise
+      return answer
+    }
+    const seen: string[] = []
+    const { clock, hub, publish } = await stage({
+      window: { maxEntries: 1 },
+      observe: ({ type }) => void seen.push(type),
+      log: {
+        ...inner,
+        bounds: () => slowly(inner.bounds()),
+        locate: (landmark) => slowly(inner.locate(landmark)),
+        read: (query) => slowly(inner.read(query)),
+      },
+    })
+    await hub.publish({ topic: "a", id: "mine", data: "1" })
+    await publish("a", "2", "3")
+    isSlow = true
+    seen.length = 0
+    const client = new Recorder()
+    hub
+      .subscribe({ topics: ["a", "b"] })
+      .open(start)
+      .start(client)
+    await clock.settle()
+    client.leave()
+    const { length } = client.frames
+    answering.resolve()
+    await clock.settle()
+    await publish("a", "4")
+    assert.deepEqual([client.frames.length, hub.stats().connections], [length, 0], JSON.stringify(start))
+    assert.equal(seen.includes("resumed"), start === "latest", JSON.stringify(start))
+    await hub.close()
+  }
+})
 
 test("a hub that is closed when a stream starts ends it, and writes nothing afterwards", async () => {
   const { clock, hub, publish } = await stage()

@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import type { SubscribeOptions } from "../../src/hub/index.ts"
 import { faultyLog } from "./faulty-log.ts"
+import { Recorder } from "./recorder.ts"
 import { at, stage } from "./stage.ts"
 
 test("a live stream receives what is published from now on, and begins with a checkpoint", async () => {
@@ -14,6 +15,30 @@ test("a live stream receives what is published from now on, and begins with a ch
     { id: at(2), data: "one" },
     { id: at(3), data: "two" },
   ])
+})
+
+test("a live stream has its first position at once, with the head of its response", async () => {
+  const { hub, publish } = await stage()
+  await publish("a", "before")
+  const client = new Recorder()
+  hub
+    .subscribe({ topics: ["a"] })
+    .open()
+    .start(client)
+  assert.deepEqual([client.lastEventId, hub.stats().live], [at(1), 1])
+})
+
+test("a stream that is opened before its hub has reached the log begins with the position of the log", async () => {
+  const { another, clock, publish } = await stage()
+  await publish("a", "before")
+  const client = new Recorder()
+  another()
+    .subscribe({ topics: ["a"] })
+    .open()
+    .start(client)
+  assert.deepEqual(client.frames, [])
+  await clock.settle()
+  assert.deepEqual(client.blocks, [{ event: "stream.checkpoint", id: at(1), data: "{}" }])
 })
 
 test("a stream opened right after its hub receives what is published next", async () => {

@@ -188,7 +188,7 @@ export class MergedPresence {
       if (streams === 0 && left++ === MAX_LEFT) return this.#touch(name)
       const user = topic.users.get(userId)
       if (!user) continue
-      if (user.processes > 0 && streams > 0) {
+      if (user.processes > 0) {
         user.leavesAt = Infinity
         if (!user.isTold) onChange({ kind: "joined", topic: name, userId, streams })
         user.isTold = true
