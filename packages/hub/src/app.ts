@@ -96,12 +96,15 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     ...(demo?.routes(bodies) ?? []),
   ])
 
-  /** @param onRoute called with the request's route, once it is known */
-  async function answer(
+  /**
+   * Answers at once where it can: a promise for each of thousands of streams takes time.
+   * @param onRoute called with the request's route, once it is known
+   */
+  function answer(
     req: IncomingMessage,
     res: ServerResponse,
     { isKnown, onRoute }: { readonly isKnown: (path: string) => void; readonly onRoute: (route: Route) => void },
-  ): Promise<void> {
+  ): void | Promise<void> {
     const target = targetOf(req)
     if (!target)
       throw new HttpError(400, "invalid_request", "The request's target is neither a path nor an http address.")
@@ -127,35 +130,50 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     if (hasBody(req)) limitUpload(req, res)
     const route = ofMercure ?? routes.get(url.pathname)
     if (route && cors.answerPreflight(req, res, route.methods)) return isKnown(route.shown ?? url.pathname)
-    if (route) isKnown(route.shown ?? url.pathname)
-    else {
-      if (READ.includes(method) && (await demo?.sendFile(res, url.pathname))) return isKnown(url.pathname)
-      if (/^\/presence(?:\/events)?$/.test(url.pathname)) {
-        throw new HttpError(
-          404,
-          "not_found",
-          "Presence is disabled. Enable it with --presence '*', or with a pattern of topics.",
-        )
-      }
-      throw new HttpError(404, "not_found", "The path does not exist. Use /events?topic=…, /publish or /readyz.")
-    }
+    if (!route) return sendFile(req, res, url.pathname, isKnown)
+    isKnown(route.shown ?? url.pathname)
     if (!route.methods.includes(method)) {
       const allow = route.methods.join(", ")
       throw new HttpError(405, "method_not_allowed", `Use ${allow}.`, { allow })
     }
-    try {
-      const found = route.isOpen ? undefined : auth?.authenticate(req, url)
-      const principal = found instanceof Promise ? await found : found
-      await route.answer(req, res, url, principal)
-      // what a stream does not read of its request would stay in memory as long as the stream, and end it after the time of an upload
-      req.resume()
-    } catch (error) {
+    // what a stream does not read of its request would stay in memory as long as the stream, and end it after the time of an upload
+    const finish = (): void => void req.resume()
+    const refuse = (error: unknown): void => {
       const isStream = route.methods.includes("QUERY")
       if (limits.refuse === "status" || !isStream || res.headersSent || !isSoft(req, error)) throw error
       onError(error)
       refusals?.refuse(toHttpError(error).code)
       refuseSoftly(res, error)
     }
+    try {
+      const found = route.isOpen ? undefined : auth?.authenticate(req, url)
+      const answered =
+        found instanceof Promise
+          ? found.then((principal) => route.answer(req, res, url, principal))
+          : route.answer(req, res, url, found)
+      if (answered instanceof Promise) return answered.then(finish).catch(refuse)
+      finish()
+    } catch (error) {
+      refuse(error)
+    }
+  }
+
+  /** A path without a route can be a file of the demo page. */
+  async function sendFile(
+    { method = "GET" }: IncomingMessage,
+    res: ServerResponse,
+    path: string,
+    isKnown: (path: string) => void,
+  ): Promise<void> {
+    if (READ.includes(method) && (await demo?.sendFile(res, path))) return isKnown(path)
+    if (/^\/presence(?:\/events)?$/.test(path)) {
+      throw new HttpError(
+        404,
+        "not_found",
+        "Presence is disabled. Enable it with --presence '*', or with a pattern of topics.",
+      )
+    }
+    throw new HttpError(404, "not_found", "The path does not exist. Use /events?topic=…, /publish or /readyz.")
   }
 
   /** Limits the time of an upload. Bodies for the gateway can be files, so only their pauses are limited. */
@@ -173,7 +191,7 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
     const onRoute = (route: Route): void => void (isPlain = route.isPlain === true)
     // a disconnect is not an error
     req.on("error", ignore)
-    answer(req, res, { isKnown, onRoute }).catch((error: unknown) => {
+    const fail = (error: unknown): void => {
       if (error instanceof AuthRefusal) {
         reportRefusal(error)
         refusals?.refuseCredential(error.method, error.outcome)
@@ -181,7 +199,12 @@ export function createApp(options: AppOptions): (req: IncomingMessage, res: Serv
       const { status, code } = toHttpError(error)
       if (REFUSED.has(status)) refusals?.refuse(code)
       sendProblem(req, res, error, { onError, isPlain })
-    })
+    }
+    try {
+      answer(req, res, { isKnown, onRoute })?.catch(fail)
+    } catch (error) {
+      fail(error)
+    }
   }
 }
 

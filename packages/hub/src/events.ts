@@ -26,7 +26,7 @@ interface EventsRequest {
 
 /** Handles `GET /events?topic=…`: streams everything published on the topics, from the start point of the request. */
 export function events({ hub, auth, req, res, url, principal, retry, label = "events", may }: EventsRequest): void {
-  const selectors = url.searchParams.getAll("topic")
+  const { selectors, topics, patterns, includeTopic, follow } = queryOf(url)
   if (selectors.length === 0) {
     throw new HttpError(
       400,
@@ -39,15 +39,40 @@ export function events({ hub, auth, req, res, url, principal, retry, label = "ev
   // the user id in the URL counts only without authentication
   const userId = principal ? principal.userId : userIdOf(url)
   const subscription = hub.subscribe({
-    topics: selectors.filter((selector) => !isPattern(selector)),
-    patterns: selectors.filter(isPattern),
+    topics,
+    patterns,
     label,
     ...(may && { may }),
     limitKey: callerOf(req),
-    includeTopic: url.searchParams.get("topics") === "1",
+    includeTopic,
     ...(userId !== undefined && { userId }),
-    follow: url.searchParams.get("follow") !== "false",
+    follow,
     ...(session && { signal: session.signal }),
   })
-  openStream(req, res, subscription, { retry, headers: { ...SECURITY_HEADERS, ...session?.headers } })
+  const headers = session ? { ...SECURITY_HEADERS, ...session.headers } : SECURITY_HEADERS
+  openStream(req, res, subscription, { retry, headers })
+}
+
+/** What a URL asks for. */
+interface Query extends Required<Pick<SubscribeOptions, "topics" | "patterns" | "includeTopic" | "follow">> {
+  readonly selectors: readonly string[]
+}
+
+/** Many requests have the same URL: see `targetOf`. */
+const queries = new WeakMap<URL, Query>()
+
+function queryOf(url: URL): Query {
+  const known = queries.get(url)
+  if (known) return known
+  const { searchParams } = url
+  const selectors = searchParams.getAll("topic")
+  const query = {
+    selectors,
+    topics: selectors.filter((selector) => !isPattern(selector)),
+    patterns: selectors.filter(isPattern),
+    includeTopic: searchParams.get("topics") === "1",
+    follow: searchParams.get("follow") !== "false",
+  }
+  queries.set(url, query)
+  return query
 }

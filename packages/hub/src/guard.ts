@@ -39,6 +39,16 @@ export function createGuard(address: () => Address, publicUrls: readonly string[
   // without ports, because rebinding cannot use these names, and some proxies omit the port
   const publicNames = new Set(publicUrls.map((url) => new URL(url).hostname))
 
+  /** The host that was accepted last: most requests have the same one. */
+  let accepted: string | undefined
+
+  function accepts(host: string): boolean {
+    if (host === accepted) return true
+    if (!isKnown(host)) return false
+    accepted = host
+    return true
+  }
+
   function isKnown(host: string): boolean {
     const [, name = "", port] = /^(\[[^\]]*\]|[^:]*)(?::(\d+))?$/.exec(host.toLowerCase()) ?? []
     const { host: bound, port: own } = address()
@@ -51,7 +61,7 @@ export function createGuard(address: () => Address, publicUrls: readonly string[
 
   return ({ method = "", headers }, { host, isListed, isByAnyName = false }) => {
     const { origin } = headers
-    if (!isByAnyName && !isKnown(host)) {
+    if (!isByAnyName && !accepts(host)) {
       throw new HttpError(403, "host_not_allowed", "The hub does not serve this host name. Use the hub's own name.")
     }
     if (origin !== undefined && isListed?.(origin)) return

@@ -103,6 +103,7 @@ const MAX_LABEL = 64
 /** Sorted and deduplicated, so that equal selections share an audience. */
 function listOf(name: string, list: readonly string[] = []): string[] {
   if (Array.isArray(list)) {
+    if (list.length < 2) return [...(list as readonly string[])]
     const unique = [...new Set(list as readonly string[])]
     // other values than strings are refused later, and cannot always be compared
     return unique.every((name) => typeof name === "string") ? unique.sort() : unique
@@ -134,7 +135,7 @@ function selectionOf(options: SubscribeOptions, { limits, onError }: HubContext)
   for (const topic of topics) checkTopic(topic)
   const selected = splitMatchers("matchers", matchers)
   const selection: Selection = {
-    topics: [...new Set([...topics, ...selected.topics.map(innerName)])].sort(),
+    topics: selected.topics.length === 0 ? topics : listOf("topics", [...topics, ...selected.topics.map(innerName)]),
     selectors: [...patterns.map(selectorOfPattern), ...selected.selectors],
     may: may && new Permission(may),
     // one that throws ends its own stream only

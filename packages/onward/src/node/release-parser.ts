@@ -29,27 +29,40 @@ interface StreamServer extends Server {
  */
 export function releaseParser(req: IncomingMessage, res: ServerResponse): void {
   // the parser is still running when a handler is called
-  setImmediate(() => {
-    const socket: ServerSocket | null = res.socket
-    if (!socket || socket.destroyed || socket._paused || !req.complete || res.writableEnded) return
-    const { parser } = socket
-    // another request may follow on the connection, and a program may read the socket itself
-    const [onData, ...others] = socket.listeners("data")
-    if (!isParser(parser) || parser.incoming !== req || !onData || others.length > 0) return
-    if (!keepClosable(socket)) return
-    close(parser)
-    socket.parser = null
-    // the listener would pass the bytes to the parser; an emitter that has never been without a listener takes less memory
-    socket.on("data", discard)
-    socket.removeListener("data", onData as () => void)
-    const onEnd = socket.listeners("end").find(({ name }) => name === "bound socketOnEnd")
-    // with this option of the server, a response goes on when its client has nothing more to say
-    if (!onEnd || (serverOf(socket) as StreamServer).httpAllowHalfOpen) return
-    // in this order, because a list of listeners that has held three takes more memory than one of two
-    socket.removeListener("end", onEnd)
-    socket.on("end", endLater)
-  })
+  if (started.push(req, res) === 2) setImmediate(releaseStarted)
 }
+
+/** Requests and responses of this turn of the event loop, in turn. */
+let started: (IncomingMessage | ServerResponse)[] = []
+
+function releaseStarted(): void {
+  const all = started
+  started = []
+  for (let i = 0; i < all.length; i += 2) release(all[i] as IncomingMessage, all[i + 1] as ServerResponse)
+}
+
+function release(req: IncomingMessage, res: ServerResponse): void {
+  const socket: ServerSocket | null = res.socket
+  if (!socket || socket.destroyed || socket._paused || !req.complete || res.writableEnded) return
+  const { parser } = socket
+  // another request may follow on the connection, and a program may read the socket itself
+  if (!isParser(parser) || parser.incoming !== req || socket.listenerCount("data") !== 1) return
+  if (!keepClosable(socket)) return
+  const [onData] = socket.listeners("data")
+  close(parser)
+  socket.parser = null
+  // the listener would pass the bytes to the parser; an emitter that has never been without a listener takes less memory
+  socket.on("data", discard)
+  socket.removeListener("data", onData as () => void)
+  const onEnd = socket.listeners("end").find(isOfServer)
+  // with this option of the server, a response goes on when its client has nothing more to say
+  if (!onEnd || (serverOf(socket) as StreamServer).httpAllowHalfOpen) return
+  // in this order, because a list of listeners that has held three takes more memory than one of two
+  socket.removeListener("end", onEnd)
+  socket.on("end", endLater)
+}
+
+const isOfServer = ({ name }: { readonly name: string }): boolean => name === "bound socketOnEnd"
 
 /** Frees a parser, and what it refers to: listeners of the socket keep the object itself. */
 function close(parser: Parser & Record<number, unknown>): void {
@@ -80,7 +93,7 @@ const discard = (): void => {}
 function isParser(value: unknown): value is Parser & Record<number, unknown> {
   if (typeof value !== "object" || value === null) return false
   const { unconsume, remove, close } = value as Partial<Parser>
-  return [unconsume, remove, close].every((method) => typeof method === "function")
+  return typeof unconsume === "function" && typeof remove === "function" && typeof close === "function"
 }
 
 /** The open sockets without a parser, by their server. */

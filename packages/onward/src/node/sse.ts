@@ -123,14 +123,14 @@ function reply(
   const socket = req.httpVersionMajor === 1 ? req.socket : undefined
   socket?.setKeepAlive(true, KEEP_ALIVE_MS)
   // the server's timeout is for idle connections; a stream has its heartbeat
-  socket?.setTimeout(0)
+  if (socket?.timeout) socket.setTimeout(0)
   // a request of HTTP/2 emits an error when its stream is reset with an error code
   if (!socket) req.on("error", () => {})
   // head, opening and first events are sent together
   socket?.cork()
   try {
     // no response follows a stream, and an idle connection would delay `server.close()`
-    response.writeHead(status, socket ? { ...headers, connection: "close" } : headers)
+    response.writeHead(status, socket ? closing(headers, response) : headers)
     const below = canWriteBelow(res) ? new SocketSink(res) : undefined
     if (!below) response.flushHeaders()
     const sink = below ?? new ResponseSink(res)
@@ -148,6 +148,15 @@ function reply(
   } finally {
     socket?.uncork()
   }
+}
+
+/** The headers of the last stream, with and without that its connection closes. */
+let lastClosing: readonly [headers: StreamAnswer["headers"], closing: StreamAnswer["headers"]] = [{}, {}]
+
+function closing(headers: StreamAnswer["headers"], response: ServerResponse): Record<string, string> {
+  if (lastClosing[0] !== headers) lastClosing = [headers, { ...headers, connection: "close" }]
+  // middleware could change what Node only reads
+  return response.writeHead === ServerResponse.prototype.writeHead ? lastClosing[1] : { ...lastClosing[1] }
 }
 
 /** The head that was sent last, as Node keeps it with each response. */

@@ -119,7 +119,7 @@ async function openCustom(
 interface Accepted {
   readonly asked: StartPoint | undefined
   readonly cors: Record<string, string> | undefined
-  readonly headers: Record<string, string>
+  readonly headers: Readonly<Record<string, string>>
 }
 
 /** Checks all that does not depend on the source. */

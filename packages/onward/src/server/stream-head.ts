@@ -21,9 +21,30 @@ export function streamHeaders(
   { headers = {}, incremental = true }: SseResponseOptions,
   cors: Record<string, string> | undefined,
   { isWhole }: { readonly isWhole: boolean },
-): Record<string, string> {
+): Readonly<Record<string, string>> {
+  const isIncremental = incremental && !isWhole
+  if (!cors && isIncremental && isSame(headers, lastHead.added)) return lastHead.headers
   checkHeaderValues(headers)
-  return { ...STREAM_HEADERS, ...(incremental && !isWhole && INCREMENTAL), ...cors, ...headers }
+  const all = { ...STREAM_HEADERS, ...(isIncremental && INCREMENTAL), ...cors, ...headers }
+  if (!cors && isIncremental) lastHead = { added: { ...headers }, headers: all }
+  return all
+}
+
+/** Thousands of streams have the same headers, which are checked and combined once. */
+let lastHead: {
+  readonly added: Readonly<Record<string, string>>
+  readonly headers: Readonly<Record<string, string>>
+} = { added: {}, headers: { ...STREAM_HEADERS, ...INCREMENTAL } }
+
+/** Whether two plain objects have the same names and values, in any order. */
+function isSame(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  let more = 0
+  for (const name in a) {
+    if (a[name] !== b[name]) return false
+    more++
+  }
+  for (const _ in b) more--
+  return more === 0
 }
 
 /**
