@@ -46,9 +46,8 @@ export async function followLog(
       const page = await log.read({ after: position, limit: PAGE, ...(topics && { topics }) })
       if (page.lost) onLost?.(page.lost)
       for (const entry of page.entries) onEntry(entry)
-      const next = page.lost?.reason === "unknown" ? page.lost.to : page.next
-      const isEnd = next === position && !isStale
-      position = next
+      const isEnd = page.next === position && !isStale
+      position = page.next
       settle()
       if (isEnd) return
     }

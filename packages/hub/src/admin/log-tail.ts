@@ -83,7 +83,7 @@ async function* follow(
         await Promise.race([woken.promise, sleep(POLL_MS, undefined, { signal }).catch(() => {})])
         continue
       }
-      after = page.lost?.reason === "unknown" ? page.lost.to : page.next
+      after = page.next
       const newest = await log.locate({ last: PAGE, ...filter.topics })
       if (newest !== undefined && newest > after && page.entries.length > 0) {
         after = newest

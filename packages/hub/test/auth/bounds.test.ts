@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { AuthRefusal } from "../../src/auth/index.ts"
+import { memoryLog, type Log } from "onward"
+import { AuthRefusal, createAuth } from "../../src/auth/index.ts"
 import { Grants, toGrant } from "../../src/auth/grants.ts"
 import { createPermissions } from "../../src/auth/permissions.ts"
 import { principalOfClaims } from "../../src/auth/principal-of-claims.ts"
@@ -10,6 +11,7 @@ import { createRevocations } from "../../src/auth/revocations.ts"
 import { createSessions } from "../../src/auth/sessions.ts"
 import { readTemplate } from "../../src/auth/template.ts"
 import { createTickets } from "../../src/auth/tickets.ts"
+import { AUTH, signToken } from "./tokens.ts"
 
 const list = (count: number, text: string): string[] => Array.from({ length: count }, (_, i) => text + i)
 const MINUTE = 60_000
@@ -169,6 +171,26 @@ test("a revocation concerns what it names, if issued before it, for as long as a
   now += 1
   revocations.add({ userId: "dora", before: NOW })
   assert.ok(!revocations.has(ada) && !revocations.has(principal({ userId: "dora", issuedAt: 0 })))
+})
+
+test("tokens may live for a day unless the operator says otherwise, and revocations are kept for as long", async () => {
+  for (const [maxTokenLifetime, expected] of [
+    [undefined, 86_400_000],
+    [MINUTE, MINUTE],
+  ] as const) {
+    let kept = 0
+    const openLog = async (keep: number): Promise<Log> => {
+      kept = keep
+      return memoryLog()
+    }
+    const options = { ...AUTH, ...(maxTokenLifetime !== undefined && { maxTokenLifetime }) }
+    const auth = await createAuth(options, { openLog, onError() {}, now: () => NOW })
+    assert.equal(kept, expected)
+    const seconds = (NOW + expected + 5_000) / 1_000
+    assert.equal((await auth.verify(await signToken({ iat: 1, exp: seconds }))).expiresAt, seconds * 1_000)
+    await assert.rejects(async () => auth.verify(await signToken({ iat: 1, exp: seconds + 0.001 })), AuthRefusal)
+    await auth.stop()
+  }
 })
 
 test("ten thousand revocations are in force at once, and old ones make room", () => {

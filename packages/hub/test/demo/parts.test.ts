@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { EventEmitter } from "node:events"
 import type { ServerResponse } from "node:http"
+import { availableParallelism, loadavg } from "node:os"
 import { test } from "node:test"
 import { createHub, memoryLog } from "onward"
 import { createMachine } from "../../src/demo/machine.ts"
@@ -10,7 +11,11 @@ import { createTabs } from "../../src/demo/tabs.ts"
 test("shares of the machine's load are from 0 to 1, and its delays are not negative", () => {
   const machine = createMachine()
   for (let i = 0; i < 3; i++) {
+    const before = loadavg()[0] ?? 0
     const { cpu, memory, load, delay } = machine.sample()
+    // it changes every five seconds
+    const loads = [before, loadavg()[0] ?? 0].map((each) => Math.round((each / availableParallelism()) * 1e4) / 1e4)
+    assert.ok(loads.includes(load), `${load}`)
     for (const share of [cpu, memory]) assert.ok(share >= 0 && share <= 1, `${share}`)
     assert.ok(memory > 0 && load >= 0 && delay >= 0)
     for (const value of [cpu, memory, load, delay]) assert.equal(value, Math.round(value * 1e4) / 1e4)

@@ -249,3 +249,18 @@ test("without the setting, there is no subscription API", async (t) => {
   const hub = await mercureHub(t)
   assert.equal((await ask(hub.url + ROOT, { headers: bearer(await tokenOf(1, { subscribe: ["*"] })) })).status, 404)
 })
+
+test("without a token, the path of a collection tells its dialect", async (t) => {
+  const anonymous = { subscriptions: true, publisher: undefined, subscriber: undefined, issuers: undefined }
+  const hub = await mercureHub(t, anonymous)
+  for (const [path, isModern] of [
+    ["/exact/a", true],
+    ["/urlpattern/a", true],
+    ["/other/a", false],
+    ["/exact", false],
+    ["", false],
+  ] as const) {
+    const { headers } = await ask(hub.url + ROOT + path)
+    assert.equal(headers.has("link"), isModern, path)
+  }
+})

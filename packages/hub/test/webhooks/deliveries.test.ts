@@ -22,6 +22,8 @@ interface Bench {
   readonly reports: string[]
   /** Answers the oldest attempt that is under way. */
   answer(attempt?: Attempt): Promise<void>
+  /** From now on this hub may deliver. */
+  allow(): void
   /** An event is read from the queue. */
   take(position: string, topic: string, age?: number): void
 }
@@ -44,7 +46,7 @@ function bench({ maxPending = 100, isMine = true } = {}): Bench {
     report: (message) => reports.push(message),
   })
   return {
-    ...{ deliveries, clock, sent, reports },
+    ...{ deliveries, clock, sent, reports, allow: () => (isMine = true) },
     async answer(attempt = { outcome: "delivered" }) {
       open.shift()?.(attempt)
       await clock.settle()
@@ -179,6 +181,9 @@ test("a hub that may not deliver sends nothing, and one that stops leaves its ev
   other.deliveries.start()
   other.take("1", "a")
   assert.deepEqual([other.sent, other.deliveries.status.isDelivering], [[], false])
+  other.allow()
+  other.deliveries.resume()
+  assert.deepEqual([other.sent, other.deliveries.status.isDelivering], [["1"], true])
   const { deliveries, sent, take, answer } = bench()
   deliveries.begin()
   deliveries.start()

@@ -126,8 +126,6 @@ function readAnswer(text: string): Stored[] {
     const { ids, repeated } = JSON.parse(text) as { readonly ids: readonly string[]; readonly repeated?: boolean[] }
     return ids.map((id, at) => ({ id, isRepeated: repeated?.[at] === true }))
   } catch {
-    throw new OnwardError("invalid_request", "The server does not answer like a hub of Onward. Check --url.", {
-      status: 200,
-    })
+    throw new OnwardError("invalid_request", "The server does not answer like a hub of Onward. Check --url.")
   }
 }
