@@ -132,7 +132,6 @@ export function createAnnouncer(options: AnnouncerOptions): Announcer {
     },
     stop() {
       cancelState?.()
-      dirty.clear()
     },
     close() {
       isClosed = true

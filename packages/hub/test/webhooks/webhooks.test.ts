@@ -218,6 +218,25 @@ test("events that wait are delivered after a restart, and those that were delive
   assert.equal(receiver.all.length, seen + 3)
 })
 
+test("progress is recorded after each delivery, so that a killed hub repeats little", async (t) => {
+  const s = stage(t)
+  const receiver = await startReceiver(t)
+  const queue = memoryLog({ clock: s.clock })
+  const node = await s.node([{ url: receiver.url, events: ["topic.occupied"] }], queue)
+  for (const topic of ["a", "b", "c"]) {
+    node.open(topic)
+    const count = receiver.all.length
+    await s.until(() => receiver.all.length > count)
+    await s.clock.pass(1_000)
+  }
+  const { entries } = await queue.read({ after: (await queue.bounds()).first, limit: 1_000 })
+  const progress = entries.filter(({ topic }) => topic === "progress")
+  const { upTo } = JSON.parse(progress.at(-1)?.data ?? "{}") as { readonly upTo: string }
+  const delivered = entries.filter(({ topic }) => topic === "events").map(({ position }) => position)
+  assert.equal(delivered.length, 3)
+  assert.ok(upTo >= (delivered.at(-1) ?? ""), upTo)
+})
+
 test("users that a restarted hub does not see again have left", async (t) => {
   const s = stage(t)
   const receiver = await startReceiver(t)
