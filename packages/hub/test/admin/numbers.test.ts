@@ -105,17 +105,7 @@ test("the newest entries are counted by topic, with the rate of the last minute"
   assert.deepEqual([(await index.count()).counted, (await index.count()).isAll], [3, true])
   await log.append(Array.from({ length: 6 }, () => message("c")))
   const counted = await index.count()
-  assert.deepEqual(
-    counted.topics.map(({ topic, entries }) => [topic, entries]),
-    [
-      ["b", 1],
-      ["a", 1],
-      ["c", 6],
-    ].sort(
-      ([x], [y]) =>
-        counted.topics.findIndex(({ topic }) => topic === x) - counted.topics.findIndex(({ topic }) => topic === y),
-    ),
-  )
+  assert.deepEqual(counted.topics.map(({ topic, entries }) => `${topic} ${entries}`).sort(), ["a 1", "b 1", "c 6"])
   assert.deepEqual([counted.counted, counted.isAll], [8, false])
   // retention removes what was counted
   await log.append(Array.from({ length: 4 }, () => message("stream.y")))
