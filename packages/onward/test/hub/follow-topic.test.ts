@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { followTopic, internalsOf, type Hub, type TopicReceiver, type TopicStart } from "../../src/hub/index.ts"
+import { TailListeners } from "../../src/hub/tail-listeners.ts"
 import { faultyLog, unavailable } from "./faulty-log.ts"
 import { at, stage } from "./stage.ts"
 
@@ -174,4 +175,58 @@ test("a receiver without room is not fresh until it has room, and hears of the h
   await hub.close()
   await refused
   assert.deepEqual(seen, ["1", "2", "end"])
+})
+
+test("listeners of the tail receive their topic or all, until they leave, also when they leave and join meanwhile", () => {
+  const listeners = new TailListeners()
+  const heard: string[] = []
+  const listen = (name: string, topic?: string) =>
+    listeners.add(
+      {
+        onEntry: ({ data }) => void heard.push(`${name} ${data}`),
+        onInterrupt: (position) => void heard.push(`${name} interrupted ${position}`),
+      },
+      topic,
+    )
+  let data = 0
+  const told = (topic: string): string[] => {
+    heard.length = 0
+    listeners.arrive({ topic, data: String(++data), position: at(data), time: 0 })
+    return heard.splice(0)
+  }
+  const leaveOne = listen("one", "a")
+  const leaveTwo = listen("two", "a")
+  const leaveAll = listen("all")
+  assert.deepEqual(told("a"), ["one 1", "two 1", "all 1"])
+  assert.deepEqual(told("b"), ["all 2"])
+  listeners.interrupt(at(2))
+  assert.deepEqual(
+    heard.splice(0),
+    ["one", "two", "all"].map((name) => `${name} interrupted ${at(2)}`),
+  )
+  leaveOne()
+  leaveAll()
+  assert.deepEqual(told("a"), ["two 3"])
+  leaveTwo()
+  const leaveThree = listen("three", "a")
+  // leaving twice does not remove the one that came after
+  leaveTwo()
+  leaveOne()
+  assert.deepEqual(told("a"), ["three 4"])
+  leaveThree()
+  assert.deepEqual(told("a"), [])
+  let interrupts = 0
+  const joinAgain = (): (() => void) => {
+    const leave = listeners.add({
+      onEntry() {},
+      onInterrupt() {
+        leave()
+        if (++interrupts < 10) joinAgain()
+      },
+    })
+    return leave
+  }
+  joinAgain()
+  listeners.interrupt(at(9))
+  assert.equal(interrupts, 1)
 })

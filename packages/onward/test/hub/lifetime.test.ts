@@ -85,6 +85,27 @@ test("messages published just before a drain or a close are still sent", async (
   }
 })
 
+test("a drain keeps the process alive until it is over, and no longer", async () => {
+  let held = 0
+  const on = await stage()
+  const hub = on.another({
+    clock: {
+      ...on.clock,
+      hold() {
+        held++
+        return () => void held--
+      },
+    },
+  })
+  await on.connect({ topics: ["a"] }, undefined, hub)
+  const drained = hub.drain({ duration: 1_000 })
+  await on.clock.pass(500)
+  assert.equal(held, 1)
+  await on.clock.pass(1_000)
+  await drained
+  assert.equal(held, 0)
+})
+
 test("two concurrent drains both resolve", async () => {
   const { clock, connect, hub } = await stage()
   await connect({ topics: ["a"] })

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import type { OnwardError } from "../../src/errors.ts"
-import { createHub } from "../../src/hub/index.ts"
+import { resolveOptions } from "../../src/hub/hub-options.ts"
+import { createHub, type SubscribeOptions } from "../../src/hub/index.ts"
 import { Keys } from "../../src/hub/keys.ts"
 import { defaultLimits } from "../../src/hub/limits.ts"
+import { resolvePresence, type PresenceSettings } from "../../src/hub/presence/options.ts"
+import type { TopicMatcher } from "../../src/hub/selector.ts"
+import type { Matcher } from "../../src/topic.ts"
 import { Recorder } from "./recorder.ts"
 import { stage } from "./stage.ts"
 
@@ -210,4 +214,66 @@ test("what a key uses is given back, a pattern with the last stream that has it"
   }
   const closed = new Keys({ ...defaultLimits, connectionsPerKey: 0 })
   assert.throws(() => closed.admit("ann", []), { code: "too_many_connections_for_key" })
+})
+
+test("without options a hub has the limits and times of the documentation", () => {
+  const { limits, window, heartbeat, stallTimeout, maxStreamAge, presence, observe } = resolveOptions({})
+  assert.deepEqual(limits, {
+    ...{ connections: 50_000, connectionsPerKey: 100, topics: 100, patterns: 1_000, patternBytes: 67_108_864 },
+    ...{ patternsPerKey: 250, filters: 1_000, cursorBytes: 1_024, messageBytes: 1_048_576, last: 10_000 },
+  })
+  assert.deepEqual(window, { maxEntries: 10_000, maxChars: 16_777_216 })
+  assert.deepEqual([heartbeat, stallTimeout, maxStreamAge], [15_000, 120_000, Infinity])
+  assert.deepEqual([presence, observe, resolvePresence(false)], [undefined, undefined, undefined])
+  const { isCounted, ...counted } = resolvePresence(true) as PresenceSettings
+  assert.deepEqual(counted, { grace: 3_000, interval: 1_000, maxReported: 10_000 })
+  assert.equal(isCounted("any/topic"), true)
+})
+
+test("options at their bounds are taken, and those beyond are refused", () => {
+  for (const window of [{ maxEntries: 0 }, { maxChars: 0 }]) assert.doesNotThrow(() => resolveOptions({ window }))
+  for (const window of [{ maxEntries: -1 }, { maxChars: Number.NaN }, { maxEntries: "5" as never }]) {
+    assert.throws(() => resolveOptions({ window }), /createHub: `window\.max\w+` must be a number, 0 or more/)
+  }
+  assert.doesNotThrow(() => resolvePresence({ grace: 0, maxReported: 0 }))
+  for (const given of [{ grace: -1 }, { maxReported: -1 }, { maxReported: "5" as never }]) {
+    assert.throws(() => resolvePresence(given), /createHub: `presence\.\w+` must be a number, 0 or more/)
+  }
+  assert.throws(() => resolvePresence({ interval: 0 }), /presence\.interval/)
+  assert.throws(() => resolvePresence({ patterns: "room/*" as never }), /must be an array of strings/)
+  const rooms = resolvePresence({ patterns: ["room/*", "hall/:id"] })
+  assert.deepEqual(["room/1", "hall/1", "hall/1/2"].map(rooms?.isCounted as Matcher), [true, true, false])
+})
+
+test("names, matchers and keys at their bounds are taken, and those beyond are refused", async () => {
+  const { hub } = await stage()
+  const refusal = (options: Partial<SubscribeOptions>): string | undefined =>
+    hub.subscribe({ topics: ["a"], ...options }).refusal?.code
+  for (const [name, most] of [
+    ["limitKey", 512],
+    ["userId", 256],
+    ["label", 64],
+  ] as const) {
+    assert.equal(refusal({ [name]: "x".repeat(most) }), undefined)
+    assert.equal(refusal({ [name]: "x".repeat(most + 1) }), "invalid_selector")
+    assert.equal(refusal({ [name]: "" }), "invalid_selector")
+  }
+  const matchers = (count: number): TopicMatcher[] => [
+    ...Array.from({ length: count - 1 }, (_, i) => ({ topic: `${i}` })),
+    { key: "k", matches: () => true },
+  ]
+  for (const name of ["matchers", "may"] as const) {
+    assert.equal(refusal({ [name]: matchers(1_000) }), undefined)
+    assert.equal(refusal({ [name]: matchers(1_001) }), "too_many_topics")
+    const withKey = (length: number): TopicMatcher[] => [{ key: "k".repeat(length), matches: () => true }]
+    assert.equal(refusal({ [name]: withKey(8_192) }), undefined)
+    assert.equal(refusal({ [name]: withKey(8_193) }), "invalid_selector")
+    const withPrefix = (prefix: unknown): TopicMatcher[] => [
+      { key: "k", matches: () => true, prefix: prefix as string },
+    ]
+    assert.equal(refusal({ [name]: withPrefix(Array<string>(16).fill("/")) }), undefined)
+    for (const prefix of [Array<string>(17).fill("/"), [7], 7]) {
+      assert.throws(() => refusal({ [name]: withPrefix(prefix) }), /must be \{ topic \}, or \{ key, matches \}/)
+    }
+  }
 })

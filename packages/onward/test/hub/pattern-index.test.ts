@@ -2,7 +2,13 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import type { Audience } from "../../src/hub/audience.ts"
 import { PatternIndex } from "../../src/hub/pattern-index.ts"
-import { selectorOfPattern, splitMatchers, type Selector } from "../../src/hub/selector.ts"
+import {
+  Permission,
+  selectorOfPattern,
+  splitMatchers,
+  type Selector,
+  type TopicMatcher,
+} from "../../src/hub/selector.ts"
 import { Chance } from "./simulation/chance.ts"
 
 const SEED = Number(process.env["ONWARD_SEED"] ?? 1)
@@ -154,4 +160,21 @@ test("names of Onward's own topics match no pattern", () => {
   index.enter(matcher as Selector, audience())
   // a user's topic of such a name has another one inside
   assert.deepEqual(found(index, "stream.*o:stream.mine"), ["k"])
+})
+
+test("the same matchers in another order are the same", () => {
+  const given: TopicMatcher[] = [
+    ...["c", "a", "b"].map((key) => ({ key, matches: () => true })),
+    ...["z", "x", "y", "x"].map((topic) => ({ topic })),
+    { key: "a", matches: () => true },
+  ]
+  for (const list of [given, given.toReversed()]) {
+    const { topics, selectors } = splitMatchers("matchers", list)
+    assert.deepEqual(topics, ["x", "y", "z"])
+    assert.deepEqual(
+      selectors.map(({ key }) => key),
+      ["matcher a", "matcher b", "matcher c"],
+    )
+    assert.equal(new Permission(list).key, new Permission(given).key)
+  }
 })

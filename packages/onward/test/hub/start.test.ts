@@ -262,3 +262,48 @@ test("a misspelt start point is refused with a suggestion, as a word and as a ke
   }
   assert.throws(() => hub.subscribe({ topics: ["a"], from: { after: "1", last: 3 } }), /not \{ after, last \}/)
 })
+
+for (const how of ["", " whose log fails at first"]) {
+  test(`a new process${how} replays entries with several topics, the oldest of a long log too`, async () => {
+    const first = await stage()
+    await first.hub.publish({ topic: "a", also: ["b"], data: "both" })
+    for (let i = 0; i < 3; i++)
+      await first.hub.publishMany(Array.from({ length: 700 }, () => ({ topic: "other", data: "" })))
+    await first.publish("b", "own")
+    const { log } = first
+    let failures = how === "" ? 0 : 1
+    const second = first.another({
+      window: { maxEntries: 0 },
+      log: {
+        ...log,
+        read: (query) => (failures-- > 0 ? Promise.reject(new Error("away")) : log.read(query)),
+      },
+    })
+    await first.clock.settle()
+    for (const selection of [{ topics: ["b"] }, { topics: ["a", "b"] }, { patterns: ["b*"] }]) {
+      assert.deepEqual((await first.connect(selection, "earliest", second)).data, ["both", "own"])
+    }
+    assert.deepEqual((await first.connect({ topics: ["b"] }, { last: 2 }, second)).data, ["both", "own"])
+    assert.deepEqual((await first.connect({ topics: ["a"] }, { last: 2 }, second)).data, ["both"])
+  })
+}
+
+test("a new process looks into a log without entries on several topics once, and not for each stream", async () => {
+  const first = await stage()
+  await first.publish("a", "1", "2")
+  const asked: (readonly string[] | undefined)[] = []
+  const { log } = first
+  const second = first.another({
+    window: { maxEntries: 0 },
+    log: {
+      ...log,
+      read(query) {
+        asked.push(query.topics)
+        return log.read(query)
+      },
+    },
+  })
+  await first.clock.settle()
+  assert.deepEqual((await first.connect({ topics: ["a"] }, "earliest", second)).data, ["1", "2"])
+  assert.equal(asked.filter((topics) => topics?.includes("stream.*many")).length, 1)
+})

@@ -92,3 +92,35 @@ test("each state of a stream is counted, with the largest lag", async () => {
     two: { live: 0, reading: 0, full: 2 },
   })
 })
+
+test("operations of the log and publishes are reported with the time that they took, also those that fail", async () => {
+  const seen: HubObservation[] = []
+  const { another, clock, log } = await stage()
+  const later = <T>(answer: () => Promise<T>): Promise<T> =>
+    new Promise((resolve) => void clock.after(40, () => resolve(answer())))
+  let fails = false
+  const hub = another({
+    observe: (each) => void seen.push(each),
+    log: {
+      ...log,
+      append: (messages) => later(() => (fails ? Promise.reject(new Error("away")) : log.append(messages))),
+      locate: (landmark) => later(() => log.locate(landmark)),
+    },
+  })
+  await clock.pass(1_000)
+  for (fails of [false, true]) {
+    seen.length = 0
+    const published = hub.publish({ topic: "a", data: "é" }).catch((error: unknown) => String(error))
+    await clock.pass(100)
+    const outcome = await published
+    const told = seen.flatMap((each) => {
+      if (each.type === "log" && each.operation === "append") return [["append", each.duration, "error" in each]]
+      return each.type === "published" ? [["published", each.duration, "error" in each, each.bytes]] : []
+    })
+    const expected = [
+      ["append", 40, fails],
+      ["published", 40, fails, fails ? 0 : 2],
+    ]
+    assert.deepEqual(told, expected, outcome)
+  }
+})
