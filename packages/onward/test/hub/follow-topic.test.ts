@@ -177,6 +177,70 @@ test("a receiver without room is not fresh until it has room, and hears of the h
   assert.deepEqual(seen, ["1", "2", "end"])
 })
 
+test("a hub that cannot use its log ends its receivers, and their refreshes reject", async () => {
+  for (const broken of ["bounds", "read"] as const) {
+    const log = faultyLog()
+    let isBroken = broken === "bounds"
+    const on = await stage({
+      log: {
+        ...log,
+        [broken]: (query: never) => (isBroken ? Promise.reject(new TypeError("a bug")) : log[broken](query)),
+      },
+    })
+    const { seen, refresh } = follow(on.hub, "earliest")
+    await on.clock.settle()
+    if (broken === "read") {
+      assert.deepEqual(seen, [])
+      isBroken = true
+      await log.append([{ topic: "a", data: "1" }])
+      await assert.rejects(refresh(), { name: "TypeError", message: "a bug" })
+    }
+    await on.clock.settle()
+    await assert.rejects(refresh(), { code: "hub_closed" })
+    await on.hub.close()
+    assert.deepEqual(seen, ["end"])
+  }
+})
+
+test("what another process stores while this one reads is read too, without another wake", async () => {
+  const log = faultyLog()
+  const wakes: (() => void)[] = []
+  const answering = Promise.withResolvers<void>()
+  let isSlow = false
+  const on = await stage({
+    log: {
+      ...log,
+      watch: async (wake) => {
+        wakes.push(wake)
+        return async () => {}
+      },
+      read: async (query) => {
+        const page = await log.read(query)
+        if (isSlow) await answering.promise
+        return page
+      },
+    },
+  })
+  const { seen } = follow(on.hub, "live")
+  await on.clock.settle()
+  const wake = async (): Promise<void> => {
+    for (const each of wakes) each()
+    await on.clock.settle()
+  }
+  isSlow = true
+  await log.append([{ topic: "a", data: "1" }])
+  await wake()
+  await log.append([{ topic: "a", data: "2" }])
+  await wake()
+  await log.append([{ topic: "a", data: "3" }])
+  await wake()
+  assert.deepEqual(seen, [])
+  answering.resolve()
+  await on.clock.settle()
+  assert.deepEqual(seen, ["1", "2", "3"])
+  await on.hub.close()
+})
+
 test("listeners of the tail receive their topic or all, until they leave, also when they leave and join meanwhile", () => {
   const listeners = new TailListeners()
   const heard: string[] = []

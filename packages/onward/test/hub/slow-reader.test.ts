@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { faultyLog } from "./faulty-log.ts"
 import { Recorder } from "./recorder.ts"
 import { at, stage } from "./stage.ts"
 
@@ -176,4 +177,32 @@ test("a connection that ends while it is full leaves nothing behind", async () =
   await clock.settle()
   assert.deepEqual([hub.stats().connections, hub.stats().topics, clock.timers], [0, 0, 0])
   assert.deepEqual(client.data, ["1"])
+})
+
+test("a connection reads small entries in pages that grow, and large ones a few at a time", async () => {
+  for (const [chars, expected] of [
+    [1, [16, 32, 64, 128, 256, 512, 512, 512]],
+    [30_000, [16, 9, 9]],
+    [300_000, [16, 1, 1]],
+  ] as const) {
+    const log = faultyLog()
+    const limits: number[] = []
+    const { connect, hub } = await stage({
+      window: { maxEntries: 1 },
+      log: {
+        ...log,
+        read(query) {
+          limits.push(query.limit)
+          return log.read(query)
+        },
+      },
+    })
+    const count = chars === 1 ? 3_000 : 60
+    const messages = Array.from({ length: count }, () => ({ topic: "a", data: "x".repeat(chars) }))
+    for (let i = 0; i < count; i += 500) await hub.publishMany(messages.slice(i, i + 500))
+    limits.length = 0
+    const client = await connect({ topics: ["a"] }, "earliest")
+    assert.equal(client.data.length, count)
+    assert.deepEqual(limits.slice(0, expected.length), expected)
+  }
 })
