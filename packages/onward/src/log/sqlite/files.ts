@@ -18,7 +18,8 @@ export class FileCheck {
   readonly #path: string
   readonly #folder: string
   readonly #files: Files
-  #changedAt = 0
+  /** When the folder was changed last, if its files were examined long enough after it. */
+  #examinedAt: number | undefined
   /** The first file that was removed or replaced. Never reset. */
   #missing: string | undefined
 
@@ -30,11 +31,11 @@ export class FileCheck {
 
   missing(): string | undefined {
     const changedAt = statSync(this.#folder, { throwIfNoEntry: false })?.mtimeMs ?? 0
-    if (changedAt === this.#changedAt || this.#missing !== undefined) return this.#missing
+    if (changedAt === this.#examinedAt || this.#missing !== undefined) return this.#missing
     const now = filesOf(this.#path)
     const found = SUFFIXES.find((_, i) => now[i] !== this.#files[i])
     if (found !== undefined) this.#missing = this.#path + found
-    this.#changedAt = Date.now() - changedAt > MIN_AGE ? changedAt : 0
+    this.#examinedAt = Date.now() - changedAt > MIN_AGE ? changedAt : undefined
     return this.#missing
   }
 
