@@ -1,6 +1,6 @@
 import { OnwardError } from "../errors.ts"
 import type { Ending, Format, FrameReader, Part } from "./format.ts"
-import { createMeter } from "./metrics.ts"
+import { createMeter, type Meter } from "./metrics.ts"
 import { markOf, type EndStatus, type RunError } from "./record.ts"
 import { createRecorder, type Recorder, type RecorderOptions } from "./recorder.ts"
 import { turnsOf } from "../turns.ts"
@@ -92,7 +92,7 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
     undoLimit?.()
     // with a verdict, the last frames may be missing from the log
     if (!verdict) replica.reader = reader
-    const last = finish(recorder, replica, by, verdict ?? ending)
+    const last = finish(recorder, { replica, meter, by }, verdict ?? ending)
     aborter.abort(new DOMException("The run is over.", "AbortError"))
     opening.then(letGo).catch(() => {})
     await last
@@ -152,19 +152,26 @@ export function produce<F>(source: RunSource<F> | RunSourceFunction<F>, options:
   return { done, fail, leave }
 }
 
-async function finish(recorder: Recorder, replica: Replica, by: string, ending: Ending): Promise<void> {
+interface Finishing {
+  readonly replica: Replica
+  readonly meter: Meter
+  readonly by: string
+}
+
+async function finish(recorder: Recorder, { replica, meter, by }: Finishing, ending: Ending): Promise<void> {
   if (replica.ending) return recorder.stop()
   const { status, error } = ending as { status: EndStatus; error?: RunError }
-  const { meter } = replica
-  await recorder.finish({
+  const metrics = meter.read()
+  await recorder.finish(() => ({
     type: "end",
     mark: markOf(),
     by,
     status,
     ...(error && { error }),
-    ...(meter?.usage && { usage: meter.usage }),
-    ...(meter && { metrics: meter.read() }),
-  })
+    ...(meter.usage && { usage: meter.usage }),
+    // the last frames are merged after the end
+    metrics: { ...metrics, merged: meter.merged },
+  }))
 }
 
 /** The length of the text in a frame. */

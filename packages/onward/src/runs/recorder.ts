@@ -34,8 +34,8 @@ export interface Recorder {
    * Takes the next frame and the length of its text. `isUrgent` frames are not delayed. Resolves when there is room for another frame.
    */
   push(frame: unknown, isUrgent: boolean, text: number): Promise<void> | undefined
-  /** Writes the remaining frames and then `end`. Resolves when this process has read an end, or the log does not accept it. */
-  finish(end: RunRecord): Promise<void>
+  /** Writes the remaining frames and then what `end` returns. Resolves when this process has read an end, or the log does not accept it. */
+  finish(end: () => RunRecord): Promise<void>
   /** Writes all records again, because the log was recreated without them. */
   rewrite(): void
   /** Stops writing. */
@@ -89,7 +89,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
   /** Called when all records are stored, or will not be. */
   let onSent: (() => void) | undefined
   let isFlushDue = false
-  let ending: RunRecord | undefined
+  let ending: (() => RunRecord) | undefined
   let failingSince: number | undefined
   let isStopped = false
   let isQuiet = true
@@ -186,7 +186,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     if (isRewriteDue) queue = fromStart().concat(queue)
     if (isFlushDue) seal()
     if (ending) {
-      queue.push({ record: ending, chars: 0 })
+      queue.push({ record: ending(), chars: 0 })
       ending = undefined
     }
     const count = countOfNext()
