@@ -1,5 +1,6 @@
 import { checkClock, systemClock } from "../clock.ts"
 import { createLogReader, internalsOf, type LogInternals, type LogReader } from "../hub/index.ts"
+import { kindOf } from "../kind.ts"
 import { checkLog, memoryLog } from "../log/index.ts"
 import { checkKinds, checkNames, durationOf } from "../options.ts"
 import { report } from "../server/index.ts"
@@ -47,7 +48,6 @@ export function resolveOptions<F>(options: RunsOptions<F>): RunsSettings<F> {
   if (options.clock) checkClock("createRuns", options.clock)
   if (options.hub && options.log) throw new TypeError("createRuns was given `hub` and `log`. Pass one of them.")
   const { onError = report, prefix = "run/", requireStored = false, format, observe, waitUntil } = options
-  const { maxChars = 134_217_728, maxFrames = 500_000 } = options
   const formats = new Map([format as Format, ...(options.formats ?? [])].map((each) => [each.name, each]))
   const clock = options.clock ?? (options.hub ? internalsOf(options.hub).context.clock : systemClock)
   const reader = options.hub ? undefined : createLogReader({ log: options.log ?? memoryLog({ clock }), clock, onError })
@@ -68,8 +68,18 @@ export function resolveOptions<F>(options: RunsOptions<F>): RunsSettings<F> {
     heartbeat: durationOf("heartbeat", options.heartbeat, 15_000),
     maxDuration: durationOf("maxDuration", options.maxDuration, Infinity),
     storeTimeout: durationOf("storeTimeout", options.storeTimeout, 30_000),
-    flush: { interval: options.flush?.interval ?? 20, maxChars: options.flush?.maxChars ?? 4_096 },
-    maxChars,
-    maxFrames,
+    flush: {
+      interval: sizeOf("flush.interval", options.flush?.interval, 20),
+      maxChars: sizeOf("flush.maxChars", options.flush?.maxChars, 4_096),
+    },
+    maxChars: sizeOf("maxChars", options.maxChars, 134_217_728),
+    maxFrames: sizeOf("maxFrames", options.maxFrames, 500_000),
   }
+}
+
+/** A number that is not a duration: 0 or more, or the default when it is not given. */
+function sizeOf(name: string, given: number | undefined, byDefault: number): number {
+  if (given === undefined) return byDefault
+  if (typeof given === "number" && given >= 0) return given
+  throw new TypeError(`createRuns: \`${name}\` must be a number, 0 or more, not ${kindOf(given)}.`)
 }

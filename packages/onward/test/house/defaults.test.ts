@@ -46,7 +46,7 @@ const IN_ANOTHER_FORM: Readonly<Record<string, readonly [file: string, text: str
     "onward/src/log/postgres/notifications.ts",
     "pollInterval ?? (unlisten ? 1000 :",
   ],
-  "onward/src/runs/options.ts flush": ["onward/src/runs/settings.ts", "options.flush?.interval ?? #"],
+  "onward/src/runs/options.ts flush": ["onward/src/runs/settings.ts", "options.flush?.interval, #)"],
   "onward/src/testing/connect.ts method": ["onward/src/testing/connect.ts", "method = body === undefined ? # :"],
   ...Object.fromEntries(
     ["nats", "postgres", "redis", "sqlite"].map((log) => [
