@@ -104,9 +104,7 @@ function reader(): FrameReader<Json> {
 
   /** A run can call several models. */
   function count(event: Json): Part[] {
-    const counts = listOf(event["usage"]).filter(isJson)
-    if (counts.length === 0) return []
-    for (const each of counts) {
+    for (const each of listOf(event["usage"]).filter(isJson)) {
       const { input = 0, output = 0 } = usageOf(each, "inputTokens", "outputTokens")
       total = { input: (total?.input ?? 0) + input, output: (total?.output ?? 0) + output }
     }

@@ -1,6 +1,6 @@
 import type { FinishReason, FrameReader, Format, Part } from "../format.ts"
 import { writeChunks } from "./ai-sdk-writer.ts"
-import { DONE, faultOf, jsonFormat, joinText, parseJson, textOf, type Done, type Json } from "./json.ts"
+import { DONE, faultOf, jsonFormat, jsonOf, joinText, parseJson, textOf, type Done, type Json } from "./json.ts"
 
 const NAME = "ai-sdk"
 
@@ -20,9 +20,8 @@ export function aiSdk<Chunk extends object = object>(): Format<Chunk | Done> {
     encode: (frame) => ({ data: frame === DONE ? DONE : JSON.stringify(frame) }),
     read: (message) => parseJson(NAME, message),
     merge(previous, next) {
-      if (previous === DONE || next === DONE) return undefined
-      const name = DELTAS[textOf(next["type"])]
-      return name === undefined ? undefined : joinText(previous, next, name)
+      const [a, b] = [jsonOf(previous), jsonOf(next)]
+      return joinText(a, b, DELTAS[textOf(b["type"])])
     },
     reader,
     writer: writeChunks,
@@ -59,8 +58,8 @@ function reader(): FrameReader<Json | Done> {
     return [...parts, { type: "tool-end", id }]
   }
 
-  function take(chunk: Json | Done): Part[] {
-    if (chunk === DONE) return []
+  function take(frame: Json | Done): Part[] {
+    const chunk = jsonOf(frame)
     const { type, id, delta } = chunk as { type?: unknown; id?: string; delta?: string }
     const callId = textOf(chunk["toolCallId"])
     switch (type) {

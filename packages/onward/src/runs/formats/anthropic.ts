@@ -45,8 +45,7 @@ const PIECES: Readonly<Record<string, string>> = {
 function mergeEvents(previous: Json, next: Json): Json | undefined {
   if (next["type"] !== "content_block_delta" || !isSameBut(previous, next, "delta")) return undefined
   const [a, b] = [jsonOf(previous["delta"]), jsonOf(next["delta"])]
-  const name = PIECES[textOf(b["type"])]
-  const delta = name === undefined ? undefined : joinText(a, b, name)
+  const delta = joinText(a, b, PIECES[textOf(b["type"])])
   return delta && { ...next, delta }
 }
 

@@ -45,7 +45,7 @@ export function parseJson(format: string, { data }: FormatMessage): Json | undef
 /** The parts of a JSON format that differ between formats. */
 export interface JsonFormat<F> extends Omit<Format<F>, "decode"> {
   /** Like `decode`, without the event's name and the digits that JavaScript cannot hold. */
-  readonly read: (message: FormatMessage) => F | undefined
+  readonly read: (message: FormatMessage) => (F & object) | undefined
 }
 
 /** Properties of a message that its frame cannot hold. */
@@ -63,14 +63,14 @@ const origins = new WeakMap<object, Origin>()
  * with digits that JavaScript cannot hold are not merged.
  */
 export function jsonFormat<F>({ read, ...format }: JsonFormat<F>): Format<F> {
-  const originOf = (frame: F): Origin | undefined =>
-    typeof frame === "object" && frame !== null ? origins.get(frame) : undefined
+  // a frame that is text, such as `[DONE]`, has none
+  const originOf = (frame: F): Origin | undefined => origins.get(frame as object)
 
   return {
     ...format,
     decode(message) {
       const frame = read(message)
-      if (typeof frame !== "object" || frame === null) return frame
+      if (frame === undefined) return undefined
       const text = hasInexactNumber(message.data) ? message.data : undefined
       const { event } = message
       if (text !== undefined || (event !== undefined && event !== format.encode(frame).event)) {
@@ -89,7 +89,7 @@ export function jsonFormat<F>({ read, ...format }: JsonFormat<F>): Format<F> {
       const [a, b] = [originOf(previous), originOf(next)]
       if (a?.text !== undefined || b?.text !== undefined || a?.event !== b?.event) return undefined
       const both = format.merge(previous, next)
-      if (b && typeof both === "object" && both !== null) origins.set(both, b)
+      if (b && both !== undefined) origins.set(both as object, b)
       return both
     },
   }
@@ -148,8 +148,14 @@ function isSame(a: unknown, b: unknown): boolean {
   return a === b || (typeof a === "object" && typeof b === "object" && JSON.stringify(a) === JSON.stringify(b))
 }
 
-/** The later of two objects with the text of both in `name`, if they differ only in it and in `ignored`. */
-export function joinText(previous: Json, next: Json, name: string, ...ignored: readonly string[]): Json | undefined {
+/** The later of two objects with the text of both in `name`, if they have one and differ only in it and in `ignored`. */
+export function joinText(
+  previous: Json,
+  next: Json,
+  name: string | undefined,
+  ...ignored: readonly string[]
+): Json | undefined {
+  if (name === undefined) return undefined
   const [a, b] = [previous[name], next[name]]
   if (typeof a !== "string" || typeof b !== "string" || !isSameBut(previous, next, name, ...ignored)) return undefined
   return { ...next, [name]: a + b }

@@ -35,7 +35,7 @@ export function openaiChat<Chunk extends object = object>(): Format<Chunk | Done
       if (chunk && message.event === "error" && !("error" in chunk)) return { error: chunk }
       return chunk && without(chunk, PADDING)
     },
-    merge: (previous, next) => (previous === DONE || next === DONE ? undefined : mergeChunks(previous, next)),
+    merge: (previous, next) => mergeChunks(jsonOf(previous), jsonOf(next)),
     reader,
     writer: writeChat,
   })

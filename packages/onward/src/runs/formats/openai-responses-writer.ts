@@ -49,7 +49,6 @@ export function writeResponse({ id, time }: RunInfo): (part: Part) => Json[] {
 
   function add(kind: Open["kind"], item: Json): [Open, Json] {
     const index = count++
-    output[index] = item
     return [{ kind, index, item, text: "" }, event("response.output_item.added", { output_index: index, item })]
   }
 
@@ -57,9 +56,9 @@ export function writeResponse({ id, time }: RunInfo): (part: Part) => Json[] {
 
   const textPart = (text: string): Json => ({ type: "output_text", text, annotations: [], logprobs: [] })
 
-  /** Opens a text or a reasoning unless it is open. */
-  function turnTo(kind: "text" | "reasoning"): Json[] {
-    if (open?.kind === kind) return []
+  /** The open text or reasoning, with the events that open it unless it is open. */
+  function turnTo(kind: "text" | "reasoning"): [Open, Json[]] {
+    if (open?.kind === kind) return [open, []]
     const events = closeOpen("completed")
     const itemId = `${kind === "text" ? "msg" : "rs"}_${id}_${count}`
     const [added, said] = add(
@@ -70,7 +69,7 @@ export function writeResponse({ id, time }: RunInfo): (part: Part) => Json[] {
     )
     open = added
     const part = kind === "text" ? textPart("") : { type: "reasoning_text", text: "" }
-    return [...events, said, event("response.content_part.added", { ...at(added), content_index: 0, part })]
+    return [added, [...events, said, event("response.content_part.added", { ...at(added), content_index: 0, part })]]
   }
 
   function closeOpen(status: "completed" | "incomplete"): Json[] {
@@ -146,12 +145,12 @@ export function writeResponse({ id, time }: RunInfo): (part: Part) => Json[] {
         return begin()
       case "text":
       case "reasoning": {
-        const events = [...begin(), ...turnTo(part.type)]
-        if (!open) return events
-        open.text += part.delta
+        const started = begin()
+        const [into, opened] = turnTo(part.type)
+        into.text += part.delta
         const type = part.type === "text" ? "response.output_text.delta" : "response.reasoning_text.delta"
         const more = part.type === "text" ? { logprobs: [] } : {}
-        return [...events, event(type, { ...at(open), content_index: 0, delta: part.delta, ...more })]
+        return [...started, ...opened, event(type, { ...at(into), content_index: 0, delta: part.delta, ...more })]
       }
       case "tool-start": {
         const events = [...begin(), ...closeOpen("completed")]

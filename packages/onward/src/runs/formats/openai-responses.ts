@@ -69,25 +69,24 @@ function mergeEvents(previous: Json, next: Json): Json | undefined {
 }
 
 /** The events that end a response, and their status. */
-const TERMINAL: Readonly<Record<string, "completed" | "failed" | "stopped">> = {
-  "response.completed": "completed",
-  "response.incomplete": "completed",
-  "response.failed": "failed",
-  "response.cancelled": "stopped",
-  error: "failed",
-}
+const TERMINAL: ReadonlyMap<string, "completed" | "failed" | "stopped"> = new Map([
+  ["response.completed", "completed"],
+  ["response.incomplete", "completed"],
+  ["response.failed", "failed"],
+  ["response.cancelled", "stopped"],
+  ["error", "failed"],
+])
 
 function reader(): FrameReader<Json> {
   const output = createOutput()
   let sequence = -1
   let isComplete = false
 
-  function close(type: string, response: Json): Part[] {
+  function close(ends: "completed" | "failed" | "stopped", response: Json, fault: Json): Part[] {
     isComplete = true
-    const { code, message } = jsonOf(type === "error" ? response : response["error"])
+    const { code, message } = fault
     const error = { code: textOf(code) || "source_failed", message: textOf(message) }
-    const wasCancelled = response["status"] === "cancelled"
-    const status = wasCancelled ? "stopped" : (TERMINAL[type] ?? "failed")
+    const status = response["status"] === "cancelled" ? "stopped" : ends
     const usage = response["usage"]
     return [
       ...(isJson(usage) ? [{ type: "usage", usage: usageOf(usage, "input_tokens", "output_tokens") } as const] : []),
@@ -104,7 +103,10 @@ function reader(): FrameReader<Json> {
       sequence = sequenceOf(frame) ?? sequence + 1
       const type = textOf(frame["type"])
       const parts = output.take(frame)
-      return type in TERMINAL ? [...parts, ...close(type, type === "error" ? frame : jsonOf(frame["response"]))] : parts
+      const ends = TERMINAL.get(type)
+      if (ends === undefined) return parts
+      const response = jsonOf(frame["response"])
+      return [...parts, ...close(ends, response, type === "error" ? frame : jsonOf(response["error"]))]
     },
     end(ending) {
       if (isComplete) return []

@@ -13,6 +13,7 @@ const completed = (reason?: FinishReason): Part[] => [
 
 const spoken: readonly Part[] = [
   { type: "start", model: "m-1" },
+  { type: "start" },
   { type: "usage", usage: { input: 7 } },
   { type: "reasoning", delta: "Let me " },
   { type: "reasoning", delta: "see." },
@@ -27,6 +28,7 @@ const called: readonly Part[] = [
   { type: "tool-input", id: "a", delta: '{"to":"x"}' },
   { type: "tool-input", id: "b", delta: "1}" },
   { type: "tool-input", id: "never", delta: "{}" },
+  { type: "tool-end", id: "never" },
 ]
 
 /** Responses as parts. */
@@ -57,11 +59,13 @@ const responses: Readonly<Record<string, readonly Part[]>> = {
     { type: "tool-input", id: "b", delta: "{" },
     ...completed("content-filter"),
   ],
+  "output that is counted without input": [{ type: "usage", usage: { output: 3 } }, ...completed()],
   "an unknown reason": [{ type: "start" }, { type: "text", delta: "a" }, ...completed("other")],
   "a failure before the first text": [end({ status: "lost" })],
   "a failure in a text": [...spoken, end(failed)],
-  "a failure in reasoning": [...spoken.slice(0, 3), { type: "usage", usage: { output: 2 } }, end({ status: "failed" })],
+  "a failure in reasoning": [...spoken.slice(0, 4), { type: "usage", usage: { output: 2 } }, end({ status: "failed" })],
   "a failure in a call": [...called, { type: "tool-end", id: "b" }, end({ status: "lost" })],
+  "a failure after a call": [...called, { type: "tool-end", id: "a" }, end({ status: "lost" })],
   "a stop in a text": [...spoken, end({ status: "stopped" })],
   "a stop in a call": [...called, end({ status: "stopped" })],
 }
@@ -72,7 +76,7 @@ for (const { format } of cases) {
       const write = format.writer({ id: "r1", time: 1_790_000_000_999 })
       return `: ${name}\n\n${bodyOf(format, parts.flatMap(write))}`
     })
-    assertEqual(`exact/written-${format.name}.txt`, bodies.join(""))
+    assertEqual(`written-${format.name}.txt`, bodies.join(""))
   })
 }
 
@@ -84,7 +88,7 @@ for (const { format, fixtures } of cases) {
       const parts = joined(frames.flatMap((frame) => reader.take(frame)))
       const merged = merge(format, frames, () => true)
       const lines = [...parts, ...merged].map((each) => JSON.stringify(each))
-      assertEqual(`exact/${fixture}.txt`, `${lines.join("\n")}\n\n${endsOf(format, frames).join("\n")}`)
+      assertEqual(`${fixture}.txt`, `${lines.join("\n")}\n\n${endsOf(format, frames).join("\n")}`)
     })
   }
 }
@@ -121,7 +125,7 @@ const sameBut = (a: object, b: object): boolean =>
 
 /** Compares text with a file, which `WRITE_EXACT=1` writes after a change that is meant. */
 function assertEqual(name: string, text: string): void {
-  const file = new URL(`../fixtures/${name}`, import.meta.url)
+  const file = new URL(`exact/${name}`, import.meta.url)
   if (process.env["WRITE_EXACT"] === "1") writeFileSync(file, text)
   assert.equal(text, readFileSync(file, "utf8"))
 }
