@@ -33,7 +33,7 @@ export function createAges({ context }: LogInternals, clock: Clock): Ages {
 
   function begin(time: number): void {
     // later times are no longer valid: the log's time stood still, or the log began a new epoch
-    while ((eras.at(-1)?.time ?? -Infinity) >= time) eras.pop()
+    for (let last = eras.at(-1); last && last.time >= time; last = eras.at(-1)) eras.pop()
     eras.push({ time, at: clock.monotonic() })
     if (eras.length > MAX_ERAS) eras.shift()
   }
@@ -66,7 +66,7 @@ export function createAges({ context }: LogInternals, clock: Clock): Ages {
       const era = eras[next === -1 ? eras.length - 1 : Math.max(0, next - 1)]
       if (!era) return 0
       const moment = era.at + time - era.time
-      const end = next > 0 ? (eras[next]?.at ?? moment) : moment
+      const end = eras[next]?.at ?? moment
       return clock.monotonic() - Math.min(moment, end)
     },
   }

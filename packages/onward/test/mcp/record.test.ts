@@ -155,6 +155,21 @@ test("a resumed stream continues when another one of the same log ends", async (
   await two.return(undefined)
 })
 
+test("a resumed stream ends when its hub closes, after the messages that have arrived", async () => {
+  const hub = createHub()
+  const store = eventStore(hub, { session: "ann" })
+  const first = await store.storeEvent("s", {})
+  await store.storeEvent("s", note(1))
+  const events = await open(hub, { session: "ann" }, first)
+  assert.ok(events)
+  assert.deepEqual(JSON.parse((await events.next()).value.data), note(1))
+  // the client is busy meanwhile
+  await store.storeEvent("s", note(2))
+  await hub.close()
+  assert.deepEqual(JSON.parse((await events.next()).value.data), note(2))
+  assert.equal((await events.next()).done, true)
+})
+
 test("a resumed stream begins with its id for clients of version 2025-11-25, which forget it, and no older ones", async () => {
   const log = memoryLog()
   const store = eventStore(log, { session: "ann" })

@@ -39,11 +39,48 @@ test("large records are not collected without a bound", async () => {
   )
 })
 
+test("at most 8 records and 65,536 characters are collected before they are appended", async () => {
+  const lengthsOf = async (data: readonly string[]) =>
+    (await appendEach(data, () => undefined)).given.map((each) => each.length)
+  assert.deepEqual(await lengthsOf(Array(17).fill("x")), [8, 8, 1])
+  const half = "x".repeat(32_768)
+  assert.deepEqual(await lengthsOf([half, half, half, half, "y"]), [2, 2, 1])
+  assert.deepEqual(await lengthsOf([half, half.slice(1), "", "y", "z"]), [4, 1])
+})
+
+test("a call without records, and one with several, are stored once each", async () => {
+  const given: number[] = []
+  const append = appendTogether({
+    async append(messages) {
+      given.push(messages.length)
+      return appended
+    },
+  })
+  const messages = (length: number) => Array.from({ length }, () => ({ topic: "a", data: "x" }))
+  await Promise.all([3, 5, 1].map((length) => append(messages(length))))
+  assert.deepEqual(given, [8, 1])
+})
+
 test("a record that the log refuses fails alone", async () => {
   const { outcomes } = await appendEach(["1", "bad", "3"], (messages) =>
     messages.some(({ data }) => data === "bad") ? new OnwardError("message_too_large", "Too large.") : undefined,
   )
   assert.deepEqual(outcomes, ["fulfilled", "rejected", "fulfilled"])
+})
+
+test("a record that is refused alone is not appended again, and its error is what the log said", async () => {
+  const refusal = new OnwardError("message_too_large", "Too large.")
+  let calls = 0
+  const append = appendTogether({
+    async append() {
+      calls++
+      throw refusal
+    },
+  })
+  await assert.rejects(append([{ topic: "a", data: "x" }]), refusal)
+  assert.equal(calls, 1)
+  const mistake = new TypeError("a mistake")
+  assert.equal((await appendEach(["1", "2"], () => mistake)).given.length, 3)
 })
 
 test("while the store is unavailable, each run retries its own records", async () => {

@@ -56,3 +56,49 @@ test("a run with one text has no rate and no gaps, and its provider's count of t
   )
   assert.deepEqual(meter.usage, { input: 3, output: 7 })
 })
+
+test("of a run with very many gaps, 4,096 are kept: later ones replace random ones", async () => {
+  const gapsOf = (random: () => number) => {
+    const clock = createClock()
+    clock.random = random
+    let now = 0
+    clock.monotonic = () => now
+    const meter = createMeter(clock, alone)
+    meter.take(text("a"))
+    for (let i = 0; i < 4_096; i++) {
+      now += 1
+      meter.take(text("a"))
+    }
+    for (let i = 0; i < 4_096; i++) {
+      now += 1_000
+      meter.take(text("a"))
+    }
+    return meter.read().gaps
+  }
+  assert.deepEqual(
+    gapsOf(() => 0.999),
+    { p50: 1, p95: 1, p99: 1 },
+  )
+  let at = 0
+  // each place once
+  assert.deepEqual(
+    gapsOf(() => at / (4_097 + at++)),
+    { p50: 1_000, p95: 1_000, p99: 1_000 },
+  )
+})
+
+test("any text of a part is a token, once per frame, and the rate has one decimal", async () => {
+  const clock = createClock()
+  const meter = createMeter(clock, alone)
+  assert.equal(meter.take([{ type: "start" }, { type: "tool-start", id: "a", name: "b" }]), false)
+  assert.equal(meter.take([{ type: "reasoning", delta: "a" }]), true)
+  await clock.pass(100)
+  meter.take([{ type: "tool-input", id: "a", delta: "b" }])
+  await clock.pass(200)
+  meter.take([...text("a"), ...text("b"), ...text("")])
+  assert.deepEqual([meter.read().tokens, meter.read().rate], [3, 10])
+  await clock.pass(6)
+  meter.take(text("a"))
+  assert.equal(meter.read().rate, 13.1)
+  assert.deepEqual(meter.read().gaps, { p50: 100, p95: 200, p99: 200 })
+})
