@@ -3,10 +3,15 @@ import { once } from "node:events"
 import { request, type IncomingMessage } from "node:http"
 import { test } from "node:test"
 import { assertGivesBack } from "../../onward/test/garbage.ts"
+import { createClock, type TestClock } from "onward/testing"
 import { createSessionStore } from "../src/admin/session-store.ts"
+import { createAbandonment } from "../src/gateway/abandonment.ts"
 import { limitReports } from "../src/reports.ts"
 import { createQuota } from "../src/quota.ts"
 import { createThrottle } from "../src/throttle.ts"
+import { Announced } from "../src/webhooks/announced.ts"
+import { Deliveries, type Delivery } from "../src/webhooks/deliveries.ts"
+import type { Webhook } from "../src/webhooks/options.ts"
 import { testServer, type TestServer } from "./server.ts"
 
 const MIB = 1024 ** 2
@@ -31,16 +36,29 @@ const HEADERS = { "content-type": "application/json" }
 const batch = JSON.stringify(Array.from({ length: 3 }, () => ({ topic: "a", data: "x".repeat(MIB - 10) })))
 const post = (body: string): RequestInit => ({ method: "POST", headers: HEADERS, body })
 
+const MERCURE = "/.well-known/mercure"
+const FORM = { "content-type": "application/x-www-form-urlencoded" }
+
+interface Visit {
+  readonly method?: string
+  readonly body?: Buffer
+  /** @default of JSON */
+  readonly headers?: { readonly "content-type": string }
+  /** Whether all of the body is sent, so that there is an answer. @default true without a body */
+  readonly isWhole?: boolean
+}
+
 /** Begins a request and leaves once the server has answered, or has some of its body. */
-async function leave({ port }: TestServer, path: string, options: { method?: string; body?: Buffer }): Promise<void> {
-  const { method = "GET", body } = options
+async function leave({ port }: TestServer, path: string, options: Visit): Promise<void> {
+  const { method = "GET", body, headers = HEADERS, isWhole = !body } = options
   const req = request({ port, host: "127.0.0.1", path, method, agent: false })
   req.on("error", () => {})
   if (body) {
-    req.setHeader("content-type", "application/json")
-    req.setHeader("content-length", body.length + 1)
+    req.setHeader("content-type", headers["content-type"])
+    req.setHeader("content-length", isWhole ? body.length : body.length + 1)
     await new Promise((resolve) => req.write(body, resolve))
-  } else {
+  }
+  if (isWhole) {
     req.end()
     const [res] = (await once(req, "response")) as [IncomingMessage]
     assert.equal(res.statusCode, 200)
@@ -63,14 +81,23 @@ const visits: Readonly<Record<string, readonly [times: number, visit: (server: T
     (server) => leave(server, "/publish", { method: "POST", body: Buffer.alloc(3 * MIB, 0x20) }),
   ],
   "streams that are left": [150, (server) => leave(server, "/events?topic=a", {})],
+  "Mercure streams by QUERY that are left": [
+    150,
+    (server) => leave(server, MERCURE, { method: "QUERY", body: Buffer.from("topic=a"), headers: FORM, isWhole: true }),
+  ],
+  "bodies of QUERY that end early, 40 MiB in all": [
+    40,
+    (server) => leave(server, MERCURE, { method: "QUERY", body: Buffer.alloc(MIB - 10, 0x61), headers: FORM }),
+  ],
   "presence streams that are left": [210, (server) => leave(server, "/presence/events?topic=a", {})],
 }
 
 for (const [name, [times, visit]] of Object.entries(visits)) {
   test(`a server has released everything after ${name}`, async (t) => {
     // more than visit at once, and fewer than visit in all
-    const limits = { presenceStreams: 200, streams: 100 }
-    const settings = { presence: ["*"], presenceGrace: 0, publishRate: 0, limits, admin: { port: 0 } }
+    const limits = { presenceStreams: 200, streams: 100, bodiesBytes: 64 * MIB }
+    const mercure = { enabled: true, anonymous: true }
+    const settings = { presence: ["*"], presenceGrace: 0, publishRate: 0, limits, mercure, admin: { port: 0 } }
     const server = await testServer(t, { log: "memory:", ...settings })
     for (let i = 0; i < times; i++) await visit(server)
     await until("every stream ends", async () => {
@@ -131,6 +158,14 @@ const maps: Readonly<Record<string, () => (name: string) => void>> = {
     const sessions = createSessionStore()
     return (name) => void sessions.create(name, "the hash of a key")
   },
+  "runs that could not be started": () => {
+    const abandonment = createAbandonment({
+      after: 1_000,
+      runsOf: () => undefined,
+      onError: (error) => assert.fail(String(error)),
+    })
+    return (name) => abandonment.own(name, "the owner")()
+  },
   "kinds of trouble": () => {
     const report = limitReports(() => {})
     return (name) => report(new Error(name))
@@ -146,3 +181,73 @@ for (const [name, create] of Object.entries(maps)) {
     })
   })
 }
+
+const hook = { key: "hook", label: "hook", url: new URL("http://receiver"), events: new Set() } as unknown as Webhook
+
+/** The deliveries of a webhook whose receiver accepts everything, or nothing. */
+function deliveriesTo(accepts: (body: string) => boolean, clock: TestClock, maxPending = 100): Deliveries {
+  const deliveries = new Deliveries({
+    ...{ hook, timing: clock, maxPending, mayDeliver: () => true, onProgress() {}, report() {} },
+    send: async (_, body) => (accepts(body) ? { outcome: "delivered" } : { outcome: "status", failure: "500" }),
+  })
+  deliveries.begin()
+  return deliveries
+}
+
+let events = 0
+function deliveryOf(key: string): Delivery {
+  const position = String(++events).padStart(12, "0")
+  return { position, key, time: 0, body: key }
+}
+
+for (const [name, accepts, isMine] of [
+  ["was delivered", true, true],
+  ["its receiver did not accept", false, true],
+  ["another hub should have delivered", false, false],
+] as const) {
+  test(`memory does not grow with 20,000 events on a topic each that ${name}`, async () => {
+    const clock = createClock()
+    const deliveries = deliveriesTo(() => accepts, clock)
+    if (isMine) deliveries.start()
+    await assertGivesBack(20_000, async () => {
+      for (let i = 0; i < 20_000; i++) {
+        const delivery = deliveryOf(`topic ${events}`)
+        deliveries.take(delivery.position, delivery)
+        if (i % 50 === 0) await clock.settle()
+      }
+    })
+    deliveries.stop()
+    assert.equal(clock.timers, 0)
+  })
+}
+
+test("an event that its receiver never accepts is dropped when too many after it were delivered", async () => {
+  const clock = createClock()
+  const deliveries = deliveriesTo((body) => body !== "bad", clock, 10)
+  deliveries.start()
+  for (const key of ["bad", ...Array.from({ length: 50 }, (_, i) => `topic ${i}`)]) {
+    const delivery = deliveryOf(key)
+    deliveries.take(delivery.position, delivery)
+    await clock.pass(60_000)
+  }
+  const { outcomes, waiting } = deliveries.status
+  assert.deepEqual([outcomes.delivered, outcomes.dropped, waiting], [50, 1, 0])
+  assert.deepEqual(deliveries.progress().done, [])
+  deliveries.stop()
+})
+
+test("the state of a topic with 20,000 users is recorded in parts of limited size", () => {
+  const before = new Announced()
+  before.apply({ event: "topic.occupied", topic: "empty" })
+  before.apply({ event: "topic.occupied", topic: "room" })
+  for (let i = 0; i < 20_000; i++) before.apply({ event: "user.joined", topic: "room", userId: `user ${i}` })
+  const parts = before.parts()
+  for (const part of parts) assert.ok(JSON.stringify(part).length < 65_536)
+  const after = new Announced()
+  after.apply({ event: "topic.occupied", topic: "another" })
+  for (const part of parts) after.restore(part)
+  assert.deepEqual([...after.topics()].sort(), ["empty", "room"])
+  for (const topic of ["empty", "room"]) {
+    assert.deepEqual([...before.since(after, topic), ...after.since(before, topic)], [])
+  }
+})

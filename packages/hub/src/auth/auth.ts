@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http"
 import type { Log } from "onward"
 import { createAuthenticator, type Authenticator, type AuthenticatorOptions } from "./authenticator.ts"
-import { openControlLog, RENEWALS, REVOCATIONS, TICKETS, type ControlLog } from "./control-log.ts"
+import { openControlLog, RENEWALS, REVOCATIONS, topicOfTicket, type ControlLog } from "./control-log.ts"
 import { explainCredential, type Asked, type Explanation } from "./explain-credential.ts"
 import type { Keys } from "./keys.ts"
 import { numberOf, type AuthOptions } from "./options.ts"
@@ -11,6 +11,7 @@ import type { Principal } from "./principal.ts"
 import { unauthenticated } from "./refusal.ts"
 import { createRevocations, type Revocation } from "./revocations.ts"
 import { createSessions, type Session } from "./sessions.ts"
+import { lifetimeOfTickets } from "./tickets.ts"
 
 /**
  * The permissions of a hub, for as long as it runs.
@@ -76,7 +77,7 @@ export async function createAuth(
 ): Promise<Auth> {
   const setting: AuthenticatorOptions = {
     publicUrls,
-    useTicket: async (id) => (await control.tell(TICKETS, {}, id)).repeated,
+    useTicket: async (id) => (await control.tell(topicOfTicket(id), {}, id)).repeated,
     onError,
     observer,
     now,
@@ -101,7 +102,8 @@ export async function createAuth(
     }
   }
 
-  const log = await openLog(keep)
+  // a mark that is removed before its ticket expires would let it be used twice
+  const log = await openLog(Math.max(keep, lifetimeOfTickets(options.tickets ?? {})))
   const control: ControlLog = await openControlLog(log, onEntry, onError).catch(async (error: unknown) => {
     await log.close()
     throw error

@@ -4,8 +4,12 @@ import { followLog } from "../follow-log.ts"
 /** Topics by which hubs that share a log tell each other; all of them are reserved. */
 export const REVOCATIONS = "stream.revocations"
 export const RENEWALS = "stream.renewals"
-/** Tickets that were used: entries whose keys count, and which are not followed. */
-export const TICKETS = "stream.tickets"
+
+/**
+ * The topic of a used ticket: entries whose keys count, and which are not followed. The log keeps so many of a topic, so the ids are divided
+ * among sixteen topics by chance: pushing out the mark of one ticket takes the use of 320,000 others.
+ */
+export const topicOfTicket = (id: string): string => `stream.tickets/${id[0]}`
 
 /**
  * What all hubs that share a log are told, in a log of its own beside that of the hub: there, what is published cannot push a revocation out

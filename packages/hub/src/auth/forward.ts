@@ -12,6 +12,8 @@ import { AuthRefusal, shown, unauthenticated } from "./refusal.ts"
 
 /** Answers that are remembered, and questions that are open at once: of all, and of the requests of one caller. */
 const MAX_KNOWN = 10_000
+/** Most characters of the headers and answers that are remembered: a client can send long headers, each time others. */
+const MAX_KNOWN_CHARS = 8 * 1024 ** 2
 const MAX_OPEN = 100
 const MAX_OPEN_OF_CALLER = MAX_OPEN / 4
 /** Largest answer, in bytes. */
@@ -35,6 +37,14 @@ export interface ForwardSetting {
   readonly monotonic?: () => number
 }
 
+/** An answer that is remembered. */
+interface Known {
+  readonly principal: Principal
+  /** The length of the question and the answer, which the principal holds. */
+  readonly chars: number
+  readonly until: number
+}
+
 interface Question {
   readonly headers: Readonly<Record<string, string>>
   readonly address: string
@@ -53,7 +63,9 @@ export function createForward(
   // an answer that is due for a recheck is not one to remember
   const cache = Math.min(numberOf("auth.forward.cache", options.cache, 10_000), recheck)
   const timeout = numberOf("auth.forward.timeout", options.timeout, 2_000)
-  const known = new Map<string, { readonly principal: Principal; readonly until: number }>()
+  /** In the order in which they expire. */
+  const known = new Map<string, Known>()
+  let knownChars = 0
   const open = new Map<string, Promise<Principal>>()
   const openByCaller = new Map<string, number>()
 
@@ -72,12 +84,16 @@ export function createForward(
     if (caller !== undefined) openByCaller.set(caller, ofCaller + 1)
     const askedAt = monotonic()
     const told = (outcome: "ok" | "refused" | "error"): void => observer?.onForwardAsked(monotonic() - askedAt, outcome)
-    const answer = send(question)
-      .then((principal) => {
+    const answer: Promise<Principal> = send(question)
+      .then(({ principal, chars }) => {
         told("ok")
-        known.delete(digest)
-        if (known.size >= MAX_KNOWN) known.delete(known.keys().next().value as string)
-        known.set(digest, { principal, until: monotonic() + cache })
+        forget(digest)
+        known.set(digest, { principal, chars, until: monotonic() + cache })
+        knownChars += chars
+        for (const [oldest, { until }] of known) {
+          if (until > monotonic() && known.size <= MAX_KNOWN && knownChars <= MAX_KNOWN_CHARS) break
+          forget(oldest)
+        }
         return principal
       })
       .catch((error: unknown) => {
@@ -92,18 +108,24 @@ export function createForward(
     return answer
   }
 
+  function forget(digest: string): void {
+    knownChars -= known.get(digest)?.chars ?? 0
+    known.delete(digest)
+  }
+
   function release(caller: string): void {
     const left = (openByCaller.get(caller) ?? 1) - 1
     if (left > 0) openByCaller.set(caller, left)
     else openByCaller.delete(caller)
   }
 
-  async function send(question: Question): Promise<Principal> {
+  async function send(question: Question): Promise<Omit<Known, "until">> {
     try {
+      const body = JSON.stringify(question)
       const response = await fetch(options.url, {
         method: "POST",
         headers: { "content-type": "application/json" },
-        body: JSON.stringify(question),
+        body,
         redirect: "error",
         signal: AbortSignal.timeout(timeout),
       })
@@ -114,7 +136,7 @@ export function createForward(
         throw new AuthRefusal(403, "forbidden", "This is not allowed.", { reason, outcome: "refused" })
       }
       if (response.status !== 200) throw new Error(`it answered with status ${response.status}`)
-      return principalOf(text, question)
+      return { principal: principalOf(text, question), chars: body.length + text.length }
     } catch (error) {
       if (error instanceof AuthRefusal) throw error
       // the address may hold a password

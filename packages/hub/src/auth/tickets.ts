@@ -30,10 +30,14 @@ export interface TicketsOptions {
   readonly now: () => number
 }
 
+/** How long a ticket can be used, in ms. Throws `UsageError`. */
+export const lifetimeOfTickets = ({ expiresIn }: Pick<TicketOptions, "expiresIn">): number =>
+  numberOf("auth.tickets.expiresIn", expiresIn, 30_000)
+
 /** Reads the options of tickets. Throws `UsageError`. */
 export function createTickets(options: TicketOptions, { use, now }: TicketsOptions): Tickets {
   const secret = createSecretKey(secretOf("auth.tickets.secret", options.secret))
-  const expiresIn = numberOf("auth.tickets.expiresIn", options.expiresIn, 30_000)
+  const expiresIn = lifetimeOfTickets(options)
   const { reconnect = false } = options
 
   async function read(
@@ -63,7 +67,7 @@ export function createTickets(options: TicketOptions, { use, now }: TicketsOptio
     async create(principal) {
       const ticket = await new SignJWT({ principal: toPortable(principal), useBy: now() + expiresIn })
         .setProtectedHeader({ alg: "HS256", typ: TYPE })
-        .setJti(randomBytes(12).toString("base64url"))
+        .setJti(randomBytes(12).toString("hex"))
         .sign(secret)
       if (ticket.length > MAX_CHARS) {
         throw new HttpError(400, "invalid_request", "The grants do not fit into a ticket. Name the topics in `topic`.")

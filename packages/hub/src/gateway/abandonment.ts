@@ -9,8 +9,8 @@ export interface AbandonmentOptions {
 
 /** Stops runs that have no viewers, because providers charge by the token. */
 export interface Abandonment {
-  /** Sets the owner of a run, before it is started. */
-  own(run: string, owner: string): void
+  /** Sets the owner of a run, before it is started. Returns the undo, for when it was started or could not be. */
+  own(run: string, owner: string): () => void
   readonly onEvent: (path: string, event: RunObservation) => void
   close(): void
 }
@@ -25,7 +25,7 @@ interface Watched {
 
 /** A run that had a viewer in another process is not stopped, because this process does not see that viewer disconnect. */
 export function createAbandonment({ after, runsOf, onError }: AbandonmentOptions): Abandonment {
-  const owners = new Map<string, string>()
+  const owners = new Map<string, { readonly owner: string }>()
   const all = new Map<string, Watched>()
 
   function wait(path: string, id: string, watched: Watched): void {
@@ -44,14 +44,18 @@ export function createAbandonment({ after, runsOf, onError }: AbandonmentOptions
 
   return {
     own(run, owner) {
-      if (after < Infinity) owners.set(run, owner)
+      const owned = { owner }
+      if (after < Infinity) owners.set(run, owned)
+      return () => {
+        if (owners.get(run) === owned) owners.delete(run)
+      }
     },
     onEvent(path, { type, id }) {
       if (type === "start") {
-        const owner = owners.get(id)
+        const owned = owners.get(id)
         owners.delete(id)
-        if (owner === undefined) return
-        const watched = { owner, viewers: 0, begun: 0, timer: undefined }
+        if (!owned) return
+        const watched = { ...owned, viewers: 0, begun: 0, timer: undefined }
         all.set(id, watched)
         return wait(path, id, watched)
       }

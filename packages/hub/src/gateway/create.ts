@@ -85,16 +85,20 @@ async function start(setting: Setting, kind: Kind, read: Read, { asking, id, sto
     if (run === undefined) continue
     const inside = runIdOf(owner, run)
     if (run === id && (await kind.runs.status(inside, { owner })).status !== "unknown") continue
-    setting.abandonment.own(inside, owner)
-    const { isNew } = await kind.runs.start(
-      inside,
-      ({ signal }) => {
-        signal.addEventListener("abort", stop)
-        return framesOfRun(setting, kind, read, { asking, run })
-      },
-      { owner },
-    )
-    if (isNew) return run
+    const disown = setting.abandonment.own(inside, owner)
+    try {
+      const { isNew } = await kind.runs.start(
+        inside,
+        ({ signal }) => {
+          signal.addEventListener("abort", stop)
+          return framesOfRun(setting, kind, read, { asking, run })
+        },
+        { owner },
+      )
+      if (isNew) return run
+    } finally {
+      disown()
+    }
   }
   throw new HttpError(500, "internal_error", "The run could not be started. Retry the request.")
 }

@@ -19,6 +19,8 @@ import { createTokens } from "./tokens.ts"
 
 /** Largest body, in bytes. */
 const MAX_BODY = 1024 ** 2
+/** Most parameters in the body of a QUERY request: twice the selectors that a stream can have. */
+const MAX_PARAMETERS = 2_000
 
 export interface MercureOptions {
   readonly hub: Hub
@@ -93,7 +95,19 @@ export function createMercure(options: MercureOptions): Mercure {
     if (mediaTypeOf(req.headers["content-type"]) !== FORM) {
       throw new HttpError(415, "unsupported_media_type", `The body must be ${FORM}.`, { "accept-query": FORM })
     }
-    return bodies.read(req, res, async (text) => [...formPairs(text)])
+    return bodies.read(req, res, async (text) => {
+      const parameters: [name: string, value: string][] = []
+      for (const parameter of formPairs(text)) {
+        // millions of them fit into a body
+        if (parameters.push(parameter) > MAX_PARAMETERS)
+          throw new HttpError(
+            400,
+            "invalid_request",
+            `The body has more than ${MAX_PARAMETERS} parameters. Send fewer.`,
+          )
+      }
+      return parameters
+    })
   }
 
   const metadataRoute: Route = {

@@ -20,6 +20,9 @@ const MAX_TOPICS = 1_000
 /** Longest topic, in bytes. */
 const MAX_TOPIC_BYTES = 4_096
 
+/** Names of the fields of an update besides its topics. */
+const FIELDS: ReadonlySet<string> = new Set(["data", "private", "id", "type", "retry"])
+
 interface Reading {
   readonly dialect: Dialect
   /** The URL of the hub. */
@@ -38,7 +41,7 @@ export function readUpdate(contentType: string | undefined, body: string, readin
   // a body of another type has no fields
   for (const [name, value] of mediaTypeOf(contentType) === FORM ? formPairs(body) : []) {
     if (name !== "topic") {
-      if (!fields.has(name)) fields.set(name, value)
+      if (FIELDS.has(name) && !fields.has(name)) fields.set(name, value)
     } else if (topics.push(value) > MAX_TOPICS) {
       throw new HttpError(
         413,

@@ -2,6 +2,8 @@ import type { QueuedEvent, StateRecord } from "./record.ts"
 
 /** About how many characters one part of the state has at most. */
 const PART_CHARS = 32_768
+/** Most users in one row of the state: a topic with more has several. */
+const ROW_USERS = 100
 
 /** The users on each occupied topic: as they are, or as they were announced. */
 export class Announced {
@@ -47,19 +49,27 @@ export class Announced {
     const parts: [topic: string, userIds: readonly string[]][][] = [[]]
     let chars = 0
     for (const [topic, users] of this.#topics) {
-      const row: [string, string[]] = [topic, [...users]]
-      chars += JSON.stringify(row).length
-      if (chars > PART_CHARS) {
-        parts.push([])
-        chars = 0
+      const all = [...users]
+      for (let at = 0; at === 0 || at < all.length; at += ROW_USERS) {
+        const row: [string, string[]] = [topic, all.slice(at, at + ROW_USERS)]
+        const { length } = JSON.stringify(row)
+        if (chars > 0 && chars + length > PART_CHARS) {
+          parts.push([])
+          chars = 0
+        }
+        chars += length
+        parts.at(-1)?.push(row)
       }
-      parts.at(-1)?.push(row)
     }
     return parts.map((topics, i) => ({ ...(i === 0 && { isFirst: true as const }), topics }))
   }
 
   restore({ isFirst, topics }: StateRecord): void {
     if (isFirst) this.#topics = new Map()
-    for (const [topic, userIds] of topics) this.#topics.set(topic, new Set(userIds))
+    for (const [topic, userIds] of topics) {
+      const users = this.#topics.get(topic) ?? new Set()
+      for (const userId of userIds) users.add(userId)
+      this.#topics.set(topic, users)
+    }
   }
 }

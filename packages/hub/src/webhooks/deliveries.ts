@@ -64,8 +64,8 @@ export class Deliveries {
   readonly #pending = new Map<Position, Pending>()
   /** By key, in order: the first of each is sent next. */
   readonly #byKey = new Map<string, Pending[]>()
-  /** Keys whose first event can be sent. */
-  #ready: string[] = []
+  /** Keys whose first event can be sent, in order. */
+  #ready = new Set<string>()
   readonly #done = new Set<Position>()
   readonly #waits = new Map<string, () => void>()
   #upTo: Position | undefined
@@ -117,9 +117,10 @@ export class Deliveries {
     if (same) same.push(pending)
     else {
       this.#byKey.set(delivery.key, [pending])
-      this.#ready.push(delivery.key)
+      this.#ready.add(delivery.key)
     }
-    if (this.#pending.size > this.#options.maxPending) this.#dropOldest()
+    const { maxPending } = this.#options
+    if (this.#pending.size > maxPending) this.#dropOldest(`more than ${maxPending} events wait`)
     this.#pump()
   }
 
@@ -137,15 +138,20 @@ export class Deliveries {
 
   /** What is delivered, to be recorded. */
   progress(): Progress {
+    this.#upTo ??= ""
+    this.#advance()
+    return { hook: this.#options.hook.key, upTo: this.#upTo, done: [...this.#done] }
+  }
+
+  /** Everything before the oldest event that waits is done, and needs no list. */
+  #advance(): void {
+    if (this.#upTo === undefined) return
     const [oldest] = this.#pending.keys()
-    const done = [...this.#done].sort()
-    // nothing waits before the oldest event that waits
-    const reached = oldest === undefined ? this.#seen : done.findLast((position) => position < oldest)
-    const known = this.#upTo ?? ""
-    const upTo = reached !== undefined && reached > known ? reached : known
-    this.#upTo = upTo
-    for (const position of done) if (position <= upTo) this.#done.delete(position)
-    return { hook: this.#options.hook.key, upTo, done: [...this.#done] }
+    if (oldest === undefined && this.#seen > this.#upTo) this.#upTo = this.#seen
+    for (const position of oldest === undefined ? [] : this.#done) {
+      if (position < (oldest ?? "") && position > this.#upTo) this.#upTo = position
+    }
+    for (const position of this.#done) if (position <= this.#upTo) this.#done.delete(position)
   }
 
   /** All of the queue was read: a webhook of which no progress is recorded gets what happens from now on. */
@@ -176,7 +182,7 @@ export class Deliveries {
     this.#cancelPause = undefined
     for (const cancel of this.#waits.values()) cancel()
     this.#waits.clear()
-    this.#ready = [...this.#byKey.keys()]
+    this.#ready = new Set(this.#byKey.keys())
     for (const pending of this.#pending.values()) pending.failures = 0
   }
 
@@ -185,15 +191,16 @@ export class Deliveries {
     // after a failure one delivery at a time finds out whether the receiver is there again
     const most = this.#failures > 0 ? 1 : MAX_AT_ONCE
     while (this.#stop && !this.#cancelPause && this.#underWay < most && mayDeliver()) {
-      const key = this.#ready.shift()
+      const [key] = this.#ready
       if (key === undefined) return
+      this.#ready.delete(key)
       const [first] = this.#byKey.get(key) ?? []
       if (first) void this.#deliver(first, this.#stop)
     }
   }
 
   async #deliver(pending: Pending, stop: AbortController): Promise<void> {
-    const { timing, send, onProgress } = this.#options
+    const { timing, send, maxPending, onProgress } = this.#options
     this.#underWay++
     const { outcome, failure, retryAfter = 0 } = await send(pending.position, pending.body, timing.now(), stop.signal)
     this.#underWay--
@@ -205,6 +212,9 @@ export class Deliveries {
       this.#deliveredAt = timing.now()
       this.#done.add(pending.position)
       this.#remove(pending)
+      if (this.#done.size > maxPending) this.#advance()
+      // one event that its receiver never accepts must not make the list of those after it grow
+      if (this.#done.size > maxPending) this.#dropOldest(`${maxPending} events after it are delivered`)
       onProgress()
     } else {
       this.#fail(pending, failure, Math.min(retryAfter, MAX_RETRY_AFTER))
@@ -229,7 +239,7 @@ export class Deliveries {
       key,
       timing.after(wait, () => {
         this.#waits.delete(key)
-        this.#ready.push(key)
+        this.#ready.add(key)
         this.#pump()
       }),
     )
@@ -240,19 +250,21 @@ export class Deliveries {
     })
   }
 
-  #dropOldest(): void {
+  #dropOldest(why: string): void {
     const [oldest] = this.#pending.values()
-    if (oldest) this.#drop(oldest, `more than ${this.#options.maxPending} events wait`)
+    if (oldest) this.#drop(oldest, why)
   }
 
   #drop(pending: Pending, why: string): void {
-    const { hook, report } = this.#options
+    const { hook, report, onProgress } = this.#options
     if (this.#stop) {
+      onProgress()
       this.#outcomes.dropped++
       report(`The webhook at ${hook.url.host} does not get the event ${pending.position}: ${why}.`)
     }
     this.#done.add(pending.position)
     this.#remove(pending)
+    this.#advance()
   }
 
   #remove({ position, key }: Pending): void {
@@ -262,11 +274,11 @@ export class Deliveries {
     if (at < 0) return
     same.splice(at, 1)
     if (same.length > 0) {
-      if (at === 0 && !this.#waits.has(key) && !this.#ready.includes(key)) this.#ready.push(key)
+      if (at === 0 && !this.#waits.has(key)) this.#ready.add(key)
       return
     }
     this.#byKey.delete(key)
-    if (this.#ready.includes(key)) this.#ready = this.#ready.filter((each) => each !== key)
+    this.#ready.delete(key)
     this.#waits.get(key)?.()
     this.#waits.delete(key)
   }

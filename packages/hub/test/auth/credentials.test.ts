@@ -4,6 +4,7 @@ import { createServer, request, type IncomingMessage, type ServerResponse } from
 import type { AddressInfo } from "node:net"
 import { text } from "node:stream/consumers"
 import { test, type TestContext } from "node:test"
+import { createForward } from "../../src/auth/forward.ts"
 import { AuthRefusal, type AuthOptions } from "../../src/auth/index.ts"
 import { readEvents } from "../read-events.ts"
 import { publish, testServer, type TestServer } from "../server.ts"
@@ -239,6 +240,27 @@ test("one caller cannot use up all questions to the application, and can ask aga
     assert.equal(await next, 401)
     assert.equal(statuses.filter((status) => status === 401).length, 25)
   }
+})
+
+test("answers of the application are remembered up to 8 MiB, the newest ones", async (t) => {
+  let asked = 0
+  const url = await application(t, async (req, res) => {
+    asked++
+    await text(req)
+    res.end('{"subscribe":["a"]}')
+  })
+  const { ask } = createForward(
+    { url, cache: 60_000 },
+    { onError: (error) => assert.fail(String(error)), now: Date.now },
+  )
+  const session = (i: number): IncomingMessage =>
+    ({ headers: { cookie: `session=${i}; ${"x".repeat(60_000)}` }, socket: { remoteAddress: "127.0.0.1" } }) as never
+  for (let i = 0; i < 200; i++) await ask(session(i), () => {})
+  assert.equal(asked, 200)
+  for (let i = 199; i > 100; i--) await ask(session(i), () => {})
+  assert.equal(asked, 200)
+  await ask(session(0), () => {})
+  assert.equal(asked, 201)
 })
 
 test("a stream of a session ends when the application no longer allows it", async (t) => {

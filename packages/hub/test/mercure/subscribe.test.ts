@@ -111,6 +111,8 @@ test("subscribing to a Mercure hub", async (t) => {
       assert.equal(wrong.headers.get("accept-query"), "application/x-www-form-urlencoded")
       assert.equal((await query(`match=a&x=${"y".repeat(1024 ** 2)}`)).status, 413)
       assert.equal((await query("")).status, 400)
+      assert.equal((await query(`match=a&match=a${"&x".repeat(1_998)}`)).status, 200)
+      assert.match((await query(`match=a${"&x".repeat(2_000)}`)).text, /more than 2000 parameters/)
     },
   )
 

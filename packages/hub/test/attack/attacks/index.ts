@@ -12,6 +12,7 @@ import { lines } from "./lines.ts"
 import { lookBacks } from "./look-backs.ts"
 import { manyTopics } from "./many-topics.ts"
 import { presence } from "./presence.ts"
+import { queries } from "./queries.ts"
 import { records } from "./records.ts"
 import { reserved } from "./reserved.ts"
 import { slowReaders } from "./slow-readers.ts"
@@ -20,6 +21,6 @@ import { topics } from "./topics.ts"
 import { wallClock } from "./wall-clock.ts"
 
 export const ATTACKS: readonly Attack[] = [
-  ...[ids, fields, reserved, cursors, records, topics, manyTopics, lookBacks, bodies, halfSent],
+  ...[ids, fields, reserved, cursors, records, topics, manyTopics, lookBacks, bodies, queries, halfSent],
   ...[flood, slowReaders, connects, presence, targets, lines, wallClock, kill, damage],
 ]
