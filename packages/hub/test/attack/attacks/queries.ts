@@ -35,7 +35,7 @@ export const queries: Attack = {
       if (chance.percent(30)) {
         // never all of it, and some of it byte by byte
         const socket = await open(hub.port, `${head}Content-Length: ${body.length + 9}\r\n\r\n${body}`)
-        for (let i = 0; socket && i < 5 && !socket.destroyed; i++) {
+        for (let i = 0; i < 5 && socket?.destroyed === false; i++) {
           await wait(20)
           socket.write("x")
         }
