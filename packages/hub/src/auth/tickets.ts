@@ -31,8 +31,8 @@ export interface TicketsOptions {
 }
 
 /** How long a ticket can be used, in ms. Throws `UsageError`. */
-export const lifetimeOfTickets = ({ expiresIn }: Pick<TicketOptions, "expiresIn">): number =>
-  numberOf("auth.tickets.expiresIn", expiresIn, 30_000)
+export const lifetimeOfTickets = (options: Pick<TicketOptions, "expiresIn">): number =>
+  numberOf("auth.tickets.expiresIn", options.expiresIn, 30_000)
 
 /** Reads the options of tickets. Throws `UsageError`. */
 export function createTickets(options: TicketOptions, { use, now }: TicketsOptions): Tickets {

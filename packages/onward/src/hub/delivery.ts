@@ -230,6 +230,9 @@ export class Delivery {
     // its stream can end within the batch, and it has one connection
     if (audience.until || audience.filter) return this.#writeAll(audience)
     const { batch } = audience
+    const { part } = this.#writing?.audience === audience ? this.#writing : {}
+    // what follows must not be written by the loop that writes this part now
+    if (part) audience.remaining ??= { pending: undefined, steps: [part], chars: 0 }
     if (!batch) return
     const parts = this.#take(audience, batch).chosen?.parts(audience.format) ?? []
     if (parts.length === 0) return
@@ -241,11 +244,18 @@ export class Delivery {
   #writeParts(audience: Audience, parts: readonly Part[]): boolean {
     const [part] = parts
     const members = audience.live.values()
-    const isOne = parts.length === 1
-    if (!part || (isOne && this.#writePart(audience, part, members))) return true
-    const pending = isOne ? new Set(members) : undefined
-    audience.remaining = { pending, steps: [...parts], chars: 0 }
-    return pending ? false : this.#write(audience)
+    if (!part) return true
+    if (parts.length === 1) {
+      const isDone = this.#writePart(audience, part, members)
+      // code that was called meanwhile has added steps after this one
+      const { remaining } = audience
+      if (isDone && !remaining) return true
+      if (isDone) remaining?.steps.shift()
+      else audience.remaining = { steps: [part], chars: 0, ...remaining, pending: new Set(members) }
+      return isDone && this.#write(audience)
+    }
+    audience.remaining = { pending: undefined, steps: [...parts], chars: 0 }
+    return this.#write(audience)
   }
 
   #writeRemaining(audience: Audience, remaining: Remaining): boolean {

@@ -385,3 +385,32 @@ test("a stream that `observe` disconnects when it falls behind resumes without l
   await on.clock.settle()
   assert.deepEqual([...slow.data, ...resumed.data], messages)
 })
+
+for (const [parts, messages] of Object.entries({
+  one: ["1"],
+  several: ["1".repeat(70_000), "2".repeat(70_000), "3"],
+})) {
+  for (const start of ["live", "earliest"] as const) {
+    test(`a stream that \`observe\` opens (${start}) amid a delivery of ${parts} part(s) loses and repeats nothing`, async () => {
+      const opened = new Recorder()
+      const on = await stage({
+        observe(seen) {
+          const isFirst = opened.owner === undefined
+          if (seen.type === "fell_behind" && isFirst) on.hub.subscribe({ topics: ["a"] }).open(start).start(opened)
+        },
+      })
+      const { clock, hub, connect } = on
+      const slow = await connect({ topics: ["a"] })
+      const other = await connect({ topics: ["a"] })
+      slow.room = 1
+      await hub.publishMany(messages.map((data) => ({ topic: "a", data })))
+      await clock.settle()
+      await hub.publish({ topic: "a", data: "later" })
+      slow.drain()
+      await clock.settle()
+      assert.deepEqual(opened.data, start === "live" ? ["later"] : [...messages, "later"])
+      assert.deepEqual(other.data, [...messages, "later"])
+      assert.deepEqual(slow.data, [...messages, "later"])
+    })
+  }
+}
