@@ -7,6 +7,7 @@ import { createLogger, describeError, type Logger } from "./logger.ts"
 import { startServer, type HubServer } from "./server.ts"
 import { explainStart } from "./start-failure.ts"
 import { UsageError } from "./usage-error.ts"
+import { tellPrimary } from "./worker-calls.ts"
 import { NotStarted, startWorkers } from "./workers.ts"
 
 /** Runs `onward serve` until a signal ends it. An error at the start is one line and exit code 1. */
@@ -48,7 +49,8 @@ export async function serve(flags: Flags, { config, ignored }: Loaded): Promise<
   hangups.apply((next) => {
     const reloaded = started.reload(next)
     // with several workers, only the primary process reports it
-    if (!cluster.isWorker) tellReloaded(reloaded, logger)
+    if (cluster.isWorker) tellPrimary()
+    else tellReloaded(reloaded, logger)
   })
 }
 
@@ -60,12 +62,15 @@ async function lead(config: Config, logger: Logger, hangups: Hangups): Promise<v
   )
   greet(workers.ready, config, logger)
   let current = config
+  let reloading = Promise.resolve()
   hangups.apply((next) => {
     const reloaded = mergeReloaded(current, next)
     current = reloaded.config
     logger.setLevel(current.logLevel)
-    workers.signal("SIGHUP")
-    tellReloaded(reloaded, logger)
+    reloading = reloading.then(async () => {
+      await workers.reload()
+      tellReloaded(reloaded, logger)
+    })
   })
   onLeave((times) => {
     if (times === 1) logger.log("info", closing(config))
@@ -107,7 +112,7 @@ function createHangups(flags: Flags, logger: Logger): Hangups {
         return apply(config)
       })
       .catch((error: unknown) => {
-        if (cluster.isWorker) return
+        if (cluster.isWorker) return tellPrimary()
         logger.log(
           "error",
           `The configuration was not reloaded. The hub keeps the previous one. ${describeError(error)}`,

@@ -25,13 +25,22 @@ type Call =
   | { readonly onward: "call"; readonly id: number; readonly name: string; readonly argument: unknown }
   | { readonly onward: "ask-all"; readonly id: number; readonly name: string; readonly argument: unknown }
   | { readonly onward: "answer"; readonly id: number; readonly result: unknown }
+/** A worker tells the primary process that it has read its configuration again. */
+interface ReloadedMessage {
+  readonly onward: "reloaded"
+}
 type ToWorker =
   | { readonly onward: "result"; readonly id: number; readonly result?: unknown; readonly error?: string }
   | { readonly onward: "ask"; readonly id: number; readonly name: string; readonly argument: unknown }
 
 /** Whether a message between processes is one of these calls. */
-export const isCall = (message: unknown): message is Call | ToWorker =>
+export const isCall = (message: unknown): message is Call | ToWorker | ReloadedMessage =>
   typeof message === "object" && message !== null && "onward" in message
+
+export const isReloaded = (message: unknown): boolean => isCall(message) && message.onward === "reloaded"
+
+/** In a worker: tells the primary process that the configuration was read again. */
+export const tellPrimary = (): void => void process.send?.({ onward: "reloaded" } satisfies ReloadedMessage)
 
 /** Connects this process with the others of its hub; without workers, with itself. */
 export function connectPeers(functions: () => PrimaryFunctions): Peers {

@@ -1,18 +1,20 @@
 import cluster, { type Worker } from "node:cluster"
-import { createSwitchboard, isCall, type PrimaryFunctions } from "./worker-calls.ts"
+import { createSwitchboard, isCall, isReloaded, type PrimaryFunctions } from "./worker-calls.ts"
 
 /** Delay before a worker that ended is replaced, in ms: the first, and the maximum, up to which it doubles. */
 const REPLACE_MS = { first: 100, max: 5_000 }
 /** A worker that ran this long, in ms, resets the delay. */
 const SETTLED_MS = 10_000
+/** Longest wait for a worker that reloads, in ms. */
+const RELOAD_MS = 10_000
 
 export interface Workers<Ready> {
   /** The message of the first worker when it was ready. */
   readonly ready: Ready
   /** Ends all workers gracefully; at the second call, at once. */
   leave(): void
-  /** Sends a signal to each worker, once it is ready: before, it would end the worker. */
-  signal(signal: NodeJS.Signals): void
+  /** Sends SIGHUP to each worker, once it is ready: before, it would end the worker. Resolves when all have reloaded or ended. */
+  reload(): Promise<void>
   /** Resolves when all have ended after `leave`. */
   readonly ended: Promise<void>
 }
@@ -94,14 +96,29 @@ export async function startWorkers<Ready>(
   return {
     ready: ready as Ready,
     leave,
-    signal(signal) {
-      for (const worker of all) {
-        if (starting.has(worker)) whenReady(worker, () => worker.process.kill(signal))
-        else worker.process.kill(signal)
-      }
+    async reload() {
+      await Promise.all([...all].map((worker) => reloadOne(worker, starting.has(worker))))
     },
     ended: ended.promise,
   }
+}
+
+function reloadOne(worker: Worker, isStarting: boolean): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer)
+      worker.off("message", onMessage).off("exit", done)
+      resolve()
+    }
+    const onMessage = (message: unknown): void => {
+      if (isReloaded(message)) done()
+    }
+    const timer = setTimeout(done, RELOAD_MS)
+    worker.on("message", onMessage).once("exit", done)
+    const hangUp = (): void => void worker.process.kill("SIGHUP")
+    if (isStarting) whenReady(worker, hangUp)
+    else hangUp()
+  })
 }
 
 function whenReady(worker: Worker, act: () => void): void {

@@ -56,6 +56,9 @@ test("tail --mercure --dialect 1 asks like Mercure 1.0: exact topics, URL patter
   assert.equal(await reads(["https://example.com/books/:id"], 2), " 1\n 3\n")
   assert.equal(await reads(["*"], 3), " 1\n 2/pages\n 3\n")
   assert.equal(await reads(["https://example.com/books/1", "https://example.com/:any/3"], 2), " 1\n 3\n")
+  const odd = "https://example.com/books/(4)/:id"
+  await outputOf(server, ["pub", odd, "odd", "--mercure", "--private"], { env })
+  assert.equal(await reads([odd, "--exact"], 1), `${odd} odd\n`)
 })
 
 test("flags that Mercure does not have, and that only it has, are refused", () => {
@@ -67,5 +70,6 @@ test("flags that Mercure does not have, and that only it has, are refused", () =
   assert.throws(publish("a", "b", "--mercure", "--key", "k"), /not for --mercure/)
   assert.throws(() => readTail(["a", "--mercure", "--last", "2"], {}), /--last is not for --mercure/)
   assert.throws(() => readTail(["a", "--dialect", "1"], {}), /Add --mercure/)
+  assert.throws(() => readTail(["a", "--mercure", "--exact"], {}), /Add --mercure --dialect 1/)
   assert.throws(() => readTail(["a", "--mercure", "--dialect", "2"], {}), /--dialect is 0 or 1, not "2"/)
 })

@@ -9,7 +9,7 @@ export interface Election {
 /** @param onElected called when this tab becomes the leader; @param onDeposed called when another tab takes the lock from it */
 export function createElection(name: string, onElected: () => void, onDeposed: () => void): Election {
   let withdraw = (): void => {}
-  return {
+  const election: Election = {
     stand(isForced = false) {
       withdraw()
       const waiting = new AbortController()
@@ -31,10 +31,14 @@ export function createElection(name: string, onElected: () => void, onDeposed: (
         .catch(() => {
           // the promise rejects when another tab takes the lock, and when the request is aborted
           if (isElected) onDeposed()
+          else if (waiting.signal.aborted) return
+          // the holder has kept the lock, and still leads
+          else if (isForced) election.stand()
           // a page that may not use locks, for example in a sandbox, leads only itself
-          else if (!waiting.signal.aborted) onElected()
+          else onElected()
         })
     },
     withdraw: () => withdraw(),
   }
+  return election
 }

@@ -396,7 +396,11 @@ for (const [parts, messages] of Object.entries({
       const on = await stage({
         observe(seen) {
           const isFirst = opened.owner === undefined
-          if (seen.type === "fell_behind" && isFirst) on.hub.subscribe({ topics: ["a"] }).open(start).start(opened)
+          if (seen.type === "fell_behind" && isFirst)
+            on.hub
+              .subscribe({ topics: ["a"] })
+              .open(start)
+              .start(opened)
         },
       })
       const { clock, hub, connect } = on

@@ -57,6 +57,10 @@ export const TAIL = defineCommand({
         "The version of Mercure, with --mercure: 0 for 0.x. With 1, for 1.0, topics are exact, URL patterns such as https://example.com/books/:id, or *.",
       default: "0",
     },
+    exact: {
+      type: "boolean",
+      about: "With --mercure --dialect 1, topics are exact also if they look like URL patterns.",
+    },
     stats: { type: "boolean", about: "Prints the number of events and their rate each second, on standard error." },
     ...SERVER_FLAGS,
     quiet: {
@@ -91,6 +95,8 @@ export interface TailOptions {
   readonly hasStats: boolean
   /** The dialect of Mercure; undefined for the hub's own API. */
   readonly dialect: 0 | 1 | undefined
+  /** Whether topics are exact in Mercure 1.0, whatever they look like. */
+  readonly isExact: boolean
   readonly isQuiet: boolean
 }
 
@@ -108,6 +114,8 @@ export function readTail(args: readonly string[], env: Environment): TailOptions
   const other = values.mercure && (["since", "last", "exit"] as const).find((name) => values[name] !== undefined)
   if (other) throw new UsageError(`--${other} is not for --mercure. Use --all, or --after <id>.`)
   if (values.dialect !== undefined && !values.mercure) throw new UsageError("--dialect is for Mercure. Add --mercure.")
+  if (values.exact && values.dialect !== "1")
+    throw new UsageError("--exact is for Mercure 1.0. Add --mercure --dialect 1.")
   const { exec, json, format = TAIL.flags.format.default, count } = values
   const follow = values.exit !== true
   return {
@@ -127,6 +135,7 @@ export function readTail(args: readonly string[], env: Environment): TailOptions
     hasTime: values.time === true,
     hasStats: values.stats === true,
     dialect: values.mercure ? dialectOf(values.dialect ?? TAIL.flags.dialect.default) : undefined,
+    isExact: values.exact === true,
     isQuiet: values.quiet === true,
   }
 }
@@ -157,18 +166,26 @@ function dialectOf(text: string): 0 | 1 {
 const URL_PATTERN = /[*{(]|(?:^|[/.?&=#]):[A-Za-z_$]/
 
 /** The parameter that asks for a topic or pattern. */
-export function parameterOf(topic: string, dialect: TailOptions["dialect"]): "topic" | "match" | "match_urlpattern" {
+export function parameterOf(
+  topic: string,
+  { dialect, isExact }: Pick<TailOptions, "dialect" | "isExact">,
+): "topic" | "match" | "match_urlpattern" {
   if (dialect !== 1) return "topic"
-  return topic !== "*" && URL_PATTERN.test(topic) ? "match_urlpattern" : "match"
+  return !isExact && topic !== "*" && URL_PATTERN.test(topic) ? "match_urlpattern" : "match"
 }
 
 /** The topic of all events, if there is only one. */
 export function onlyTopic({
   topics: [topic = "", ...others],
   dialect,
-}: Pick<TailOptions, "topics" | "dialect">): string | undefined {
+  isExact,
+}: Pick<TailOptions, "topics" | "dialect" | "isExact">): string | undefined {
   if (others.length > 0 || topic === "*") return undefined
-  const isExact =
-    dialect === 1 ? parameterOf(topic, 1) === "match" : dialect === 0 ? !topic.includes("{") : !isPattern(topic)
-  return isExact ? topic : undefined
+  const isOne =
+    dialect === 1
+      ? parameterOf(topic, { dialect, isExact }) === "match"
+      : dialect === 0
+        ? !topic.includes("{")
+        : !isPattern(topic)
+  return isOne ? topic : undefined
 }

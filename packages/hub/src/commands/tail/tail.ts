@@ -49,7 +49,7 @@ export async function tail(options: TailOptions, terminal: Terminal): Promise<nu
 function urlOf(options: TailOptions): string {
   const { server, topics, start, follow, dialect } = options
   const url = dialect !== undefined ? mercureUrl(server) : new URL("events", server.url)
-  for (const topic of topics) url.searchParams.append(parameterOf(topic, dialect), topic)
+  for (const topic of topics) url.searchParams.append(parameterOf(topic, options), topic)
   if (start && "since" in start) url.searchParams.set("since", start.since)
   if (start && "last" in start) url.searchParams.set("last", String(start.last))
   // each event tells its topic
