@@ -205,7 +205,8 @@ export const schema = v.strictObject({
       isReloadable: true,
     }),
     headBytes: settingOr(bytes(4 * KIB, 16 * MIB), {
-      about: "The head of one request; its URL names the topics. Beyond it: 431.",
+      about:
+        "The head of one request; its URL names the topics. Beyond it: 431. Beyond twice the size, HTTP/2 resets the request.",
       default: "64KiB",
       flag: "max-head",
     }),

@@ -82,11 +82,31 @@ test("only a key with admin signs in, by a request that no other page can send",
 
 test("the eleventh attempt to sign in within a minute is refused, and a script with the key is not", async (t) => {
   const server = await serveAdmin(t)
-  for (let i = 0; i < 10; i++) assert.equal((await signIn(server, "wrong")).status, 401)
-  const refused = await signIn(server, ADMIN_KEY)
+  // a client cannot invent an address, nor get new attempts by a session or by cookies
+  for (let i = 0; i < 10; i++) {
+    const address = `192.0.2.${i}`
+    const more = { "x-forwarded-for": address, forwarded: `for=${address}`, "x-real-ip": address, cookie: `a${i}=b` }
+    assert.equal((await signIn(server, "wrong", { ...HEADER, ...more })).status, 401)
+  }
+  const refused = await signIn(server, ADMIN_KEY, { ...HEADER, "x-forwarded-for": "192.0.2.99" })
   assert.equal(codeOf(refused), "429 too_many_attempts")
   assert.ok(Number(refused.headers.get("retry-after")) > 50)
   assert.equal(codeOf(await ask(server, "/admin/streams")), "200 ok")
+})
+
+test("a cookie from before the sign-in never becomes a session, and thousands of cookies are read as any other", async (t) => {
+  const server = await serveAdmin(t)
+  const planted = `__Host-onward-admin-${new URL(server.adminUrl).port}=${"A".repeat(43)}`
+  const signedIn = await signIn(server, ADMIN_KEY, { ...HEADER, cookie: planted })
+  const [own = ""] = cookieOf(signedIn).split(";")
+  assert.notEqual(own, planted)
+  const statusWith = async (cookie: string): Promise<string> =>
+    codeOf(await ask(server, "/admin/streams", { headers: { cookie } }))
+  assert.equal(await statusWith(planted), "401 unauthenticated")
+  assert.equal(await statusWith(`${"c=d; ".repeat(2_000)}${own}`), "200 ok")
+  for (const both of [`${planted}; ${own}`, `${own}; ${planted}`]) {
+    assert.equal(await statusWith(both), "401 unauthenticated")
+  }
 })
 
 test("sessions end after 12 hours, and the oldest makes room for the hundred and first", async () => {

@@ -9,6 +9,8 @@ import { fault, URL_ADVICE, type ByteReader, type FetchedResponse, type FetchIni
 const KEEP_ALIVE = 15_000
 /** Fetch section 4.4. */
 const MAX_REDIRECTS = 20
+/** Most interim responses (1xx) before a response: a server could send them without end, and Node has no limit. */
+const MAX_INTERIM = 100
 /** Headers that a redirect to another origin keeps. Others of the caller may be secret. */
 const HARMLESS = new Set([
   ...["accept", "accept-language", "cache-control", "content-type", "incremental"],
@@ -85,6 +87,10 @@ function request(url: URL, options: RequestOptions, body: Buffer | undefined): P
       if (isSafe && sent.reusedSocket && error.code === "ECONNRESET" && !options.signal.aborted) {
         resolve(request(url, options, body))
       } else reject(isConnected ? error : asUnsent(error))
+    })
+    let interim = 0
+    sent.on("information", () => {
+      if (++interim > MAX_INTERIM) sent.destroy(new Error(`The server sent more than ${MAX_INTERIM} interim responses`))
     })
     // the response to a request without an Upgrade header can still be 101
     sent.on("upgrade", ({ statusCode }, socket) => {

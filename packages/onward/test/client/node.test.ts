@@ -101,3 +101,31 @@ test("a long-lived signal holds no references to ended streams", async (t) => {
   await new Promise((resolve) => setImmediate(resolve))
   assert.equal(getEventListeners(signal, "abort").length, 0)
 })
+
+test("interim responses before a response are ignored, and a server that sends them without end is left", async (t) => {
+  let most = 100
+  let sent = 0
+  const url = await serve(t, (_, res) => {
+    const { socket } = res
+    const interim = "HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n"
+    const write = (): void => {
+      while (socket?.destroyed === false && sent < most) {
+        sent++
+        if (!socket.write(interim)) return void socket.once("drain", write)
+      }
+      if (sent >= most) res.writeHead(200, head).end("data: a\n\n")
+    }
+    socket?.on("error", () => {})
+    write()
+  })
+  const data: string[] = []
+  for await (const event of stream(url, { reconnectOnEnd: false })) data.push(event.data)
+  assert.deepEqual(data, ["a"])
+  most = Infinity
+  await assert.rejects(
+    async () => {
+      for await (const _ of stream(url, { retry: { attempts: 0 } }));
+    },
+    ({ cause }: Error) => /more than 100 interim responses/.test(String(cause)),
+  )
+})
