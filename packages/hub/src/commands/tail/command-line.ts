@@ -95,7 +95,7 @@ export interface TailOptions {
   readonly hasStats: boolean
   /** The dialect of Mercure; undefined for the hub's own API. */
   readonly dialect: 0 | 1 | undefined
-  /** Whether topics are exact in Mercure 1.0, whatever they look like. */
+  /** Whether topics are exact in Mercure 1.0, also those that look like URL patterns. */
   readonly isExact: boolean
   readonly isQuiet: boolean
 }
