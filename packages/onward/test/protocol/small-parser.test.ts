@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { createSmallParser, type ParsedEvent, type ParserHandlers } from "../../src/protocol/index.ts"
 import { bytesOf, cutTo, feedSmall } from "./feed.ts"
+import { interpret } from "./reference.ts"
 
 const tooLarge = { name: "OnwardError", code: "event_too_large" }
 const MIB = 1024 * 1024
@@ -127,4 +128,27 @@ test("characters stay complete wherever a long line is cut, and invalid UTF-8 is
   for (const size of [1, 3, 1_021, 16_384, 30_001]) assert.equal(feedSmall(cutTo(bytes, size)).events[0]?.data, text)
   const broken = Buffer.concat([Buffer.from("data: a"), Buffer.of(0xe2, 0x82), Buffer.from("\n\n")])
   for (const size of [1, 2, 100]) assert.equal(feedSmall(cutTo(broken, size)).events[0]?.data, "a\ufffd")
+})
+
+test("large chunks of events of any size, with any line end, are parsed as the standard says", () => {
+  const block = (i: number, text: string): string =>
+    `: c\nid: ${i}\nevent: e${i}\ndata: ${i}${text}\ndata:\n\ndata\n\n\n`
+  for (const lineEnd of ["\n", "\r", "\r\n"])
+    for (const character of ["x", "é", "火", "🦊"])
+      for (const repeats of [1, 60, 700, 3_000]) {
+        const count = 40_000 / (30 + repeats)
+        const blocks = Array.from({ length: count }, (_, i) => block(i, character.repeat(i % 3 === 0 ? repeats : 8)))
+        const bytes = bytesOf(blocks.join("").replaceAll("\n", lineEnd))
+        const { ids: _, ...expected } = interpret(bytes)
+        for (const size of [4_095, 4_097, 16_384, bytes.length])
+          assert.deepEqual(feedSmall(cutTo(bytes, size)), expected, `${repeats} × ${character}, ${size} bytes a chunk`)
+      }
+})
+
+test("a chunk may begin with any character", () => {
+  for (const first of ["\0", "\ufeff", "\r", " "]) {
+    const bytes = bytesOf(`data: a${first}b\n\n`)
+    const { ids: _, ...expected } = interpret(bytes)
+    assert.deepEqual(feedSmall([bytes.slice(0, 7), bytes.slice(7)]), expected)
+  }
 })
