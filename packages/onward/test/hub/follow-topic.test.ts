@@ -1,7 +1,15 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { followTopic, internalsOf, type Hub, type TopicReceiver, type TopicStart } from "../../src/hub/index.ts"
+import {
+  createLogReader,
+  followTopic,
+  internalsOf,
+  type Hub,
+  type TopicReceiver,
+  type TopicStart,
+} from "../../src/hub/index.ts"
 import { TailListeners } from "../../src/hub/tail-listeners.ts"
+import { createClock } from "../../src/testing/index.ts"
 import { faultyLog, unavailable } from "./faulty-log.ts"
 import { at, stage } from "./stage.ts"
 
@@ -239,6 +247,30 @@ test("what another process stores while this one reads is read too, without anot
   await on.clock.settle()
   assert.deepEqual(seen, ["1", "2", "3"])
   await on.hub.close()
+})
+
+test("a log that is read without a hub ends its receivers when it is closed, once, and leaves no timer", async () => {
+  const clock = createClock()
+  const log = faultyLog()
+  let closes = 0
+  const reader = createLogReader({
+    log: { ...log, close: async () => void closes++ },
+    clock,
+    onError: (error) => assert.fail(String(error)),
+  })
+  const seen: string[] = []
+  followTopic(reader, "a", "earliest", {
+    onEntries: (entries) => seen.push(...entries.map(({ data }) => data)) > 0,
+    onLost: () => assert.fail("nothing is lost"),
+    onEnd: () => void seen.push("end"),
+  })
+  await clock.settle()
+  await reader.append([{ topic: "a", data: "1" }])
+  await clock.settle()
+  await reader.close()
+  await reader.close()
+  assert.deepEqual([seen, closes, clock.timers], [["1", "end"], 1, 0])
+  await assert.rejects(reader.append([{ topic: "a", data: "2" }]), { code: "hub_closed" })
 })
 
 test("listeners of the tail receive their topic or all, until they leave, also when they leave and join meanwhile", () => {
