@@ -215,7 +215,6 @@ export class Tail implements TailState {
 
   #moved(): void {
     this.#settle((each) => each.resolve())
-    if (this.waiting.size === 0) return
     const waiting = [...this.waiting]
     this.waiting.clear()
     for (const waiter of waiting) waiter.onTail()

@@ -273,6 +273,19 @@ test("a log that is read without a hub ends its receivers when it is closed, onc
   await assert.rejects(reader.append([{ topic: "a", data: "2" }]), { code: "hub_closed" })
 })
 
+test("a repeat is not received again, alone and among new messages", async () => {
+  const { clock, hub } = await stage()
+  const { seen } = follow(hub, "live")
+  await clock.settle()
+  const message = (id: string) => ({ topic: "a", id, data: id })
+  for (const ids of [["1"], ["2"], ["1"], ["1", "3", "2", "4"]]) {
+    await hub.publishMany(ids.map(message))
+    await clock.settle()
+  }
+  assert.deepEqual([seen, hub.stats().position], [["1", "2", "3", "4"], at(4)])
+  await hub.close()
+})
+
 test("listeners of the tail receive their topic or all, until they leave, also when they leave and join meanwhile", () => {
   const listeners = new TailListeners()
   const heard: string[] = []
