@@ -208,3 +208,20 @@ test("appends that arrive while the log commits are one commit", async (t) => {
   watcher.close()
   await log.close()
 })
+
+test("a file counts its topics without entries exactly, and remembers at most 10,000", async (t) => {
+  const path = join(temporaryFolder(t), "events.db")
+  const log = sqliteLog(path, { durability: "normal", retention: { count: 10 } })
+  for (let at = 0; at < 11_000; at += 1_000) {
+    await log.append(Array.from({ length: 1_000 }, (_, i) => ({ topic: `t${at + i}`, data: "" })))
+  }
+  await log.append([{ topic: "t5", data: "again" }])
+  await log.trim?.()
+  await log.close()
+  const database = new DatabaseSync(path)
+  const counted = database.prepare("SELECT empty_topics AS counted FROM log").get()?.["counted"]
+  const kept = database.prepare("SELECT count(*) AS kept FROM topics WHERE count = 0").get()?.["kept"]
+  database.close()
+  assert.equal(counted, kept)
+  assert.ok((kept as number) <= 10_000, `${String(kept)} topics`)
+})

@@ -128,6 +128,24 @@ test("a run of thousands of frames is delivered whole, merged or one by one", as
   assert.deepEqual(framesOf(rest), [...words.slice(at + 1), "[completed]", "completed"])
 })
 
+test("a late viewer receives the frames of several records as one, with the id of the last, unless it asks for each", async () => {
+  const clock = createClock()
+  await using runs = createRuns({ format: lines, clock, flush: { maxChars: 1 } })
+  const { readable, say, end } = spoken()
+  await runs.start("a", () => readable)
+  for (const word of ["Once ", "upon ", "a ", "time"]) {
+    say(word)
+    await clock.settle()
+  }
+  end()
+  await clock.pass(100)
+  const each = await itemsOf(runs.attach("a", { merge: false }))
+  assert.deepEqual(framesOf(each), ["Once ", "upon ", "a ", "time", "[completed]", "completed"])
+  const all = await itemsOf(runs.attach("a"))
+  assert.deepEqual(framesOf(all), ["Once upon a time", "[completed]", "completed"])
+  assert.equal(all[0]?.id, each[3]?.id)
+})
+
 test("ids of other runs, of no run, and of no frame are refused", async () => {
   const clock = createClock()
   await using runs = createRuns({ format: whole, clock })
