@@ -51,6 +51,9 @@ export interface Entry extends StoredMessage, Pick<Message, "also" | "private"> 
   readonly time: number
 }
 
+/** An entry whose fields are still set: most have few of them, and spreading the others takes longer than reading a row. */
+export type NewEntry = { -readonly [Key in keyof Entry]: Entry[Key] }
+
 /**
  * The entry of a stored message. A copy has room for further members, so the most common entries are written member by member: 64 bytes
  * instead of 104.

@@ -70,9 +70,16 @@ export class Batch {
   }
 
   parts(format: TextFormat): readonly Part[] {
-    return format === "plain"
-      ? (this.#plain ??= [...cut(this.entries(), format)])
-      : (this.#withTopic ??= [...cut(this.entries(), format)])
+    return format === "plain" ? (this.#plain ??= this.#encode(format)) : (this.#withTopic ??= this.#encode(format))
+  }
+
+  #encode(format: TextFormat): Part[] {
+    const parts = cut(
+      this.entries(),
+      (kept) => kept.textIn(format),
+      ({ entry }) => entry.position,
+    )
+    return [...parts]
   }
 
   entries(): KeptEntry[] {
@@ -90,16 +97,23 @@ export function batchOf([first, ...others]: readonly [KeptEntry, ...KeptEntry[]]
   return batch
 }
 
-/** Joins entries into parts of about {@link PART_CHARS}. A part is made when it is needed, because a full sink takes few of them. */
-export function* cut(entries: readonly KeptEntry[], format: TextFormat): Generator<Part> {
+/** Joins items into parts of about {@link PART_CHARS}. A part is made when it is needed, because a full sink takes few of them. */
+export function* cut<Item>(
+  items: readonly Item[],
+  textOf: (item: Item) => string,
+  positionOf: (item: Item) => Position,
+): Generator<Part> {
   let text = ""
   let count = 0
-  for (const [i, kept] of entries.entries()) {
-    text += kept.textIn(format)
+  let last: Item | undefined
+  for (const item of items) {
+    text += textOf(item)
     count++
-    if (text.length < PART_CHARS && i < entries.length - 1) continue
-    yield { frame: new Frame(text), end: kept.entry.position, count }
+    last = item
+    if (text.length < PART_CHARS) continue
+    yield { frame: new Frame(text), end: positionOf(item), count }
     text = ""
     count = 0
   }
+  if (count > 0) yield { frame: new Frame(text), end: positionOf(last as Item), count }
 }

@@ -153,8 +153,8 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver, PartRecei
     this.#started("exact")
     const { wanted, isLast } = wantedOf(this.audience, entries)
     if (wanted.length === 0 && !isLast) return true
-    const frame = new Frame(wanted.reduce((text, kept) => text + kept.textIn(this.audience.format), ""))
-    const hasRoom = this.#replay(
+    const frame = new Frame(wanted.reduce((text, kept) => text + kept.textForReplay(this.format), ""))
+    const hasRoom = this.onPart(
       { frame, end: wanted.at(-1)?.entry.position ?? this.#shown, count: wanted.length },
       source,
     )
@@ -171,12 +171,12 @@ export class Cursor implements Listener, SinkOwner, Beating, Receiver, PartRecei
     return this.audience.format
   }
 
-  onPart(part: Part): boolean {
-    this.#started("exact")
-    return this.#replay(part, "log")
+  get key(): string {
+    return this.audience.key
   }
 
-  #replay({ frame, end, count }: Part, source: "window" | "log"): boolean {
+  onPart({ frame, end, count }: Part, source: "window" | "log"): boolean {
+    this.#started("exact")
     this.#shown = end
     this.#sentEntries += count
     this.#context.observe?.({ type: "replayed", ...this.observed, entries: count, source })

@@ -1,9 +1,9 @@
 import { formatPosition, inSameEpoch, parsePosition, type Loss, type Page, type ReadQuery } from "../log/index.ts"
+import { Frame } from "../frame.ts"
 import type { Position } from "../message.ts"
 import type { ReaderContext, TailWaiter } from "./hub-context.ts"
-import type { Part } from "./batch.ts"
-import { EncodedSlice, encodedSlices } from "./encoded-slice.ts"
-import { KeptEntry, PART_CHARS, sizeOf, slices, type TextFormat } from "./kept-entry.ts"
+import { cut, type Part } from "./batch.ts"
+import { encodeEntry, KeptEntry, PART_CHARS, sizeOf, slices, type TextFormat } from "./kept-entry.ts"
 import { LossTracker, type TrackedStart } from "./loss-tracker.ts"
 import type { Reader } from "./window.ts"
 
@@ -35,11 +35,13 @@ export interface Receiver {
   onError?(error: unknown): void
 }
 
-/** A receiver that sends everything on its exact topics, so that its text can be encoded once for all that read the same. */
+/** A receiver that sends everything that it selects, so that its text can be encoded once for all that read the same. */
 export interface PartReceiver {
   readonly format: TextFormat
-  /** As `onEntries`, for entries of the log. */
-  onPart(part: Part): boolean
+  /** Equal for receivers of the same entries in the same format. */
+  readonly key: string
+  /** As `onEntries`. */
+  onPart(part: Part, source: "window" | "log"): boolean
 }
 
 /** Where a follower starts. */
@@ -132,10 +134,36 @@ export class Follower implements TailWaiter {
       const isThere = window.covers(this.#position) && !window.hasForgotten(this.#position, this.#selection)
       if (!isThere) return void this.#readLog()
       this.#losses?.hasRead()
-      const { entries, next } = window.read(this.#position, this.#selection, PART_CHARS, turns)
-      if (!this.#deliver(entries, next, "window")) return
+      const { found, next } = this.#fromWindow()
+      if (!this.#deliver(found, next, "window")) return
       if (next === window.end) return this.#goLive()
     }
+  }
+
+  /** What follows in the window, about one write. Streams that read the same a moment later share it. */
+  #fromWindow(): Found {
+    const { window, turns, sharedAnswers } = this.#context
+    const selection = this.#selection
+    const { parts } = this.#receiver
+    const key = parts && `window ${this.#position} ${parts.key}`
+    const known = key === undefined ? undefined : sharedAnswers.kept<Found>(key)
+    // more can have arrived at the end
+    if (known && (known.isLast ? known.next === window.end : known.next <= window.end)) return known
+    // with exact topics no entry is matched in vain, and reads that end early would end at different places
+    const { entries, next } = window.read(
+      this.#position,
+      selection,
+      PART_CHARS,
+      selection.hasPatterns ? turns : undefined,
+    )
+    const isLast = next === window.end
+    const end = entries.at(-1)?.entry.position
+    if (!parts || key === undefined || end === undefined) return { found: entries, next, isLast }
+    const text = entries.reduce((before, kept) => before + kept.textForReplay(parts.format), "")
+    const frame = new Frame(text).encode()
+    const found: Found = { found: { frame, end, count: entries.length }, next, isLast }
+    sharedAnswers.keep(key, found, frame.size, sharedAnswers.era)
+    return found
   }
 
   #readLater(schedule: (later: () => void) => void): void {
@@ -179,11 +207,10 @@ export class Follower implements TailWaiter {
       this.#page({ ...query, after: end, limit: this.#pageSize }, format).catch(() => {})
     }
     const entries = matching.filter(({ entry }) => entry.position <= upTo)
-    for (const slice of page.encoded ?? slices(entries, ({ entry }) => entry)) {
+    for (const some of page.parts ?? slices(entries)) {
       if (turns.isOver) await turns.next()
       if (this.#isStopped()) return
-      const next = slice instanceof EncodedSlice ? slice.end : slice.at(-1)?.entry.position
-      if (!this.#deliver(slice, next ?? end, "log")) return
+      if (!this.#deliver(some, "end" in some ? some.end : (some.at(-1)?.entry.position ?? end), "log")) return
     }
     if (end > this.#position) this.#position = end
     if (this.#position !== after) return this.catchUp(this.#position)
@@ -192,19 +219,32 @@ export class Follower implements TailWaiter {
   }
 
   /** A page of the log; with `format`, its entries that this selection wants are encoded. */
-  #page(query: ReadQuery, format?: TextFormat): Promise<ReadPage> {
+  async #page(query: ReadQuery, format?: TextFormat): Promise<ReadPage> {
     const { log, sharedAnswers } = this.#context
-    const read = async (): Promise<ReadPage> => readPageOf(await log.read(query), this.#selection, format)
-    return sharedAnswers.find(JSON.stringify([query, format]), read, charsOf)
+    const { after, topics } = query
+    const keyAt = (position: Position): string => JSON.stringify([position, topics, format])
+    const read = async (): Promise<ReadPage> => {
+      const { era } = sharedAnswers
+      const page = readPageOf(await log.read(query), this.#selection, format)
+      if (charsOf(page) === undefined) return page
+      // a stream whose sink is full continues in the middle of the page
+      for (let { parts = [] } = page; parts.length > 1;) {
+        const [first, ...rest] = parts as readonly [Part, ...Part[]]
+        sharedAnswers.keep(keyAt(first.end), { ...page, parts: rest }, (rest[0] as Part).frame.size, era)
+        parts = rest
+      }
+      return page
+    }
+    return sharedAnswers.find(keyAt(after), read, charsOf)
   }
 
   /** Delivers what matches up to `next`. False when the receiver has no room, or has stopped this follower. */
-  #deliver(slice: readonly KeptEntry[] | EncodedSlice, next: Position, source: "window" | "log"): boolean {
+  #deliver(some: readonly KeptEntry[] | Part, next: Position, source: "window" | "log"): boolean {
     this.#position = next
     const hasRoom =
-      slice instanceof EncodedSlice
-        ? this.#receiver.parts?.onPart(slice.part) !== false
-        : slice.length === 0 || this.#receiver.onEntries(slice, source)
+      "frame" in some
+        ? this.#receiver.parts?.onPart(some, source) !== false
+        : some.length === 0 || this.#receiver.onEntries(some, source)
     if (this.#isStopped()) return false
     if (!hasRoom) this.#state = "full"
     return hasRoom
@@ -293,31 +333,50 @@ export class Follower implements TailWaiter {
 /** The position before everything in the epoch of `position`. */
 export const epochStart = (position: Position): Position => formatPosition(parsePosition(position)?.epoch ?? "", 0)
 
-/** A page as streams share it: with its entries, or with those that are wanted on its topics, encoded. */
+/** What was found in the window: encoded for a receiver of parts. */
+interface Found {
+  readonly found: Part | readonly KeptEntry[]
+  /** The position up to which was searched. */
+  readonly next: Position
+  /** Whether that is the end of the window. */
+  readonly isLast: boolean
+}
+
+/** A page as streams share it: with its entries, or encoded with those that are wanted on its topics. */
 interface ReadPage extends Omit<Page, "entries"> {
   readonly kept: readonly KeptEntry[]
-  readonly encoded?: readonly EncodedSlice[]
+  readonly parts?: readonly Part[]
   /** Position of the last of the encoded entries. */
   readonly last: Position
   readonly count: number
   readonly chars: number
 }
 
+/**
+ * Encodes a page at once: it is kept for streams that read it shortly after, and thousands of small objects that outlive a collection cost
+ * more than reading them.
+ */
 function readPageOf({ entries, ...page }: Page, selection: Reader, format?: TextFormat): ReadPage {
   const count = entries.length
   const chars = entries.reduce((sum, entry) => sum + sizeOf(entry), 0)
   if (!format) return { ...page, kept: entries.map((entry) => new KeptEntry(entry)), last: "", count, chars }
-  const encoded = encodedSlices(
-    entries.filter((entry) => selection.wants(entry)),
-    format,
-  )
-  return { ...page, kept: [], encoded, last: encoded.at(-1)?.end ?? "", count, chars }
+  const wanted = entries.filter((entry) => selection.wants(entry))
+  const parts = [
+    ...cut(
+      wanted,
+      (entry) => encodeEntry(entry, format),
+      ({ position }) => position,
+    ),
+  ]
+  for (const { frame } of parts) frame.encode()
+  return { ...page, kept: [], parts, last: parts.at(-1)?.end ?? "", count, chars }
 }
 
 /** Another stream can read a page a moment later, but not that its position is unknown, or that nothing follows: that changes. */
-function charsOf({ count, chars, lost }: ReadPage): number | undefined {
+function charsOf({ count, chars, lost, parts }: ReadPage): number | undefined {
   const isLasting = count > 0 && (!lost || lost.reason === "trimmed")
-  return isLasting ? chars : undefined
+  // the other parts count where they begin
+  return isLasting ? (parts?.[0]?.frame.size ?? chars) : undefined
 }
 
 /** As many entries as make a few slices: entries can be large, and many followers can read at once. */

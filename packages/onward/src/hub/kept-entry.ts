@@ -1,5 +1,5 @@
 import { idOf, type Entry } from "../message.ts"
-import { encode } from "../protocol/index.ts"
+import { encodeBlock } from "../protocol/index.ts"
 import { outerName, type UnfiledEntry } from "./filing.ts"
 
 /**
@@ -8,8 +8,8 @@ import { outerName, type UnfiledEntry } from "./filing.ts"
  */
 export function encodeEntry(entry: UnfiledEntry, format: TextFormat): string {
   const topic = format === "topic" ? shownTopic(entry) : undefined
-  const text = encode({ event: entry.event, topic, retry: entry.retry, id: idOf(entry), data: entry.data })
-  return entry.repeatsId ? text + encode({ id: entry.position }) : text
+  const text = encodeBlock({ event: entry.event, topic, retry: entry.retry, id: idOf(entry), data: entry.data })
+  return entry.repeatsId ? text + encodeBlock({ id: entry.position }) : text
 }
 
 /** An entry with alternate topics does not name them: its client may know only one. */
@@ -44,6 +44,11 @@ export class KeptEntry {
     return format === "plain" ? (this.#text ??= this.#encode(format)) : (this.#topicText ??= this.#encode(format))
   }
 
+  /** As `textIn`, but a text that is not there yet is not kept: a replay is encoded once for all streams that read the same. */
+  textForReplay(format: TextFormat): string {
+    return (format === "plain" ? this.#text : this.#topicText) ?? encodeEntry(this.entry, format)
+  }
+
   #encode(format: TextFormat): string {
     const text = encodeEntry(this.entry, format)
     if (this.#count) this.#count.chars += text.length
@@ -76,14 +81,14 @@ export const PART_CHARS = 65_536
 /** About how many characters the text of an entry has; it need not be encoded for that. */
 export const sizeOf = ({ data }: Entry): number => data.length + FRAMING_CHARS
 
-/** Cuts items into slices of about {@link PART_CHARS} of text, at least one item each. */
-export function* slices<Item>(items: readonly Item[], entryOf: (item: Item) => Entry): Generator<readonly Item[]> {
+/** Cuts entries into slices of about {@link PART_CHARS} of text, at least one entry each. */
+export function* slices(entries: readonly KeptEntry[]): Generator<readonly KeptEntry[]> {
   let from = 0
   let size = 0
-  for (let i = 0; i < items.length; i++) {
-    size += sizeOf(entryOf(items[i] as Item))
-    if (size < PART_CHARS && i < items.length - 1) continue
-    yield items.slice(from, i + 1)
+  for (const [i, { entry }] of entries.entries()) {
+    size += sizeOf(entry)
+    if (size < PART_CHARS && i < entries.length - 1) continue
+    yield entries.slice(from, i + 1)
     from = i + 1
     size = 0
   }

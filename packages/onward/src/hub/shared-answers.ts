@@ -2,18 +2,20 @@ import type { Clock } from "../clock.ts"
 
 /** How long an answer is kept, in ms: as long as it takes clients to reconnect that lost their connections together. */
 const KEPT_MS = 1_000
-/** How many characters all kept answers can have together. One with more than a quarter of them is not kept. */
+/** How many characters or bytes all kept answers can have together. One with more than a quarter of them is not kept. */
 const MAX_CHARS = 4_194_304
+/** What a small answer takes besides its characters and those of its key, about. */
+const OVERHEAD = 512
 
 interface Question {
-  /** Undefined when it is dropped. */
-  answer: Promise<unknown> | undefined
+  /** A promise, if it was asked. Undefined when it is dropped. */
+  answer: unknown
   /** Undefined until the answer is there. */
   chars?: number
 }
 
 /**
- * Asks the log once for streams that ask the same at the same time, or one shortly after the other. When thousands of clients reconnect
+ * Asks the log once, and encodes once, for streams that ask the same at the same time, or one shortly after the other. When thousands of clients reconnect
  * together, most of them have received the same last event, and so read the same pages.
  */
 export class SharedAnswers {
@@ -32,7 +34,7 @@ export class SharedAnswers {
    * @param charsOf how many characters an answer has; undefined for one that is no answer for another stream
    */
   async find<T>(key: string, ask: () => Promise<T>, charsOf: (answer: T) => number | undefined): Promise<T> {
-    const known = this.#questions.get(key) as { readonly answer: Promise<T> } | undefined
+    const known = this.#questions.get(key) as { readonly answer: T | Promise<T> } | undefined
     if (known) {
       const answer = await known.answer
       return charsOf(answer) === undefined ? ask() : answer
@@ -44,7 +46,7 @@ export class SharedAnswers {
       const answer = (await question.answer) as T
       const chars = charsOf(answer)
       if (chars === undefined || chars > MAX_CHARS / 4) questions.delete(key)
-      else if (questions === this.#questions) this.#keep(question, chars)
+      else if (questions === this.#questions) this.#count(question, chars)
       return answer
     } catch (error) {
       questions.delete(key)
@@ -52,15 +54,36 @@ export class SharedAnswers {
     }
   }
 
-  #keep(question: Question, chars: number): void {
+  /** Changes when answers are forgotten: what was found out before may be kept no longer. */
+  get era(): object {
+    return this.#questions
+  }
+
+  /** An answer that was given to `keep`. */
+  kept<T>(key: string): T | undefined {
+    return this.#questions.get(key)?.answer as T | undefined
+  }
+
+  /**
+   * Keeps an answer that was found otherwise.
+   * @param era that in which it was found out
+   */
+  keep(key: string, answer: unknown, chars: number, era: object): void {
+    const known = this.#questions.get(key)
+    const isAsked = known !== undefined && known.chars === undefined
+    if (era !== this.#questions || isAsked || chars > MAX_CHARS / 4) return
+    if (known) this.#drop(key, known)
+    const question = { answer }
+    this.#questions.set(key, question)
+    this.#count(question, chars + key.length + OVERHEAD)
+  }
+
+  #count(question: Question, chars: number): void {
     question.chars = chars
     this.#chars += chars
     for (const [key, question] of this.#questions) {
-      const { chars: each } = question
       if (this.#chars <= MAX_CHARS) break
-      if (each === undefined) continue
-      this.#drop(key, question)
-      this.#chars -= each
+      if (question.chars !== undefined) this.#drop(key, question)
     }
     this.#cancel ??= this.#clock.after(KEPT_MS, () => this.forget())
   }
@@ -77,6 +100,7 @@ export class SharedAnswers {
   /** Without the reference, the answer is young garbage: a map that has grown keeps its earlier tables alive until the next full collection. */
   #drop(key: string, question: Question): void {
     this.#questions.delete(key)
+    this.#chars -= question.chars ?? 0
     question.answer = undefined
   }
 }

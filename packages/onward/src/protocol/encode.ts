@@ -48,6 +48,11 @@ let goodName = ""
  */
 export function encode(message: WireMessage): string {
   for (const name in message) if (!FIELDS.includes(name)) throw unknownField(name, FIELDS)
+  return encodeBlock(message)
+}
+
+/** As `encode`, without a check for unknown fields. */
+export function encodeBlock(message: WireMessage): string {
   const { event, topic, id, retry, data, comment } = message
   let head = ""
   if (comment !== undefined) head = encodeComment(comment)

@@ -14,6 +14,16 @@ for (const text of texts) {
   })
 }
 
+for (const text of ["data: \ufeffshort\n\n", `data: \ufeff${"é".repeat(70_000)}\n\n`]) {
+  test(`a frame of ${text.length} characters has the same text and bytes, whichever was made first`, () => {
+    const frame = new Frame(text).encode()
+    assert.equal(frame.text, text)
+    assert.deepEqual(Buffer.from(frame.bytes), Buffer.from(text))
+    assert.equal(frame.size, Buffer.byteLength(text))
+    assert.deepEqual([...frame.chunk.subarray(-2)], [13, 10])
+  })
+}
+
 test("a frame is encoded once, for all its readers", () => {
   const frame = new Frame("data: shared\n\n")
   assert.equal(frame.bytes, frame.bytes)

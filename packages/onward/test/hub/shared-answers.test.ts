@@ -4,6 +4,7 @@ import { LookBacks } from "../../src/hub/look-backs.ts"
 import { SharedAnswers } from "../../src/hub/shared-answers.ts"
 import { memoryLog, type Log } from "../../src/log/index.ts"
 import { createClock } from "../../src/testing/index.ts"
+import { Recorder } from "./recorder.ts"
 import { at, stage, type Stage } from "./stage.ts"
 
 const CLIENTS = 200
@@ -220,4 +221,55 @@ test("two searches run at once, the others in order, and equal ones that wait ar
   const last = find("x")
   running[5]?.end("X")
   assert.equal(await last, "X")
+})
+
+test("a stream whose client is slow continues in the middle of a page without another read of it", async () => {
+  const s = await behind()
+  const texts = Array.from({ length: 8 }, (_, i) => String(i).padEnd(40_000))
+  await s.publish("a", ...texts)
+  const before = s.asked()
+  const fast = await s.connect({ topics: ["a"] }, { after: at(100) })
+  const reads = s.asked() - before
+  assert.deepEqual(fast.data, texts)
+  const slow = new Recorder()
+  slow.room = 1
+  s.hub
+    .subscribe({ topics: ["a"] })
+    .open({ after: at(100) })
+    .start(slow)
+  await s.clock.settle()
+  assert.ok(slow.data.length > 0 && slow.data.length < texts.length)
+  while (slow.data.length < texts.length) {
+    slow.drain(1)
+    await s.clock.settle()
+  }
+  assert.deepEqual([slow.data, slow.gaps, s.asked() - before], [texts, [], reads])
+})
+
+test("clients that resume together from the window are sent the same bytes, without what was removed on request meanwhile", async () => {
+  const s = await stage({ log: memoryLog({ clock: createClock(), epoch: "life0000" }) })
+  await s.publish("a", "1", "2", "3")
+  const connect = async (): Promise<Recorder> => {
+    const recorder = new Recorder()
+    s.hub
+      .subscribe({ topics: ["a"], follow: false })
+      .open({ after: at(1) })
+      .start(recorder)
+    await s.clock.settle()
+    return recorder
+  }
+  const [one, two] = [await connect(), await connect()]
+  assert.deepEqual(
+    [one.data, two.data],
+    [
+      ["2", "3"],
+      ["2", "3"],
+    ],
+  )
+  assert.equal(one.frames[0], two.frames[0])
+  await s.publish("a", "4")
+  assert.deepEqual((await connect()).data, ["2", "3", "4"], "what has arrived since then too")
+  await s.hub.forget("a", { upTo: at(2) })
+  const later = await connect()
+  assert.deepEqual([later.data, later.gaps.length], [["3", "4"], 1])
 })

@@ -1,4 +1,4 @@
-import type { Entry, Position } from "../../message.ts"
+import type { Entry, NewEntry, Position } from "../../message.ts"
 import type { Bounds, Landmark, Page, ReadQuery } from "../log.ts"
 import { lossOf, readFrom } from "../driver/loss.ts"
 import { idScopeOf, type IdScope } from "../driver/id-index.ts"
@@ -119,14 +119,12 @@ function pageOf({ epoch, last, limit }: Head, rows: readonly Row[]): Page {
 
 function entryOf(epoch: string, row: Row): Entry {
   const [sequence, topic, time, , event, id, key, retry, data] = row as readonly (string | null)[]
-  return {
-    topic: topic ?? "",
-    data: fromText(data ?? ""),
-    ...(event != null && { event: fromText(event) }),
-    ...(id != null && { id: fromText(id) }),
-    ...(key != null && { idempotencyKey: fromText(key) }),
-    ...(retry != null && { retry: Number(retry) }),
-    position: formatPosition(epoch, Number(sequence)),
-    time: Number(time),
-  }
+  const position = formatPosition(epoch, Number(sequence))
+  const entry: NewEntry = { topic: topic ?? "", data: fromText(data ?? ""), position, time: Number(time) }
+  // most entries have none of these
+  if (event != null) entry.event = fromText(event)
+  if (id != null) entry.id = fromText(id)
+  if (key != null) entry.idempotencyKey = fromText(key)
+  if (retry != null) entry.retry = Number(retry)
+  return entry
 }

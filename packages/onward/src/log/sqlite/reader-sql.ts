@@ -1,5 +1,5 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite"
-import type { Entry, Position } from "../../message.ts"
+import type { Entry, NewEntry, Position } from "../../message.ts"
 import { SEGMENT } from "./schema.ts"
 
 const sql = (text: (column: string) => string) => ({
@@ -10,15 +10,15 @@ const sql = (text: (column: string) => string) => ({
   log: "SELECT epoch, last, trimmed, floor FROM log",
   oldest: "SELECT sequence FROM entries ORDER BY sequence LIMIT 1",
   page: `
-    SELECT ${columns(text)}
+    SELECT ${columns(text)}, topics.name
     FROM entries CROSS JOIN topics ON topics.id = entries.topic
     WHERE sequence > ? ORDER BY sequence LIMIT ?`,
   chosen: `
-    SELECT ${columns(text)}
+    SELECT ${columns(text)}, topics.name
     FROM json_each(?) CROSS JOIN entries ON sequence = value CROSS JOIN topics ON topics.id = entries.topic`,
   /** Of one segment and one topic. */
   pageOf: `
-    SELECT ${columns(text, "?")} FROM entries
+    SELECT ${columns(text)} FROM entries
     WHERE ${SEGMENT} = ? AND entries.topic = ? AND sequence > ? ORDER BY sequence LIMIT ?`,
   /** Of one segment and some topics. */
   oldestOf: `
@@ -38,8 +38,8 @@ const sql = (text: (column: string) => string) => ({
     WHERE entries.id = ? LIMIT ?`,
 })
 
-const columns = (text: (column: string) => string, topic = "topics.name"): string => `
-  entries.sequence, ${topic} AS topic, entries.time, entries.size, entries.retry,
+const columns = (text: (column: string) => string): string => `
+  entries.sequence, entries.time, entries.size, entries.retry,
   ${["event", "id", "key", "data"].map((column) => `${text(`entries.${column}`)} AS ${column}`).join(", ")}`
 
 export type ReaderSql = Readonly<Record<keyof ReturnType<typeof sql>, StatementSync>>
@@ -57,7 +57,6 @@ type Text = string | Uint8Array
 /** The columns of `page`, `pageOf` and `chosen`. */
 export type Row = readonly [
   sequence: number,
-  topic: string,
   time: number,
   size: number,
   retry: number | null,
@@ -65,6 +64,8 @@ export type Row = readonly [
   id: Text | null,
   key: Text | null,
   data: Text,
+  /** Not of `pageOf`: its caller knows it. */
+  topic?: string,
 ]
 
 export function prepareReaderSql(database: DatabaseSync): ReaderSql {
@@ -84,8 +85,9 @@ export function rowsOf(statement: StatementSync): (...parameters: SQLInputValue[
   return (...parameters) => (statement as StatementSync).all(...parameters).map(Object.values) as unknown as Row[]
 }
 
-export function entryOf([, topic, time, , retry, event, id, key, data]: Row, position: Position): Entry {
-  const entry: Writable<Entry> = { topic, data: textOf(data), position, time }
+export function entryOf(row: Row, position: Position, onlyTopic: string): Entry {
+  const [, time, , retry, event, id, key, data, topic = onlyTopic] = row
+  const entry: NewEntry = { topic, data: textOf(data), position, time }
   // most entries have none of these, and spreading them would take longer than reading the row
   if (event !== null) entry.event = textOf(event)
   if (id !== null) entry.id = textOf(id)
@@ -93,7 +95,5 @@ export function entryOf([, topic, time, , retry, event, id, key, data]: Row, pos
   if (retry !== null) entry.retry = retry
   return entry
 }
-
-type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
 
 const textOf = (text: Text): string => (typeof text === "string" ? text : Buffer.from(text).toString())

@@ -22,7 +22,7 @@ const FIRST_STEP = 16
 
 /** As many rows as make a page, if they are as large as these. */
 const nextStep = (rows: readonly Row[]): number =>
-  Math.max(1, Math.floor((PAGE_BYTES * rows.length) / rows.reduce((sum, [, , , size]) => sum + size, 1)))
+  Math.max(1, Math.floor((PAGE_BYTES * rows.length) / rows.reduce((sum, [, , size]) => sum + size, 1)))
 
 export type LastEntries = Extract<Landmark, { last: unknown }>
 
@@ -34,7 +34,10 @@ export interface LookBack {
 
 /** Rows that are read as they are needed. The search is complete up to and including `upTo`, which is known after the last of them. */
 interface Found {
-  rows: Iterable<Row>
+  /** In steps. */
+  rows: Iterable<readonly Row[]>
+  /** The topic of all of them, if they are read by topic. */
+  topic?: string | undefined
   upTo: number
 }
 
@@ -119,9 +122,13 @@ export class Reader {
       : { rows: this.#steps(from, limit), upTo: log.last }
     const entries: Entry[] = []
     let bytes = 0
-    for (const row of found.rows) {
-      entries.push(entryOf(row, this.#position(row[0])))
-      bytes += row[3]
+    const { topic = "" } = found
+    for (const rows of found.rows) {
+      for (const row of rows) {
+        if (bytes >= PAGE_BYTES) break
+        entries.push(entryOf(row, this.#position(row[0]), topic))
+        bytes += row[2]
+      }
       if (bytes >= PAGE_BYTES) break
     }
     const newest = entries.at(-1)
@@ -130,11 +137,11 @@ export class Reader {
   }
 
   /** At most `limit` rows after a sequence number, in steps: all rows of a step are in memory, and each can have a megabyte. */
-  *#steps(from: number, limit: number): Generator<Row> {
+  *#steps(from: number, limit: number): Generator<readonly Row[]> {
     let after = from
     for (let left = limit, step = FIRST_STEP; left > 0;) {
       const rows = this.#pageRows(after, Math.min(step, left))
-      yield* rows
+      yield rows
       const last = rows.at(-1)
       if (!last || rows.length < step) return
       after = last[0]
@@ -143,14 +150,14 @@ export class Reader {
     }
   }
 
-  *#stepsOf(sequences: readonly number[]): Generator<Row> {
+  *#stepsOf(sequences: readonly number[]): Generator<readonly Row[]> {
     const [first, last] = [sequences[0], sequences.at(-1)]
     if (first === undefined || last === undefined) return
     // adjacent rows need no search for each
     if (last - first + 1 === sequences.length) return yield* this.#steps(first - 1, sequences.length)
     for (let at = 0, step = FIRST_STEP; at < sequences.length;) {
       const rows = this.#chosenRows(JSON.stringify(sequences.slice(at, at + step)))
-      yield* rows
+      yield rows
       at += step
       step = nextStep(rows)
     }
@@ -162,21 +169,23 @@ export class Reader {
     const found: Found = { rows: [], upTo: log.last }
     const [id, ...others] = ids
     if (id === undefined) return found
-    if (others.length === 0) found.rows = this.#stepsOfTopic(from, log, id, names[0] as string, limit, found)
-    else found.rows = this.#stepsOf(this.#sequencesOf(from, log, ids, limit, found))
+    if (others.length === 0) {
+      found.topic = names[0]
+      found.rows = this.#stepsOfTopic(from, log, id, limit, found)
+    } else found.rows = this.#stepsOf(this.#sequencesOf(from, log, ids, limit, found))
     return found
   }
 
   /** One topic needs no search for sequence numbers before that for rows. */
-  *#stepsOfTopic(from: number, log: LogState, id: number, name: string, limit: number, found: Found): Generator<Row> {
+  *#stepsOfTopic(from: number, log: LogState, id: number, limit: number, found: Found): Generator<readonly Row[]> {
     const end = segmentOf(log.last)
     let after = from
     let segment = segmentOf(Math.max(from, this.#first(log)) + 1)
     for (let left = limit, step = FIRST_STEP, seeks = 0; left > 0 && segment <= end; seeks++) {
       if (seeks >= PAGE_SEEKS) return void (found.upTo = endOfSegment(segment - 1))
       const count = Math.min(step, left)
-      const rows = this.#topicRows(name, segment, id, after, count)
-      yield* rows
+      const rows = this.#topicRows(segment, id, after, count)
+      yield rows
       left -= rows.length
       if (rows.length < count) segment++
       const last = rows.at(-1)
