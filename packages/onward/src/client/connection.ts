@@ -127,20 +127,20 @@ export function createConnection(
   let byteAt: number
   let eventAt: number
   /** How far the time of day is ahead of the monotonic clock, and by how much that grew since the last byte, in ms. */
-  let ahead = clock.now() - clock.monotonic()
-  let asleep = 0
-  let openedAt = Infinity
-  let hasEvent = false
+  let ahead: number
+  let asleep: number
+  let openedAt: number
+  let hasEvent: boolean
   /** The heartbeat interval that the server announces, in ms. */
   let heartbeat = Infinity
   let failures = 0
-  let retryAfter = 0
+  let retryAfter: number
   let isOver = false
   let isRefreshing = false
   /** A proxy refuses to stream, so the client uses long polling. */
   let isPolling = false
-  let isRefused = false
-  let skipsDelay = false
+  let isRefused: boolean
+  let skipsDelay: boolean
   let endDelay: (() => void) | undefined
   let stopChecking: (() => void) | undefined
 

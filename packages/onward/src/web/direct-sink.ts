@@ -19,12 +19,9 @@ const encoder = new TextEncoder()
 const HIGH_WATER_BYTES = 65_536
 
 /** Whether this is Bun, in a version whose direct streams tell that a client does not read: Bun 1.3 buffers without a limit. */
-export const hasDirectStreams: boolean = isAtLeast14((globalThis as { Bun?: { version?: string } }).Bun?.version)
-
-function isAtLeast14(version = ""): boolean {
-  const [major = 0, minor = 0] = version.split(".").map(Number)
-  return major > 1 || (major === 1 && minor >= 4)
-}
+export const hasDirectStreams: boolean = /^(1\.([4-9]|\d\d)|[2-9]|\d\d)/.test(
+  `${(globalThis as { Bun?: { version: string } }).Bun?.version}`,
+)
 
 /**
  * Writes to a response of Bun's server without a queue in between, which takes half the memory of a `ReadableStream` with a queue
@@ -35,14 +32,13 @@ export class DirectSink implements Sink {
   readonly readable: ReadableStream<Uint8Array>
   readonly #signal: AbortSignal
   #controller: DirectController | undefined
-  #isServed = false
   /** What was written before there was a controller. */
   #early: Uint8Array[] = []
   /** Bytes that Bun's server has not taken. */
   #held = 0
   #isFull = false
   #isOver = false
-  /** Settles the promise of `pull`, which ends the response of Bun's server. */
+  /** For Bun's server only: settles the promise of `pull`, which ends the response. */
   #settle: ((result?: Promise<never>) => void) | undefined
   #failure: { readonly reason: unknown } | undefined
 
@@ -75,10 +71,10 @@ export class DirectSink implements Sink {
   /** Bun's server calls it once, and ends the response when its promise is settled. A program that reads the body calls it for each read. */
   #pull(controller: DirectController): Promise<void> | undefined {
     this.#controller = controller
-    this.#isServed = controller.sinkId !== undefined
+    const isServed = controller.sinkId !== undefined
     // the server cancels the body when the client disconnects
-    if (this.#isServed) this.#signal.removeEventListener("abort", this.#aborted)
-    const ended = this.#isServed ? new Promise<void>((resolve) => (this.#settle = resolve)) : undefined
+    if (isServed) this.#signal.removeEventListener("abort", this.#aborted)
+    const ended = isServed ? new Promise<void>((resolve) => (this.#settle = resolve)) : undefined
     this.#held = 0
     const early = this.#early
     this.#early = []
@@ -98,7 +94,7 @@ export class DirectSink implements Sink {
 
   #send(controller: DirectController, bytes: Uint8Array): boolean {
     const written = controller.write(bytes)
-    if (!this.#isServed) {
+    if (!this.#settle) {
       controller.flush()
       return this.#hold(bytes)
     }
@@ -122,7 +118,6 @@ export class DirectSink implements Sink {
   }
 
   readonly #aborted = (): void => {
-    if (this.#isOver) return
     // a runtime that also cancels the body does so in this turn, and would log the error
     this.#failure = { reason: this.#signal.reason }
     queueMicrotask(() => this.#end())
@@ -131,12 +126,11 @@ export class DirectSink implements Sink {
 
   #end(): void {
     const failure = this.#failure
-    if (failure && this.#isServed) this.#settle?.(Promise.reject(failure.reason))
-    else if (failure) this.#controller?.error?.(failure.reason)
-    else {
+    if (!failure) {
       this.#controller?.end()
       this.#settle?.()
-    }
+    } else if (this.#settle) this.#settle(Promise.reject(failure.reason))
+    else this.#controller?.error?.(failure.reason)
   }
 
   #left(): void {

@@ -58,7 +58,7 @@ export function checkRequest(what: string, request: unknown): asserts request is
 
 function respond(signal: AbortSignal, request: Request, { status, headers, body, start }: StreamAnswer): Response {
   const init = { status, headers: { ...headers } }
-  if (!start) return new Response(request.method === "HEAD" ? null : (body ?? null), init)
+  if (!start) return new Response(request.method === "HEAD" ? null : body, init)
   const sink = hasDirectStreams ? new DirectSink(signal) : new StreamSink(signal, request)
   const response = new Response(sink.readable, init)
   start(sink)
@@ -113,7 +113,6 @@ class StreamSink implements Sink {
   }
 
   readonly #aborted = (): void => {
-    if (this.#isOver) return
     // a runtime that also cancels the body does so in this turn, and would log the error
     queueMicrotask(() => this.#controller.error(this.#signal.reason))
     this.#left()

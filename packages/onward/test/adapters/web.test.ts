@@ -5,12 +5,16 @@ import { test } from "node:test"
 import { promisify } from "node:util"
 import { createHub } from "onward"
 import { sse, type Source } from "onward/web"
+import { Frame } from "../../src/frame.ts"
+import { DirectSink } from "../../src/web/direct-sink.ts"
 import { eventually } from "./exchange.ts"
 
 const ask = (init?: RequestInit): Request =>
   new Request("http://localhost/", { signal: new AbortController().signal, ...init })
 
-const listeners = (request: Request): number => getEventListeners(request.signal, "abort").length
+const listenersOf = (signal: AbortSignal): number => getEventListeners(signal, "abort").length
+
+const listeners = (request: Request): number => listenersOf(request.signal)
 
 test("a request's signal is released when its stream ends, in any way", async (t) => {
   const hub = createHub()
@@ -137,4 +141,194 @@ test("a stream is told that its client disconnected, also when nothing else refe
   const flags = ["--expose-gc", "--conditions=onward-source"]
   const { stdout } = await promisify(execFile)(process.execPath, [...flags, program])
   assert.equal(stdout, "1 before, 0 after\n")
+})
+
+test("a response to HEAD has no body, also when the request is refused", async () => {
+  const response = await sse(ask({ method: "HEAD", headers: { accept: "text/html" } }), () => null)
+  assert.equal(response.status, 406)
+  assert.equal(response.body, null)
+  assert.notEqual(await (await sse(ask({ headers: { accept: "text/html" } }), () => null)).text(), "")
+})
+
+test("without a signal or with other headers, a request is refused as no Request", () => {
+  const message = /takes a Request, not an object\. Pass it first\./
+  for (const request of [{ headers: new Headers() }, { headers: {}, signal: new AbortController().signal }])
+    assert.throws(() => sse(request as Request, () => null), { name: "TypeError", message })
+})
+
+const KIB_64 = 65_536
+
+/** What a direct stream of Bun does with a sink. */
+interface DirectSource {
+  pull(controller: object): Promise<void> | undefined
+  cancel(): void
+}
+
+/** A sink, what Bun would call of it, and what it calls. */
+function direct() {
+  const original = globalThis.ReadableStream
+  const client = new AbortController()
+  const sources: DirectSource[] = []
+  class DirectStream {
+    constructor(source: DirectSource) {
+      sources.push(source)
+    }
+  }
+  Object.assign(globalThis, { ReadableStream: DirectStream })
+  const sink = new DirectSink(client.signal)
+  Object.assign(globalThis, { ReadableStream: original })
+  const calls: string[] = []
+  const failures: unknown[] = []
+  sink.owner = { onDrain: () => calls.push("drain"), onClose: () => calls.push("close") }
+  /** What the next writes of Bun's server return; otherwise the number of bytes. */
+  const results: Promise<unknown>[] = []
+  const controller = {
+    write(bytes: Uint8Array) {
+      calls.push(bytes.length > 10 ? `write ${bytes.length}` : `write ${Buffer.from(bytes).toString()}`)
+      return results.shift() ?? bytes.length
+    },
+    flush: () => calls.push("flush"),
+    end: () => calls.push("end"),
+  }
+  const program = { ...controller, error: (reason: unknown) => failures.push(reason) }
+  return {
+    sink,
+    client,
+    calls,
+    failures,
+    results,
+    /** As Bun's server does it, once. */
+    serve: () => sources[0]?.pull({ ...controller, sinkId: 0 }),
+    /** As a program that reads the body does it, for each read. */
+    read: () => sources[0]?.pull(program),
+    cancel: () => sources[0]?.cancel(),
+  }
+}
+
+test("Bun 1.4: its server gets what was written before and after it began, and the end", async () => {
+  const { sink, client, calls, serve } = direct()
+  assert.equal(sink.write(new Frame("a")), true)
+  assert.equal(sink.writeText("é"), true)
+  const ended = serve()
+  assert.deepEqual(calls, ["write a", "write é"])
+  assert.equal(listenersOf(client.signal), 0, "the server cancels the body")
+  // however much: the server tells when it is full
+  assert.equal(sink.write(new Frame("x".repeat(KIB_64))), true)
+  assert.equal(sink.writeText("b"), true)
+  assert.deepEqual(calls.splice(0), ["write a", "write é", `write ${KIB_64}`, "write b"])
+  sink.close()
+  sink.close()
+  assert.equal(sink.writeText("late"), true)
+  await ended
+  assert.deepEqual(calls, ["end", "close"])
+})
+
+test("Bun 1.4: a server that takes no more makes the sink full until it has room", async () => {
+  const { sink, calls, results, serve } = direct()
+  const early = Promise.withResolvers<void>()
+  const late = Promise.withResolvers<void>()
+  sink.writeText("a")
+  results.push(early.promise)
+  void serve()
+  await Promise.resolve()
+  assert.deepEqual(calls.splice(0), ["write a"])
+  early.resolve()
+  await early.promise
+  assert.deepEqual(calls.splice(0), ["drain"])
+  results.push(late.promise)
+  assert.equal(sink.writeText("b"), false)
+  late.resolve()
+  await late.promise
+  assert.deepEqual(calls.splice(0), ["write b", "drain"])
+  results.push(Promise.reject(new Error("the client has left")))
+  assert.equal(sink.writeText("c"), false)
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual(calls, ["write c"])
+})
+
+test("Bun 1.4: before the response begins, a sink is full at 64 KiB", () => {
+  for (const size of [KIB_64 - 1, KIB_64]) {
+    const { sink, calls, serve } = direct()
+    assert.equal(sink.writeText("x".repeat(size)), size < KIB_64)
+    void serve()
+    assert.deepEqual(calls, [`write ${size}`, ...(size < KIB_64 ? [] : ["drain"])])
+  }
+})
+
+test("Bun 1.4: a program that reads the body gets each write at once, and 64 KiB for each read", () => {
+  const { sink, client, calls, read } = direct()
+  sink.writeText("early")
+  assert.equal(read(), undefined)
+  assert.deepEqual(calls.splice(0), ["write early", "flush"])
+  assert.equal(read(), undefined)
+  assert.equal(listenersOf(client.signal), 1)
+  assert.equal(sink.writeText("a"), true)
+  assert.equal(sink.writeText("x".repeat(KIB_64 - 1)), false)
+  assert.deepEqual(calls.splice(0), ["write a", "flush", `write ${KIB_64 - 1}`, "flush"])
+  void read()
+  void read()
+  assert.deepEqual(calls.splice(0), ["drain"])
+  assert.equal(sink.writeText("x".repeat(KIB_64 - 1)), true)
+  void read()
+  assert.deepEqual(calls.splice(0), [`write ${KIB_64 - 1}`, "flush"], "it was not full")
+  sink.close()
+  assert.deepEqual(calls, ["end", "close"])
+  assert.equal(listenersOf(client.signal), 0)
+})
+
+test("Bun 1.4: a stream that ended before its response began is complete", async () => {
+  const { sink, calls, serve } = direct()
+  sink.writeText("x".repeat(KIB_64))
+  sink.close()
+  await serve()
+  assert.deepEqual(calls, ["close", `write ${KIB_64}`, "end"])
+})
+
+for (const isBegun of [true, false]) {
+  test(`Bun 1.4: a stream that is dropped ${isBegun ? "after" : "before"} its response began fails it`, async () => {
+    const { sink, calls, serve } = direct()
+    const ended = isBegun ? serve() : undefined
+    sink.writeText("a")
+    sink.close({ abort: true })
+    await assert.rejects(async () => ended ?? serve(), { name: "AbortError", message: "The client did not read." })
+    assert.deepEqual(calls, isBegun ? ["write a", "close"] : ["close"])
+  })
+}
+
+test("Bun 1.4: a client that disconnects closes the sink once", async () => {
+  const reason = new Error("the client left")
+  const { sink, client, calls, failures, read, cancel } = direct()
+  void read()
+  client.abort(reason)
+  assert.deepEqual([calls, failures], [["close"], []], "a runtime that also cancels the body would log the error")
+  cancel()
+  await Promise.resolve()
+  sink.close()
+  assert.deepEqual([calls, failures], [["close"], [reason]])
+  const served = direct()
+  void served.serve()
+  served.cancel()
+  assert.equal(served.sink.writeText("late"), true)
+  assert.deepEqual(served.calls, ["close"])
+  const early = direct()
+  early.client.abort(reason)
+  await Promise.resolve()
+  await assert.rejects(async () => early.serve(), reason)
+})
+
+test("direct streams are used from Bun 1.4 on", async () => {
+  for (const [version, isUsed] of [
+    ["0.9.0", false],
+    ["1.3.11", false],
+    ["1.4.0", true],
+    ["1.10.0", true],
+    ["2.0.0", true],
+    ["10.0.0", true],
+  ] as const) {
+    Object.assign(globalThis, { Bun: { version } })
+    const path = `../../src/web/direct-sink.ts?${version}`
+    const { hasDirectStreams } = (await import(path)) as { hasDirectStreams: boolean }
+    Reflect.deleteProperty(globalThis, "Bun")
+    assert.equal(hasDirectStreams, isUsed, version)
+  }
 })
