@@ -169,10 +169,8 @@ function direct() {
   const original = globalThis.ReadableStream
   const client = new AbortController()
   const sources: DirectSource[] = []
-  class DirectStream {
-    constructor(source: DirectSource) {
-      sources.push(source)
-    }
+  function DirectStream(source: DirectSource): void {
+    sources.push(source)
   }
   Object.assign(globalThis, { ReadableStream: DirectStream })
   const sink = new DirectSink(client.signal)
