@@ -60,16 +60,17 @@ class IncomingRequest implements StreamRequest {
   readonly #res: NodeResponse
 
   constructor(req: NodeRequest, res: NodeResponse) {
-    this.method = req.method ?? "GET"
-    this.url = req.url ?? ""
+    // a request to a server has both
+    this.method = req.method as string
+    this.url = req.url as string
     this.hasLeft = hasLeft(res)
     this.#req = req
     this.#res = res
   }
 
   header(name: string): string | undefined {
-    const value = this.#req.headers[name]
-    return Array.isArray(value) ? value.join(", ") : value
+    // only `set-cookie`, which no request has, is a list
+    return this.#req.headers[name] as string | undefined
   }
 
   negotiate(headers: Readonly<Record<string, string>>, preferred: ContentCoding): ReturnType<typeof negotiate> {
@@ -208,14 +209,14 @@ class SocketSink implements Sink {
   }
 
   write(piece: Piece & { readonly text?: string }): boolean {
-    if (this.#first !== undefined && this.#sendsWithHead(piece.text)) return true
+    if (this.#first !== undefined && this.#sendsWithHead(this.#first, piece.text)) return true
     // the client has disconnected, and the response is about to close
     if (this.#socket.writableEnded) return true
     return this.#hasRoom(this.#socket.write(piece.chunk))
   }
 
   writeText(text: string): boolean {
-    if (this.#first !== undefined && this.#sendsWithHead(text)) return true
+    if (this.#first !== undefined && this.#sendsWithHead(this.#first, text)) return true
     if (this.#socket.writableEnded) return true
     const bytes = Buffer.byteLength(text)
     // ASCII is sent without encoding
@@ -235,8 +236,7 @@ class SocketSink implements Sink {
   }
 
   /** False when `text` has to be written by itself; the head is then sent. */
-  #sendsWithHead(text: string | undefined): boolean {
-    const first = this.#first ?? ""
+  #sendsWithHead(first: string, text: string | undefined): boolean {
     if (text !== undefined && first.length + text.length <= MAX_FIRST && canSend(this.#res)) {
       this.#first = first + text
       return true
