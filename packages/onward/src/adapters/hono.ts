@@ -39,8 +39,7 @@ export function sse<S extends Source>(c: HonoContext, source: S, options?: SseOp
 
 /** Bun closes connections that are silent for 10 s, which is sooner than a heartbeat. Hono has the server in `env` or in `env.server`. */
 function stayOpen({ env, req }: HonoContext): void {
-  if (typeof env !== "object" || env === null) return
-  const server = "server" in env ? env.server : env
-  if (typeof server !== "object" || server === null || !("timeout" in server)) return
-  if (typeof server.timeout === "function") server.timeout(req.raw, 0)
+  const { server = env } = Object(env) as { readonly server?: unknown }
+  const { timeout } = Object(server) as { readonly timeout?: unknown }
+  if (typeof timeout === "function") timeout.call(server, req.raw, 0)
 }

@@ -261,7 +261,7 @@ export function createConnection(
     const { signal } = (controller = new AbortController())
     retryAfter = 0
     openedAt = Infinity
-    hasEvent = skipsDelay = isRefused = false
+    hasEvent = skipsDelay = false
     abortReason = undefined
     const attempt: Attempt = { number: attempts++, lastEventId: idToSend(), error: lastError }
     try {

@@ -142,6 +142,10 @@ test("hono: a runtime that closes silent responses keeps the stream open", async
     await response.text()
     assert.deepEqual(told, [[request, 0]])
   }
+  for (const env of [null, "", { server: null }, { server: "" }, {}, { server: { timeout: 10 } }]) {
+    const response = await app.fetch(new Request("http://localhost/"), env as object)
+    assert.match(await response.text(), /data: one/)
+  }
 })
 
 test("hono: nothing is logged when a client disconnects", async (t) => {

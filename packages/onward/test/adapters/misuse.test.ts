@@ -173,6 +173,8 @@ test("arguments in the wrong order throw, and so do those of another framework",
     [wrong(h3Sse, request, words), /takes h3's event/],
     [wrong(koaSse, req, res, words), /takes Koa's context, not an IncomingMessage/],
     [wrong(fastifySse, req, res, words), /takes Fastify's request and reply/],
+    [wrong(fastifySse, { log: { error() {} } }, res, words), /not an object and a ServerResponse/],
+    [wrong(fastifySse, req, { hijack() {} }, words), /not an IncomingMessage and an object/],
     [wrong(nestSse, { heartBeat: 1 }), /Did you mean "heartbeat"\?/],
   ]
   for (const [call, message] of mistakes) assert.throws(call, { name: "TypeError", message }, String(message))

@@ -12,6 +12,8 @@ import { eventually } from "./exchange.ts"
 const ask = (init?: RequestInit): Request =>
   new Request("http://localhost/", { signal: new AbortController().signal, ...init })
 
+const KIB_64 = 65_536
+
 const listenersOf = (signal: AbortSignal): number => getEventListeners(signal, "abort").length
 
 const listeners = (request: Request): number => listenersOf(request.signal)
@@ -68,6 +70,26 @@ test("a body is written ahead of its reader by at most 64 KiB, counted in bytes,
   await reader?.read()
   await eventually("it goes on", () => pulled > 8)
   await reader?.cancel()
+})
+
+test("a body is full at 64 KiB exactly", async () => {
+  const around = ": heartbeat 15000\ndata: \n\n".length
+  for (const [size, expected] of [
+    [KIB_64 - 1, 2],
+    [KIB_64, 1],
+  ] as const) {
+    let pulled = 0
+    const response = await sse(ask(), async function* ({ signal }) {
+      for (; pulled < 2 && !signal.aborted;) {
+        pulled++
+        yield "x".repeat(size - around)
+      }
+    })
+    await eventually("it is asked", () => pulled >= expected)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    assert.equal(pulled, expected, `${size} bytes`)
+    await response.body?.cancel()
+  }
 })
 
 test("a stalled body of a hub's stream holds one part, and delivers everything when it is read", async (t) => {
@@ -155,8 +177,6 @@ test("without a signal or with other headers, a request is refused as no Request
   for (const request of [{ headers: new Headers() }, { headers: {}, signal: new AbortController().signal }])
     assert.throws(() => sse(request as Request, () => null), { name: "TypeError", message })
 })
-
-const KIB_64 = 65_536
 
 /** What a direct stream of Bun does with a sink. */
 interface DirectSource {

@@ -240,6 +240,26 @@ test("so does one with an event, if the next request is not sooner than a second
   }
 })
 
+test("an event or a wake of an earlier connection does not count for the next", async () => {
+  const { clock, open, end, delays, connection } = begin({ random: 1 })
+  await open("retry: 400\n\ndata: a\n\n")
+  await clock.pass(600)
+  await end()
+  await clock.pass(500)
+  await open()
+  await clock.pass(600)
+  await end()
+  assert.deepEqual(delays, [500, 600])
+  await clock.pass(600)
+  await open()
+  connection.wake(true)
+  await clock.pass(0)
+  await open()
+  await end()
+  assert.deepEqual(delays.slice(2), [0, 600])
+  connection.close()
+})
+
 test("the standard policy reconnects without jitter first, then with growing jitter, and throws a refusal", async () => {
   const { clock, fail, refuse, delays, ending } = begin({
     random: 1,

@@ -390,10 +390,19 @@ test("a poll that was cancelled sends no other, and a later refusal ends it", as
 
 test("a body that arrives as one text is one chunk", async () => {
   let asked = 0
-  const response = { status: 200, url: "a", type: "basic", headers: { get: () => null }, text: async () => "data: a\n\n" }
+  const response = {
+    status: 200,
+    url: "a",
+    type: "basic",
+    headers: { get: () => null },
+    text: async () => "data: a\n\n",
+  }
   const fetch = async (): Promise<PolledResponse> => (asked++, response)
   const { url, type, body } = await pollingFetch({ fetch, streamTimeout: 0 })("http://localhost/", { headers: {} })
   const reader = body?.getReader() as ByteReader
-  assert.deepEqual([url, type, await textOf(reader), await textOf(reader), asked], ["a", "basic", "data: a\n\n", undefined, 1])
+  assert.deepEqual(
+    [url, type, await textOf(reader), await textOf(reader), asked],
+    ["a", "basic", "data: a\n\n", undefined, 1],
+  )
   await reader.cancel()
 })
