@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { codingFor, negotiate } from "../../src/node/coding.ts"
+import { coders, codingFor, negotiate } from "../../src/node/coding.ts"
 
 const BOTH = ["gzip", "zstd"]
 
@@ -57,4 +57,16 @@ test("a stream with a negotiated coding has Vary: Accept-Encoding beside other v
     headers: { vary: "Cookie, Accept-Encoding" },
     coding: undefined,
   })
+})
+
+test("zstd is offered from Node 22.19 and 24.6 on, which have dictionaries for it", () => {
+  const [major, minor] = process.versions.node.split(".").map(Number) as [number, number]
+  const least = new Map([
+    [22, 19],
+    [24, 6],
+  ])
+  assert.deepEqual(
+    Object.keys(coders),
+    minor >= (least.get(major) ?? (major > 24 ? 0 : Infinity)) ? ["gzip", "zstd"] : ["gzip"],
+  )
 })
