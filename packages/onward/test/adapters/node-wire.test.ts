@@ -1,3 +1,4 @@
+// Over 400 lines because each rule of HTTP/1.1 on the wire is one test, and all of them use the same server.
 import assert from "node:assert/strict"
 import http, { type RequestListener } from "node:http"
 import net, { type AddressInfo, type Socket } from "node:net"

@@ -1,3 +1,4 @@
+// Over 400 lines because each rule of a connection is one test, and all of them use the same setting.
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import {

@@ -1,3 +1,4 @@
+// Over 400 lines because polls are tested with and without a network, by the same functions.
 import assert from "node:assert/strict"
 import { once } from "node:events"
 import { createServer, request as ask, type RequestListener } from "node:http"
