@@ -7,7 +7,8 @@ import type { DoctorOptions } from "./doctor.ts"
 export const DOCTOR = defineCommand({
   name: "doctor",
   words: "<url>",
-  about: "Finds what refuses, buffers, changes or cuts a stream of any server, and says what to do about it.",
+  about:
+    "Finds what is wrong with a stream of any server, and says what to do: who refuses, buffers, changes or cuts it.",
   flags: {
     token: { ...SERVER_FLAGS.token, about: "A token, sent as `Authorization: Bearer …`." },
     header: SERVER_FLAGS.header,
