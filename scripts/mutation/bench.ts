@@ -71,7 +71,8 @@ export function createBench(folder: string, files: readonly string[], limit: num
       for (const test of able.sort((a, b) => costOf(a, changed) - costOf(b, changed))) {
         if (spent + test.seconds > limit) continue
         test.coverage ??= await runUntouched(test)
-        if (test.coverage.ran(changed, offset) === false) continue
+        // it may have taken longer than it was guessed to
+        if (spent + test.seconds > limit || test.coverage.ran(changed, offset) === false) continue
         spent += test.seconds
         const undo = change()
         const timeout = Math.min(test.seconds * PATIENCE.times + PATIENCE.more, MOST_SECONDS) * 1_000
