@@ -43,7 +43,10 @@ export const AREAS: Readonly<Record<string, Area>> = {
   },
   log: {
     source: ["packages/onward/src/log/*.ts", "packages/onward/src/log/{memory,sqlite}/**/*.ts"],
-    tests: [`${onward}/log/{memory,marks,model,suite,sqlite}*.test.ts`, `${onward}/hub/*.test.ts`],
+    tests: [
+      `${onward}/log/{memory,model,suite,sqlite,remov,forget,check-log,backlog}*.test.ts`,
+      `${onward}/hub/*.test.ts`,
+    ],
   },
   "onward-hub": {
     source: ["packages/hub/src/**/*.ts"],
