@@ -143,7 +143,7 @@ test("hono: a runtime that closes silent responses keeps the stream open", async
     assert.deepEqual(told, [[request, 0]])
   }
   for (const env of [null, "", { server: null }, { server: "" }, {}, { server: { timeout: 10 } }]) {
-    const response = await app.fetch(new Request("http://localhost/"), env as object)
+    const response = await app.fetch(new Request("http://localhost/"), env)
     assert.match(await response.text(), /data: one/)
   }
 })

@@ -109,7 +109,8 @@ test("interim responses before a response are ignored, and a server that sends t
     const { socket } = res
     const interim = "HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n"
     const write = (): void => {
-      while (socket?.destroyed === false && sent < most) {
+      while (sent < most) {
+        if (!socket?.writable) return
         sent++
         if (!socket.write(interim)) return void socket.once("drain", write)
       }

@@ -147,7 +147,6 @@ test("a run that takes too long fails after exactly its time, and its source is 
   const clock = createClock()
   const runs = createRuns({ format: format(), clock, maxDuration: 1_000, onError: () => {} })
   const state = { reason: undefined as unknown, isReturned: false }
-  let pending: Promise<unknown> | undefined
   const { ended } = await runs.start(
     "a",
     ({ signal, id }) => {
@@ -164,9 +163,9 @@ test("a run that takes too long fails after exactly its time, and its source is 
   )
   await clock.pass(999)
   assert.equal((await runs.status("a", { owner: "ada" })).status, "running")
-  pending = ended()
+  const pending = ended()
   await clock.pass(1)
-  assert.deepEqual(((await pending) as RunState).error?.code, "run_too_long")
+  assert.deepEqual((await pending).error?.code, "run_too_long")
   await clock.settle()
   assert.deepEqual([(state.reason as Error).name, (state.reason as Error).message], ["AbortError", "The run is over."])
   assert.equal(state.isReturned, true)

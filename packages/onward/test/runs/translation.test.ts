@@ -62,12 +62,12 @@ test("a run in its own format ends by its producer's reader only if the producer
   ] as const) {
     const replica = replicaOf(open, delta(1, '"a"', '"skip"', '"b"'), end)
     replica.reader = own
-    const translation = translate(replica, format as Format, format as Format)
+    const translation = translate(replica, format, format)
     assert.equal(translation.format, format)
     assert.deepEqual(framesOf(translation.end(end)), [expected])
   }
   assert.equal(state.readers, 1)
-  const elsewhere = translate(replicaOf(open, delta(1, '"a"'), ended), format as Format, format as Format)
+  const elsewhere = translate(replicaOf(open, delta(1, '"a"'), ended), format, format)
   const cells = elsewhere.end({ status: "completed" })
   assert.deepEqual(framesOf(cells), ["[completed 1]"])
   assert.equal(elsewhere.end({ status: "completed" }), cells, "made once")
@@ -92,14 +92,14 @@ test("a translated run is read once, in order, and ends once, by its source or b
   const { format, state } = counted()
   const loud = { ...format, name: "loud" } as Format
   const replica = replicaOf(open, delta(1, '"a"', '"skip"'), delta(2, '"b"'))
-  const translation = translate(replica, format as Format, loud)
+  const translation = translate(replica, format, loud)
   assert.deepEqual(framesOf(translation.frames(1)), ["B"])
   assert.deepEqual(framesOf(translation.frames(0)), ["A"])
   assert.equal(state.decoded, 3)
   assert.deepEqual(framesOf(translation.end({ status: "lost" })), ["[LOST]"])
   assert.deepEqual(framesOf(translation.end({ status: "lost" })), ["[LOST]"])
   // a client that resumes at the end has read no delta
-  const late = translate(replicaOf(open, delta(1, '"a"', '"end"')), format as Format, loud)
+  const late = translate(replicaOf(open, delta(1, '"a"', '"end"')), format, loud)
   assert.deepEqual(framesOf(late.end({ status: "completed" })), [])
   assert.deepEqual(framesOf(late.frames(0)), ["A", "[COMPLETED]"])
   // of a sequence, a response that another one may follow is not the end
@@ -107,7 +107,7 @@ test("a translated run is read once, in order, and ends once, by its source or b
   const sequence = translate(replicaOf(open, delta(1, '"end"', '"a"')), many, loud)
   assert.deepEqual(framesOf(sequence.frames(0)), ["A"])
   assert.deepEqual(framesOf(sequence.end({ status: "completed" })), ["[COMPLETED]"])
-  const empty = translate(replicaOf(open), format as Format, loud)
+  const empty = translate(replicaOf(open), format, loud)
   assert.deepEqual(framesOf(empty.end({ status: "failed" })), ["[FAILED]"])
 })
 
@@ -123,7 +123,7 @@ test("a long run is prepared in several turns of the event loop", async () => {
   }
   const replica = replicaOf(open, ...Array.from({ length: 50 }, (_, n) => delta(n + 1, '"a"')))
   const { format } = counted()
-  const translation = translate(replica, format as Format, { ...format, name: "loud" } as Format)
+  const translation = translate(replica, format, { ...format, name: "loud" })
   assert.equal(await prepareTranslation(translation, replica, turnsOf(clock)), translation)
   assert.ok(turns > 5, `${turns} turns`)
 })

@@ -35,9 +35,9 @@ export const queries: Attack = {
       if (chance.percent(30)) {
         // never all of it, and some of it byte by byte
         const socket = await open(hub.port, `${head}Content-Length: ${body.length + 9}\r\n\r\n${body}`)
-        for (let i = 0; i < 5 && socket?.destroyed === false; i++) {
+        for (let i = 0; i < 5; i++) {
           await wait(20)
-          socket.write("x")
+          if (socket?.writable) socket.write("x")
         }
         socket?.destroy()
         count("half-sent")
