@@ -8,7 +8,7 @@ export const DOCTOR = defineCommand({
   name: "doctor",
   words: "<url>",
   about:
-    "Finds what is wrong with a stream of any server, and says what to do: who refuses, buffers, changes or cuts it.",
+    "Finds what is wrong with a stream of any server, and says what to do: what refuses, buffers, changes or cuts it.",
   flags: {
     token: { ...SERVER_FLAGS.token, about: "A token, sent as `Authorization: Bearer …`." },
     header: SERVER_FLAGS.header,
