@@ -39,14 +39,22 @@ BEGIN
   IF p_topics IS NULL THEN
     RETURN QUERY
     SELECT o.sequence, t.name, o.time, o.size, o.event, o.id, o.key, o.retry, o.data FROM (
-      SELECT e.*, sum(e.size) OVER (ORDER BY e.sequence) - e.size AS before FROM (
+      SELECT e.*, sum(e.size) OVER (ORDER BY e.sequence ROWS UNBOUNDED PRECEDING) - e.size AS before FROM (
         SELECT * FROM onward.entries e WHERE e.sequence > greatest(begin_, l.head) ORDER BY e.sequence LIMIT page_limit
       ) e
     ) o JOIN onward.topics t ON t.id = o.topic WHERE o.before < p_bytes ORDER BY o.sequence;
+  ELSIF cardinality(ids) = 1 THEN
+    RETURN QUERY
+    SELECT o.sequence, names[1], o.time, o.size, o.event, o.id, o.key, o.retry, o.data FROM (
+      SELECT e.*, sum(e.size) OVER (ORDER BY e.sequence ROWS UNBOUNDED PRECEDING) - e.size AS before FROM (
+        SELECT * FROM onward.entries e
+        WHERE e.topic = ids[1] AND e.sequence > greatest(begin_, l.head) ORDER BY e.sequence LIMIT page_limit
+      ) e
+    ) o WHERE o.before < p_bytes ORDER BY o.sequence;
   ELSIF ids IS NOT NULL THEN
     RETURN QUERY
     SELECT e.sequence, o.name, e.time, e.size, e.event, e.id, e.key, e.retry, e.data FROM (
-      SELECT c.*, sum(c.size) OVER (ORDER BY c.sequence) - c.size AS before FROM (
+      SELECT c.*, sum(c.size) OVER (ORDER BY c.sequence ROWS UNBOUNDED PRECEDING) - c.size AS before FROM (
         SELECT e.sequence, e.size, g.name FROM unnest(ids, names) g(id, name) CROSS JOIN LATERAL (
           SELECT e.sequence, e.size FROM onward.entries e
           WHERE e.topic = g.id AND e.sequence > greatest(begin_, l.head) ORDER BY e.sequence LIMIT page_limit
