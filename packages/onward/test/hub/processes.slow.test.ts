@@ -19,7 +19,7 @@ const PROGRAM = fileURLToPath(new URL("programs/hub.ts", import.meta.url))
 const SEED = Number(process.env.SEED ?? 5)
 const TOPICS = ["numbers/0", "numbers/1", "numbers/2"]
 /** Messages published between two changes, at least. */
-const BETWEEN = 60
+const BETWEEN = 30
 const END = "end"
 
 interface Hub {
@@ -145,7 +145,7 @@ for (const [name, { missing }] of Object.entries(STORES)) {
         while (!isEnough()) await wait(5)
       }
       const all = TOPICS.map((topic) => `topic=${topic}`).join("&")
-      const readers = Promise.all(Array.from({ length: 12 }, (_, i) => read(i % 2 ? all : "pattern=numbers/*")))
+      const readers = Promise.all(Array.from({ length: 8 }, (_, i) => read(i % 2 ? all : "pattern=numbers/*")))
       const publishers = Promise.all(TOPICS.map(publish))
 
       await publishedMore()
