@@ -237,6 +237,22 @@ test("nothing is acknowledged after the file was removed or replaced", async (t)
   await log.close()
 })
 
+test("when the writer thread ends, pending appends are rejected, and the next one starts another thread", async (t) => {
+  const path = join(temporaryFolder(t), "log.db")
+  process.once("worker", (thread) => void thread.terminate())
+  const log = sqliteLog(path)
+  t.after(() => log.close())
+  const message = { topic: "a", data: "1" }
+  const appends = [log.append([message]), log.append([message])]
+  for (const { status, reason } of (await Promise.allSettled(appends)) as PromiseRejectedResult[]) {
+    assert.equal(status, "rejected")
+    assert.equal((reason as OnwardError).code, "log_unavailable")
+    assert.match(String(reason), /writer thread stopped unexpectedly .* Retry with an `idempotencyKey`\./)
+  }
+  await log.append([message])
+  assert.equal((await log.read({ after: (await log.bounds()).first, limit: 10 })).entries.length, 1)
+})
+
 test("invalid data fails its own append and no others", async (t) => {
   const log = sqliteLog(join(temporaryFolder(t), "events.db"))
   const odd = { topic: "a", data: { not: "text" } as unknown as string }

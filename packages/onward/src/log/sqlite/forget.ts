@@ -32,7 +32,7 @@ function forgetOldest({ counters, sql }: Place, upTo: number, budget: number): n
     counters.removed(counters.topicWithId(row["topic"] as number), last, row["size"] as number)
     removed++
   }
-  if (last > 0) sql.deleteUpTo.run(last)
+  sql.deleteUpTo.run(last)
   return removed
 }
 
