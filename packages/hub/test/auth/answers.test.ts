@@ -51,8 +51,11 @@ test("the answer about a session is read, and a wrong one allows nothing", async
   })
   assert.deepEqual([[...found.grants.publish].length, found.grants.subscribe.covers("s/1")], [1, true])
   answer = "{}"
-  const nobody = (await ask()) as Principal
-  assert.deepEqual([nobody.name, "userId" in nobody, nobody.expiresAt], ["a session of forward auth", false, Infinity])
+  const anonymous = (await ask()) as Principal
+  assert.deepEqual(
+    [anonymous.name, "userId" in anonymous, anonymous.expiresAt],
+    ["a session of forward auth", false, Infinity],
+  )
   for (answer of [
     ...['{"userId":""}', `{"userId":"${"u".repeat(257)}"}`, '{"userId":1}', '{"expiresIn":0}', '{"expiresIn":"1"}'],
     ...['{"publish":{}}', '{"subscribe":[1]}', "null", '"a"', "[]"],

@@ -73,7 +73,7 @@ test("another hub takes over from a silent one after the lease, and not from one
   }
 })
 
-test("a claim that another hub made before is none, and an older record changes nothing", async () => {
+test("a claim after that of another hub does not count, and an older record changes nothing", async () => {
   const self = bench()
   self.answer = false
   await self.clock.pass(0)

@@ -15,8 +15,8 @@ interface Question {
 }
 
 /**
- * Asks the log once, and encodes once, for streams that ask the same at the same time, or one shortly after the other. When thousands of clients reconnect
- * together, most of them have received the same last event, and so read the same pages.
+ * Asks the log once, and encodes once, for streams that ask the same at the same time, or one shortly after the other. When thousands of clients
+ * reconnect together, most of them have received the same last event, and so read the same pages.
  */
 export class SharedAnswers {
   readonly #clock: Clock

@@ -27,5 +27,11 @@ export interface StreamRequest {
   onLeave(left: () => void): () => void
 }
 
-/** The query of a request. */
-export const queryOf = ({ url }: StreamRequest): URLSearchParams => new URLSearchParams(/\?.*/s.exec(url)?.[0])
+let lastUrl = ""
+let lastQuery = new URLSearchParams()
+
+/** The query of a request, which must not be changed: it is parsed once for requests with the same URL, one after the other. */
+export function queryOf({ url }: StreamRequest): Pick<URLSearchParams, "get"> {
+  if (url !== lastUrl) lastQuery = new URLSearchParams((lastUrl = url).slice(url.search(/\?|$/)))
+  return lastQuery
+}

@@ -42,7 +42,7 @@ const published = ({ topic, also, ...rest }: CheckedMessage) => ({
   ...(also && { also: also.map(innerName) }),
 })
 
-test("every message is read as it was published, whatever a log can express", () => {
+test("every message is read as it was published, with any fields that a log can express", () => {
   for (const message of messages) {
     for (const scope of ["key", "id and key"] as const) {
       const stored = file(message, scope)

@@ -259,7 +259,7 @@ test("all changes of one turn count together", async () => {
   assert.deepEqual(heard.slice(2), ["left bob 0", "vacated  0"])
 })
 
-test("a topic that nobody was told of is not vacated", () => {
+test("a topic is not vacated if it was never told as occupied", () => {
   const { heard, states, endTurn, apply, merged } = merging({ grace: 0 })
   apply(1, ["ada"])
   apply(-1, [], ["ada"])

@@ -211,7 +211,7 @@ test("two searches run at once, the others in order, and equal ones that wait ar
   assert.deepEqual([await again, await d], ["A 2", "D"])
   over.add("gone")
   assert.equal(await find("gone"), undefined)
-  assert.equal(running.length, 5, "a search for nobody does not begin")
+  assert.equal(running.length, 5, "a search without a stream does not begin")
   const failing = lookBacks.find(
     "x",
     () => Promise.reject(new Error("away")),

@@ -16,7 +16,7 @@ import {
 } from "../../src/log/sqlite/witness.ts"
 import { temporaryFolder } from "./temporary-folder.ts"
 
-test("a failure of SQLite has the code of its cause, whatever its details", () => {
+test("a failure of SQLite has the code of its cause, with any details", () => {
   const codeOf = (errcode?: number): string => toOnwardError("a.db", { message: "M", ...(errcode && { errcode }) }).code
   for (const [errcode, code] of [
     [5, "log_locked"],
